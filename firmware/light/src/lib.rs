@@ -1,0 +1,43 @@
+//! The light itself: what it shows, what it says, and when it may go.
+//!
+//! This library is the part that a virtual light on a computer and a light on a LoPy4 have in
+//! common, to the letter. It has no I/O, no clock and no randomness of its own: the host passes
+//! the time and random numbers in, delivers what it hears, switches the lamps to
+//! [`Light::aspect`] and sends what [`Light::step`] returns.
+//!
+//! | module | one idea |
+//! | --- | --- |
+//! | [`aspect`] | what a light shows |
+//! | [`name`] | names of lights and junctions |
+//! | [`time`] | instants, and spans stretched or shrunk by the error of a clock |
+//! | [`timing`] | how long everything takes, and whether that can work |
+//! | [`message`] | the JSON of states, status and commands, bounded, without allocation |
+//! | [`key`] | a junction's key and its signatures |
+//! | [`command`] | which commands a light obeys |
+//! | [`light`] | the program of a light: phases, promises, leases, and when to speak |
+//!
+//! The rules of right of way are those of a signal controller without a leader: a light goes only
+//! while every conflicting light has promised it to stay out of go.
+#![no_std]
+
+pub mod aspect;
+pub mod command;
+pub mod key;
+pub mod light;
+pub mod message;
+pub mod name;
+pub mod time;
+pub mod timing;
+
+pub use aspect::Aspect;
+pub use command::{CommandGate, Refused};
+pub use key::{Key, KeyError};
+#[cfg(feature = "mutations")]
+pub use light::Mutation;
+pub use light::{
+    ConfigError, Demand, Heard, Held, Light, LightConfig, MAX_PEERS, Rule, Start, View, Waiting,
+};
+pub use message::{Ignored, MAX_MESSAGE_BYTES, Need, State, Status, Word};
+pub use name::{Name, NameError};
+pub use time::Instant;
+pub use timing::{Infeasible, Timing};

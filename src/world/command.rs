@@ -1,0 +1,46 @@
+//! What a face (window or command line) asks of the world. Everything that a person can do to the
+//! world is one of these; nothing else changes it.
+
+use super::event::LightId;
+
+/// One request. The world answers with events, never directly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Take a virtual light's Wi-Fi away, or give it back (joining then takes its time again).
+    SetWifi {
+        /// Which light.
+        light: LightId,
+        /// Whether there is Wi-Fi.
+        up: bool,
+    },
+    /// Cut a virtual light's broker session; it comes back by itself after its back-off.
+    DropSession {
+        /// Which light.
+        light: LightId,
+    },
+    /// Let a virtual light keep its session and publish nothing, or speak again.
+    SetSilence {
+        /// Which light.
+        light: LightId,
+        /// Whether it is silent.
+        on: bool,
+    },
+    /// Start a virtual light anew, as a reset does.
+    RebootLight {
+        /// Which light.
+        light: LightId,
+    },
+    /// Press the button of a virtual light that goes only on call.
+    CallLight {
+        /// Which light.
+        light: LightId,
+    },
+    /// Stop the embedded broker.
+    StopBroker,
+    /// Start the embedded broker again, on the same port.
+    StartBroker,
+    /// Send the present state of everything again, for a face that has lost events.
+    Resync,
+    /// End the world: lights say goodbye, the broker stops.
+    Shutdown,
+}

@@ -1,0 +1,293 @@
+//! What has happened in the world: the only thing a face (window or command line) learns from.
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use traffic_light::{Aspect, Name, Rule, View};
+
+/// Names one light of one junction. Cheap to copy about; prints as `junction/light`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LightId {
+    /// The junction.
+    pub junction: Name,
+    /// The light within it.
+    pub light: Name,
+}
+
+impl LightId {
+    /// The light `light` of `junction`.
+    #[must_use]
+    pub fn new(junction: Name, light: Name) -> LightId {
+        LightId { junction, light }
+    }
+}
+
+impl fmt::Display for LightId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.junction, self.light)
+    }
+}
+
+/// One thing that happened, and when.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Time since the world started, on the one clock that all virtual lights share.
+    pub at: Duration,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum EventKind {
+    /// A light of the configuration exists now; comes once for each before anything else of it.
+    LightAdded {
+        /// Which light.
+        light: LightId,
+        /// Virtual, board or foreign.
+        kind: LightKind,
+        /// The rule its junction follows.
+        rule: Rule,
+        /// Whether the junction's messages are signed.
+        keyed: bool,
+    },
+    /// The broker answers at `address` (embedded: has been bound).
+    BrokerStarted {
+        /// `host:port`.
+        address: String,
+        /// Whether it runs inside this program.
+        embedded: bool,
+        /// Anything the user should know, such as that the wanted port was in use.
+        note: Option<String>,
+    },
+    /// The embedded broker is no longer there.
+    BrokerStopped {
+        /// Why: asked for, or the error that ended it.
+        reason: String,
+    },
+    /// A light's lamps have changed: exact for a virtual light, as heard for others.
+    AspectChanged {
+        /// Which light.
+        light: LightId,
+        /// What it shows now.
+        aspect: Aspect,
+    },
+    /// The inside of a virtual light has changed: why it waits, promises, leases.
+    LightReported {
+        /// Which light.
+        light: LightId,
+        /// Its program's state, with deadlines on the world's clock (milliseconds since it started).
+        view: Arc<View>,
+        /// What it has sent and received.
+        counters: Counters,
+    },
+    /// A light's status on the broker: online or not, and what it tells of itself.
+    PresenceChanged {
+        /// Which light.
+        light: LightId,
+        /// Whether it is connected.
+        online: bool,
+        /// What the status message said besides.
+        about: Option<About>,
+    },
+    /// One layer of a virtual light's link went up or down.
+    LinkChanged {
+        /// Which light.
+        light: LightId,
+        /// Which layer.
+        layer: Layer,
+        /// Whether it carries now.
+        up: bool,
+        /// What brought it up or down, in a person's words.
+        reason: String,
+    },
+    /// A fault was put in (`on`) or has ended.
+    FaultChanged {
+        /// The fault.
+        fault: Fault,
+        /// Whether it is in force now.
+        on: bool,
+    },
+    /// A message passed the broker, as the world's own observer heard it.
+    MessagePassed {
+        /// The light whose topic it is.
+        light: LightId,
+        /// Which of the light's topics.
+        topic: TopicKind,
+        /// The payload as text, shortened where it is very long.
+        payload: Arc<str>,
+        /// Whether the broker delivered it as a kept message.
+        retained: bool,
+    },
+    /// A message was counted and otherwise ignored.
+    MessageIgnored {
+        /// The light whose topic it came on, where the topic names one.
+        light: Option<LightId>,
+        /// Which of our lights, or the observer, ignored it.
+        by: Ignorer,
+        /// Why, in a person's words.
+        reason: String,
+    },
+    /// Two conflicting lights were seen in go at once. Ends with [`EventKind::ConflictEnded`].
+    ConflictBegan {
+        /// The lights in go, sorted.
+        lights: Vec<LightId>,
+    },
+    /// The conflict of these lights is over.
+    ConflictEnded {
+        /// The lights that were in go at once, sorted.
+        lights: Vec<LightId>,
+        /// How long it lasted.
+        lasted: Duration,
+    },
+    /// A waiting light has received that `from` ended its go.
+    Reacted {
+        /// The light whose go ended.
+        from: LightId,
+        /// The light that heard it while it waited for green.
+        to: LightId,
+        /// From the publishing by `from` to the receipt by `to`.
+        took: Duration,
+    },
+    /// Something that a person should read: a refusal, two lights of one name, a full queue.
+    Noticed {
+        /// How grave it is.
+        severity: Severity,
+        /// Which light it is about, if one.
+        light: Option<LightId>,
+        /// The sentence, with what to do next where something can be done.
+        text: String,
+    },
+    /// The world has stopped; nothing follows.
+    Stopped,
+}
+
+/// Where a light's program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LightKind {
+    /// In this program.
+    Virtual,
+    /// On a LoPy4, by what its status says.
+    Board,
+    /// Anybody's: a beginner's own program.
+    Foreign,
+}
+
+/// One layer of a light's link, from the air to the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Layer {
+    /// The (simulated) Wi-Fi association.
+    Wifi,
+    /// The TCP connection to the broker.
+    Tcp,
+    /// The MQTT session: connected and subscribed.
+    Mqtt,
+}
+
+/// The last level of a light's topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TopicKind {
+    /// `…/state`.
+    State,
+    /// `…/status`.
+    Status,
+    /// `…/cmd`.
+    Command,
+}
+
+/// Who ignored a message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Ignorer {
+    /// One of the virtual lights.
+    Light(LightId),
+    /// The world's observer, which only watches.
+    Observer,
+}
+
+/// A failure put in on purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The light's Wi-Fi is gone; coming back takes a join.
+    WifiDown(LightId),
+    /// The light keeps its session and publishes nothing.
+    Silence(LightId),
+    /// The embedded broker is stopped.
+    BrokerDown,
+}
+
+impl Fault {
+    /// The word of the command line and the event log, such as `wifi-down`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fault::WifiDown(_) => "wifi-down",
+            Fault::Silence(_) => "silence",
+            Fault::BrokerDown => "broker-down",
+        }
+    }
+
+    /// The light that it strikes; `None` where it strikes all.
+    #[must_use]
+    pub fn light(&self) -> Option<&LightId> {
+        match self {
+            Fault::WifiDown(light) | Fault::Silence(light) => Some(light),
+            Fault::BrokerDown => None,
+        }
+    }
+}
+
+/// What a light's status message tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// `virtual`, `board`, or what else the light calls itself.
+    pub kind: String,
+    /// Version of its program.
+    pub version: String,
+    /// Signal strength in dBm.
+    pub wifi_rssi: Option<i32>,
+    /// How often it joined Wi-Fi since its start.
+    pub wifi_joins: Option<u32>,
+    /// How often it got an MQTT session since its start.
+    pub mqtt_joins: Option<u32>,
+    /// Seconds since its start, when it said so.
+    pub uptime_s: Option<u32>,
+}
+
+/// What a virtual light has sent and received since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages given to the broker.
+    pub sent: u64,
+    /// Messages heard from other lights.
+    pub received: u64,
+    /// Messages ignored: malformed, oversized, wrongly signed, impossible.
+    pub ignored: u64,
+    /// Messages that it could not send for want of a session: dropped, never sent later.
+    pub dropped: u64,
+    /// Times that it joined Wi-Fi.
+    pub wifi_joins: u32,
+    /// Times that it got an MQTT session.
+    pub mqtt_joins: u32,
+    /// Greens shown.
+    pub greens: u64,
+}
+
+/// How grave a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Something does not work as it should.
+    Warning,
+    /// Something has failed.
+    Error,
+}
+
+/// The address to show for a bound socket: an unspecified one is this machine.
+#[must_use]
+pub fn shown_address(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("all interfaces, port {}", address.port())
+    } else {
+        address.to_string()
+    }
+}
