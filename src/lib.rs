@@ -2,6 +2,8 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
+//! | [`app`] | the window: state from events, a scene, one file a panel; the only eframe code |
 //! | [`world`] | lights, links, faults, broker, monitor; takes commands, gives events |
 
+pub mod app;
 pub mod world;
