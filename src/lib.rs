@@ -3,5 +3,9 @@
 //! | module | what is in it |
 //! | --- | --- |
 //! | [`world`] | lights, links, faults, broker, monitor; takes commands, gives events |
+//! | [`config`] | what a configuration says, checked |
+//! | [`cli`] | the command line |
 
+pub mod cli;
+pub mod config;
 pub mod world;
