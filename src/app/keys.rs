@@ -52,7 +52,9 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
         }
         step_junction(shown, junction, &pressed, &mut acts);
     }
-    if let Some(light) = shown.selected.and_then(|id| shown.state.light(id)).filter(|light| light.is_virtual()) {
+    if let Some(light) =
+        shown.selected.and_then(|id| shown.state.light(id)).filter(|light| light.is_virtual())
+    {
         let id = || light.id.clone();
         if pressed(Key::W) {
             acts.ask(Command::SetWifi { light: id(), up: light.wifi_cut });

@@ -37,10 +37,7 @@ use self::{
     theme::Palette,
     traffic::Traffic,
 };
-use crate::world::{
-    Command, Event, LightId,
-    event::Severity,
-};
+use crate::world::{Command, Event, LightId, event::Severity};
 
 /// How long one frame may take events in; what is left waits for the next frame.
 const DRAIN_BUDGET: Duration = Duration::from_millis(3);
@@ -81,7 +78,13 @@ pub struct TwinlightApp {
 impl TwinlightApp {
     /// An app on a context that has not shown anything yet.
     #[must_use]
-    pub fn new(ctx: &Context, link: Link, clock: Clock, settings: Settings, subtitle: String) -> TwinlightApp {
+    pub fn new(
+        ctx: &Context,
+        link: Link,
+        clock: Clock,
+        settings: Settings,
+        subtitle: String,
+    ) -> TwinlightApp {
         theme::install(ctx);
         theme::choose(ctx, settings.theme);
         if let Some(zoom) = settings.zoom {
@@ -132,7 +135,8 @@ impl TwinlightApp {
                     }
                     Err(TryRecvError::Lagged(missed)) => {
                         let now = self.clock.now_ms();
-                        let text = format!("The window fell behind by {missed} events and asks for all again");
+                        let text =
+                            format!("The window fell behind by {missed} events and asks for all again");
                         self.state.note(now, Severity::Info, None, text);
                         self.send(Command::Resync);
                     }
@@ -148,7 +152,9 @@ impl TwinlightApp {
         let text = match self.link.commands.try_send(command) {
             Ok(()) => return,
             Err(TrySendError::Full(_)) => "The world is too busy for another command. Try again in a moment.",
-            Err(TrySendError::Closed(_)) => "The world has stopped. Close the window and start Twinlight again.",
+            Err(TrySendError::Closed(_)) => {
+                "The world has stopped. Close the window and start Twinlight again."
+            }
         };
         self.state.note(self.clock.now_ms(), Severity::Warning, None, text.to_owned());
     }
@@ -189,15 +195,22 @@ impl TwinlightApp {
 
     /// Keeps a light of the open junction selected, so that the keys always act on one.
     fn keep_selection(&mut self) {
-        let Some(junction) = self.open_place().and_then(|place| self.state.junctions.get(place)) else { return };
-        let here = self.selected.as_ref().is_some_and(|light| {
-            light.junction == junction.name && junction.light(&light.light).is_some()
-        });
+        let Some(junction) = self.open_place().and_then(|place| self.state.junctions.get(place)) else {
+            return;
+        };
+        let here = self
+            .selected
+            .as_ref()
+            .is_some_and(|light| light.junction == junction.name && junction.light(&light.light).is_some());
         if !here {
             self.selected = junction.lights.first().map(|light| light.id.clone());
         }
         if self.traffic_of.as_ref() != Some(&junction.name) {
-            let seed = junction.name.as_str().bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte));
+            let seed = junction
+                .name
+                .as_str()
+                .bytes()
+                .fold(7, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte));
             self.traffic = Traffic::new(seed);
             self.traffic_of = Some(junction.name.clone());
         }
@@ -253,9 +266,12 @@ impl TwinlightApp {
         let small = ui.available_height();
         if self.settings.show_log {
             let log = Panel::bottom("log").frame(frame(palette.panel)).resizable(true);
-            log.default_size((small * 0.24).clamp(96.0, 260.0)).min_size(72.0).max_size(small * 0.6).show(ui, |ui| {
-                acts.append(panels::event_log::show(ui, &shown));
-            });
+            log.default_size((small * 0.24).clamp(96.0, 260.0)).min_size(72.0).max_size(small * 0.6).show(
+                ui,
+                |ui| {
+                    acts.append(panels::event_log::show(ui, &shown));
+                },
+            );
         }
         if let Some(junction) = junction.filter(|_| self.settings.show_timeline) {
             let size = panels::timeline::height(junction.lights.len()).min(small * 0.4);
@@ -301,7 +317,8 @@ fn notice(ctx: &Context, shown: &Shown<'_>, pace: &mut Pace) {
     }
     pace.at(shown.now_ms, over_ms);
     let color = if notice.severity == Severity::Error { shown.palette.bad } else { shown.palette.warn };
-    let area = egui::Area::new(egui::Id::unique("notice")).anchor(egui::Align2::CENTER_BOTTOM, egui::vec2(0.0, -14.0));
+    let area = egui::Area::new(egui::Id::unique("notice"))
+        .anchor(egui::Align2::CENTER_BOTTOM, egui::vec2(0.0, -14.0));
     area.interactable(false).show(ctx, |ui| {
         Frame::popup(ui.style()).stroke(egui::Stroke::new(1.5, color)).show(ui, |ui| {
             ui.set_max_width(560.0);

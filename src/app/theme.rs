@@ -6,10 +6,7 @@
 use egui::{Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, Visuals, vec2};
 use traffic_light::Aspect;
 
-use super::{
-    settings::ThemeChoice,
-    state::Category,
-};
+use super::{settings::ThemeChoice, state::Category};
 use crate::world::event::TopicKind;
 
 const fn rgb(hex: u32) -> Color32 {
@@ -95,14 +92,7 @@ pub static DARK: Palette = Palette {
     plaque: rgb(0x232b31),
     promise: rgb(0x8fb8ff),
     link: rgb(0x7d94a8),
-    cars: [
-        rgb(0x4f83c4),
-        rgb(0xc7ccd3),
-        rgb(0xa8514b),
-        rgb(0x8a93a0),
-        rgb(0x5f9c86),
-        rgb(0xc9a45c),
-    ],
+    cars: [rgb(0x4f83c4), rgb(0xc7ccd3), rgb(0xa8514b), rgb(0x8a93a0), rgb(0x5f9c86), rgb(0xc9a45c)],
 };
 
 /// The light theme.
@@ -130,14 +120,7 @@ pub static LIGHT: Palette = Palette {
     plaque: rgb(0xfbfdfb),
     promise: rgb(0x1b57b8),
     link: rgb(0x5b6f83),
-    cars: [
-        rgb(0x2e6bb8),
-        rgb(0xf2f4f6),
-        rgb(0xb23c34),
-        rgb(0x39424d),
-        rgb(0x2f7f66),
-        rgb(0xd2a23c),
-    ],
+    cars: [rgb(0x2e6bb8), rgb(0xf2f4f6), rgb(0xb23c34), rgb(0x39424d), rgb(0x2f7f66), rgb(0xd2a23c)],
 };
 
 /// The lamps; a signal head is black in both themes, as in the street.
@@ -281,9 +264,12 @@ fn visuals(palette: &Palette) -> Visuals {
     } else {
         (rgb(0xe7ebef), rgb(0xdbe1e8), rgb(0xc9d2db))
     };
-    for (widget, fill) in
-        [(&mut widgets.inactive, rest), (&mut widgets.hovered, hover), (&mut widgets.active, press), (&mut widgets.open, hover)]
-    {
+    for (widget, fill) in [
+        (&mut widgets.inactive, rest),
+        (&mut widgets.hovered, hover),
+        (&mut widgets.active, press),
+        (&mut widgets.open, hover),
+    ] {
         widget.bg_fill = fill;
         widget.weak_bg_fill = fill;
         widget.bg_stroke = Stroke::new(1.0, palette.line);

@@ -84,7 +84,8 @@ impl Traffic {
     #[must_use]
     pub fn moves(&self) -> bool {
         self.lanes.iter().any(|lane| {
-            lane.cars.len() < MAX_CARS || lane.cars.iter().any(|car| car.speed > 0.01 || car.crashed_s.is_some())
+            lane.cars.len() < MAX_CARS
+                || lane.cars.iter().any(|car| car.speed > 0.01 || car.crashed_s.is_some())
         })
     }
 
@@ -140,9 +141,9 @@ impl Traffic {
             Aspect::Green => {
                 // Lets the last of the other street clear, but does not expect anybody to run in
                 // against a red: with two greens nobody looks.
-                let other_goes = approaches.iter().any(|other| {
-                    other.west_east != approach.west_east && other.aspect.is_go()
-                });
+                let other_goes = approaches
+                    .iter()
+                    .any(|other| other.west_east != approach.west_east && other.aspect.is_go());
                 if crossing_clear || other_goes { Entry::Free } else { Entry::Closed }
             }
             Aspect::Amber => Entry::IfTooLateToStop,
@@ -153,7 +154,8 @@ impl Traffic {
                 }
                 let waiting = |lane: &Lane| lane.cars.iter().any(Car::waits_at_line);
                 let lanes = self.lanes.len();
-                let next = (0..lanes).map(|step| (self.turn + step) % lanes).find(|at| waiting(&self.lanes[*at]));
+                let next =
+                    (0..lanes).map(|step| (self.turn + step) % lanes).find(|at| waiting(&self.lanes[*at]));
                 if next == Some(at) {
                     self.turn = (at + 1) % lanes;
                     Entry::Slowly

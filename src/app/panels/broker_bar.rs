@@ -8,8 +8,7 @@ use crate::{
         act::{Act, Acts},
         settings::{Part, ThemeChoice},
         state::Broker,
-        theme,
-        words,
+        theme, words,
     },
     world::Command,
 };
@@ -19,7 +18,8 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     let mut acts = Acts::default();
     ui.horizontal(|ui| {
         ui.set_min_height(32.0);
-        ui.label(RichText::new("Twinlight").text_style(theme::title()).strong()).on_hover_text(shown.subtitle);
+        ui.label(RichText::new("Twinlight").text_style(theme::title()).strong())
+            .on_hover_text(shown.subtitle);
         ui.separator();
         broker(ui, shown);
         numbers(ui, shown);
@@ -42,7 +42,10 @@ fn broker(ui: &mut Ui, shown: &Shown<'_>) {
             widgets::dot(ui, Some(true), palette);
             ui.label(format!("Broker {address}"));
             let (kind, why) = if *embedded {
-                ("embedded", "The broker runs inside this program. Boards need one that listens on the network.")
+                (
+                    "embedded",
+                    "The broker runs inside this program. Boards need one that listens on the network.",
+                )
             } else {
                 ("external", "The broker runs elsewhere; this window cannot stop it.")
             };
@@ -85,12 +88,14 @@ fn numbers(ui: &mut Ui, shown: &Shown<'_>) {
 fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     let mut acts = Acts::default();
     let settings = shown.settings;
-    if widgets::named_button(ui, "Help", "Help").on_hover_text("What everything means, and all keys (F1)").clicked() {
+    if widgets::named_button(ui, "Help", "Help")
+        .on_hover_text("What everything means, and all keys (F1)")
+        .clicked()
+    {
         acts.push(Act::Help(true));
     }
     let menu = ui.menu_button("View", |ui| {
-        for (part, text) in
-            [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]
+        for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]
         {
             let mut shows = settings.shows(part);
             if ui.checkbox(&mut shows, text).clicked() {
@@ -105,10 +110,10 @@ fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
         }
     });
     menu.response.on_hover_text("Show and hide parts of the window");
-    let (text, name) = if shown.palette.dark { ("Light", "Light theme") } else { ("Dark", "Dark theme") };
+    let name = if shown.palette.dark { "Light theme" } else { "Dark theme" };
     let system = if settings.theme == ThemeChoice::System { "\nNow as the desktop has it." } else { "" };
     let hint = format!("Change between the light and the dark theme (Ctrl+T){system}");
-    if widgets::named_button(ui, text, name).on_hover_text(hint).clicked() {
+    if widgets::named_button(ui, name, name).on_hover_text(hint).clicked() {
         acts.push(Act::SwitchTheme);
     }
     acts

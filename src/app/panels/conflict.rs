@@ -6,8 +6,7 @@ use super::{Shown, widgets};
 use crate::app::{
     act::{Act, Acts},
     state::ConflictSpan,
-    theme,
-    words,
+    theme, words,
 };
 
 /// Shows the banner while a conflict is not acknowledged.

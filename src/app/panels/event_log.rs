@@ -6,8 +6,7 @@ use super::{Shown, widgets};
 use crate::app::{
     act::{Act, Acts},
     state::{Category, Entry},
-    theme,
-    words,
+    theme, words,
 };
 
 /// The filter field's id, for the key that goes there.
@@ -50,23 +49,28 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     }
     let height = 19.0;
     ui.spacing_mut().item_spacing = vec2(8.0, 0.0);
-    ScrollArea::vertical().auto_shrink(false).stick_to_bottom(true).show_rows(ui, height, entries.len(), |ui, visible| {
-        for entry in &entries[visible] {
-            line(ui, shown, entry, height);
-        }
-    });
+    ScrollArea::vertical().auto_shrink(false).stick_to_bottom(true).show_rows(
+        ui,
+        height,
+        entries.len(),
+        |ui, visible| {
+            for entry in &entries[visible] {
+                line(ui, shown, entry, height);
+            }
+        },
+    );
     acts
 }
 
 fn filter(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     let mut acts = Acts::default();
     let mut text = shown.settings.filter.clone();
-    let field = TextEdit::singleline(&mut text)
-        .id(filter_id())
-        .hint_text("Filter (L)")
-        .desired_width(130.0)
-        .show(ui);
-    let response = field.response.response.on_hover_text("Shows only events that hold this text, such as demo/a or Wi-Fi");
+    let field =
+        TextEdit::singleline(&mut text).id(filter_id()).hint_text("Filter (L)").desired_width(130.0).show(ui);
+    let response = field
+        .response
+        .response
+        .on_hover_text("Shows only events that hold this text, such as demo/a or Wi-Fi");
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Filter of the event log"));
     if response.changed() {
         acts.push(Act::Filter(text));

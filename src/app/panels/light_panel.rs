@@ -1,7 +1,9 @@
 //! One card a light: what it shows, why it waits, its link, what it promised, and the switches
 //! that break its links on purpose.
 
-use egui::{CollapsingHeader, CornerRadius, Frame, Grid, Margin, RichText, ScrollArea, Sense, Stroke, Ui, vec2};
+use egui::{
+    CollapsingHeader, CornerRadius, Frame, Grid, Margin, RichText, ScrollArea, Sense, Stroke, Ui, vec2,
+};
 
 use super::{Shown, widgets};
 use crate::{
@@ -10,8 +12,7 @@ use crate::{
         pace::Pace,
         scene::head,
         state::{Junction, LightState},
-        theme,
-        words,
+        theme, words,
     },
     world::{
         Command,
@@ -79,7 +80,8 @@ fn header(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, selected: bool) ->
                     let label = format!("Select {}", light.id);
                     egui::WidgetInfo::selected(egui::Role::Button, true, selected, label)
                 });
-                if name.on_hover_text("Select it: the keys W, D, S and R act on the selected light").clicked() {
+                if name.on_hover_text("Select it: the keys W, D, S and R act on the selected light").clicked()
+                {
                     acts.push(Act::Select(light.id.clone()));
                 }
                 let color = if light.kind == LightKind::Virtual { palette.accent } else { palette.warn };
@@ -88,7 +90,8 @@ fn header(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, selected: bool) ->
             });
             ui.horizontal(|ui| {
                 ui.add_space(4.0);
-                let aspect = RichText::new(words::aspect(light.aspect)).color(palette.aspect(light.aspect)).strong();
+                let aspect =
+                    RichText::new(words::aspect(light.aspect)).color(palette.aspect(light.aspect)).strong();
                 ui.label(aspect).on_hover_text(words::meaning(light.aspect));
                 let age = words::seconds_left(light.since_ms, shown.now_ms);
                 widgets::caption(ui, format!("for {}", age_in_words(age)), palette);
@@ -125,13 +128,27 @@ fn why(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace) {
         (None, None) if light.is_virtual() => "Has not reported yet".to_owned(),
         (None, None) => "Its inside is not known here".to_owned(),
     };
-    ui.label(RichText::new(text).color(palette.text))
-        .on_hover_text("Why the light does not go, or what lets it: the first reason that its program gives.");
+    // Room for two lines always, or all cards below would jump with every reason.
+    let lines = vec2(ui.available_width(), 2.0 * ui.text_style_height(&egui::TextStyle::Body) + 2.0);
+    ui.allocate_ui(lines, |ui| {
+        ui.set_min_height(lines.y);
+        ui.label(RichText::new(text).color(palette.text)).on_hover_text(
+            "Why the light does not go, or what lets it: the first reason that its program gives.",
+        );
+    });
 }
 
 fn promises(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace) {
     let Some(view) = &light.view else { return };
-    let lines = [("gives", &view.promises, "Its word to the other to stay out of go."), ("holds", &view.leases, "What it may count on: the other's word, shortened by what clocks may differ.")];
+    let mut shown_lines = 0;
+    let lines = [
+        ("gives", &view.promises, "Its word to the other to stay out of go."),
+        (
+            "holds",
+            &view.leases,
+            "What it may count on: the other's word, shortened by what clocks may differ.",
+        ),
+    ];
     for (verb, all, meaning) in lines {
         for held in all {
             let left = words::seconds_left(shown.now_ms, held.until.as_ms());
@@ -139,6 +156,7 @@ fn promises(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace)
                 continue;
             }
             pace.within(200);
+            shown_lines += 1;
             ui.horizontal(|ui| {
                 widgets::countdown(ui, left / FULL_S, shown.palette.promise, shown.palette);
                 let preposition = if verb == "gives" { "to" } else { "from" };
@@ -146,6 +164,12 @@ fn promises(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace)
                 widgets::caption(ui, text, shown.palette).on_hover_text(meaning);
             });
         }
+    }
+    if shown_lines == 0 {
+        ui.horizontal(|ui| {
+            widgets::countdown(ui, 0.0, shown.palette.promise, shown.palette);
+            widgets::caption(ui, "no promise in force", shown.palette);
+        });
     }
 }
 
@@ -220,14 +244,17 @@ fn switches(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) -> Acts {
 
 fn details(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
     let palette = shown.palette;
-    let header = CollapsingHeader::new(RichText::new("Counters").small()).id_salt("counters").default_open(false);
+    let roomy = ui.ctx().content_rect().height() > 760.0;
+    let header =
+        CollapsingHeader::new(RichText::new("Counters").small()).id_salt("counters").default_open(roomy);
     let counters = header.show(ui, |ui| numbers(ui, shown, light));
     let name = format!("Counters of {}", light.id);
     let open = counters.fully_open();
     counters
         .header_response
         .widget_info(|| egui::WidgetInfo::selected(egui::Role::DisclosureTriangle, true, open, &name));
-    let header = CollapsingHeader::new(RichText::new("Last messages").small()).id_salt("messages").default_open(false);
+    let header =
+        CollapsingHeader::new(RichText::new("Last messages").small()).id_salt("messages").default_open(false);
     let messages = header.show(ui, |ui| {
         if light.messages.is_empty() {
             widgets::caption(ui, "None yet.", palette);

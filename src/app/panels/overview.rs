@@ -9,8 +9,7 @@ use crate::app::{
     pace::Pace,
     scene::head,
     state::Junction,
-    theme,
-    words,
+    theme, words,
 };
 
 const TILE: egui::Vec2 = vec2(92.0, 62.0);
@@ -53,8 +52,11 @@ fn tile(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, open: bool, pace: &
         acts.push(Act::Open(junction.name.clone()));
     }
     response.widget_info(|| {
-        let lights: Vec<String> =
-            junction.lights.iter().map(|light| format!("{} {}", light.id.light, words::aspect(light.aspect))).collect();
+        let lights: Vec<String> = junction
+            .lights
+            .iter()
+            .map(|light| format!("{} {}", light.id.light, words::aspect(light.aspect)))
+            .collect();
         let conflict = if junction.conflict_since_ms.is_some() { ", CONFLICT" } else { "" };
         let label = format!("Junction {}: {}{conflict}", junction.name, lights.join(", "));
         WidgetInfo::selected(Role::Button, true, open, label)

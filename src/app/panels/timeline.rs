@@ -6,7 +6,8 @@
 use std::ops::RangeInclusive;
 
 use egui::{
-    Align, Align2, Color32, FontId, Layout, Painter, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2,
+    Align, Align2, Color32, FontId, Layout, Painter, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo,
+    pos2,
 };
 use traffic_light::Aspect;
 
@@ -15,13 +16,12 @@ use crate::app::{
     act::{Act, Acts},
     pace::Pace,
     state::{Junction, LightState},
-    theme,
-    words,
+    theme, words,
 };
 
 /// What the timeline can span, in seconds.
 const SPANS_S: [(u32, &str); 4] = [(30, "30 s"), (60, "1 min"), (120, "2 min"), (300, "5 min")];
-const ROW: f32 = 27.0;
+const ROW: f32 = 31.0;
 const AXIS: f32 = 18.0;
 const FAULTS: f32 = 17.0;
 /// The time axis needs to move no more often than this.
@@ -34,7 +34,13 @@ pub fn height(lights: usize) -> f32 {
 }
 
 /// Shows a junction's timeline; `look_at_ms` is its right end, `None` = now.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, look_at_ms: Option<u64>, pace: &mut Pace) -> Acts {
+pub fn show(
+    ui: &mut Ui,
+    shown: &Shown<'_>,
+    junction: &Junction,
+    look_at_ms: Option<u64>,
+    pace: &mut Pace,
+) -> Acts {
     let mut acts = Acts::default();
     ui.horizontal(|ui| {
         ui.label(RichText::new("Timeline").text_style(theme::title()));
@@ -137,9 +143,13 @@ fn paint(ui: &Ui, shown: &Shown<'_>, junction: &Junction, rect: Rect, axis: &Axi
     let row_height = (axis.plot.height() / rows as f32).min(44.0);
     for (at, light) in junction.lights.iter().enumerate() {
         let top = axis.plot.top() + at as f32 * row_height;
-        let row = Rect::from_min_max(pos2(axis.plot.left(), top + 2.0), pos2(axis.plot.right(), top + row_height - 3.0));
+        let row = Rect::from_min_max(
+            pos2(axis.plot.left(), top + 2.0),
+            pos2(axis.plot.right(), top + row_height - 3.0),
+        );
         painter.rect_filled(row, 3.0, if palette.dark { palette.base } else { palette.card });
-        let name = painter.layout_no_wrap(light.id.light.to_string(), FontId::proportional(13.0), palette.text);
+        let name =
+            painter.layout_no_wrap(light.id.light.to_string(), FontId::proportional(13.0), palette.text);
         let x = (row.left() - 8.0 - name.size().x).max(rect.left());
         painter.with_clip_rect(Rect::everything_left_of(row.left() - 2.0).intersect(rect)).galley(
             pos2(x, row.center().y - name.size().y / 2.0),
@@ -147,7 +157,12 @@ fn paint(ui: &Ui, shown: &Shown<'_>, junction: &Junction, rect: Rect, axis: &Axi
             palette.text,
         );
         lanes(&painter, shown, light, row, axis);
-        let said = format!("Timeline of {}: {} spans, now {}", light.id, light.spans.len(), words::aspect(light.aspect));
+        let said = format!(
+            "Timeline of {}: {} spans, now {}",
+            light.id,
+            light.spans.len(),
+            words::aspect(light.aspect)
+        );
         let response = ui.interact(row, ui.scope_id().with(("timeline", &light.id)), Sense::hover());
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
     }
@@ -233,7 +248,13 @@ fn conflicts(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &A
             let rect = Rect::from_x_y_ranges(*x.start()..=*x.end(), axis.plot.y_range());
             painter.rect_filled(rect, 0.0, bad.gamma_multiply(0.28));
             painter.vline(*x.start(), axis.plot.y_range(), Stroke::new(2.0, bad));
-            painter.text(pos2(*x.start() + 3.0, axis.plot.top()), Align2::LEFT_TOP, "conflict", FontId::proportional(11.5), bad);
+            painter.text(
+                pos2(*x.start() + 3.0, axis.plot.top()),
+                Align2::LEFT_TOP,
+                "conflict",
+                FontId::proportional(11.5),
+                bad,
+            );
         }
     }
 }
@@ -241,7 +262,13 @@ fn conflicts(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &A
 fn faults(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &Axis) {
     let warn = shown.palette.warn;
     let top = axis.plot.bottom() + AXIS;
-    painter.text(pos2(axis.plot.left() - 8.0, top + 6.0), Align2::RIGHT_CENTER, "faults", FontId::proportional(11.5), shown.palette.weak);
+    painter.text(
+        pos2(axis.plot.left() - 8.0, top + 6.0),
+        Align2::RIGHT_CENTER,
+        "faults",
+        FontId::proportional(11.5),
+        shown.palette.weak,
+    );
     let mut labelled_until = f32::NEG_INFINITY;
     for span in &shown.state.faults {
         if span.fault.light().is_some_and(|light| light.junction != junction.name) {
@@ -252,7 +279,8 @@ fn faults(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &Axis
         painter.rect_filled(bar, 2.0, warn.gamma_multiply(0.35));
         painter.vline(*x.start(), top - 2.0..=top + 13.0, Stroke::new(1.5, warn));
         let name = words::fault_name(&span.fault);
-        let name = span.fault.light().map_or_else(|| name.to_owned(), |light| format!("{}: {name}", light.light));
+        let name =
+            span.fault.light().map_or_else(|| name.to_owned(), |light| format!("{}: {name}", light.light));
         let galley = painter.layout_no_wrap(name, FontId::proportional(11.0), shown.palette.text);
         if *x.start() > labelled_until {
             labelled_until = x.start() + galley.size().x + 8.0;
@@ -270,7 +298,9 @@ fn tooltip(response: egui::Response, shown: &Shown<'_>, junction: &Junction, axi
             let span = light.spans.iter().rev().find(|span| span.from_ms <= at_ms);
             if let Some(span) = span {
                 let color = shown.palette.aspect(span.aspect);
-                ui.label(RichText::new(format!("{}: {}", light.id.light, words::aspect(span.aspect))).color(color));
+                ui.label(
+                    RichText::new(format!("{}: {}", light.id.light, words::aspect(span.aspect))).color(color),
+                );
             }
         }
     });

@@ -18,9 +18,10 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) {
             "Add lights to the configuration file, or let a board or your own program publish to \
              twinlight/JUNCTION/LIGHT/state: it will appear here by itself.",
         ),
-        (Broker::Stopped { .. }, _) => {
-            ("The broker is stopped", "Press “Start broker” above, or the key B. The lights will find it by themselves.")
-        }
+        (Broker::Stopped { .. }, _) => (
+            "The broker is stopped",
+            "Press “Start broker” above, or the key B. The lights will find it by themselves.",
+        ),
     };
     ui.vertical_centered(|ui| {
         ui.add_space((ui.available_height() * 0.35).max(12.0));

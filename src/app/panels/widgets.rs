@@ -1,14 +1,16 @@
 //! Small things that several panels use.
 
-use egui::{
-    Color32, CornerRadius, Response, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
-};
+use egui::{Color32, Response, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
 use crate::app::theme::Palette;
 
 /// A switch with a short caption; `name` is its full name for screen readers.
 pub fn switch(ui: &mut Ui, palette: &Palette, on: bool, caption: &str, name: &str) -> Response {
-    let galley = ui.painter().layout_no_wrap(caption.to_owned(), egui::TextStyle::Button.resolve(ui.style()), palette.text);
+    let galley = ui.painter().layout_no_wrap(
+        caption.to_owned(),
+        egui::TextStyle::Button.resolve(ui.style()),
+        palette.text,
+    );
     let track = vec2(34.0, 18.0);
     let size = vec2(track.x + 7.0 + galley.size().x, ui.spacing().interact_size.y);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
@@ -39,16 +41,15 @@ pub fn named_button(ui: &mut Ui, text: impl Into<RichText>, name: &str) -> Respo
 
 /// A small rounded label in a colour.
 pub fn chip(ui: &mut Ui, text: &str, color: Color32, palette: &Palette) -> Response {
+    let font = egui::TextStyle::Small.resolve(ui.style());
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, color);
+    let (rect, response) = ui.allocate_exact_size(galley.size() + vec2(14.0, 4.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
     let fill = color.gamma_multiply(if palette.dark { 0.16 } else { 0.1 });
-    egui::Frame::new()
-        .fill(fill)
-        .stroke(Stroke::new(1.0, color.gamma_multiply(0.55)))
-        .corner_radius(CornerRadius::same(9))
-        .inner_margin(egui::Margin::symmetric(8, 1))
-        .show(ui, |ui| {
-            ui.label(RichText::new(text).small().color(color));
-        })
-        .response
+    let edge = Stroke::new(1.0, color.gamma_multiply(0.55));
+    ui.painter().rect(rect, rect.height() / 2.0, fill, edge, StrokeKind::Inside);
+    ui.painter().galley(rect.center() - galley.size() / 2.0, galley, color);
+    response
 }
 
 /// A dot that is full when something is up, and a ring with a stroke through it when it is down.

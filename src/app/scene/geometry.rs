@@ -167,18 +167,18 @@ impl Plan {
         }
     }
 
-    /// The way of a promise between two heads, bowed to the giver's right so that the way back
-    /// does not lie on it.
+    /// The way of a promise between two heads. It is bowed towards the crossing, where no car
+    /// waits, and lies to the giver's right so that the way back is another.
     #[must_use]
     pub fn promise(&self, from: Post, to: Post) -> [Pos2; 3] {
         let (from, to) = (self.head(from), self.head(to));
         let along = (to.center() - from.center()).normalized();
-        let right = vec2(-along.y, along.x);
-        let start = rim(from, along) + along * self.m(0.8);
-        let end = rim(to, -along) - along * self.m(0.8);
-        let start = start + right * self.m(1.4);
-        let end = end + right * self.m(1.4);
-        [start, start.lerp(end, 0.5) + right * self.m(3.2), end]
+        let right = vec2(-along.y, along.x) * self.m(1.4);
+        let start = rim(from, along) + along * self.m(0.8) + right;
+        let end = rim(to, -along) - along * self.m(0.8) + right;
+        let middle = start.lerp(end, 0.5);
+        let inward = (self.centre - middle).normalized() * self.m(5.0).min(self.centre.distance(middle));
+        [start, middle + inward, end]
     }
 }
 

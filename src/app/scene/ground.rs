@@ -11,9 +11,7 @@ const PAVEMENT_M: f32 = 2.2;
 pub(super) fn paint(painter: &Painter, plan: &Plan, arms: &[Arm], palette: &Palette, alarm: f32) {
     painter.rect_filled(plan.rect, 0.0, palette.lawn);
     tufts(painter, plan, palette);
-    for (half, color) in
-        [(HALF_STREET_M + PAVEMENT_M, palette.pavement), (HALF_STREET_M, palette.asphalt)]
-    {
+    for (half, color) in [(HALF_STREET_M + PAVEMENT_M, palette.pavement), (HALF_STREET_M, palette.asphalt)] {
         for arm in arms {
             painter.rect_filled(strip(plan, *arm, half), 0.0, color);
         }
@@ -39,7 +37,9 @@ fn strip(plan: &Plan, arm: Arm, half_m: f32) -> Rect {
     match arm {
         Arm::East => Rect::from_min_max(centre - vec2(half, half), Pos2::new(rect.right(), centre.y + half)),
         Arm::West => Rect::from_min_max(Pos2::new(rect.left(), centre.y - half), centre + vec2(half, half)),
-        Arm::South => Rect::from_min_max(centre - vec2(half, half), Pos2::new(centre.x + half, rect.bottom())),
+        Arm::South => {
+            Rect::from_min_max(centre - vec2(half, half), Pos2::new(centre.x + half, rect.bottom()))
+        }
         Arm::North => Rect::from_min_max(Pos2::new(centre.x - half, rect.top()), centre + vec2(half, half)),
     }
 }

@@ -1,8 +1,6 @@
 //! A signal head: board, housing, visors, three lamps, and their glow.
 
-use egui::{
-    Color32, CornerRadius, Mesh, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Vec2, pos2, vec2,
-};
+use egui::{Color32, CornerRadius, Mesh, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Vec2, pos2, vec2};
 use traffic_light::Aspect;
 
 use crate::app::{
@@ -57,7 +55,9 @@ fn lit(aspect: Aspect, age_ms: u64) -> Lamps {
         Aspect::RedAmber => [1.0, 1.0, 0.0],
         Aspect::Green => [0.0, 0.0, 1.0],
         Aspect::Amber => [0.0, 1.0, 0.0],
-        Aspect::FlashingAmber => [0.0, if (age_ms / FLASH_HALF_MS).is_multiple_of(2) { 1.0 } else { 0.0 }, 0.0],
+        Aspect::FlashingAmber => {
+            [0.0, if (age_ms / FLASH_HALF_MS).is_multiple_of(2) { 1.0 } else { 0.0 }, 0.0]
+        }
     }
 }
 

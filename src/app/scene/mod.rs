@@ -26,7 +26,13 @@ use super::{
 const ALARM_MS: u64 = 900;
 
 /// Shows `junction` in all the room that `ui` has.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, traffic: &mut Traffic, pace: &mut Pace) -> Acts {
+pub fn show(
+    ui: &mut Ui,
+    shown: &Shown<'_>,
+    junction: &Junction,
+    traffic: &mut Traffic,
+    pace: &mut Pace,
+) -> Acts {
     let (rect, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     let mut acts = Acts::default();
     if rect.width() < 80.0 || rect.height() < 80.0 {
@@ -104,7 +110,14 @@ fn drive(
     }
 }
 
-fn show_head(ui: &Ui, painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown: &Shown<'_>) -> Acts {
+fn show_head(
+    ui: &Ui,
+    painter: &Painter,
+    plan: &Plan,
+    post: Post,
+    light: &LightState,
+    shown: &Shown<'_>,
+) -> Acts {
     let (palette, calm) = (shown.palette, shown.settings.reduce_motion);
     let rect = plan.head(post);
     let lamps = head::lamps(light.aspect, light.previous, light.since_ms, shown.now_ms, calm);
@@ -120,11 +133,20 @@ fn show_head(ui: &Ui, painter: &Painter, plan: &Plan, post: Post, light: &LightS
     let response = ui.interact(rect, id, Sense::click());
     response.widget_info(|| {
         let heard = if light.is_virtual() { "" } else { ", as heard" };
-        WidgetInfo::labeled(Role::Button, true, format!("Light {} {}{heard}", light.id, words::shows(light.aspect)))
+        WidgetInfo::labeled(
+            Role::Button,
+            true,
+            format!("Light {} {}{heard}", light.id, words::shows(light.aspect)),
+        )
     });
     if shown.selected == Some(&light.id) || response.has_focus() {
         let color = if response.has_focus() { palette.text } else { palette.accent };
-        painter.rect_stroke(rect.expand(3.0), rect.width() * 0.18, Stroke::new(2.5, color), StrokeKind::Outside);
+        painter.rect_stroke(
+            rect.expand(3.0),
+            rect.width() * 0.18,
+            Stroke::new(2.5, color),
+            StrokeKind::Outside,
+        );
     }
     let response = response.on_hover_text(format!(
         "{}: {}. {}\n{}",
@@ -143,11 +165,8 @@ fn show_head(ui: &Ui, painter: &Painter, plan: &Plan, post: Post, light: &LightS
 fn plaque(painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown: &Shown<'_>) {
     let (palette, head) = (shown.palette, plan.head(post));
     let size = plan.m(2.6).clamp(15.0, 26.0);
-    let name = painter.layout_no_wrap(
-        light.id.light.to_string(),
-        FontId::proportional(size),
-        palette.on_lawn,
-    );
+    let name =
+        painter.layout_no_wrap(light.id.light.to_string(), FontId::proportional(size), palette.on_lawn);
     let word = painter.layout_no_wrap(
         words::aspect(light.aspect).to_owned(),
         FontId::proportional((size * 0.66).clamp(12.5, 17.0)),
@@ -159,7 +178,13 @@ fn plaque(painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown:
     let x = if corner.x > 0.0 { head.right() + gap } else { head.left() - gap - inner.x - 16.0 };
     let y = if corner.y > 0.0 { head.bottom() - inner.y - 10.0 } else { head.top() };
     let rect = Rect::from_min_size(pos2(x, y), inner + vec2(16.0, 10.0));
-    painter.rect(rect, 8.0, palette.plaque, Stroke::new(1.0, palette.aspect(light.aspect).gamma_multiply(0.6)), StrokeKind::Inside);
+    painter.rect(
+        rect,
+        8.0,
+        palette.plaque,
+        Stroke::new(1.0, palette.aspect(light.aspect).gamma_multiply(0.6)),
+        StrokeKind::Inside,
+    );
     let at = rect.min + vec2(8.0, 5.0);
     let below = at + vec2(0.0, name.size().y);
     painter.galley(at, name, palette.on_lawn);

@@ -1,8 +1,6 @@
 //! The links to the broker, cut where a layer is down, and the messages that travel along them.
 
-use egui::{
-    Align2, Color32, FontId, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Vec2, pos2, vec2,
-};
+use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Vec2, pos2, vec2};
 
 use super::geometry::{Plan, Post, cubic};
 use crate::app::{
@@ -18,7 +16,14 @@ use crate::world::event::Layer;
 const HOP_MS: u64 = 420;
 
 /// Paints each light's link.
-pub(super) fn paint_links(painter: &Painter, plan: &Plan, junction: &Junction, posts: &[Post], palette: &Palette, broker_runs: bool) {
+pub(super) fn paint_links(
+    painter: &Painter,
+    plan: &Plan,
+    junction: &Junction,
+    posts: &[Post],
+    palette: &Palette,
+    broker_runs: bool,
+) {
     for post in posts.iter().filter(|post| !post.repeats) {
         if let Some(light) = junction.lights.get(post.light) {
             paint_link(painter, plan, *post, light, palette, broker_runs);
@@ -26,7 +31,14 @@ pub(super) fn paint_links(painter: &Painter, plan: &Plan, junction: &Junction, p
     }
 }
 
-fn paint_link(painter: &Painter, plan: &Plan, post: Post, light: &LightState, palette: &Palette, broker_runs: bool) {
+fn paint_link(
+    painter: &Painter,
+    plan: &Plan,
+    post: Post,
+    light: &LightState,
+    palette: &Palette,
+    broker_runs: bool,
+) {
     let way = plan.link(post);
     let width = plan.m(0.32).clamp(1.5, 4.0);
     let broken = light.broken_layer().or((!broker_runs).then_some(Layer::Mqtt));
@@ -79,7 +91,14 @@ fn cut_mark(painter: &Painter, centre: Pos2, radius: f32, palette: &Palette) {
 }
 
 /// Letters on a small plate, so that they can be read on any ground.
-pub(super) fn label(painter: &Painter, at: Pos2, align: Align2, text: &str, color: Color32, palette: &Palette) -> Rect {
+pub(super) fn label(
+    painter: &Painter,
+    at: Pos2,
+    align: Align2,
+    text: &str,
+    color: Color32,
+    palette: &Palette,
+) -> Rect {
     let galley = painter.layout_no_wrap(text.to_owned(), FontId::proportional(12.5), color);
     let rect = align.anchor_size(at, galley.size() + vec2(10.0, 4.0));
     let rect = rect.translate(
@@ -113,7 +132,12 @@ pub(super) fn paint_flights(
         if reduce_motion {
             // A light ring at the broker instead of a journey.
             let ring = plan.broker().expand(4.0);
-            painter.rect_stroke(ring, 12.0, Stroke::new(2.0, palette.topic(flight.topic)), StrokeKind::Outside);
+            painter.rect_stroke(
+                ring,
+                12.0,
+                Stroke::new(2.0, palette.topic(flight.topic)),
+                StrokeKind::Outside,
+            );
             pace.within(2 * HOP_MS - age);
             return;
         }
@@ -127,7 +151,8 @@ pub(super) fn paint_flights(
             }
         } else {
             for post in posts.iter().filter(|post| post.light != sender && !post.repeats) {
-                let deaf = junction.lights.get(post.light).is_some_and(|light| light.broken_layer().is_some());
+                let deaf =
+                    junction.lights.get(post.light).is_some_and(|light| light.broken_layer().is_some());
                 if !deaf {
                     dot(painter, &plan.link(*post), 1.0 - eased, color, plan);
                 }
@@ -139,10 +164,11 @@ pub(super) fn paint_flights(
 fn dot(painter: &Painter, way: &[Pos2; 4], at: f32, color: Color32, plan: &Plan) {
     let centre = cubic(way, at);
     let radius = plan.m(0.75).clamp(3.5, 8.0);
-    painter.add(super::head::radial(centre, radius * 2.4, &[
-        (0.0, color.gamma_multiply(0.55)),
-        (1.0, Color32::TRANSPARENT),
-    ]));
+    painter.add(super::head::radial(
+        centre,
+        radius * 2.4,
+        &[(0.0, color.gamma_multiply(0.55)), (1.0, Color32::TRANSPARENT)],
+    ));
     painter.circle(centre, radius, color, Stroke::new(1.2, Color32::WHITE));
 }
 
@@ -165,7 +191,12 @@ pub(super) fn paint_broker(painter: &Painter, plan: &Plan, broker: &Broker, pale
     for slot in 0..3_u8 {
         let top = icon.top() + f32::from(slot) * 10.0;
         let unit = Rect::from_min_size(pos2(icon.left(), top), vec2(20.0, 8.0));
-        painter.rect_stroke(unit, 2.0, Stroke::new(1.2, palette.on_lawn.gamma_multiply(0.8)), StrokeKind::Inside);
+        painter.rect_stroke(
+            unit,
+            2.0,
+            Stroke::new(1.2, palette.on_lawn.gamma_multiply(0.8)),
+            StrokeKind::Inside,
+        );
         let lamp = if slot == 0 { color } else { palette.idle };
         painter.circle_filled(unit.left_center() + vec2(5.0, 0.0), 1.8, lamp);
     }
@@ -192,7 +223,8 @@ fn layout_to_fit(painter: &Painter, text: &str, room: f32, color: Color32) -> st
             return galley;
         }
     }
-    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), FontId::proportional(11.5), color);
+    let mut job =
+        egui::text::LayoutJob::simple_singleline(text.to_owned(), FontId::proportional(11.5), color);
     job.wrap = egui::text::TextWrapping::truncate_at_width(room);
     painter.layout_job(job)
 }

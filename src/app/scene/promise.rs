@@ -4,12 +4,7 @@
 use egui::{Align2, Color32, FontId, Painter, Pos2, Shape, Stroke, Vec2, pos2, vec2};
 
 use super::geometry::{Plan, Post, quadratic};
-use crate::app::{
-    pace::Pace,
-    state::Junction,
-    theme::Palette,
-    words::seconds_left,
-};
+use crate::app::{pace::Pace, state::Junction, theme::Palette, words::seconds_left};
 
 /// A full turn of the countdown's arc.
 const FULL_S: f32 = 8.0;
@@ -58,7 +53,8 @@ pub(super) fn shield_radius(plan: &Plan) -> f32 {
 
 fn arrow(painter: &Painter, way: &[Pos2; 3], color: Color32, plan: &Plan) {
     const STEPS: u16 = 24;
-    let points: Vec<Pos2> = (0..=STEPS).map(|step| quadratic(way, f32::from(step) / f32::from(STEPS))).collect();
+    let points: Vec<Pos2> =
+        (0..=STEPS).map(|step| quadratic(way, f32::from(step) / f32::from(STEPS))).collect();
     let width = plan.m(0.4).clamp(1.8, 4.5);
     painter.add(Shape::line(points, Stroke::new(width, color)));
     let along = (way[2] - quadratic(way, 0.9)).normalized();
@@ -72,14 +68,24 @@ fn arrow(painter: &Painter, way: &[Pos2; 3], color: Color32, plan: &Plan) {
 
 fn shield(painter: &Painter, centre: Pos2, left_s: f32, palette: &Palette, plan: &Plan) {
     let radius = shield_radius(plan);
-    painter.add(Shape::convex_polygon(outline(centre, radius), palette.plaque, Stroke::new(1.0, palette.promise.gamma_multiply(0.5))));
+    painter.add(Shape::convex_polygon(
+        outline(centre, radius),
+        palette.plaque,
+        Stroke::new(1.0, palette.promise.gamma_multiply(0.5)),
+    ));
     // What is left of it, along the shield's edge from the top.
     let edge = outline(centre, radius);
     let share = (left_s / FULL_S).clamp(0.0, 1.0);
     painter.add(Shape::line(start_of(&edge, share), Stroke::new((radius * 0.16).max(2.0), palette.promise)));
     let text = format!("{left_s:.1}");
     let size = (radius * 0.72).clamp(12.0, 19.0);
-    painter.text(centre - vec2(0.0, radius * 0.06), Align2::CENTER_CENTER, text, FontId::proportional(size), palette.on_lawn);
+    painter.text(
+        centre - vec2(0.0, radius * 0.06),
+        Align2::CENTER_CENTER,
+        text,
+        FontId::proportional(size),
+        palette.on_lawn,
+    );
 }
 
 /// The shield's edge, from the middle of the top, clockwise and closed.

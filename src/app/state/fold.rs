@@ -1,8 +1,6 @@
 //! How each event changes what the window knows.
 
-use super::{
-    Broker, Category, Flight, Junction, LightState, Message, Notice, State, severity_word,
-};
+use super::{Broker, Category, Flight, Junction, LightState, Message, Notice, State, severity_word};
 use crate::{
     app::words,
     world::{
@@ -56,7 +54,9 @@ impl State {
                     known.counters = *counters;
                 }
             }
-            EventKind::PresenceChanged { light, online, about } => self.presence_changed(at, light, *online, about),
+            EventKind::PresenceChanged { light, online, about } => {
+                self.presence_changed(at, light, *online, about)
+            }
             EventKind::LinkChanged { light, layer, up, reason } => {
                 let Some(known) = self.light_mut(light) else { return };
                 let state = known.layer_mut(*layer);

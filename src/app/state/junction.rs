@@ -40,14 +40,7 @@ pub struct Junction {
 
 impl Junction {
     pub(super) fn new(name: Name, rule: Rule, keyed: bool) -> Junction {
-        Junction {
-            name,
-            rule,
-            keyed,
-            lights: Vec::new(),
-            flights: VecDeque::new(),
-            conflict_since_ms: None,
-        }
+        Junction { name, rule, keyed, lights: Vec::new(), flights: VecDeque::new(), conflict_since_ms: None }
     }
 
     /// The light of this name.
@@ -86,6 +79,8 @@ impl Junction {
     /// Whether any of its lights flashes or is lost: what the overview marks.
     #[must_use]
     pub fn is_disturbed(&self) -> bool {
-        self.lights.iter().any(|light| light.aspect == Aspect::FlashingAmber || light.broken_layer().is_some())
+        self.lights
+            .iter()
+            .any(|light| light.aspect == Aspect::FlashingAmber || light.broken_layer().is_some())
     }
 }

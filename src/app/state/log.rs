@@ -122,8 +122,7 @@ impl Entry {
 /// Whether `text` holds `needle` (lower case), without making a copy of the text.
 fn contains_ignoring_case(text: &str, needle: &str) -> bool {
     let (text, needle) = (text.as_bytes(), needle.as_bytes());
-    text.len() >= needle.len()
-        && text.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
+    text.len() >= needle.len() && text.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
 }
 
 /// The log.

@@ -133,7 +133,8 @@ impl State {
     #[must_use]
     pub fn presence(&self) -> (usize, usize) {
         let lights = self.junctions.iter().flat_map(|junction| &junction.lights);
-        lights.fold((0, 0), |(all, online), light| (all + 1, online + usize::from(light.online == Some(true))))
+        lights
+            .fold((0, 0), |(all, online), light| (all + 1, online + usize::from(light.online == Some(true))))
     }
 
     /// Messages a second over the last seconds.
@@ -190,7 +191,8 @@ impl State {
     }
 
     fn end_conflict(&mut self, lights: &[LightId], at_ms: u64) {
-        let open = self.conflicts.iter_mut().rev().find(|span| span.until_ms.is_none() && span.lights == lights);
+        let open =
+            self.conflicts.iter_mut().rev().find(|span| span.until_ms.is_none() && span.lights == lights);
         if let Some(span) = open {
             span.until_ms = Some(at_ms);
         }

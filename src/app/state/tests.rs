@@ -65,7 +65,11 @@ fn messages_never_drive_other_events_out_of_the_log() {
     for at in 0..10_000 {
         let topic = TopicKind::State;
         let light = id("demo/a");
-        apply(&mut state, at, EventKind::MessagePassed { light, topic, payload: payload.clone(), retained: false });
+        apply(
+            &mut state,
+            at,
+            EventKind::MessagePassed { light, topic, payload: payload.clone(), retained: false },
+        );
     }
     assert_eq!(state.log.filtered("", &[Category::Message]).len(), 1);
     assert!(state.log.filtered("", &[]).len() <= 1_001);
