@@ -65,6 +65,9 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
         if pressed(Key::S) {
             acts.ask(Command::SetSilence { light: id(), on: !light.silenced });
         }
+        if pressed(Key::C) {
+            acts.ask(Command::CallLight { light: id() });
+        }
         if pressed(Key::R) {
             acts.ask(Command::RebootLight { light: id() });
         }

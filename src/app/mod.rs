@@ -296,7 +296,8 @@ fn side_panels(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, pace: &mut P
     let frame = || Frame::new().fill(shown.palette.panel).inner_margin(Margin::symmetric(10, 8));
     if shown.state.junctions.len() > 1 {
         let overview = Panel::left("overview").frame(frame()).resizable(true);
-        overview.default_size(222.0).size_range(120.0..=720.0).show(ui, |ui| {
+        let wide = ui.available_width() > 1_300.0;
+        overview.default_size(if wide { 222.0 } else { 124.0 }).size_range(120.0..=720.0).show(ui, |ui| {
             acts.append(panels::overview::show(ui, shown, Some(&junction.name), pace));
         });
     }

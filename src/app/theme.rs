@@ -156,13 +156,24 @@ impl Palette {
         match (aspect, self.dark) {
             (Aspect::Dark, _) => self.idle,
             (Aspect::Red, true) => rgb(0xff6a60),
-            (Aspect::Red, false) => rgb(0xd0312a),
+            (Aspect::Red, false) => rgb(0xc22a24),
             (Aspect::RedAmber, true) => rgb(0xff9a4d),
-            (Aspect::RedAmber, false) => rgb(0xc2560c),
+            (Aspect::RedAmber, false) => rgb(0xb04e0a),
             (Aspect::Green, true) => rgb(0x3fd07a),
-            (Aspect::Green, false) => rgb(0x178a45),
+            (Aspect::Green, false) => rgb(0x14793f),
             (Aspect::Amber | Aspect::FlashingAmber, true) => rgb(0xffc24a),
-            (Aspect::Amber | Aspect::FlashingAmber, false) => rgb(0xa86a00),
+            (Aspect::Amber | Aspect::FlashingAmber, false) => rgb(0x8f5a00),
+        }
+    }
+
+    /// The colours of the timeline's three lanes, from top to bottom. They are areas, not letters,
+    /// and may be as bright as lamps.
+    #[must_use]
+    pub fn lanes(&self) -> [Color32; 3] {
+        if self.dark {
+            [rgb(0xff6a60), rgb(0xffc24a), rgb(0x3fd07a)]
+        } else {
+            [rgb(0xdc3a32), rgb(0xd98f00), rgb(0x1d9a50)]
         }
     }
 
@@ -202,6 +213,12 @@ pub fn alarm() -> TextStyle {
     TextStyle::Name("alarm".into())
 }
 
+/// The text style of a sentence that stands alone.
+#[must_use]
+pub fn headline() -> TextStyle {
+    TextStyle::Name("headline".into())
+}
+
 /// Gives both themes to egui. Once, at the start.
 pub fn install(ctx: &egui::Context) {
     for (theme, palette) in [(Theme::Dark, &DARK), (Theme::Light, &LIGHT)] {
@@ -216,7 +233,8 @@ pub fn install(ctx: &egui::Context) {
             (TextStyle::Heading, proportional(19.0)),
             (TextStyle::Monospace, FontId::new(12.0, FontFamily::Monospace)),
             (title(), proportional(16.5)),
-            (alarm(), proportional(26.0)),
+            (alarm(), proportional(34.0)),
+            (headline(), proportional(24.0)),
         ]
         .into();
         style.spacing.item_spacing = vec2(8.0, 5.0);

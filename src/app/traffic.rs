@@ -25,7 +25,8 @@ const ACCELERATION: f32 = 2.6;
 const BRAKING: f32 = 4.5;
 const GAP_M: f32 = 1.8;
 const CRASH_S: f32 = 2.5;
-const MAX_CARS: usize = 14;
+/// What a car that arrives at top speed needs to stop behind the last of a queue.
+const ARRIVAL_M: f32 = 18.0;
 
 /// What the cars of one approach see, and on which of the two streets it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,8 +85,7 @@ impl Traffic {
     #[must_use]
     pub fn moves(&self) -> bool {
         self.lanes.iter().any(|lane| {
-            lane.cars.len() < MAX_CARS
-                || lane.cars.iter().any(|car| car.speed > 0.01 || car.crashed_s.is_some())
+            lane.has_room() || lane.cars.iter().any(|car| car.speed > 0.01 || car.crashed_s.is_some())
         })
     }
 
@@ -113,8 +113,13 @@ impl Traffic {
             self.arrive(at, dt);
         }
         let may_enter: Vec<Entry> = (0..self.lanes.len()).map(|at| self.may_enter(at, approaches)).collect();
+        let gives_way_next = self.next_to_give_way();
         for (lane, may_enter) in self.lanes.iter_mut().zip(may_enter) {
             lane.drive(dt, may_enter);
+        }
+        // The turn passes on once that car is in, and not before: else two would start at once.
+        if let Some(at) = gives_way_next.filter(|at| self.lanes[*at].cars.iter().any(Car::is_in_box)) {
+            self.turn = (at + 1) % self.lanes.len();
         }
         self.meet(approaches);
     }
@@ -124,15 +129,14 @@ impl Traffic {
         let paint = usize::try_from(self.next() % 6).unwrap_or(0);
         let lane = &mut self.lanes[at];
         lane.next_in_s -= dt;
-        let room = lane.cars.last().is_none_or(|last| last.at_m > -ARM_M + 2.0 * CAR_LENGTH_M);
-        if lane.next_in_s <= 0.0 && room && lane.cars.len() < MAX_CARS {
+        if lane.next_in_s <= 0.0 && lane.has_room() {
             lane.next_in_s = 1.8 + spread * 5.5;
             lane.cars.push(Car { at_m: -ARM_M, speed: TOP_SPEED, braking: false, paint, crashed_s: None });
         }
     }
 
     /// Whether the foremost waiting car of a lane may pass the stop line.
-    fn may_enter(&mut self, at: usize, approaches: &[Approach]) -> Entry {
+    fn may_enter(&self, at: usize, approaches: &[Approach]) -> Entry {
         let approach = approaches[at];
         let crossing_clear = !self.lanes.iter().zip(approaches).any(|(lane, other)| {
             other.west_east != approach.west_east && lane.cars.iter().any(Car::is_in_box)
@@ -147,25 +151,21 @@ impl Traffic {
                 if crossing_clear || other_goes { Entry::Free } else { Entry::Closed }
             }
             Aspect::Amber => Entry::IfTooLateToStop,
-            Aspect::FlashingAmber => {
-                let anybody_in = self.lanes.iter().flat_map(|lane| &lane.cars).any(Car::is_in_box);
-                if anybody_in {
-                    return Entry::Closed;
-                }
-                let waiting = |lane: &Lane| lane.cars.iter().any(Car::waits_at_line);
-                let lanes = self.lanes.len();
-                let next =
-                    (0..lanes).map(|step| (self.turn + step) % lanes).find(|at| waiting(&self.lanes[*at]));
-                if next == Some(at) {
-                    self.turn = (at + 1) % lanes;
-                    Entry::Slowly
-                } else {
-                    Entry::Closed
-                }
-            }
+            Aspect::FlashingAmber if self.next_to_give_way() == Some(at) => Entry::Slowly,
+            Aspect::FlashingAmber => Entry::Closed,
             // A head without power closes its arm here, so that a world without life is still.
             Aspect::Dark | Aspect::Red | Aspect::RedAmber => Entry::Closed,
         }
+    }
+
+    /// Where all give way, one car at a time: the lane whose turn it is, while the box is empty.
+    fn next_to_give_way(&self) -> Option<usize> {
+        if self.lanes.iter().flat_map(|lane| &lane.cars).any(Car::is_in_box) {
+            return None;
+        }
+        let lanes = self.lanes.len();
+        let waits = |at: &usize| self.lanes[*at].cars.iter().any(Car::is_at_line);
+        (0..lanes).map(|step| (self.turn + step) % lanes).find(waits)
     }
 
     /// Stops cars of crossing streets that have met.
@@ -220,9 +220,8 @@ impl Car {
             && self.at_m - CAR_LENGTH_M / 2.0 < HALF_STREET_M + 0.5
     }
 
-    fn waits_at_line(&self) -> bool {
-        let left = -STOP_LINE_M - self.front();
-        (-0.3..1.5).contains(&left) && self.speed < 1.0
+    fn is_at_line(&self) -> bool {
+        (-0.3..1.5).contains(&(-STOP_LINE_M - self.front()))
     }
 
     /// Whether it touches a car of the crossing street. The lanes cross within the box, where
@@ -234,6 +233,10 @@ impl Car {
 }
 
 impl Lane {
+    fn has_room(&self) -> bool {
+        self.cars.last().is_none_or(|last| last.at_m > -ARM_M + ARRIVAL_M)
+    }
+
     fn drive(&mut self, dt: f32, entry: Entry) {
         let mut ahead_rear: Option<f32> = None;
         let mut top = TOP_SPEED;
@@ -253,7 +256,7 @@ impl Lane {
                     Entry::Free => false,
                     Entry::Slowly => {
                         top = CREEP_SPEED;
-                        !car.waits_at_line()
+                        !car.is_at_line()
                     }
                     Entry::IfTooLateToStop => to_line >= braking_m,
                     Entry::Closed => to_line >= braking_m - 0.5,

@@ -20,6 +20,9 @@ pub fn waker(ctx: &egui::Context) -> impl Fn() + Send + Sync + 'static {
     move || ctx.request_repaint_after(GATHER)
 }
 
+/// Why there is no world to show.
+pub type LinkError = Box<dyn std::error::Error + Send + Sync>;
+
 /// What the window is called, and what it is told of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -34,8 +37,8 @@ impl Window {
     /// [`waker`], and starts the world.
     ///
     /// # Errors
-    /// When there is no display or no OpenGL.
-    pub fn open(self, make_link: impl FnOnce(egui::Context) -> Link) -> eframe::Result {
+    /// When there is no display or no OpenGL, or with what `make_link` gave.
+    pub fn open(self, make_link: impl FnOnce(&egui::Context) -> Result<Link, LinkError>) -> eframe::Result {
         let icon =
             eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon.png")).unwrap_or_default();
         let viewport = ViewportBuilder::default()
@@ -53,7 +56,7 @@ impl Window {
                     .storage
                     .and_then(|storage| eframe::get_value(storage, STORAGE_KEY))
                     .unwrap_or_default();
-                let link = make_link(cc.egui_ctx.clone());
+                let link = make_link(&cc.egui_ctx)?;
                 let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, self.subtitle);
                 Ok(Box::new(app))
             }),

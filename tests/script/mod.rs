@@ -52,7 +52,16 @@ impl Script {
                 let id = LightId::new(Name::new(&name).unwrap(), Name::new(&light.to_string()).unwrap());
                 let (place, of) = (place as u64, lights as u64);
                 let place = place + if junctions > 1 { junction as u64 * 3 } else { 0 };
-                all.push(Scripted { id, place, of, aspect: None, cut_ms: None, silent: false, sent: 0, greens: 0 });
+                all.push(Scripted {
+                    id,
+                    place,
+                    of,
+                    aspect: None,
+                    cut_ms: None,
+                    silent: false,
+                    sent: 0,
+                    greens: 0,
+                });
             }
         }
         Script { lights: all, now_ms: 0, broker_down: false, reckless: false, conflict: false }
@@ -62,12 +71,16 @@ impl Script {
     pub fn begin(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         for light in &self.lights {
-            push(&mut events, 0, EventKind::LightAdded {
-                light: light.id.clone(),
-                kind: LightKind::Virtual,
-                rule: Rule::Lease,
-                keyed: true,
-            });
+            push(
+                &mut events,
+                0,
+                EventKind::LightAdded {
+                    light: light.id.clone(),
+                    kind: LightKind::Virtual,
+                    rule: Rule::Lease,
+                    keyed: true,
+                },
+            );
         }
         let address = "127.0.0.1:1883".to_owned();
         push(&mut events, 1, EventKind::BrokerStarted { address, embedded: true, note: None });
@@ -88,7 +101,11 @@ impl Script {
             Command::SetWifi { light, up } => {
                 let known = self.lights.iter_mut().find(|known| known.id == light).unwrap();
                 known.cut_ms = (!up).then_some(now);
-                push(&mut events, now, EventKind::FaultChanged { fault: Fault::WifiDown(light.clone()), on: !up });
+                push(
+                    &mut events,
+                    now,
+                    EventKind::FaultChanged { fault: Fault::WifiDown(light.clone()), on: !up },
+                );
                 let reason = if up { "joined again" } else { "the access point is gone" };
                 for layer in [Layer::Wifi, Layer::Tcp, Layer::Mqtt] {
                     push(&mut events, now, link(&light, layer, up, reason));
@@ -140,7 +157,9 @@ impl Script {
         let disturbed: BTreeSet<Name> = self
             .lights
             .iter()
-            .filter(|light| self.broker_down || light.cut_ms.is_some_and(|cut| now > cut + LOST_AFTER_MS) || light.silent)
+            .filter(|light| {
+                self.broker_down || light.cut_ms.is_some_and(|cut| now > cut + LOST_AFTER_MS) || light.silent
+            })
             .map(|light| light.id.junction.clone())
             .collect();
         let peers: Vec<LightId> = self.lights.iter().map(|light| light.id.clone()).collect();
@@ -162,7 +181,8 @@ impl Script {
             let heartbeat = now % 500 == light.place * 100 % 500;
             if changed || heartbeat {
                 light.sent += 1;
-                let peers = peers.iter().filter(|peer| peer.junction == light.id.junction && **peer != light.id);
+                let peers =
+                    peers.iter().filter(|peer| peer.junction == light.id.junction && **peer != light.id);
                 let view = light.view(now, peers.map(|peer| peer.light.clone()).collect());
                 let counters = Counters {
                     sent: light.sent,
@@ -172,7 +192,11 @@ impl Script {
                     mqtt_joins: 1,
                     ..Counters::default()
                 };
-                push(events, now, EventKind::LightReported { light: light.id.clone(), view: Arc::new(view), counters });
+                push(
+                    events,
+                    now,
+                    EventKind::LightReported { light: light.id.clone(), view: Arc::new(view), counters },
+                );
                 if !self.broker_down && light.cut_ms.is_none() && !light.silent {
                     let payload: Arc<str> = format!(
                         r#"{{"v":1,"aspect":"{aspect}","boot":305419896,"seq":{},"at":{now},"need":{{"turn":7}}}}"#,
@@ -180,15 +204,24 @@ impl Script {
                     )
                     .into();
                     let light = light.id.clone();
-                    push(events, now, EventKind::MessagePassed { light, topic: TopicKind::State, payload, retained: false });
+                    push(
+                        events,
+                        now,
+                        EventKind::MessagePassed { light, topic: TopicKind::State, payload, retained: false },
+                    );
                 }
             }
         }
         if self.reckless != self.conflict {
             self.conflict = self.reckless;
             let first = self.lights[0].id.junction.clone();
-            let lights: Vec<LightId> =
-                self.lights.iter().map(|light| light.id.clone()).filter(|id| id.junction == first).take(2).collect();
+            let lights: Vec<LightId> = self
+                .lights
+                .iter()
+                .map(|light| light.id.clone())
+                .filter(|id| id.junction == first)
+                .take(2)
+                .collect();
             let kind = if self.conflict {
                 EventKind::ConflictBegan { lights }
             } else {
@@ -201,7 +234,7 @@ impl Script {
 
 impl Scripted {
     fn in_turn(&self, now: u64) -> Aspect {
-        match (now + (self.of * 100 - self.place) * SLOT_MS) % (self.of.max(2) * SLOT_MS) {
+        match (now + (self.of * 1_000 - self.place) * SLOT_MS) % (self.of.max(2) * SLOT_MS) {
             0..1_000 => Aspect::RedAmber,
             1_000..5_000 => Aspect::Green,
             5_000..GO_MS => Aspect::Amber,

@@ -52,12 +52,13 @@ fn sentences(conflict: &ConflictSpan, shown: &Shown<'_>) -> (String, String) {
         1 => String::new(),
         unseen => format!(" {unseen} conflicts since the last Clear."),
     };
+    let who = if conflict.lights.len() > 2 { "All" } else { "Both" };
     let detail = match conflict.until_ms {
-        None => format!("Both are in go at once{junction}, now.{several}"),
+        None => format!("{who} are in go at once{junction}, now.{several}"),
         Some(until) => {
             let lasted = words::seconds_left(conflict.from_ms, until);
             let at = words::clock(conflict.from_ms);
-            format!("Both were in go at once{junction} at {at}, for {lasted:.1} s.{several}")
+            format!("{who} were in go at once{junction} at {at}, for {lasted:.1} s.{several}")
         }
     };
     (format!("CONFLICT: {names}"), detail)

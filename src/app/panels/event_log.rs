@@ -1,6 +1,6 @@
 //! What happened, with a filter. Only the lines in sight are laid out.
 
-use egui::{Align, Layout, RichText, ScrollArea, TextEdit, Ui, vec2};
+use egui::{RichText, ScrollArea, TextEdit, Ui, vec2};
 
 use super::{Shown, widgets};
 use crate::app::{
@@ -20,7 +20,7 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     let mut acts = Acts::default();
     let needle = shown.settings.filter.trim().to_ascii_lowercase();
     let entries = shown.state.log.filtered(&needle, &shown.settings.hidden);
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new("Events").text_style(theme::title()));
         acts.append(filter(ui, shown));
         for category in Category::ALL {
@@ -32,11 +32,7 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
                 acts.push(Act::ToggleCategory(category));
             }
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.available_width() > 60.0 {
-                widgets::caption(ui, format!("{} shown", words::count(entries.len() as u64)), shown.palette);
-            }
-        });
+        widgets::caption(ui, format!("{} shown", words::count(entries.len() as u64)), shown.palette);
     });
     if entries.is_empty() {
         let text = if needle.is_empty() {

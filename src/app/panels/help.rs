@@ -8,7 +8,7 @@ use crate::app::{
 };
 
 /// All keys, with what they do; shown here and meant to be complete.
-const KEYS: [(&str, &str); 14] = [
+const KEYS: [(&str, &str); 15] = [
     ("F1", "this help"),
     ("Tab, Space", "go to the next button or switch, and press it"),
     ("1 … 9", "select a light of the junction"),
@@ -16,6 +16,7 @@ const KEYS: [(&str, &str); 14] = [
     ("D", "drop the selected light's session once"),
     ("S", "silence the selected light, or let it speak"),
     ("R", "restart the selected light"),
+    ("C", "press the selected light's button, where it goes only on call"),
     ("B", "stop or start the broker"),
     ("Page up, Page down", "the junction before or after"),
     ("L", "go to the log's filter"),

@@ -5,6 +5,8 @@ use egui::{
     CollapsingHeader, CornerRadius, Frame, Grid, Margin, RichText, ScrollArea, Sense, Stroke, Ui, vec2,
 };
 
+use traffic_light::Waiting;
+
 use super::{Shown, widgets};
 use crate::{
     app::{
@@ -238,6 +240,12 @@ fn switches(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) -> Acts {
         if restart.on_hover_text(why).clicked() {
             acts.ask(Command::RebootLight { light: id.clone() });
         }
+        if light.waiting() == Some(&Waiting::NoDemand) {
+            let call = widgets::named_button(ui, "Call", &format!("Call {id}"));
+            if call.on_hover_text("Presses the button at its pole: it goes only on call (C)").clicked() {
+                acts.ask(Command::CallLight { light: id.clone() });
+            }
+        }
     });
     acts
 }
@@ -245,37 +253,31 @@ fn switches(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) -> Acts {
 fn details(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
     let palette = shown.palette;
     let roomy = ui.ctx().content_rect().height() > 760.0;
-    let header =
-        CollapsingHeader::new(RichText::new("Counters").small()).id_salt("counters").default_open(roomy);
-    let counters = header.show(ui, |ui| numbers(ui, shown, light));
-    let name = format!("Counters of {}", light.id);
-    let open = counters.fully_open();
-    counters
-        .header_response
-        .widget_info(|| egui::WidgetInfo::selected(egui::Role::DisclosureTriangle, true, open, &name));
-    let header =
-        CollapsingHeader::new(RichText::new("Last messages").small()).id_salt("messages").default_open(false);
-    let messages = header.show(ui, |ui| {
-        if light.messages.is_empty() {
-            widgets::caption(ui, "None yet.", palette);
-        }
-        for message in light.messages.iter().rev() {
+    let title = RichText::new("Counters and messages").small();
+    let details = CollapsingHeader::new(title).id_salt("details").default_open(roomy).show(ui, |ui| {
+        // Nothing here is pressed, so lines may be close.
+        ui.spacing_mut().interact_size.y = 14.0;
+        ui.spacing_mut().item_spacing.y = 2.0;
+        numbers(ui, shown, light);
+        ui.add_space(3.0);
+        for message in light.messages.iter().rev().take(4) {
             let topic = match message.topic {
                 TopicKind::State => "state",
                 TopicKind::Status => "status",
                 TopicKind::Command => "cmd",
             };
             let kept = if message.retained { " (kept)" } else { "" };
-            widgets::caption(ui, format!("{} {topic}{kept}", words::clock(message.at_ms)), palette);
-            let payload = RichText::new(&*message.payload).monospace().color(palette.text);
-            ui.add(egui::Label::new(payload).truncate()).on_hover_text(&*message.payload);
+            ui.horizontal(|ui| {
+                widgets::caption(ui, format!("{} {topic}{kept}", words::clock(message.at_ms)), palette);
+                let payload = RichText::new(&*message.payload).monospace().size(11.0).color(palette.text);
+                ui.add(egui::Label::new(payload).truncate()).on_hover_text(&*message.payload);
+            });
         }
     });
-    let name = format!("Last messages of {}", light.id);
-    let open = messages.fully_open();
-    messages
-        .header_response
-        .widget_info(|| egui::WidgetInfo::selected(egui::Role::DisclosureTriangle, true, open, &name));
+    let name = format!("Counters and messages of {}", light.id);
+    let open = details.fully_open();
+    let header = details.header_response;
+    header.widget_info(|| egui::WidgetInfo::selected(egui::Role::DisclosureTriangle, true, open, &name));
 }
 
 fn numbers(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
@@ -313,7 +315,7 @@ fn numbers(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
     if cells.is_empty() {
         widgets::caption(ui, "Nothing is known yet.", palette);
     }
-    Grid::new("numbers").num_columns(4).spacing(vec2(10.0, 2.0)).show(ui, |ui| {
+    Grid::new("numbers").num_columns(4).min_row_height(15.0).spacing(vec2(10.0, 1.0)).show(ui, |ui| {
         for (at, (name, value)) in cells.iter().enumerate() {
             widgets::caption(ui, *name, palette);
             ui.label(RichText::new(value).small());

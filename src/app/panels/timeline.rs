@@ -208,23 +208,20 @@ fn lanes(painter: &Painter, shown: &Shown<'_>, light: &LightState, row: Rect, ax
             }
             continue;
         };
-        let color = shown.palette.aspect(span.aspect);
+        let [red, amber, green] = shown.palette.lanes();
+        let bar = |at: f32, color: Color32| {
+            painter.rect_filled(lane_rect(at, &x), 1.5, color);
+        };
         match span.aspect {
             Aspect::Dark => {}
-            Aspect::Red => {
-                painter.rect_filled(lane_rect(0.0, &x), 1.5, color);
-            }
+            Aspect::Red => bar(0.0, red),
             Aspect::RedAmber => {
-                painter.rect_filled(lane_rect(0.0, &x), 1.5, shown.palette.aspect(Aspect::Red));
-                painter.rect_filled(lane_rect(1.0, &x), 1.5, shown.palette.aspect(Aspect::Amber));
+                bar(0.0, red);
+                bar(1.0, amber);
             }
-            Aspect::Amber => {
-                painter.rect_filled(lane_rect(1.0, &x), 1.5, color);
-            }
-            Aspect::Green => {
-                painter.rect_filled(lane_rect(2.0, &x), 1.5, color);
-            }
-            Aspect::FlashingAmber => hatch(painter, lane_rect(1.0, &x), color),
+            Aspect::Amber => bar(1.0, amber),
+            Aspect::Green => bar(2.0, green),
+            Aspect::FlashingAmber => hatch(painter, lane_rect(1.0, &x), amber),
         }
     }
 }

@@ -25,7 +25,7 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) {
     };
     ui.vertical_centered(|ui| {
         ui.add_space((ui.available_height() * 0.35).max(12.0));
-        ui.label(RichText::new(title).text_style(theme::alarm()));
+        ui.label(RichText::new(title).text_style(theme::headline()));
         ui.set_max_width(460.0);
         ui.label(RichText::new(text).color(shown.palette.weak));
     });

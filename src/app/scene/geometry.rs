@@ -136,7 +136,7 @@ impl Plan {
     /// The middle of the broker: over the end of the eastern arm, as far from each light.
     #[must_use]
     pub fn broker(&self) -> Rect {
-        let size = vec2(self.m(14.0).clamp(92.0, 150.0), self.m(9.0).clamp(52.0, 84.0));
+        let size = vec2(self.m(16.0).clamp(142.0, 176.0), self.m(9.0).clamp(52.0, 84.0));
         let right = self.rect.right() - size.x / 2.0 - 12.0;
         let ideal = self.centre.x + self.m(42.0);
         Rect::from_center_size(pos2(right.min(ideal.max(self.centre.x)), self.centre.y), size)
@@ -156,14 +156,16 @@ impl Plan {
         let edge = |rect: Rect| if up < 0.0 { rect.top() } else { rect.bottom() };
         let end = pos2(broker.center().x, edge(broker));
         if post.arm.corner().x > 0.0 {
-            let start = pos2(head.right(), head.center().y + up * self.m(2.0));
+            // Below the name plate that stands at the head's outer end.
+            let start = pos2(head.right(), head.center().y - up * head.height() * 0.26);
             let bend = pos2(end.x, start.y);
             [start, start.lerp(bend, 0.6), end.lerp(bend, 0.9), end]
         } else {
             // Over (or under) the heads of the east side.
             let start = pos2(head.center().x, edge(head));
-            let rim = edge(head) + up * self.m(5.0);
-            [start, pos2(start.x, rim), pos2(end.x, rim + up * self.m(3.0)), end]
+            let inside = self.rect.shrink(5.0);
+            let rim = (edge(head) + up * self.m(5.0)).clamp(inside.top(), inside.bottom());
+            [start, pos2(start.x, rim), pos2(end.x, rim), end]
         }
     }
 

@@ -55,7 +55,7 @@ impl State {
                 }
             }
             EventKind::PresenceChanged { light, online, about } => {
-                self.presence_changed(at, light, *online, about)
+                self.presence_changed(at, light, *online, about);
             }
             EventKind::LinkChanged { light, layer, up, reason } => {
                 let Some(known) = self.light_mut(light) else { return };
