@@ -2,6 +2,8 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
+//! | [`config`] | the configuration: a TOML file, read into types that cannot be wrong |
 //! | [`world`] | lights, links, faults, broker, monitor; takes commands, gives events |
 
+pub mod config;
 pub mod world;
