@@ -30,7 +30,16 @@ fn main() -> ExitCode {
     };
     println!(
         "{:>6} {:>8} {:>9} {:>9} {:>9} {:>7} {:>9} {:>9} {:>9} {:>7}",
-        "lights", "seconds", "cpu %", "RSS MiB", "KiB/light", "greens", "p50 ms", "p99 ms", "max ms", "faults"
+        "lights",
+        "seconds",
+        "cpu %",
+        "RSS MiB",
+        "KiB/light",
+        "greens",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "faults"
     );
     let mut well = true;
     for (pairs, seconds) in runs {
@@ -55,7 +64,8 @@ fn measure(pairs: u64, seconds: u64) -> Result<bool, Box<dyn Error>> {
     runtime.block_on(async {
         let rss_before = resident_kib()?;
         let state = tempfile::tempdir()?;
-        let options = WorldOptions { state_folder: Some(state.path().to_path_buf()), ..WorldOptions::default() };
+        let options =
+            WorldOptions { state_folder: Some(state.path().to_path_buf()), ..WorldOptions::default() };
         let (world, mut events) = World::start(config, options).await?;
         let mut tally = Tally::default();
         let mut faults = 0_u32;
@@ -73,12 +83,12 @@ fn measure(pairs: u64, seconds: u64) -> Result<bool, Box<dyn Error>> {
             if measuring && cpu_before.is_none() {
                 cpu_before = Some((cpu_seconds()?, Instant::now()));
             }
-            let fault = match &event.kind {
-                EventKind::ConflictBegan { .. } => true,
-                EventKind::AspectChanged { aspect: Aspect::FlashingAmber, .. } => true,
-                EventKind::LinkChanged { layer: Layer::Mqtt, up: false, .. } => true,
-                _ => false,
-            };
+            let fault = matches!(
+                event.kind,
+                EventKind::ConflictBegan { .. }
+                    | EventKind::AspectChanged { aspect: Aspect::FlashingAmber, .. }
+                    | EventKind::LinkChanged { layer: Layer::Mqtt, up: false, .. }
+            );
             faults += u32::from(fault);
             if measuring || !matches!(event.kind, EventKind::Reacted { .. }) {
                 tally.count(&event);
@@ -114,7 +124,8 @@ fn measure(pairs: u64, seconds: u64) -> Result<bool, Box<dyn Error>> {
 
 fn resident_kib() -> Result<f64, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS: is this Linux?")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS: is this Linux?")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
@@ -123,6 +134,7 @@ fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let after_name = stat.rsplit_once(')').ok_or("/proc/self/stat has no name in it")?.1;
     let mut fields = after_name.split_whitespace().skip(11);
-    let mut next = || -> Result<f64, Box<dyn Error>> { Ok(fields.next().ok_or("a field is missing")?.parse()?) };
+    let mut next =
+        || -> Result<f64, Box<dyn Error>> { Ok(fields.next().ok_or("a field is missing")?.parse()?) };
     Ok((next()? + next()?) / 100.0)
 }

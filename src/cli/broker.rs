@@ -44,8 +44,10 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
             println!("(port {wanted} is in use by another program)");
         }
         if let Some(login) = &made_up {
-            println!("user {}, password {} (made up for this run; set both in a configuration to keep them)",
-                login.user, login.password);
+            println!(
+                "user {}, password {} (made up for this run; set both in a configuration to keep them)",
+                login.user, login.password
+            );
         }
         if lan {
             println!("every computer and board of this network that knows user and password can now join");

@@ -15,7 +15,9 @@ pub(super) fn line(event: &Event) -> Option<Value> {
         EventKind::BrokerStarted { address, embedded, .. } => {
             json!({"ms": ms, "kind": "broker", "address": address, "embedded": embedded})
         }
-        EventKind::AspectChanged { light, aspect } => with(light, json!({"ms": ms, "kind": "aspect", "aspect": aspect})),
+        EventKind::AspectChanged { light, aspect } => {
+            with(light, json!({"ms": ms, "kind": "aspect", "aspect": aspect}))
+        }
         EventKind::PresenceChanged { light, online, .. } => {
             with(light, json!({"ms": ms, "kind": "online", "online": online}))
         }

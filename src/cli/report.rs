@@ -1,10 +1,6 @@
 //! Events as sentences, for people, and the report file.
 
-use std::{
-    fmt::Write as _,
-    io::Write as _,
-    path::Path,
-};
+use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -16,7 +12,8 @@ use crate::world::{Event, EventKind, event::Severity, summary::Summary};
 pub(super) fn sentence(event: &Event) -> Option<String> {
     let text = match &event.kind {
         EventKind::BrokerStarted { address, embedded, note } => {
-            let whose = if *embedded { "the embedded broker listens at" } else { "connected to the broker at" };
+            let whose =
+                if *embedded { "the embedded broker listens at" } else { "connected to the broker at" };
             let note = note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
             format!("{whose} {address}{note}")
         }
@@ -74,7 +71,8 @@ pub(super) fn closing(summary: &Summary) -> String {
 /// Writes the report beside its place and moves it there, so that there is never half a file.
 pub(super) fn write(file: &Path, report: &Value) -> anyhow::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let advice = || format!("cannot write the report {}; choose a folder that exists and is yours", shown(file));
+    let advice =
+        || format!("cannot write the report {}; choose a folder that exists and is yours", shown(file));
     let mut beside = tempfile::NamedTempFile::new_in(folder).with_context(advice)?;
     serde_json::to_writer_pretty(&mut beside, report).with_context(advice)?;
     beside.write_all(b"\n").with_context(advice)?;

@@ -81,7 +81,12 @@ struct Listener {
 
 impl Listener {
     /// Listens until the time is over or the user asks to end, then to the world's end.
-    async fn listen(&mut self, world: World, mut events: Receiver<Event>, run_for: Option<Duration>) -> io::Result<()> {
+    async fn listen(
+        &mut self,
+        world: World,
+        mut events: Receiver<Event>,
+        run_for: Option<Duration>,
+    ) -> io::Result<()> {
         let started = Instant::now();
         let over = async {
             match run_for {
@@ -115,7 +120,10 @@ impl Listener {
         let event = match event {
             Ok(event) => event,
             Err(RecvError::Lagged(lost)) => {
-                tracing::warn!(lost, "standard output is too slow: events were lost, and the figures lack them");
+                tracing::warn!(
+                    lost,
+                    "standard output is too slow: events were lost, and the figures lack them"
+                );
                 return Ok(true);
             }
             Err(RecvError::Closed) => return Ok(false),

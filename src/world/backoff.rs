@@ -45,7 +45,12 @@ mod tests {
         let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(4));
         let waits: Vec<_> = (0..100).map(|_| backoff.next_wait(&mut random)).collect();
         assert!(waits[0] <= Duration::from_millis(250) && waits[0] >= Duration::from_millis(125));
-        assert!(waits.iter().skip(4).all(|wait| *wait >= Duration::from_secs(2) && *wait <= Duration::from_secs(4)));
+        assert!(
+            waits
+                .iter()
+                .skip(4)
+                .all(|wait| *wait >= Duration::from_secs(2) && *wait <= Duration::from_secs(4))
+        );
         assert!(waits.iter().skip(10).any(|wait| *wait != waits[10]), "without jitter all come back at once");
         backoff.reset();
         assert!(backoff.next_wait(&mut random) <= Duration::from_millis(250));

@@ -8,8 +8,8 @@ use std::{fmt, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, Incoming, LastWill, MqttOptions, NetworkOptions,
-    Outgoing, QoS, StateError, SubscribeReasonCode,
+    AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, Incoming, LastWill, MqttOptions,
+    NetworkOptions, Outgoing, QoS, StateError, SubscribeReasonCode,
 };
 use tokio::{
     sync::mpsc,
@@ -95,7 +95,7 @@ struct Runner {
     wifi_wanted: bool,
     /// The connection of a light whose Wi-Fi has gone: the broker does not know yet. It is dropped
     /// when the light connects again.
-    parked: Option<EventLoop>,
+    parked: Option<Box<EventLoop>>,
 }
 
 /// Why a step of the ladder is over.
@@ -108,7 +108,7 @@ enum Over {
 
 /// How a session, or the try to get one, ended.
 enum Ended {
-    Ordered(Order, Option<EventLoop>),
+    Ordered(Order, Option<Box<EventLoop>>),
     Abandoned,
     Failed(ConnectionError),
     Refused(String),
@@ -149,7 +149,9 @@ impl Runner {
                     self.parked = connection;
                     return self.lose_wifi("the Wi-Fi is gone").await;
                 }
-                Ended::Ordered(Order::Restart, _) => return self.lose_wifi("the light has been restarted").await,
+                Ended::Ordered(Order::Restart, _) => {
+                    return self.lose_wifi("the light has been restarted").await;
+                }
                 Ended::Ordered(Order::DropSession, _) => {
                     self.layer(Layer::Mqtt, false, "the session was dropped on purpose").await?;
                     self.layer(Layer::Tcp, false, "the session was dropped on purpose").await?;
@@ -173,7 +175,9 @@ impl Runner {
             match self.pause(wait).await {
                 None => {}
                 Some(Over::Ordered(Order::SetWifi(_))) => return self.lose_wifi("the Wi-Fi is gone").await,
-                Some(Over::Ordered(Order::Restart)) => return self.lose_wifi("the light has been restarted").await,
+                Some(Over::Ordered(Order::Restart)) => {
+                    return self.lose_wifi("the light has been restarted").await;
+                }
                 Some(_) => return Err(()),
             }
         }
@@ -262,7 +266,9 @@ impl Runner {
                         return Ended::Ordered(Order::Stop, None);
                     }
                     (Some(Order::DropSession), _) => return Ended::Ordered(Order::DropSession, None),
-                    (_, Some(Over::Ordered(order))) => return Ended::Ordered(order, Some(connection)),
+                    (_, Some(Over::Ordered(order))) => {
+                        return Ended::Ordered(order, Some(Box::new(connection)));
+                    }
                     (_, Some(Over::Abandoned)) => return Ended::Abandoned,
                     (_, None) => continue,
                 },
@@ -271,9 +277,11 @@ impl Runner {
             let told = match event {
                 Ok(rumqttc::Event::Incoming(Incoming::ConnAck(_))) => {
                     // A new client's queue has room for one request.
-                    let filters = self.spec.subscriptions.iter().map(|topic| {
-                        rumqttc::SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce)
-                    });
+                    let filters = self
+                        .spec
+                        .subscriptions
+                        .iter()
+                        .map(|topic| rumqttc::SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce));
                     if !subscribed && client.try_subscribe_many(filters).is_err() {
                         return Ended::Refused("the request to subscribe could not be queued".to_owned());
                     }
@@ -371,7 +379,9 @@ fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
                 ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => {
                     "the broker closed the connection".to_owned()
                 }
-                ErrorKind::TimedOut => format!("{target} does not answer; check the address and the firewall"),
+                ErrorKind::TimedOut => {
+                    format!("{target} does not answer; check the address and the firewall")
+                }
                 _ => format!("{target}: {io}"),
             };
             (false, text)
@@ -416,9 +426,8 @@ impl fmt::Display for Target {
 /// classes that share a broker do not throw each other out.
 pub(super) fn client_id(root: &str, who: &str) -> String {
     // FNV-1a, 32 bits (RFC 9923): short, and the same in every version of this program.
-    let hash = root.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash =
+        root.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     format!("tl-{hash:08x}-{who}")
 }
 
@@ -433,4 +442,3 @@ mod tests {
         assert!(!client_id("lab/3", "demo-a").contains('/'));
     }
 }
-

@@ -30,11 +30,8 @@ impl Monitor {
     #[must_use]
     pub fn observe(&mut self, at: Duration, light: &LightId, aspect: Aspect) -> Vec<EventKind> {
         let junction = self.junctions.entry(light.junction.clone()).or_default();
-        let changed = if aspect.is_go() {
-            junction.in_go.insert(light.clone())
-        } else {
-            junction.in_go.remove(light)
-        };
+        let changed =
+            if aspect.is_go() { junction.in_go.insert(light.clone()) } else { junction.in_go.remove(light) };
         let mut news = Vec::new();
         if !changed {
             return news;

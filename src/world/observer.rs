@@ -3,7 +3,11 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinHandle, time::{Instant, timeout_at}};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
 use traffic_light::{Aspect, Name, Rule, Status, Word, command::Command as Wired};
 
 use super::{
@@ -39,7 +43,8 @@ impl Observer {
         external: Option<String>,
         shows_messages: bool,
     ) -> Observer {
-        let junctions = junctions.iter().map(|junction| (junction.name().clone(), junction.clone())).collect();
+        let junctions =
+            junctions.iter().map(|junction| (junction.name().clone(), junction.clone())).collect();
         Observer { hub, topics, junctions, external, shows_messages, intruders: HashMap::new() }
     }
 
@@ -125,10 +130,8 @@ impl Observer {
             }
         };
         if kind == LightKind::Virtual {
-            if let Word::State(state) = word {
-                if !retained {
-                    self.watch_name(light, state.boot);
-                }
+            if let (Word::State(state), false) = (word, retained) {
+                self.watch_name(light, state.boot);
             }
         } else if !retained {
             self.hub.aspect_changed(light, word.aspect());

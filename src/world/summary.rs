@@ -51,7 +51,9 @@ impl Tally {
                 self.summary.joins.entry(light.to_string()).or_default();
             }
             EventKind::AspectChanged { light, aspect: Aspect::Green } => add(&mut self.summary.greens, light),
-            EventKind::LinkChanged { light, layer: Layer::Mqtt, up: true, .. } => add(&mut self.summary.joins, light),
+            EventKind::LinkChanged { light, layer: Layer::Mqtt, up: true, .. } => {
+                add(&mut self.summary.joins, light);
+            }
             EventKind::ConflictBegan { .. } => self.summary.conflicts += 1,
             EventKind::MessageIgnored { .. } => self.summary.ignored += 1,
             EventKind::Reacted { took, .. } => self.reactions.push(*took),

@@ -100,7 +100,10 @@ impl World {
     ///
     /// # Errors
     /// When the broker cannot start or the system allows too few files.
-    pub async fn start(config: Config, options: WorldOptions) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
+    pub async fn start(
+        config: Config,
+        options: WorldOptions,
+    ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
         allow_files(lights)?;
         let broker = match &config.broker {
@@ -205,7 +208,10 @@ impl Supervisor {
             seed: 0,
         };
         let observer_link = link::start(LinkSpec {
-            client_id: link::client_id(config.root.as_str(), &format!("observer-{:08x}", random.random::<u32>())),
+            client_id: link::client_id(
+                config.root.as_str(),
+                &format!("observer-{:08x}", random.random::<u32>()),
+            ),
             subscriptions: vec![topics.all()],
             seed: random.random(),
             ..spec.clone()

@@ -393,7 +393,11 @@ impl Driver {
 
     fn order(&self, order: Order) {
         if self.orders.try_send(order).is_err() {
-            self.hub.notice(Severity::Warning, Some(&self.id), "too many changes of the link at once; one was dropped");
+            self.hub.notice(
+                Severity::Warning,
+                Some(&self.id),
+                "too many changes of the link at once; one was dropped",
+            );
         }
     }
 
@@ -402,7 +406,8 @@ impl Driver {
         self.hub.aspect_changed(&self.id, Aspect::Dark);
         self.shown = Aspect::Dark;
         let lease_max_ms = self.config.timing().lease_ms.max(self.light.config().timing().lease_ms);
-        let start = Start { boot: rand::random(), seed: rand::random(), lease_max_ms, last_run_ended_ms: Some(0) };
+        let start =
+            Start { boot: rand::random(), seed: rand::random(), lease_max_ms, last_run_ended_ms: Some(0) };
         self.light = Light::new(self.config.clone(), start, self.hub.clock().now_ms());
         self.hub.booted(&self.id, start.boot);
         self.gate = CommandGate::new(start.boot, self.key.is_some());

@@ -148,13 +148,23 @@ impl Run {
     pub fn aspects(&self) -> Vec<(u64, &str, &str)> {
         let aspects = self.lines.iter().filter(|line| line["kind"] == "aspect");
         aspects
-            .map(|line| (line["ms"].as_u64().unwrap(), line["light"].as_str().unwrap(), line["aspect"].as_str().unwrap()))
+            .map(|line| {
+                (
+                    line["ms"].as_u64().unwrap(),
+                    line["light"].as_str().unwrap(),
+                    line["aspect"].as_str().unwrap(),
+                )
+            })
             .collect()
     }
 
     /// The lights in the order of their greens.
     pub fn greens(&self) -> Vec<&str> {
-        self.aspects().into_iter().filter(|(_, _, aspect)| *aspect == "green").map(|(_, light, _)| light).collect()
+        self.aspects()
+            .into_iter()
+            .filter(|(_, _, aspect)| *aspect == "green")
+            .map(|(_, light, _)| light)
+            .collect()
     }
 
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
@@ -200,7 +210,8 @@ impl Mosquitto {
     }
 
     fn spawn(folder: &TempDir) -> Child {
-        let program = if PathBuf::from("/usr/sbin/mosquitto").exists() { "/usr/sbin/mosquitto" } else { "mosquitto" };
+        let program =
+            if PathBuf::from("/usr/sbin/mosquitto").exists() { "/usr/sbin/mosquitto" } else { "mosquitto" };
         Command::new(program)
             .arg("-c")
             .arg(folder.path().join("mosquitto.conf"))
