@@ -337,10 +337,13 @@ impl Light {
         Ok(())
     }
 
-    /// Switches one safeguard off.
+    /// Switches one safeguard off; to be called right after [`Light::new`].
     #[cfg(feature = "mutations")]
     pub fn mutate(&mut self, mutation: Mutation) {
         self.mutation = Some(mutation);
+        if mutation == Mutation::NoHold {
+            self.hold_until = self.now;
+        }
     }
 
     #[cfg(feature = "mutations")]
