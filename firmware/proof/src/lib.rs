@@ -10,11 +10,15 @@
 //! | [`watcher`] | S1, S2, S3 from the lamps alone, in true time |
 //! | [`liveness`] | L1, L2 from the go's that were seen |
 //! | [`search`] | many runs |
+//! | [`exhaust`] | every behaviour of a small world |
+//! | [`figures`] | the design's comparison figures |
 //! | [`trace`] | a run in words |
 //! | [`mutation`] | safeguards to switch off, by name |
 //! | [`rng`] | numbers from a seed |
 
 pub mod clock;
+pub mod exhaust;
+pub mod figures;
 pub mod liveness;
 pub mod mutation;
 pub mod plan;

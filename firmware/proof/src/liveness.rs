@@ -30,7 +30,12 @@ pub struct Report {
 ///
 /// # Errors
 /// When L1 or L2 does not hold.
-pub fn check(plan: &Plan, heal_at_us: TrueUs, holds_left_us: &[TrueUs], goes: &[Go]) -> Result<Report, Violation> {
+pub fn check(
+    plan: &Plan,
+    heal_at_us: TrueUs,
+    holds_left_us: &[TrueUs],
+    goes: &[Go],
+) -> Result<Report, Violation> {
     let timing = &plan.timings[0];
     let us = |ms: u64| ms * 1_000;
     let slow = |ms: u64| us(ms) * 100 / 99 + 2_000;
@@ -46,7 +51,8 @@ pub fn check(plan: &Plan, heal_at_us: TrueUs, holds_left_us: &[TrueUs], goes: &[
     let greatest_hold_us = holds_left_us.iter().copied().max().unwrap_or(0);
 
     let mut report = Report::default();
-    let after: Vec<&Go> = goes.iter().filter(|go| go.end_us.is_none_or(|end_us| end_us > heal_at_us)).collect();
+    let after: Vec<&Go> =
+        goes.iter().filter(|go| go.end_us.is_none_or(|end_us| end_us > heal_at_us)).collect();
     let late = |property, at_us: TrueUs, what: String| Err(Violation { property, at_us, what });
 
     let under_way_us = after.iter().filter(|go| go.start_us < heal_at_us).filter_map(|go| go.end_us).max();
@@ -55,7 +61,11 @@ pub fn check(plan: &Plan, heal_at_us: TrueUs, holds_left_us: &[TrueUs], goes: &[
     if first_us.is_none_or(|first_us| first_us > first_by_us) && plan.end_us > first_by_us {
         let when = first_us.map_or("never".into(), |us| format!("{:.3} s", seconds(us - heal_at_us)));
         let allowed = seconds(first_by_us - heal_at_us);
-        return late(Property::L2, first_by_us, format!("first go {when} after all faults, allowed {allowed:.3} s"));
+        return late(
+            Property::L2,
+            first_by_us,
+            format!("first go {when} after all faults, allowed {allowed:.3} s"),
+        );
     }
     if greatest_hold_us == 0 && under_way_us.is_none() {
         report.recovery_us = first_us.map_or(0, |us| us - heal_at_us);
@@ -63,7 +73,8 @@ pub fn check(plan: &Plan, heal_at_us: TrueUs, holds_left_us: &[TrueUs], goes: &[
 
     for (light, hold_us) in holds_left_us.iter().enumerate() {
         let own: Vec<&&Go> = after.iter().filter(|go| go.light == light).collect();
-        let by_us = under_way_us.unwrap_or(heal_at_us) + recovery_us + hold_us + others * (go_us + overhead_us);
+        let by_us =
+            under_way_us.unwrap_or(heal_at_us) + recovery_us + hold_us + others * (go_us + overhead_us);
         let first_us = own.first().map(|go| go.start_us);
         if first_us.is_none_or(|us| us > by_us) && plan.end_us > by_us {
             let when = first_us.map_or("never".into(), |us| format!("{:.3} s", seconds(us - heal_at_us)));
@@ -79,7 +90,8 @@ pub fn check(plan: &Plan, heal_at_us: TrueUs, holds_left_us: &[TrueUs], goes: &[
             let wait_us = next_us.saturating_sub(ended_us);
             if wait_us > allowed_us {
                 let (waited, allowed) = (seconds(wait_us), seconds(allowed_us));
-                let what = format!("{} waits {waited:.3} s for its next go, allowed {allowed:.3} s", letter(light));
+                let what =
+                    format!("{} waits {waited:.3} s for its next go, allowed {allowed:.3} s", letter(light));
                 return late(Property::L1, ended_us + allowed_us, what);
             }
             if index + 1 < own.len() {

@@ -20,7 +20,8 @@ pub fn name(mutation: Mutation) -> String {
 /// # Errors
 /// With all the names, when there is no such mutation.
 pub fn parse(text: &str) -> Result<Mutation, String> {
-    Mutation::ALL.into_iter().find(|mutation| name(*mutation) == text).ok_or_else(|| {
-        format!("there is no such mutation; there are {}", Mutation::ALL.map(name).join(", "))
-    })
+    Mutation::ALL
+        .into_iter()
+        .find(|mutation| name(*mutation) == text)
+        .ok_or_else(|| format!("there is no such mutation; there are {}", Mutation::ALL.map(name).join(", ")))
 }

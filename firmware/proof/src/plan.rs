@@ -14,6 +14,8 @@ pub enum Kind {
     Hostile,
     /// As hostile, but all faults end at one moment and links are good from then on: also L1, L2.
     Recovery,
+    /// As recovery, all lights with the default timings: for figures.
+    Lab,
     /// As hostile, and the programs hang for longer than a tick, up to the watchdog: beyond what
     /// the rules allow for.
     Hangs,
@@ -186,7 +188,7 @@ impl Plan {
                 late_us: 0,
             }),
             Kind::Quota => Plan::figure(&mut rng, lights, Timing::on_quota(), |timing| Quality::good(timing)),
-            Kind::Hostile | Kind::Recovery | Kind::Hangs => Plan::hostile(&mut rng, kind, lights),
+            Kind::Hostile | Kind::Recovery | Kind::Lab | Kind::Hangs => Plan::hostile(&mut rng, kind, lights),
         }
     }
 
@@ -208,19 +210,26 @@ impl Plan {
     }
 
     fn hostile(rng: &mut Rng, kind: Kind, lights: usize) -> Plan {
-        let timing = draw_timing(rng);
-        let recovery = kind == Kind::Recovery;
+        let timing = if kind == Kind::Lab { Timing::default() } else { draw_timing(rng) };
+        let recovery = matches!(kind, Kind::Recovery | Kind::Lab);
         let mixed = !recovery && rng.chance(100);
         let timings: Vec<Timing> = (0..lights)
-            .map(|_| if mixed { Timing { clearance_ms: timing.clearance_ms, ..draw_timing(rng) } } else { timing })
+            .map(|_| {
+                if mixed { Timing { clearance_ms: timing.clearance_ms, ..draw_timing(rng) } } else { timing }
+            })
             .map(|drawn| if drawn.check().is_ok() { drawn } else { timing })
             .collect();
         let lease_us = u64::from(timing.lease_ms) * MS;
         let trouble_us = (15 * lease_us).min(300_000 * MS);
         let quality = Quality::drawn(rng, &timing);
         let uniform = rng.chance(500);
+        // Messages of earlier runs that come long after a restart, and little else.
+        let ghosts = !recovery && rng.chance(150);
+        let haunted =
+            Quality { lost: 0, doubled: 500, late: 300, late_us: 4 * lease_us, ..Quality::good(&timing) };
         let links = (0..lights * lights)
             .map(|_| match rng.index(3) {
+                _ if ghosts => haunted,
                 _ if uniform => quality,
                 0 => Quality::good(&timing),
                 _ => Quality::drawn(rng, &timing),
@@ -233,7 +242,7 @@ impl Plan {
         let calls_us = (0..lights)
             .map(|_| (with_calls && rng.chance(700)).then(|| rng.spread(500 * MS, 2 * lease_us)))
             .collect();
-        let mut faults = draw_faults(rng, kind, &timings, trouble_us);
+        let mut faults = draw_faults(rng, kind, ghosts, &timings, trouble_us);
         let heal_at_us = recovery.then_some(trouble_us);
         if let Some(heal_at_us) = heal_at_us {
             for fault in &mut faults {
@@ -316,23 +325,33 @@ pub fn draw_timing(rng: &mut Rng) -> Timing {
         let clip = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
         match timing.check() {
             Ok(()) => return timing,
-            Err(Infeasible::NeverGoes { needed } | Infeasible::CutShort { needed }) => timing.lease_ms = clip(needed),
+            Err(Infeasible::NeverGoes { needed } | Infeasible::CutShort { needed }) => {
+                timing.lease_ms = clip(needed)
+            }
             Err(Infeasible::LostTooSoon { needed }) => timing.lost_after_ms = clip(needed),
-            Err(Infeasible::RecoveryTooSlow { needed } | Infeasible::QuotaTooSlow { needed }) => timing.heartbeat_ms = clip(needed),
+            Err(Infeasible::RecoveryTooSlow { needed } | Infeasible::QuotaTooSlow { needed }) => {
+                timing.heartbeat_ms = clip(needed)
+            }
             Err(_) => return Timing::default(),
         }
     }
     Timing::default()
 }
 
-fn draw_faults(rng: &mut Rng, kind: Kind, timings: &[Timing], trouble_us: TrueUs) -> Vec<Fault> {
+fn draw_faults(
+    rng: &mut Rng,
+    kind: Kind,
+    ghosts: bool,
+    timings: &[Timing],
+    trouble_us: TrueUs,
+) -> Vec<Fault> {
     let lights = timings.len();
     let timing = timings.first().copied().unwrap_or_default();
     let lease_us = u64::from(timing.lease_ms) * MS;
     let most = [0, 4, 12, 30][rng.index(4)];
     let count = rng.between(0, most);
     // In some runs one kind of fault only, and often: what hides between others is found there.
-    let only = rng.chance(400).then(|| rng.index(9));
+    let only = if ghosts { Some(5) } else { rng.chance(400).then(|| rng.index(9)) };
     let mut faults: Vec<Fault> = (0..count)
         .map(|_| {
             let light = rng.index(lights);
@@ -347,7 +366,9 @@ fn draw_faults(rng: &mut Rng, kind: Kind, timings: &[Timing], trouble_us: TrueUs
                 3 => FaultKind::Broker { stall, told, forgets: rng.chance(500) },
                 4 => FaultKind::Storm(Quality::drawn(rng, &timing)),
                 5 | 6 => FaultKind::Stop { light, known: rng.chance(300) },
-                7 if kind != Kind::Recovery && rng.chance(500) => FaultKind::Retime { light, timing: retimed(rng, timing) },
+                7 if matches!(kind, Kind::Hostile | Kind::Hangs) && rng.chance(500) => {
+                    FaultKind::Retime { light, timing: retimed(rng, timing) }
+                }
                 7 => FaultKind::Stop { light, known: false },
                 _ => FaultKind::Suspend { light },
             };

@@ -70,7 +70,9 @@ impl Search {
                 scope.spawn(|| {
                     loop {
                         let run = next.fetch_add(1, Ordering::Relaxed);
-                        if run >= self.first + self.runs || self.limit.is_some_and(|limit| started.elapsed() > limit) {
+                        if run >= self.first + self.runs
+                            || self.limit.is_some_and(|limit| started.elapsed() > limit)
+                        {
                             return;
                         }
                         let outcome = play(&self.plan(run), self.mutation, Trace::default());
@@ -104,7 +106,9 @@ impl Search {
     pub fn replay_command(&self, run: u64) -> String {
         use clap::ValueEnum as _;
         let kind = self.kind.to_possible_value().map_or(String::new(), |kind| kind.get_name().to_owned());
-        let mutation = self.mutation.map_or(String::new(), |mutation| format!(" --mutation {}", crate::mutation::name(mutation)));
+        let mutation = self
+            .mutation
+            .map_or(String::new(), |mutation| format!(" --mutation {}", crate::mutation::name(mutation)));
         format!(
             "cargo run -p proof --bin prove -- replay --kind {kind} --lights {} --seed {} --run {run}{mutation}",
             self.lights, self.seed
@@ -115,7 +119,8 @@ impl Search {
     #[must_use]
     pub fn explain(&self, run: u64, lines: usize) -> String {
         let outcome = play(&self.plan(run), self.mutation, Trace::kept());
-        let violation = outcome.violation.map_or("no violation".to_owned(), |violation| violation.to_string());
+        let violation =
+            outcome.violation.map_or("no violation".to_owned(), |violation| violation.to_string());
         format!("{}run {run}: {violation}\nreplay: {}\n", outcome.trace.last(lines), self.replay_command(run))
     }
 }

@@ -67,7 +67,8 @@ impl Watcher {
     /// For dark lights, of which each has to keep its own `clearance_us` before a go.
     #[must_use]
     pub fn new(clearance_us: Vec<TrueUs>) -> Watcher {
-        let lamps = clearance_us.iter().map(|_| Lamps { aspect: Aspect::Dark, since_us: 0, go: None }).collect();
+        let lamps =
+            clearance_us.iter().map(|_| Lamps { aspect: Aspect::Dark, since_us: 0, go: None }).collect();
         Watcher { lamps, clearance_us, goes: Vec::new() }
     }
 
@@ -124,7 +125,8 @@ impl Watcher {
         let violation = |property, what| Err(Violation { property, at_us: now, what });
         for (other, lamps) in self.others(light) {
             if lamps.aspect.is_go() {
-                let what = format!("{} enters go while {} shows {}", letter(light), letter(other), lamps.aspect);
+                let what =
+                    format!("{} enters go while {} shows {}", letter(light), letter(other), lamps.aspect);
                 return violation(Property::S1, what);
             }
         }
@@ -155,7 +157,8 @@ impl Watcher {
     fn check_flash(&self, now: TrueUs, light: usize) -> Result<(), Violation> {
         for (other, lamps) in self.others(light) {
             if lamps.aspect.is_go() {
-                let what = format!("{} flashes while {} shows {}", letter(light), letter(other), lamps.aspect);
+                let what =
+                    format!("{} flashes while {} shows {}", letter(light), letter(other), lamps.aspect);
                 return Err(Violation { property: Property::S3, at_us: now, what });
             }
         }

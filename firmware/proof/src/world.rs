@@ -5,15 +5,10 @@
 //! to do: it calls `step` at least once a tick and right after each word heard, shows the lamps at
 //! once, and drops what cannot be sent.
 
-use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    sync::Arc,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 use traffic_light::{
-    Aspect, Demand, Heard, Light, LightConfig, Mutation, Name, Rule, Start, State, Word,
-    time::at_least,
+    Aspect, Demand, Heard, Light, LightConfig, Mutation, Name, Rule, Start, State, Word, time::at_least,
 };
 
 use crate::{
@@ -161,7 +156,9 @@ pub fn play(plan: &Plan, mutation: Option<Mutation>, trace: Trace) -> Outcome {
     let mut tally = world.tally;
     tally.simulated_us = world.now.min(plan.end_us);
     for go in world.watcher.goes() {
-        tally.greens += u64::from(go.green_us > 0 || world.watcher.aspect(go.light) == Aspect::Green && go.end_us.is_none());
+        tally.greens += u64::from(
+            go.green_us > 0 || world.watcher.aspect(go.light) == Aspect::Green && go.end_us.is_none(),
+        );
         if go.end_us.is_some() && go.green_us > 0 {
             let shortest_us = u64::from(plan.timings[go.light].green_min_ms) * MS * 98 / 100;
             tally.greens_ended += 1;
@@ -312,8 +309,13 @@ impl<'a> World<'a> {
     // The life of a light.
 
     fn start(&mut self, light: usize, ended_ms: Option<u64>) -> Result<(), Violation> {
-        let peers: Vec<Name> =
-            self.hosts.iter().enumerate().filter(|(peer, _)| *peer != light).map(|(_, host)| host.name.clone()).collect();
+        let peers: Vec<Name> = self
+            .hosts
+            .iter()
+            .enumerate()
+            .filter(|(peer, _)| *peer != light)
+            .map(|(_, host)| host.name.clone())
+            .collect();
         let timing = self.plan.timings[light];
         let demand = if self.plan.calls_us[light].is_some() { Demand::Call } else { Demand::Always };
         let start = Start {
@@ -364,7 +366,8 @@ impl<'a> World<'a> {
         let Some(running) = &host.light else { return };
         let longest_us = host.clock.true_us(u64::from(running.config().timing().tick_ms));
         let generation = host.generation;
-        let pause_us = if self.plan.jitter { self.rng.between(longest_us / 4, longest_us) } else { longest_us };
+        let pause_us =
+            if self.plan.jitter { self.rng.between(longest_us / 4, longest_us) } else { longest_us };
         self.at(self.now + pause_us.max(1), Event::Tick { light, generation });
     }
 
@@ -383,7 +386,9 @@ impl<'a> World<'a> {
     /// Brings the lamps before the watcher's eyes.
     fn show(&mut self, light: usize) -> Result<(), Violation> {
         let host = &self.hosts[light];
-        let asleep = host.paused_by.is_some_and(|fault| matches!(self.plan.faults[fault].what, FaultKind::Suspend { .. }));
+        let asleep = host
+            .paused_by
+            .is_some_and(|fault| matches!(self.plan.faults[fault].what, FaultKind::Suspend { .. }));
         let aspect = match &host.light {
             Some(running) if !asleep => running.aspect(),
             _ => Aspect::Dark,
@@ -427,12 +432,18 @@ impl<'a> World<'a> {
 
     fn send(&mut self, from: usize, to: usize, payload: &Payload) {
         let lights = self.hosts.len();
-        let mut quality = if self.healed { Quality::good(&self.plan.timings[from]) } else { self.plan.links[from * lights + to] };
+        let mut quality = if self.healed {
+            Quality::good(&self.plan.timings[from])
+        } else {
+            self.plan.links[from * lights + to]
+        };
         let mut stalled_until_us = 0;
         for fault in &self.active {
             let fault = &self.plan.faults[*fault];
             let blocks = match fault.what {
-                FaultKind::OneWay { from: source, to: sink, stall } if (source, sink) == (from, to) => Some(stall),
+                FaultKind::OneWay { from: source, to: sink, stall } if (source, sink) == (from, to) => {
+                    Some(stall)
+                }
                 FaultKind::Isolate { light, stall, .. } if light == from || light == to => Some(stall),
                 FaultKind::Broker { stall, .. } => Some(stall),
                 FaultKind::Storm(storm) => {
@@ -444,14 +455,17 @@ impl<'a> World<'a> {
             match blocks {
                 Some(true) => stalled_until_us = stalled_until_us.max(fault.end_us),
                 Some(false) => {
-                    self.trace.note(self.now, Some(from), || format!("      … does not reach {}", crate::watcher::letter(to)));
+                    self.trace.note(self.now, Some(from), || {
+                        format!("      … does not reach {}", crate::watcher::letter(to))
+                    });
                     return;
                 }
                 None => {}
             }
         }
         if self.rng.chance(quality.lost) {
-            self.trace.note(self.now, Some(from), || format!("      … lost to {}", crate::watcher::letter(to)));
+            self.trace
+                .note(self.now, Some(from), || format!("      … lost to {}", crate::watcher::letter(to)));
             return;
         }
         let copies = if self.rng.chance(quality.doubled) { 2 } else { 1 };
@@ -520,7 +534,9 @@ impl<'a> World<'a> {
     fn fault_starts(&mut self, index: usize) -> Result<(), Violation> {
         let fault = self.plan.faults[index];
         self.active.push(index);
-        self.trace.note(self.now, None, || format!("fault {index} starts: {:?}, until {:.6} s", fault.what, seconds(fault.end_us)));
+        self.trace.note(self.now, None, || {
+            format!("fault {index} starts: {:?}, until {:.6} s", fault.what, seconds(fault.end_us))
+        });
         match fault.what {
             FaultKind::Isolate { light, told: true, .. } => self.goes_offline(light),
             FaultKind::Broker { told, forgets, .. } => {
@@ -647,7 +663,12 @@ impl<'a> World<'a> {
         self.trace.note(self.now, None, || "all faults have ended, links are good".into());
         self.healed = true;
         let longest_us = u64::from(self.plan.timings[0].rtt_ms) * MS / 2;
-        let entries: Vec<Entry> = std::mem::take(&mut self.queue).into_sorted_vec().into_iter().map(|entry| entry.0).rev().collect();
+        let entries: Vec<Entry> = std::mem::take(&mut self.queue)
+            .into_sorted_vec()
+            .into_iter()
+            .map(|entry| entry.0)
+            .rev()
+            .collect();
         for mut entry in entries {
             if matches!(entry.event, Event::Arrive { .. }) && entry.at_us > self.now + longest_us {
                 if self.rng.chance(500) {
@@ -674,16 +695,19 @@ impl<'a> World<'a> {
     fn check_fail_safe(&self, light: usize) -> Result<(), Violation> {
         let host = &self.hosts[light];
         let Some(running) = &host.light else { return Ok(()) };
-        let quietest_us = host.heard_us.iter().enumerate().filter(|(peer, _)| *peer != light).map(|(_, at)| *at).min();
+        let quietest_us =
+            host.heard_us.iter().enumerate().filter(|(peer, _)| *peer != light).map(|(_, at)| *at).min();
         let since_us = quietest_us.unwrap_or(self.now).max(host.started_us);
         let timing = running.config().timing();
         let ticks_ms = 3 * u64::from(timing.tick_ms);
         let lost_us = since_us + host.clock.true_us(u64::from(host.lost_max_ms) + ticks_ms);
         let clear_us = lost_us + host.clock.true_us(u64::from(timing.amber_ms) + ticks_ms);
         let kept_us = lost_us + host.clock.true_us(at_least(u64::from(host.lease_max_ms)) + ticks_ms);
-        let flash_us = clear_us.max(kept_us).max(host.started_us + host.hold_us + host.clock.true_us(ticks_ms));
+        let flash_us =
+            clear_us.max(kept_us).max(host.started_us + host.hold_us + host.clock.true_us(ticks_ms));
         let aspect = running.aspect();
-        let wrong = self.now > clear_us && aspect.is_go() || self.now > flash_us && aspect != Aspect::FlashingAmber;
+        let wrong =
+            self.now > clear_us && aspect.is_go() || self.now > flash_us && aspect != Aspect::FlashingAmber;
         if wrong {
             let silent = seconds(self.now - since_us);
             let what = format!("{} still shows {aspect} after {silent:.3} s of silence", host.name);

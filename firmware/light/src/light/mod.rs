@@ -10,8 +10,11 @@
 //! | `lease` | right of way by promises |
 //! | `react` | the lab's first idea: look at the other's last word; also serves foreign lights |
 //! | `speech` | what is said, when, and which requests were sent |
+//! | `canon` | one form for states that behave alike, for the proof alone |
 //! | `view` | what a person is shown of a light's inside |
 
+#[cfg(feature = "mutations")]
+pub mod canon;
 mod lease;
 #[cfg(feature = "mutations")]
 mod mutation;

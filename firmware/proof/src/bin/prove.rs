@@ -9,7 +9,8 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use proof::{
-    mutation,
+    exhaust::{ALL_RATES, World},
+    figures, mutation,
     plan::Kind,
     search::{Found, Search},
     trace::Trace,
@@ -55,6 +56,36 @@ enum Task {
         #[arg(long, default_value_t = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))]
         jobs: NonZeroUsize,
     },
+    /// Searches all behaviours of two lights in a small world.
+    Exhaust {
+        /// Messages that the network holds in each direction.
+        #[arg(long, default_value_t = 1)]
+        kept: usize,
+        /// Restarts in all.
+        #[arg(long, default_value_t = 1)]
+        restarts: u8,
+        /// The greatest difference of turns that is followed.
+        #[arg(long, default_value_t = 6)]
+        turns: u32,
+        /// Happenings after which a way is not followed further.
+        #[arg(long)]
+        depth: Option<usize>,
+        /// How many of the nine pairs of clock rates.
+        #[arg(long, default_value_t = ALL_RATES.len())]
+        rates: usize,
+        /// A safeguard to switch off.
+        #[arg(long, value_parser = mutation::parse)]
+        mutation: Option<Mutation>,
+        /// Threads.
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+    },
+    /// Measures the figures that the design compares with.
+    Figures {
+        /// Runs for each figure.
+        #[arg(long, default_value_t = 300)]
+        runs: u64,
+    },
     /// Shows one run, as a violation names it.
     Replay {
         /// The kind of run.
@@ -93,6 +124,23 @@ fn main() -> ExitCode {
                 }
             }
             well
+        }
+        Task::Exhaust { kept, restarts, turns, depth, rates, mutation, jobs } => {
+            let rates = &ALL_RATES[..rates.min(ALL_RATES.len())];
+            let searched = World { kept, restarts, turns, depth, rates, mutation }.search(jobs);
+            println!(
+                "{} states, {} transitions, depth {}, {:.1} s",
+                searched.states, searched.transitions, searched.depth, searched.seconds
+            );
+            match &searched.violation {
+                Some(trace) => println!("{trace}"),
+                None => println!("no violation"),
+            }
+            searched.violation.is_none()
+        }
+        Task::Figures { runs } => {
+            figures::print(runs);
+            true
         }
         Task::Replay { kind, lights, seed, run, mutation, last } => {
             let search = Search { seed, mutation, ..Search::new(kind, lights, 1) };
