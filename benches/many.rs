@@ -83,12 +83,12 @@ fn measure(pairs: u64, seconds: u64) -> Result<bool, Box<dyn Error>> {
             if measuring && cpu_before.is_none() {
                 cpu_before = Some((cpu_seconds()?, Instant::now()));
             }
-            let fault = match &event.kind {
-                EventKind::ConflictBegan { .. } => true,
-                EventKind::AspectChanged { aspect: Aspect::FlashingAmber, .. } => true,
-                EventKind::LinkChanged { layer: Layer::Mqtt, up: false, .. } => true,
-                _ => false,
-            };
+            let fault = matches!(
+                event.kind,
+                EventKind::ConflictBegan { .. }
+                    | EventKind::AspectChanged { aspect: Aspect::FlashingAmber, .. }
+                    | EventKind::LinkChanged { layer: Layer::Mqtt, up: false, .. }
+            );
             faults += u32::from(fault);
             if measuring || !matches!(event.kind, EventKind::Reacted { .. }) {
                 tally.count(&event);

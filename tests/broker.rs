@@ -9,7 +9,7 @@ mod tools;
 use std::{
     collections::{BTreeSet, VecDeque},
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -23,6 +23,10 @@ use tools::{
 use twinlight::world::broker::{Broker, BrokerConfig, BrokerError, Ended, Login, PORTS_TRIED};
 
 // Messages.
+
+/// A process that is forked holds this one's listening sockets until it runs its own program: no
+/// test may fork while another one takes a port anew.
+static SAME_PORT: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// The fault: a queue shorter than the number of topics (one broker gave 100 of 300).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -334,6 +338,7 @@ async fn a_subscriber_with_keep_alive_zero_survives_some_silence() {
 /// The fault: a port that stays taken after a stop, by the listener or by old connections.
 #[tokio::test]
 async fn the_broker_starts_and_stops_ten_times_on_one_port() {
+    let _no_fork = SAME_PORT.lock().await;
     let port = quiet_port(0).await;
     let config = BrokerConfig { first_port: port, ..loopback() };
     for round in 0..10 {
@@ -355,6 +360,7 @@ async fn the_broker_starts_and_stops_ten_times_on_one_port() {
 /// The fault: a stop at once after the start hangs, because the broker is not ready to hear it.
 #[tokio::test]
 async fn a_stop_at_once_after_the_start_works() {
+    let _no_fork = SAME_PORT.lock().await;
     let port = quiet_port(1).await;
     for _ in 0..20 {
         let broker = start(&BrokerConfig { first_port: port, ..loopback() }).await;
@@ -399,11 +405,13 @@ async fn a_new_start_remembers_nothing() {
 fn nothing_is_written_into_the_working_directory() {
     let folder = tempfile::tempdir().unwrap();
     // Another process, as the working directory is one for all tests of this one.
-    let run = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_new_start_remembers_nothing"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "a_new_start_remembers_nothing"]).current_dir(folder.path());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let forked = SAME_PORT.blocking_lock();
+    let child = command.spawn().unwrap();
+    drop(forked);
+    let run = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success() && said.contains("1 passed"), "{said}");
     let written: Vec<_> = folder.path().read_dir().unwrap().collect();

@@ -168,7 +168,6 @@ fn a_foreign_light_is_served_and_bad_messages_are_counted_and_otherwise_ignored(
     let topic = "twinlight/demo/b/state";
     publish_raw(port, topic, b"GREEN");
     going.wait_for("the foreign light", 10, is("b", "green"));
-    going.wait_for("a to yield", 10, is("a", "red"));
     let green_since = going.heard.len();
     thread::sleep(std::time::Duration::from_secs(6));
     publish_raw(port, topic, b"red");
@@ -178,6 +177,8 @@ fn a_foreign_light_is_served_and_bad_messages_are_counted_and_otherwise_ignored(
         !meanwhile.iter().any(is("a", "red-amber")),
         "a went while the foreign light was green: {meanwhile:?}"
     );
+    let last_of_a = going.heard.iter().rev().find(|line| line["kind"] == "aspect" && line["light"] == "a");
+    assert_eq!(last_of_a.unwrap()["aspect"], "red", "a flashes though it hears the foreign light");
     going.wait_for("a's green", 10, is("a", "green"));
 
     let ignored = |line: &Value| line["kind"] == "ignored";
@@ -249,8 +250,7 @@ fn two_programs_that_run_the_same_lights_are_told_of() {
 
 #[test]
 fn the_pair_works_over_mosquitto_with_user_and_password_and_through_its_restart() {
-    let password_file = "lab:$7$101$";
-    let mut broker = mosquitto_with_password(password_file);
+    let mut broker = mosquitto_with_password();
     let config = |password: &str| {
         format!(
             "[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {}\nuser = \"lab\"\npassword = \"{password}\"\n\
@@ -266,12 +266,8 @@ fn the_pair_works_over_mosquitto_with_user_and_password_and_through_its_restart(
         refused.lines
     );
     assert_eq!(refused.summary()["joins"]["demo/a"], 0);
-    for lines in [&refused.lines] {
-        assert!(
-            !lines.iter().any(|line| line.to_string().contains("not-the-password")),
-            "the password was shown"
-        );
-    }
+    let shown = |line: &Value| line.to_string().contains("not-the-password");
+    assert!(!refused.lines.iter().any(shown), "the password was shown");
     assert!(!refused.stderr.contains("not-the-password"));
 
     let lab = Lab::new();
@@ -293,7 +289,7 @@ fn the_pair_works_over_mosquitto_with_user_and_password_and_through_its_restart(
     assert_eq!(lines.last().unwrap()["conflicts"], 0);
 }
 
-fn mosquitto_with_password(_: &str) -> Mosquitto {
+fn mosquitto_with_password() -> Mosquitto {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("passwords");
     let made = std::process::Command::new("mosquitto_passwd")

@@ -20,6 +20,9 @@ use super::{
 /// The longest time that can be meant: a week.
 const LONGEST_S: f64 = 604_800.0;
 
+/// Warnings that are kept; nobody reads more.
+const MOST_WARNINGS: usize = 20;
+
 /// What a file is read with.
 pub(super) struct Reader<'a> {
     pub(super) problems: Problems<'a>,
@@ -85,7 +88,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn warn(&mut self, member: &Member<'_>, text: &str) {
-        self.warnings.push(self.problems.describe(member.at, &member.path, text));
+        if self.warnings.len() < MOST_WARNINGS {
+            self.warnings.push(self.problems.describe(member.at, &member.path, text));
+        }
     }
 
     /// Warns that a secret stands in the file itself.

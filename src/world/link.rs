@@ -95,7 +95,7 @@ struct Runner {
     wifi_wanted: bool,
     /// The connection of a light whose Wi-Fi has gone: the broker does not know yet. It is dropped
     /// when the light connects again.
-    parked: Option<EventLoop>,
+    parked: Option<Box<EventLoop>>,
 }
 
 /// Why a step of the ladder is over.
@@ -108,7 +108,7 @@ enum Over {
 
 /// How a session, or the try to get one, ended.
 enum Ended {
-    Ordered(Order, Option<EventLoop>),
+    Ordered(Order, Option<Box<EventLoop>>),
     Abandoned,
     Failed(ConnectionError),
     Refused(String),
@@ -266,7 +266,9 @@ impl Runner {
                         return Ended::Ordered(Order::Stop, None);
                     }
                     (Some(Order::DropSession), _) => return Ended::Ordered(Order::DropSession, None),
-                    (_, Some(Over::Ordered(order))) => return Ended::Ordered(order, Some(connection)),
+                    (_, Some(Over::Ordered(order))) => {
+                        return Ended::Ordered(order, Some(Box::new(connection)));
+                    }
                     (_, Some(Over::Abandoned)) => return Ended::Abandoned,
                     (_, None) => continue,
                 },

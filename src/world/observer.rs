@@ -130,10 +130,8 @@ impl Observer {
             }
         };
         if kind == LightKind::Virtual {
-            if let Word::State(state) = word {
-                if !retained {
-                    self.watch_name(light, state.boot);
-                }
+            if let (Word::State(state), false) = (word, retained) {
+                self.watch_name(light, state.boot);
             }
         } else if !retained {
             self.hub.aspect_changed(light, word.aspect());

@@ -52,7 +52,7 @@ impl Tally {
             }
             EventKind::AspectChanged { light, aspect: Aspect::Green } => add(&mut self.summary.greens, light),
             EventKind::LinkChanged { light, layer: Layer::Mqtt, up: true, .. } => {
-                add(&mut self.summary.joins, light)
+                add(&mut self.summary.joins, light);
             }
             EventKind::ConflictBegan { .. } => self.summary.conflicts += 1,
             EventKind::MessageIgnored { .. } => self.summary.ignored += 1,

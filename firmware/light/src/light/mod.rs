@@ -10,8 +10,11 @@
 //! | `lease` | right of way by promises |
 //! | `react` | the lab's first idea: look at the other's last word; also serves foreign lights |
 //! | `speech` | what is said, when, and which requests were sent |
+//! | `canon` | one form for states that behave alike, for the proof alone |
 //! | `view` | what a person is shown of a light's inside |
 
+#[cfg(feature = "mutations")]
+pub mod canon;
 mod lease;
 #[cfg(feature = "mutations")]
 mod mutation;
@@ -337,10 +340,13 @@ impl Light {
         Ok(())
     }
 
-    /// Switches one safeguard off.
+    /// Switches one safeguard off; to be called right after [`Light::new`].
     #[cfg(feature = "mutations")]
     pub fn mutate(&mut self, mutation: Mutation) {
         self.mutation = Some(mutation);
+        if mutation == Mutation::NoHold {
+            self.hold_until = self.now;
+        }
     }
 
     #[cfg(feature = "mutations")]
