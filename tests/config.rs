@@ -166,7 +166,7 @@ fn a_junction_overrides_the_file_member_by_member() {
         root = "lab/7"
         rule = "react"
         demand = "call"
-        timing = { green_min_ms = 5_000, quota = { burst = 3, refill_ms = 5000 } }
+        timing = { green_min_ms = 5_000, quota = { burst = 3, refill_ms = 500 } }
         links = { wifi_join_ms = 0, keep_alive_s = 60 }
         [[junction]]
         name = "one"
@@ -192,7 +192,7 @@ fn a_junction_overrides_the_file_member_by_member() {
     assert_eq!(config.seed, Some(255));
     assert_eq!(config.run_for, Some(Duration::from_millis(2_500)));
     assert_eq!(config.links, Links { wifi_join_ms: 0, keep_alive_s: 60 });
-    let quota = Some(Quota { burst: 3, refill_ms: 5_000 });
+    let quota = Some(Quota { burst: 3, refill_ms: 500 });
     let of_file = Timing { green_min_ms: 5_000, quota, ..Timing::default() };
     let [one, two] = config.junctions.as_slice() else { panic!("two junctions") };
     assert_eq!((one.rule(), one.demand(), *one.timing()), (Rule::React, Demand::Call, of_file));
@@ -572,6 +572,23 @@ fn files_on_this_machine_load_as_a_person_would_name_them() {
             Config::load(&path).unwrap();
         }
     }
+}
+
+#[test]
+fn a_program_may_run_some_lights_of_a_junction_and_faults_strike_only_those() {
+    let pair = "[broker]\nkind = \"embedded\"\n[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\n";
+    let names = |text: &str| -> Vec<String> {
+        let config = parse(text).unwrap();
+        config.junctions[0].virtual_lights().map(|light| light.name().to_string()).collect()
+    };
+    assert_eq!(names(pair), ["a", "b"]);
+    assert_eq!(names(&format!("{pair}run = [\"b\"]\n")), ["b"]);
+    assert_eq!(names(&format!("{pair}run = []\n")), [""; 0]);
+    let unknown = parse(&format!("{pair}run = [\"c\"]\n")).unwrap_err().to_string();
+    assert!(unknown.contains(":6:") && unknown.contains("no light c; its lights are a, b"), "{unknown}");
+    let fault = "[[fault]]\nat_s = 1\nwhat = \"wifi-down\"\nlight = \"demo/a\"\n";
+    let foreign = parse(&format!("{pair}run = [\"b\"]\n{fault}")).unwrap_err().to_string();
+    assert!(foreign.contains(":10:") && foreign.contains("does not run that light"), "{foreign}");
 }
 
 /// Keeps away panics on files that were cut off, mistyped or mixed up.

@@ -6,10 +6,7 @@ use rand::{RngExt, distr::Alphanumeric};
 use super::{Common, FAILED, Usage, WELL, asked_to_end, runtime};
 use crate::{
     config::BrokerChoice,
-    world::{
-        broker::{Broker, BrokerConfig, Ended, Login},
-        event::shown_address,
-    },
+    world::broker::{Broker, BrokerConfig, Ended, Login},
 };
 
 #[derive(Clone, Debug, Args)]
@@ -39,7 +36,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
     };
     runtime()?.block_on(async {
         let broker = Broker::start(&config).await?;
-        println!("the embedded broker listens at {}", shown_address(broker.address()));
+        println!("the embedded broker listens at {}", broker.address());
         if let Some(wanted) = broker.wanted_port_taken() {
             println!("(port {wanted} is in use by another program)");
         }

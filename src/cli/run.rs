@@ -1,6 +1,7 @@
 //! `twinlight run`: the same world as in the window, without one.
 
 use std::{
+    collections::HashSet,
     io::{self, Write},
     path::PathBuf,
     time::Duration,
@@ -14,7 +15,7 @@ use tokio::{
 };
 
 use super::{CONFLICT, Common, Usage, WELL, asked_to_end, json, report, runtime};
-use crate::world::{Event, EventKind, World, WorldOptions, summary::Tally};
+use crate::world::{Event, EventKind, LightId, World, WorldOptions, summary::Tally};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct RunArgs {
@@ -53,7 +54,12 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
     let options = WorldOptions { detailed: false, wake: None, state_folder: common.state_folder() };
     runtime()?.block_on(async {
         let (world, events) = World::start(config, options).await?;
-        let mut listener = Listener { json: args.json, tally: Tally::default(), last: Duration::ZERO };
+        let mut listener = Listener {
+            json: args.json,
+            tally: Tally::default(),
+            last: Duration::ZERO,
+            online: HashSet::new(),
+        };
         listener.listen(world, events, run_for).await?;
 
         let summary = listener.tally.summary();
@@ -77,6 +83,9 @@ struct Listener {
     json: bool,
     tally: Tally,
     last: Duration,
+    /// The lights that were last told to be online: what they tell of themselves besides changes
+    /// all the time, and is for the window.
+    online: HashSet<LightId>,
 }
 
 impl Listener {
@@ -115,6 +124,14 @@ impl Listener {
         Ok(())
     }
 
+    fn is_news(&mut self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::PresenceChanged { light, online: true, .. } => self.online.insert(light.clone()),
+            EventKind::PresenceChanged { light, online: false, .. } => self.online.remove(light),
+            _ => true,
+        }
+    }
+
     /// Tells of an event; returns whether more may follow.
     fn take(&mut self, event: Result<Event, RecvError>) -> io::Result<bool> {
         let event = match event {
@@ -130,6 +147,9 @@ impl Listener {
         };
         self.tally.count(&event);
         self.last = event.at;
+        if !self.is_news(&event) {
+            return Ok(true);
+        }
         let line = if self.json {
             json::line(&event).map(|line| line.to_string())
         } else {

@@ -1,9 +1,15 @@
-//! `twinlight`: the window.
+//! `twinlight`: the window, with its world on a runtime beside it.
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 use super::{Common, WELL, runtime};
-use crate::world::{World, WorldOptions};
+use crate::{
+    app::{
+        Link,
+        window::{Window, waker},
+    },
+    world::{World, WorldOptions},
+};
 
 pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
     let config = common.load()?;
@@ -13,9 +19,32 @@ pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
              \"twinlight run\" plays the same world without one"
         );
     }
+    let subtitle = match &common.config {
+        Some(file) => file.display().to_string(),
+        None => "the built-in pair".to_owned(),
+    };
+    let window = Window { title: "Twinlight".to_owned(), subtitle };
     let runtime = runtime()?;
-    let _ = (config, &runtime, World::start, WorldOptions::default());
-    Ok(WELL)
+    let state_folder = common.state_folder();
+    let mut world = None;
+    let shown = window.open(|ctx| {
+        let wake = waker(ctx);
+        let options = WorldOptions { detailed: true, wake: Some(std::sync::Arc::new(wake)), state_folder };
+        let (started, events) = runtime.block_on(World::start(config, options))?;
+        let commands = started.commands();
+        world = Some(started);
+        Ok(Link { commands, events })
+    });
+    if let Some(world) = world {
+        runtime.block_on(world.stop());
+    }
+    match shown {
+        Ok(()) => Ok(WELL),
+        Err(error) => Err(anyhow!(
+            "the window cannot be opened: {error}; it needs OpenGL and, on Linux, the packages that README.md names; \
+             \"twinlight run\" plays the same world without a window"
+        )),
+    }
 }
 
 /// Whether a window can be opened. Everywhere but on the Unixes with X or Wayland it can.

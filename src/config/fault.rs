@@ -213,6 +213,13 @@ fn read_light(
     let (junctions, by_name) = (junctions?, by_name?);
     let known = by_name.get(&id.junction).is_some_and(|junction| junction.light_config(&id.light).is_some());
     if known {
+        if !by_name.get(&id.junction).is_some_and(|junction| junction.runs(&id.light)) {
+            reader.wrong(
+                &member,
+                "this program does not run that light (see run); faults strike its own lights",
+            );
+            return None;
+        }
         return Some(id);
     }
     let all = || junctions.iter().flat_map(Junction::light_ids);

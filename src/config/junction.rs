@@ -99,9 +99,15 @@ impl Junction {
         &self.lights
     }
 
+    /// Whether this program runs its light `light`.
+    #[must_use]
+    pub fn runs(&self, light: &Name) -> bool {
+        self.run.contains(light)
+    }
+
     /// The lights that this program runs; the others are boards, or run elsewhere.
     pub fn virtual_lights(&self) -> impl Iterator<Item = &LightConfig> {
-        self.lights.iter().filter(|config| self.run.contains(config.name()))
+        self.lights.iter().filter(|config| self.runs(config.name()))
     }
 
     /// What its light `light` is made with; `None` where it has no such light.
@@ -309,6 +315,7 @@ fn read_lights(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Vec<Name>> 
 
 /// The lights that this program is to run; `None` where the file leaves it at all of them,
 /// `Some(None)` where what it says is wrong.
+#[expect(clippy::option_option, reason = "left out and wrong are two things")]
 fn read_run(reader: &mut Reader<'_>, table: &Table<'_>, lights: &[Name]) -> Option<Option<Vec<Name>>> {
     let member = table.member("run")?;
     let Some(names) = reader.names(&member) else { return Some(None) };

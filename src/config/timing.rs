@@ -92,5 +92,6 @@ fn suspects(error: &Infeasible) -> &'static [&'static str] {
         Infeasible::LostTooSoon { .. } => &["lost_after_ms", "heartbeat_ms", "rtt_ms"],
         Infeasible::WatchdogTooSlow { .. } => &["watchdog_ms", "amber_ms"],
         Infeasible::RecoveryTooSlow { .. } => &["heartbeat_ms", "rtt_ms", "lease_ms", "clearance_ms"],
+        Infeasible::QuotaTooSlow { .. } => &["heartbeat_ms", "quota"],
     }
 }

@@ -170,8 +170,15 @@ impl Hub {
     }
 
     pub(super) fn broker_stopped(&self, reason: impl Into<String>) {
-        let kind = EventKind::BrokerStopped { reason: reason.into() };
-        self.ledger().broker = Some(kind.clone());
+        let reason = reason.into();
+        let mut ledger = self.ledger();
+        // An outside broker that stays away is told of once for each reason.
+        if matches!(&ledger.broker, Some(EventKind::BrokerStopped { reason: known }) if *known == reason) {
+            return;
+        }
+        let kind = EventKind::BrokerStopped { reason };
+        ledger.broker = Some(kind.clone());
+        drop(ledger);
         self.emit(kind);
     }
 

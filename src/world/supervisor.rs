@@ -179,10 +179,7 @@ impl Supervisor {
             }
         };
         if let Some(broker) = &broker {
-            let note = broker.wanted_port_taken().map(|wanted| {
-                format!("port {wanted} is in use by another program, so this one took port {}", target.port)
-            });
-            hub.broker_started(super::event::shown_address(broker.address()), true, note);
+            hub.broker_started(broker.address().to_string(), true, note_on(broker));
         }
         for warning in &config.warnings {
             hub.notice(Severity::Warning, None, warning.clone());
@@ -377,7 +374,7 @@ impl Supervisor {
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
         match Broker::start(&config).await {
             Ok(broker) => {
-                self.hub.broker_started(super::event::shown_address(broker.address()), true, None);
+                self.hub.broker_started(broker.address().to_string(), true, note_on(&broker));
                 self.broker = Some(broker);
                 self.hub.fault_changed(Fault::BrokerDown, false);
             }
@@ -416,6 +413,18 @@ impl Supervisor {
         }
         self.hub.emit(EventKind::Stopped);
     }
+}
+
+/// What the user should know of how a broker listens.
+fn note_on(broker: &Broker) -> Option<String> {
+    let port = broker.address().port();
+    let taken = broker.wanted_port_taken();
+    let taken =
+        taken.map(|taken| format!("port {taken} is in use by another program, so this one took port {port}"));
+    let open = broker.address().ip().is_unspecified();
+    let open = open.then(|| "open to this network, with user and password".to_owned());
+    let notes: Vec<_> = open.into_iter().chain(taken).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 /// Waits for a broker that ends by itself, and says why; for ever where there is none.

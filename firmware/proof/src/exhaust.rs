@@ -391,9 +391,9 @@ impl Model for World {
                 for since in &mut next.since_go {
                     *since = (*since + 1).min(CLEAR_STEPS);
                 }
-                for light in 0..2 {
+                for (light, lost) in lost.into_iter().enumerate() {
                     let now = BASE.after(u64::from(next.rates[light]));
-                    next.act(light, self.kept, lost[light], |light| light.step(now));
+                    next.act(light, self.kept, lost, |light| light.step(now));
                 }
             }
             Happening::Arrive { from, index, lost } => {

@@ -27,7 +27,7 @@ pub fn print(runs: u64) {
         let lab = Search::new(Kind::Lab, lights, runs).play(|_| ());
         let (recovery, wait) = (seconds(lab.tally.recovery_us), seconds(lab.tally.wait_us));
         println!(
-            "{lights} lights, default timings: worst first green {recovery:.2} s after a fault (no light just started), \
+            "{lights} lights, default timings: worst first green {recovery:.2} s after a fault (some light past its wait), \
              longest wait between two own go's {wait:.2} s; {} violations in {} runs",
             lab.violations.len(),
             lab.runs

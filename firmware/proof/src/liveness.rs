@@ -20,7 +20,7 @@ use crate::{
 /// What was measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// From T to the first go; 0 where one was under way or a light had just started.
+    /// From T to the first go; 0 where one was under way or every light had just started.
     pub recovery_us: TrueUs,
     /// The longest wait between two go's of one light, after recovery.
     pub wait_us: TrueUs,
@@ -67,7 +67,7 @@ pub fn check(
             format!("first go {when} after all faults, allowed {allowed:.3} s"),
         );
     }
-    if greatest_hold_us == 0 && under_way_us.is_none() {
+    if least_hold_us == 0 && under_way_us.is_none() {
         report.recovery_us = first_us.map_or(0, |us| us - heal_at_us);
     }
 

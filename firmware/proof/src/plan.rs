@@ -179,7 +179,7 @@ impl Plan {
     pub fn draw(kind: Kind, lights: usize, seed: u64, run: u64) -> Plan {
         let mut rng = Rng::new(seed ^ ((lights as u64) << 56) ^ ((kind as u64) << 48), run);
         match kind {
-            Kind::Quiet => Plan::figure(&mut rng, lights, Timing::default(), |timing| Quality::good(timing)),
+            Kind::Quiet => Plan::figure(&mut rng, lights, Timing::default(), Quality::good),
             Kind::Lossy => Plan::figure(&mut rng, lights, Timing::default(), |_| Quality {
                 lost: 200,
                 doubled: 0,
@@ -187,7 +187,7 @@ impl Plan {
                 late: 0,
                 late_us: 0,
             }),
-            Kind::Quota => Plan::figure(&mut rng, lights, Timing::on_quota(), |timing| Quality::good(timing)),
+            Kind::Quota => Plan::figure(&mut rng, lights, Timing::on_quota(), Quality::good),
             Kind::Hostile | Kind::Recovery | Kind::Lab | Kind::Hangs => Plan::hostile(&mut rng, kind, lights),
         }
     }
@@ -205,7 +205,7 @@ impl Plan {
             faults: Vec::new(),
             heal_at_us: Some(500 * MS),
             end_us: 600_000 * MS,
-            seed: rng.next(),
+            seed: rng.draw(),
         }
     }
 
@@ -261,7 +261,7 @@ impl Plan {
             faults,
             heal_at_us,
             end_us: trouble_us + after_us,
-            seed: rng.next(),
+            seed: rng.draw(),
             timings,
         }
     }
@@ -326,11 +326,11 @@ pub fn draw_timing(rng: &mut Rng) -> Timing {
         match timing.check() {
             Ok(()) => return timing,
             Err(Infeasible::NeverGoes { needed } | Infeasible::CutShort { needed }) => {
-                timing.lease_ms = clip(needed)
+                timing.lease_ms = clip(needed);
             }
             Err(Infeasible::LostTooSoon { needed }) => timing.lost_after_ms = clip(needed),
             Err(Infeasible::RecoveryTooSlow { needed } | Infeasible::QuotaTooSlow { needed }) => {
-                timing.heartbeat_ms = clip(needed)
+                timing.heartbeat_ms = clip(needed);
             }
             Err(_) => return Timing::default(),
         }
@@ -385,6 +385,10 @@ fn draw_faults(
                 FaultKind::Stop { .. } => rng.spread(MS, 2 * lease_us),
                 _ => rng.spread(MS, 3 * lease_us),
             };
+            // What ends at the last moment leaves the most to recover from.
+            if matches!(kind, Kind::Recovery | Kind::Lab) && rng.chance(500) {
+                return Fault { what, start_us: trouble_us.saturating_sub(length_us), end_us: trouble_us };
+            }
             Fault { what, start_us, end_us: start_us + length_us }
         })
         .collect();

@@ -13,12 +13,12 @@ impl Rng {
     pub fn new(seed: u64, stream: u64) -> Rng {
         let mut rng = Rng(seed ^ stream.wrapping_mul(0xD6E8_FEB8_6659_FD93));
         // Neighbouring streams must not start alike.
-        rng.0 = rng.next();
+        rng.0 = rng.draw();
         rng
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -27,7 +27,7 @@ impl Rng {
 
     /// A number from `low` to `high`, both included.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high.saturating_sub(low) + 1)
+        low + self.draw() % (high.saturating_sub(low) + 1)
     }
 
     /// As [`Rng::between`], for spans in milliseconds.
@@ -37,12 +37,12 @@ impl Rng {
 
     /// True in `permille` of 1,000 cases.
     pub fn chance(&mut self, permille: u64) -> bool {
-        self.next() % 1_000 < permille
+        self.draw() % 1_000 < permille
     }
 
     /// An index below `len`; 0 for an empty list.
     pub fn index(&mut self, len: usize) -> usize {
-        usize::try_from(self.next() % (len.max(1) as u64)).unwrap_or(0)
+        usize::try_from(self.draw() % (len.max(1) as u64)).unwrap_or(0)
     }
 
     /// A span from `low` to `high` where each order of magnitude is as likely as the next.

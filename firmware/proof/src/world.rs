@@ -50,7 +50,7 @@ pub struct Tally {
     pub publishes: u64,
     /// Messages delivered.
     pub deliveries: u64,
-    /// The longest time from the end of all faults to the first go, where there was no start.
+    /// The longest time from the end of all faults to the first go, unless every light had just started.
     pub recovery_us: TrueUs,
     /// The longest wait from the end of a go to the same light's next, after recovery.
     pub wait_us: TrueUs,
@@ -319,8 +319,8 @@ impl<'a> World<'a> {
         let timing = self.plan.timings[light];
         let demand = if self.plan.calls_us[light].is_some() { Demand::Call } else { Demand::Always };
         let start = Start {
-            boot: u32::try_from(self.rng.next() >> 32).unwrap_or(0),
-            seed: self.rng.next(),
+            boot: u32::try_from(self.rng.draw() >> 32).unwrap_or(0),
+            seed: self.rng.draw(),
             lease_max_ms: self.hosts[light].lease_max_ms,
             last_run_ended_ms: ended_ms,
         };
