@@ -71,8 +71,10 @@ pub struct TwinlightApp {
     traffic_of: Option<Name>,
     look_at_ms: Option<u64>,
     help_open: bool,
-    /// The zoom that was set by the window's size; another one is the user's.
-    auto_zoom: Option<f32>,
+    /// The zoom of the last frame.
+    zoom_seen: f32,
+    /// The zoom that was set here last; another one is the user's.
+    zoom_set: f32,
 }
 
 impl TwinlightApp {
@@ -87,9 +89,9 @@ impl TwinlightApp {
     ) -> TwinlightApp {
         theme::install(ctx);
         theme::choose(ctx, settings.theme);
-        if let Some(zoom) = settings.zoom {
-            ctx.set_zoom_factor(zoom);
-        }
+        // egui remembers a zoom as well, but not whether the user chose it.
+        let zoom = settings.zoom.unwrap_or(1.0);
+        ctx.set_zoom_factor(zoom);
         TwinlightApp {
             link,
             clock,
@@ -102,7 +104,8 @@ impl TwinlightApp {
             traffic_of: None,
             look_at_ms: None,
             help_open: false,
-            auto_zoom: None,
+            zoom_seen: zoom,
+            zoom_set: zoom,
         }
     }
 
@@ -220,22 +223,19 @@ impl TwinlightApp {
     /// show everything tiny.
     fn zoom_by_size(&mut self, ctx: &Context) {
         let current = ctx.zoom_factor();
-        match self.auto_zoom {
-            Some(auto) if (auto - current).abs() > 0.001 => self.settings.zoom = Some(current),
-            None if (current - 1.0).abs() > 0.001 && self.settings.zoom.is_none() => {
-                self.settings.zoom = Some(current);
-            }
-            _ => {}
-        }
-        if self.settings.zoom.is_some() {
+        let same = |one: f32, other: f32| (one - other).abs() < 0.001;
+        // A new zoom comes into force a frame after it was set, so what was set here counts as old.
+        let by_user = !same(current, self.zoom_seen) && !same(current, self.zoom_set);
+        self.zoom_seen = current;
+        if by_user || self.settings.zoom.is_some() {
             self.settings.zoom = Some(current);
             return;
         }
         let unzoomed = ctx.content_rect().size() * current;
         let fits = (unzoomed.y / 1_080.0).min(unzoomed.x / 1_700.0);
         let zoom = ((fits * 4.0).floor() / 4.0).clamp(1.0, 2.5);
-        self.auto_zoom = Some(zoom);
-        if (zoom - current).abs() > 0.001 {
+        self.zoom_set = zoom;
+        if !same(zoom, current) {
             ctx.set_zoom_factor(zoom);
         }
     }

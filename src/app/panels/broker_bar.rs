@@ -36,7 +36,7 @@ fn broker(ui: &mut Ui, shown: &Shown<'_>) {
     match &shown.state.broker {
         Broker::Starting => {
             widgets::dot(ui, None, palette);
-            ui.label(RichText::new("Starting the broker…").color(palette.weak));
+            ui.label(RichText::new("Waiting for the broker…").color(palette.weak));
         }
         Broker::Running { address, embedded, note } => {
             widgets::dot(ui, Some(true), palette);

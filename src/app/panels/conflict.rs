@@ -30,6 +30,12 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
                 if button.on_hover_text("I have seen it (Esc). The timeline and the log keep it.").clicked() {
                     acts.push(Act::AcknowledgeConflicts);
                 }
+                if let (true, Some(light)) = (shown.state.junctions.len() > 1, conflict.lights.first()) {
+                    let show = widgets::named_button(ui, "Show", "Show the conflict's junction");
+                    if show.clicked() {
+                        acts.push(Act::Open(light.junction.clone()));
+                    }
+                }
             });
         });
     });
@@ -37,6 +43,7 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     let response = ui.interact(banner.response.rect, ui.scope_id().with("conflict"), egui::Sense::hover());
     let said = format!("{headline}. {detail}");
     response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &said));
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(egui::accesskit::Live::Assertive));
     acts
 }
 

@@ -5,7 +5,7 @@ use egui::{
     CollapsingHeader, CornerRadius, Frame, Grid, Margin, RichText, ScrollArea, Sense, Stroke, Ui, vec2,
 };
 
-use traffic_light::Waiting;
+use traffic_light::{Rule, Waiting};
 
 use super::{Shown, widgets};
 use crate::{
@@ -30,14 +30,14 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, pace: &mut Pace
     let mut acts = Acts::default();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         for light in &junction.lights {
-            acts.append(card(ui, shown, light, pace));
+            acts.append(card(ui, shown, junction.rule, light, pace));
             ui.add_space(4.0);
         }
     });
     acts
 }
 
-fn card(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace) -> Acts {
+fn card(ui: &mut Ui, shown: &Shown<'_>, rule: Rule, light: &LightState, pace: &mut Pace) -> Acts {
     let palette = shown.palette;
     let selected = shown.selected == Some(&light.id);
     let edge = if selected { Stroke::new(2.0, palette.accent) } else { Stroke::new(1.0, palette.line) };
@@ -50,9 +50,11 @@ fn card(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace) -> 
     ui.push_id(&light.id, |ui| {
         frame.show(ui, |ui| {
             ui.set_width(ui.available_width());
-            acts.append(header(ui, shown, light, selected));
-            why(ui, shown, light, pace);
-            promises(ui, shown, light, pace);
+            acts.append(header(ui, shown, light, selected, pace));
+            why(ui, shown, rule, light, pace);
+            if rule == Rule::Lease {
+                promises(ui, shown, light, pace);
+            }
             ui.add_space(2.0);
             layers(ui, shown, light);
             if light.is_virtual() {
@@ -66,7 +68,7 @@ fn card(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace) -> 
     acts
 }
 
-fn header(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, selected: bool) -> Acts {
+fn header(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, selected: bool, pace: &mut Pace) -> Acts {
     let (palette, calm) = (shown.palette, shown.settings.reduce_motion);
     let mut acts = Acts::default();
     ui.horizontal(|ui| {
@@ -96,6 +98,7 @@ fn header(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, selected: bool) ->
                     RichText::new(words::aspect(light.aspect)).color(palette.aspect(light.aspect)).strong();
                 ui.label(aspect).on_hover_text(words::meaning(light.aspect));
                 let age = words::seconds_left(light.since_ms, shown.now_ms);
+                pace.within(if age < 60.0 { 1_000 } else { 60_000 });
                 widgets::caption(ui, format!("for {}", age_in_words(age)), palette);
             });
         });
@@ -103,13 +106,13 @@ fn header(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, selected: bool) ->
     acts
 }
 
-/// Whole seconds, so that a steady light needs a frame a second at most; none while nothing else
-/// moves, for nobody waits for it.
+/// Whole seconds in the first minute and whole minutes then, so that a steady light hardly costs a
+/// frame.
 fn age_in_words(seconds: f32) -> String {
     if seconds < 60.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", (seconds / 60.0).floor()) }
 }
 
-fn why(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace) {
+fn why(ui: &mut Ui, shown: &Shown<'_>, rule: Rule, light: &LightState, pace: &mut Pace) {
     let palette = shown.palette;
     let text = match (light.waiting(), &light.view) {
         (Some(waiting), _) => {
@@ -125,6 +128,7 @@ fn why(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace) {
                 pace.within(200);
                 format!("Goes: green for {:.1} s more", words::seconds_left(shown.now_ms, until.as_ms()))
             }
+            _ if rule == Rule::React => "Goes: no other said that it goes".to_owned(),
             _ => "Goes: every conflicting light has promised to stay".to_owned(),
         },
         (None, None) if light.is_virtual() => "Has not reported yet".to_owned(),

@@ -24,8 +24,8 @@ const SPANS_S: [(u32, &str); 4] = [(30, "30 s"), (60, "1 min"), (120, "2 min"), 
 const ROW: f32 = 31.0;
 const AXIS: f32 = 18.0;
 const FAULTS: f32 = 17.0;
-/// The time axis needs to move no more often than this.
-const SCROLL_MS: u64 = 100;
+/// How often the time axis moves on while nothing else does.
+const SCROLL_MS: u64 = 1_000;
 
 /// The height that a junction of `lights` lights needs.
 #[must_use]
@@ -76,10 +76,9 @@ pub fn show(
         let end = if response.drag_delta().x > 0.0 { end.saturating_sub(shift) } else { end + shift };
         acts.push(Act::LookAt((end < shown.now_ms).then_some(end)));
     }
-    if look_at_ms.is_none() && !shown.settings.reduce_motion {
+    // While anything moves the timeline does so too; by itself it is worth a frame a second.
+    if look_at_ms.is_none() {
         pace.within(SCROLL_MS);
-    } else if look_at_ms.is_none() {
-        pace.within(1_000);
     }
     paint(ui, shown, junction, rect, &axis);
     tooltip(response, shown, junction, &axis);

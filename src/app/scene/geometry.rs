@@ -2,7 +2,7 @@
 
 use egui::{Pos2, Rect, Vec2, pos2, vec2};
 
-use crate::app::traffic::{HALF_STREET_M, STOP_LINE_M};
+use crate::app::traffic::HALF_STREET_M;
 
 /// An approach, named by where its cars come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,12 +206,6 @@ pub fn quadratic(points: &[Pos2; 3], t: f32) -> Pos2 {
     let u = 1.0 - t;
     let [a, b, c] = points.map(Pos2::to_vec2);
     (a * (u * u) + b * (2.0 * u * t) + c * (t * t)).to_pos2()
-}
-
-/// Where the stop line of an arm is, for those who paint it.
-#[must_use]
-pub fn stop_line_m() -> f32 {
-    -STOP_LINE_M
 }
 
 #[cfg(test)]

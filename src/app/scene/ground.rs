@@ -2,8 +2,11 @@
 
 use egui::{Color32, Painter, Pos2, Rect, Stroke, StrokeKind, vec2};
 
-use super::geometry::{Arm, Plan, stop_line_m};
-use crate::app::{theme::Palette, traffic::HALF_STREET_M};
+use super::geometry::{Arm, Plan};
+use crate::app::{
+    theme::Palette,
+    traffic::{ARM_M, HALF_STREET_M, STOP_LINE_M},
+};
 
 const PAVEMENT_M: f32 = 2.2;
 
@@ -81,11 +84,11 @@ fn markings(painter: &Painter, plan: &Plan, arm: Arm, palette: &Palette) {
         painter.line_segment(points, Stroke::new(plan.m(width_m).max(1.0), marking));
     };
     // Stop line, and a solid line in the middle before it.
-    let stop = stop_line_m();
+    let stop = -STOP_LINE_M;
     line((stop + 0.4, 0.25), (stop + 0.4, HALF_STREET_M - 0.2), 0.55);
     line((stop + 0.4, 0.0), (stop - 13.0, 0.0), 0.16);
     let mut at = stop - 15.0;
-    while at > -crate::app::traffic::ARM_M * 1.6 {
+    while at > -ARM_M * 1.6 {
         line((at, 0.0), (at - 2.5, 0.0), 0.16);
         at -= 5.0;
     }
