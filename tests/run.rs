@@ -135,6 +135,11 @@ fn the_react_rule_conflicts_when_a_link_is_cut_and_the_lease_rule_does_not() {
     assert!(run.summary()["conflicts"].as_u64().unwrap() >= 1);
     let conflict = run.of_kind("conflict").next().unwrap();
     assert_eq!(conflict["lights"], serde_json::json!(["a", "b"]));
+    let cut = run.of_kind("fault").next().unwrap();
+    assert!(
+        conflict["ms"].as_u64() > cut["ms"].as_u64(),
+        "with links that work, react is no worse: {conflict}"
+    );
     assert_well(&safe.join().unwrap());
 }
 

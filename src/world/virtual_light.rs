@@ -146,7 +146,7 @@ impl Driver {
             subscriptions.push(topics.of(&peer, TopicKind::State));
         }
         let link = link::start(LinkSpec { will: Some((status_topic.clone(), will)), subscriptions, ..link });
-        let light = Light::new(config.clone(), start, hub.clock().now_ms());
+        let light = new_light(&config, start, &hub);
         hub.booted(&id, start.boot);
         let driver = Driver {
             gate: CommandGate::new(start.boot, key.is_some()),
@@ -408,7 +408,7 @@ impl Driver {
         let lease_max_ms = self.config.timing().lease_ms.max(self.light.config().timing().lease_ms);
         let start =
             Start { boot: rand::random(), seed: rand::random(), lease_max_ms, last_run_ended_ms: Some(0) };
-        self.light = Light::new(self.config.clone(), start, self.hub.clock().now_ms());
+        self.light = new_light(&self.config, start, &self.hub);
         self.hub.booted(&self.id, start.boot);
         self.gate = CommandGate::new(start.boot, self.key.is_some());
         self.session = None;
@@ -430,6 +430,14 @@ impl Driver {
         self.told = Some((view.clone(), self.counters));
         self.hub.emit(EventKind::LightReported { light: self.id.clone(), view, counters: self.counters });
     }
+}
+
+/// A light that starts now, without a session.
+fn new_light(config: &LightConfig, start: Start, hub: &Hub) -> Light {
+    let now = hub.clock().now_ms();
+    let mut light = Light::new(config.clone(), start, now);
+    light.set_connected(now, false);
+    light
 }
 
 /// A short text of a status message; one that is too long is left out.

@@ -313,11 +313,14 @@ impl Light {
     /// to say at once.
     ///
     /// A light judges lease-giving lights by their words alone; one that serves a foreign light,
-    /// which may be silent for long, has nothing else to go by.
+    /// which may be silent for long, has nothing else to go by. A light that goes by last words
+    /// does not go for the first time before it has had a session. Until this is called, the light
+    /// takes it that there is one.
     pub fn set_connected(&mut self, now: Instant, connected: bool) {
         self.advance(now);
         if connected && self.disconnected_since.is_some() {
             self.speech.announce();
+            self.turns.connected(self.now);
         }
         self.disconnected_since = match (connected, self.disconnected_since) {
             (true, _) => None,
