@@ -1,6 +1,6 @@
 //! A make-believe world for tests of the window: lights that take turns by the clock, obey the
 //! window's commands as far as the picture goes, and can be told to conflict.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
