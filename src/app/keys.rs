@@ -1,6 +1,6 @@
 //! What the keys do. Letters act only while no text is being typed.
 
-use egui::{Context, Key, Modifiers};
+use egui::{Context, Key, Modifiers, ViewportCommand};
 
 use super::{
     act::{Act, Acts},
@@ -25,6 +25,9 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
     }
     if taken(Modifiers::COMMAND, Key::M) {
         acts.push(Act::ReduceMotion(!shown.settings.reduce_motion));
+    }
+    if taken(Modifiers::COMMAND, Key::Q) {
+        ctx.send_viewport_cmd(ViewportCommand::Close);
     }
     if typing || help_open {
         return acts;

@@ -8,7 +8,7 @@ use crate::app::{
 };
 
 /// All keys, with what they do; shown here and meant to be complete.
-const KEYS: [(&str, &str); 15] = [
+const KEYS: [(&str, &str); 16] = [
     ("F1", "this help"),
     ("Tab, Space", "go to the next button or switch, and press it"),
     ("1 … 9", "select a light of the junction"),
@@ -24,6 +24,7 @@ const KEYS: [(&str, &str); 15] = [
     ("Ctrl+T", "light or dark theme"),
     ("Ctrl+Plus, Ctrl+Minus, Ctrl+0", "zoom"),
     ("Ctrl+M", "reduce motion"),
+    ("Ctrl+Q", "close the window; the lights say goodbye"),
 ];
 
 const MEANINGS: [(&str, &str); 7] = [
