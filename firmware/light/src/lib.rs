@@ -20,6 +20,9 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
+//! | [`program`] | what a board does around its light: topics, status, commands |
+//! | [`ladder`] | the way to the broker: join, connect, and again, with back-off |
+//! | [`mqtt`] | one MQTT 3.1.1 session, without a socket |
 //! | [`record`] | the provisioning record: what a board has to know, as it lies on flash |
 //! | [`starts`] | the count of a board's starts, from which its runs get their numbers |
 //! | [`lamps`] | which LEDs are lit for an aspect, and how far the board has come |
@@ -37,10 +40,13 @@ pub mod button;
 pub mod command;
 pub mod crc;
 pub mod key;
+pub mod ladder;
 pub mod lamps;
 pub mod light;
 pub mod message;
+pub mod mqtt;
 pub mod name;
+pub mod program;
 pub mod record;
 pub mod starts;
 pub mod time;
