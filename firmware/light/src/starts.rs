@@ -41,6 +41,16 @@ impl Place {
     pub const fn offset(self) -> usize {
         self.sector * SECTOR_BYTES + self.index * ENTRY_BYTES
     }
+
+    /// The place after this one, once this one is written.
+    #[must_use]
+    pub const fn after(self) -> Place {
+        if self.index + 1 < ENTRIES {
+            Place { sector: self.sector, index: self.index + 1, erase: false }
+        } else {
+            Place { sector: 1 - self.sector, index: 0, erase: true }
+        }
+    }
 }
 
 impl Entry {
@@ -145,6 +155,9 @@ mod tests {
                 // Flash only clears bits: a place that is not blank would be spoilt.
                 assert_eq!(*cell, 0xFF);
                 *cell &= byte;
+            }
+            if bytes >= ENTRY_BYTES {
+                assert_eq!(self.last().1, place.after());
             }
             next.count
         }
