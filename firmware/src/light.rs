@@ -318,7 +318,7 @@ async fn wait_unprovisioned(wait: Box<(Board, RecordError)>) {
         let asked = button.read(now, board.button_is_down()) == Some(Press::Long);
         if asked || now.since(told_at) >= REMIND_EVERY_MS {
             told_at = now;
-            log::warn!("{error}; the board waits to be provisioned by Twinlight");
+            log::warn!("{error}. The board waits for Twinlight");
         }
         shine(&mut colour, Colour::of(Progress::Unprovisioned, Aspect::Dark, false, now));
         feed(&mut board);

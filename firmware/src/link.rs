@@ -7,7 +7,7 @@ use alloc::{boxed::Box, vec};
 use embassy_executor::Spawner;
 use embassy_futures::select::{Either, Either4, select, select4};
 use embassy_net::{
-    Config, ConfigV4, DhcpConfig, IpAddress, Runner, Stack, StackResources,
+    Config, DhcpConfig, IpAddress, Runner, Stack, StackResources,
     dns::DnsQueryType,
     tcp::{ConnectError, TcpSocket},
 };
@@ -58,8 +58,12 @@ pub fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record, topics: Topi
     let controller = WifiController::new(wifi, config)?;
     let random = Rng::new();
     let seed = u64::from(random.random()) << 32 | u64::from(random.random());
-    let (stack, runner) =
-        embassy_net::new(interface, Config::default(), RESOURCES.init(StackResources::new()), seed);
+    let (stack, runner) = embassy_net::new(
+        interface,
+        Config::dhcpv4(DhcpConfig::default()),
+        RESOURCES.init(StackResources::new()),
+        seed,
+    );
     let client_id = mqtt::client_id(&record.broker.root, record.junction.as_str(), record.light.as_str());
     let link = Link {
         controller,
@@ -183,9 +187,8 @@ impl Link {
         if let Some(trouble) = failed {
             return self.lose_wifi(&trouble);
         }
-        let mut dhcp = DhcpConfig::default();
-        dhcp.hostname = heapless::String::try_from("twinlight").ok();
-        self.stack.set_config_v4(ConfigV4::Dhcp(dhcp));
+        // The stack asks for an address anew whenever the network comes up, and forgets it when it
+        // goes down.
         if with_timeout(ADDRESS_TIMEOUT, self.stack.wait_config_up()).await.is_err() {
             let _ = with_timeout(JOIN_TIMEOUT, self.controller.disconnect_async()).await;
             return self.lose_wifi(&WifiTrouble::NoAddress);
@@ -208,7 +211,6 @@ impl Link {
     }
 
     fn off_wifi(&mut self) {
-        self.stack.set_config_v4(ConfigV4::None);
         ADDRESS.lock(|cell| cell.set(None));
         RSSI.store(0, Ordering::Relaxed);
     }

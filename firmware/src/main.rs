@@ -111,7 +111,7 @@ async fn main(spawner: Spawner) {
             }
         }
         Err(error) => {
-            ::log::warn!("{error}; the board waits to be provisioned by Twinlight");
+            ::log::warn!("{error}. The board waits for Twinlight");
             light::start_unprovisioned(board, error);
         }
     }
