@@ -2,6 +2,12 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
+//! | [`app`] | the window: state from events, a scene, one file a panel; the only eframe code |
 //! | [`world`] | lights, links, faults, broker, monitor; takes commands, gives events |
+//! | [`config`] | what a configuration says, checked |
+//! | [`cli`] | the command line |
 
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod world;

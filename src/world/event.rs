@@ -1,6 +1,6 @@
 //! What has happened in the world: the only thing a face (window or command line) learns from.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use traffic_light::{Aspect, Name, Rule, View};
 
@@ -280,14 +280,4 @@ pub enum Severity {
     Warning,
     /// Something has failed.
     Error,
-}
-
-/// The address to show for a bound socket: an unspecified one is this machine.
-#[must_use]
-pub fn shown_address(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        format!("all interfaces, port {}", address.port())
-    } else {
-        address.to_string()
-    }
 }

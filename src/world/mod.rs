@@ -1,8 +1,34 @@
 //! The world: lights, their links, the broker and the monitor. It runs on tokio, takes
 //! [`Command`]s and gives [`Event`]s; the window and the command line are two faces of it.
+//!
+//! | module | one idea |
+//! | --- | --- |
+//! | [`command`], [`event`] | what may be asked, what has happened |
+//! | `supervisor` | starts everything, obeys commands, ends everything |
+//! | `virtual_light` | the light's program on this computer's clock |
+//! | `link` | Wi-Fi, connection and session of one light, and the way back up |
+//! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
+//! | [`broker`] | the broker inside the program |
+//! | `hub` | one clock, one order of events, what is true at present |
+//! | [`monitor`] | judges the lamps, and knows nothing of promises |
+//! | [`summary`] | what a run comes to |
 
+pub mod backoff;
+pub mod broker;
+pub mod clock;
 pub mod command;
 pub mod event;
+mod hub;
+mod last_run;
+mod link;
+pub mod monitor;
+mod observer;
+pub mod summary;
+mod supervisor;
+pub mod topics;
+mod virtual_light;
 
 pub use command::Command;
 pub use event::{Event, EventKind, LightId};
+pub use hub::Waker;
+pub use supervisor::{World, WorldError, WorldOptions};

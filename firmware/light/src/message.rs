@@ -100,6 +100,7 @@ pub struct Status {
 
 /// What was heard on `…/state`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is no allocator to box with, and states are the rule")]
 pub enum Word {
     /// The words of a light that knows the contract.
     State(State),

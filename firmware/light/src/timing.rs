@@ -106,6 +106,11 @@ pub enum Infeasible {
         /// The least heartbeat that would do.
         needed: u64,
     },
+    /// The quota does not even allow a message a heartbeat.
+    QuotaTooSlow {
+        /// The least heartbeat that would do.
+        needed: u64,
+    },
 }
 
 /// No span may be longer than an hour; it keeps every sum far from overflow.
@@ -155,6 +160,13 @@ impl Timing {
         }
         if self.green_min_ms > self.green_max_ms {
             return Err(Infeasible::GreenRange);
+        }
+
+        // Every other condition counts on a message a heartbeat.
+        if let Some(quota) = self.quota
+            && self.heartbeat_ms < quota.refill_ms
+        {
+            return Err(Infeasible::QuotaTooSlow { needed: u64::from(quota.refill_ms) });
         }
 
         let rtt = u64::from(self.rtt_ms);
@@ -253,6 +265,11 @@ impl fmt::Display for Infeasible {
                 "after a fault the lights would need more than lease + clearance + three heartbeats: make \
                  heartbeat_ms at least {needed}, or rtt_ms, lease_ms or clearance_ms shorter"
             ),
+            Infeasible::QuotaTooSlow { needed } => write!(
+                f,
+                "the quota allows less than one message a heartbeat: make heartbeat_ms at least {needed}, or \
+                 quota.refill_ms shorter"
+            ),
         }
     }
 }
@@ -297,6 +314,8 @@ mod tests {
             Err(Infeasible::WatchdogTooSlow { needed: 3_000 })
         );
         assert_eq!(Timing { rtt_ms: 300, ..base }.check(), Err(Infeasible::RecoveryTooSlow { needed: 632 }));
+        let quota = Some(Quota { burst: 3, refill_ms: 501 });
+        assert_eq!(Timing { quota, ..base }.check(), Err(Infeasible::QuotaTooSlow { needed: 501 }));
         assert_eq!(Timing { green_min_ms: 9_000, ..base }.check(), Err(Infeasible::GreenRange));
         assert_eq!(Timing { amber_ms: 0, ..base }.check(), Err(Infeasible::Zero("amber_ms")));
         assert_eq!(Timing { amber_ms: u32::MAX, ..base }.check(), Err(Infeasible::TooLong("amber_ms")));

@@ -10,8 +10,11 @@
 //! | `lease` | right of way by promises |
 //! | `react` | the lab's first idea: look at the other's last word; also serves foreign lights |
 //! | `speech` | what is said, when, and which requests were sent |
+//! | `canon` | one form for states that behave alike, for the proof alone |
 //! | `view` | what a person is shown of a light's inside |
 
+#[cfg(feature = "mutations")]
+pub mod canon;
 mod lease;
 #[cfg(feature = "mutations")]
 mod mutation;
@@ -310,11 +313,14 @@ impl Light {
     /// to say at once.
     ///
     /// A light judges lease-giving lights by their words alone; one that serves a foreign light,
-    /// which may be silent for long, has nothing else to go by.
+    /// which may be silent for long, has nothing else to go by. A light that goes by last words
+    /// does not go for the first time before it has had a session. Until this is called, the light
+    /// takes it that there is one.
     pub fn set_connected(&mut self, now: Instant, connected: bool) {
         self.advance(now);
         if connected && self.disconnected_since.is_some() {
             self.speech.announce();
+            self.turns.connected(self.now);
         }
         self.disconnected_since = match (connected, self.disconnected_since) {
             (true, _) => None,
@@ -337,10 +343,13 @@ impl Light {
         Ok(())
     }
 
-    /// Switches one safeguard off.
+    /// Switches one safeguard off; to be called right after [`Light::new`].
     #[cfg(feature = "mutations")]
     pub fn mutate(&mut self, mutation: Mutation) {
         self.mutation = Some(mutation);
+        if mutation == Mutation::NoHold {
+            self.hold_until = self.now;
+        }
     }
 
     #[cfg(feature = "mutations")]

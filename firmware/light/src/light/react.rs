@@ -16,11 +16,13 @@ pub(super) struct Turns {
     ended_at: Instant,
     /// How many lights come before this one.
     before: u32,
+    /// Nobody has gone yet, as far as this light knows.
+    at_start: bool,
 }
 
 impl Turns {
     pub(super) fn new(config: &LightConfig, now: Instant) -> Turns {
-        Turns { ended_at: now, before: rank(config, &config.name) }
+        Turns { ended_at: now, before: rank(config, &config.name), at_start: true }
     }
 
     /// A conflicting light's go has ended: the next in the order of names is first.
@@ -29,12 +31,21 @@ impl Turns {
         let steps = rank(config, &config.name) + lights - rank(config, light);
         self.before = (steps + lights - 1) % lights;
         self.ended_at = now;
+        self.at_start = false;
+    }
+
+    /// The light can be heard from now on: the first in the order of names begins.
+    pub(super) fn connected(&mut self, now: Instant) {
+        if self.at_start {
+            self.ended_at = now;
+        }
     }
 
     /// This light's own go has ended: all others come before it.
     pub(super) fn own_go_ended(&mut self, now: Instant) {
         self.ended_at = now;
         self.before = u32::MAX;
+        self.at_start = false;
     }
 }
 
@@ -70,6 +81,11 @@ impl Light {
     pub(super) fn yields_until(&self) -> Option<Instant> {
         if self.config.rule == Rule::Lease && !self.peers.iter().any(|peer| peer.foreign) {
             return None;
+        }
+        // Even a beginner's light says hello before it goes for the first time.
+        let silent = self.turns.at_start && self.disconnected_since.is_some();
+        if silent {
+            return Some(self.now.after(STAGGER_MS));
         }
         let before = self.turns.before.min(lights(&self.config));
         let wait_ms = self.stretched(self.config.timing.clearance_ms) + STAGGER_MS * u64::from(before);

@@ -18,30 +18,30 @@ const MAX_REQUESTS: usize = 32;
 /// What has been said.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Speech {
-    boot: u32,
-    seq: u32,
-    said_at: Option<Instant>,
-    said: Option<Said>,
+    pub(super) boot: u32,
+    pub(super) seq: u32,
+    pub(super) said_at: Option<Instant>,
+    pub(super) said: Option<Said>,
     /// A promise was made that has not been told.
     promise_untold: bool,
     /// Seq and time of the messages sent with the present turn.
-    requests: Vec<(u32, Instant), MAX_REQUESTS>,
-    bucket: Bucket,
+    pub(super) requests: Vec<(u32, Instant), MAX_REQUESTS>,
+    pub(super) bucket: Bucket,
 }
 
 /// What makes a new message necessary when it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Said {
+pub(super) struct Said {
     aspect: Aspect,
-    need: Option<Need>,
+    pub(super) need: Option<Need>,
     lost: Vec<Name, MAX_PEERS>,
 }
 
 /// A token bucket that counts in milliseconds of refill.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Bucket {
+pub(super) struct Bucket {
     level_ms: u64,
-    filled_at: Instant,
+    pub(super) filled_at: Instant,
 }
 
 impl Speech {

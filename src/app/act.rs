@@ -1,0 +1,66 @@
+//! What a panel asks for. Panels read the state and return acts; only the app performs them.
+
+use traffic_light::Name;
+
+use super::{settings::Part, state::Category};
+use crate::world::{Command, LightId};
+
+/// One thing that a person asked for in the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Ask the world.
+    World(Command),
+    /// Select a light, and with it its junction.
+    Select(LightId),
+    /// Show this junction large.
+    Open(Name),
+    /// The conflicts seen so far are known: take the large letters away.
+    AcknowledgeConflicts,
+    /// Change between light and dark.
+    SwitchTheme,
+    /// Show or hide a part of the window.
+    Toggle(Part),
+    /// Let nothing move, or let it move again.
+    ReduceMotion(bool),
+    /// Show or hide events of this category in the log.
+    ToggleCategory(Category),
+    /// Show only log entries that hold this text.
+    Filter(String),
+    /// Let the timeline span this many seconds.
+    Span(u32),
+    /// Shift the timeline's right end to this time; `None` follows the present.
+    LookAt(Option<u64>),
+    /// Open or close the help.
+    Help(bool),
+}
+
+/// What a panel asked for in one frame.
+#[derive(Debug, Default)]
+#[must_use = "what a panel asks for must be performed"]
+pub struct Acts(Vec<Act>);
+
+impl Acts {
+    /// Adds one.
+    pub fn push(&mut self, act: Act) {
+        self.0.push(act);
+    }
+
+    /// Adds a command to the world.
+    pub fn ask(&mut self, command: Command) {
+        self.0.push(Act::World(command));
+    }
+
+    /// Adds all of another panel's.
+    pub fn append(&mut self, mut others: Acts) {
+        self.0.append(&mut others.0);
+    }
+}
+
+impl IntoIterator for Acts {
+    type Item = Act;
+    type IntoIter = std::vec::IntoIter<Act>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

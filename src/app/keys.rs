@@ -1,0 +1,94 @@
+//! What the keys do. Letters act only while no text is being typed.
+
+use egui::{Context, Key, Modifiers, ViewportCommand};
+
+use super::{
+    act::{Act, Acts},
+    panels::{Shown, event_log},
+    state::{Broker, Junction},
+};
+use crate::world::Command;
+
+const NUMBERS: [Key; 9] =
+    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+
+/// Reads the keys of this frame.
+pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>, help_open: bool) -> Acts {
+    let mut acts = Acts::default();
+    let typing = ctx.text_edit_focused();
+    let taken = |modifiers: Modifiers, key: Key| ctx.input_mut(|input| input.consume_key(modifiers, key));
+    if taken(Modifiers::NONE, Key::F1) {
+        acts.push(Act::Help(!help_open));
+    }
+    if taken(Modifiers::COMMAND, Key::T) {
+        acts.push(Act::SwitchTheme);
+    }
+    if taken(Modifiers::COMMAND, Key::M) {
+        acts.push(Act::ReduceMotion(!shown.settings.reduce_motion));
+    }
+    if taken(Modifiers::COMMAND, Key::Q) {
+        ctx.send_viewport_cmd(ViewportCommand::Close);
+    }
+    if typing || help_open {
+        return acts;
+    }
+    // A modifier held means another program's or egui's shortcut.
+    let pressed = |key: Key| taken(Modifiers::NONE, key);
+    if shown.state.pending_conflict().is_some() && pressed(Key::Escape) {
+        acts.push(Act::AcknowledgeConflicts);
+    }
+    if pressed(Key::L) {
+        ctx.memory_mut(|memory| memory.request_focus(event_log::filter_id()));
+    }
+    if pressed(Key::B) {
+        match &shown.state.broker {
+            Broker::Running { embedded: true, .. } => acts.ask(Command::StopBroker),
+            Broker::Stopped { .. } => acts.ask(Command::StartBroker),
+            Broker::Running { .. } | Broker::Starting => {}
+        }
+    }
+    if let Some(junction) = junction {
+        for (key, light) in NUMBERS.into_iter().zip(&junction.lights) {
+            if pressed(key) {
+                acts.push(Act::Select(light.id.clone()));
+            }
+        }
+        step_junction(shown, junction, &pressed, &mut acts);
+    }
+    if let Some(light) =
+        shown.selected.and_then(|id| shown.state.light(id)).filter(|light| light.is_virtual())
+    {
+        let id = || light.id.clone();
+        if pressed(Key::W) {
+            acts.ask(Command::SetWifi { light: id(), up: light.wifi_cut });
+        }
+        if pressed(Key::D) {
+            acts.ask(Command::DropSession { light: id() });
+        }
+        if pressed(Key::S) {
+            acts.ask(Command::SetSilence { light: id(), on: !light.silenced });
+        }
+        if pressed(Key::C) {
+            acts.ask(Command::CallLight { light: id() });
+        }
+        if pressed(Key::R) {
+            acts.ask(Command::RebootLight { light: id() });
+        }
+    }
+    acts
+}
+
+fn step_junction(shown: &Shown<'_>, junction: &Junction, pressed: &impl Fn(Key) -> bool, acts: &mut Acts) {
+    let junctions = &shown.state.junctions;
+    let Some(place) = shown.state.place_of(&junction.name) else { return };
+    let next = if pressed(Key::PageDown) {
+        place + 1
+    } else if pressed(Key::PageUp) {
+        place.wrapping_sub(1)
+    } else {
+        return;
+    };
+    if let Some(next) = junctions.get(next) {
+        acts.push(Act::Open(next.name.clone()));
+    }
+}

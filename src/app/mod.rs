@@ -1,0 +1,362 @@
+//! The window: one face of the world. Data goes one way: a panel returns an [`act::Act`], the app
+//! performs it or sends a command, the world answers with events, [`state::State`] takes them in,
+//! and the panels show the state.
+//!
+//! This thread does no I/O and takes no lock that is held for long: events are drained within a
+//! budget of time, commands are tried and never waited for.
+
+pub mod act;
+pub mod clock;
+mod keys;
+pub mod pace;
+pub mod panels;
+pub mod scene;
+pub mod settings;
+pub mod state;
+pub mod theme;
+pub mod traffic;
+pub mod window;
+pub mod words;
+
+use std::time::{Duration, Instant};
+
+use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui};
+use tokio::sync::{
+    broadcast::{self, error::TryRecvError},
+    mpsc::{self, error::TrySendError},
+};
+use traffic_light::Name;
+
+use self::{
+    act::{Act, Acts},
+    clock::Clock,
+    pace::Pace,
+    panels::Shown,
+    settings::{Settings, ThemeChoice},
+    state::{Junction, State},
+    theme::Palette,
+    traffic::Traffic,
+};
+use crate::world::{Command, Event, LightId, event::Severity};
+
+/// How long one frame may take events in; what is left waits for the next frame.
+const DRAIN_BUDGET: Duration = Duration::from_millis(3);
+
+/// Events taken in between two looks at the time.
+const DRAIN_BATCH: usize = 64;
+
+/// How long a notice stays on the screen.
+const NOTICE_MS: u64 = 8_000;
+
+/// The window's end of the world.
+#[derive(Debug)]
+pub struct Link {
+    /// Where commands go; tried, never waited for.
+    pub commands: mpsc::Sender<Command>,
+    /// Where events come from; after a lag the world is asked to tell all again.
+    pub events: broadcast::Receiver<Event>,
+}
+
+/// The app that eframe drives.
+pub struct TwinlightApp {
+    link: Link,
+    clock: Clock,
+    state: State,
+    settings: Settings,
+    subtitle: String,
+    /// The junction that is shown large.
+    open: Option<Name>,
+    selected: Option<LightId>,
+    traffic: Traffic,
+    traffic_of: Option<Name>,
+    look_at_ms: Option<u64>,
+    help_open: bool,
+    /// The zoom of the last frame.
+    zoom_seen: f32,
+    /// The zoom that was set here last; another one is the user's.
+    zoom_set: f32,
+}
+
+impl TwinlightApp {
+    /// An app on a context that has not shown anything yet.
+    #[must_use]
+    pub fn new(
+        ctx: &Context,
+        link: Link,
+        clock: Clock,
+        settings: Settings,
+        subtitle: String,
+    ) -> TwinlightApp {
+        theme::install(ctx);
+        theme::choose(ctx, settings.theme);
+        // egui remembers a zoom as well, but not whether the user chose it.
+        let zoom = settings.zoom.unwrap_or(1.0);
+        ctx.set_zoom_factor(zoom);
+        TwinlightApp {
+            link,
+            clock,
+            state: State::default(),
+            open: Name::new(&settings.junction).ok(),
+            settings,
+            subtitle,
+            selected: None,
+            traffic: Traffic::new(0),
+            traffic_of: None,
+            look_at_ms: None,
+            help_open: false,
+            zoom_seen: zoom,
+            zoom_set: zoom,
+        }
+    }
+
+    /// What the app knows; for tests.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What the app remembers; for tests.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Takes events in within the budget; returns whether more are waiting.
+    fn drain(&mut self) -> bool {
+        let start = Instant::now();
+        loop {
+            for _ in 0..DRAIN_BATCH {
+                match self.link.events.try_recv() {
+                    Ok(event) => {
+                        self.clock.observe(u64::try_from(event.at.as_millis()).unwrap_or(u64::MAX));
+                        self.state.apply(&event);
+                    }
+                    Err(TryRecvError::Empty) => return false,
+                    Err(TryRecvError::Closed) => {
+                        self.state.stopped = true;
+                        return false;
+                    }
+                    Err(TryRecvError::Lagged(missed)) => {
+                        let now = self.clock.now_ms();
+                        let text =
+                            format!("The window fell behind by {missed} events and asks for all again");
+                        self.state.note(now, Severity::Info, None, text);
+                        self.send(Command::Resync);
+                    }
+                }
+            }
+            if start.elapsed() > DRAIN_BUDGET {
+                return true;
+            }
+        }
+    }
+
+    fn send(&mut self, command: Command) {
+        let text = match self.link.commands.try_send(command) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => "The world is too busy for another command. Try again in a moment.",
+            Err(TrySendError::Closed(_)) => {
+                "The world has stopped. Close the window and start Twinlight again."
+            }
+        };
+        self.state.note(self.clock.now_ms(), Severity::Warning, None, text.to_owned());
+    }
+
+    fn perform(&mut self, ctx: &Context, acts: Acts) {
+        for act in acts {
+            match act {
+                Act::World(command) => self.send(command),
+                Act::Select(light) => {
+                    self.open = Some(light.junction.clone());
+                    self.selected = Some(light);
+                }
+                Act::Open(junction) => self.open = Some(junction),
+                Act::AcknowledgeConflicts => self.state.acknowledge_conflicts(),
+                Act::SwitchTheme => {
+                    let dark = ctx.theme() == egui::Theme::Dark;
+                    self.settings.theme = if dark { ThemeChoice::Light } else { ThemeChoice::Dark };
+                    theme::choose(ctx, self.settings.theme);
+                }
+                Act::Toggle(part) => self.settings.toggle(part),
+                Act::ReduceMotion(on) => self.settings.reduce_motion = on,
+                Act::ToggleCategory(category) => self.settings.toggle_category(category),
+                Act::Filter(text) => self.settings.filter = text,
+                Act::Span(seconds) => self.settings.span_s = seconds,
+                Act::LookAt(at_ms) => self.look_at_ms = at_ms,
+                Act::Help(open) => self.help_open = open,
+            }
+            // What was asked for shows in the next frame.
+            ctx.request_repaint();
+        }
+    }
+
+    /// The place of the junction that is shown large; the first one until the user chose.
+    fn open_place(&self) -> Option<usize> {
+        let chosen = self.open.as_ref().and_then(|name| self.state.place_of(name));
+        chosen.or((!self.state.junctions.is_empty()).then_some(0))
+    }
+
+    /// Keeps a light of the open junction selected, so that the keys always act on one.
+    fn keep_selection(&mut self) {
+        let Some(junction) = self.open_place().and_then(|place| self.state.junctions.get(place)) else {
+            return;
+        };
+        let here = self
+            .selected
+            .as_ref()
+            .is_some_and(|light| light.junction == junction.name && junction.light(&light.light).is_some());
+        if !here {
+            self.selected = junction.lights.first().map(|light| light.id.clone());
+        }
+        if self.traffic_of.as_ref() != Some(&junction.name) {
+            let seed = junction
+                .name
+                .as_str()
+                .bytes()
+                .fold(7, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte));
+            self.traffic = Traffic::new(seed);
+            self.traffic_of = Some(junction.name.clone());
+        }
+    }
+
+    /// Zooms by the window's size until the user chooses: a large screen without scaling would
+    /// show everything tiny.
+    fn zoom_by_size(&mut self, ctx: &Context) {
+        let current = ctx.zoom_factor();
+        let same = |one: f32, other: f32| (one - other).abs() < 0.001;
+        // A new zoom comes into force a frame after it was set, so what was set here counts as old.
+        let by_user = !same(current, self.zoom_seen) && !same(current, self.zoom_set);
+        self.zoom_seen = current;
+        if by_user || self.settings.zoom.is_some() {
+            self.settings.zoom = Some(current);
+            return;
+        }
+        let unzoomed = ctx.content_rect().size() * current;
+        let fits = (unzoomed.y / 1_080.0).min(unzoomed.x / 1_700.0);
+        let zoom = ((fits * 4.0).floor() / 4.0).clamp(1.0, 2.5);
+        self.zoom_set = zoom;
+        if !same(zoom, current) {
+            ctx.set_zoom_factor(zoom);
+        }
+    }
+
+    /// Draws one frame; returns what was asked for.
+    fn draw(&mut self, ui: &mut Ui, pace: &mut Pace) -> Acts {
+        let mut acts = Acts::default();
+        let now_ms = self.clock.now_ms();
+        let palette = Palette::of(ui.visuals());
+        let shown = Shown {
+            state: &self.state,
+            settings: &self.settings,
+            now_ms,
+            palette,
+            selected: self.selected.as_ref(),
+            subtitle: &self.subtitle,
+        };
+        let junction = self.open_place().and_then(|place| self.state.junctions.get(place));
+        acts.append(keys::read(ui.ctx(), &shown, junction, self.help_open));
+        let frame = |fill| Frame::new().fill(fill).inner_margin(Margin::symmetric(12, 6));
+        Panel::top("bar").frame(frame(palette.panel)).show(ui, |ui| {
+            acts.append(panels::broker_bar::show(ui, &shown));
+            acts.append(panels::conflict::show(ui, &shown));
+        });
+        if let Some(junction) = junction {
+            side_panels(ui, &shown, junction, pace, &mut acts);
+        }
+        let small = ui.available_height();
+        if self.settings.show_log {
+            let log = Panel::bottom("log").frame(frame(palette.panel)).resizable(true);
+            log.default_size((small * 0.24).clamp(96.0, 260.0)).min_size(72.0).max_size(small * 0.6).show(
+                ui,
+                |ui| {
+                    acts.append(panels::event_log::show(ui, &shown));
+                },
+            );
+        }
+        if let Some(junction) = junction.filter(|_| self.settings.show_timeline) {
+            let size = panels::timeline::height(junction.lights.len()).min(small * 0.4);
+            let timeline = Panel::bottom("timeline").frame(frame(palette.panel)).resizable(false);
+            timeline.exact_size(size).show(ui, |ui| {
+                acts.append(panels::timeline::show(ui, &shown, junction, self.look_at_ms, pace));
+            });
+        }
+        CentralPanel::no_frame().frame(Frame::new().fill(palette.base)).show(ui, |ui| match junction {
+            Some(junction) => acts.append(scene::show(ui, &shown, junction, &mut self.traffic, pace)),
+            None => panels::waiting::show(ui, &shown),
+        });
+        notice(ui.ctx(), &shown, pace);
+        if self.help_open {
+            acts.append(panels::help::show(ui.ctx(), palette));
+        }
+        acts
+    }
+}
+
+fn side_panels(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, pace: &mut Pace, acts: &mut Acts) {
+    let frame = || Frame::new().fill(shown.palette.panel).inner_margin(Margin::symmetric(10, 8));
+    if shown.state.junctions.len() > 1 {
+        let overview = Panel::left("overview").frame(frame()).resizable(true);
+        let wide = ui.available_width() > 1_300.0;
+        overview.default_size(if wide { 222.0 } else { 124.0 }).size_range(120.0..=720.0).show(ui, |ui| {
+            acts.append(panels::overview::show(ui, shown, Some(&junction.name), pace));
+        });
+    }
+    if shown.settings.show_lights {
+        let lights = Panel::right("lights").frame(frame()).resizable(true);
+        lights.default_size(316.0).size_range(280.0..=460.0).show(ui, |ui| {
+            acts.append(panels::light_panel::show(ui, shown, junction, pace));
+        });
+    }
+}
+
+/// The newest notice over the lower edge, for a while.
+fn notice(ctx: &Context, shown: &Shown<'_>, pace: &mut Pace) {
+    let Some(notice) = &shown.state.notice else { return };
+    let over_ms = notice.at_ms + NOTICE_MS;
+    if notice.severity == Severity::Info || shown.now_ms >= over_ms {
+        return;
+    }
+    pace.at(shown.now_ms, over_ms);
+    let color = if notice.severity == Severity::Error { shown.palette.bad } else { shown.palette.warn };
+    let area = egui::Area::new(egui::Id::unique("notice"))
+        .anchor(egui::Align2::CENTER_BOTTOM, egui::vec2(0.0, -14.0));
+    area.interactable(false).show(ctx, |ui| {
+        Frame::popup(ui.style()).stroke(egui::Stroke::new(1.5, color)).show(ui, |ui| {
+            ui.set_max_width(560.0);
+            ui.label(&notice.text);
+        });
+    });
+}
+
+impl eframe::App for TwinlightApp {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        if self.drain() {
+            ctx.request_repaint();
+        }
+        self.keep_selection();
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        self.zoom_by_size(&ctx);
+        let mut pace = Pace::default();
+        let acts = self.draw(ui, &mut pace);
+        self.perform(&ctx, acts);
+        let focused = ctx.input(|input| input.viewport().focused.unwrap_or(true));
+        if let Some(delay) = pace.delay(focused) {
+            ctx.request_repaint_after(delay);
+        }
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        if let Some(junction) = &self.open {
+            self.settings.junction = junction.to_string();
+        }
+        eframe::set_value(storage, settings::STORAGE_KEY, &self.settings);
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        // If the queue is full, the dropped sender ends the world as well.
+        let _ = self.link.commands.try_send(Command::Shutdown);
+    }
+}

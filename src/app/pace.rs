@@ -1,0 +1,63 @@
+//! When the next frame is needed. Every moving part says how soon it changes; the soonest wins,
+//! and a still picture asks for nothing.
+
+use std::time::Duration;
+
+/// Time between frames while something moves: smooth enough for cars, half the work of 60.
+const MOVING_MS: u64 = 33;
+
+/// Time between frames while something moves in a window that has not the focus.
+const MOVING_UNFOCUSED_MS: u64 = 100;
+
+/// Collects what the parts of one frame need.
+#[derive(Debug, Default)]
+pub struct Pace {
+    next_ms: Option<u64>,
+}
+
+impl Pace {
+    /// Something moves: frames at the animation rate.
+    pub fn moving(&mut self) {
+        self.within(MOVING_MS);
+    }
+
+    /// Something changes in `ms` milliseconds.
+    pub fn within(&mut self, ms: u64) {
+        self.next_ms = Some(self.next_ms.map_or(ms, |next| next.min(ms)));
+    }
+
+    /// Something changes at `at_ms`, it being `now_ms`; the past needs no frame.
+    pub fn at(&mut self, now_ms: u64, at_ms: u64) {
+        if let Some(ms) = at_ms.checked_sub(now_ms) {
+            self.within(ms.max(1));
+        }
+    }
+
+    /// How long to wait for the next frame; `None` = until an event or the user.
+    #[must_use]
+    pub fn delay(&self, focused: bool) -> Option<Duration> {
+        let least = if focused { MOVING_MS } else { MOVING_UNFOCUSED_MS };
+        self.next_ms.map(|ms| Duration::from_millis(ms.max(least)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_still_picture_asks_for_no_frame() {
+        let mut pace = Pace::default();
+        pace.at(1_000, 900);
+        assert_eq!(pace.delay(true), None);
+    }
+
+    #[test]
+    fn the_soonest_change_wins_but_never_faster_than_the_animation() {
+        let mut pace = Pace::default();
+        pace.at(1_000, 1_500);
+        pace.within(5);
+        assert_eq!(pace.delay(true), Some(Duration::from_millis(MOVING_MS)));
+        assert_eq!(pace.delay(false), Some(Duration::from_millis(MOVING_UNFOCUSED_MS)));
+    }
+}

@@ -1,0 +1,140 @@
+//! The bar at the top: which broker, how many messages, and what concerns the whole window.
+
+use egui::{Align, Layout, RichText, Ui};
+
+use super::{Shown, widgets};
+use crate::{
+    app::{
+        act::{Act, Acts},
+        settings::{Part, ThemeChoice},
+        state::Broker,
+        theme, words,
+    },
+    world::Command,
+};
+
+/// Shows the bar.
+pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
+    let mut acts = Acts::default();
+    ui.horizontal(|ui| {
+        ui.set_min_height(32.0);
+        ui.label(RichText::new("Twinlight").text_style(theme::title()).strong())
+            .on_hover_text(shown.subtitle);
+        ui.separator();
+        broker(ui, shown);
+        numbers(ui, shown);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            acts.append(view(ui, shown));
+            acts.append(broker_button(ui, shown));
+        });
+    });
+    acts
+}
+
+fn broker(ui: &mut Ui, shown: &Shown<'_>) {
+    let palette = shown.palette;
+    match &shown.state.broker {
+        Broker::Starting => {
+            widgets::dot(ui, None, palette);
+            ui.label(RichText::new("Waiting for the broker…").color(palette.weak));
+        }
+        Broker::Running { address, embedded, note } => {
+            widgets::dot(ui, Some(true), palette);
+            ui.label(format!("Broker {address}"));
+            let (kind, why) = if *embedded {
+                (
+                    "embedded",
+                    "The broker runs inside this program. Boards need one that listens on the network.",
+                )
+            } else {
+                ("external", "The broker runs elsewhere; this window cannot stop it.")
+            };
+            let note = note.as_deref().map(|note| format!("\n{note}")).unwrap_or_default();
+            widgets::chip(ui, kind, palette.accent, palette).on_hover_text(format!("{why}{note}"));
+        }
+        Broker::Stopped { reason } => {
+            widgets::dot(ui, Some(false), palette);
+            ui.label(RichText::new("Broker stopped").color(palette.bad)).on_hover_text(reason);
+        }
+    }
+}
+
+fn numbers(ui: &mut Ui, shown: &Shown<'_>) {
+    let (state, palette) = (shown.state, shown.palette);
+    if ui.available_width() < 470.0 {
+        return;
+    }
+    ui.separator();
+    let rate = state.messages_per_second(shown.now_ms);
+    ui.label(format!("{} messages", words::count(state.messages)))
+        .on_hover_text("All messages that passed the broker since the start, as an observer counted them.");
+    widgets::caption(ui, format!("{rate:.1}/s"), palette);
+    if ui.available_width() < 440.0 {
+        return;
+    }
+    ui.separator();
+    let (all, online) = state.presence();
+    let color = if online == all { palette.text } else { palette.warn };
+    ui.label(RichText::new(format!("{online} of {all} lights online")).color(color))
+        .on_hover_text("By their status on the broker; a light that drops out is told by its last will.");
+    if state.ignored > 0 && ui.available_width() > 440.0 {
+        ui.separator();
+        ui.label(RichText::new(format!("{} ignored", words::count(state.ignored))).color(palette.warn))
+            .on_hover_text("Messages that were malformed, too long or wrongly signed. The log tells why.");
+    }
+}
+
+/// From the right: these appear in reverse.
+fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
+    let mut acts = Acts::default();
+    let settings = shown.settings;
+    if widgets::named_button(ui, "Help", "Help")
+        .on_hover_text("What everything means, and all keys (F1)")
+        .clicked()
+    {
+        acts.push(Act::Help(true));
+    }
+    let menu = ui.menu_button("View", |ui| {
+        for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]
+        {
+            let mut shows = settings.shows(part);
+            if ui.checkbox(&mut shows, text).clicked() {
+                acts.push(Act::Toggle(part));
+            }
+        }
+        ui.separator();
+        let mut calm = settings.reduce_motion;
+        let why = "Cars and message dots are left out, and lamps switch at once.";
+        if ui.checkbox(&mut calm, "Reduce motion").on_hover_text(why).clicked() {
+            acts.push(Act::ReduceMotion(calm));
+        }
+    });
+    menu.response.on_hover_text("Show and hide parts of the window");
+    let name = if shown.palette.dark { "Light theme" } else { "Dark theme" };
+    let system = if settings.theme == ThemeChoice::System { "\nNow as the desktop has it." } else { "" };
+    let hint = format!("Change between the light and the dark theme (Ctrl+T){system}");
+    if widgets::named_button(ui, name, name).on_hover_text(hint).clicked() {
+        acts.push(Act::SwitchTheme);
+    }
+    acts
+}
+
+fn broker_button(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
+    let mut acts = Acts::default();
+    match &shown.state.broker {
+        Broker::Stopped { .. } => {
+            let why = "Starts it again on the same port; the lights find it by themselves (B)";
+            if widgets::named_button(ui, "Start broker", "Start broker").on_hover_text(why).clicked() {
+                acts.ask(Command::StartBroker);
+            }
+        }
+        Broker::Running { embedded: true, .. } => {
+            let why = "Fault: no light can reach another. All must end up in flashing amber, never in a lasting green (B)";
+            if widgets::named_button(ui, "Stop broker", "Stop broker").on_hover_text(why).clicked() {
+                acts.ask(Command::StopBroker);
+            }
+        }
+        Broker::Running { .. } | Broker::Starting => {}
+    }
+    acts
+}

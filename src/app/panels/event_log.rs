@@ -1,0 +1,105 @@
+//! What happened, with a filter. Only the lines in sight are laid out.
+
+use egui::{RichText, ScrollArea, TextEdit, Ui, vec2};
+
+use super::{Shown, widgets};
+use crate::app::{
+    act::{Act, Acts},
+    state::{Category, Entry},
+    theme, words,
+};
+
+/// The filter field's id, for the key that goes there.
+#[must_use]
+pub fn filter_id() -> egui::Id {
+    egui::Id::unique("log-filter")
+}
+
+/// Shows the log.
+pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
+    let mut acts = Acts::default();
+    let needle = shown.settings.filter.trim().to_ascii_lowercase();
+    let entries = shown.state.log.filtered(&needle, &shown.settings.hidden);
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new("Events").text_style(theme::title()));
+        acts.append(filter(ui, shown));
+        for category in Category::ALL {
+            let shows = !shown.settings.hidden.contains(&category);
+            let button = ui.selectable_label(shows, RichText::new(category.word()).small());
+            let name = format!("Show {} in the log", category.word().to_lowercase());
+            button.widget_info(|| egui::WidgetInfo::selected(egui::Role::Switch, true, shows, &name));
+            if button.on_hover_text(name).clicked() {
+                acts.push(Act::ToggleCategory(category));
+            }
+        }
+        widgets::caption(ui, format!("{} shown", words::count(entries.len() as u64)), shown.palette);
+    });
+    if entries.is_empty() {
+        let text = if needle.is_empty() {
+            "Nothing has happened yet."
+        } else {
+            "No event holds this text. Clear the filter with Esc."
+        };
+        widgets::caption(ui, text, shown.palette);
+        return acts;
+    }
+    let height = 19.0;
+    ui.spacing_mut().item_spacing = vec2(8.0, 0.0);
+    ScrollArea::vertical().auto_shrink(false).stick_to_bottom(true).show_rows(
+        ui,
+        height,
+        entries.len(),
+        |ui, visible| {
+            for entry in &entries[visible] {
+                line(ui, shown, entry, height);
+            }
+        },
+    );
+    acts
+}
+
+fn filter(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
+    let mut acts = Acts::default();
+    let mut text = shown.settings.filter.clone();
+    let field =
+        TextEdit::singleline(&mut text).id(filter_id()).hint_text("Filter (L)").desired_width(130.0).show(ui);
+    let response = field
+        .response
+        .response
+        .on_hover_text("Shows only events that hold this text, such as demo/a or Wi-Fi");
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Filter of the event log"));
+    if response.changed() {
+        acts.push(Act::Filter(text));
+    } else if response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
+        acts.push(Act::Filter(String::new()));
+    }
+    acts
+}
+
+fn line(ui: &mut Ui, shown: &Shown<'_>, entry: &Entry, height: f32) {
+    let palette = shown.palette;
+    let text_color = match entry.category {
+        Category::Conflict => palette.bad,
+        Category::Message => palette.weak,
+        _ => palette.text,
+    };
+    ui.horizontal(|ui| {
+        ui.set_height(height);
+        let time = RichText::new(format!("{:>8}", words::clock(entry.at_ms))).monospace().color(palette.weak);
+        ui.label(time);
+        let (rect, mark) = ui.allocate_exact_size(vec2(8.0, 8.0), egui::Sense::hover());
+        ui.painter().rect_filled(rect, 2.0, palette.category(entry.category));
+        mark.on_hover_text(entry.category.word());
+        let mut sentence = String::new();
+        if let Some(light) = &entry.light {
+            sentence.push_str(&light.to_string());
+            sentence.push(' ');
+        }
+        if !entry.lead.is_empty() {
+            sentence.push_str(entry.lead);
+            sentence.push(' ');
+        }
+        sentence.push_str(entry.text.as_str());
+        ui.add(egui::Label::new(RichText::new(sentence).color(text_color)).truncate());
+    });
+}

@@ -1,0 +1,102 @@
+//! The help: what everything means, and all keys.
+
+use egui::{Context, Grid, Id, Key, Modal, RichText, ScrollArea, Ui};
+
+use crate::app::{
+    act::{Act, Acts},
+    theme::{self, Palette},
+};
+
+/// All keys, with what they do; shown here and meant to be complete.
+const KEYS: [(&str, &str); 16] = [
+    ("F1", "this help"),
+    ("Tab, Space", "go to the next button or switch, and press it"),
+    ("1 … 9", "select a light of the junction"),
+    ("W", "cut or restore the selected light's Wi-Fi"),
+    ("D", "drop the selected light's session once"),
+    ("S", "silence the selected light, or let it speak"),
+    ("R", "restart the selected light"),
+    ("C", "press the selected light's button, where it goes only on call"),
+    ("B", "stop or start the broker"),
+    ("Page up, Page down", "the junction before or after"),
+    ("L", "go to the log's filter"),
+    ("Esc", "clear the conflict, leave the filter, close the help"),
+    ("Ctrl+T", "light or dark theme"),
+    ("Ctrl+Plus, Ctrl+Minus, Ctrl+0", "zoom"),
+    ("Ctrl+M", "reduce motion"),
+    ("Ctrl+Q", "close the window; the lights say goodbye"),
+];
+
+const MEANINGS: [(&str, &str); 7] = [
+    (
+        "The crossing",
+        "Each head shows what its light reports. Cars only look at the lamps: they make a conflict visible, and never act on anything.",
+    ),
+    (
+        "Promises",
+        "An arrow with a shield is a light's word to another to stay out of go; the number is how long it still holds. A light goes only while every conflicting light has promised it to stay.",
+    ),
+    (
+        "Messages",
+        "Dots travel from the light to the broker and on to the other lights. They are drawn far slower than they are.",
+    ),
+    (
+        "Links",
+        "Wi-Fi, TCP and MQTT build on each other; the cross sits where the lowest one is cut. A grey dashed link is a light that says nothing.",
+    ),
+    (
+        "Flashing amber",
+        "The fail-safe: a light that cannot reach its junction ends up there, never in a lasting green.",
+    ),
+    (
+        "Conflict",
+        "Two conflicting lights in go at once. An independent watcher reports it; the large letters stay until you clear them.",
+    ),
+    (
+        "The timeline",
+        "Each light has three lanes, in the order of the lamps. Faults are marked below the time axis, conflicts through all rows.",
+    ),
+];
+
+/// Shows the help over the window.
+pub fn show(ctx: &Context, palette: &Palette) -> Acts {
+    let mut acts = Acts::default();
+    let response = Modal::new(Id::unique("help")).show(ctx, |ui| {
+        let room = ctx.content_rect();
+        ui.set_width((room.width() - 80.0).min(760.0));
+        ui.horizontal(|ui| {
+            ui.heading("What you see, and all keys");
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let close = super::widgets::named_button(ui, "Close", "Close the help");
+                if close.clicked() {
+                    acts.push(Act::Help(false));
+                }
+            });
+        });
+        ui.separator();
+        ScrollArea::vertical().max_height((room.height() - 140.0).max(120.0)).show(ui, |ui| {
+            for (title, text) in MEANINGS {
+                ui.label(RichText::new(title).color(palette.accent).strong());
+                ui.label(text);
+                ui.add_space(4.0);
+            }
+            ui.add_space(6.0);
+            ui.label(RichText::new("Keys").text_style(theme::title()));
+            keys(ui, palette);
+        });
+    });
+    if response.should_close() || ctx.input(|input| input.key_pressed(Key::Escape)) {
+        acts.push(Act::Help(false));
+    }
+    acts
+}
+
+fn keys(ui: &mut Ui, palette: &Palette) {
+    Grid::new("keys").num_columns(2).spacing(egui::vec2(18.0, 4.0)).striped(true).show(ui, |ui| {
+        for (key, meaning) in KEYS {
+            ui.label(RichText::new(key).monospace().color(palette.text));
+            ui.label(meaning);
+            ui.end_row();
+        }
+    });
+}

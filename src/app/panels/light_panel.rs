@@ -1,0 +1,331 @@
+//! One card a light: what it shows, why it waits, its link, what it promised, and the switches
+//! that break its links on purpose.
+
+use egui::{
+    CollapsingHeader, CornerRadius, Frame, Grid, Margin, RichText, ScrollArea, Sense, Stroke, Ui, vec2,
+};
+
+use traffic_light::{Rule, Waiting};
+
+use super::{Shown, widgets};
+use crate::{
+    app::{
+        act::{Act, Acts},
+        pace::Pace,
+        scene::head,
+        state::{Junction, LightState},
+        theme, words,
+    },
+    world::{
+        Command,
+        event::{Layer, LightKind, TopicKind},
+    },
+};
+
+/// The longest lease that a countdown bar is scaled to.
+const FULL_S: f32 = 8.0;
+
+/// Shows the cards of a junction's lights.
+pub fn show(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, pace: &mut Pace) -> Acts {
+    let mut acts = Acts::default();
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        for light in &junction.lights {
+            acts.append(card(ui, shown, junction.rule, light, pace));
+            ui.add_space(4.0);
+        }
+    });
+    acts
+}
+
+fn card(ui: &mut Ui, shown: &Shown<'_>, rule: Rule, light: &LightState, pace: &mut Pace) -> Acts {
+    let palette = shown.palette;
+    let selected = shown.selected == Some(&light.id);
+    let edge = if selected { Stroke::new(2.0, palette.accent) } else { Stroke::new(1.0, palette.line) };
+    let frame = Frame::new()
+        .fill(palette.card)
+        .stroke(edge)
+        .corner_radius(CornerRadius::same(9))
+        .inner_margin(Margin::same(10));
+    let mut acts = Acts::default();
+    ui.push_id(&light.id, |ui| {
+        frame.show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            acts.append(header(ui, shown, light, selected, pace));
+            why(ui, shown, rule, light, pace);
+            if rule == Rule::Lease {
+                promises(ui, shown, light, pace);
+            }
+            ui.add_space(2.0);
+            layers(ui, shown, light);
+            if light.is_virtual() {
+                acts.append(switches(ui, shown, light));
+            } else {
+                widgets::caption(ui, "Shown as heard. Its links can only be cut where it is.", palette);
+            }
+            details(ui, shown, light);
+        });
+    });
+    acts
+}
+
+fn header(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, selected: bool, pace: &mut Pace) -> Acts {
+    let (palette, calm) = (shown.palette, shown.settings.reduce_motion);
+    let mut acts = Acts::default();
+    ui.horizontal(|ui| {
+        let (rect, _) = ui.allocate_exact_size(vec2(18.0, 42.0), Sense::hover());
+        let lamps = head::lamps(light.aspect, light.previous, light.since_ms, shown.now_ms, calm);
+        head::paint_small(ui.painter(), rect.shrink(1.0), lamps, palette);
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 1.0;
+            ui.horizontal(|ui| {
+                let name = RichText::new(light.id.to_string()).text_style(theme::title()).color(palette.text);
+                let name = ui.selectable_label(selected, name);
+                name.widget_info(|| {
+                    let label = format!("Select {}", light.id);
+                    egui::WidgetInfo::selected(egui::Role::Button, true, selected, label)
+                });
+                if name.on_hover_text("Select it: the keys W, D, S and R act on the selected light").clicked()
+                {
+                    acts.push(Act::Select(light.id.clone()));
+                }
+                let color = if light.kind == LightKind::Virtual { palette.accent } else { palette.warn };
+                let chip = widgets::chip(ui, words::kind(light.kind), color, palette);
+                chip.on_hover_text(words::kind_meaning(light.kind));
+            });
+            ui.horizontal(|ui| {
+                ui.add_space(4.0);
+                let aspect =
+                    RichText::new(words::aspect(light.aspect)).color(palette.aspect(light.aspect)).strong();
+                ui.label(aspect).on_hover_text(words::meaning(light.aspect));
+                let age = words::seconds_left(light.since_ms, shown.now_ms);
+                pace.within(if age < 60.0 { 1_000 } else { 60_000 });
+                widgets::caption(ui, format!("for {}", age_in_words(age)), palette);
+            });
+        });
+    });
+    acts
+}
+
+/// Whole seconds in the first minute and whole minutes then, so that a steady light hardly costs a
+/// frame.
+fn age_in_words(seconds: f32) -> String {
+    if seconds < 60.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", (seconds / 60.0).floor()) }
+}
+
+fn why(ui: &mut Ui, shown: &Shown<'_>, rule: Rule, light: &LightState, pace: &mut Pace) {
+    let palette = shown.palette;
+    let text = match (light.waiting(), &light.view) {
+        (Some(waiting), _) => {
+            let left = words::waits_until_ms(waiting).filter(|until| *until > shown.now_ms);
+            let left = left.map(|until| {
+                pace.within(200);
+                format!(" · {:.1} s", words::seconds_left(shown.now_ms, until))
+            });
+            format!("Waits: {waiting}{}", left.unwrap_or_default())
+        }
+        (None, Some(view)) => match view.green_until {
+            Some(until) if until.as_ms() > shown.now_ms => {
+                pace.within(200);
+                format!("Goes: green for {:.1} s more", words::seconds_left(shown.now_ms, until.as_ms()))
+            }
+            _ if rule == Rule::React => "Goes: no other said that it goes".to_owned(),
+            _ => "Goes: every conflicting light has promised to stay".to_owned(),
+        },
+        (None, None) if light.is_virtual() => "Has not reported yet".to_owned(),
+        (None, None) => "Its inside is not known here".to_owned(),
+    };
+    // Room for two lines always, or all cards below would jump with every reason.
+    let lines = vec2(ui.available_width(), 2.0 * ui.text_style_height(&egui::TextStyle::Body) + 2.0);
+    ui.allocate_ui(lines, |ui| {
+        ui.set_min_height(lines.y);
+        ui.label(RichText::new(text).color(palette.text)).on_hover_text(
+            "Why the light does not go, or what lets it: the first reason that its program gives.",
+        );
+    });
+}
+
+fn promises(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace) {
+    let Some(view) = &light.view else { return };
+    let mut shown_lines = 0;
+    let lines = [
+        ("gives", &view.promises, "Its word to the other to stay out of go."),
+        (
+            "holds",
+            &view.leases,
+            "What it may count on: the other's word, shortened by what clocks may differ.",
+        ),
+    ];
+    for (verb, all, meaning) in lines {
+        for held in all {
+            let left = words::seconds_left(shown.now_ms, held.until.as_ms());
+            if left <= 0.0 {
+                continue;
+            }
+            pace.within(200);
+            shown_lines += 1;
+            ui.horizontal(|ui| {
+                widgets::countdown(ui, left / FULL_S, shown.palette.promise, shown.palette);
+                let preposition = if verb == "gives" { "to" } else { "from" };
+                let text = format!("{verb} a promise {preposition} {} · {left:.1} s", held.light);
+                widgets::caption(ui, text, shown.palette).on_hover_text(meaning);
+            });
+        }
+    }
+    if shown_lines == 0 {
+        ui.horizontal(|ui| {
+            widgets::countdown(ui, 0.0, shown.palette.promise, shown.palette);
+            widgets::caption(ui, "no promise in force", shown.palette);
+        });
+    }
+}
+
+fn layers(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
+    let palette = shown.palette;
+    if !light.is_virtual() {
+        let (up, text) = match light.online {
+            Some(true) => (Some(true), "online, says the broker"),
+            Some(false) => (Some(false), "offline, says the broker"),
+            None => (None, "no status heard"),
+        };
+        ui.horizontal(|ui| {
+            widgets::dot(ui, up, palette);
+            ui.label(text);
+        });
+        return;
+    }
+    ui.horizontal(|ui| {
+        for layer in [Layer::Wifi, Layer::Tcp, Layer::Mqtt] {
+            let state = light.layer(layer);
+            let word = match state.up {
+                Some(true) => "up",
+                Some(false) => "down",
+                None => "not tried yet",
+            };
+            let dot = widgets::dot(ui, state.up, palette);
+            let said = format!("{} of {} is {word}", words::layer(layer), light.id);
+            let dot = dot.interact(Sense::hover());
+            dot.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &said));
+            let hint = format!("{}\nNow {word}. {}", words::layer_meaning(layer), state.reason);
+            dot.on_hover_text(&hint);
+            ui.label(words::layer(layer)).on_hover_text(hint);
+            ui.add_space(4.0);
+        }
+    });
+    if let Some(layer) = light.broken_layer() {
+        let reason = &light.layer(layer).reason;
+        ui.label(RichText::new(format!("{}: {reason}", words::layer(layer))).small().color(palette.bad));
+    }
+}
+
+fn switches(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) -> Acts {
+    let (palette, id) = (shown.palette, &light.id);
+    let mut acts = Acts::default();
+    ui.horizontal(|ui| {
+        let wifi = widgets::switch(ui, palette, !light.wifi_cut, "Wi-Fi", &format!("Wi-Fi of {id}"));
+        let why = "Takes its Wi-Fi away, as switching the hotspot off does. The light must flash amber when it has lost the others, and come back by itself (W)";
+        if wifi.on_hover_text(why).clicked() {
+            acts.ask(Command::SetWifi { light: id.clone(), up: light.wifi_cut });
+        }
+        ui.add_space(6.0);
+        let silence = widgets::switch(ui, palette, light.silenced, "Silence", &format!("Silence {id}"));
+        let why = "It keeps its session and publishes nothing: the fault that a connection alone does not show (S)";
+        if silence.on_hover_text(why).clicked() {
+            acts.ask(Command::SetSilence { light: id.clone(), on: !light.silenced });
+        }
+    });
+    ui.horizontal(|ui| {
+        let drop = widgets::named_button(ui, "Drop session", &format!("Drop session of {id}"));
+        let why = "Cuts its connection to the broker once; it comes back after its back-off (D)";
+        if drop.on_hover_text(why).clicked() {
+            acts.ask(Command::DropSession { light: id.clone() });
+        }
+        let restart = widgets::named_button(ui, "Restart", &format!("Restart {id}"));
+        let why = "As a reset does: lamps out, then red until nothing that it may have promised holds (R)";
+        if restart.on_hover_text(why).clicked() {
+            acts.ask(Command::RebootLight { light: id.clone() });
+        }
+        if light.waiting() == Some(&Waiting::NoDemand) {
+            let call = widgets::named_button(ui, "Call", &format!("Call {id}"));
+            if call.on_hover_text("Presses the button at its pole: it goes only on call (C)").clicked() {
+                acts.ask(Command::CallLight { light: id.clone() });
+            }
+        }
+    });
+    acts
+}
+
+fn details(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
+    let palette = shown.palette;
+    let roomy = ui.ctx().content_rect().height() > 760.0;
+    let title = RichText::new("Counters and messages").small();
+    let details = CollapsingHeader::new(title).id_salt("details").default_open(roomy).show(ui, |ui| {
+        // Nothing here is pressed, so lines may be close.
+        ui.spacing_mut().interact_size.y = 14.0;
+        ui.spacing_mut().item_spacing.y = 2.0;
+        numbers(ui, shown, light);
+        ui.add_space(3.0);
+        for message in light.messages.iter().rev().take(4) {
+            let topic = match message.topic {
+                TopicKind::State => "state",
+                TopicKind::Status => "status",
+                TopicKind::Command => "cmd",
+            };
+            let kept = if message.retained { " (kept)" } else { "" };
+            ui.horizontal(|ui| {
+                widgets::caption(ui, format!("{} {topic}{kept}", words::clock(message.at_ms)), palette);
+                let payload = RichText::new(&*message.payload).monospace().size(11.0).color(palette.text);
+                ui.add(egui::Label::new(payload).truncate()).on_hover_text(&*message.payload);
+            });
+        }
+    });
+    let name = format!("Counters and messages of {}", light.id);
+    let open = details.fully_open();
+    let header = details.header_response;
+    header.widget_info(|| egui::WidgetInfo::selected(egui::Role::DisclosureTriangle, true, open, &name));
+}
+
+fn numbers(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
+    let palette = shown.palette;
+    let counters = &light.counters;
+    let mut cells: Vec<(&str, String)> = Vec::new();
+    if light.is_virtual() {
+        cells.extend([
+            ("greens", words::count(counters.greens)),
+            ("sent", words::count(counters.sent)),
+            ("heard", words::count(counters.received)),
+            ("ignored", words::count(counters.ignored)),
+            ("dropped", words::count(counters.dropped)),
+            ("Wi-Fi joins", counters.wifi_joins.to_string()),
+            ("sessions", counters.mqtt_joins.to_string()),
+        ]);
+    }
+    if let Some(reaction) = light.usual_reaction_ms() {
+        cells.push(("reaction", format!("{reaction:.1} ms")));
+    }
+    if let Some(about) = &light.about {
+        if !about.version.is_empty() {
+            cells.push(("program", about.version.clone()));
+        }
+        if let Some(rssi) = about.wifi_rssi {
+            cells.push(("signal", format!("{rssi} dBm")));
+        }
+        if let Some(joins) = about.mqtt_joins.filter(|_| !light.is_virtual()) {
+            cells.push(("sessions", joins.to_string()));
+        }
+        if let Some(uptime) = about.uptime_s {
+            cells.push(("up for", age_in_words(uptime as f32)));
+        }
+    }
+    if cells.is_empty() {
+        widgets::caption(ui, "Nothing is known yet.", palette);
+    }
+    Grid::new("numbers").num_columns(4).min_row_height(15.0).spacing(vec2(10.0, 1.0)).show(ui, |ui| {
+        for (at, (name, value)) in cells.iter().enumerate() {
+            widgets::caption(ui, *name, palette);
+            ui.label(RichText::new(value).small());
+            if at % 2 == 1 {
+                ui.end_row();
+            }
+        }
+    });
+}

@@ -1,0 +1,31 @@
+//! The panels: each reads what is [`Shown`] and returns what the user asked for.
+
+pub mod broker_bar;
+pub mod conflict;
+pub mod event_log;
+pub mod help;
+pub mod light_panel;
+pub mod overview;
+pub mod timeline;
+pub mod waiting;
+pub mod widgets;
+
+use super::{settings::Settings, state::State, theme::Palette};
+use crate::world::LightId;
+
+/// What a panel may look at.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// What is known.
+    pub state: &'a State,
+    /// What is remembered.
+    pub settings: &'a Settings,
+    /// The time on the world's clock.
+    pub now_ms: u64,
+    /// The colours.
+    pub palette: &'static Palette,
+    /// The selected light.
+    pub selected: Option<&'a LightId>,
+    /// What the window is told to call this run, such as its configuration.
+    pub subtitle: &'a str,
+}

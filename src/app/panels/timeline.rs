@@ -1,0 +1,303 @@
+//! What each light showed over the last minutes, on one time axis, with faults and conflicts.
+//!
+//! Painted by hand rather than as a plot: each light's row has three lanes in the order of the
+//! lamps, so that an aspect can be read without its colour, and only what is in sight is made.
+
+use std::ops::RangeInclusive;
+
+use egui::{
+    Align, Align2, Color32, FontId, Layout, Painter, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo,
+    pos2,
+};
+use traffic_light::Aspect;
+
+use super::{Shown, widgets};
+use crate::app::{
+    act::{Act, Acts},
+    pace::Pace,
+    state::{Junction, LightState},
+    theme, words,
+};
+
+/// What the timeline can span, in seconds.
+const SPANS_S: [(u32, &str); 4] = [(30, "30 s"), (60, "1 min"), (120, "2 min"), (300, "5 min")];
+const ROW: f32 = 31.0;
+const AXIS: f32 = 18.0;
+const FAULTS: f32 = 17.0;
+/// How often the time axis moves on while nothing else does.
+const SCROLL_MS: u64 = 1_000;
+
+/// The height that a junction of `lights` lights needs.
+#[must_use]
+pub fn height(lights: usize) -> f32 {
+    38.0 + AXIS + FAULTS + ROW * lights.clamp(1, 6) as f32
+}
+
+/// Shows a junction's timeline; `look_at_ms` is its right end, `None` = now.
+pub fn show(
+    ui: &mut Ui,
+    shown: &Shown<'_>,
+    junction: &Junction,
+    look_at_ms: Option<u64>,
+    pace: &mut Pace,
+) -> Acts {
+    let mut acts = Acts::default();
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Timeline").text_style(theme::title()));
+        for (span, text) in SPANS_S {
+            let chosen = shown.settings.span_s == span;
+            let button = ui.selectable_label(chosen, RichText::new(text).small());
+            let name = format!("Timeline spans {text}");
+            button.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, &name));
+            if button.clicked() {
+                acts.push(Act::Span(span));
+            }
+        }
+        if look_at_ms.is_some() {
+            let live = widgets::named_button(ui, "Back to now", "Timeline back to now");
+            if live.clicked() {
+                acts.push(Act::LookAt(None));
+            }
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if ui.available_width() > 260.0 {
+                widgets::caption(ui, "drag to look back", shown.palette);
+            }
+        });
+    });
+    let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::drag());
+    if rect.width() < 120.0 || rect.height() < 30.0 {
+        return acts;
+    }
+    let axis = Axis::new(shown, rect, look_at_ms);
+    if response.dragged() {
+        let shift = axis.ms_of(response.drag_delta().x.abs());
+        let end = axis.end_ms;
+        let end = if response.drag_delta().x > 0.0 { end.saturating_sub(shift) } else { end + shift };
+        acts.push(Act::LookAt((end < shown.now_ms).then_some(end)));
+    }
+    // While anything moves the timeline does so too; by itself it is worth a frame a second.
+    if look_at_ms.is_none() {
+        pace.within(SCROLL_MS);
+    }
+    paint(ui, shown, junction, rect, &axis);
+    tooltip(response, shown, junction, &axis);
+    acts
+}
+
+/// Time on the screen.
+struct Axis {
+    /// Where time is drawn: beside the names, above the axis.
+    plot: Rect,
+    from_ms: u64,
+    end_ms: u64,
+    span_ms: u64,
+}
+
+impl Axis {
+    fn new(shown: &Shown<'_>, rect: Rect, look_at_ms: Option<u64>) -> Axis {
+        let span_ms = u64::from(shown.settings.span_s.clamp(5, 600)) * 1_000;
+        let end_ms = look_at_ms.unwrap_or(shown.now_ms).max(span_ms / 20);
+        let plot = Rect::from_min_max(
+            pos2(rect.left() + 62.0, rect.top()),
+            pos2(rect.right() - 8.0, rect.bottom() - AXIS - FAULTS),
+        );
+        Axis { plot, from_ms: end_ms.saturating_sub(span_ms), end_ms, span_ms }
+    }
+
+    fn x(&self, at_ms: u64) -> f32 {
+        // Measured from the right end, so that a young world does not fill the width.
+        let before = self.end_ms.saturating_sub(at_ms) as f32;
+        let after = at_ms.saturating_sub(self.end_ms) as f32;
+        self.plot.right() - (before - after) / self.span_ms as f32 * self.plot.width()
+    }
+
+    fn ms_of(&self, points: f32) -> u64 {
+        // Truncation is harmless: points of a screen.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "points of a screen")]
+        let ms = (points.max(0.0) / self.plot.width() * self.span_ms as f32) as u64;
+        ms
+    }
+
+    fn at(&self, x: f32) -> u64 {
+        self.end_ms.saturating_sub(self.ms_of(self.plot.right() - x))
+    }
+
+    fn range(&self, from_ms: u64, until_ms: Option<u64>, now_ms: u64) -> Option<RangeInclusive<f32>> {
+        let until_ms = until_ms.unwrap_or(now_ms);
+        if until_ms < self.from_ms || from_ms > self.end_ms {
+            return None;
+        }
+        let from = self.x(from_ms).max(self.plot.left());
+        let until = self.x(until_ms).min(self.plot.right());
+        Some(from..=until.max(from + 1.5))
+    }
+}
+
+fn paint(ui: &Ui, shown: &Shown<'_>, junction: &Junction, rect: Rect, axis: &Axis) {
+    let palette = shown.palette;
+    let painter = ui.painter_at(rect);
+    grid(&painter, shown, axis);
+    let rows = junction.lights.len().max(1);
+    let row_height = (axis.plot.height() / rows as f32).min(44.0);
+    for (at, light) in junction.lights.iter().enumerate() {
+        let top = axis.plot.top() + at as f32 * row_height;
+        let row = Rect::from_min_max(
+            pos2(axis.plot.left(), top + 2.0),
+            pos2(axis.plot.right(), top + row_height - 3.0),
+        );
+        painter.rect_filled(row, 3.0, if palette.dark { palette.base } else { palette.card });
+        let name =
+            painter.layout_no_wrap(light.id.light.to_string(), FontId::proportional(13.0), palette.text);
+        let x = (row.left() - 8.0 - name.size().x).max(rect.left());
+        painter.with_clip_rect(Rect::everything_left_of(row.left() - 2.0).intersect(rect)).galley(
+            pos2(x, row.center().y - name.size().y / 2.0),
+            name,
+            palette.text,
+        );
+        lanes(&painter, shown, light, row, axis);
+        let said = format!(
+            "Timeline of {}: {} spans, now {}",
+            light.id,
+            light.spans.len(),
+            words::aspect(light.aspect)
+        );
+        let response = ui.interact(row, ui.scope_id().with(("timeline", &light.id)), Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
+    }
+    conflicts(&painter, shown, junction, axis);
+    faults(&painter, shown, junction, axis);
+    let x = axis.x(shown.now_ms);
+    if x <= axis.plot.right() + 1.0 {
+        painter.vline(x, axis.plot.y_range(), Stroke::new(1.5, palette.accent));
+    }
+}
+
+fn grid(painter: &Painter, shown: &Shown<'_>, axis: &Axis) {
+    let palette = shown.palette;
+    let steps_s = [1, 2, 5, 10, 15, 30, 60, 120];
+    let least = axis.ms_of(64.0) / 1_000;
+    let step_ms = steps_s.into_iter().find(|step| *step > least).unwrap_or(300) * 1_000;
+    let mut at = axis.from_ms.div_ceil(step_ms) * step_ms;
+    while at <= axis.end_ms {
+        let x = axis.x(at);
+        painter.vline(x, axis.plot.y_range(), Stroke::new(1.0, palette.line.gamma_multiply(0.6)));
+        let text = format!("{}:{:02}", at / 60_000, at / 1_000 % 60);
+        let room = axis.plot.right() - x;
+        let align = if room < 18.0 { Align2::RIGHT_TOP } else { Align2::CENTER_TOP };
+        let x = if room < 18.0 { axis.plot.right() } else { x };
+        let y = axis.plot.bottom() + 2.0;
+        painter.text(pos2(x, y), align, text, FontId::proportional(11.5), palette.weak);
+        at += step_ms;
+    }
+}
+
+fn lanes(painter: &Painter, shown: &Shown<'_>, light: &LightState, row: Rect, axis: &Axis) {
+    let lane = row.height() / 3.0;
+    let lane_rect = |at: f32, x: &RangeInclusive<f32>| {
+        let top = row.top() + lane * at;
+        Rect::from_x_y_ranges(*x.start()..=*x.end(), top + 0.5..=top + lane - 0.5)
+    };
+    let mut until_ms = None;
+    for span in light.spans.iter().rev() {
+        let end_ms = until_ms.replace(span.from_ms);
+        let Some(x) = axis.range(span.from_ms, end_ms, shown.now_ms) else {
+            if end_ms.is_some_and(|end| end < axis.from_ms) {
+                break;
+            }
+            continue;
+        };
+        let [red, amber, green] = shown.palette.lanes();
+        let bar = |at: f32, color: Color32| {
+            painter.rect_filled(lane_rect(at, &x), 1.5, color);
+        };
+        match span.aspect {
+            Aspect::Dark => {}
+            Aspect::Red => bar(0.0, red),
+            Aspect::RedAmber => {
+                bar(0.0, red);
+                bar(1.0, amber);
+            }
+            Aspect::Amber => bar(1.0, amber),
+            Aspect::Green => bar(2.0, green),
+            Aspect::FlashingAmber => hatch(painter, lane_rect(1.0, &x), amber),
+        }
+    }
+}
+
+fn hatch(painter: &Painter, rect: Rect, color: Color32) {
+    let mut x = rect.left();
+    while x < rect.right() {
+        let end = (x + 3.0).min(rect.right());
+        painter.rect_filled(Rect::from_x_y_ranges(x..=end, rect.y_range()), 0.0, color);
+        x += 6.0;
+    }
+}
+
+fn conflicts(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &Axis) {
+    let bad = shown.palette.bad;
+    for span in shown.state.conflicts.iter().rev() {
+        if !span.lights.iter().any(|light| light.junction == junction.name) {
+            continue;
+        }
+        if let Some(x) = axis.range(span.from_ms, span.until_ms, shown.now_ms) {
+            let rect = Rect::from_x_y_ranges(*x.start()..=*x.end(), axis.plot.y_range());
+            painter.rect_filled(rect, 0.0, bad.gamma_multiply(0.28));
+            painter.vline(*x.start(), axis.plot.y_range(), Stroke::new(2.0, bad));
+            painter.text(
+                pos2(*x.start() + 3.0, axis.plot.top()),
+                Align2::LEFT_TOP,
+                "conflict",
+                FontId::proportional(11.5),
+                bad,
+            );
+        }
+    }
+}
+
+fn faults(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &Axis) {
+    let warn = shown.palette.warn;
+    let top = axis.plot.bottom() + AXIS;
+    painter.text(
+        pos2(axis.plot.left() - 8.0, top + 6.0),
+        Align2::RIGHT_CENTER,
+        "faults",
+        FontId::proportional(11.5),
+        shown.palette.weak,
+    );
+    let mut labelled_until = f32::NEG_INFINITY;
+    for span in &shown.state.faults {
+        if span.fault.light().is_some_and(|light| light.junction != junction.name) {
+            continue;
+        }
+        let Some(x) = axis.range(span.from_ms, span.until_ms, shown.now_ms) else { continue };
+        let bar = Rect::from_x_y_ranges(*x.start()..=*x.end(), top + 1.0..=top + 12.0);
+        painter.rect_filled(bar, 2.0, warn.gamma_multiply(0.35));
+        painter.vline(*x.start(), top - 2.0..=top + 13.0, Stroke::new(1.5, warn));
+        let name = words::fault_name(&span.fault);
+        let name =
+            span.fault.light().map_or_else(|| name.to_owned(), |light| format!("{}: {name}", light.light));
+        let galley = painter.layout_no_wrap(name, FontId::proportional(11.0), shown.palette.text);
+        if *x.start() > labelled_until {
+            labelled_until = x.start() + galley.size().x + 8.0;
+            painter.galley(pos2(x.start() + 4.0, top), galley, shown.palette.text);
+        }
+    }
+}
+
+fn tooltip(response: egui::Response, shown: &Shown<'_>, junction: &Junction, axis: &Axis) {
+    let Some(pointer) = response.hover_pos().filter(|at| axis.plot.contains(*at)) else { return };
+    let at_ms = axis.at(pointer.x);
+    response.on_hover_ui_at_pointer(|ui| {
+        ui.label(RichText::new(words::clock(at_ms)).monospace());
+        for light in &junction.lights {
+            let span = light.spans.iter().rev().find(|span| span.from_ms <= at_ms);
+            if let Some(span) = span {
+                let color = shown.palette.aspect(span.aspect);
+                ui.label(
+                    RichText::new(format!("{}: {}", light.id.light, words::aspect(span.aspect))).color(color),
+                );
+            }
+        }
+    });
+}

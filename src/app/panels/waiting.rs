@@ -1,0 +1,32 @@
+//! What the window says while there is nothing to show.
+
+use egui::{RichText, Ui};
+
+use super::Shown;
+use crate::app::{state::Broker, theme};
+
+/// Shows why there is no crossing yet.
+pub fn show(ui: &mut Ui, shown: &Shown<'_>) {
+    let (title, text) = match (&shown.state.broker, shown.state.stopped) {
+        (_, true) => ("The world has stopped", "Close the window and start Twinlight again."),
+        (Broker::Starting, _) => (
+            "Starting the broker…",
+            "The lights join as soon as it answers. If this lasts, another program may hold its port: the event log below tells.",
+        ),
+        (Broker::Running { .. }, _) => (
+            "No lights yet",
+            "Add lights to the configuration file, or let a board or your own program publish to \
+             twinlight/JUNCTION/LIGHT/state: it will appear here by itself.",
+        ),
+        (Broker::Stopped { .. }, _) => (
+            "The broker is stopped",
+            "Press “Start broker” above, or the key B. The lights will find it by themselves.",
+        ),
+    };
+    ui.vertical_centered(|ui| {
+        ui.add_space((ui.available_height() * 0.35).max(12.0));
+        ui.label(RichText::new(title).text_style(theme::headline()));
+        ui.set_max_width(460.0);
+        ui.label(RichText::new(text).color(shown.palette.weak));
+    });
+}

@@ -1,0 +1,235 @@
+//! Where everything of a crossing lies. Metres of the street become points of the screen here.
+
+use egui::{Pos2, Rect, Vec2, pos2, vec2};
+
+use crate::app::traffic::HALF_STREET_M;
+
+/// An approach, named by where its cars come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arm {
+    /// Cars come from the east.
+    East,
+    /// Cars come from the south.
+    South,
+    /// Cars come from the west.
+    West,
+    /// Cars come from the north.
+    North,
+}
+
+impl Arm {
+    /// The order in which a junction's lights get their arms.
+    pub const ORDER: [Arm; 4] = [Arm::East, Arm::South, Arm::West, Arm::North];
+
+    /// The direction that its cars drive in; y points down.
+    #[must_use]
+    pub fn direction(self) -> Vec2 {
+        match self {
+            Arm::East => vec2(-1.0, 0.0),
+            Arm::South => vec2(0.0, -1.0),
+            Arm::West => vec2(1.0, 0.0),
+            Arm::North => vec2(0.0, 1.0),
+        }
+    }
+
+    /// The driver's right hand: the side that is driven on.
+    #[must_use]
+    pub fn right(self) -> Vec2 {
+        let along = self.direction();
+        vec2(-along.y, along.x)
+    }
+
+    /// The arm across the crossing.
+    #[must_use]
+    pub fn opposite(self) -> Arm {
+        match self {
+            Arm::East => Arm::West,
+            Arm::South => Arm::North,
+            Arm::West => Arm::East,
+            Arm::North => Arm::South,
+        }
+    }
+
+    /// Whether it lies on the west–east street.
+    #[must_use]
+    pub fn is_west_east(self) -> bool {
+        matches!(self, Arm::East | Arm::West)
+    }
+
+    /// Towards the corner where its head stands: near side, right hand.
+    #[must_use]
+    pub fn corner(self) -> Vec2 {
+        self.right() - self.direction()
+    }
+}
+
+/// A head on the crossing: which light it belongs to, and whether it only repeats it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// The approach that it stands at.
+    pub arm: Arm,
+    /// The light's place in its junction.
+    pub light: usize,
+    /// A second head for the traffic of the other direction; smaller, without links.
+    pub repeats: bool,
+}
+
+/// Which heads stand where, for a junction of `lights` lights. A pair rules two streets, each in
+/// both directions; three and four lights have an approach each. More cannot be drawn.
+#[must_use]
+pub fn posts(lights: usize) -> Vec<Post> {
+    let post = |(light, arm): (usize, &Arm)| Post { arm: *arm, light, repeats: false };
+    let mut posts: Vec<Post> = Arm::ORDER.iter().take(lights).enumerate().map(post).collect();
+    if lights <= 2 {
+        let repeaters: Vec<Post> =
+            posts.iter().map(|post| Post { arm: post.arm.opposite(), repeats: true, ..*post }).collect();
+        posts.extend(repeaters);
+    }
+    posts
+}
+
+/// Where a crossing lies on the screen.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// All that may be painted on.
+    pub rect: Rect,
+    /// The middle of the crossing.
+    pub centre: Pos2,
+    /// Points of the screen to a metre.
+    pub scale: f32,
+}
+
+/// Metres from the middle of the crossing to the near corner of a head.
+const HEAD_OFF_M: f32 = HALF_STREET_M + 3.6;
+/// A head's size in metres: far more than life, for it is what this is about.
+const HEAD_M: Vec2 = vec2(8.2, 19.4);
+
+impl Plan {
+    /// Fits a crossing into `rect`.
+    #[must_use]
+    pub fn new(rect: Rect) -> Plan {
+        let scale = (rect.height() / 59.0).min(rect.width() / 92.0).max(2.0);
+        Plan { rect, centre: rect.center(), scale }
+    }
+
+    /// The point `along_m` before or behind the middle and `right_m` to the driver's right.
+    #[must_use]
+    pub fn on(&self, arm: Arm, along_m: f32, right_m: f32) -> Pos2 {
+        self.centre + (arm.direction() * along_m + arm.right() * right_m) * self.scale
+    }
+
+    /// Metres as points.
+    #[must_use]
+    pub fn m(&self, metres: f32) -> f32 {
+        metres * self.scale
+    }
+
+    /// Where a head is painted.
+    #[must_use]
+    pub fn head(&self, post: Post) -> Rect {
+        let size = HEAD_M * self.scale * if post.repeats { 0.66 } else { 1.0 };
+        let near = post.arm.corner() * HEAD_OFF_M * self.scale;
+        let centre = self.centre + near + post.arm.corner() * size / 2.0;
+        Rect::from_center_size(centre, size)
+    }
+
+    /// The middle of the broker: over the end of the eastern arm, as far from each light.
+    #[must_use]
+    pub fn broker(&self) -> Rect {
+        let size = vec2(self.m(16.0).clamp(142.0, 176.0), self.m(9.0).clamp(52.0, 84.0));
+        let right = self.rect.right() - size.x / 2.0 - 12.0;
+        let ideal = self.centre.x + self.m(42.0);
+        Rect::from_center_size(pos2(right.min(ideal.max(self.centre.x)), self.centre.y), size)
+    }
+
+    /// The crossing's box.
+    #[must_use]
+    pub fn crossing(&self) -> Rect {
+        Rect::from_center_size(self.centre, Vec2::splat(self.m(2.0 * HALF_STREET_M)))
+    }
+
+    /// The way of a light's link: from its head to the broker, as a cubic curve.
+    #[must_use]
+    pub fn link(&self, post: Post) -> [Pos2; 4] {
+        let (head, broker) = (self.head(post), self.broker());
+        let up = if post.arm.corner().y < 0.0 { -1.0 } else { 1.0 };
+        let edge = |rect: Rect| if up < 0.0 { rect.top() } else { rect.bottom() };
+        let end = pos2(broker.center().x, edge(broker));
+        if post.arm.corner().x > 0.0 {
+            // Below the name plate that stands at the head's outer end.
+            let start = pos2(head.right(), head.center().y - up * head.height() * 0.26);
+            let bend = pos2(end.x, start.y);
+            [start, start.lerp(bend, 0.6), end.lerp(bend, 0.9), end]
+        } else {
+            // Over (or under) the heads of the east side.
+            let start = pos2(head.center().x, edge(head));
+            let inside = self.rect.shrink(5.0);
+            let rim = (edge(head) + up * self.m(5.0)).clamp(inside.top(), inside.bottom());
+            [start, pos2(start.x, rim), pos2(end.x, rim), end]
+        }
+    }
+
+    /// The way of a promise between two heads. It is bowed towards the crossing, where no car
+    /// waits, and lies to the giver's right so that the way back is another.
+    #[must_use]
+    pub fn promise(&self, from: Post, to: Post) -> [Pos2; 3] {
+        let (from, to) = (self.head(from), self.head(to));
+        let along = (to.center() - from.center()).normalized();
+        let right = vec2(-along.y, along.x) * self.m(1.4);
+        let start = rim(from, along) + along * self.m(0.8) + right;
+        let end = rim(to, -along) - along * self.m(0.8) + right;
+        let middle = start.lerp(end, 0.5);
+        let inward = (self.centre - middle).normalized() * self.m(5.0).min(self.centre.distance(middle));
+        [start, middle + inward, end]
+    }
+}
+
+/// Where a ray from the middle of `rect` leaves it.
+fn rim(rect: Rect, along: Vec2) -> Pos2 {
+    let half = rect.size() / 2.0;
+    let x = if along.x.abs() < 1e-4 { f32::INFINITY } else { half.x / along.x.abs() };
+    let y = if along.y.abs() < 1e-4 { f32::INFINITY } else { half.y / along.y.abs() };
+    rect.center() + along * x.min(y)
+}
+
+/// A point of a cubic curve.
+#[must_use]
+pub fn cubic(points: &[Pos2; 4], t: f32) -> Pos2 {
+    let u = 1.0 - t;
+    let [a, b, c, d] = points.map(Pos2::to_vec2);
+    (a * (u * u * u) + b * (3.0 * u * u * t) + c * (3.0 * u * t * t) + d * (t * t * t)).to_pos2()
+}
+
+/// A point of a quadratic curve.
+#[must_use]
+pub fn quadratic(points: &[Pos2; 3], t: f32) -> Pos2 {
+    let u = 1.0 - t;
+    let [a, b, c] = points.map(Pos2::to_vec2);
+    (a * (u * u) + b * (2.0 * u * t) + c * (t * t)).to_pos2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cars_drive_on_the_right_and_heads_stand_on_the_near_right_corner() {
+        let plan = Plan::new(Rect::from_min_size(Pos2::ZERO, vec2(900.0, 590.0)));
+        let from_the_west = plan.on(Arm::West, -20.0, 1.8);
+        assert!(from_the_west.x < plan.centre.x && from_the_west.y > plan.centre.y);
+        let head = plan.head(Post { arm: Arm::West, light: 0, repeats: false });
+        assert!(head.right() < plan.centre.x && head.top() > plan.centre.y);
+    }
+
+    #[test]
+    fn heads_keep_off_the_street_and_inside_the_picture() {
+        for size in [vec2(680.0, 300.0), vec2(1_000.0, 600.0), vec2(600.0, 900.0)] {
+            let plan = Plan::new(Rect::from_min_size(pos2(40.0, 30.0), size));
+            for post in posts(4).into_iter().chain(posts(2)) {
+                let head = plan.head(post);
+                assert!(plan.rect.contains_rect(head), "{post:?} at {size:?}");
+                assert!(!head.intersects(plan.crossing().expand(plan.m(3.0))));
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! A crossing seen from above: streets, cars, heads, links, messages and promises. Everything is a
+//! pure function of the state and the time; the cars alone have a memory, in [`Traffic`].
+
+mod cars;
+pub mod geometry;
+mod ground;
+pub mod head;
+mod network;
+mod promise;
+
+use egui::{Align2, FontId, Painter, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use traffic_light::Rule;
+
+use self::geometry::{Arm, Plan, Post, posts};
+use super::{
+    act::{Act, Acts},
+    pace::Pace,
+    panels::Shown,
+    state::{Junction, LightState},
+    theme::Palette,
+    traffic::{Approach, Traffic},
+    words,
+};
+
+/// A full swing of the alarm's outline.
+const ALARM_MS: u64 = 900;
+
+/// Shows `junction` in all the room that `ui` has.
+pub fn show(
+    ui: &mut Ui,
+    shown: &Shown<'_>,
+    junction: &Junction,
+    traffic: &mut Traffic,
+    pace: &mut Pace,
+) -> Acts {
+    let (rect, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+    let mut acts = Acts::default();
+    if rect.width() < 80.0 || rect.height() < 80.0 {
+        return acts;
+    }
+    let painter = ui.painter_at(rect);
+    let plan = Plan::new(rect);
+    let posts = posts(junction.lights.len());
+    let arms: Vec<Arm> = posts.iter().map(|post| post.arm).collect();
+    let (palette, now, calm) = (shown.palette, shown.now_ms, shown.settings.reduce_motion);
+
+    ground::paint(&painter, &plan, &arms, palette, alarm(junction, now, calm, pace));
+    if !calm {
+        drive(&painter, &plan, junction, &posts, palette, now, traffic, pace);
+    }
+    let broker_runs = !shown.state.broker_stopped();
+    network::paint_links(&painter, &plan, junction, &posts, palette, broker_runs);
+    let promises = promise::paint(&painter, &plan, junction, &posts, palette, now, pace);
+    for post in &posts {
+        if let Some(light) = junction.lights.get(post.light) {
+            head::pace(light.aspect, light.since_ms, now, calm, pace);
+            acts.append(show_head(ui, &painter, &plan, *post, light, shown));
+        }
+    }
+    network::paint_flights(&painter, &plan, junction, &posts, palette, now, calm, pace);
+    let said = network::paint_broker(&painter, &plan, &shown.state.broker, palette);
+    tell(ui, plan.broker(), "broker", said, "Every message between the lights passes the broker.");
+    for (at, (centre, said)) in promises.into_iter().enumerate() {
+        let size = vec2(2.0, 2.0) * promise::shield_radius(&plan);
+        let why = "The light that the arrow comes from has given its word; the other may count on it for that long.";
+        tell(ui, Rect::from_center_size(centre, size), ("promise", at), said, why);
+    }
+    title(&painter, rect, junction, palette);
+    acts
+}
+
+/// How strongly the alarm is drawn now, 0 to 1.
+fn alarm(junction: &Junction, now_ms: u64, calm: bool, pace: &mut Pace) -> f32 {
+    let Some(since) = junction.conflict_since_ms else { return 0.0 };
+    if calm {
+        return 1.0;
+    }
+    pace.moving();
+    let phase = (now_ms.saturating_sub(since) % ALARM_MS) as f32 / ALARM_MS as f32;
+    0.65 + 0.35 * (phase * std::f32::consts::TAU).cos()
+}
+
+#[expect(clippy::too_many_arguments, reason = "cars look at all of it")]
+fn drive(
+    painter: &Painter,
+    plan: &Plan,
+    junction: &Junction,
+    posts: &[Post],
+    palette: &Palette,
+    now_ms: u64,
+    traffic: &mut Traffic,
+    pace: &mut Pace,
+) {
+    let approaches: Vec<Approach> = posts
+        .iter()
+        .filter_map(|post| {
+            let aspect = junction.lights.get(post.light)?.aspect;
+            Some(Approach { aspect, west_east: post.arm.is_west_east() })
+        })
+        .collect();
+    traffic.advance(now_ms, &approaches);
+    for (post, cars) in posts.iter().zip(traffic.lanes()) {
+        cars::paint(painter, plan, post.arm, cars, palette);
+    }
+    for (post, cars) in posts.iter().zip(traffic.lanes()) {
+        cars::paint_bursts(painter, plan, post.arm, cars, palette);
+    }
+    if traffic.moves() {
+        pace.moving();
+    }
+}
+
+fn show_head(
+    ui: &Ui,
+    painter: &Painter,
+    plan: &Plan,
+    post: Post,
+    light: &LightState,
+    shown: &Shown<'_>,
+) -> Acts {
+    let (palette, calm) = (shown.palette, shown.settings.reduce_motion);
+    let rect = plan.head(post);
+    let lamps = head::lamps(light.aspect, light.previous, light.since_ms, shown.now_ms, calm);
+    // Virtual lights are known exactly; others may have fallen silent.
+    let pale = !light.is_virtual() && light.online != Some(true);
+    head::paint(painter, rect, lamps, palette, pale);
+    let mut acts = Acts::default();
+    if post.repeats {
+        return acts;
+    }
+    plaque(painter, plan, post, light, shown);
+    let id = ui.scope_id().with(("head", &light.id));
+    let response = ui.interact(rect, id, Sense::click());
+    response.widget_info(|| {
+        let heard = if light.is_virtual() { "" } else { ", as heard" };
+        WidgetInfo::labeled(
+            Role::Button,
+            true,
+            format!("Light {} {}{heard}", light.id, words::shows(light.aspect)),
+        )
+    });
+    if shown.selected == Some(&light.id) || response.has_focus() {
+        let color = if response.has_focus() { palette.text } else { palette.accent };
+        painter.rect_stroke(
+            rect.expand(3.0),
+            rect.width() * 0.18,
+            Stroke::new(2.5, color),
+            StrokeKind::Outside,
+        );
+    }
+    let response = response.on_hover_text(format!(
+        "{}: {}. {}\n{}",
+        light.id,
+        words::aspect(light.aspect),
+        words::meaning(light.aspect),
+        network::link_in_words(light),
+    ));
+    if response.clicked() {
+        acts.push(Act::Select(light.id.clone()));
+    }
+    acts
+}
+
+/// The light's name and aspect beside its head.
+fn plaque(painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown: &Shown<'_>) {
+    let (palette, head) = (shown.palette, plan.head(post));
+    let size = plan.m(2.6).clamp(15.0, 26.0);
+    let name =
+        painter.layout_no_wrap(light.id.light.to_string(), FontId::proportional(size), palette.on_lawn);
+    let word = painter.layout_no_wrap(
+        words::aspect(light.aspect).to_owned(),
+        FontId::proportional((size * 0.66).clamp(12.5, 17.0)),
+        palette.aspect(light.aspect),
+    );
+    let inner = vec2(name.size().x.max(word.size().x), name.size().y + word.size().y);
+    let gap = plan.m(1.2).max(6.0);
+    let corner = post.arm.corner();
+    let x = if corner.x > 0.0 { head.right() + gap } else { head.left() - gap - inner.x - 16.0 };
+    let y = if corner.y > 0.0 { head.bottom() - inner.y - 10.0 } else { head.top() };
+    let rect = Rect::from_min_size(pos2(x, y), inner + vec2(16.0, 10.0));
+    painter.rect(
+        rect,
+        8.0,
+        palette.plaque,
+        Stroke::new(1.0, palette.aspect(light.aspect).gamma_multiply(0.6)),
+        StrokeKind::Inside,
+    );
+    let at = rect.min + vec2(8.0, 5.0);
+    let below = at + vec2(0.0, name.size().y);
+    painter.galley(at, name, palette.on_lawn);
+    painter.galley(below, word, palette.on_lawn);
+}
+
+/// The junction's name and rule in the corner of the picture.
+fn title(painter: &Painter, rect: Rect, junction: &Junction, palette: &Palette) {
+    let name = painter.text(
+        rect.left_top() + vec2(14.0, 10.0),
+        Align2::LEFT_TOP,
+        format!("Junction {}", junction.name),
+        FontId::proportional(17.0),
+        palette.on_lawn,
+    );
+    let rule = match junction.rule {
+        Rule::Lease => "right of way by promises",
+        Rule::React => "right of way by the other's last word",
+    };
+    let key = if junction.keyed { "signed messages" } else { "unsigned messages" };
+    let more = junction.lights.len().saturating_sub(Arm::ORDER.len());
+    let more = if more > 0 { format!(" · {more} more lights not drawn") } else { String::new() };
+    painter.text(
+        name.left_bottom() + vec2(0.0, 2.0),
+        Align2::LEFT_TOP,
+        format!("{rule}\n{key}{more}"),
+        FontId::proportional(12.5),
+        palette.on_lawn.gamma_multiply(0.85),
+    );
+}
+
+/// Gives something that is only painted a tooltip and a voice.
+fn tell(ui: &Ui, rect: Rect, salt: impl std::hash::Hash + std::fmt::Debug, said: String, why: &str) {
+    let response = ui.interact(rect, ui.scope_id().with(salt), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
+    response.on_hover_text(format!("{said}.\n{why}"));
+}

@@ -1,0 +1,105 @@
+//! What the window remembers from one run to the next.
+
+use serde::{Deserialize, Serialize};
+
+use super::state::Category;
+
+/// The key under which eframe stores the settings.
+pub const STORAGE_KEY: &str = "twinlight-window";
+
+/// Light or dark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ThemeChoice {
+    /// As the desktop has it.
+    #[default]
+    System,
+    /// Dark letters on a light ground.
+    Light,
+    /// Light letters on a dark ground.
+    Dark,
+}
+
+/// A part of the window that can be hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The panels of the lights, on the right.
+    Lights,
+    /// The timeline.
+    Timeline,
+    /// The event log.
+    Log,
+}
+
+/// Everything that is remembered. A member that an older version did not have gets its default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Light or dark.
+    pub theme: ThemeChoice,
+    /// Whether nothing moves but what changes.
+    pub reduce_motion: bool,
+    /// Whether the lights' panels are shown.
+    pub show_lights: bool,
+    /// Whether the timeline is shown.
+    pub show_timeline: bool,
+    /// Whether the event log is shown.
+    pub show_log: bool,
+    /// The zoom that the user chose; `None` = by the size of the window.
+    pub zoom: Option<f32>,
+    /// The log's filter.
+    pub filter: String,
+    /// Categories that the log hides.
+    pub hidden: Vec<Category>,
+    /// What the timeline spans, in seconds.
+    pub span_s: u32,
+    /// The junction that was shown large.
+    pub junction: String,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            theme: ThemeChoice::System,
+            reduce_motion: false,
+            show_lights: true,
+            show_timeline: true,
+            show_log: true,
+            zoom: None,
+            filter: String::new(),
+            hidden: vec![Category::Message],
+            span_s: 60,
+            junction: String::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Whether `part` is shown.
+    #[must_use]
+    pub fn shows(&self, part: Part) -> bool {
+        match part {
+            Part::Lights => self.show_lights,
+            Part::Timeline => self.show_timeline,
+            Part::Log => self.show_log,
+        }
+    }
+
+    /// Shows `part` if it is hidden, and the other way round.
+    pub fn toggle(&mut self, part: Part) {
+        let shown = match part {
+            Part::Lights => &mut self.show_lights,
+            Part::Timeline => &mut self.show_timeline,
+            Part::Log => &mut self.show_log,
+        };
+        *shown = !*shown;
+    }
+
+    /// Hides `category` in the log, or shows it again.
+    pub fn toggle_category(&mut self, category: Category) {
+        if let Some(at) = self.hidden.iter().position(|hidden| *hidden == category) {
+            self.hidden.swap_remove(at);
+        } else {
+            self.hidden.push(category);
+        }
+    }
+}

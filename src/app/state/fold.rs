@@ -1,0 +1,189 @@
+//! How each event changes what the window knows.
+
+use super::{Broker, Category, Flight, Junction, LightState, Message, Notice, State, severity_word};
+use crate::{
+    app::words,
+    world::{
+        Event, EventKind, LightId,
+        event::{Fault, Ignorer, TopicKind},
+    },
+};
+
+impl State {
+    /// Takes one event in.
+    pub fn apply(&mut self, event: &Event) {
+        let at = u64::try_from(event.at.as_millis()).unwrap_or(u64::MAX);
+        self.latest_ms = self.latest_ms.max(at);
+        match &event.kind {
+            EventKind::LightAdded { light, kind, rule, keyed } => {
+                let place = match self.junctions.binary_search_by(|known| known.name.cmp(&light.junction)) {
+                    Ok(place) => place,
+                    Err(place) => {
+                        self.junctions.insert(place, Junction::new(light.junction.clone(), *rule, *keyed));
+                        place
+                    }
+                };
+                let junction = &mut self.junctions[place];
+                (junction.rule, junction.keyed) = (*rule, *keyed);
+                junction.insert(LightState::new(light.clone(), *kind, at));
+            }
+            EventKind::BrokerStarted { address, embedded, note } => {
+                let now =
+                    Broker::Running { address: address.clone(), embedded: *embedded, note: note.clone() };
+                if self.broker != now {
+                    let place = if *embedded { "this program's own broker" } else { "broker" };
+                    let note = note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
+                    let text = format!("The {place} answers at {address}{note}");
+                    self.log.add(at, Category::Link, None, "", text);
+                    self.broker = now;
+                }
+            }
+            EventKind::BrokerStopped { reason } => {
+                self.log.add(at, Category::Link, None, "", format!("The broker has stopped: {reason}"));
+                self.broker = Broker::Stopped { reason: reason.clone() };
+            }
+            EventKind::AspectChanged { light, aspect } => {
+                if self.light_mut(light).is_some_and(|known| known.show(*aspect, at)) {
+                    let text = words::shows(*aspect);
+                    self.log.add(at, Category::Light, Some(light.clone()), "", text);
+                }
+            }
+            EventKind::LightReported { light, view, counters } => {
+                if let Some(known) = self.light_mut(light) {
+                    known.view = Some(view.clone());
+                    known.counters = *counters;
+                }
+            }
+            EventKind::PresenceChanged { light, online, about } => {
+                self.presence_changed(at, light, *online, about);
+            }
+            EventKind::LinkChanged { light, layer, up, reason } => {
+                let Some(known) = self.light_mut(light) else { return };
+                let state = known.layer_mut(*layer);
+                if state.up == Some(*up) && *state.reason == **reason {
+                    return;
+                }
+                *state = super::LayerState { up: Some(*up), reason: reason.as_str().into(), since_ms: at };
+                let name = words::layer(*layer);
+                let text = format!("{name} {}: {reason}", if *up { "up" } else { "down" });
+                self.log.add(at, Category::Link, Some(light.clone()), "", text);
+            }
+            EventKind::FaultChanged { fault, on } => self.fault_changed(at, fault, *on),
+            EventKind::MessagePassed { light, topic, payload, retained } => {
+                self.messages += 1;
+                self.rate.count(at);
+                let lead = topic_word(*topic);
+                self.log.add(
+                    at,
+                    Category::Message,
+                    Some(light.clone()),
+                    lead,
+                    super::Text::Shared(payload.clone()),
+                );
+                let Some(junction) = self.junction_mut(light) else { return };
+                if !*retained {
+                    junction.flew(Flight { at_ms: at, from: light.light.clone(), topic: *topic });
+                }
+                if let Some(known) = junction.light_mut(light) {
+                    known.said(Message {
+                        at_ms: at,
+                        topic: *topic,
+                        payload: payload.clone(),
+                        retained: *retained,
+                    });
+                }
+            }
+            EventKind::MessageIgnored { light, by, reason } => {
+                self.ignored += 1;
+                let text = match by {
+                    Ignorer::Light(by) => format!("{by} ignored a message: {reason}"),
+                    Ignorer::Observer => format!("A message was ignored: {reason}"),
+                };
+                self.log.add(at, Category::Notice, light.clone(), "", text);
+            }
+            EventKind::ConflictBegan { lights } => {
+                if self.begin_conflict(lights, at) {
+                    let text = format!("{} are in go at once", words::list(lights));
+                    self.log.add(at, Category::Conflict, None, "CONFLICT", text);
+                }
+                self.set_conflict(lights, Some(at));
+            }
+            EventKind::ConflictEnded { lights, lasted } => {
+                self.end_conflict(lights, at);
+                self.set_conflict(lights, None);
+                let text = format!("{}: over after {:.1} s", words::list(lights), lasted.as_secs_f32());
+                self.log.add(at, Category::Conflict, None, "Conflict", text);
+            }
+            EventKind::Reacted { from: _, to, took } => {
+                let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+                if let Some(known) = self.light_mut(to) {
+                    known.reacted(took_us);
+                }
+            }
+            EventKind::Noticed { severity, light, text } => {
+                self.log.add(at, Category::Notice, light.clone(), severity_word(*severity), text.clone());
+                self.notice = Some(Notice { at_ms: at, severity: *severity, text: text.clone() });
+            }
+            EventKind::Stopped => {
+                self.stopped = true;
+                self.log.add(at, Category::Link, None, "", "The world has stopped");
+            }
+        }
+    }
+
+    fn presence_changed(
+        &mut self,
+        at: u64,
+        light: &LightId,
+        online: bool,
+        about: &Option<crate::world::event::About>,
+    ) {
+        let Some(known) = self.light_mut(light) else { return };
+        let news = known.online != Some(online);
+        known.online = Some(online);
+        if about.is_some() {
+            known.about.clone_from(about);
+        }
+        if news {
+            let text = if online { "is online" } else { "is offline, says the broker" };
+            self.log.add(at, Category::Light, Some(light.clone()), "", text);
+        }
+    }
+
+    fn fault_changed(&mut self, at: u64, fault: &Fault, on: bool) {
+        if let Some(known) = fault.light().and_then(|light| self.light_mut(light)) {
+            match fault {
+                Fault::WifiDown(_) => known.wifi_cut = on,
+                Fault::Silence(_) => known.silenced = on,
+                Fault::BrokerDown => {}
+            }
+        }
+        if self.mark_fault(fault, on, at) {
+            let text = words::fault(fault, on);
+            self.log.add(at, Category::Fault, fault.light().cloned(), "", text);
+        }
+    }
+
+    fn junction_mut(&mut self, light: &LightId) -> Option<&mut Junction> {
+        let place = self.place_of(&light.junction)?;
+        self.junctions.get_mut(place)
+    }
+
+    fn light_mut(&mut self, light: &LightId) -> Option<&mut LightState> {
+        self.junction_mut(light)?.light_mut(light)
+    }
+
+    fn set_conflict(&mut self, lights: &[LightId], since_ms: Option<u64>) {
+        if let Some(junction) = lights.first().and_then(|light| self.junction_mut(light)) {
+            junction.conflict_since_ms = since_ms;
+        }
+    }
+}
+
+fn topic_word(topic: TopicKind) -> &'static str {
+    match topic {
+        TopicKind::State => "state",
+        TopicKind::Status => "status",
+        TopicKind::Command => "cmd",
+    }
+}

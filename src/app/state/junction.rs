@@ -1,0 +1,86 @@
+//! What is known of one junction.
+
+use std::collections::VecDeque;
+
+use traffic_light::{Aspect, Name, Rule};
+
+use super::light::{LightState, push_bounded};
+use crate::world::{LightId, event::TopicKind};
+
+/// The most messages drawn under way at once.
+const MAX_FLIGHTS: usize = 48;
+
+/// A message on its way, for the scene.
+#[derive(Clone, Debug)]
+pub struct Flight {
+    /// When it passed the broker.
+    pub at_ms: u64,
+    /// Whose it is.
+    pub from: Name,
+    /// Which of the light's topics.
+    pub topic: TopicKind,
+}
+
+/// One junction and its lights.
+#[derive(Clone, Debug)]
+pub struct Junction {
+    /// Its name.
+    pub name: Name,
+    /// The rule that its lights follow.
+    pub rule: Rule,
+    /// Whether its messages are signed.
+    pub keyed: bool,
+    /// Its lights, sorted by name.
+    pub lights: Vec<LightState>,
+    /// Messages under way, oldest first.
+    pub flights: VecDeque<Flight>,
+    /// Since when two of its lights are in go at once.
+    pub conflict_since_ms: Option<u64>,
+}
+
+impl Junction {
+    pub(super) fn new(name: Name, rule: Rule, keyed: bool) -> Junction {
+        Junction { name, rule, keyed, lights: Vec::new(), flights: VecDeque::new(), conflict_since_ms: None }
+    }
+
+    /// The light of this name.
+    #[must_use]
+    pub fn light(&self, name: &Name) -> Option<&LightState> {
+        self.lights.binary_search_by(|light| light.id.light.cmp(name)).ok().map(|at| &self.lights[at])
+    }
+
+    /// The light of this name, with its place in [`Junction::lights`].
+    #[must_use]
+    pub fn place_of(&self, name: &Name) -> Option<usize> {
+        self.lights.binary_search_by(|light| light.id.light.cmp(name)).ok()
+    }
+
+    pub(super) fn light_mut(&mut self, id: &LightId) -> Option<&mut LightState> {
+        match self.lights.binary_search_by(|light| light.id.light.cmp(&id.light)) {
+            Ok(at) => Some(&mut self.lights[at]),
+            Err(_) => None,
+        }
+    }
+
+    pub(super) fn insert(&mut self, light: LightState) {
+        match self.lights.binary_search_by(|known| known.id.light.cmp(&light.id.light)) {
+            Ok(at) => {
+                // A resync tells of it again: only what it may correct is taken.
+                self.lights[at].kind = light.kind;
+            }
+            Err(at) => self.lights.insert(at, light),
+        }
+    }
+
+    pub(super) fn flew(&mut self, flight: Flight) {
+        push_bounded(&mut self.flights, flight, MAX_FLIGHTS);
+    }
+
+    /// Whether any of its lights flashes or is lost: what the overview marks.
+    #[must_use]
+    pub fn is_disturbed(&self) -> bool {
+        self.lights
+            .iter()
+            .any(|light| light.aspect == Aspect::FlashingAmber || light.broken_layer().is_some())
+    }
+}

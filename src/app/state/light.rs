@@ -1,0 +1,185 @@
+//! What is known of one light.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use traffic_light::{Aspect, View, Waiting};
+
+use crate::world::{
+    LightId,
+    event::{About, Counters, Layer, LightKind, TopicKind},
+};
+
+/// The most aspects kept for the timeline: well over ten minutes of busy alternation.
+const MAX_SPANS: usize = 600;
+
+/// The most messages kept for the light's panel.
+const MAX_MESSAGES: usize = 6;
+
+/// One layer of a light's link.
+#[derive(Clone, Debug)]
+pub struct LayerState {
+    /// Whether it carries; `None` until it was heard of.
+    pub up: Option<bool>,
+    /// What brought it up or down.
+    pub reason: Arc<str>,
+    /// Since when.
+    pub since_ms: u64,
+}
+
+impl Default for LayerState {
+    fn default() -> LayerState {
+        LayerState { up: None, reason: Arc::from(""), since_ms: 0 }
+    }
+}
+
+/// An aspect and since when it was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The start.
+    pub from_ms: u64,
+    /// What was shown until the next span begins.
+    pub aspect: Aspect,
+}
+
+/// A message of the light.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// When it passed the broker.
+    pub at_ms: u64,
+    /// Which of the light's topics.
+    pub topic: TopicKind,
+    /// The payload, shortened.
+    pub payload: Arc<str>,
+    /// Whether it was a kept one.
+    pub retained: bool,
+}
+
+/// One light as the window knows it.
+#[derive(Clone, Debug)]
+pub struct LightState {
+    /// Its name.
+    pub id: LightId,
+    /// Where its program runs.
+    pub kind: LightKind,
+    /// What it shows.
+    pub aspect: Aspect,
+    /// What it showed before; a lamp that goes out fades from it.
+    pub previous: Aspect,
+    /// Since when it shows that.
+    pub since_ms: u64,
+    /// Its inside; only virtual lights show theirs.
+    pub view: Option<Arc<View>>,
+    /// What it has sent and received.
+    pub counters: Counters,
+    /// Whether the broker says that it is there; `None` = not heard of.
+    pub online: Option<bool>,
+    /// What its status said.
+    pub about: Option<About>,
+    /// Wi-Fi, TCP, MQTT.
+    pub layers: [LayerState; 3],
+    /// Whether its Wi-Fi was taken away on purpose.
+    pub wifi_cut: bool,
+    /// Whether it was told to be silent.
+    pub silenced: bool,
+    /// Its last messages, newest last.
+    pub messages: VecDeque<Message>,
+    /// What it showed, oldest first.
+    pub spans: VecDeque<Span>,
+    /// How long it took to hear that another ended its go, most recent last, in microseconds.
+    pub reactions_us: VecDeque<u64>,
+}
+
+impl LightState {
+    pub(super) fn new(id: LightId, kind: LightKind, at_ms: u64) -> LightState {
+        LightState {
+            id,
+            kind,
+            aspect: Aspect::Dark,
+            previous: Aspect::Dark,
+            since_ms: at_ms,
+            view: None,
+            counters: Counters::default(),
+            online: None,
+            about: None,
+            layers: Default::default(),
+            wifi_cut: false,
+            silenced: false,
+            messages: VecDeque::new(),
+            spans: VecDeque::new(),
+            reactions_us: VecDeque::new(),
+        }
+    }
+
+    /// Takes a new aspect; returns whether it is one.
+    pub(super) fn show(&mut self, aspect: Aspect, at_ms: u64) -> bool {
+        if self.aspect == aspect && !self.spans.is_empty() {
+            return false;
+        }
+        let first = self.spans.is_empty();
+        self.previous = if first { aspect } else { self.aspect };
+        self.aspect = aspect;
+        self.since_ms = at_ms;
+        push_bounded(&mut self.spans, Span { from_ms: at_ms, aspect }, MAX_SPANS);
+        !first || aspect != Aspect::Dark
+    }
+
+    pub(super) fn said(&mut self, message: Message) {
+        push_bounded(&mut self.messages, message, MAX_MESSAGES);
+    }
+
+    pub(super) fn reacted(&mut self, took_us: u64) {
+        push_bounded(&mut self.reactions_us, took_us, 20);
+    }
+
+    /// The state of one layer.
+    #[must_use]
+    pub fn layer(&self, layer: Layer) -> &LayerState {
+        &self.layers[index_of(layer)]
+    }
+
+    pub(super) fn layer_mut(&mut self, layer: Layer) -> &mut LayerState {
+        &mut self.layers[index_of(layer)]
+    }
+
+    /// The lowest layer that is known to be down: the one to mend first.
+    #[must_use]
+    pub fn broken_layer(&self) -> Option<Layer> {
+        [Layer::Wifi, Layer::Tcp, Layer::Mqtt].into_iter().find(|layer| self.layer(*layer).up == Some(false))
+    }
+
+    /// Whether it may be commanded: only virtual lights obey the window.
+    #[must_use]
+    pub fn is_virtual(&self) -> bool {
+        self.kind == LightKind::Virtual
+    }
+
+    /// Why it does not go, where its inside is known.
+    #[must_use]
+    pub fn waiting(&self) -> Option<&Waiting> {
+        self.view.as_ref()?.waiting.as_ref()
+    }
+
+    /// The middle one of the last reaction times, in milliseconds.
+    #[must_use]
+    pub fn usual_reaction_ms(&self) -> Option<f64> {
+        let mut sorted: Vec<u64> = self.reactions_us.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).map(|us| *us as f64 / 1_000.0)
+    }
+}
+
+const fn index_of(layer: Layer) -> usize {
+    match layer {
+        Layer::Wifi => 0,
+        Layer::Tcp => 1,
+        Layer::Mqtt => 2,
+    }
+}
+
+/// Adds to a ring that holds at most `most`; the oldest goes.
+pub(super) fn push_bounded<T>(ring: &mut VecDeque<T>, item: T, most: usize) {
+    if ring.len() >= most {
+        ring.pop_front();
+    }
+    ring.push_back(item);
+}

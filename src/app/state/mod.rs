@@ -1,0 +1,208 @@
+//! What the window knows: a pure fold of the world's events, bounded in every direction. The one
+//! source of truth for all panels; only [`State::apply`] and the few methods below change it.
+
+mod fold;
+mod junction;
+mod light;
+mod log;
+mod rate;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+pub use junction::{Flight, Junction};
+pub use light::{LayerState, LightState, Message, Span};
+pub use log::{Category, Entry, Log, Text};
+use traffic_light::Name;
+
+use self::{light::push_bounded, rate::Rate};
+use crate::world::{
+    LightId,
+    event::{Fault, Severity},
+};
+
+/// The most faults and conflicts kept for the timeline.
+const MAX_MARKS: usize = 400;
+
+/// What is known of the broker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Broker {
+    /// It has not answered yet.
+    #[default]
+    Starting,
+    /// It answers.
+    Running {
+        /// `host:port`.
+        address: String,
+        /// Whether it runs in this program, and so can be stopped here.
+        embedded: bool,
+        /// What the user should know of it.
+        note: Option<String>,
+    },
+    /// It is gone.
+    Stopped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A fault and how long it was in force.
+#[derive(Clone, Debug)]
+pub struct FaultSpan {
+    /// The fault.
+    pub fault: Fault,
+    /// When it was put in.
+    pub from_ms: u64,
+    /// When it ended; `None` = still in force.
+    pub until_ms: Option<u64>,
+}
+
+/// A conflict and how long it lasted.
+#[derive(Clone, Debug)]
+pub struct ConflictSpan {
+    /// The lights in go at once.
+    pub lights: Vec<LightId>,
+    /// When it began.
+    pub from_ms: u64,
+    /// When it ended; `None` = it goes on.
+    pub until_ms: Option<u64>,
+}
+
+/// A sentence for the user, shown over the window for a while.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// When.
+    pub at_ms: u64,
+    /// How grave.
+    pub severity: Severity,
+    /// The sentence.
+    pub text: String,
+}
+
+/// All that the window knows.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The broker.
+    pub broker: Broker,
+    /// All junctions, sorted by name.
+    pub junctions: Vec<Junction>,
+    /// What happened.
+    pub log: Log,
+    /// Faults, oldest first.
+    pub faults: VecDeque<FaultSpan>,
+    /// Conflicts, oldest first.
+    pub conflicts: VecDeque<ConflictSpan>,
+    /// How many conflicts there were.
+    pub conflict_count: u64,
+    /// How many of them the user has acknowledged.
+    pub acknowledged: u64,
+    /// Messages that passed the broker.
+    pub messages: u64,
+    /// Messages that somebody ignored.
+    pub ignored: u64,
+    /// The newest sentence for the user.
+    pub notice: Option<Notice>,
+    /// Whether the world has ended.
+    pub stopped: bool,
+    /// The time of the newest event, on the world's clock.
+    pub latest_ms: u64,
+    rate: Rate,
+}
+
+impl State {
+    /// The junction of this name.
+    #[must_use]
+    pub fn junction(&self, name: &Name) -> Option<&Junction> {
+        self.place_of(name).map(|at| &self.junctions[at])
+    }
+
+    /// The place of the junction in [`State::junctions`].
+    #[must_use]
+    pub fn place_of(&self, name: &Name) -> Option<usize> {
+        self.junctions.binary_search_by(|junction| junction.name.cmp(name)).ok()
+    }
+
+    /// The light of this name.
+    #[must_use]
+    pub fn light(&self, id: &LightId) -> Option<&LightState> {
+        self.junction(&id.junction)?.light(&id.light)
+    }
+
+    /// How many lights there are, and how many the broker says are there.
+    #[must_use]
+    pub fn presence(&self) -> (usize, usize) {
+        let lights = self.junctions.iter().flat_map(|junction| &junction.lights);
+        lights
+            .fold((0, 0), |(all, online), light| (all + 1, online + usize::from(light.online == Some(true))))
+    }
+
+    /// Messages a second over the last seconds.
+    #[must_use]
+    pub fn messages_per_second(&self, now_ms: u64) -> f32 {
+        self.rate.per_second(now_ms)
+    }
+
+    /// Whether the broker was stopped on purpose.
+    #[must_use]
+    pub fn broker_stopped(&self) -> bool {
+        matches!(self.broker, Broker::Stopped { .. })
+    }
+
+    /// The newest conflict that was not acknowledged.
+    #[must_use]
+    pub fn pending_conflict(&self) -> Option<&ConflictSpan> {
+        (self.conflict_count > self.acknowledged).then(|| self.conflicts.back()).flatten()
+    }
+
+    /// Takes the conflicts seen so far for known.
+    pub fn acknowledge_conflicts(&mut self) {
+        self.acknowledged = self.conflict_count;
+    }
+
+    /// Tells the user something that the window itself found out.
+    pub fn note(&mut self, at_ms: u64, severity: Severity, light: Option<LightId>, text: String) {
+        self.log.add(at_ms, Category::Notice, light, severity_word(severity), text.clone());
+        self.notice = Some(Notice { at_ms, severity, text });
+    }
+
+    fn mark_fault(&mut self, fault: &Fault, on: bool, at_ms: u64) -> bool {
+        let open = self.faults.iter_mut().rev().find(|span| span.fault == *fault && span.until_ms.is_none());
+        match (open, on) {
+            (Some(span), false) => span.until_ms = Some(at_ms),
+            (None, true) => {
+                let span = FaultSpan { fault: fault.clone(), from_ms: at_ms, until_ms: None };
+                push_bounded(&mut self.faults, span, MAX_MARKS);
+            }
+            // A resync tells again what is known.
+            (Some(_), true) | (None, false) => return false,
+        }
+        true
+    }
+
+    fn begin_conflict(&mut self, lights: &[LightId], at_ms: u64) -> bool {
+        if self.conflicts.iter().any(|span| span.until_ms.is_none() && span.lights == lights) {
+            return false;
+        }
+        self.conflict_count += 1;
+        let span = ConflictSpan { lights: lights.to_vec(), from_ms: at_ms, until_ms: None };
+        push_bounded(&mut self.conflicts, span, MAX_MARKS);
+        true
+    }
+
+    fn end_conflict(&mut self, lights: &[LightId], at_ms: u64) {
+        let open =
+            self.conflicts.iter_mut().rev().find(|span| span.until_ms.is_none() && span.lights == lights);
+        if let Some(span) = open {
+            span.until_ms = Some(at_ms);
+        }
+    }
+}
+
+fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "",
+        Severity::Warning => "Warning:",
+        Severity::Error => "Error:",
+    }
+}

@@ -1,0 +1,342 @@
+//! The one place for colours, letters and spacing, in a light and a dark theme.
+//!
+//! Red, amber and green never carry a meaning alone: lamps have their place, the timeline has
+//! lanes, and everything has its word beside it.
+
+use egui::{Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, Visuals, vec2};
+use traffic_light::Aspect;
+
+use super::{settings::ThemeChoice, state::Category};
+use crate::world::event::TopicKind;
+
+const fn rgb(hex: u32) -> Color32 {
+    let [_, r, g, b] = hex.to_be_bytes();
+    Color32::from_rgb(r, g, b)
+}
+
+/// Every colour of the window.
+#[derive(Debug)]
+pub struct Palette {
+    /// Whether it is the dark theme's.
+    pub dark: bool,
+    /// Behind everything.
+    pub base: Color32,
+    /// Bars and side panels.
+    pub panel: Color32,
+    /// A light's card.
+    pub card: Color32,
+    /// Lines between things.
+    pub line: Color32,
+    /// Letters.
+    pub text: Color32,
+    /// Letters of less weight; still at least 4.5:1 on every ground above.
+    pub weak: Color32,
+    /// What is selected or can be pressed.
+    pub accent: Color32,
+    /// Letters on `accent`.
+    pub on_accent: Color32,
+    /// Well.
+    pub ok: Color32,
+    /// Not as it should be.
+    pub warn: Color32,
+    /// Failed.
+    pub bad: Color32,
+    /// The ground of a conflict's large letters, which are white.
+    pub alarm: Color32,
+    /// What cannot be known or has no power.
+    pub idle: Color32,
+    /// Lawn around the streets.
+    pub lawn: Color32,
+    /// A darker stroke on the lawn.
+    pub lawn_edge: Color32,
+    /// Pavement.
+    pub pavement: Color32,
+    /// Street.
+    pub asphalt: Color32,
+    /// Markings on the street.
+    pub marking: Color32,
+    /// Letters on the lawn.
+    pub on_lawn: Color32,
+    /// Cards that lie on the lawn.
+    pub plaque: Color32,
+    /// A promise.
+    pub promise: Color32,
+    /// A link that carries.
+    pub link: Color32,
+    /// Bodies of cars.
+    pub cars: [Color32; 6],
+}
+
+/// The dark theme.
+pub static DARK: Palette = Palette {
+    dark: true,
+    base: rgb(0x12161b),
+    panel: rgb(0x191e25),
+    card: rgb(0x222831),
+    line: rgb(0x37404c),
+    text: rgb(0xe8ecf1),
+    weak: rgb(0xa3afbd),
+    accent: rgb(0x6cb2ff),
+    on_accent: rgb(0x0b1a2b),
+    ok: rgb(0x53d08a),
+    warn: rgb(0xffbf47),
+    bad: rgb(0xff7b72),
+    alarm: rgb(0xb3161b),
+    idle: rgb(0x7b8794),
+    lawn: rgb(0x1b2622),
+    lawn_edge: rgb(0x24332d),
+    pavement: rgb(0x3a4149),
+    asphalt: rgb(0x272b31),
+    marking: rgb(0xb9c0c7),
+    on_lawn: rgb(0xdfe6ea),
+    plaque: rgb(0x232b31),
+    promise: rgb(0x8fb8ff),
+    link: rgb(0x7d94a8),
+    cars: [rgb(0x4f83c4), rgb(0xc7ccd3), rgb(0xa8514b), rgb(0x8a93a0), rgb(0x5f9c86), rgb(0xc9a45c)],
+};
+
+/// The light theme.
+pub static LIGHT: Palette = Palette {
+    dark: false,
+    base: rgb(0xeef1f4),
+    panel: rgb(0xf8f9fb),
+    card: rgb(0xffffff),
+    line: rgb(0xd0d7de),
+    text: rgb(0x1b232c),
+    weak: rgb(0x556270),
+    accent: rgb(0x0b62c4),
+    on_accent: rgb(0xffffff),
+    ok: rgb(0x14793f),
+    warn: rgb(0x8f5a00),
+    bad: rgb(0xb8201b),
+    alarm: rgb(0xc4161c),
+    idle: rgb(0x76818d),
+    lawn: rgb(0xd5e3d3),
+    lawn_edge: rgb(0xc3d5c1),
+    pavement: rgb(0xc9cdd1),
+    asphalt: rgb(0x7b828a),
+    marking: rgb(0xf6f8fa),
+    on_lawn: rgb(0x1f2b24),
+    plaque: rgb(0xfbfdfb),
+    promise: rgb(0x1b57b8),
+    link: rgb(0x5b6f83),
+    cars: [rgb(0x2e6bb8), rgb(0xf2f4f6), rgb(0xb23c34), rgb(0x39424d), rgb(0x2f7f66), rgb(0xd2a23c)],
+};
+
+/// The lamps; a signal head is black in both themes, as in the street.
+pub mod lamp {
+    use egui::Color32;
+
+    use super::rgb;
+
+    /// Lit, from top to bottom.
+    pub const LIT: [Color32; 3] = [rgb(0xff3b30), rgb(0xffb300), rgb(0x1fd655)];
+    /// Not lit.
+    pub const UNLIT: [Color32; 3] = [rgb(0x3d1512), rgb(0x3a2a08), rgb(0x0d3018)];
+    /// The housing.
+    pub const HOUSING: Color32 = rgb(0x14171a);
+    /// The board behind the housing.
+    pub const BOARD: Color32 = rgb(0x1e2226);
+    /// The board's white edge, as on Swedish heads.
+    pub const EDGE: Color32 = rgb(0xe6e9ec);
+    /// The visors over the lamps.
+    pub const VISOR: Color32 = rgb(0x2d3338);
+}
+
+impl Palette {
+    /// The palette of the theme that `visuals` belongs to.
+    #[must_use]
+    pub fn of(visuals: &Visuals) -> &'static Palette {
+        if visuals.dark_mode { &DARK } else { &LIGHT }
+    }
+
+    /// The colour of an aspect where it lies on a panel.
+    #[must_use]
+    pub fn aspect(&self, aspect: Aspect) -> Color32 {
+        match (aspect, self.dark) {
+            (Aspect::Dark, _) => self.idle,
+            (Aspect::Red, true) => rgb(0xff6a60),
+            (Aspect::Red, false) => rgb(0xc22a24),
+            (Aspect::RedAmber, true) => rgb(0xff9a4d),
+            (Aspect::RedAmber, false) => rgb(0xb04e0a),
+            (Aspect::Green, true) => rgb(0x3fd07a),
+            (Aspect::Green, false) => rgb(0x14793f),
+            (Aspect::Amber | Aspect::FlashingAmber, true) => rgb(0xffc24a),
+            (Aspect::Amber | Aspect::FlashingAmber, false) => rgb(0x8f5a00),
+        }
+    }
+
+    /// The colours of the timeline's three lanes, from top to bottom. They are areas, not letters,
+    /// and may be as bright as lamps.
+    #[must_use]
+    pub fn lanes(&self) -> [Color32; 3] {
+        if self.dark {
+            [rgb(0xff6a60), rgb(0xffc24a), rgb(0x3fd07a)]
+        } else {
+            [rgb(0xdc3a32), rgb(0xd98f00), rgb(0x1d9a50)]
+        }
+    }
+
+    /// The colour of a category's mark in the log.
+    #[must_use]
+    pub fn category(&self, category: Category) -> Color32 {
+        match category {
+            Category::Conflict => self.bad,
+            Category::Fault => self.warn,
+            Category::Link => self.accent,
+            Category::Light => self.ok,
+            Category::Message => self.idle,
+            Category::Notice => self.weak,
+        }
+    }
+
+    /// The colour of a message's dot.
+    #[must_use]
+    pub fn topic(&self, topic: TopicKind) -> Color32 {
+        match topic {
+            TopicKind::State => self.accent,
+            TopicKind::Status => self.ok,
+            TopicKind::Command => self.warn,
+        }
+    }
+}
+
+/// The text style of titles within a panel.
+#[must_use]
+pub fn title() -> TextStyle {
+    TextStyle::Name("title".into())
+}
+
+/// The text style of the largest letters.
+#[must_use]
+pub fn alarm() -> TextStyle {
+    TextStyle::Name("alarm".into())
+}
+
+/// The text style of a sentence that stands alone.
+#[must_use]
+pub fn headline() -> TextStyle {
+    TextStyle::Name("headline".into())
+}
+
+/// Gives both themes to egui. Once, at the start.
+pub fn install(ctx: &egui::Context) {
+    for (theme, palette) in [(Theme::Dark, &DARK), (Theme::Light, &LIGHT)] {
+        ctx.set_visuals_of(theme, visuals(palette));
+    }
+    ctx.all_styles_mut(|style| {
+        let proportional = |size| FontId::new(size, FontFamily::Proportional);
+        style.text_styles = [
+            (TextStyle::Small, proportional(12.0)),
+            (TextStyle::Body, proportional(14.0)),
+            (TextStyle::Button, proportional(14.0)),
+            (TextStyle::Heading, proportional(19.0)),
+            (TextStyle::Monospace, FontId::new(12.0, FontFamily::Monospace)),
+            (title(), proportional(16.5)),
+            (alarm(), proportional(34.0)),
+            (headline(), proportional(24.0)),
+        ]
+        .into();
+        style.spacing.item_spacing = vec2(8.0, 5.0);
+        style.spacing.button_padding = vec2(9.0, 4.0);
+        style.spacing.interact_size.y = 24.0;
+        style.spacing.tooltip_width = 320.0;
+        style.interaction.tooltip_delay = 0.35;
+        style.interaction.selectable_labels = false;
+        style.animation_time = 0.1;
+    });
+}
+
+/// Takes the user's choice of theme over.
+pub fn choose(ctx: &egui::Context, choice: ThemeChoice) {
+    ctx.set_theme(match choice {
+        ThemeChoice::System => egui::ThemePreference::System,
+        ThemeChoice::Light => egui::ThemePreference::Light,
+        ThemeChoice::Dark => egui::ThemePreference::Dark,
+    });
+}
+
+fn visuals(palette: &Palette) -> Visuals {
+    let mut visuals = if palette.dark { Visuals::dark() } else { Visuals::light() };
+    visuals.panel_fill = palette.panel;
+    visuals.window_fill = palette.panel;
+    visuals.window_stroke = Stroke::new(1.0, palette.line);
+    visuals.window_corner_radius = CornerRadius::same(10);
+    visuals.menu_corner_radius = CornerRadius::same(8);
+    visuals.extreme_bg_color = palette.base;
+    visuals.faint_bg_color = if palette.dark { rgb(0x1e242c) } else { rgb(0xf1f3f6) };
+    visuals.code_bg_color = palette.base;
+    visuals.hyperlink_color = palette.accent;
+    visuals.warn_fg_color = palette.warn;
+    visuals.error_fg_color = palette.bad;
+    visuals.weak_text_color = Some(palette.weak);
+    visuals.selection.bg_fill = if palette.dark { rgb(0x1d4a7c) } else { rgb(0xcfe3fb) };
+    visuals.selection.stroke = Stroke::new(1.5, palette.accent);
+    let widgets = &mut visuals.widgets;
+    widgets.noninteractive.bg_fill = palette.panel;
+    widgets.noninteractive.weak_bg_fill = palette.panel;
+    widgets.noninteractive.bg_stroke = Stroke::new(1.0, palette.line);
+    widgets.noninteractive.fg_stroke = Stroke::new(1.0, palette.text);
+    let (rest, hover, press) = if palette.dark {
+        (rgb(0x2e3742), rgb(0x394452), rgb(0x242c36))
+    } else {
+        (rgb(0xe7ebef), rgb(0xdbe1e8), rgb(0xc9d2db))
+    };
+    for (widget, fill) in [
+        (&mut widgets.inactive, rest),
+        (&mut widgets.hovered, hover),
+        (&mut widgets.active, press),
+        (&mut widgets.open, hover),
+    ] {
+        widget.bg_fill = fill;
+        widget.weak_bg_fill = fill;
+        widget.bg_stroke = Stroke::new(1.0, palette.line);
+        widget.fg_stroke = Stroke::new(1.0, palette.text);
+        widget.corner_radius = CornerRadius::same(6);
+    }
+    // The ring around what has the keyboard.
+    widgets.hovered.bg_stroke = Stroke::new(1.0, palette.weak);
+    widgets.active.bg_stroke = Stroke::new(1.5, palette.accent);
+    visuals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance as WCAG 2.2 defines it.
+    fn luminance(color: Color32) -> f64 {
+        let linear = |channel: u8| {
+            let c = f64::from(channel) / 255.0;
+            if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
+    }
+
+    fn contrast(a: Color32, b: Color32) -> f64 {
+        let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
+        a.max(b) / a.min(b)
+    }
+
+    #[test]
+    fn letters_stand_out_from_every_ground_in_both_themes() {
+        for palette in [&DARK, &LIGHT] {
+            for ground in [palette.base, palette.panel, palette.card] {
+                for (name, letters) in [
+                    ("text", palette.text),
+                    ("weak", palette.weak),
+                    ("accent", palette.accent),
+                    ("ok", palette.ok),
+                    ("warn", palette.warn),
+                    ("bad", palette.bad),
+                ] {
+                    let ratio = contrast(letters, ground);
+                    assert!(ratio >= 4.5, "{name} on {ground:?}, dark {}: {ratio:.2}", palette.dark);
+                }
+            }
+            assert!(contrast(Color32::WHITE, palette.alarm) >= 4.5);
+            assert!(contrast(palette.on_accent, palette.accent) >= 4.5);
+            assert!(contrast(palette.on_lawn, palette.lawn) >= 4.5);
+        }
+    }
+}

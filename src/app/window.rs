@@ -1,0 +1,65 @@
+//! Opens the window.
+
+use std::time::Duration;
+
+use egui::{ViewportBuilder, vec2};
+
+use super::{
+    Link, TwinlightApp,
+    clock::Clock,
+    settings::{STORAGE_KEY, Settings},
+};
+
+/// Time that events are gathered for before they are shown: a busy world must not drive the window
+/// faster than its animation.
+const GATHER: Duration = Duration::from_millis(33);
+
+/// What the world calls after each event: wakes the window soon, once for many events.
+pub fn waker(ctx: &egui::Context) -> impl Fn() + Send + Sync + 'static {
+    let ctx = ctx.clone();
+    move || ctx.request_repaint_after(GATHER)
+}
+
+/// Why there is no world to show.
+pub type LinkError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the window is called, and what it is told of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The title.
+    pub title: String,
+    /// What the run is: the configuration's path, for instance.
+    pub subtitle: String,
+}
+
+impl Window {
+    /// Opens it and returns when it is closed. `make_link` gets the context, for the world's
+    /// [`waker`], and starts the world.
+    ///
+    /// # Errors
+    /// When there is no display or no OpenGL, or with what `make_link` gave.
+    pub fn open(self, make_link: impl FnOnce(&egui::Context) -> Result<Link, LinkError>) -> eframe::Result {
+        let icon =
+            eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon.png")).unwrap_or_default();
+        let viewport = ViewportBuilder::default()
+            .with_app_id("twinlight")
+            .with_title(&self.title)
+            .with_inner_size(vec2(1_280.0, 800.0))
+            .with_min_inner_size(vec2(760.0, 480.0))
+            .with_icon(icon);
+        let options = eframe::NativeOptions { viewport, ..Default::default() };
+        eframe::run_native(
+            "twinlight",
+            options,
+            Box::new(move |cc| {
+                let settings: Settings = cc
+                    .storage
+                    .and_then(|storage| eframe::get_value(storage, STORAGE_KEY))
+                    .unwrap_or_default();
+                let link = make_link(&cc.egui_ctx)?;
+                let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, self.subtitle);
+                Ok(Box::new(app))
+            }),
+        )
+    }
+}

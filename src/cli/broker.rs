@@ -1,0 +1,72 @@
+//! `twinlight broker`: the embedded broker alone.
+
+use clap::Args;
+use rand::{RngExt, distr::Alphanumeric};
+
+use super::{Common, FAILED, Usage, WELL, asked_to_end, runtime};
+use crate::{
+    config::BrokerChoice,
+    world::broker::{Broker, BrokerConfig, Ended, Login},
+};
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct BrokerArgs {
+    /// Listen on this port and no other; without it, on the configured one or the next free one
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// Listen on all interfaces, so that boards can join, with user and password
+    #[arg(long)]
+    lan: bool,
+}
+
+pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
+    let config = common.load()?;
+    let BrokerChoice::Embedded { port, lan, login } = config.broker else {
+        let text = "the configuration names a broker elsewhere; \"twinlight broker\" runs the embedded one: leave \
+                    --config out, or choose one with kind = \"embedded\"";
+        return Err(Usage(text.to_owned()).into());
+    };
+    let lan = lan || args.lan;
+    let made_up = (lan && login.is_none()).then(make_login);
+    let config = BrokerConfig {
+        first_port: args.port.unwrap_or(port),
+        search: args.port.is_none(),
+        lan,
+        login: login.or_else(|| made_up.clone()),
+    };
+    runtime()?.block_on(async {
+        let broker = Broker::start(&config).await?;
+        println!("the embedded broker listens at {}", broker.address());
+        if let Some(wanted) = broker.wanted_port_taken() {
+            println!("(port {wanted} is in use by another program)");
+        }
+        if let Some(login) = &made_up {
+            println!(
+                "user {}, password {} (made up for this run; set both in a configuration to keep them)",
+                login.user, login.password
+            );
+        }
+        if lan {
+            println!("every computer and board of this network that knows user and password can now join");
+        }
+        println!("Ctrl-C ends it");
+        let ended = broker.ended();
+        tokio::select! {
+            () = asked_to_end() => {
+                broker.stop().await;
+                Ok(WELL)
+            }
+            ended = ended => {
+                if let Ended::Failed { reason } = ended {
+                    eprintln!("twinlight: the broker ended: {reason}");
+                }
+                Ok(FAILED)
+            }
+        }
+    })
+}
+
+fn make_login() -> Login {
+    let password = rand::rng().sample_iter(Alphanumeric).take(12).map(char::from).collect();
+    Login { user: "lab".to_owned(), password }
+}

@@ -1,0 +1,77 @@
+//! Events as JSON lines, for other programs.
+
+use serde_json::{Value, json};
+
+use crate::world::{
+    Event, EventKind,
+    event::{Ignorer, Layer, LightId},
+    summary::Summary,
+};
+
+/// The line for an event; `None` for one that is for people alone.
+pub(super) fn line(event: &Event) -> Option<Value> {
+    let ms = milliseconds(event.at);
+    let line = match &event.kind {
+        EventKind::BrokerStarted { address, embedded, .. } => {
+            json!({"ms": ms, "kind": "broker", "address": address, "embedded": embedded})
+        }
+        EventKind::AspectChanged { light, aspect } => {
+            with(light, json!({"ms": ms, "kind": "aspect", "aspect": aspect}))
+        }
+        EventKind::PresenceChanged { light, online, .. } => {
+            with(light, json!({"ms": ms, "kind": "online", "online": online}))
+        }
+        EventKind::LinkChanged { light, layer, up, reason } => {
+            let layer = match layer {
+                Layer::Wifi => "wifi",
+                Layer::Tcp => "tcp",
+                Layer::Mqtt => "mqtt",
+            };
+            with(light, json!({"ms": ms, "kind": "link", "layer": layer, "up": up, "reason": reason}))
+        }
+        EventKind::FaultChanged { fault, on } => {
+            let line = json!({"ms": ms, "kind": "fault", "name": fault.name(), "on": on});
+            match fault.light() {
+                Some(light) => with(light, line),
+                None => line,
+            }
+        }
+        EventKind::ConflictBegan { lights } => {
+            let junction = lights.first().map(|light| light.junction.as_str());
+            let names: Vec<_> = lights.iter().map(|light| light.light.as_str()).collect();
+            json!({"ms": ms, "kind": "conflict", "junction": junction, "lights": names})
+        }
+        // The observer hears what any light hears; one line for each message is enough, unless a
+        // light knows better.
+        EventKind::MessageIgnored { light, by, reason } => {
+            let mut line = json!({"ms": ms, "kind": "ignored", "reason": reason});
+            if let Ignorer::Light(by) = by {
+                line["by"] = json!(by.to_string());
+            }
+            match light {
+                Some(light) => with(light, line),
+                None => line,
+            }
+        }
+        _ => return None,
+    };
+    Some(line)
+}
+
+/// The last line of a run.
+pub(super) fn summary(at: std::time::Duration, summary: &Summary) -> serde_json::Result<Value> {
+    let mut line = serde_json::to_value(summary)?;
+    line["ms"] = json!(milliseconds(at));
+    line["kind"] = json!("summary");
+    Ok(line)
+}
+
+fn with(light: &LightId, mut line: Value) -> Value {
+    line["junction"] = json!(light.junction);
+    line["light"] = json!(light.light);
+    line
+}
+
+fn milliseconds(at: std::time::Duration) -> u64 {
+    u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
+}

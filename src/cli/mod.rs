@@ -1,0 +1,159 @@
+//! The command line: one binary, one face of the world for each command.
+//!
+//! Exit status: 0 well, 1 failed, 2 wrong usage or configuration, 3 a conflict was seen.
+
+mod broker;
+mod json;
+mod report;
+mod run;
+mod window;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+
+/// Everything went well.
+const WELL: u8 = 0;
+/// Something failed while it ran.
+const FAILED: u8 = 1;
+/// The command line or the configuration is wrong.
+const WRONG_USAGE: u8 = 2;
+/// A conflict was seen.
+const CONFLICT: u8 = 3;
+
+/// A desktop digital twin of an IoT lab: traffic lights, virtual and real, that talk over MQTT.
+///
+/// Without a command it opens the window.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXIT_HELP)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXIT_HELP: &str = "Exit status: 0 well, 1 failed, 2 wrong usage or configuration, 3 a conflict was seen.\n\n\
+                         Without a display, \"twinlight run\" plays the same world as the window does.";
+
+#[derive(Clone, Debug, Args)]
+struct Common {
+    /// The configuration; without it, a pair of lights on the embedded broker
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Say more on standard error; twice says still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Where the program remembers when its lights last ran; without it, the user's own place for that
+    #[arg(long, global = true, value_name = "FOLDER", env = "TWINLIGHT_STATE")]
+    state: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play the world without a window
+    Run(run::RunArgs),
+    /// Run the embedded broker alone
+    Broker(broker::BrokerArgs),
+}
+
+/// Reads the command line, does what it says, and gives the exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, and are no errors.
+            let status = if error.use_stderr() { WRONG_USAGE } else { WELL };
+            // Nothing can be told where even standard error is closed.
+            let _ = error.print();
+            return ExitCode::from(status);
+        }
+    };
+    start_log(cli.common.verbose);
+    let done = match cli.command {
+        None => window::open(&cli.common),
+        Some(Command::Run(args)) => run::run(&cli.common, &args),
+        Some(Command::Broker(args)) => broker::run(&cli.common, &args),
+    };
+    match done {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("twinlight: {error:#}");
+            let usage = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<Usage>());
+            ExitCode::from(if usage { WRONG_USAGE } else { FAILED })
+        }
+    }
+}
+
+/// A command line that does not fit together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+impl Common {
+    fn load(&self) -> Result<Config, ConfigError> {
+        match &self.config {
+            Some(file) => Config::load(file),
+            None => Ok(Config::default()),
+        }
+    }
+
+    /// The folder of the user's own for what has to be remembered; `None` where the system has none.
+    fn state_folder(&self) -> Option<PathBuf> {
+        self.state.clone().or_else(|| {
+            let folders = directories::ProjectDirs::from("", "", "twinlight")?;
+            Some(folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_path_buf())
+        })
+    }
+}
+
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "twinlight=info,warn",
+        2 => "twinlight=debug,info",
+        _ => "trace",
+    };
+    // The broker tells of each client that goes away; that is what links do here.
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TWINLIGHT_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("{level},mqtt5=error")));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// The runtime that a world lives on.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("twinlight-world")
+        .build()
+        .context("the system gives no threads to run on; end other programs and try again")
+}
+
+/// Ends when the user asks for it: Ctrl-C, or the system's request to end.
+async fn asked_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn shown(path: &Path) -> std::path::Display<'_> {
+    path.display()
+}

@@ -1,0 +1,166 @@
+//! `twinlight run`: the same world as in the window, without one.
+
+use std::{
+    collections::HashSet,
+    io::{self, Write},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::Args;
+use serde_json::json;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{Instant, sleep_until},
+};
+
+use super::{CONFLICT, Common, Usage, WELL, asked_to_end, json, report, runtime};
+use crate::world::{Event, EventKind, LightId, World, WorldOptions, summary::Tally};
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct RunArgs {
+    /// End after this many seconds; without it, when the configuration says so, or with Ctrl-C
+    #[arg(long, value_name = "N", value_parser = seconds)]
+    seconds: Option<f64>,
+    /// Print one JSON object a line instead of sentences
+    #[arg(long)]
+    json: bool,
+    /// Write what the run came to into this file
+    #[arg(long, value_name = "F.json")]
+    report: Option<PathBuf>,
+}
+
+/// A year is as good as for ever, and far from what a clock cannot count.
+const LONGEST_S: f64 = 365.0 * 86_400.0;
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= LONGEST_S => Ok(seconds),
+        Ok(_) => Err("give a number of seconds above 0, at most a year".to_owned()),
+        Err(_) => Err("give a number of seconds, such as 90".to_owned()),
+    }
+}
+
+pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
+    let config = common.load()?;
+    let run_for = args.seconds.map(Duration::from_secs_f64).or(config.run_for);
+    if let Some(folder) = args.report.as_deref().and_then(|file| file.parent())
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        let text = format!("--report: there is no folder {}; make it first", folder.display());
+        return Err(Usage(text).into());
+    }
+    let options = WorldOptions { detailed: false, wake: None, state_folder: common.state_folder() };
+    runtime()?.block_on(async {
+        let (world, events) = World::start(config, options).await?;
+        let mut listener = Listener {
+            json: args.json,
+            tally: Tally::default(),
+            last: Duration::ZERO,
+            online: HashSet::new(),
+        };
+        listener.listen(world, events, run_for).await?;
+
+        let summary = listener.tally.summary();
+        let last_line = json::summary(listener.last, &summary)?;
+        let mut out = io::stdout().lock();
+        if args.json {
+            writeln!(out, "{last_line}")?;
+        } else {
+            write!(out, "{}", report::closing(&summary))?;
+        }
+        out.flush()?;
+        if let Some(file) = &args.report {
+            let version = env!("CARGO_PKG_VERSION");
+            report::write(file, &json!({"program": "twinlight", "version": version, "summary": last_line}))?;
+        }
+        Ok(if summary.conflicts > 0 { CONFLICT } else { WELL })
+    })
+}
+
+struct Listener {
+    json: bool,
+    tally: Tally,
+    last: Duration,
+    /// The lights that were last told to be online: what they tell of themselves besides changes
+    /// all the time, and is for the window.
+    online: HashSet<LightId>,
+}
+
+impl Listener {
+    /// Listens until the time is over or the user asks to end, then to the world's end.
+    async fn listen(
+        &mut self,
+        world: World,
+        mut events: Receiver<Event>,
+        run_for: Option<Duration>,
+    ) -> io::Result<()> {
+        let started = Instant::now();
+        let over = async {
+            match run_for {
+                Some(run_for) => sleep_until(started + run_for).await,
+                None => std::future::pending().await,
+            }
+        };
+        let ended = async {
+            tokio::select! {
+                () = over => {}
+                () = asked_to_end() => {}
+            }
+        };
+        tokio::pin!(ended);
+        loop {
+            tokio::select! {
+                () = &mut ended => break,
+                event = events.recv() => if !self.take(event)? { return Ok(()) },
+            }
+        }
+        let stopping = tokio::spawn(world.stop());
+        while self.take(events.recv().await)? {}
+        if let Err(error) = stopping.await {
+            tracing::error!(%error, "the world did not end well");
+        }
+        Ok(())
+    }
+
+    fn is_news(&mut self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::PresenceChanged { light, online: true, .. } => self.online.insert(light.clone()),
+            EventKind::PresenceChanged { light, online: false, .. } => self.online.remove(light),
+            _ => true,
+        }
+    }
+
+    /// Tells of an event; returns whether more may follow.
+    fn take(&mut self, event: Result<Event, RecvError>) -> io::Result<bool> {
+        let event = match event {
+            Ok(event) => event,
+            Err(RecvError::Lagged(lost)) => {
+                tracing::warn!(
+                    lost,
+                    "standard output is too slow: events were lost, and the figures lack them"
+                );
+                return Ok(true);
+            }
+            Err(RecvError::Closed) => return Ok(false),
+        };
+        self.tally.count(&event);
+        self.last = event.at;
+        if !self.is_news(&event) {
+            return Ok(true);
+        }
+        let line = if self.json {
+            json::line(&event).map(|line| line.to_string())
+        } else {
+            report::sentence(&event)
+        };
+        if let Some(line) = line {
+            let mut out = io::stdout().lock();
+            writeln!(out, "{line}")?;
+            // Whoever reads along wants to see it now.
+            out.flush()?;
+        }
+        Ok(!matches!(event.kind, EventKind::Stopped))
+    }
+}

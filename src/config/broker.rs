@@ -1,0 +1,221 @@
+//! Which broker the lights meet on.
+
+use std::net::IpAddr;
+
+use super::table::{Member, Reader, Table};
+use crate::world::broker::Login;
+
+/// MQTT's port without TLS.
+const PORT: u16 = 1883;
+/// MQTT's port with TLS.
+const TLS_PORT: u16 = 8883;
+
+/// The lab's broker. Its login is known to every student, and so no secret.
+const LAB_HOST: &str = "iot-edu-lab.lnu.se";
+const LAB_PASSWORD: &str = "arthur";
+
+/// Brokers that older instructions name, and that are no more.
+const GONE: [&str; 2] = ["mqtt.eclipse.org", "mqtt.eclipseprojects.io"];
+
+const MEMBERS: [&str; 8] = ["kind", "port", "lan", "host", "user", "password", "tls", "dialect"];
+
+/// The broker that the lights meet on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BrokerChoice {
+    /// The one inside this program.
+    Embedded {
+        /// The port to try first, before the next free ones; 0 leaves the choice to the system.
+        port: u16,
+        /// Listens on all interfaces, so that boards can join. Only with a login.
+        lan: bool,
+        /// What a client has to say to be let in; `None` lets everybody on this machine in.
+        login: Option<Login>,
+    },
+    /// One that runs elsewhere.
+    External {
+        /// Host name or IP address, without a scheme or a port.
+        host: String,
+        /// TCP port, never 0.
+        port: u16,
+        /// How to log in, where that is needed.
+        login: Option<Login>,
+    },
+}
+
+impl Default for BrokerChoice {
+    /// The embedded one, for this machine alone.
+    fn default() -> BrokerChoice {
+        BrokerChoice::Embedded { port: PORT, lan: false, login: None }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Embedded,
+    External,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Standard,
+    Adafruit,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> BrokerChoice {
+    let Some(table) = top.member("broker").and_then(|member| reader.table(&member, &MEMBERS)) else {
+        return BrokerChoice::default();
+    };
+    refuse_what_is_not_offered(reader, &table);
+    let kinds = [("embedded", Kind::Embedded), ("external", Kind::External)];
+    let kind = match table.member("kind") {
+        Some(member) => match reader.choice(&member, &kinds) {
+            Some(kind) => kind,
+            None => return BrokerChoice::default(),
+        },
+        None => Kind::Embedded,
+    };
+    match kind {
+        Kind::Embedded => read_embedded(reader, &table),
+        Kind::External => read_external(reader, &table),
+    }
+}
+
+fn read_embedded(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
+    if let Some(host) = table.member("host") {
+        reader.wrong(
+            &host,
+            "the embedded broker runs on this machine; remove host, or write kind = \"external\" above it",
+        );
+    }
+    let port = table.member("port").and_then(|member| reader.number(&member, 0..=u16::MAX)).unwrap_or(PORT);
+    let login = read_login(reader, table).map(|(login, _)| login);
+    let lan = table.member("lan");
+    let on = lan.as_ref().and_then(|member| reader.flag(member)).unwrap_or(false);
+    if let Some(member) = lan
+        && on
+        && table.member("user").is_none()
+        && table.member("password").is_none()
+    {
+        reader.wrong(
+            &member,
+            "anybody in the network could switch the lights; add user and password to [broker], or write lan = false",
+        );
+    }
+    BrokerChoice::Embedded { port, lan: on, login }
+}
+
+fn read_external(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
+    if let Some(lan) = table.member("lan") {
+        reader.wrong(&lan, "only the embedded broker can be opened to the network; remove lan");
+    }
+    let host = match table.member("host") {
+        Some(member) => read_host(reader, &member).unwrap_or_default(),
+        None => {
+            reader.missing(table, "host", "add host = \"…\" with the broker's name or address");
+            String::new()
+        }
+    };
+    let port_member = table.member("port");
+    let port = port_member.as_ref().and_then(|member| reader.number(member, 1..=u16::MAX)).unwrap_or(PORT);
+    if let Some(member) = port_member.filter(|_| port == TLS_PORT) {
+        reader.warn(&member, "8883 is the port for TLS, which is not in this version yet; use port 1883");
+    }
+    let login = read_login(reader, table);
+    if let Some((login, literal)) = &login
+        && !(host == LAB_HOST && login.password == LAB_PASSWORD)
+    {
+        warn_of_secrets(reader, table, login, *literal);
+    }
+    BrokerChoice::External { host, port, login: login.map(|(login, _)| login) }
+}
+
+/// Which parts of a login stand in the file itself.
+#[derive(Clone, Copy)]
+struct Literal {
+    user: bool,
+    password: bool,
+}
+
+fn read_login(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<(Login, Literal)> {
+    match (table.member("user"), table.member("password")) {
+        (Some(user), Some(password)) => {
+            let name = reader.expanded(&user, false);
+            let secret = reader.expanded(&password, false);
+            let (name, secret) = (name?, secret?);
+            if name.text.is_empty() {
+                reader.wrong(&user, "it is empty; give a user name, or remove user and password");
+            }
+            for (member, text) in [(&user, &name.text), (&password, &secret.text)] {
+                if text.len() > usize::from(u16::MAX) {
+                    reader.wrong(member, "MQTT has no room for it; make it at most 65535 bytes");
+                }
+            }
+            let literal = Literal { user: name.literal, password: secret.literal };
+            Some((Login { user: name.text, password: secret.text }, literal))
+        }
+        (Some(_), None) => {
+            reader.missing(
+                table,
+                "password",
+                "a user needs one; add password = \"${NAME}\" and export NAME=… (or password = \"\" for none)",
+            );
+            None
+        }
+        (None, Some(_)) => {
+            reader.missing(table, "user", "a password needs one; add user = \"…\", or remove the password");
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+/// A broker that wants no password takes the user name for the secret, as flespi does its token.
+fn warn_of_secrets(reader: &mut Reader<'_>, table: &Table<'_>, login: &Login, literal: Literal) {
+    let (name, stands_in_file) =
+        if login.password.is_empty() { ("user", literal.user) } else { ("password", literal.password) };
+    if let Some(member) = table.member(name).filter(|_| stands_in_file) {
+        reader.secret_stands_here(&member, "BROKER_SECRET");
+    }
+}
+
+fn read_host(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<String> {
+    let host = reader.expanded(member, false)?.text;
+    let reason = if host.is_empty() {
+        "it is empty; give the broker's name or address"
+    } else if host.contains("://") {
+        "it is a URL; give the name alone, without mqtt://"
+    } else if host.parse::<IpAddr>().is_ok() {
+        return Some(host);
+    } else if host.contains(':') {
+        "it holds a colon; give the port as port = … of its own"
+    } else if host.len() > 253 || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
+        "it is no host name; give at most 253 letters, digits, - and ."
+    } else {
+        if GONE.contains(&host.as_str()) {
+            reader.warn(
+                member,
+                "this public broker is no more; use test.mosquitto.org, broker.hivemq.com or broker.emqx.io",
+            );
+        }
+        return Some(host);
+    };
+    reader.wrong(member, reason);
+    None
+}
+
+fn refuse_what_is_not_offered(reader: &mut Reader<'_>, table: &Table<'_>) {
+    if let Some(member) = table.member("tls")
+        && reader.flag(&member) == Some(true)
+    {
+        reader.wrong(&member, "TLS is not in this version yet; use port 1883 and remove tls");
+    }
+    let dialects = [("standard", Dialect::Standard), ("adafruit", Dialect::Adafruit)];
+    if let Some(member) = table.member("dialect")
+        && reader.choice(&member, &dialects) == Some(Dialect::Adafruit)
+    {
+        reader.wrong(
+            &member,
+            "Adafruit IO's dialect is not in this version yet; use another broker, such as config/default.toml's",
+        );
+    }
+}

@@ -1,0 +1,351 @@
+//! Junctions: the lights that must not conflict, and by what they agree.
+
+use std::{collections::HashMap, fmt};
+
+use traffic_light::{
+    Demand, Infeasible, Key, LightConfig, MAX_PEERS, Name, Rule, Timing, name::MAX_NAME_BYTES,
+};
+
+use super::{
+    table::{Member, Reader, Table},
+    timing,
+};
+use crate::world::event::LightId;
+
+/// The most lights of a junction.
+pub const MAX_LIGHTS: usize = MAX_PEERS + 1;
+/// The most lights of a configuration: what one computer can run with room to spare.
+pub const MAX_LIGHTS_IN_ALL: usize = 4_096;
+
+const MEMBERS: [&str; 8] = ["name", "count", "lights", "run", "key", "rule", "demand", "timing"];
+
+/// Lights that conflict, each with every other. Checked when it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Junction {
+    name: Name,
+    lights: Vec<LightConfig>,
+    /// Those of `lights` that this program runs.
+    run: Vec<Name>,
+    rule: Rule,
+    demand: Demand,
+    timing: Timing,
+    key: Option<Key>,
+}
+
+/// Why there cannot be such a junction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JunctionError {
+    /// Fewer than 2 lights or more than 8.
+    Lights {
+        /// How many were given.
+        given: usize,
+    },
+    /// Two lights of one name.
+    NamedTwice(Name),
+    /// Timings that cannot work.
+    Timing(Infeasible),
+}
+
+impl Junction {
+    /// The junction `name` of `lights`.
+    ///
+    /// # Errors
+    /// When there are too few or too many lights, two of one name, or timings that cannot work.
+    pub fn new(
+        name: Name,
+        lights: &[Name],
+        rule: Rule,
+        demand: Demand,
+        timing: Timing,
+        key: Option<Key>,
+    ) -> Result<Junction, JunctionError> {
+        let wrong_number = JunctionError::Lights { given: lights.len() };
+        if !(2..=MAX_LIGHTS).contains(&lights.len()) {
+            return Err(wrong_number);
+        }
+        let configs = (0..lights.len()).map(|index| {
+            let mut peers = lights.to_vec();
+            let light = peers.remove(index);
+            LightConfig::new(light, &peers, rule, demand, timing)
+        });
+        let lights: Vec<_> = configs.collect::<Result<_, _>>().map_err(|error| match error {
+            traffic_light::ConfigError::TooManyPeers => wrong_number,
+            traffic_light::ConfigError::NamedTwice(name) => JunctionError::NamedTwice(name),
+            traffic_light::ConfigError::Timing(error) => JunctionError::Timing(error),
+        })?;
+        let run = lights.iter().map(|config| config.name().clone()).collect();
+        Ok(Junction { name, lights, run, rule, demand, timing, key })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The names of its lights, 2 to 8, in the order of the file.
+    pub fn lights(&self) -> impl ExactSizeIterator<Item = &Name> {
+        self.lights.iter().map(LightConfig::name)
+    }
+
+    /// The full names of its lights, in the order of the file.
+    pub fn light_ids(&self) -> impl ExactSizeIterator<Item = LightId> {
+        self.lights().map(|light| LightId::new(self.name.clone(), light.clone()))
+    }
+
+    /// What each of its lights is made with, in the order of the file.
+    #[must_use]
+    pub fn light_configs(&self) -> &[LightConfig] {
+        &self.lights
+    }
+
+    /// Whether this program runs its light `light`.
+    #[must_use]
+    pub fn runs(&self, light: &Name) -> bool {
+        self.run.contains(light)
+    }
+
+    /// The lights that this program runs; the others are boards, or run elsewhere.
+    pub fn virtual_lights(&self) -> impl Iterator<Item = &LightConfig> {
+        self.lights.iter().filter(|config| self.runs(config.name()))
+    }
+
+    /// What its light `light` is made with; `None` where it has no such light.
+    #[must_use]
+    pub fn light_config(&self, light: &Name) -> Option<&LightConfig> {
+        self.lights.iter().find(|config| config.name() == light)
+    }
+
+    /// The rule that its lights follow.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        self.rule
+    }
+
+    /// When its lights want green.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        self.demand
+    }
+
+    /// The timings of its lights.
+    #[must_use]
+    pub fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    /// The key that signs its messages, where there is one.
+    #[must_use]
+    pub fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+}
+
+impl fmt::Display for JunctionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JunctionError::Lights { given } => {
+                write!(f, "a junction has 2 to {MAX_LIGHTS} lights, this one has {given}; name more or fewer")
+            }
+            JunctionError::NamedTwice(name) => {
+                write!(f, "the light \"{name}\" is named twice; give every light its own name")
+            }
+            JunctionError::Timing(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for JunctionError {}
+
+/// What junctions have that do not say otherwise.
+struct Defaults<'a> {
+    rule: Rule,
+    demand: Demand,
+    timing: Timing,
+    timing_table: Option<Table<'a>>,
+    shared: bool,
+}
+
+/// Reads all junctions; `None` where one of them is wrong, so that nobody is told of a fault on a
+/// light that is only missing for a slip in its junction.
+///
+/// A key that stands in the file is worth a warning where strangers see the messages that it signs:
+/// on a broker that is `shared`.
+pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>, shared: bool) -> Option<Vec<Junction>> {
+    let problems_before = reader.problems.count();
+    let rule = read_rule(reader, top).unwrap_or_default();
+    let demand = read_demand(reader, top).unwrap_or_default();
+    let timing_table = timing::table(reader, top);
+    let timing = match &timing_table {
+        Some(table) => timing::read(reader, table, Timing::default()),
+        None => Some(Timing::default()),
+    };
+    // Without the file's own timings nothing can be said of a junction's: they build on them.
+    let timings_known = timing.is_some();
+    let defaults = Defaults { rule, demand, timing: timing.unwrap_or_default(), timing_table, shared };
+
+    let tables = match top.member("junction") {
+        Some(member) => {
+            let tables = reader.tables(&member, &MEMBERS);
+            if tables.is_empty() && reader.problems.count() == problems_before {
+                reader.wrong(&member, "there is no junction; write [[junction]] and a name");
+            }
+            tables
+        }
+        None => {
+            reader.missing(
+                top,
+                "junction",
+                "add [[junction]] with name = \"demo\" and lights = [\"a\", \"b\"]",
+            );
+            Vec::new()
+        }
+    };
+    let mut all = Vec::new();
+    let mut first_places = HashMap::new();
+    let mut lights = 0;
+    for table in tables {
+        let Some((junctions, place)) = read_one(reader, &table, &defaults, timings_known) else { continue };
+        lights += junctions.iter().map(|junction| junction.lights.len()).sum::<usize>();
+        if lights > MAX_LIGHTS_IN_ALL {
+            let text = format!("more than {MAX_LIGHTS_IN_ALL} lights in all; make fewer");
+            reader.wrong(&place, text);
+            break;
+        }
+        for junction in junctions {
+            if let Some(first) = first_places.insert(junction.name.clone(), place.at) {
+                let line = reader.problems.line_of(first);
+                let text = format!(
+                    "the junction {} is there already, from line {line}; give it another name",
+                    junction.name
+                );
+                reader.wrong(&place, text);
+                break;
+            }
+            all.push(junction);
+        }
+    }
+    (reader.problems.count() == problems_before).then_some(all)
+}
+
+/// One `[[junction]]` table: one junction, or `count` of them. Returns the member that names them.
+fn read_one<'a>(
+    reader: &mut Reader<'_>,
+    table: &Table<'a>,
+    defaults: &Defaults<'a>,
+    timings_known: bool,
+) -> Option<(Vec<Junction>, Member<'a>)> {
+    let named = match table.member("name") {
+        Some(member) => reader.name(&member).map(|name| (member, name)),
+        None => {
+            reader.missing(table, "name", "add name = \"demo\"");
+            None
+        }
+    };
+    let lights = read_lights(reader, table);
+    let key = match table.member("key") {
+        Some(member) => read_key(reader, &member, defaults.shared).map(Some),
+        None => Some(None),
+    };
+    let rule = read_rule(reader, table).unwrap_or(defaults.rule);
+    let demand = read_demand(reader, table).unwrap_or(defaults.demand);
+    let timing_table = timing::table(reader, table);
+    let timing = match &timing_table {
+        Some(own) => timing::read(reader, own, defaults.timing),
+        None => Some(defaults.timing),
+    };
+    let count = table.member("count");
+    let most = u32::try_from(MAX_LIGHTS_IN_ALL / 2).unwrap_or(u32::MAX);
+    let number = count.as_ref().map(|member| reader.number(member, 1..=most));
+
+    let (place, name) = named?;
+    let (lights, key, timing) = (lights?, key?, timing.filter(|_| timings_known)?);
+    let junction = Junction::new(name, &lights, rule, demand, timing, key).map_err(|error| match error {
+        JunctionError::Timing(error) => {
+            timing::blame(reader, &error, [timing_table.as_ref(), defaults.timing_table.as_ref()]);
+        }
+        // The lights left out are a pair, which cannot be wrong.
+        error => reader.wrong(table.member("lights").as_ref().unwrap_or(&place), error.to_string()),
+    });
+    let mut junction = junction.ok()?;
+    if let Some(run) = read_run(reader, table, &lights) {
+        junction.run = run?;
+    }
+    let junctions = match number {
+        Some(number) => numbered(reader, &place, &junction, number?)?,
+        None => vec![junction],
+    };
+    Some((junctions, place))
+}
+
+/// `count` junctions like `pattern`: `p-1`, `p-2`, …
+fn numbered(
+    reader: &mut Reader<'_>,
+    place: &Member<'_>,
+    pattern: &Junction,
+    count: u32,
+) -> Option<Vec<Junction>> {
+    let name = |number| Name::new(&format!("{}-{number}", pattern.name));
+    let junctions = (1..=count).map(|number| Some(Junction { name: name(number).ok()?, ..pattern.clone() }));
+    let junctions: Option<Vec<_>> = junctions.collect();
+    if junctions.is_none() {
+        let longest = format!("{}-{count}", pattern.name);
+        let text = format!(
+            "count would make names as long as {longest:?}, and a name has at most {MAX_NAME_BYTES} characters; \
+             give a shorter one"
+        );
+        reader.wrong(place, text);
+    }
+    junctions
+}
+
+fn read_lights(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Vec<Name>> {
+    let Some(member) = table.member("lights") else {
+        return ["a", "b"].into_iter().map(|name| Name::new(name).ok()).collect();
+    };
+    let names = reader.names(&member)?;
+    for (index, (place, name)) in names.iter().enumerate().take(MAX_LIGHTS) {
+        if names.iter().take(index).any(|(_, earlier)| earlier == name) {
+            reader.wrong(place, JunctionError::NamedTwice(name.clone()).to_string());
+            return None;
+        }
+    }
+    Some(names.into_iter().map(|(_, name)| name).collect())
+}
+
+/// The lights that this program is to run; `None` where the file leaves it at all of them,
+/// `Some(None)` where what it says is wrong.
+#[expect(clippy::option_option, reason = "left out and wrong are two things")]
+fn read_run(reader: &mut Reader<'_>, table: &Table<'_>, lights: &[Name]) -> Option<Option<Vec<Name>>> {
+    let member = table.member("run")?;
+    let Some(names) = reader.names(&member) else { return Some(None) };
+    for (place, name) in &names {
+        if !lights.contains(name) {
+            let known: Vec<_> = lights.iter().map(Name::as_str).collect();
+            let text = format!("the junction has no light {name}; its lights are {}", known.join(", "));
+            reader.wrong(place, text);
+            return Some(None);
+        }
+    }
+    Some(Some(names.into_iter().map(|(_, name)| name).collect()))
+}
+
+fn read_key(reader: &mut Reader<'_>, member: &Member<'_>, shared: bool) -> Option<Key> {
+    let key = reader.expanded(member, false)?;
+    if key.literal && shared {
+        reader.secret_stands_here(member, "TWINLIGHT_KEY");
+    }
+    Key::new(key.text.as_bytes())
+        .map_err(|error| reader.wrong(member, format!("{error}; take a text of such a length")))
+        .ok()
+}
+
+fn read_rule(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Rule> {
+    let rules = [("lease", Rule::Lease), ("react", Rule::React)];
+    table.member("rule").and_then(|member| reader.choice(&member, &rules))
+}
+
+fn read_demand(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Demand> {
+    let demands = [("always", Demand::Always), ("call", Demand::Call)];
+    table.member("demand").and_then(|member| reader.choice(&member, &demands))
+}

@@ -1,0 +1,243 @@
+//! The configuration: a TOML file, read into types that cannot be wrong.
+//!
+//! What is wrong with a file is told all at once, each problem with its line, its member and what
+//! to do. After that, nothing has to be checked again.
+//!
+//! | module | one idea |
+//! | --- | --- |
+//! | `broker` | which broker the lights meet on |
+//! | `root` | the root topic |
+//! | `junction` | lights that must not conflict |
+//! | `timing` | timings of the file and of one junction |
+//! | `fault` | planned faults |
+//! | `table` | reads members, notes what is wrong with them |
+//! | `expand` | `${NAME}`: secrets come from the environment |
+//! | `nearest` | "did you mean …?" |
+//! | `error` | problems, and where they are |
+
+mod broker;
+mod error;
+mod expand;
+mod fault;
+mod junction;
+mod nearest;
+mod root;
+mod table;
+mod timing;
+
+use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
+
+use rand::{TryRng, rngs::SysRng};
+use toml::de::DeTable;
+use traffic_light::Name;
+
+pub use self::{
+    broker::BrokerChoice,
+    error::{ConfigError, Place, Problem},
+    fault::{FaultKind, PlannedFault},
+    junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
+    root::{MAX_ROOT_BYTES, RootError, RootTopic},
+};
+use self::{
+    error::Problems,
+    table::{Reader, Table},
+};
+use crate::world::event::LightId;
+
+/// The text of the built-in configuration, `config/default.toml`.
+pub const DEFAULT_TEXT: &str = include_str!("../../config/default.toml");
+
+/// The most bytes of a configuration file. More is not one.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// More errors of syntax are mostly consequences of the first ones.
+const MOST_SYNTAX_ERRORS: usize = 5;
+
+const TOP: [&str; 10] =
+    ["seed", "seconds", "root", "rule", "demand", "broker", "timing", "links", "junction", "fault"];
+const LINKS: [&str; 2] = ["wifi_join_ms", "keep_alive_s"];
+
+/// Everything that a world is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Makes a run repeatable as far as the network lets it; `None`: another run each time.
+    pub seed: Option<u64>,
+    /// For how long to run, never zero; `None`: until it is stopped.
+    pub run_for: Option<Duration>,
+    /// Which broker the lights meet on.
+    pub broker: BrokerChoice,
+    /// What stands before the junction in every topic.
+    pub root: RootTopic,
+    /// The junctions, at least one, no two of one name.
+    pub junctions: Vec<Junction>,
+    /// How the virtual lights are linked.
+    pub links: Links,
+    /// The planned faults, sorted by their start, on lights that exist.
+    pub faults: Vec<PlannedFault>,
+    /// What a person should know though it works; each with file and line.
+    pub warnings: Vec<String>,
+}
+
+/// How the virtual lights are linked to the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Links {
+    /// How long a simulated light needs to join Wi-Fi, in milliseconds, at most a minute.
+    pub wifi_join_ms: u32,
+    /// MQTT keep-alive in seconds, 1 to 3600: a broker declares a silent light dead after 1.5 of
+    /// it.
+    pub keep_alive_s: u16,
+}
+
+impl Default for Links {
+    /// What a LoPy4 needs in the lab, and a loss that is noticed within the time of a lease.
+    fn default() -> Links {
+        Links { wifi_join_ms: 1_500, keep_alive_s: 5 }
+    }
+}
+
+impl Config {
+    /// Reads the file at `path`, with this process's environment.
+    ///
+    /// # Errors
+    /// When the file cannot be read or does not hold a configuration that works; the error has
+    /// all problems, each with its place and what to do.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let name = path.display().to_string();
+        let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
+        let random = OnceCell::new();
+        let env = |variable: &str| match variable {
+            expand::RANDOM => random.get_or_init(random_digits).clone(),
+            _ => std::env::var(variable).ok(),
+        };
+        Config::from_toml(&text, &name, &env)
+    }
+
+    /// Reads `text`, which came from `file`. `env` looks environment variables up; it also gives
+    /// the eight hex digits for `${RANDOM}`, under that name.
+    ///
+    /// # Errors
+    /// When `text` is no configuration that works; the error has all problems, each with its
+    /// place and what to do.
+    pub fn from_toml(
+        text: &str,
+        file: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, ConfigError> {
+        let mut problems = Problems::new(file, text);
+        let (document, errors) = DeTable::parse_recoverable(text);
+        if !errors.is_empty() {
+            for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
+                let at = error.span().map_or(text.len(), |span| span.start);
+                problems.add(at, "", syntax(error.message()));
+            }
+            return Err(problems.into_error());
+        }
+        let mut reader = Reader::new(problems, env, &TOP);
+        let top = reader.top(document.get_ref());
+        let config = read(&mut reader, &top);
+        match config.filter(|_| reader.problems.count() == 0) {
+            Some(config) => Ok(Config { warnings: reader.warnings, ..config }),
+            None => Err(reader.problems.into_error()),
+        }
+    }
+
+    /// The junction `name`.
+    #[must_use]
+    pub fn junction(&self, name: &Name) -> Option<&Junction> {
+        self.junctions.iter().find(|junction| junction.name() == name)
+    }
+
+    /// All lights of all junctions, in the order of the file.
+    pub fn lights(&self) -> impl Iterator<Item = LightId> {
+        self.junctions.iter().flat_map(Junction::light_ids)
+    }
+}
+
+impl Default for Config {
+    /// The built-in configuration: `config/default.toml`, a pair on the embedded broker.
+    fn default() -> Config {
+        #[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads it")]
+        Config::from_toml(DEFAULT_TEXT, "config/default.toml", &|_| None)
+            .expect("the built-in configuration has been tested")
+    }
+}
+
+/// `None` where something is wrong, which the reader then knows of.
+fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
+    let seed = top.member("seed").and_then(|member| reader.number(&member, 0..=u64::MAX));
+    let run_for = top.member("seconds").and_then(|member| {
+        let run_for = reader.seconds(&member);
+        if run_for.is_some_and(|run_for| run_for.is_zero()) {
+            reader.wrong(&member, "a run of no length shows nothing; give it more, or remove seconds");
+        }
+        run_for
+    });
+    let broker = broker::read(reader, top);
+    let root = root::read(reader, top);
+    let junctions = junction::read(reader, top, matches!(broker, BrokerChoice::External { .. }));
+    let links = read_links(reader, top);
+    let faults = fault::read(reader, top, &broker, junctions.as_deref(), run_for);
+    Some(Config { seed, run_for, broker, root, junctions: junctions?, links, faults, warnings: Vec::new() })
+}
+
+fn read_links(reader: &mut Reader<'_>, top: &Table<'_>) -> Links {
+    let mut links = Links::default();
+    let Some(table) = top.member("links").and_then(|member| reader.table(&member, &LINKS)) else {
+        return links;
+    };
+    if let Some(ms) = table.member("wifi_join_ms").and_then(|member| reader.number(&member, 0..=60_000)) {
+        links.wifi_join_ms = ms;
+    }
+    if let Some(s) = table.member("keep_alive_s").and_then(|member| reader.number(&member, 1..=3_600)) {
+        links.keep_alive_s = s;
+    }
+    links
+}
+
+/// What the parser says, and what to do about the usual slips.
+fn syntax(message: &str) -> String {
+    let remedy = if message.contains("duplicate key") {
+        "it is given twice; remove one of the two"
+    } else if message.contains("string") || message.contains("literal") {
+        "put texts in double quotes, as in name = \"demo\""
+    } else {
+        "write members as name = value, tables as [name] or [[name]], each on a line of its own"
+    };
+    format!("this is not TOML: {message}; {remedy}")
+}
+
+/// The text of a configuration file, or why there is none.
+fn read_file(path: &Path) -> Result<String, String> {
+    use std::io::ErrorKind;
+    let unreadable = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => {
+            "there is no such file; check the name and the folder (the shipped ones are in config/)"
+                .to_owned()
+        }
+        ErrorKind::PermissionDenied => "this user may not read it; change its permissions".to_owned(),
+        ErrorKind::IsADirectory => "it is a folder; name a .toml file in it".to_owned(),
+        _ => format!("it cannot be read ({error}); check the file"),
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.is_dir() {
+        return Err(unreadable(ErrorKind::IsADirectory.into()));
+    }
+    // One byte more than is taken, rather than the size that the system tells: that is 0 for a pipe.
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err("it is larger than 1 MiB and so no configuration; name another file".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
+        format!(
+            "line {line} is not UTF-8 text; save the file as UTF-8 (PowerShell: Set-Content -Encoding utf8)"
+        )
+    })
+}
+
+/// Eight hex digits, so that strangers on a public broker do not meet by chance.
+fn random_digits() -> Option<String> {
+    SysRng.try_next_u32().ok().map(|number| format!("{number:08x}"))
+}

@@ -1,0 +1,262 @@
+//! Reads members of TOML tables, each with its place, and notes what is wrong with them.
+//!
+//! Reading by hand instead of deriving costs a line for each member. What it gives: all problems
+//! at once, each with its line and a remedy.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+use traffic_light::Name;
+
+use super::{
+    error::Problems,
+    expand::{Environment, Expanded, expand},
+    nearest::nearest,
+};
+
+/// The longest time that can be meant: a week.
+const LONGEST_S: f64 = 604_800.0;
+
+/// Warnings that are kept; nobody reads more.
+const MOST_WARNINGS: usize = 20;
+
+/// What a file is read with.
+pub(super) struct Reader<'a> {
+    pub(super) problems: Problems<'a>,
+    pub(super) warnings: Vec<String>,
+    env: Environment<'a>,
+    /// Members of the file's top level, to tell of one that has slipped into a table.
+    top: &'static [&'static str],
+}
+
+/// A table of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Table<'a> {
+    /// Dotted, from the top.
+    pub(super) path: String,
+    /// Byte offset of its header.
+    pub(super) at: usize,
+    members: &'a DeTable<'a>,
+}
+
+/// A member of a table.
+#[derive(Clone, Debug)]
+pub(super) struct Member<'a> {
+    /// Dotted, from the top.
+    pub(super) path: String,
+    /// Byte offset of its value, or of its name where the value is a table.
+    pub(super) at: usize,
+    value: &'a DeValue<'a>,
+}
+
+impl<'a> Table<'a> {
+    /// The member `name`, where it is given.
+    pub(super) fn member(&self, name: &str) -> Option<Member<'a>> {
+        self.members.get(name).map(|value| self.make(name, value))
+    }
+
+    /// The path of the member `name`, given or not.
+    pub(super) fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    fn make(&self, name: &str, value: &'a Spanned<DeValue<'a>>) -> Member<'a> {
+        Member { path: self.path_of(name), at: value.span().start, value: value.get_ref() }
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        problems: Problems<'a>,
+        env: Environment<'a>,
+        top: &'static [&'static str],
+    ) -> Reader<'a> {
+        Reader { problems, warnings: Vec::new(), env, top }
+    }
+
+    pub(super) fn wrong(&mut self, member: &Member<'_>, text: impl Into<String>) {
+        self.problems.add(member.at, &member.path, text.into());
+    }
+
+    /// A member that `table` must have is not there.
+    pub(super) fn missing(&mut self, table: &Table<'_>, name: &str, remedy: &str) {
+        let text = format!("it is missing; {remedy}");
+        self.problems.add(table.at, &table.path_of(name), text);
+    }
+
+    pub(super) fn warn(&mut self, member: &Member<'_>, text: &str) {
+        if self.warnings.len() < MOST_WARNINGS {
+            self.warnings.push(self.problems.describe(member.at, &member.path, text));
+        }
+    }
+
+    /// Warns that a secret stands in the file itself.
+    pub(super) fn secret_stands_here(&mut self, member: &Member<'_>, variable: &str) {
+        let text = format!(
+            "a secret stands in this file, which may end up in a repository; write \"${{{variable}}}\" in its \
+             place and export {variable}=…"
+        );
+        self.warn(member, &text);
+    }
+
+    /// The file's top level.
+    pub(super) fn top<'m>(&mut self, members: &'m DeTable<'m>) -> Table<'m> {
+        let table = Table { path: String::new(), at: 0, members };
+        self.refuse_unknown(&table, self.top);
+        table
+    }
+
+    /// A table whose members are all in `known`.
+    pub(super) fn table<'m>(&mut self, member: &Member<'m>, known: &[&str]) -> Option<Table<'m>> {
+        let DeValue::Table(members) = member.value else {
+            self.wrong_type(member, &format!("a table; write it as [{}]", member.path));
+            return None;
+        };
+        let table = Table { path: member.path.clone(), at: member.at, members };
+        self.refuse_unknown(&table, known);
+        Some(table)
+    }
+
+    /// The tables of `[[name]]`; those that are none are noted and left out.
+    pub(super) fn tables<'m>(&mut self, member: &Member<'m>, known: &[&str]) -> Vec<Table<'m>> {
+        let DeValue::Array(items) = member.value else {
+            self.wrong_type(member, &format!("a list of tables; write [[{}]], in two brackets", member.path));
+            return Vec::new();
+        };
+        items.iter().filter_map(|item| self.table(&item_of(member, item), known)).collect()
+    }
+
+    pub(super) fn text<'m>(&mut self, member: &Member<'m>) -> Option<&'m str> {
+        let text = member.value.as_str();
+        if text.is_none() {
+            self.wrong_type(member, "a text; put it in quotes");
+        }
+        text
+    }
+
+    /// A text in which `${NAME}` stands for an environment variable; `random` says whether
+    /// `${RANDOM}` has a meaning.
+    pub(super) fn expanded(&mut self, member: &Member<'_>, random: bool) -> Option<Expanded> {
+        let text = self.text(member)?;
+        expand(text, random, self.env).map_err(|error| self.wrong(member, error.to_string())).ok()
+    }
+
+    pub(super) fn flag(&mut self, member: &Member<'_>) -> Option<bool> {
+        let flag = member.value.as_bool();
+        if flag.is_none() {
+            self.wrong_type(member, "true or false, without quotes");
+        }
+        flag
+    }
+
+    /// A whole number in `range`.
+    pub(super) fn number<N>(&mut self, member: &Member<'_>, range: RangeInclusive<N>) -> Option<N>
+    where
+        N: TryFrom<u64> + PartialOrd + std::fmt::Display,
+    {
+        let DeValue::Integer(written) = member.value else {
+            self.wrong_type(member, "a whole number, without quotes");
+            return None;
+        };
+        let number = u64::from_str_radix(written.as_str(), written.radix())
+            .ok()
+            .and_then(|number| N::try_from(number).ok())
+            .filter(|number| range.contains(number));
+        if number.is_none() {
+            let text = format!("{written} is out of range; give {} to {}", range.start(), range.end());
+            self.wrong(member, text);
+        }
+        number
+    }
+
+    /// A time in seconds, with or without a fraction.
+    pub(super) fn seconds(&mut self, member: &Member<'_>) -> Option<Duration> {
+        let written = match member.value {
+            DeValue::Integer(written) => {
+                u32::from_str_radix(written.as_str(), written.radix()).map_or(f64::NAN, f64::from)
+            }
+            DeValue::Float(written) => written.as_str().parse().unwrap_or(f64::NAN),
+            _ => {
+                self.wrong_type(member, "a number of seconds, without quotes");
+                return None;
+            }
+        };
+        let seconds =
+            (0.0..=LONGEST_S).contains(&written).then(|| Duration::try_from_secs_f64(written).ok()).flatten();
+        if seconds.is_none() {
+            self.wrong(member, format!("it cannot be a time; give 0 to {LONGEST_S} seconds (a week)"));
+        }
+        seconds
+    }
+
+    /// One word of a few.
+    pub(super) fn choice<T: Copy>(&mut self, member: &Member<'_>, choices: &[(&str, T)]) -> Option<T> {
+        let word = self.text(member)?;
+        if let Some((_, choice)) = choices.iter().find(|(known, _)| *known == word) {
+            return Some(*choice);
+        }
+        let words: Vec<&str> = choices.iter().map(|(known, _)| *known).collect();
+        let list = listed(&words);
+        let text = match nearest(word, &words) {
+            Some(near) => format!("{word:?} is not known; did you mean {near:?}? It may be {list}"),
+            None => format!("{word:?} is not known; it may be {list}"),
+        };
+        self.wrong(member, text);
+        None
+    }
+
+    pub(super) fn name(&mut self, member: &Member<'_>) -> Option<Name> {
+        let text = self.text(member)?;
+        Name::new(text).map_err(|error| self.wrong(member, format!("{text:?} is no name; {error}"))).ok()
+    }
+
+    /// A list of names, each with its place; `None` where one of them is wrong.
+    pub(super) fn names<'m>(&mut self, member: &Member<'m>) -> Option<Vec<(Member<'m>, Name)>> {
+        let DeValue::Array(items) = member.value else {
+            self.wrong_type(member, "a list of names, such as [\"a\", \"b\"]");
+            return None;
+        };
+        let items: Vec<_> = items.iter().map(|item| item_of(member, item)).collect();
+        let names: Vec<_> = items.into_iter().map(|item| (self.name(&item), item)).collect();
+        names.into_iter().map(|(name, item)| name.map(|name| (item, name))).collect()
+    }
+
+    fn wrong_type(&mut self, member: &Member<'_>, wanted: &str) {
+        let article = if member.value.is_array() || member.value.is_integer() { "an" } else { "a" };
+        let text = format!("it is {article} {}; it must be {wanted}", member.value.type_str());
+        self.wrong(member, text);
+    }
+
+    fn refuse_unknown(&mut self, table: &Table<'_>, known: &[&str]) {
+        for name in table.members.keys() {
+            let (at, name) = (name.span().start, name.get_ref().as_ref());
+            if known.contains(&name) {
+                continue;
+            }
+            let text = match nearest(name, known) {
+                Some(near) => format!("it is not known here; did you mean {near}?"),
+                None if self.top.contains(&name) => {
+                    format!("it is not known here; move {name} to the top, above the first [table]")
+                }
+                None => format!("it is not known here; remove it, or use one of {}", known.join(", ")),
+            };
+            self.problems.add(at, &table.path_of(name), text);
+        }
+    }
+}
+
+fn item_of<'a>(list: &Member<'a>, item: &'a Spanned<DeValue<'a>>) -> Member<'a> {
+    Member { path: list.path.clone(), at: item.span().start, value: item.get_ref() }
+}
+
+/// `"a", "b" or "c"`.
+fn listed(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}

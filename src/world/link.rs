@@ -1,0 +1,444 @@
+//! A light's link to the broker, as the lab builds it: not on Wi-Fi → join; no session → connect;
+//! session → carry words; for ever, each step with back-off and jitter.
+//!
+//! Each connection is a new MQTT client with a clean session: what was queued for an old one dies
+//! with it, so that nothing stale is ever sent after an outage.
+
+use std::{fmt, time::Duration};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rumqttc::{
+    AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, Incoming, LastWill, MqttOptions,
+    NetworkOptions, Outgoing, QoS, StateError, SubscribeReasonCode,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{backoff::Backoff, broker::Login, event::Layer};
+
+/// Words that may wait for the light's program; the link stops reading while there are more, and
+/// TCP holds the broker back.
+const NEWS_QUEUE: usize = 64;
+/// Messages that may wait for the socket; one more is dropped by the light.
+const SEND_QUEUE: usize = 32;
+/// A session that lasted this long shows that the broker is well: the next back-off starts short.
+const WELL_AFTER: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT_S: u64 = 5;
+const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
+/// MQTT's own limit: a longer message must not cost the light its session.
+const MAX_PACKET_BYTES: usize = 268_435_455;
+
+/// Where the broker is, and how to log in.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) login: Option<Login>,
+}
+
+/// What a link needs to know of its light.
+#[derive(Clone)]
+pub(super) struct LinkSpec {
+    pub(super) client_id: String,
+    pub(super) target: Target,
+    pub(super) subscriptions: Vec<String>,
+    /// Topic and payload, at QoS 1, retained.
+    pub(super) will: Option<(String, Vec<u8>)>,
+    pub(super) keep_alive: Duration,
+    /// How long joining Wi-Fi takes; `None` for a link without Wi-Fi.
+    pub(super) wifi_join: Option<Duration>,
+    pub(super) seed: u64,
+}
+
+/// What a light's program asks of its link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Wi-Fi is there, or gone.
+    SetWifi(bool),
+    /// End the session as a failure does.
+    DropSession,
+    /// Lose everything, as a reset does, and start again with joining Wi-Fi.
+    Restart,
+    /// Say goodbye as MQTT has it, and end.
+    Stop,
+}
+
+/// What a link tells its light's program.
+#[derive(Clone)]
+pub(super) enum News {
+    /// A layer went up or down.
+    Layer { layer: Layer, up: bool, reason: String },
+    /// There is a session, with all subscriptions made; words go out through the client.
+    Up(AsyncClient),
+    /// The session is over.
+    Down,
+    /// A message came in.
+    Message { topic: String, payload: Vec<u8>, retained: bool },
+}
+
+/// The two ends that a light's program keeps of its link. Dropping it ends the link.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) news: mpsc::Receiver<News>,
+    pub(super) task: tokio::task::JoinHandle<()>,
+}
+
+struct Runner {
+    spec: LinkSpec,
+    orders: mpsc::Receiver<Order>,
+    news: mpsc::Sender<News>,
+    random: StdRng,
+    backoff: Backoff,
+    wifi_wanted: bool,
+    /// The connection of a light whose Wi-Fi has gone: the broker does not know yet. It is dropped
+    /// when the light connects again.
+    parked: Option<Box<EventLoop>>,
+}
+
+/// Why a step of the ladder is over.
+enum Over {
+    /// The light asks for it.
+    Ordered(Order),
+    /// The link's light is gone.
+    Abandoned,
+}
+
+/// How a session, or the try to get one, ended.
+enum Ended {
+    Ordered(Order, Option<Box<EventLoop>>),
+    Abandoned,
+    Failed(ConnectionError),
+    Refused(String),
+}
+
+/// Starts a link; it works until it is told to stop or its ends are dropped.
+pub(super) fn start(spec: LinkSpec) -> Link {
+    let (orders_in, orders) = mpsc::channel(16);
+    let (news, news_out) = mpsc::channel(NEWS_QUEUE);
+    let mut runner = Runner {
+        random: StdRng::seed_from_u64(spec.seed),
+        backoff: Backoff::new(Duration::from_millis(250), Duration::from_secs(4)),
+        spec,
+        orders,
+        news,
+        wifi_wanted: true,
+        parked: None,
+    };
+    // Ends with `Over`, which says no more than that it did.
+    let task = tokio::spawn(async move { while runner.climb().await.is_ok() {} });
+    Link { orders: orders_in, news: news_out, task }
+}
+
+impl Runner {
+    /// Once up the ladder and down again.
+    async fn climb(&mut self) -> Result<(), ()> {
+        self.join_wifi().await?;
+        loop {
+            let started = Instant::now();
+            let ended = self.session().await;
+            self.tell(News::Down).await?;
+            if started.elapsed() >= WELL_AFTER {
+                self.backoff.reset();
+            }
+            let reason = match ended {
+                Ended::Ordered(Order::Stop, _) | Ended::Abandoned => return Err(()),
+                Ended::Ordered(Order::SetWifi(_), connection) => {
+                    self.parked = connection;
+                    return self.lose_wifi("the Wi-Fi is gone").await;
+                }
+                Ended::Ordered(Order::Restart, _) => {
+                    return self.lose_wifi("the light has been restarted").await;
+                }
+                Ended::Ordered(Order::DropSession, _) => {
+                    self.layer(Layer::Mqtt, false, "the session was dropped on purpose").await?;
+                    self.layer(Layer::Tcp, false, "the session was dropped on purpose").await?;
+                    String::new()
+                }
+                Ended::Refused(reason) => {
+                    self.layer(Layer::Mqtt, false, reason.as_str()).await?;
+                    reason
+                }
+                Ended::Failed(error) => {
+                    let (mqtt, reason) = explain(&error, &self.spec.target);
+                    self.layer(Layer::Mqtt, false, reason.as_str()).await?;
+                    if !mqtt {
+                        self.layer(Layer::Tcp, false, reason.as_str()).await?;
+                    }
+                    reason
+                }
+            };
+            let wait = self.backoff.next_wait(&mut self.random);
+            tracing::debug!(client = self.spec.client_id, ?wait, reason, "will connect again");
+            match self.pause(wait).await {
+                None => {}
+                Some(Over::Ordered(Order::SetWifi(_))) => return self.lose_wifi("the Wi-Fi is gone").await,
+                Some(Over::Ordered(Order::Restart)) => {
+                    return self.lose_wifi("the light has been restarted").await;
+                }
+                Some(_) => return Err(()),
+            }
+        }
+    }
+
+    async fn join_wifi(&mut self) -> Result<(), ()> {
+        let Some(join) = self.spec.wifi_join else { return Ok(()) };
+        loop {
+            while !self.wifi_wanted {
+                match self.orders.recv().await {
+                    Some(Order::SetWifi(up)) => self.wifi_wanted = up,
+                    Some(Order::Stop) | None => return Err(()),
+                    Some(Order::DropSession | Order::Restart) => {}
+                }
+            }
+            let takes = join.mul_f64(self.random.random_range(0.7..=1.3));
+            self.layer(Layer::Wifi, false, "joining").await?;
+            match self.pause(takes).await {
+                None => {
+                    let said = format!("joined in {:.1} s", takes.as_secs_f64());
+                    return self.layer(Layer::Wifi, true, said).await;
+                }
+                Some(Over::Ordered(Order::Stop) | Over::Abandoned) => return Err(()),
+                Some(Over::Ordered(_)) => {
+                    if !self.wifi_wanted {
+                        self.layer(Layer::Wifi, false, "the Wi-Fi is gone").await?;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn lose_wifi(&mut self, reason: &str) -> Result<(), ()> {
+        if self.spec.wifi_join.is_some() {
+            self.layer(Layer::Wifi, false, reason).await?;
+        }
+        self.layer(Layer::Tcp, false, reason).await?;
+        self.layer(Layer::Mqtt, false, reason).await
+    }
+
+    /// Waits, unless an order needs something else done. Orders that change nothing are taken in.
+    async fn pause(&mut self, wait: Duration) -> Option<Over> {
+        let until = Instant::now() + wait;
+        loop {
+            let order = tokio::select! {
+                () = tokio::time::sleep_until(until) => return None,
+                order = self.orders.recv() => order,
+            };
+            match self.weigh(order) {
+                Some(over) => return Some(over),
+                None => continue,
+            }
+        }
+    }
+
+    /// Whether an order ends what is being done.
+    fn weigh(&mut self, order: Option<Order>) -> Option<Over> {
+        match order {
+            None => Some(Over::Abandoned),
+            Some(Order::SetWifi(up)) => {
+                let gone = self.wifi_wanted && !up;
+                self.wifi_wanted = up;
+                (gone && self.spec.wifi_join.is_some()).then_some(Over::Ordered(Order::SetWifi(false)))
+            }
+            Some(Order::DropSession) => None,
+            Some(order) => Some(Over::Ordered(order)),
+        }
+    }
+
+    /// Connects, subscribes, and carries words until something ends it.
+    async fn session(&mut self) -> Ended {
+        self.parked = None;
+        let (client, mut connection) = AsyncClient::new(self.options(), SEND_QUEUE);
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        network.set_connection_timeout(CONNECT_TIMEOUT_S);
+        connection.set_network_options(network);
+        let mut subscribed = self.spec.subscriptions.is_empty();
+        loop {
+            // An order first: a busy broker must not keep the light from being cut off.
+            let event = tokio::select! {
+                biased;
+                order = self.orders.recv() => match (order, self.weigh(order)) {
+                    (Some(Order::Stop), _) => {
+                        goodbye(&client, &mut connection).await;
+                        return Ended::Ordered(Order::Stop, None);
+                    }
+                    (Some(Order::DropSession), _) => return Ended::Ordered(Order::DropSession, None),
+                    (_, Some(Over::Ordered(order))) => {
+                        return Ended::Ordered(order, Some(Box::new(connection)));
+                    }
+                    (_, Some(Over::Abandoned)) => return Ended::Abandoned,
+                    (_, None) => continue,
+                },
+                event = connection.poll() => event,
+            };
+            let told = match event {
+                Ok(rumqttc::Event::Incoming(Incoming::ConnAck(_))) => {
+                    // A new client's queue has room for one request.
+                    let filters = self
+                        .spec
+                        .subscriptions
+                        .iter()
+                        .map(|topic| rumqttc::SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce));
+                    if !subscribed && client.try_subscribe_many(filters).is_err() {
+                        return Ended::Refused("the request to subscribe could not be queued".to_owned());
+                    }
+                    let told = self.layer(Layer::Tcp, true, self.spec.target.to_string()).await;
+                    if subscribed { self.up(&client).await } else { told }
+                }
+                Ok(rumqttc::Event::Incoming(Incoming::SubAck(ack))) if !subscribed => {
+                    if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
+                        return Ended::Refused(
+                            "the broker refused a subscription: this user may not read the topic; ask for the \
+                             right, or choose another root topic"
+                                .to_owned(),
+                        );
+                    }
+                    subscribed = true;
+                    self.up(&client).await
+                }
+                Ok(rumqttc::Event::Incoming(Incoming::Publish(publish))) => {
+                    let payload = publish.payload.to_vec();
+                    self.tell(News::Message { topic: publish.topic, payload, retained: publish.retain }).await
+                }
+                Ok(_) => Ok(()),
+                Err(error) => return Ended::Failed(error),
+            };
+            if told.is_err() {
+                return Ended::Abandoned;
+            }
+        }
+    }
+
+    fn options(&self) -> MqttOptions {
+        let spec = &self.spec;
+        let mut options = MqttOptions::new(&spec.client_id, &spec.target.host, spec.target.port);
+        options.set_clean_session(true);
+        options.set_keep_alive(spec.keep_alive);
+        options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
+        if let Some(Login { user, password }) = &spec.target.login {
+            options.set_credentials(user, password);
+        }
+        if let Some((topic, payload)) = &spec.will {
+            options.set_last_will(LastWill::new(topic, payload.clone(), QoS::AtLeastOnce, true));
+        }
+        options
+    }
+
+    async fn up(&mut self, client: &AsyncClient) -> Result<(), ()> {
+        self.layer(Layer::Mqtt, true, "connected and subscribed").await?;
+        self.tell(News::Up(client.clone())).await
+    }
+
+    async fn layer(&mut self, layer: Layer, up: bool, reason: impl Into<String>) -> Result<(), ()> {
+        self.tell(News::Layer { layer, up, reason: reason.into() }).await
+    }
+
+    async fn tell(&mut self, news: News) -> Result<(), ()> {
+        self.news.send(news).await.map_err(|_| ())
+    }
+}
+
+/// Sends what waits and MQTT's goodbye, for at most [`GOODBYE_TIMEOUT`].
+async fn goodbye(client: &AsyncClient, connection: &mut EventLoop) {
+    if client.try_disconnect().is_err() {
+        return;
+    }
+    let sent = async {
+        loop {
+            match connection.poll().await {
+                Ok(rumqttc::Event::Outgoing(Outgoing::Disconnect)) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        // The packet is in the socket's buffer; a poll more flushes it.
+        let _ = timeout(Duration::from_millis(50), connection.poll()).await;
+    };
+    if timeout(GOODBYE_TIMEOUT, sent).await.is_err() {
+        sleep(Duration::ZERO).await;
+    }
+}
+
+/// Says in a person's words what went wrong and what to do, and whether TCP itself worked.
+fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
+    use std::io::ErrorKind;
+    match error {
+        ConnectionError::ConnectionRefused(code) => (true, refusal(*code).to_owned()),
+        ConnectionError::NotConnAck(_) => {
+            (true, format!("what answers at {target} is no MQTT broker; check the port"))
+        }
+        ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
+            (false, format!("{target} does not answer; check the address and the firewall"))
+        }
+        ConnectionError::Io(io) | ConnectionError::MqttState(StateError::Io(io)) => {
+            let text = match io.kind() {
+                ErrorKind::ConnectionRefused => format!("nobody listens at {target}; is the broker running?"),
+                ErrorKind::ConnectionReset => "the connection was reset by the broker".to_owned(),
+                ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => {
+                    "the broker closed the connection".to_owned()
+                }
+                ErrorKind::TimedOut => {
+                    format!("{target} does not answer; check the address and the firewall")
+                }
+                _ => format!("{target}: {io}"),
+            };
+            (false, text)
+        }
+        ConnectionError::MqttState(StateError::AwaitPingResp) => {
+            (false, "the broker has not answered for two keep-alives".to_owned())
+        }
+        ConnectionError::MqttState(StateError::ConnectionAborted) => {
+            (false, "the broker closed the connection".to_owned())
+        }
+        other => (false, format!("{other}")),
+    }
+}
+
+fn refusal(code: ConnectReturnCode) -> &'static str {
+    match code {
+        ConnectReturnCode::BadUserNamePassword => {
+            "the broker refused user or password; check both in the configuration"
+        }
+        ConnectReturnCode::NotAuthorized => {
+            "the broker does not let this user in; check user and password, or ask whoever runs it"
+        }
+        ConnectReturnCode::BadClientId => "the broker refused the client's name; choose shorter names",
+        ConnectReturnCode::ServiceUnavailable => "the broker is not available just now; it is tried again",
+        ConnectReturnCode::RefusedProtocolVersion => "the broker does not speak MQTT 3.1.1",
+        ConnectReturnCode::Success => "the broker accepted, and yet there is no session",
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// A name for the broker that is the same at every start of the same light, so that a light that
+/// comes back takes over from its own dead connection, and different for every root topic, so that
+/// classes that share a broker do not throw each other out.
+pub(super) fn client_id(root: &str, who: &str) -> String {
+    // FNV-1a, 32 bits (RFC 9923): short, and the same in every version of this program.
+    let hash =
+        root.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("tl-{hash:08x}-{who}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_id_has_no_slash_and_differs_by_root() {
+        assert_eq!(client_id("twinlight", "demo-a"), client_id("twinlight", "demo-a"));
+        assert_ne!(client_id("twinlight", "demo-a"), client_id("twinlight-2", "demo-a"));
+        assert!(!client_id("lab/3", "demo-a").contains('/'));
+    }
+}

@@ -1,0 +1,176 @@
+//! The observer: the world's own ear on the broker. It speaks to nobody; it shows what passes,
+//! tells what had to be ignored, and is all that the program knows of boards and foreign lights.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
+use traffic_light::{Aspect, Name, Rule, Status, Word, command::Command as Wired};
+
+use super::{
+    event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
+    hub::Hub,
+    link::{Link, News, Order},
+    topics::Topics,
+};
+use crate::config::Junction;
+
+/// How long the observer still listens once the lights have gone.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+/// A longer payload is shown cut off.
+const SHOWN_BYTES: usize = 1_024;
+
+pub(super) struct Observer {
+    hub: Arc<Hub>,
+    topics: Topics,
+    junctions: HashMap<Name, Junction>,
+    /// `host:port` where the broker is not our own: then the observer tells of it.
+    external: Option<String>,
+    /// Shown are single messages only where somebody looks.
+    shows_messages: bool,
+    /// The boot of another program that was last heard under the name of a virtual light.
+    intruders: HashMap<LightId, u32>,
+}
+
+impl Observer {
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        topics: Topics,
+        junctions: &[Junction],
+        external: Option<String>,
+        shows_messages: bool,
+    ) -> Observer {
+        let junctions =
+            junctions.iter().map(|junction| (junction.name().clone(), junction.clone())).collect();
+        Observer { hub, topics, junctions, external, shows_messages, intruders: HashMap::new() }
+    }
+
+    /// Listens until `stop` changes or its other end is gone.
+    pub(super) fn start(mut self, mut link: Link, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+        tokio::spawn(async move {
+            loop {
+                let news = tokio::select! {
+                    _ = stop.changed() => break,
+                    news = link.news.recv() => news,
+                };
+                match news {
+                    Some(news) => self.take(news),
+                    None => break,
+                }
+            }
+            // The last words of the lights may still be on their way.
+            let until = Instant::now() + LAST_WORDS;
+            while let Ok(Some(news)) = timeout_at(until, link.news.recv()).await {
+                self.take(news);
+            }
+            if link.orders.send(Order::Stop).await.is_ok() {
+                while link.news.recv().await.is_some() {}
+            }
+        })
+    }
+
+    fn take(&mut self, news: News) {
+        match news {
+            News::Up(_) => {
+                if let Some(address) = &self.external {
+                    self.hub.broker_started(address.clone(), false, None);
+                }
+            }
+            News::Layer { layer: Layer::Mqtt, up: false, reason } => {
+                if self.external.is_some() {
+                    self.hub.broker_stopped(reason);
+                } else {
+                    tracing::debug!(reason, "the observer has no session");
+                }
+            }
+            News::Layer { .. } | News::Down => {}
+            News::Message { topic, payload, retained } => self.hear(&topic, &payload, retained),
+        }
+    }
+
+    fn hear(&mut self, topic: &str, payload: &[u8], retained: bool) {
+        let Some((light, kind)) = self.topics.parse(topic) else { return };
+        let Some(junction) = self.junctions.get(&light.junction) else { return };
+        let (key, rule) = (junction.key().cloned(), junction.rule());
+        if self.shows_messages {
+            self.show(&light, kind, payload, retained);
+        }
+        let heard = match kind {
+            TopicKind::State => Word::decode(topic, payload, key.as_ref()).map(|word| {
+                self.hear_word(&light, &word, retained, rule, key.is_some());
+            }),
+            TopicKind::Status => Status::decode(topic, payload, key.as_ref()).map(|status| {
+                self.hear_status(&light, &status, rule, key.is_some());
+            }),
+            TopicKind::Command => Wired::decode(topic, payload, key.as_ref()).map(|_| ()),
+        };
+        if let Err(reason) = heard {
+            let reason = format!("a message on {topic}: {reason}");
+            self.hub.emit(EventKind::MessageIgnored { light: Some(light), by: Ignorer::Observer, reason });
+        }
+    }
+
+    fn show(&self, light: &LightId, topic: TopicKind, payload: &[u8], retained: bool) {
+        let shown = payload.get(..SHOWN_BYTES).unwrap_or(payload);
+        let payload = String::from_utf8_lossy(shown).into();
+        self.hub.emit(EventKind::MessagePassed { light: light.clone(), topic, payload, retained });
+    }
+
+    fn hear_word(&mut self, light: &LightId, word: &Word, retained: bool, rule: Rule, keyed: bool) {
+        let kind = match self.hub.knows(light) {
+            Some(kind) => kind,
+            // What the broker kept may be years old; a light is there once it speaks.
+            None if retained => return,
+            None => {
+                self.hub.light_added(light, LightKind::Foreign, rule, keyed);
+                LightKind::Foreign
+            }
+        };
+        if kind == LightKind::Virtual {
+            if let (Word::State(state), false) = (word, retained) {
+                self.watch_name(light, state.boot);
+            }
+        } else if !retained {
+            self.hub.aspect_changed(light, word.aspect());
+        }
+    }
+
+    /// A fresh word of a virtual light that this world has not said: two lights of one name.
+    fn watch_name(&mut self, light: &LightId, boot: u32) {
+        if self.hub.is_own_boot(light, boot) || self.intruders.insert(light.clone(), boot) == Some(boot) {
+            return;
+        }
+        self.hub.notice(
+            Severity::Warning,
+            Some(light),
+            format!("another program also runs a light named {light}: give one of them another name"),
+        );
+    }
+
+    fn hear_status(&mut self, light: &LightId, status: &Status, rule: Rule, keyed: bool) {
+        let board = status.kind.as_deref() == Some("board");
+        let known = self.hub.knows(light);
+        if known.is_none() {
+            if !status.online {
+                return;
+            }
+            let kind = if board { LightKind::Board } else { LightKind::Foreign };
+            self.hub.light_added(light, kind, rule, keyed);
+        }
+        let about = status.online.then(|| About {
+            kind: status.kind.as_deref().unwrap_or_default().to_owned(),
+            version: status.fw.as_deref().unwrap_or_default().to_owned(),
+            wifi_rssi: status.wifi_rssi,
+            wifi_joins: status.wifi_joins,
+            mqtt_joins: status.mqtt_joins,
+            uptime_s: status.uptime_s,
+        });
+        self.hub.presence_changed(light, status.online, about);
+        if !status.online && known.is_some_and(|kind| kind != LightKind::Virtual) {
+            self.hub.aspect_changed(light, Aspect::Dark);
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use tokio::{
+    sync::{broadcast, mpsc, watch},
+    task::JoinHandle,
+    time::{interval, sleep_until, timeout},
+};
+use traffic_light::Start;
+
+use super::{
+    broker::{Broker, BrokerConfig, BrokerError, Ended},
+    command::Command,
+    event::{Event, EventKind, Fault, LightId, LightKind, Severity},
+    hub::{Hub, Waker},
+    last_run::{LastRun, TOUCH_EVERY},
+    link::{self, LinkSpec, Order, Target},
+    observer::Observer,
+    topics::Topics,
+    virtual_light::{self, Ask, Make, Running},
+};
+use crate::config::{BrokerChoice, Config, FaultKind, Junction, PlannedFault};
+
+/// Commands that may wait for the world; a face that finds the queue full says so.
+const COMMAND_QUEUE: usize = 256;
+/// Events that a slow face may be behind by, for each light; more are lost, oldest first.
+const EVENTS_PER_LIGHT: usize = 64;
+const EVENT_QUEUE: usize = 8_192;
+/// File descriptors for each light (its socket and the broker's end), and for everything else.
+const FILES_PER_LIGHT: u64 = 2;
+const OTHER_FILES: u64 = 128;
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Lights start over this long for each of them, so that a thousand do not connect at once.
+const START_SPACING: Duration = Duration::from_micros(500);
+
+/// What a face wants of the world beside its configuration.
+#[derive(Clone, Default)]
+pub struct WorldOptions {
+    /// Whether the insides of lights and the single messages are told, for somebody who looks.
+    pub detailed: bool,
+    /// Called after each event.
+    pub wake: Option<Waker>,
+    /// Where the program keeps what it must remember from one run to the next; `None`: nowhere.
+    pub state_folder: Option<PathBuf>,
+}
+
+/// Why a world could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// The embedded broker did not start.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The system does not let the program open that many files.
+    #[error(
+        "{lights} lights need {needed} open files, and this system allows {allowed}; allow more with \
+         \"ulimit -n {needed}\" in this terminal (its hard limit may have to be raised in \
+         /etc/security/limits.conf), or run fewer lights"
+    )]
+    Files {
+        /// How many lights were asked for.
+        lights: usize,
+        /// How many files that takes.
+        needed: u64,
+        /// How many there may be.
+        allowed: u64,
+    },
+}
+
+/// A world that runs. Dropping it asks the world to end; [`World::stop`] also waits for that.
+#[derive(Debug)]
+pub struct World {
+    commands: mpsc::Sender<Command>,
+    hub: Arc<Hub>,
+    task: Option<JoinHandle<()>>,
+}
+
+struct Supervisor {
+    config: Config,
+    hub: Arc<Hub>,
+    commands: mpsc::Sender<Command>,
+    broker: Option<Broker>,
+    /// The port that the lights know; the broker comes back there.
+    port: u16,
+    lights: std::collections::BTreeMap<LightId, Running>,
+    observer: JoinHandle<()>,
+    stop_observer: watch::Sender<bool>,
+    last_run: LastRun,
+}
+
+impl World {
+    /// Starts the broker, if it is to be an embedded one, then the lights.
+    ///
+    /// Has to be called within a tokio runtime, which the world then lives on.
+    ///
+    /// # Errors
+    /// When the broker cannot start or the system allows too few files.
+    pub async fn start(
+        config: Config,
+        options: WorldOptions,
+    ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
+        let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
+        allow_files(lights)?;
+        let broker = match &config.broker {
+            BrokerChoice::Embedded { port, lan, login } => Some(
+                Broker::start(&BrokerConfig {
+                    first_port: *port,
+                    search: true,
+                    lan: *lan,
+                    login: login.clone(),
+                })
+                .await?,
+            ),
+            BrokerChoice::External { .. } => None,
+        };
+        let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
+        let hub = Arc::new(Hub::new(capacity, options.wake.clone()));
+        let events = hub.subscribe();
+        let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
+        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), broker);
+        let task = tokio::spawn(supervisor.run(commanded));
+        Ok((World { commands, hub, task: Some(task) }, events))
+    }
+
+    /// Where commands go. Bounded: when it is full, the world is busy with earlier ones.
+    #[must_use]
+    pub fn commands(&self) -> mpsc::Sender<Command> {
+        self.commands.clone()
+    }
+
+    /// One more listener; it hears what happens from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.hub.subscribe()
+    }
+
+    /// Ends the world: lights say goodbye, the broker stops, the last event is
+    /// [`EventKind::Stopped`].
+    pub async fn stop(mut self) {
+        // A world that has ended already takes no more commands.
+        let _ = self.commands.send(Command::Shutdown).await;
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the world ended by itself");
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.task.is_some() {
+            // A full queue means that the world is alive; it ends with the runtime then.
+            let _ = self.commands.try_send(Command::Shutdown);
+        }
+    }
+}
+
+impl Supervisor {
+    fn start(
+        config: Config,
+        options: WorldOptions,
+        hub: Arc<Hub>,
+        commands: mpsc::Sender<Command>,
+        broker: Option<Broker>,
+    ) -> Supervisor {
+        let target = match (&config.broker, &broker) {
+            (BrokerChoice::External { host, port, login }, _) => {
+                Target { host: host.clone(), port: *port, login: login.clone() }
+            }
+            (BrokerChoice::Embedded { login, .. }, broker) => {
+                let port = broker.as_ref().map_or(0, |broker| broker.address().port());
+                Target { host: "127.0.0.1".to_owned(), port, login: login.clone() }
+            }
+        };
+        if let Some(broker) = &broker {
+            hub.broker_started(broker.address().to_string(), true, note_on(broker));
+        }
+        for warning in &config.warnings {
+            hub.notice(Severity::Warning, None, warning.clone());
+        }
+
+        let external = broker.is_none().then(|| target.to_string());
+        let topics = Topics::new(&config.root);
+        let mut random = match config.seed {
+            Some(seed) => StdRng::seed_from_u64(seed),
+            None => rand::make_rng(),
+        };
+        let (stop_observer, stopped) = watch::channel(false);
+        let junctions = &config.junctions;
+        let observer = Observer::new(hub.clone(), topics.clone(), junctions, external, options.detailed);
+        let port = target.port;
+        let spec = LinkSpec {
+            client_id: String::new(),
+            target,
+            subscriptions: Vec::new(),
+            will: None,
+            keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
+            wifi_join: None,
+            seed: 0,
+        };
+        let observer_link = link::start(LinkSpec {
+            client_id: link::client_id(
+                config.root.as_str(),
+                &format!("observer-{:08x}", random.random::<u32>()),
+            ),
+            subscriptions: vec![topics.all()],
+            seed: random.random(),
+            ..spec.clone()
+        });
+        let observer = observer.start(observer_link, stopped);
+
+        let last_run = LastRun::new(options.state_folder.as_deref());
+        let ended_ms = last_run.ended_ms(SystemTime::now());
+        let mut supervisor = Supervisor {
+            hub,
+            commands,
+            broker,
+            port,
+            lights: std::collections::BTreeMap::new(),
+            observer,
+            stop_observer,
+            last_run,
+            config,
+        };
+        let junctions = supervisor.config.junctions.clone();
+        for junction in &junctions {
+            supervisor.add_lights(junction, &topics, &spec, ended_ms, options.detailed, &mut random);
+        }
+        supervisor
+    }
+
+    fn add_lights(
+        &mut self,
+        junction: &Junction,
+        topics: &Topics,
+        spec: &LinkSpec,
+        ended_ms: Option<u64>,
+        reported: bool,
+        random: &mut StdRng,
+    ) {
+        for config in junction.virtual_lights() {
+            let id = LightId::new(junction.name().clone(), config.name().clone());
+            self.hub.light_added(&id, LightKind::Virtual, junction.rule(), junction.key().is_some());
+            let start = Start {
+                // Never seeded: a run's number has to differ from that of every other run.
+                boot: rand::random(),
+                seed: random.random(),
+                lease_max_ms: config.timing().lease_ms,
+                last_run_ended_ms: ended_ms,
+            };
+            let who = format!("{}-{}", id.junction, id.light);
+            let spacing = START_SPACING.saturating_mul(u32::try_from(self.lights.len()).unwrap_or(u32::MAX));
+            let join = Duration::from_millis(u64::from(self.config.links.wifi_join_ms)) + spacing;
+            let link = LinkSpec {
+                client_id: link::client_id(self.config.root.as_str(), &who),
+                wifi_join: Some(join),
+                seed: random.random(),
+                ..spec.clone()
+            };
+            let make = Make {
+                id: id.clone(),
+                config: config.clone(),
+                key: junction.key().cloned(),
+                topics: topics.clone(),
+                start,
+                link,
+                reported,
+                hub: self.hub.clone(),
+                commands: self.commands.clone(),
+                phase: random.random(),
+            };
+            self.lights.insert(id, virtual_light::start(make));
+        }
+    }
+
+    async fn run(mut self, mut commanded: mpsc::Receiver<Command>) {
+        let plan = tokio::spawn(follow_plan(self.config.faults.clone(), self.commands.clone()));
+        let mut touches = interval(TOUCH_EVERY);
+        let mut touched = true;
+        loop {
+            let broker_ended = ended(self.broker.as_ref());
+            tokio::select! {
+                command = commanded.recv() => match command {
+                    None | Some(Command::Shutdown) => break,
+                    Some(command) => self.obey(command).await,
+                },
+                reason = broker_ended => {
+                    self.broker = None;
+                    self.hub.broker_stopped(reason);
+                }
+                _ = touches.tick() => {
+                    let now_touched = self.last_run.touch();
+                    if let (true, Err(error)) = (touched, &now_touched) {
+                        tracing::warn!(%error, "cannot note that lights run; the next start will wait longer");
+                    }
+                    touched = now_touched.is_ok();
+                }
+            }
+        }
+        plan.abort();
+        self.stop().await;
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::SetWifi { light, up } => {
+                if self.ask(&light, Ask::Link(Order::SetWifi(up))) {
+                    self.hub.fault_changed(Fault::WifiDown(light), !up);
+                }
+            }
+            Command::DropSession { light } => {
+                self.ask(&light, Ask::Link(Order::DropSession));
+            }
+            Command::SetSilence { light, on } => {
+                if self.ask(&light, Ask::Silence(on)) {
+                    self.hub.fault_changed(Fault::Silence(light), on);
+                }
+            }
+            Command::RebootLight { light } => {
+                self.ask(&light, Ask::Reboot);
+            }
+            Command::CallLight { light } => {
+                self.ask(&light, Ask::Call);
+            }
+            Command::StopBroker => self.stop_broker().await,
+            Command::StartBroker => self.start_broker().await,
+            Command::Resync => {
+                self.hub.resync();
+                for running in self.lights.values() {
+                    // A light too busy to report does so at its next change.
+                    let _ = running.asks.try_send(Ask::Report);
+                }
+            }
+            Command::Shutdown => {}
+        }
+    }
+
+    /// Passes a request on; returns whether it got there, and tells the user where it did not.
+    fn ask(&self, light: &LightId, ask: Ask) -> bool {
+        let reason = match self.lights.get(light).map(|running| running.asks.try_send(ask)) {
+            Some(Ok(())) => return true,
+            Some(Err(mpsc::error::TrySendError::Full(_))) => "is busy; try again in a moment",
+            Some(Err(mpsc::error::TrySendError::Closed(_))) => "has ended; start the program again",
+            None => "does not run in this program; use its own switches",
+        };
+        self.hub.notice(Severity::Warning, Some(light), format!("{light} {reason}"));
+        false
+    }
+
+    async fn stop_broker(&mut self) {
+        let BrokerChoice::Embedded { .. } = self.config.broker else {
+            let text = "the broker is not part of this program; stop it where it runs";
+            self.hub.notice(Severity::Warning, None, text);
+            return;
+        };
+        if let Some(broker) = self.broker.take() {
+            broker.stop().await;
+            self.hub.fault_changed(Fault::BrokerDown, true);
+            self.hub.broker_stopped("stopped on purpose");
+        }
+    }
+
+    async fn start_broker(&mut self) {
+        let BrokerChoice::Embedded { lan, login, .. } = &self.config.broker else { return };
+        if self.broker.is_some() {
+            return;
+        }
+        let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
+        match Broker::start(&config).await {
+            Ok(broker) => {
+                self.hub.broker_started(broker.address().to_string(), true, note_on(&broker));
+                self.broker = Some(broker);
+                self.hub.fault_changed(Fault::BrokerDown, false);
+            }
+            Err(error) => self.hub.notice(Severity::Error, None, error.to_string()),
+        }
+    }
+
+    async fn stop(mut self) {
+        for running in self.lights.values() {
+            // One whose queue is full or closed ends when its queue is dropped below.
+            let _ = running.asks.try_send(Ask::Link(Order::Stop));
+        }
+        let lights = std::mem::take(&mut self.lights);
+        let goodbyes = async {
+            for (light, running) in lights {
+                drop(running.asks);
+                if let Err(error) = running.task.await {
+                    tracing::error!(%light, %error, "a light ended by itself");
+                }
+            }
+        };
+        if timeout(GOODBYE_TIMEOUT, goodbyes).await.is_err() {
+            tracing::warn!("some lights did not say goodbye in time");
+        }
+        // The observer hears the goodbyes; it is the last to go.
+        let _ = self.stop_observer.send(true);
+        if timeout(GOODBYE_TIMEOUT, self.observer).await.is_err() {
+            tracing::warn!("the observer did not end in time");
+        }
+        if let Err(error) = self.last_run.touch() {
+            tracing::debug!(%error, "cannot note that lights ran");
+        }
+        if let Some(broker) = self.broker.take() {
+            broker.stop().await;
+            self.hub.broker_stopped("the program ends");
+        }
+        self.hub.emit(EventKind::Stopped);
+    }
+}
+
+/// What the user should know of how a broker listens.
+fn note_on(broker: &Broker) -> Option<String> {
+    let port = broker.address().port();
+    let taken = broker.wanted_port_taken();
+    let taken =
+        taken.map(|taken| format!("port {taken} is in use by another program, so this one took port {port}"));
+    let open = broker.address().ip().is_unspecified();
+    let open = open.then(|| "open to this network, with user and password".to_owned());
+    let notes: Vec<_> = open.into_iter().chain(taken).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
+/// Waits for a broker that ends by itself, and says why; for ever where there is none.
+async fn ended(broker: Option<&Broker>) -> String {
+    match broker {
+        Some(broker) => {
+            let ended = broker.ended();
+            match ended.await {
+                Ended::Stopped => "it was stopped".to_owned(),
+                Ended::Failed { reason } => reason,
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Puts the planned faults in and takes them out again at their times.
+async fn follow_plan(faults: Vec<PlannedFault>, commands: mpsc::Sender<Command>) {
+    let started = tokio::time::Instant::now();
+    let mut steps = Vec::new();
+    for fault in faults {
+        let ends_at = fault.ends_at();
+        match fault.what {
+            FaultKind::Lasting { fault: lasting, .. } => {
+                steps.push((fault.at, set_fault(lasting.clone(), true)));
+                steps.extend(ends_at.map(|at| (at, set_fault(lasting, false))));
+            }
+            FaultKind::SessionDrop(light) => steps.push((fault.at, Command::DropSession { light })),
+            FaultKind::Reboot(light) => steps.push((fault.at, Command::RebootLight { light })),
+        }
+    }
+    steps.sort_by_key(|(at, _)| *at);
+    for (at, command) in steps {
+        sleep_until(started + at).await;
+        if commands.send(command).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What puts a fault in, or takes it out.
+fn set_fault(fault: Fault, on: bool) -> Command {
+    match (fault, on) {
+        (Fault::WifiDown(light), on) => Command::SetWifi { light, up: !on },
+        (Fault::Silence(light), on) => Command::SetSilence { light, on },
+        (Fault::BrokerDown, true) => Command::StopBroker,
+        (Fault::BrokerDown, false) => Command::StartBroker,
+    }
+}
+
+/// Sees to it that there may be as many open files as the lights need.
+fn allow_files(lights: usize) -> Result<(), WorldError> {
+    let needed = OTHER_FILES + FILES_PER_LIGHT * u64::try_from(lights).unwrap_or(u64::MAX / 4);
+    let allowed = rlimit::increase_nofile_limit(needed.max(1_024)).unwrap_or(u64::MAX);
+    if allowed < needed { Err(WorldError::Files { lights, needed, allowed }) } else { Ok(()) }
+}
