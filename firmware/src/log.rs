@@ -9,7 +9,10 @@ use core::{
 };
 
 use embassy_executor::Spawner;
-use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, pipe::Pipe};
+use embassy_sync::{
+    blocking_mutex::{Mutex, raw::CriticalSectionRawMutex},
+    pipe::Pipe,
+};
 use embassy_time::{Duration, Instant, Timer};
 use esp_hal::{
     Async,
@@ -29,6 +32,7 @@ const PIPE_BYTES: usize = 4096;
 const REPORT_EVERY: Duration = Duration::from_secs(60);
 
 static LINES: Pipe<CriticalSectionRawMutex, PIPE_BYTES> = Pipe::new();
+static WRITING: Mutex<CriticalSectionRawMutex, ()> = Mutex::new(());
 static DROPPED: AtomicU32 = AtomicU32::new(0);
 
 struct Logger;
@@ -55,7 +59,19 @@ impl log::Log for Logger {
             line.pop();
         }
         let _ = line.push_str("\r\n");
-        if LINES.free_capacity() < line.len() || LINES.try_write(line.as_bytes()).is_err() {
+        // A whole line or none of it, and no other thread's line between its two halves where the
+        // pipe's ring begins anew.
+        let whole = WRITING.lock(|()| {
+            let mut rest = line.as_bytes();
+            if LINES.free_capacity() < rest.len() {
+                return false;
+            }
+            while let Ok(count @ 1..) = LINES.try_write(rest) {
+                rest = rest.get(count..).unwrap_or_default();
+            }
+            rest.is_empty()
+        });
+        if !whole {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
     }
