@@ -4,7 +4,7 @@
 
 use core::{
     ffi::c_void,
-    sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering},
+    sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering},
 };
 
 use alloc::boxed::Box;
@@ -127,6 +127,15 @@ pub fn stack_use() -> (usize, usize) {
     STACK.lock(core::cell::Cell::get).map_or((0, STACK_BYTES), Painted::most_used)
 }
 
+/// The main thread's stack is looked at by that thread, once a minute.
+pub static MAIN_STACK_FREE: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// The bytes of stack that were never used, of the thread that has the least of them.
+fn least_stack_free() -> usize {
+    let (used, size) = stack_use();
+    (size - used).min(MAIN_STACK_FREE.load(Ordering::Relaxed))
+}
+
 /// Starts the light; returns what the link has to know of it.
 pub fn start(record: Record, start: Start, board: Board, flash: Flash, reset: &'static str) -> Topics {
     let program = match Program::new(&record, start, now()) {
@@ -236,6 +245,7 @@ impl Outside for Host {
             wifi_joins: WIFI_JOINS.load(Ordering::Relaxed),
             mqtt_joins: MQTT_JOINS.load(Ordering::Relaxed),
             heap: u32::try_from(esp_alloc::HEAP.free()).ok(),
+            stack: u32::try_from(least_stack_free()).ok(),
             reset: self.reset,
             firmware: env!("CARGO_PKG_VERSION"),
         }

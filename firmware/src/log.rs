@@ -130,6 +130,7 @@ pub fn uptime_s() -> u32 {
 
 fn report(main_stack: Painted) {
     let (main_used, main_size) = main_stack.most_used();
+    light::MAIN_STACK_FREE.store(main_size - main_used, Ordering::Relaxed);
     let (light_used, light_size) = light::stack_use();
     let heap = esp_alloc::HEAP.stats();
     log::info!(

@@ -93,6 +93,9 @@ pub struct Status {
     /// Free heap in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heap: Option<u32>,
+    /// Bytes of stack that were never used, of the thread that has the least of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<u32>,
     /// Why the light last started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<String<MAX_TEXT_BYTES>>,

@@ -71,6 +71,8 @@ pub struct Facts {
     pub mqtt_joins: u32,
     /// Free heap in bytes.
     pub heap: Option<u32>,
+    /// Bytes of stack that were never used, of the thread that has the least of them.
+    pub stack: Option<u32>,
     /// Why it last started.
     pub reset: &'static str,
     /// Version of its program.
@@ -156,12 +158,14 @@ impl Program {
     /// When the record's names or timings cannot be.
     pub fn new(record: &Record, start: Start, now: Instant) -> Result<Program, RecordError> {
         let config = record.light_config().map_err(RecordError::Light)?;
+        let mut light = Light::new(config, start, now);
+        light.set_connected(now, false);
         Ok(Program {
             junction: record.junction.clone(),
             root: record.broker.root.clone(),
             key: record.key.clone(),
             kept_lease_ms: start.lease_max_ms.max(record.timing.lease_ms),
-            light: Light::new(config, start, now),
+            light,
             gate: CommandGate::new(start.boot, record.key.is_some()),
             started_at: now,
             connected: false,
@@ -307,6 +311,7 @@ impl Program {
         status.mqtt_joins = Some(facts.mqtt_joins);
         status.uptime_s = Some(u32::try_from(now.since(self.started_at) / 1_000).unwrap_or(u32::MAX));
         status.heap = facts.heap;
+        status.stack = facts.stack;
         status.reset = text(facts.reset);
         let message = status.encode(&self.topic(Topic::Status), self.key.as_ref());
         self.publish(Topic::Status, &message, outside);
