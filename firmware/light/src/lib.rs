@@ -16,16 +16,39 @@
 //! | [`command`] | which commands a light obeys |
 //! | [`light`] | the program of a light: phases, promises, leases, and when to speak |
 //!
+//! and what a board needs around it, here so that it is tested without a board:
+//!
+//! | module | one idea |
+//! | --- | --- |
+//! | [`program`] | what a board does around its light: topics, status, commands |
+//! | [`ladder`] | the way to the broker: join, connect, and again, with back-off |
+//! | [`mqtt`] | one MQTT 3.1.1 session, without a socket |
+//! | [`record`] | the provisioning record: what a board has to know, as it lies on flash |
+//! | [`starts`] | the count of a board's starts, from which its runs get their numbers |
+//! | [`lamps`] | which LEDs are lit for an aspect, and how far the board has come |
+//! | [`button`] | debounced short and long presses |
+//! | [`backoff`] | how long to wait before the next try |
+//! | [`crc`] | the checksum of what lies on flash |
+//!
 //! The rules of right of way are those of a signal controller without a leader: a light goes only
 //! while every conflicting light has promised it to stay out of go.
 #![no_std]
 
 pub mod aspect;
+pub mod backoff;
+pub mod button;
 pub mod command;
+pub mod crc;
 pub mod key;
+pub mod ladder;
+pub mod lamps;
 pub mod light;
 pub mod message;
+pub mod mqtt;
 pub mod name;
+pub mod program;
+pub mod record;
+pub mod starts;
 pub mod time;
 pub mod timing;
 

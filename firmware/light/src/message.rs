@@ -15,8 +15,8 @@ use crate::{
 
 /// The most bytes of a message.
 pub const MAX_MESSAGE_BYTES: usize = 512;
-/// The most promises in one message; more would not fit.
-pub const MAX_GIVES: usize = 12;
+/// The most promises in one message; more do not fit, however short their members are.
+pub const MAX_GIVES: usize = 14;
 /// The version of the wire contract, member `v`.
 pub const VERSION: u8 = 1;
 

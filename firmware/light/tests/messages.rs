@@ -126,6 +126,23 @@ fn seven_long_names_and_a_key_fit_into_512_bytes() {
     assert_eq!(read.give[0], state.give[0]);
 }
 
+/// Keeps away a message of the contract that is refused for the number of its promises.
+#[test]
+fn as_many_short_promises_as_fit_into_a_message_are_read() {
+    let mut text = r#"{"v":1,"aspect":"red","boot":1,"seq":1,"at":1,"give":["#.to_owned();
+    for boot in 0.. {
+        let give = format!(r#"{{"to":"b","boot":{boot},"seq":1,"ms":1}},"#);
+        if text.len() + give.len() + 1 > MAX_MESSAGE_BYTES {
+            break;
+        }
+        text += &give;
+    }
+    let text = format!("{}]}}", text.trim_end_matches(','));
+    assert!(text.len() <= MAX_MESSAGE_BYTES);
+    let Word::State(read) = Word::decode(TOPIC, text.as_bytes(), None).unwrap() else { panic!("a state") };
+    assert_eq!(read.give.len(), text.matches("boot").count() - 1);
+}
+
 /// Made with Python: `hmac.new(key, topic + b"\0" + body, hashlib.sha256).digest()[:16].hex()`.
 #[test]
 fn signatures_are_those_that_another_program_computes() {

@@ -277,6 +277,46 @@ fn rule_6_a_light_alone_flashes_and_recovers() {
     assert!(bench.last().lost.is_empty());
 }
 
+/// Keeps away a go straight out of flashing amber, which drivers would not see coming.
+#[test]
+fn rule_6_a_light_that_has_flashed_shows_red_before_it_goes() {
+    let mut bench = Bench::fresh();
+    bench.pass(4_200);
+    assert_eq!(bench.aspect(), Aspect::FlashingAmber);
+    let promise = bench.promise(1);
+    bench.hear("b", promise);
+    assert_eq!((bench.aspect(), bench.light.view().leases.len()), (Aspect::Red, 1));
+    bench.pass(TICK);
+    assert_eq!(bench.aspect(), Aspect::RedAmber);
+}
+
+#[test]
+fn a_press_of_the_button_is_served_once_and_one_during_amber_asks_for_the_next_green() {
+    let mut bench = Bench::with(&["b"], Rule::Lease, Demand::Call, Start::NEVER);
+    bench.step();
+    let mut seq = 0;
+    let mut serve = |bench: &mut Bench, presses_in_amber: bool| {
+        let mut greens = 0;
+        for _ in 0..200 {
+            seq += 1;
+            let promise = bench.promise(seq);
+            let before = bench.aspect();
+            bench.hear("b", promise);
+            bench.pass(TICK);
+            greens += u32::from(before != Aspect::Green && bench.aspect() == Aspect::Green);
+            if presses_in_amber && before == Aspect::Green && bench.aspect() == Aspect::Amber && greens == 1 {
+                bench.light.call();
+            }
+        }
+        greens
+    };
+    assert_eq!(serve(&mut bench, false), 0, "nobody pressed");
+    bench.light.call();
+    assert_eq!(serve(&mut bench, false), 1);
+    bench.light.call();
+    assert_eq!(serve(&mut bench, true), 2, "the press during amber is lost");
+}
+
 #[test]
 fn rule_6_the_junction_flashes_as_a_whole_and_nobody_promises() {
     let mut bench = Bench::with(&["b", "c"], Rule::Lease, Demand::Always, Start::NEVER);
@@ -338,6 +378,20 @@ fn by_last_words_a_light_yields_to_a_go_and_takes_turns() {
     bench.hear("b", says(2, Aspect::Red, None));
     bench.pass(2_500);
     assert!(bench.aspect().is_go(), "b has had its turn");
+}
+
+/// Keeps away two lights that go at once because neither has said hello yet.
+#[test]
+fn by_last_words_a_light_does_not_go_before_its_first_session() {
+    let mut bench = Bench::with(&["b"], Rule::React, Demand::Always, None);
+    bench.light.set_connected(Instant::from_ms(bench.now), false);
+    bench.pass(30_000);
+    assert_eq!(bench.aspect(), Aspect::Red);
+    bench.light.set_connected(Instant::from_ms(bench.now), true);
+    bench.pass(900);
+    assert_eq!(bench.aspect(), Aspect::Red);
+    bench.pass(400);
+    assert_eq!(bench.aspect(), Aspect::RedAmber);
 }
 
 #[test]

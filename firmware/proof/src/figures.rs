@@ -18,7 +18,7 @@ pub fn print(runs: u64) {
     let lossy = Search::new(Kind::Lossy, 2, runs).play(|_| ());
     let ended = lossy.tally.greens_ended.max(1);
     println!(
-        "2 lights, 20 % lost, up to 300 ms of delay: {:.2} greens a minute, mean green {:.2} s, {:.2} % cut below the shortest",
+        "2 lights, 20 % lost, 300 ms of delay: {:.2} greens a minute, mean green {:.2} s, {:.2} % cut below the shortest",
         per_minute(lossy.tally.greens, &lossy),
         seconds(lossy.tally.green_us / ended),
         ratio(100 * lossy.tally.greens_cut, ended)

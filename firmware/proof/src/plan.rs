@@ -180,13 +180,13 @@ impl Plan {
         let mut rng = Rng::new(seed ^ ((lights as u64) << 56) ^ ((kind as u64) << 48), run);
         match kind {
             Kind::Quiet => Plan::figure(&mut rng, lights, Timing::default(), Quality::good),
-            Kind::Lossy => Plan::figure(&mut rng, lights, Timing::default(), |_| Quality {
-                lost: 200,
-                doubled: 0,
-                delay_us: (0, 300 * MS),
-                late: 0,
-                late_us: 0,
-            }),
+            Kind::Lossy => {
+                let link =
+                    Quality { lost: 200, doubled: 0, delay_us: (300 * MS, 300 * MS), late: 0, late_us: 0 };
+                let plan = Plan::figure(&mut rng, lights, Timing::default(), |_| link);
+                // These links never become good.
+                Plan { heal_at_us: None, ..plan }
+            }
             Kind::Quota => Plan::figure(&mut rng, lights, Timing::on_quota(), Quality::good),
             Kind::Hostile | Kind::Recovery | Kind::Lab | Kind::Hangs => Plan::hostile(&mut rng, kind, lights),
         }

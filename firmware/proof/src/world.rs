@@ -128,6 +128,8 @@ struct Host {
     /// Given up when the light stops: ticks of an earlier generation are void.
     generation: u32,
     started_us: TrueUs,
+    /// When its program last began to run: at the start, or after a hang or sleep.
+    awake_us: TrueUs,
     /// How long it stays out of go and of flashing after that start, in true time at most.
     hold_us: TrueUs,
     stopped_us: TrueUs,
@@ -200,6 +202,7 @@ impl<'a> World<'a> {
                     light: None,
                     generation: 0,
                     started_us: 0,
+                    awake_us: 0,
                     hold_us: 0,
                     stopped_us: 0,
                     paused_by: None,
@@ -336,6 +339,7 @@ impl<'a> World<'a> {
         host.light = Some(running);
         host.generation += 1;
         host.started_us = now;
+        host.awake_us = now;
         let hold_ms = timing.start_hold_ms(host.lease_max_ms).saturating_sub(ended_ms.unwrap_or(0));
         host.hold_us = host.clock.true_us(hold_ms + 1);
         host.heard_us.fill(now);
@@ -600,7 +604,10 @@ impl<'a> World<'a> {
             }
             FaultKind::Suspend { light } if self.hosts[light].paused_by == Some(index) => {
                 let host = &mut self.hosts[light];
-                host.clock.stood_us += self.now - host.paused_at_us;
+                let slept_us = self.now - host.paused_at_us;
+                host.clock.stood_us += slept_us;
+                // Its wait after the start goes by its clock, which stood still.
+                host.started_us += slept_us;
                 if let Some(running) = &mut host.light {
                     running.lose_leases();
                 }
@@ -630,7 +637,7 @@ impl<'a> World<'a> {
         let host = &mut self.hosts[light];
         host.paused_by = None;
         host.generation += 1;
-        host.started_us = host.started_us.max(self.now);
+        host.awake_us = self.now;
         let inbox = std::mem::take(&mut host.inbox);
         self.step(light)?;
         for (from, payload, retained) in inbox {
@@ -697,7 +704,7 @@ impl<'a> World<'a> {
         let Some(running) = &host.light else { return Ok(()) };
         let quietest_us =
             host.heard_us.iter().enumerate().filter(|(peer, _)| *peer != light).map(|(_, at)| *at).min();
-        let since_us = quietest_us.unwrap_or(self.now).max(host.started_us);
+        let since_us = quietest_us.unwrap_or(self.now).max(host.awake_us);
         let timing = running.config().timing();
         let ticks_ms = 3 * u64::from(timing.tick_ms);
         let lost_us = since_us + host.clock.true_us(u64::from(host.lost_max_ms) + ticks_ms);

@@ -99,3 +99,19 @@ fn the_exhaustive_search_can_fail_too() {
     caught_exhaustively(Mutation::FlashAtOnce, 0, "S3");
     caught_exhaustively(Mutation::PromiseWhileFlashing, 0, "S3");
 }
+
+#[test]
+fn lights_that_stay_red_violate_l2_and_one_that_starves_violates_l1() {
+    use proof::{liveness, plan::Plan, watcher::Go};
+    let plan = Plan { end_us: 200_000_000, ..Plan::draw(Kind::Quiet, 2, 1, 0) };
+    let judge =
+        |goes: &[Go]| liveness::check(&plan, 0, &[0, 0], goes).map_err(|violation| violation.property);
+    assert_eq!(judge(&[]), Err(Property::L2));
+    let selfish: Vec<Go> = (0..13)
+        .map(|n| {
+            let start_us = 9_000_000 + n * 15_000_000;
+            Go { light: 0, start_us, end_us: Some(start_us + 12_000_000), green_us: 8_000_000 }
+        })
+        .collect();
+    assert_eq!(judge(&selfish), Err(Property::L1));
+}

@@ -294,10 +294,14 @@ impl Light {
         self.advance(now);
         self.expire_promises();
         self.note_lost();
+        let flashed = self.phase == Phase::Flashing;
         self.move_on();
         self.make_promises();
         self.want();
-        self.enter_go();
+        // A light that has flashed shows red first, however good its leases are.
+        if !flashed {
+            self.enter_go();
+        }
         self.speak()
     }
 
@@ -390,6 +394,8 @@ impl Light {
             Phase::RedAmber => {
                 if elapsed_ms >= u64::from(timing.red_amber_ms) {
                     let planned_ms = self.plan_green();
+                    // Served; who presses from now on asks for the next green.
+                    self.called = false;
                     self.enter(Phase::Green { planned_ms });
                 }
             }
@@ -431,7 +437,6 @@ impl Light {
     fn become_red(&mut self) {
         self.enter(Phase::Red);
         self.need = None;
-        self.called = false;
         self.turns.own_go_ended(self.now);
         #[cfg(feature = "mutations")]
         if self.mutated(Mutation::KeepLeases) {

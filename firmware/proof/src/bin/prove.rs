@@ -115,15 +115,24 @@ fn main() -> ExitCode {
             let parts = u32::try_from(kind.len() * lights.len()).unwrap_or(1).max(1);
             let limit = minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0) / parts);
             let runs = if limit.is_some() { u64::MAX / 2 } else { runs };
-            let mut well = true;
+            let mut all = Found::default();
             for kind in kind {
                 for lights in &lights {
                     let search =
                         Search { kind, lights: *lights, seed, first: 0, runs, enough, limit, mutation, jobs };
-                    well &= run(&search);
+                    let found = run(&search);
+                    all.runs += found.runs;
+                    all.tally.add(&found.tally);
+                    all.violations.extend(found.violations);
                 }
             }
-            well
+            println!(
+                "in all: {} runs, {:.1} simulated hours, {} violations",
+                all.runs,
+                seconds(all.tally.simulated_us) / 3600.0,
+                all.violations.len()
+            );
+            all.violations.is_empty()
         }
         Task::Exhaust { kept, restarts, turns, depth, rates, mutation, jobs } => {
             let rates = &ALL_RATES[..rates.min(ALL_RATES.len())];
@@ -159,7 +168,7 @@ fn main() -> ExitCode {
 }
 
 /// Plays one search. Every line of progress is complete, so that nothing is lost with Ctrl-C.
-fn run(search: &Search) -> bool {
+fn run(search: &Search) -> Found {
     let started = Instant::now();
     let told_s = AtomicU64::new(0);
     let line = |found: &Found| {
@@ -189,5 +198,5 @@ fn run(search: &Search) -> bool {
     if let Some((run, _)) = found.violations.first() {
         println!("{}", search.explain(*run, 60));
     }
-    found.violations.is_empty()
+    found
 }

@@ -1,0 +1,247 @@
+//! A board's way to the broker, as the lab builds it: not on Wi-Fi → join; no session → connect;
+//! session → carry words; for ever, each step with back-off and jitter.
+//!
+//! This decides; the host does what it says and tells what came of it. Time and random numbers are
+//! passed in.
+
+use crate::{backoff::Backoff, lamps::Progress, time::Instant};
+
+/// A session that lasted this long shows that the broker is well: the next back-off starts short.
+const WELL_AFTER_MS: u64 = 5_000;
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing before this moment.
+    Wait {
+        /// The moment.
+        until: Instant,
+    },
+    /// Leave the network.
+    LeaveWifi,
+    /// Join the network and get an address.
+    JoinWifi,
+    /// Connect to the broker and carry words until that ends.
+    Connect,
+}
+
+/// How far up the board is, and what it waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ladder {
+    on_wifi: bool,
+    session_since: Option<Instant>,
+    /// No step before this.
+    wait_until: Instant,
+    /// Off Wi-Fi until then, on purpose.
+    wifi_down_until: Option<Instant>,
+    wifi_backoff: Backoff,
+    broker_backoff: Backoff,
+    wifi_joins: u32,
+    mqtt_joins: u32,
+}
+
+impl Ladder {
+    /// At the bottom.
+    #[must_use]
+    pub const fn new(now: Instant) -> Ladder {
+        Ladder {
+            on_wifi: false,
+            session_since: None,
+            wait_until: now,
+            wifi_down_until: None,
+            wifi_backoff: Backoff::new(500, 8_000),
+            broker_backoff: Backoff::new(250, 4_000),
+            wifi_joins: 0,
+            mqtt_joins: 0,
+        }
+    }
+
+    /// The step that is due.
+    pub fn next(&mut self, now: Instant) -> Step {
+        if let Some(until) = self.wifi_down_until {
+            if self.on_wifi {
+                return Step::LeaveWifi;
+            }
+            if now < until {
+                return Step::Wait { until };
+            }
+            self.wifi_down_until = None;
+        }
+        if now < self.wait_until {
+            return Step::Wait { until: self.wait_until };
+        }
+        if self.on_wifi { Step::Connect } else { Step::JoinWifi }
+    }
+
+    /// The network let the board in, and it has an address.
+    pub fn wifi_joined(&mut self, now: Instant) {
+        self.on_wifi = true;
+        self.wifi_joins = self.wifi_joins.saturating_add(1);
+        self.wifi_backoff.reset();
+        self.wait_until = now;
+    }
+
+    /// Joining failed, or the network is gone. Returns the wait before the next try, in
+    /// milliseconds.
+    pub fn wifi_lost(&mut self, now: Instant, random: u32) -> u32 {
+        self.on_wifi = false;
+        self.session_over(now);
+        let wait_ms = self.wifi_backoff.next_wait(random);
+        self.wait_until = now.after(u64::from(wait_ms));
+        wait_ms
+    }
+
+    /// The board left the network on purpose.
+    pub fn wifi_left(&mut self, now: Instant) {
+        self.on_wifi = false;
+        self.session_over(now);
+        self.wait_until = now;
+    }
+
+    /// There is a session, with all subscriptions made.
+    pub fn session_up(&mut self, now: Instant) {
+        self.session_since = Some(now);
+        self.mqtt_joins = self.mqtt_joins.saturating_add(1);
+    }
+
+    /// The session is over, or did not come to be. Returns the wait before the next try, in
+    /// milliseconds.
+    pub fn session_lost(&mut self, now: Instant, random: u32) -> u32 {
+        self.session_over(now);
+        let wait_ms = self.broker_backoff.next_wait(random);
+        self.wait_until = now.after(u64::from(wait_ms));
+        wait_ms
+    }
+
+    /// Takes the board off Wi-Fi for a while, on purpose.
+    pub fn take_wifi_down(&mut self, now: Instant, for_ms: u32) {
+        let until = now.after(u64::from(for_ms));
+        self.wifi_down_until = Some(self.wifi_down_until.map_or(until, |other| other.max(until)));
+    }
+
+    /// How far up the board is.
+    #[must_use]
+    pub const fn progress(&self) -> Progress {
+        match (self.on_wifi, self.session_since) {
+            (false, _) => Progress::Joining,
+            (true, None) => Progress::Connecting,
+            (true, Some(_)) => Progress::Connected,
+        }
+    }
+
+    /// How often the board joined Wi-Fi since its start.
+    #[must_use]
+    pub const fn wifi_joins(&self) -> u32 {
+        self.wifi_joins
+    }
+
+    /// How often it got a session since its start.
+    #[must_use]
+    pub const fn mqtt_joins(&self) -> u32 {
+        self.mqtt_joins
+    }
+
+    fn session_over(&mut self, now: Instant) {
+        if self.session_since.take().is_some_and(|since| now.since(since) >= WELL_AFTER_MS) {
+            self.broker_backoff.reset();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_ms(ms)
+    }
+
+    /// A ladder with a session since 2 s.
+    fn connected() -> Ladder {
+        let mut ladder = Ladder::new(at(0));
+        assert_eq!(ladder.next(at(0)), Step::JoinWifi);
+        ladder.wifi_joined(at(1_000));
+        assert_eq!(ladder.next(at(1_000)), Step::Connect);
+        ladder.session_up(at(2_000));
+        ladder
+    }
+
+    #[test]
+    fn it_climbs_from_wifi_to_a_session_and_tells_how_far_it_is() {
+        let mut ladder = Ladder::new(at(0));
+        assert_eq!(ladder.progress(), Progress::Joining);
+        ladder.wifi_joined(at(1_000));
+        assert_eq!(ladder.progress(), Progress::Connecting);
+        ladder.session_up(at(2_000));
+        assert_eq!(ladder.progress(), Progress::Connected);
+        assert_eq!((ladder.wifi_joins(), ladder.mqtt_joins()), (1, 1));
+    }
+
+    #[test]
+    fn a_lost_session_is_tried_again_for_ever_with_growing_waits() {
+        let mut ladder = connected();
+        let mut now = 10_000;
+        let mut last = 0;
+        for try_number in 0..1_000 {
+            let wait = u64::from(ladder.session_lost(at(now), u32::MAX));
+            assert!(wait <= 4_000 && wait + 1 >= last / 2, "{wait}");
+            assert_eq!(ladder.next(at(now)), Step::Wait { until: at(now + wait) });
+            now += wait;
+            assert_eq!(ladder.next(at(now)), Step::Connect, "try {try_number}");
+            last = wait;
+        }
+        assert!(last >= 2_000);
+        assert_eq!(ladder.progress(), Progress::Connecting);
+    }
+
+    #[test]
+    fn a_session_that_lasted_makes_the_next_wait_a_short_one_and_one_that_did_not_does_not() {
+        let mut ladder = connected();
+        for _ in 0..10 {
+            ladder.session_lost(at(3_000), 0);
+        }
+        ladder.session_up(at(20_000));
+        assert!(ladder.session_lost(at(20_100), 0) >= 2_000, "a broker that throws everybody out is spared");
+        ladder.session_up(at(30_000));
+        assert!(ladder.session_lost(at(35_000), 0) <= 250);
+    }
+
+    #[test]
+    fn lost_wifi_means_joining_again_and_then_connecting_at_once() {
+        let mut ladder = connected();
+        let wait = u64::from(ladder.wifi_lost(at(5_000), 0));
+        assert!((250..=500).contains(&wait));
+        assert_eq!(ladder.progress(), Progress::Joining);
+        assert_eq!(ladder.next(at(5_000)), Step::Wait { until: at(5_000 + wait) });
+        assert_eq!(ladder.next(at(5_000 + wait)), Step::JoinWifi);
+        for _ in 0..100 {
+            assert!(ladder.wifi_lost(at(6_000), 12_345) <= 8_000);
+        }
+        ladder.wifi_joined(at(60_000));
+        assert_eq!(ladder.next(at(60_000)), Step::Connect);
+        assert_eq!(ladder.wifi_joins(), 2);
+        assert!(ladder.wifi_lost(at(61_000), 0) <= 500, "it had joined");
+    }
+
+    #[test]
+    fn wifi_that_is_taken_down_stays_down_for_as_long_as_was_asked() {
+        let mut ladder = connected();
+        ladder.take_wifi_down(at(5_000), 10_000);
+        assert_eq!(ladder.next(at(5_000)), Step::LeaveWifi);
+        ladder.wifi_left(at(5_100));
+        assert_eq!(ladder.next(at(5_100)), Step::Wait { until: at(15_000) });
+        ladder.take_wifi_down(at(6_000), 1_000);
+        assert_eq!(ladder.next(at(14_999)), Step::Wait { until: at(15_000) }, "the longer one counts");
+        assert_eq!(ladder.next(at(15_000)), Step::JoinWifi);
+        assert_eq!(ladder.next(at(15_000)), Step::JoinWifi);
+    }
+
+    #[test]
+    fn wifi_can_be_taken_down_while_the_board_waits() {
+        let mut ladder = Ladder::new(at(0));
+        let wait = u64::from(ladder.wifi_lost(at(0), 0));
+        ladder.take_wifi_down(at(10), 5_000);
+        assert_eq!(ladder.next(at(wait)), Step::Wait { until: at(5_010) });
+        assert_eq!(ladder.next(at(5_010)), Step::JoinWifi);
+    }
+}

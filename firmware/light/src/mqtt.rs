@@ -1,0 +1,765 @@
+//! One MQTT 3.1.1 session of a board, without a socket or a clock: bytes in, bytes and events out.
+//!
+//! It knows what a light needs: a clean session with a last will, subscriptions, publishes at
+//! QoS 1, keep-alive, and that nothing outlives it. What cannot be sent at once is refused, so that
+//! no word of before an outage is ever sent after it. (The `no_std` clients that are kept today
+//! keep a publish and send it again after a reconnect, and ask for the old session back; a light
+//! must do neither.) It never asks for QoS 2, and a broker that sends it breaks the contract.
+//!
+//! Section numbers are those of the OASIS standard "MQTT Version 3.1.1".
+
+use core::fmt;
+
+use heapless::Vec;
+
+use crate::time::Instant;
+
+/// A packet with more bytes than this is passed over; a message of the junction is shorter.
+pub const INBOX_BYTES: usize = 1024;
+/// So many bytes may wait for the socket.
+pub const OUTBOX_BYTES: usize = 4096;
+/// So many messages may wait for the broker's acknowledgement.
+pub const MAX_UNACKED: usize = 32;
+/// The broker has to answer each of the two steps to a session within this.
+const ANSWER_MS: u64 = 5_000;
+/// Kept free for acknowledgements and pings, which are never refused.
+const RESERVED_BYTES: usize = 64;
+
+/// How a light introduces itself to a broker.
+#[derive(Clone, Copy)]
+pub struct Hello<'a> {
+    /// The same at each start of the same light, so that it takes over from its dead connection.
+    pub client_id: &'a str,
+    /// In seconds.
+    pub keep_alive_s: u16,
+    /// Empty to log in without.
+    pub user: &'a str,
+    /// Goes with `user`.
+    pub password: &'a str,
+    /// Published by the broker, retained, at QoS 1, when the light is gone without a goodbye.
+    pub will_topic: &'a str,
+    /// What it then says.
+    pub will: &'a [u8],
+}
+
+/// What came of the bytes that were fed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// The broker let the light in: now it subscribes.
+    Accepted,
+    /// All subscriptions are made: the session is up.
+    Subscribed,
+    /// A message.
+    Message {
+        /// Its topic.
+        topic: &'a str,
+        /// Its content.
+        payload: &'a [u8],
+        /// The broker had kept it.
+        retained: bool,
+    },
+    /// A packet that no light needs, passed over.
+    TooLong {
+        /// How many bytes it has.
+        bytes: usize,
+    },
+}
+
+/// Why a session is over, or never came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The broker did not let the light in, with this code (section 3.2.2.3).
+    Refused(u8),
+    /// What answers does not speak MQTT 3.1.1.
+    NotMqtt,
+    /// The broker refused a subscription.
+    SubscriptionRefused,
+    /// The broker did not answer in time when the light wanted a session.
+    NoAnswer,
+    /// The broker did not answer for two keep-alives.
+    Silent,
+    /// What the light has to say about itself is longer than a packet may be.
+    TooMuchToSay,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    Accepted,
+    Subscribing,
+    Up,
+}
+
+/// One session, from the moment that TCP is connected.
+#[derive(Clone, Debug)]
+pub struct Session {
+    stage: Stage,
+    inbox: Vec<u8, INBOX_BYTES>,
+    /// Bytes at the front of `inbox` that the last event was made of.
+    taken: usize,
+    /// Bytes of a too long packet that are still to come.
+    to_skip: usize,
+    outbox: Vec<u8, OUTBOX_BYTES>,
+    unacked: Vec<u16, MAX_UNACKED>,
+    last_id: u16,
+    keep_alive_ms: u64,
+    /// When the next answer is due, or the next ping to be sent.
+    due_at: Instant,
+    awaits_ping: bool,
+}
+
+impl Session {
+    /// A session on a connection that was just made; its first packet waits in the outbox.
+    ///
+    /// # Errors
+    /// When the packet would be too long.
+    pub fn open(hello: &Hello<'_>, now: Instant) -> Result<Session, End> {
+        let mut session = Session {
+            stage: Stage::Connecting,
+            inbox: Vec::new(),
+            taken: 0,
+            to_skip: 0,
+            outbox: Vec::new(),
+            unacked: Vec::new(),
+            last_id: 0,
+            keep_alive_ms: u64::from(hello.keep_alive_s) * 1_000,
+            due_at: now.after(ANSWER_MS),
+            awaits_ping: false,
+        };
+        // Section 3.1.2: clean session, will at QoS 1, will retained, user name and password.
+        let login = if hello.user.is_empty() { 0 } else { 0b1100_0000 };
+        let mut body = Packet::new();
+        body.text("MQTT").byte(4).byte(0b0010_1110 | login).short(hello.keep_alive_s);
+        body.text(hello.client_id).text(hello.will_topic).bytes(hello.will);
+        if login != 0 {
+            body.text(hello.user).text(hello.password);
+        }
+        if body.write(0x10, &mut session.outbox) { Ok(session) } else { Err(End::TooMuchToSay) }
+    }
+
+    /// Asks for all `topics` at QoS 1; to be called once the broker has let the light in.
+    ///
+    /// # Errors
+    /// When they do not fit into one packet.
+    pub fn subscribe<'a>(
+        &mut self,
+        topics: impl IntoIterator<Item = &'a str>,
+        now: Instant,
+    ) -> Result<(), End> {
+        let mut body = Packet::new();
+        body.short(self.next_id());
+        for topic in topics {
+            body.text(topic).byte(1);
+        }
+        self.stage = Stage::Subscribing;
+        self.due_at = now.after(ANSWER_MS);
+        if body.write(0x82, &mut self.outbox) { Ok(()) } else { Err(End::TooMuchToSay) }
+    }
+
+    /// Whether the session is up: words can be published.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.stage == Stage::Up
+    }
+
+    /// Sends a message, retained, at QoS 1, now or never.
+    ///
+    /// Returns whether it was taken; it is not where too much is waiting already.
+    pub fn publish(&mut self, topic: &str, payload: &[u8]) -> bool {
+        if !self.is_up() || self.unacked.is_full() {
+            return false;
+        }
+        let id = self.next_id();
+        let mut body = Packet::new();
+        body.text(topic).short(id).raw(payload);
+        let fits = self.outbox.len() + body.len() + RESERVED_BYTES <= OUTBOX_BYTES;
+        fits && body.write(0x33, &mut self.outbox) && self.unacked.push(id).is_ok()
+    }
+
+    /// The bytes that wait for the socket.
+    #[must_use]
+    pub fn outgoing(&self) -> &[u8] {
+        &self.outbox
+    }
+
+    /// The socket took so many of [`Session::outgoing`].
+    pub fn sent(&mut self, bytes: usize) {
+        drop_front(&mut self.outbox, bytes);
+    }
+
+    /// Takes bytes from the socket, and returns how many; the rest has to be given again after the
+    /// events were taken.
+    pub fn feed(&mut self, bytes: &[u8]) -> usize {
+        let skipped = self.to_skip.min(bytes.len());
+        self.to_skip -= skipped;
+        let rest = bytes.get(skipped..).unwrap_or_default();
+        let room = self.inbox.capacity() - self.inbox.len();
+        let taken = rest.len().min(room);
+        // It fits: that much room is there.
+        let _ = self.inbox.extend_from_slice(rest.get(..taken).unwrap_or_default());
+        skipped + taken
+    }
+
+    /// The next event, if the bytes so far make one. To be called until there is none, after each
+    /// feeding and each sending.
+    ///
+    /// # Errors
+    /// Why the session is over.
+    pub fn next_event(&mut self, now: Instant) -> Result<Option<Event<'_>>, End> {
+        drop_front(&mut self.inbox, core::mem::take(&mut self.taken));
+        loop {
+            // Acknowledgements must find room; until then the broker has to wait.
+            if OUTBOX_BYTES - self.outbox.len() < 8 {
+                return Ok(None);
+            }
+            // The first thing that a broker says is CONNACK; anything else is no broker.
+            if self.stage == Stage::Connecting && self.inbox.first().is_some_and(|first| *first != 0x20) {
+                return Err(End::NotMqtt);
+            }
+            let Some(header) = Header::read(&self.inbox)? else { return Ok(None) };
+            if header.total > INBOX_BYTES {
+                return self.pass_over(header);
+            }
+            if self.inbox.len() < header.total {
+                return Ok(None);
+            }
+            match header.first >> 4 {
+                2 => self.connack(header, now)?,
+                3 => return self.message(header),
+                4 => self.puback(header)?,
+                9 => self.suback(header, now)?,
+                13 => self.awaits_ping = false,
+                _ => return Err(End::NotMqtt),
+            }
+            drop_front(&mut self.inbox, header.total);
+            match header.first >> 4 {
+                2 => return Ok(Some(Event::Accepted)),
+                9 => return Ok(Some(Event::Subscribed)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Pings the broker, and looks whether it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check(&mut self, now: Instant) -> Result<(), End> {
+        if now < self.due_at {
+            return Ok(());
+        }
+        match self.stage {
+            Stage::Connecting | Stage::Subscribing => return Err(End::NoAnswer),
+            Stage::Up if self.awaits_ping => return Err(End::Silent),
+            Stage::Accepted | Stage::Up => {}
+        }
+        self.due_at = now.after(self.keep_alive_ms);
+        // Without room for a ping the socket is stuck; the next check ends the session then.
+        self.awaits_ping = true;
+        let _ = self.outbox.extend_from_slice(&[0xC0, 0]);
+        Ok(())
+    }
+
+    /// When [`Session::check`] has something to do.
+    #[must_use]
+    pub fn due_at(&self) -> Instant {
+        self.due_at
+    }
+
+    /// MQTT's goodbye: the broker then keeps the will to itself.
+    pub fn say_goodbye(&mut self) {
+        let _ = self.outbox.extend_from_slice(&[0xE0, 0]);
+    }
+
+    fn next_id(&mut self) -> u16 {
+        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+        self.last_id
+    }
+
+    fn connack(&mut self, header: Header, now: Instant) -> Result<(), End> {
+        let &[_session_present, code] = self.body(header) else { return Err(End::NotMqtt) };
+        if self.stage != Stage::Connecting {
+            return Err(End::NotMqtt);
+        }
+        if code != 0 {
+            return Err(End::Refused(code));
+        }
+        self.stage = Stage::Accepted;
+        self.due_at = now.after(ANSWER_MS);
+        Ok(())
+    }
+
+    fn suback(&mut self, header: Header, now: Instant) -> Result<(), End> {
+        let [_, _, codes @ ..] = self.body(header) else { return Err(End::NotMqtt) };
+        if self.stage != Stage::Subscribing {
+            return Err(End::NotMqtt);
+        }
+        if codes.iter().any(|code| *code > 2) {
+            return Err(End::SubscriptionRefused);
+        }
+        self.stage = Stage::Up;
+        self.due_at = now.after(self.keep_alive_ms);
+        Ok(())
+    }
+
+    fn puback(&mut self, header: Header) -> Result<(), End> {
+        let &[high, low] = self.body(header) else { return Err(End::NotMqtt) };
+        let id = u16::from_be_bytes([high, low]);
+        self.unacked.retain(|unacked| *unacked != id);
+        Ok(())
+    }
+
+    fn message(&mut self, header: Header) -> Result<Option<Event<'_>>, End> {
+        let (topic_at, id) = self.publish_head(header)?.ok_or(End::NotMqtt)?;
+        let payload_at = topic_at.end + if id.is_some() { 2 } else { 0 };
+        if payload_at > header.total {
+            return Err(End::NotMqtt);
+        }
+        if let Some(id) = id {
+            self.acknowledge(id);
+        }
+        self.taken = header.total;
+        let topic = self.inbox.get(topic_at).unwrap_or_default();
+        Ok(Some(Event::Message {
+            topic: core::str::from_utf8(topic).map_err(|_| End::NotMqtt)?,
+            payload: self.inbox.get(payload_at..header.total).unwrap_or_default(),
+            retained: header.first & 1 == 1,
+        }))
+    }
+
+    /// A message that is too long must not cost the light its session.
+    fn pass_over(&mut self, header: Header) -> Result<Option<Event<'_>>, End> {
+        if header.first >> 4 != 3 {
+            return Err(End::NotMqtt);
+        }
+        let Some((_, id)) = self.publish_head(header)? else {
+            // A topic that does not fit is none that was subscribed to.
+            return if self.inbox.is_full() { Err(End::NotMqtt) } else { Ok(None) };
+        };
+        if let Some(id) = id {
+            self.acknowledge(id);
+        }
+        self.to_skip = header.total - self.inbox.len();
+        self.inbox.clear();
+        Ok(Some(Event::TooLong { bytes: header.total }))
+    }
+
+    /// Where a PUBLISH has its topic, and the number to acknowledge; `None` while they have not
+    /// come in yet.
+    fn publish_head(&self, header: Header) -> Result<Option<PublishHead>, End> {
+        let short = |at: usize| {
+            let bytes = self.inbox.get(at..at + 2)?.first_chunk::<2>()?;
+            Some(u16::from_be_bytes(*bytes))
+        };
+        let Some(length) = short(header.length) else { return Ok(None) };
+        let topic_at = header.length + 2..header.length + 2 + usize::from(length);
+        if topic_at.end > header.total {
+            return Err(End::NotMqtt);
+        }
+        match (header.first >> 1) & 3 {
+            0 if topic_at.end <= self.inbox.len() => Ok(Some((topic_at, None))),
+            0 => Ok(None),
+            1 => Ok(short(topic_at.end).map(|id| (topic_at, Some(id)))),
+            _ => Err(End::NotMqtt),
+        }
+    }
+
+    fn acknowledge(&mut self, id: u16) {
+        let [high, low] = id.to_be_bytes();
+        // There is room: it was looked for before the packet was.
+        let _ = self.outbox.extend_from_slice(&[0x40, 2, high, low]);
+    }
+
+    fn body(&self, header: Header) -> &[u8] {
+        self.inbox.get(header.length..header.total).unwrap_or_default()
+    }
+}
+
+/// Where a PUBLISH has its topic, and the number to acknowledge it with.
+type PublishHead = (core::ops::Range<usize>, Option<u16>);
+
+/// The fixed header (section 2.2).
+#[derive(Clone, Copy)]
+struct Header {
+    first: u8,
+    /// Its own bytes.
+    length: usize,
+    /// The bytes of the whole packet.
+    total: usize,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Result<Option<Header>, End> {
+        let Some((first, rest)) = bytes.split_first() else { return Ok(None) };
+        let mut remaining = 0;
+        for (index, byte) in rest.iter().enumerate().take(4) {
+            remaining |= usize::from(byte & 0x7F) << (7 * index);
+            if byte & 0x80 == 0 {
+                let length = index + 2;
+                return Ok(Some(Header { first: *first, length, total: length + remaining }));
+            }
+        }
+        if rest.len() >= 4 { Err(End::NotMqtt) } else { Ok(None) }
+    }
+}
+
+/// The variable header and payload of a packet that is being written.
+struct Packet {
+    body: Vec<u8, { 2 * INBOX_BYTES }>,
+    fits: bool,
+}
+
+impl Packet {
+    fn new() -> Packet {
+        Packet { body: Vec::new(), fits: true }
+    }
+
+    fn len(&self) -> usize {
+        self.body.len()
+    }
+
+    fn raw(&mut self, bytes: &[u8]) -> &mut Packet {
+        self.fits &= self.body.extend_from_slice(bytes).is_ok();
+        self
+    }
+
+    fn byte(&mut self, byte: u8) -> &mut Packet {
+        self.raw(&[byte])
+    }
+
+    fn short(&mut self, short: u16) -> &mut Packet {
+        self.raw(&short.to_be_bytes())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Packet {
+        match u16::try_from(bytes.len()) {
+            Ok(length) => self.short(length).raw(bytes),
+            Err(_) => {
+                self.fits = false;
+                self
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str) -> &mut Packet {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Appends the packet with its fixed header, or nothing where it does not fit.
+    fn write(&self, first: u8, outbox: &mut Vec<u8, OUTBOX_BYTES>) -> bool {
+        let [low, high, ..] = self.body.len().to_le_bytes();
+        // At most 2048 bytes: two bytes of length do.
+        let length = [low & 0x7F | 0x80, high << 1 | low >> 7];
+        let length = if self.body.len() < 0x80 { &[low][..] } else { &length[..] };
+        if !self.fits || outbox.len() + 1 + length.len() + self.body.len() > OUTBOX_BYTES {
+            return false;
+        }
+        outbox.push(first).is_ok()
+            && outbox.extend_from_slice(length).is_ok()
+            && outbox.extend_from_slice(&self.body).is_ok()
+    }
+}
+
+fn drop_front<const N: usize>(bytes: &mut Vec<u8, N>, count: usize) {
+    let count = count.min(bytes.len());
+    bytes.copy_within(count.., 0);
+    bytes.truncate(bytes.len() - count);
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            End::Refused(1) => "the broker does not speak MQTT 3.1.1",
+            End::Refused(2) => "the broker refused the client's name; choose shorter names",
+            End::Refused(3) => "the broker is not available just now; it is tried again",
+            End::Refused(4) => "the broker refused user or password; provision the board with the right ones",
+            End::Refused(5) => {
+                "the broker does not let this user in; check user and password, or ask whoever runs it"
+            }
+            End::Refused(code) => {
+                return write!(f, "the broker refused the session with code {code}, which MQTT 3.1.1 does not know");
+            }
+            End::NotMqtt => "what answers there does not speak MQTT 3.1.1; check the port",
+            End::SubscriptionRefused => {
+                "the broker refused a subscription: this user may not read the topic; ask for the right, or choose \
+                 another root topic"
+            }
+            End::NoAnswer => "the broker did not answer in time",
+            End::Silent => "the broker has not answered for two keep-alives",
+            End::TooMuchToSay => "the names, topics and passwords are too long for one packet; choose shorter ones",
+        })
+    }
+}
+
+impl core::error::Error for End {}
+
+/// A name for the broker that is the same at every start of the same light, so that a light that
+/// comes back takes over from its own dead connection, and different for every root topic, so that
+/// classes that share a broker do not throw each other out.
+#[must_use]
+pub fn client_id(root: &str, junction: &str, light: &str) -> heapless::String<64> {
+    // FNV-1a, 32 bits (RFC 9923): short, and the same in every version of this program.
+    let hash =
+        root.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let mut id = heapless::String::new();
+    // It fits: 12 bytes and two names of at most 16.
+    let _ = fmt::Write::write_fmt(&mut id, format_args!("tl-{hash:08x}-{junction}-{light}"));
+    id
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    extern crate std;
+
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    const HELLO: Hello<'_> =
+        Hello { client_id: "id", keep_alive_s: 5, user: "", password: "", will_topic: "w", will: b"bye" };
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_ms(ms)
+    }
+
+    fn sent(session: &mut Session) -> Vec<u8> {
+        let bytes = session.outgoing().to_vec();
+        session.sent(bytes.len());
+        bytes
+    }
+
+    fn fed(session: &mut Session, bytes: &[u8]) {
+        assert_eq!(session.feed(bytes), bytes.len());
+    }
+
+    fn up() -> Session {
+        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        fed(&mut session, &[0x20, 2, 0, 0]);
+        assert_eq!(session.next_event(at(10)), Ok(Some(Event::Accepted)));
+        session.subscribe(["a", "b"], at(10)).unwrap();
+        fed(&mut session, &[0x90, 4, 0, 1, 1, 1]);
+        assert_eq!(session.next_event(at(20)), Ok(Some(Event::Subscribed)));
+        assert_eq!(session.next_event(at(20)), Ok(None));
+        sent(&mut session);
+        session
+    }
+
+    #[test]
+    fn it_says_hello_as_the_standard_has_it() {
+        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let expected = b"\x10\x16\x00\x04MQTT\x04\x2e\x00\x05\x00\x02id\x00\x01w\x00\x03bye";
+        assert_eq!(sent(&mut session), expected);
+        let hello = Hello { user: "king", password: "arthur", ..HELLO };
+        let mut session = Session::open(&hello, at(0)).unwrap();
+        let bytes = sent(&mut session);
+        assert_eq!(bytes[9], 0b1110_1110);
+        assert!(bytes.ends_with(b"\x00\x04king\x00\x06arthur"));
+    }
+
+    #[test]
+    fn it_subscribes_once_it_is_let_in_and_is_up_once_that_is_granted() {
+        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        sent(&mut session);
+        assert!(!session.publish("a", b"too early"));
+        fed(&mut session, &[0x20]);
+        assert_eq!(session.next_event(at(5)), Ok(None));
+        fed(&mut session, &[2, 0, 0]);
+        assert_eq!(session.next_event(at(5)), Ok(Some(Event::Accepted)));
+        session.subscribe(["x/state", "y"], at(5)).unwrap();
+        assert_eq!(sent(&mut session), b"\x82\x10\x00\x01\x00\x07x/state\x01\x00\x01y\x01");
+        assert!(!session.is_up());
+        fed(&mut session, &[0x90, 4, 0, 1, 0, 1]);
+        assert_eq!(session.next_event(at(9)), Ok(Some(Event::Subscribed)));
+        assert!(session.is_up());
+    }
+
+    #[test]
+    fn each_refusal_is_told_apart() {
+        for code in 1..=7 {
+            let mut session = Session::open(&HELLO, at(0)).unwrap();
+            fed(&mut session, &[0x20, 2, 0, code]);
+            assert_eq!(session.next_event(at(1)), Err(End::Refused(code)));
+        }
+        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        fed(&mut session, &[0x20, 2, 0, 0]);
+        session.next_event(at(1)).unwrap();
+        session.subscribe(["a"], at(1)).unwrap();
+        fed(&mut session, &[0x90, 3, 0, 1, 0x80]);
+        assert_eq!(session.next_event(at(1)), Err(End::SubscriptionRefused));
+        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        fed(&mut session, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        assert_eq!(session.next_event(at(1)), Err(End::NotMqtt));
+    }
+
+    #[test]
+    fn a_message_is_told_with_its_flag_and_acknowledged() {
+        let mut session = up();
+        fed(&mut session, b"\x33\x09\x00\x01a\x12\x34word\x30\x05\x00\x01bhi\xd0\x00");
+        let word = Event::Message { topic: "a", payload: b"word", retained: true };
+        assert_eq!(session.next_event(at(30)), Ok(Some(word)));
+        let hi = Event::Message { topic: "b", payload: b"hi", retained: false };
+        assert_eq!(session.next_event(at(30)), Ok(Some(hi)));
+        assert_eq!(session.next_event(at(30)), Ok(None));
+        assert_eq!(sent(&mut session), b"\x40\x02\x12\x34");
+    }
+
+    #[test]
+    fn it_does_not_matter_how_the_bytes_are_cut() {
+        let stream =
+            b"\x20\x02\x00\x00\x90\x03\x00\x01\x01\x32\x09\x00\x01a\x12\x34word\x40\x02\x00\x02\xd0\x00";
+        for step in 1..stream.len() {
+            let mut session = Session::open(&HELLO, at(0)).unwrap();
+            let mut events = 0;
+            for piece in stream.chunks(step) {
+                fed(&mut session, piece);
+                while let Some(event) = session.next_event(at(1)).unwrap() {
+                    events += 1;
+                    if event == Event::Accepted {
+                        session.subscribe(["a"], at(1)).unwrap();
+                    }
+                }
+            }
+            assert_eq!(events, 3, "{step}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_is_acknowledged_and_passed_over() {
+        let mut session = up();
+        let mut long = b"\x32\xff\x7f\x00\x01a\x00\x09".to_vec();
+        long.resize(3 + 16_383, b'x');
+        long.extend_from_slice(b"\x30\x04\x00\x01bk");
+        let mut events = Vec::new();
+        let mut rest = &long[..];
+        while !rest.is_empty() {
+            rest = &rest[session.feed(&rest[..rest.len().min(300)])..];
+            while let Some(event) = session.next_event(at(1)).unwrap() {
+                events.push(match event {
+                    Event::TooLong { bytes } => bytes,
+                    Event::Message { payload, .. } => payload.len(),
+                    _ => 0,
+                });
+            }
+        }
+        assert_eq!(events, [16_386, 1]);
+        assert_eq!(sent(&mut session), b"\x40\x02\x00\x09");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_and_never_kept() {
+        let mut session = up();
+        let mut taken = 0;
+        while session.publish("a/state", &[b'x'; 512]) {
+            taken += 1;
+        }
+        assert_eq!(taken, 7, "the outbox is full");
+        let first = session.outgoing().to_vec();
+        assert!(!session.publish("a/state", &[b'y'; 512]));
+        assert_eq!(session.outgoing(), first, "a refused message leaves no trace");
+        let mut session = up();
+        let mut taken: usize = 0;
+        while session.publish("a", b"") {
+            taken += 1;
+            sent(&mut session);
+        }
+        assert_eq!(taken, MAX_UNACKED);
+        fed(&mut session, &[0x40, 2, 0, 2]);
+        assert_eq!(session.next_event(at(30)), Ok(None));
+        assert!(session.publish("a", b""), "the broker has acknowledged one");
+    }
+
+    #[test]
+    fn a_publish_is_retained_and_at_qos_1() {
+        let mut session = up();
+        assert!(session.publish("a", b"red"));
+        assert_eq!(sent(&mut session), b"\x33\x08\x00\x01a\x00\x02red");
+        assert!(session.publish("a", &[b'x'; 300]));
+        assert_eq!(sent(&mut session)[..3], [0x33, 0xB1, 0x02], "305 bytes follow");
+    }
+
+    #[test]
+    fn it_pings_every_keep_alive_and_gives_up_after_two_without_an_answer() {
+        let mut session = up();
+        assert_eq!(session.due_at(), at(5_020));
+        assert_eq!(session.check(at(5_019)), Ok(()));
+        assert_eq!(sent(&mut session), b"");
+        assert_eq!(session.check(at(5_020)), Ok(()));
+        assert_eq!(sent(&mut session), b"\xc0\x00");
+        fed(&mut session, b"\xd0\x00");
+        assert_eq!(session.next_event(at(5_100)), Ok(None));
+        assert_eq!(session.check(at(10_020)), Ok(()));
+        assert_eq!(session.check(at(15_020)), Err(End::Silent));
+    }
+
+    #[test]
+    fn a_broker_that_does_not_answer_a_hello_or_a_subscription_is_given_up() {
+        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        assert_eq!(session.check(at(4_999)), Ok(()));
+        assert_eq!(session.check(at(5_000)), Err(End::NoAnswer));
+        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        fed(&mut session, &[0x20, 2, 0, 0]);
+        session.next_event(at(4_000)).unwrap();
+        session.subscribe(["a"], at(4_000)).unwrap();
+        assert_eq!(session.check(at(8_999)), Ok(()));
+        assert_eq!(session.check(at(9_000)), Err(End::NoAnswer));
+    }
+
+    #[test]
+    fn acknowledgements_wait_for_room_and_none_is_lost() {
+        let mut session = up();
+        while session.publish("a", &[b'x'; 100]) {}
+        let mut acknowledged = 0;
+        for id in 1..=200_u16 {
+            let mut message = b"\x32\x05\x00\x01a".to_vec();
+            message.extend_from_slice(&id.to_be_bytes());
+            let mut rest = &message[..];
+            while !rest.is_empty() {
+                rest = &rest[session.feed(rest)..];
+                while session.next_event(at(1)).unwrap().is_some() {}
+                if session.inbox.is_full() {
+                    acknowledged += sent(&mut session).windows(2).filter(|two| *two == [0x40, 2]).count();
+                    while session.next_event(at(1)).unwrap().is_some() {}
+                }
+            }
+        }
+        loop {
+            let bytes = sent(&mut session);
+            if bytes.is_empty() {
+                break;
+            }
+            acknowledged += bytes.windows(2).filter(|two| *two == [0x40, 2]).count();
+            while session.next_event(at(1)).unwrap().is_some() {}
+        }
+        assert_eq!(acknowledged, 200);
+    }
+
+    #[test]
+    fn bytes_at_random_never_panic() {
+        let mut seed = 7_u64;
+        let mut random = move || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33).to_le_bytes()[0]
+        };
+        for round in 0..20_000 {
+            let mut session = if round % 2 == 0 { up() } else { Session::open(&HELLO, at(0)).unwrap() };
+            let kinds = [0x20, 0x30, 0x32, 0x33, 0x40, 0x90, 0xD0, random()];
+            let mut stream = vec![];
+            for _ in 0..4 {
+                stream.extend_from_slice(&[kinds[usize::from(random() % 8)], random() % 16]);
+                stream.extend((0..random() % 16).map(|_| random() % 8));
+            }
+            fed(&mut session, &stream);
+            while let Ok(Some(_)) = session.next_event(at(1)) {
+                sent(&mut session);
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_id_is_that_of_the_virtual_twin() {
+        assert_eq!(client_id("twinlight", "demo", "a"), "tl-70b44b1d-demo-a");
+        assert!(!client_id("lab/3", "demo", "a").contains('/'));
+        assert_eq!(client_id("x", "junction-sixteen", "light-of-sixteen").len(), 45);
+    }
+}

@@ -1,0 +1,716 @@
+//! What a board does around its light: topics, status, commands and what it says when.
+//!
+//! It is the board's half of the twin: the desktop's virtual light does the same with the same
+//! words. The host gives it what it hears and calls [`Program::check`] twice a tick; lamps, radio
+//! and log are behind [`Outside`].
+
+use core::fmt::{self, Write};
+
+use heapless::{String, Vec};
+
+use crate::{
+    aspect::Aspect,
+    command::{Action, Command, CommandGate, Refused},
+    key::Key,
+    light::{Heard, Light, MAX_PEERS, Start},
+    message::{Ignored, MAX_TEXT_BYTES, Message, Status, Word},
+    name::{MAX_NAME_BYTES, Name},
+    record::{MAX_ROOT_BYTES, Record, RecordError},
+    time::Instant,
+    timing::Infeasible,
+};
+
+/// The most bytes of a topic: root, junction, light, `/status` and two slashes.
+pub const MAX_TOPIC_BYTES: usize = MAX_ROOT_BYTES + 2 * MAX_NAME_BYTES + 9;
+/// How often a light tells of itself on its status topic.
+const STATUS_EVERY_MS: u64 = 30_000;
+/// How long a command without a time lasts.
+const DEFAULT_COMMAND_MS: u32 = 10_000;
+
+/// A topic, as text.
+pub type TopicText = String<MAX_TOPIC_BYTES>;
+
+/// One of a light's own topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// What it shows, needs and promises.
+    State,
+    /// How it is.
+    Status,
+    /// What it is asked to do.
+    Command,
+}
+
+/// What a command asks of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Leave Wi-Fi for so many milliseconds.
+    WifiDown {
+        /// How many.
+        ms: u32,
+    },
+    /// Drop the session once, as a failure does.
+    DropSession,
+    /// Start anew.
+    Reboot,
+    /// Remember, before this returns, that a promise of this run may be so long.
+    KeepLease {
+        /// How long, in milliseconds.
+        ms: u32,
+    },
+}
+
+/// What the host knows of itself, for the status message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Signal strength in dBm.
+    pub wifi_rssi: Option<i32>,
+    /// Times that the board joined Wi-Fi.
+    pub wifi_joins: u32,
+    /// Times that it got a session.
+    pub mqtt_joins: u32,
+    /// Free heap in bytes.
+    pub heap: Option<u32>,
+    /// Why it last started.
+    pub reset: &'static str,
+    /// Version of its program.
+    pub firmware: &'static str,
+}
+
+/// What has happened, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The lamps show something else.
+    Shows(Aspect),
+    /// A message was ignored.
+    Ignored(Ignored),
+    /// A bare aspect on the topic of a light that speaks the whole contract.
+    Doubtful(Name),
+    /// A command was not obeyed.
+    Refused(Refused),
+    /// A command is obeyed.
+    Obeys(Action),
+    /// Timings that were sent cannot work.
+    Timing(Infeasible),
+    /// The command `set` came without timings.
+    NoTiming,
+    /// The host had no room for an order.
+    Overrun,
+    /// The light may speak again.
+    Speaks,
+}
+
+/// The board around its light.
+pub trait Outside {
+    /// Switches the lamps, at once.
+    fn show(&mut self, aspect: Aspect);
+    /// Sends a message on the light's own topic, retained, at QoS 1, now or never; returns whether
+    /// that was possible.
+    fn publish(&mut self, topic: Topic, message: &Message) -> bool;
+    /// Obeys an order of a command; returns whether it could be taken.
+    fn order(&mut self, order: Order) -> bool;
+    /// What the board knows of itself just now.
+    fn facts(&self) -> Facts;
+    /// Writes to the log.
+    fn note(&mut self, note: Note);
+}
+
+/// Numbers for whoever looks at a board.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Greens shown.
+    pub greens: u32,
+    /// Messages handed to the session.
+    pub sent: u32,
+    /// Messages that could not be sent and were dropped.
+    pub dropped: u32,
+    /// Words of other lights taken in.
+    pub received: u32,
+    /// Messages ignored.
+    pub ignored: u32,
+}
+
+/// A board's light with all that surrounds it.
+#[derive(Clone, Debug)]
+pub struct Program {
+    junction: Name,
+    root: String<MAX_ROOT_BYTES>,
+    key: Option<Key>,
+    light: Light,
+    gate: CommandGate,
+    started_at: Instant,
+    connected: bool,
+    silent_until: Option<Instant>,
+    identify_until: Option<Instant>,
+    status_at: Instant,
+    /// The longest lease that the host keeps for the next start.
+    kept_lease_ms: u32,
+    shown: Aspect,
+    counters: Counters,
+}
+
+impl Program {
+    /// The light of a record, dark until its first check.
+    ///
+    /// # Errors
+    /// When the record's names or timings cannot be.
+    pub fn new(record: &Record, start: Start, now: Instant) -> Result<Program, RecordError> {
+        let config = record.light_config().map_err(RecordError::Light)?;
+        Ok(Program {
+            junction: record.junction.clone(),
+            root: record.broker.root.clone(),
+            key: record.key.clone(),
+            kept_lease_ms: start.lease_max_ms.max(record.timing.lease_ms),
+            light: Light::new(config, start, now),
+            gate: CommandGate::new(start.boot, record.key.is_some()),
+            started_at: now,
+            connected: false,
+            silent_until: None,
+            identify_until: None,
+            status_at: now,
+            shown: Aspect::Dark,
+            counters: Counters::default(),
+        })
+    }
+
+    /// The light itself.
+    #[must_use]
+    pub fn light(&self) -> &Light {
+        &self.light
+    }
+
+    /// What was counted since the start.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// One of the light's own topics.
+    #[must_use]
+    pub fn topic(&self, topic: Topic) -> TopicText {
+        self.topic_of(self.light.config().name(), topic)
+    }
+
+    /// What the light listens to: its commands, and the words of the lights that it conflicts with.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<TopicText, { MAX_PEERS + 1 }> {
+        let peers = self.light.config().peers().iter().map(|peer| self.topic_of(peer, Topic::State));
+        core::iter::once(self.topic(Topic::Command)).chain(peers).collect()
+    }
+
+    /// What the broker is to say when the board is gone, and the goodbye of a clean stop.
+    #[must_use]
+    pub fn will(&self) -> Message {
+        Status::offline().encode(&self.topic(Topic::Status), self.key.as_ref())
+    }
+
+    /// Whether the board was asked to show itself.
+    #[must_use]
+    pub fn identifies(&self, now: Instant) -> bool {
+        self.identify_until.is_some_and(|until| now < until)
+    }
+
+    /// There is a session now, with all subscriptions made.
+    pub fn session_up(&mut self, now: Instant, outside: &mut impl Outside) {
+        self.connected = true;
+        self.say_status(now, outside);
+        self.light.set_connected(now, true);
+        self.turn(now, outside);
+    }
+
+    /// The session is over.
+    pub fn session_down(&mut self, now: Instant, outside: &mut impl Outside) {
+        self.connected = false;
+        self.light.set_connected(now, false);
+        self.turn(now, outside);
+    }
+
+    /// The button was pressed: the light may want one green.
+    pub fn call(&mut self, now: Instant, outside: &mut impl Outside) {
+        self.light.call();
+        self.turn(now, outside);
+    }
+
+    /// A message came in.
+    pub fn hear(
+        &mut self,
+        now: Instant,
+        topic: &str,
+        payload: &[u8],
+        retained: bool,
+        outside: &mut impl Outside,
+    ) {
+        if topic == self.topic(Topic::Command).as_str() {
+            if !retained {
+                self.hear_command(now, topic, payload, outside);
+            }
+        } else if let Some(from) = self.sender(topic) {
+            match Word::decode(topic, payload, self.key.as_ref()) {
+                Ok(word) => {
+                    self.counters.received += 1;
+                    if self.light.hear(now, &from, &word, retained) == Heard::Doubtful {
+                        self.counters.ignored += 1;
+                        outside.note(Note::Doubtful(from));
+                    }
+                }
+                Err(error) => self.ignore(Note::Ignored(error), outside),
+            }
+        }
+        self.turn(now, outside);
+    }
+
+    /// A message came in that is too long to be of the junction.
+    pub fn hear_too_long(&mut self, bytes: usize, outside: &mut impl Outside) {
+        self.ignore(Note::Ignored(Ignored::TooLong { bytes }), outside);
+    }
+
+    /// To be called twice a tick, so that a late call still keeps the tick.
+    pub fn check(&mut self, now: Instant, outside: &mut impl Outside) {
+        self.turn(now, outside);
+        if self.silent_until.is_some_and(|until| now >= until) {
+            self.silent_until = None;
+            outside.note(Note::Speaks);
+            self.say_status(now, outside);
+        }
+        if self.connected && now.since(self.status_at) >= STATUS_EVERY_MS {
+            self.say_status(now, outside);
+        }
+    }
+
+    /// The light's turn: it decides, the lamps follow at once, and what it says goes out.
+    fn turn(&mut self, now: Instant, outside: &mut impl Outside) {
+        let said = self.light.step(now);
+        let aspect = self.light.aspect();
+        if aspect != self.shown {
+            self.shown = aspect;
+            outside.show(aspect);
+            outside.note(Note::Shows(aspect));
+            if aspect == Aspect::Green {
+                self.counters.greens += 1;
+            }
+        }
+        if let Some(state) = said {
+            let message = state.encode(&self.topic(Topic::State), self.key.as_ref());
+            self.publish(Topic::State, &message, outside);
+        }
+    }
+
+    fn say_status(&mut self, now: Instant, outside: &mut impl Outside) {
+        self.status_at = now;
+        let facts = outside.facts();
+        let text = |text: &str| String::<MAX_TEXT_BYTES>::try_from(text).ok();
+        let mut status = Status::online();
+        status.kind = text("board");
+        status.fw = text(facts.firmware);
+        status.wifi_rssi = facts.wifi_rssi;
+        status.wifi_joins = Some(facts.wifi_joins);
+        status.mqtt_joins = Some(facts.mqtt_joins);
+        status.uptime_s = Some(u32::try_from(now.since(self.started_at) / 1_000).unwrap_or(u32::MAX));
+        status.heap = facts.heap;
+        status.reset = text(facts.reset);
+        let message = status.encode(&self.topic(Topic::Status), self.key.as_ref());
+        self.publish(Topic::Status, &message, outside);
+    }
+
+    /// Sends a message now or never.
+    fn publish(&mut self, topic: Topic, message: &Message, outside: &mut impl Outside) {
+        if self.connected && self.silent_until.is_none() && outside.publish(topic, message) {
+            self.counters.sent += 1;
+        } else {
+            self.counters.dropped += 1;
+        }
+    }
+
+    fn hear_command(&mut self, now: Instant, topic: &str, payload: &[u8], outside: &mut impl Outside) {
+        let command = match Command::decode(topic, payload, self.key.as_ref()) {
+            Ok(command) => command,
+            Err(error) => return self.ignore(Note::Ignored(error), outside),
+        };
+        if let Err(refused) = self.gate.admit(&command) {
+            return self.ignore(Note::Refused(refused), outside);
+        }
+        let ms = command.ms.unwrap_or(DEFAULT_COMMAND_MS);
+        let until = now.after(u64::from(ms));
+        outside.note(Note::Obeys(command.action));
+        match command.action {
+            Action::Identify => self.identify_until = Some(until),
+            Action::WifiDown => self.ask(Order::WifiDown { ms }, outside),
+            Action::MqttDrop => self.ask(Order::DropSession, outside),
+            Action::Silence => self.silent_until = Some(until),
+            Action::Reboot => self.ask(Order::Reboot, outside),
+            Action::Set => match command.timing {
+                None => self.ignore(Note::NoTiming, outside),
+                Some(timing) => match timing.check() {
+                    Err(error) => self.ignore(Note::Timing(error), outside),
+                    Ok(()) => {
+                        // A promise must be remembered over a reset before it can be made.
+                        if timing.lease_ms > self.kept_lease_ms {
+                            if !outside.order(Order::KeepLease { ms: timing.lease_ms }) {
+                                return self.ignore(Note::Overrun, outside);
+                            }
+                            self.kept_lease_ms = timing.lease_ms;
+                        }
+                        if let Err(error) = self.light.set_timing(timing) {
+                            self.ignore(Note::Timing(error), outside);
+                        }
+                    }
+                },
+            },
+        }
+    }
+
+    fn ask(&mut self, order: Order, outside: &mut impl Outside) {
+        if !outside.order(order) {
+            self.ignore(Note::Overrun, outside);
+        }
+    }
+
+    fn ignore(&mut self, note: Note, outside: &mut impl Outside) {
+        self.counters.ignored += 1;
+        outside.note(note);
+    }
+
+    fn topic_of(&self, light: &Name, topic: Topic) -> TopicText {
+        let last = match topic {
+            Topic::State => "state",
+            Topic::Status => "status",
+            Topic::Command => "cmd",
+        };
+        let mut text = TopicText::new();
+        // It fits: that is how long a topic text is.
+        let _ = write!(text, "{}/{}/{light}/{last}", self.root, self.junction);
+        text
+    }
+
+    /// Which light of the junction has this state topic.
+    fn sender(&self, topic: &str) -> Option<Name> {
+        let light = topic
+            .strip_prefix(self.root.as_str())?
+            .strip_prefix('/')?
+            .strip_prefix(self.junction.as_str())?
+            .strip_prefix('/')?
+            .strip_suffix("/state")?;
+        Name::new(light).ok()
+    }
+}
+
+impl Note {
+    /// Whether somebody should look into it.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        !matches!(self, Note::Shows(_) | Note::Obeys(_) | Note::Speaks)
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Shows(aspect) => write!(f, "shows {aspect}"),
+            Note::Ignored(why) => write!(f, "a message was ignored: {why}"),
+            Note::Doubtful(from) => write!(
+                f,
+                "a bare aspect on the topic of {from}, which has just spoken in whole messages: does another program \
+                 use this light's name?"
+            ),
+            Note::Refused(why) => write!(f, "a command was refused: {why}"),
+            Note::Obeys(Action::Identify) => f.write_str("was asked to show itself"),
+            Note::Obeys(Action::WifiDown) => f.write_str("was asked to leave Wi-Fi for a while"),
+            Note::Obeys(Action::MqttDrop) => f.write_str("was asked to drop its session"),
+            Note::Obeys(Action::Silence) => f.write_str("was asked to be silent for a while"),
+            Note::Obeys(Action::Reboot) => f.write_str("was asked to start anew"),
+            Note::Obeys(Action::Set) => f.write_str("was asked to take other timings"),
+            Note::Timing(why) => write!(f, "these timings cannot work: {why}"),
+            Note::NoTiming => f.write_str("\"set\" needs the member \"timing\""),
+            Note::Overrun => f.write_str("too many commands at once; one was dropped"),
+            Note::Speaks => f.write_str("speaks again"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    extern crate std;
+
+    use std::{format, string::ToString, vec, vec::Vec};
+
+    use super::*;
+    use crate::{State, Timing, message::Give};
+
+    #[derive(Default)]
+    struct Board {
+        shown: Vec<Aspect>,
+        published: Vec<(Topic, Vec<u8>)>,
+        orders: Vec<Order>,
+        notes: Vec<Note>,
+        stuck: bool,
+    }
+
+    impl Outside for Board {
+        fn show(&mut self, aspect: Aspect) {
+            self.shown.push(aspect);
+        }
+
+        fn publish(&mut self, topic: Topic, message: &Message) -> bool {
+            if !self.stuck {
+                self.published.push((topic, message.to_vec()));
+            }
+            !self.stuck
+        }
+
+        fn order(&mut self, order: Order) -> bool {
+            self.orders.push(order);
+            !self.stuck
+        }
+
+        fn facts(&self) -> Facts {
+            Facts { wifi_rssi: Some(-61), reset: "power-on", firmware: "0.1.0", ..Facts::default() }
+        }
+
+        fn note(&mut self, note: Note) {
+            self.notes.push(note);
+        }
+    }
+
+    const KEY: &[u8] = b"a key of 16 bytes at least";
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_ms(ms)
+    }
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn record(keyed: bool) -> Record {
+        let mut record = Record::new(name("demo"), name("a"));
+        record.peers.push(name("b")).unwrap();
+        record.key = keyed.then(|| Key::new(KEY).unwrap());
+        record
+    }
+
+    fn start() -> Start {
+        Start { boot: 7, seed: 1, lease_max_ms: 8_000, last_run_ended_ms: None }
+    }
+
+    fn program(keyed: bool) -> Program {
+        Program::new(&record(keyed), start(), at(0)).unwrap()
+    }
+
+    fn command(program: &mut Program, board: &mut Board, now: u64, command: &Command) {
+        let topic = "twinlight/demo/a/cmd";
+        let message = command.encode(topic, Some(&Key::new(KEY).unwrap()));
+        program.hear(at(now), topic, &message, false, board);
+    }
+
+    #[test]
+    fn topics_will_and_subscriptions_are_those_of_the_contract() {
+        let program = program(false);
+        assert_eq!(program.topic(Topic::Status), "twinlight/demo/a/status");
+        assert_eq!(program.subscriptions(), ["twinlight/demo/a/cmd", "twinlight/demo/b/state"]);
+        assert_eq!(program.will(), br#"{"v":1,"online":false}"#);
+        let mut long = record(false);
+        long.broker.root = (0..MAX_ROOT_BYTES).map(|_| 'r').collect();
+        long.junction = name("junction-sixteen");
+        long.light = name("light-of-sixteen");
+        let program = Program::new(&long, start(), at(0)).unwrap();
+        assert!(program.topic(Topic::Status).ends_with("/junction-sixteen/light-of-sixteen/status"));
+    }
+
+    #[test]
+    fn it_is_dark_then_red_and_says_nothing_before_there_is_a_session() {
+        let (mut program, mut board) = (program(false), Board::default());
+        program.check(at(0), &mut board);
+        assert_eq!(board.shown, [Aspect::Red]);
+        assert_eq!(board.published, []);
+        assert_eq!(program.counters().dropped, 1);
+        program.session_up(at(3_000), &mut board);
+        let said: Vec<_> = board.published.iter().map(|(topic, _)| *topic).collect();
+        assert_eq!(said, [Topic::Status, Topic::State], "it announces itself at once");
+        let status = Status::decode("twinlight/demo/a/status", &board.published[0].1, None).unwrap();
+        assert_eq!((status.online, status.kind.as_deref(), status.uptime_s), (true, Some("board"), Some(3)));
+        assert_eq!((status.wifi_rssi, status.reset.as_deref()), (Some(-61), Some("power-on")));
+    }
+
+    #[test]
+    fn it_tells_of_itself_every_thirty_seconds_and_only_with_a_session() {
+        let (mut program, mut board) = (program(false), Board::default());
+        program.session_up(at(0), &mut board);
+        for ms in (50..=65_000).step_by(50) {
+            program.check(at(ms), &mut board);
+        }
+        let count = |board: &Board| board.published.iter().filter(|(t, _)| *t == Topic::Status).count();
+        assert_eq!(count(&board), 3);
+        program.session_down(at(65_000), &mut board);
+        for ms in (65_050..=130_000).step_by(50) {
+            program.check(at(ms), &mut board);
+        }
+        assert_eq!(count(&board), 3);
+    }
+
+    #[test]
+    fn two_boards_alternate_over_a_perfect_link() {
+        let mut other = record(true);
+        other.light = name("b");
+        other.peers = [name("a")].into_iter().collect();
+        let mut programs =
+            [program(true), Program::new(&other, Start { boot: 8, seed: 2, ..start() }, at(0)).unwrap()];
+        let mut boards = [Board::default(), Board::default()];
+        for (program, board) in programs.iter_mut().zip(&mut boards) {
+            program.session_up(at(0), board);
+        }
+        for ms in (50..120_000).step_by(50) {
+            for from in 0..2 {
+                programs[from].check(at(ms), &mut boards[from]);
+                for (topic, message) in std::mem::take(&mut boards[from].published) {
+                    if topic == Topic::State {
+                        let topic = programs[from].topic(Topic::State);
+                        programs[1 - from].hear(at(ms), &topic, &message, false, &mut boards[1 - from]);
+                    }
+                }
+            }
+            assert!(!programs.iter().all(|program| program.light().aspect().is_go()));
+        }
+        for (program, board) in programs.iter().zip(&boards) {
+            assert!(program.counters().greens >= 4, "{:?}", program.counters());
+            assert_eq!(program.counters().ignored, 0, "{:?}", board.notes);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_counted_and_dropped() {
+        let (mut program, mut board) = (program(false), Board::default());
+        program.session_up(at(0), &mut board);
+        board.stuck = true;
+        let sent = program.counters().sent;
+        for ms in (50..2_000).step_by(50) {
+            program.check(at(ms), &mut board);
+        }
+        assert_eq!(program.counters().sent, sent);
+        assert!(program.counters().dropped >= 3);
+    }
+
+    #[test]
+    fn commands_are_obeyed_once_and_only_when_signed() {
+        let (mut program, mut board) = (program(true), Board::default());
+        program.check(at(0), &mut board);
+        let mut down = Command::new(7, 1, Action::WifiDown);
+        down.ms = Some(3_000);
+        command(&mut program, &mut board, 10, &down);
+        command(&mut program, &mut board, 20, &down);
+        command(&mut program, &mut board, 30, &Command::new(7, 2, Action::MqttDrop));
+        command(&mut program, &mut board, 40, &Command::new(6, 3, Action::Reboot));
+        let topic = "twinlight/demo/a/cmd";
+        let unsigned = Command::new(7, 9, Action::Reboot).encode(topic, None);
+        program.hear(at(50), topic, &unsigned, false, &mut board);
+        assert_eq!(board.orders, [Order::WifiDown { ms: 3_000 }, Order::DropSession]);
+        assert_eq!(program.counters().ignored, 3);
+        assert!(board.notes.contains(&Note::Refused(Refused::Replayed)));
+        assert!(board.notes.contains(&Note::Refused(Refused::OtherBoot)));
+        assert!(board.notes.contains(&Note::Ignored(Ignored::Unsigned)));
+        command(&mut program, &mut board, 60, &Command::new(7, 10, Action::Reboot));
+        assert_eq!(board.orders.last(), Some(&Order::Reboot));
+    }
+
+    #[test]
+    fn a_command_that_the_broker_had_kept_is_not_obeyed() {
+        let (mut program, mut board) = (program(false), Board::default());
+        let topic = "twinlight/demo/a/cmd";
+        let message = Command::new(7, 1, Action::Identify).encode(topic, None);
+        program.hear(at(10), topic, &message, true, &mut board);
+        assert!(!program.identifies(at(20)));
+        program.hear(at(30), topic, &message, false, &mut board);
+        assert!(program.identifies(at(10_029)) && !program.identifies(at(10_030)));
+    }
+
+    #[test]
+    fn a_board_without_a_key_obeys_identify_alone() {
+        let (mut program, mut board) = (program(false), Board::default());
+        let topic = "twinlight/demo/a/cmd";
+        for (n, action) in [Action::WifiDown, Action::MqttDrop, Action::Silence, Action::Reboot, Action::Set]
+            .into_iter()
+            .enumerate()
+        {
+            let message = Command::new(7, u32::try_from(n).unwrap(), action).encode(topic, None);
+            program.hear(at(10), topic, &message, false, &mut board);
+        }
+        assert_eq!(board.orders, []);
+        assert_eq!(program.counters().ignored, 5);
+    }
+
+    #[test]
+    fn a_silent_board_publishes_nothing_and_then_tells_that_it_is_there() {
+        let (mut program, mut board) = (program(true), Board::default());
+        program.session_up(at(0), &mut board);
+        let mut silence = Command::new(7, 1, Action::Silence);
+        silence.ms = Some(2_000);
+        command(&mut program, &mut board, 100, &silence);
+        let before = board.published.len();
+        for ms in (150..2_100).step_by(50) {
+            program.check(at(ms), &mut board);
+        }
+        assert_eq!(board.published.len(), before);
+        program.check(at(2_100), &mut board);
+        assert_eq!(board.published.last().unwrap().0, Topic::Status);
+    }
+
+    #[test]
+    fn longer_promises_are_remembered_before_they_are_made() {
+        let (mut program, mut board) = (program(true), Board::default());
+        program.check(at(0), &mut board);
+        let mut set = Command::new(7, 1, Action::Set);
+        set.timing = Some(Timing { lease_ms: 9_000, heartbeat_ms: 600, ..Timing::default() });
+        command(&mut program, &mut board, 10, &set);
+        assert_eq!(board.orders, [Order::KeepLease { ms: 9_000 }]);
+        program.check(at(50), &mut board);
+        assert_eq!(program.light().config().timing().lease_ms, 9_000);
+
+        board.stuck = true;
+        set.n = 2;
+        set.timing = Some(Timing { lease_ms: 9_500, heartbeat_ms: 600, ..Timing::default() });
+        command(&mut program, &mut board, 100, &set);
+        program.check(at(150), &mut board);
+        assert_eq!(program.light().config().timing().lease_ms, 9_000, "it could not be remembered");
+
+        set.n = 3;
+        set.timing = Some(Timing { amber_ms: 0, ..Timing::default() });
+        command(&mut program, &mut board, 200, &set);
+        assert!(matches!(board.notes.last(), Some(Note::Timing(_))));
+    }
+
+    #[test]
+    fn strange_topics_and_payloads_are_survived_and_told_in_plain_words() {
+        let (mut program, mut board) = (program(false), Board::default());
+        for topic in ["", "twinlight", "twinlight/demo/b/status", "twinlight/demo//state", "x/demo/b/state"] {
+            program.hear(at(1), topic, b"{}", false, &mut board);
+        }
+        assert_eq!(program.counters().ignored, 0);
+        for payload in [&b""[..], b"{", b"\xff\xfe", b"{\"v\":9,\"aspect\":\"red\"}"] {
+            program.hear(at(1), "twinlight/demo/b/state", payload, false, &mut board);
+        }
+        program.hear_too_long(4_000, &mut board);
+        assert_eq!(program.counters().ignored, 5);
+        for note in &board.notes {
+            assert!(!note.to_string().is_empty());
+        }
+        assert_eq!(
+            format!("{}", Note::Ignored(Ignored::TooLong { bytes: 4_000 })),
+            "a message was ignored: it has 4000 bytes, more than the 512 of a message"
+        );
+    }
+
+    #[test]
+    fn a_word_makes_it_promise_at_once() {
+        let (mut program, mut board) = (program(false), Board::default());
+        program.session_up(at(0), &mut board);
+        let mut state = State::new(Aspect::Red, 99, 5, 100);
+        state.need = Some(crate::Need { turn: 1 });
+        let topic = "twinlight/demo/b/state";
+        program.hear(at(700), topic, &state.encode(topic, None), false, &mut board);
+        let (_, last) = board.published.last().unwrap();
+        let Word::State(said) = Word::decode("twinlight/demo/a/state", last, None).unwrap() else {
+            unreachable!()
+        };
+        assert_eq!(said.give.to_vec(), vec![Give { to: name("b"), boot: 99, seq: 5, ms: 8_000 }]);
+    }
+}

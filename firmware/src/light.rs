@@ -1,0 +1,371 @@
+//! The light's own thread. It steps the light on a steady tick, switches the lamps, reads the
+//! button and feeds the watchdog. It runs above the radio's threads and waits for nothing else, so
+//! that no network, log or LED ever keeps the lamps waiting.
+
+use core::{
+    ffi::c_void,
+    sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering},
+};
+
+use alloc::boxed::Box;
+
+use embassy_executor::Spawner;
+use embassy_futures::select::{Either, select};
+use embassy_sync::{
+    blocking_mutex::{Mutex, raw::CriticalSectionRawMutex},
+    channel::Channel,
+};
+use embassy_time::{Duration, Ticker};
+use esp_rtos::embassy::Executor;
+use static_cell::StaticCell;
+use traffic_light::{
+    Aspect, Instant, Start,
+    button::{Button, Press},
+    lamps::{Colour, Lamps, Progress},
+    message::Message,
+    program::{Facts, Note, Order, Outside, Program, Topic, TopicText},
+    record::{Record, RecordError},
+};
+
+use crate::{board::Board, flash::Flash, led, link, log::uptime_s, stack::Painted};
+
+/// The stack of the light's thread: a step and its signature need about a third of it.
+const STACK_BYTES: usize = 16 * 1024;
+/// Lamps, button and LED are looked after this often; the program is called twice a tick.
+const LOOK_EVERY_MS: u64 = 25;
+/// The main thread tells every second that it lives. Without that for so long, the watchdog bites.
+const MAIN_MAY_HANG_S: u32 = 30;
+/// Between an order to start anew and the reset, so that the log can be read.
+const LAST_WORDS_MS: u64 = 200;
+/// How often a board without a record says so.
+const REMIND_EVERY_MS: u64 = 30_000;
+
+/// What the link tells the light.
+pub enum News {
+    /// There is a session; what is said in it carries this number.
+    Up(u32),
+    /// The session is over.
+    Down,
+    /// A message came in.
+    Message {
+        /// Its topic.
+        topic: TopicText,
+        /// Its content.
+        payload: Message,
+        /// The broker had kept it.
+        retained: bool,
+    },
+    /// A message came in that is no message of a junction.
+    TooLong {
+        /// How many bytes it has.
+        bytes: usize,
+    },
+}
+
+/// A message to be sent in one session, and in no other.
+pub struct Publication {
+    /// The session's number.
+    pub session: u32,
+    /// Which of the light's own topics.
+    pub topic: Topic,
+    /// Its content.
+    pub message: Message,
+}
+
+/// What the light's program needs of the link for the topics.
+pub struct Topics {
+    /// What to listen to.
+    pub subscriptions: heapless::Vec<TopicText, 8>,
+    /// Where the state goes.
+    pub state: TopicText,
+    /// Where the status goes.
+    pub status: TopicText,
+    /// What the broker says when the board is gone.
+    pub will: Message,
+}
+
+/// From the link; while it is full the link stops reading, and TCP holds the broker back.
+pub static NEWS: Channel<CriticalSectionRawMutex, News, 6> = Channel::new();
+/// To the link; while it is full, messages are dropped.
+pub static OUTBOUND: Channel<CriticalSectionRawMutex, Publication, 6> = Channel::new();
+/// Orders to the link; while it is full, orders are dropped.
+pub static ORDERS: Channel<CriticalSectionRawMutex, Order, 4> = Channel::new();
+/// How far the link has come.
+pub static PROGRESS: Shared = Shared(AtomicU8::new(Progress::Joining as u8));
+/// When the main thread last told that it lives, in seconds since the start.
+pub static MAIN_ALIVE_S: AtomicU32 = AtomicU32::new(0);
+/// Signal strength in dBm; 0 while it is not known.
+pub static RSSI: AtomicI32 = AtomicI32::new(0);
+/// Joins since the start.
+pub static WIFI_JOINS: AtomicU32 = AtomicU32::new(0);
+/// Sessions since the start.
+pub static MQTT_JOINS: AtomicU32 = AtomicU32::new(0);
+
+static STACK: Mutex<CriticalSectionRawMutex, core::cell::Cell<Option<Painted>>> =
+    Mutex::new(core::cell::Cell::new(None));
+
+/// A [`Progress`] that threads share.
+pub struct Shared(AtomicU8);
+
+impl Shared {
+    /// Sets it.
+    pub fn set(&self, progress: Progress) {
+        self.0.store(progress as u8, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Progress {
+        let value = self.0.load(Ordering::Relaxed);
+        [Progress::Unprovisioned, Progress::Joining, Progress::Connecting, Progress::Connected]
+            .into_iter()
+            .find(|progress| *progress as u8 == value)
+            .unwrap_or(Progress::Failing)
+    }
+}
+
+/// How much of the thread's stack was ever used, and how much there is.
+pub fn stack_use() -> (usize, usize) {
+    STACK.lock(core::cell::Cell::get).map_or((0, STACK_BYTES), Painted::most_used)
+}
+
+/// Starts the light; returns what the link has to know of it.
+pub fn start(record: Record, start: Start, board: Board, flash: Flash, reset: &'static str) -> Topics {
+    let program = match Program::new(&record, start, now()) {
+        Ok(program) => program,
+        // A record is checked when it is read.
+        Err(error) => panic!("a checked record makes no light: {error}"),
+    };
+    let topics = Topics {
+        subscriptions: program.subscriptions(),
+        state: program.topic(Topic::State),
+        status: program.topic(Topic::Status),
+        will: program.will(),
+    };
+    let host = Host { board, flash, reset, session: 0, reboot_at: None, aspect: Aspect::Dark };
+    run_thread(Work::Light(Box::new((program, host))));
+    topics
+}
+
+/// Keeps a board without a record waiting, and saying so.
+pub fn start_unprovisioned(board: Board, error: RecordError) {
+    PROGRESS.set(Progress::Unprovisioned);
+    run_thread(Work::Wait(Box::new((board, error))));
+}
+
+enum Work {
+    Light(Box<(Program, Host)>),
+    Wait(Box<(Board, RecordError)>),
+}
+
+fn run_thread(work: Work) {
+    let param = Box::into_raw(Box::new(work)).cast::<c_void>();
+    // SAFETY: `thread` takes what `param` points to as its own, once, and never returns.
+    unsafe {
+        esp_radio_rtos_driver::task_create(
+            "light",
+            thread,
+            param,
+            esp_radio_rtos_driver::max_task_priority(),
+            None,
+            STACK_BYTES,
+        );
+    }
+}
+
+extern "C" fn thread(param: *mut c_void) {
+    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+    STACK.lock(|stack| stack.set(Some(Painted::thread(STACK_BYTES))));
+    // SAFETY: `run_thread` made it from a box and gave it away.
+    let work = unsafe { Box::from_raw(param.cast::<Work>()) };
+    EXECUTOR.init(Executor::new()).run(|spawner| spawn(spawner, *work));
+}
+
+fn spawn(spawner: Spawner, work: Work) {
+    let task = match work {
+        Work::Light(light) => run(light),
+        Work::Wait(wait) => return wait_for_record(spawner, wait),
+    };
+    match task {
+        Ok(task) => spawner.spawn(task),
+        Err(error) => panic!("the light's task does not start: {error:?}"),
+    }
+}
+
+fn wait_for_record(spawner: Spawner, wait: Box<(Board, RecordError)>) {
+    match wait_unprovisioned(wait) {
+        Ok(task) => spawner.spawn(task),
+        Err(error) => panic!("the waiting task does not start: {error:?}"),
+    }
+}
+
+/// What is around the light's program.
+struct Host {
+    board: Board,
+    flash: Flash,
+    reset: &'static str,
+    session: u32,
+    reboot_at: Option<Instant>,
+    aspect: Aspect,
+}
+
+impl Outside for Host {
+    fn show(&mut self, aspect: Aspect) {
+        self.aspect = aspect;
+        self.board.show(Lamps::of(aspect, now()));
+    }
+
+    fn publish(&mut self, topic: Topic, message: &Message) -> bool {
+        let publication = Publication { session: self.session, topic, message: message.clone() };
+        OUTBOUND.try_send(publication).is_ok()
+    }
+
+    fn order(&mut self, order: Order) -> bool {
+        match order {
+            Order::WifiDown { .. } | Order::DropSession => ORDERS.try_send(order).is_ok(),
+            Order::Reboot => {
+                self.reboot_at = Some(now().after(LAST_WORDS_MS));
+                true
+            }
+            Order::KeepLease { ms } => self.flash.keep_lease(ms),
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        let rssi = RSSI.load(Ordering::Relaxed);
+        Facts {
+            wifi_rssi: (rssi != 0).then_some(rssi),
+            wifi_joins: WIFI_JOINS.load(Ordering::Relaxed),
+            mqtt_joins: MQTT_JOINS.load(Ordering::Relaxed),
+            heap: u32::try_from(esp_alloc::HEAP.free()).ok(),
+            reset: self.reset,
+            firmware: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        if note.is_warning() {
+            log::warn!("{note}");
+        } else {
+            log::info!("{note}");
+        }
+    }
+}
+
+#[embassy_executor::task]
+async fn run(light: Box<(Program, Host)>) {
+    let (mut program, mut host) = *light;
+    let check_every_ms = u64::from(program.light().config().timing().tick_ms / 2).max(1);
+    let mut looks = Ticker::every(Duration::from_millis(LOOK_EVERY_MS.min(check_every_ms)));
+    let mut button = Button::new(now());
+    let mut colour = None;
+    let mut checked_at = now();
+    program.check(checked_at, &mut host);
+    loop {
+        match select(looks.next(), NEWS.receive()).await {
+            Either::First(()) => {
+                let now = now();
+                if now.since(checked_at) >= check_every_ms {
+                    checked_at = now;
+                    program.check(now, &mut host);
+                }
+                match button.read(now, host.board.button_is_down()) {
+                    Some(Press::Short) => program.call(now, &mut host),
+                    Some(Press::Long) => tell_state(&program, now),
+                    None => {}
+                }
+            }
+            Either::Second(news) => take(news, &mut program, &mut host),
+        }
+        if host.reboot_at.is_some() {
+            return reboot(host).await;
+        }
+        let now = now();
+        host.board.show(Lamps::of(host.aspect, now));
+        shine(&mut colour, Colour::of(PROGRESS.get(), host.aspect, program.identifies(now), now));
+        feed(&mut host.board);
+    }
+}
+
+fn take(news: News, program: &mut Program, host: &mut Host) {
+    let now = now();
+    match news {
+        News::Up(session) => {
+            host.session = session;
+            program.session_up(now, host);
+        }
+        News::Down => program.session_down(now, host),
+        News::Message { topic, payload, retained } => program.hear(now, &topic, &payload, retained, host),
+        News::TooLong { bytes } => program.hear_too_long(bytes, host),
+    }
+}
+
+/// As a reset by the button does: lamps out, no goodbye.
+async fn reboot(mut host: Host) {
+    host.board.show(Lamps::default());
+    embassy_time::Timer::after(Duration::from_millis(LAST_WORDS_MS)).await;
+    esp_hal::system::software_reset();
+}
+
+#[embassy_executor::task]
+async fn wait_unprovisioned(wait: Box<(Board, RecordError)>) {
+    let (mut board, error) = *wait;
+    let mut looks = Ticker::every(Duration::from_millis(LOOK_EVERY_MS));
+    let mut button = Button::new(now());
+    let mut colour = None;
+    let mut told_at = now();
+    loop {
+        looks.next().await;
+        let now = now();
+        let asked = button.read(now, board.button_is_down()) == Some(Press::Long);
+        if asked || now.since(told_at) >= REMIND_EVERY_MS {
+            told_at = now;
+            log::warn!("{error}. The board waits for Twinlight");
+        }
+        shine(&mut colour, Colour::of(Progress::Unprovisioned, Aspect::Dark, false, now));
+        feed(&mut board);
+    }
+}
+
+fn shine(shown: &mut Option<Colour>, colour: Colour) {
+    if *shown != Some(colour) {
+        *shown = Some(colour);
+        led::COLOUR.signal(colour);
+    }
+}
+
+/// Feeds the watchdog, unless the main thread hangs.
+fn feed(board: &mut Board) {
+    if uptime_s().saturating_sub(MAIN_ALIVE_S.load(Ordering::Relaxed)) < MAIN_MAY_HANG_S {
+        board.feed_watchdog();
+    }
+}
+
+/// A long press of the button asks for it.
+fn tell_state(program: &Program, now: Instant) {
+    let light = program.light();
+    let counters = program.counters();
+    let view = light.view();
+    log::info!(
+        "light \"{}\" shows {} with start number {}; waiting: {:?}",
+        light.config().name(),
+        light.aspect(),
+        light.boot(),
+        view.waiting,
+    );
+    log::info!(
+        "{} greens; messages: {} sent, {} dropped, {} heard, {} ignored; {} Wi-Fi joins, {} sessions; up {} s",
+        counters.greens,
+        counters.sent,
+        counters.dropped,
+        counters.received,
+        counters.ignored,
+        WIFI_JOINS.load(Ordering::Relaxed),
+        MQTT_JOINS.load(Ordering::Relaxed),
+        now.as_ms() / 1_000,
+    );
+    link::tell_state();
+}
+
+/// The clock: it counts from the reset and never stops.
+pub fn now() -> Instant {
+    Instant::from_ms(embassy_time::Instant::now().as_millis())
+}

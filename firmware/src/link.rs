@@ -1,0 +1,482 @@
+//! The board's link to the broker: it does what the ladder of the shared library says.
+
+use core::{cell::Cell, fmt, future::pending, net::Ipv4Addr, sync::atomic::Ordering};
+
+use alloc::{boxed::Box, vec};
+
+use embassy_executor::Spawner;
+use embassy_futures::select::{Either, Either4, select, select4};
+use embassy_net::{
+    Config, DhcpConfig, IpAddress, Runner, Stack, StackResources,
+    dns::DnsQueryType,
+    tcp::{ConnectError, TcpSocket},
+};
+use embassy_sync::blocking_mutex::{Mutex, raw::CriticalSectionRawMutex};
+use embassy_time::{Duration, Instant as Moment, Timer, with_timeout};
+use esp_hal::{peripherals::WIFI, rng::Rng};
+use esp_radio::wifi::{
+    AuthenticationMethodConfig, Config as WifiConfig, ConnectionError, ControllerConfig, DisconnectReason,
+    Interface, WifiController, WifiError, sta::StationConfig,
+};
+use static_cell::StaticCell;
+use traffic_light::{
+    Instant,
+    ladder::{Ladder, Step},
+    message::Message,
+    mqtt::{self, End, Event, Hello, Session},
+    program::{Order, Topic, TopicText},
+    record::Record,
+};
+
+use crate::light::{
+    self, MQTT_JOINS, NEWS, News, ORDERS, OUTBOUND, PROGRESS, Publication, RSSI, Topics, WIFI_JOINS,
+};
+
+const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
+const NAME_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// TCP gives a connection up when nothing was acknowledged for so long.
+const TCP_TIMEOUT: Duration = Duration::from_secs(20);
+/// For the last packets of a connection that is dropped on purpose.
+const LAST_PACKETS: Duration = Duration::from_millis(100);
+/// How often the signal strength is read.
+const RSSI_EVERY: Duration = Duration::from_secs(5);
+const SOCKET_BYTES: usize = 2_048;
+const READ_BYTES: usize = 512;
+
+static ADDRESS: Mutex<CriticalSectionRawMutex, Cell<Option<Ipv4Addr>>> = Mutex::new(Cell::new(None));
+
+/// Starts the radio and climbs for ever.
+///
+/// # Errors
+/// When the radio does not start.
+pub fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record, topics: Topics) -> Result<(), WifiError> {
+    static RESOURCES: StaticCell<StackResources<4>> = StaticCell::new();
+    let interface = Interface::station();
+    let config = ControllerConfig::default().with_initial_config(station(&record)?);
+    let controller = WifiController::new(wifi, config)?;
+    let random = Rng::new();
+    let seed = u64::from(random.random()) << 32 | u64::from(random.random());
+    let (stack, runner) = embassy_net::new(
+        interface,
+        Config::dhcpv4(DhcpConfig::default()),
+        RESOURCES.init(StackResources::new()),
+        seed,
+    );
+    let client_id = mqtt::client_id(&record.broker.root, record.junction.as_str(), record.light.as_str());
+    let link = Link {
+        controller,
+        stack,
+        random,
+        ladder: Ladder::new(light::now()),
+        client_id,
+        record,
+        topics,
+        session_number: 0,
+    };
+    if let (Ok(network), Ok(climb)) = (run_network(runner), climb(Box::new(link))) {
+        spawner.spawn(network);
+        spawner.spawn(climb);
+    }
+    Ok(())
+}
+
+/// Says on the log where the board is.
+pub fn tell_state() {
+    match ADDRESS.lock(Cell::get) {
+        Some(address) => log::info!("address {address}, signal {} dBm", RSSI.load(Ordering::Relaxed)),
+        None => log::info!("not on Wi-Fi"),
+    }
+}
+
+fn station(record: &Record) -> Result<WifiConfig, WifiError> {
+    let wifi = &record.wifi;
+    let authentication = if wifi.password.is_empty() {
+        AuthenticationMethodConfig::Open
+    } else {
+        AuthenticationMethodConfig::Wpa2Personal(wifi.password.as_str().try_into()?)
+    };
+    Ok(WifiConfig::Station(
+        StationConfig::default()
+            .with_ssid(wifi.ssid.as_str().try_into()?)
+            .with_authentication(authentication),
+    ))
+}
+
+#[embassy_executor::task]
+async fn run_network(mut runner: Runner<'static, Interface>) {
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn climb(mut link: Box<Link>) {
+    loop {
+        link.climb().await;
+    }
+}
+
+struct Link {
+    controller: WifiController<'static>,
+    stack: Stack<'static>,
+    random: Rng,
+    ladder: Ladder,
+    client_id: heapless::String<64>,
+    record: Record,
+    topics: Topics,
+    session_number: u32,
+}
+
+/// Why a connection is over, or never came to be.
+enum Over {
+    /// The network is gone.
+    WifiGone(Option<DisconnectReason>),
+    /// The light's program asks for it.
+    Ordered(Order),
+    /// The broker's name is not known.
+    NameNotFound,
+    /// TCP does not come to be.
+    Unreachable(ConnectError),
+    /// The broker, or something between, ended the connection.
+    Closed,
+    /// MQTT ended the session.
+    Mqtt(End),
+}
+
+impl Link {
+    /// One step of the ladder.
+    async fn climb(&mut self) {
+        PROGRESS.set(self.ladder.progress());
+        match self.ladder.next(light::now()) {
+            Step::Wait { until } => {
+                if let Either::Second(order) = select(sleep_until(until), ORDERS.receive()).await {
+                    self.obey(order);
+                }
+            }
+            Step::LeaveWifi => {
+                let _ = with_timeout(JOIN_TIMEOUT, self.controller.disconnect_async()).await;
+                self.off_wifi();
+                self.ladder.wifi_left(light::now());
+                log::info!("left Wi-Fi \"{}\" on purpose", self.record.wifi.ssid);
+            }
+            Step::JoinWifi => self.join().await,
+            Step::Connect => self.connect().await,
+        }
+    }
+
+    /// Takes in an order that comes while there is no session.
+    fn obey(&mut self, order: Order) {
+        if let Order::WifiDown { ms } = order {
+            self.ladder.take_wifi_down(light::now(), ms);
+        }
+    }
+
+    async fn join(&mut self) {
+        let ssid = self.record.wifi.ssid.clone();
+        log::info!("joining Wi-Fi \"{ssid}\"");
+        let began = Moment::now();
+        let failed = match with_timeout(JOIN_TIMEOUT, self.controller.connect_async()).await {
+            Ok(Ok(_)) => None,
+            Ok(Err(ConnectionError::Failed(info))) => Some(WifiTrouble::Reason(info.reason)),
+            Ok(Err(_)) => Some(WifiTrouble::Driver),
+            Err(_) => {
+                let _ = with_timeout(JOIN_TIMEOUT, self.controller.disconnect_async()).await;
+                Some(WifiTrouble::Timeout)
+            }
+        };
+        if let Some(trouble) = failed {
+            return self.lose_wifi(&trouble);
+        }
+        // The stack asks for an address anew whenever the network comes up, and forgets it when it
+        // goes down.
+        if with_timeout(ADDRESS_TIMEOUT, self.stack.wait_config_up()).await.is_err() {
+            let _ = with_timeout(JOIN_TIMEOUT, self.controller.disconnect_async()).await;
+            return self.lose_wifi(&WifiTrouble::NoAddress);
+        }
+        let address = self.stack.config_v4().map(|config| config.address.address());
+        ADDRESS.lock(|cell| cell.set(address));
+        self.read_signal();
+        self.ladder.wifi_joined(light::now());
+        WIFI_JOINS.store(self.ladder.wifi_joins(), Ordering::Relaxed);
+        let took = Seconds(began.elapsed());
+        let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        log::info!("joined Wi-Fi \"{ssid}\" in {took}, address {address}");
+    }
+
+    fn lose_wifi(&mut self, trouble: &WifiTrouble) {
+        self.off_wifi();
+        let wait_ms = self.ladder.wifi_lost(light::now(), self.random.random());
+        let ssid = &self.record.wifi.ssid;
+        log::warn!("no Wi-Fi: {}; next try in {}", trouble.about(ssid), Seconds::of_ms(wait_ms));
+    }
+
+    fn off_wifi(&mut self) {
+        ADDRESS.lock(|cell| cell.set(None));
+        RSSI.store(0, Ordering::Relaxed);
+    }
+
+    fn read_signal(&self) {
+        RSSI.store(self.controller.rssi().unwrap_or(0), Ordering::Relaxed);
+    }
+
+    async fn connect(&mut self) {
+        let over = self.connection().await;
+        let host = &self.record.broker.host;
+        let port = self.record.broker.port;
+        match over {
+            Over::WifiGone(reason) => {
+                self.lose_wifi(&reason.map_or(WifiTrouble::Driver, WifiTrouble::Reason));
+                return;
+            }
+            Over::Ordered(order @ Order::WifiDown { .. }) => {
+                self.obey(order);
+                return;
+            }
+            Over::Ordered(_) => log::info!("the session was dropped on purpose"),
+            Over::NameNotFound => {
+                log::warn!(
+                    "the name \"{host}\" is not known here; check it, and whether the Wi-Fi reaches the internet"
+                );
+            }
+            Over::Unreachable(ConnectError::ConnectionReset) => {
+                log::warn!("nobody listens at {host}:{port}; is the broker running?");
+            }
+            Over::Unreachable(_) => {
+                log::warn!("{host}:{port} does not answer; check the address and the firewall");
+            }
+            Over::Closed => log::warn!("the broker closed the connection"),
+            Over::Mqtt(end) => log::warn!("{end}"),
+        }
+        let wait_ms = self.ladder.session_lost(light::now(), self.random.random());
+        log::info!("connecting again in {}", Seconds::of_ms(wait_ms));
+    }
+
+    /// Connects and carries words until that ends.
+    async fn connection(&mut self) -> Over {
+        let began = Moment::now();
+        let address = match select(self.address(), self.controller.wait_for_disconnect_async()).await {
+            Either::First(Some(address)) => address,
+            Either::First(None) => return Over::NameNotFound,
+            Either::Second(info) => return Over::WifiGone(info.ok().map(|info| info.reason)),
+        };
+        let (mut received, mut to_send) = (vec![0; SOCKET_BYTES], vec![0; SOCKET_BYTES]);
+        let mut socket = TcpSocket::new(self.stack, &mut received, &mut to_send);
+        socket.set_timeout(Some(TCP_TIMEOUT));
+        socket.set_nagle_enabled(false);
+        let endpoint = (address, self.record.broker.port);
+        match with_timeout(CONNECT_TIMEOUT, socket.connect(endpoint)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Over::Unreachable(error),
+            Err(_) => return Over::Unreachable(ConnectError::TimedOut),
+        }
+        let mut is_up = false;
+        let over = match self.session(&mut socket, &mut is_up, began).await {
+            Ok(never) => match never {},
+            Err(over) => over,
+        };
+        if is_up {
+            NEWS.send(News::Down).await;
+        }
+        // As a failure does: without a goodbye, so that the broker tells the others.
+        socket.abort();
+        let _ = with_timeout(LAST_PACKETS, socket.flush()).await;
+        over
+    }
+
+    async fn address(&self) -> Option<IpAddress> {
+        let host = self.record.broker.host.as_str();
+        if let Ok(address) = host.parse::<Ipv4Addr>() {
+            return Some(IpAddress::Ipv4(address));
+        }
+        let answer = with_timeout(NAME_TIMEOUT, self.stack.dns_query(host, DnsQueryType::A)).await;
+        answer.ok()?.ok()?.first().copied()
+    }
+
+    /// One MQTT session.
+    async fn session(
+        &mut self,
+        socket: &mut TcpSocket<'_>,
+        is_up: &mut bool,
+        began: Moment,
+    ) -> Result<core::convert::Infallible, Over> {
+        let hello = Hello {
+            client_id: &self.client_id,
+            keep_alive_s: self.record.broker.keep_alive_s,
+            user: &self.record.broker.user,
+            password: &self.record.broker.password,
+            will_topic: &self.topics.status,
+            will: &self.topics.will,
+        };
+        self.session_number = self.session_number.wrapping_add(1);
+        let mut session = Box::new(Session::open(&hello, light::now()).map_err(Over::Mqtt)?);
+        let (mut reader, mut writer) = socket.split();
+        let mut bytes = [0; READ_BYTES];
+        let mut rssi_at = Moment::now() + RSSI_EVERY;
+        loop {
+            let send = async {
+                if session.outgoing().is_empty() {
+                    pending().await
+                } else {
+                    writer.write(session.outgoing()).await
+                }
+            };
+            let wake = async {
+                match select(sleep_until(session.due_at()), Timer::at(rssi_at)).await {
+                    Either::First(()) => false,
+                    Either::Second(()) => true,
+                }
+            };
+            let gone = self.controller.wait_for_disconnect_async();
+            let link = select4(reader.read(&mut bytes), send, wake, gone);
+            match select(select(ORDERS.receive(), link), OUTBOUND.receive()).await {
+                Either::First(Either::First(order)) => return Err(Over::Ordered(order)),
+                Either::First(Either::Second(Either4::First(read))) => {
+                    let count = read.ok().filter(|count| *count > 0).ok_or(Over::Closed)?;
+                    let mut rest = &bytes[..count];
+                    while !rest.is_empty() {
+                        let taken = session.feed(rest);
+                        rest = &rest[taken..];
+                        self.take_events(&mut session, is_up, began).await?;
+                        if taken == 0 {
+                            // Only what waits for the socket can be in the way.
+                            let sent = writer.write(session.outgoing()).await.map_err(|_| Over::Closed)?;
+                            session.sent(sent);
+                        }
+                    }
+                }
+                Either::First(Either::Second(Either4::Second(written))) => {
+                    let count = written.map_err(|_| Over::Closed)?;
+                    session.sent(count);
+                    self.take_events(&mut session, is_up, began).await?;
+                }
+                Either::First(Either::Second(Either4::Third(read_signal))) => {
+                    if read_signal {
+                        rssi_at = Moment::now() + RSSI_EVERY;
+                        self.read_signal();
+                    } else {
+                        session.check(light::now()).map_err(Over::Mqtt)?;
+                    }
+                }
+                Either::First(Either::Second(Either4::Fourth(info))) => {
+                    return Err(Over::WifiGone(info.ok().map(|info| info.reason)));
+                }
+                Either::Second(publication) => self.publish(&mut session, &publication),
+            }
+        }
+    }
+
+    /// A message of an earlier session, or one that has no room, is dropped.
+    fn publish(&self, session: &mut Session, publication: &Publication) {
+        let Publication { session: number, topic, message } = publication;
+        if *number == self.session_number {
+            let topic = match topic {
+                Topic::Status => &self.topics.status,
+                _ => &self.topics.state,
+            };
+            session.publish(topic, message);
+        }
+    }
+
+    /// Hands what came in to the light.
+    async fn take_events(
+        &mut self,
+        session: &mut Session,
+        is_up: &mut bool,
+        began: Moment,
+    ) -> Result<(), Over> {
+        loop {
+            let now = light::now();
+            let news = match session.next_event(now).map_err(Over::Mqtt)? {
+                None => return Ok(()),
+                Some(Event::Accepted) => {
+                    let topics = self.topics.subscriptions.iter().map(TopicText::as_str);
+                    session.subscribe(topics, now).map_err(Over::Mqtt)?;
+                    continue;
+                }
+                Some(Event::Subscribed) => {
+                    *is_up = true;
+                    self.ladder.session_up(now);
+                    MQTT_JOINS.store(self.ladder.mqtt_joins(), Ordering::Relaxed);
+                    PROGRESS.set(self.ladder.progress());
+                    let (host, port) = (&self.record.broker.host, self.record.broker.port);
+                    log::info!("connected to the broker at {host}:{port} in {}", Seconds(began.elapsed()));
+                    News::Up(self.session_number)
+                }
+                Some(Event::TooLong { bytes }) => News::TooLong { bytes },
+                Some(Event::Message { topic, payload, retained }) => {
+                    match (TopicText::try_from(topic), Message::from_slice(payload)) {
+                        (Ok(topic), Ok(payload)) => News::Message { topic, payload, retained },
+                        _ => News::TooLong { bytes: payload.len() },
+                    }
+                }
+            };
+            NEWS.send(news).await;
+        }
+    }
+}
+
+/// Why there is no Wi-Fi.
+enum WifiTrouble {
+    Reason(DisconnectReason),
+    Timeout,
+    NoAddress,
+    Driver,
+}
+
+impl WifiTrouble {
+    fn about<'a>(&'a self, ssid: &'a str) -> impl fmt::Display + 'a {
+        struct About<'a>(&'a WifiTrouble, &'a str);
+        impl fmt::Display for About<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let About(trouble, ssid) = self;
+                match trouble {
+                    WifiTrouble::Reason(DisconnectReason::NoAccessPointFound) => {
+                        write!(f, "no network \"{ssid}\" is in reach; a LoPy4 hears 2.4 GHz alone")
+                    }
+                    WifiTrouble::Reason(
+                        DisconnectReason::FourWayHandshakeTimeout
+                        | DisconnectReason::HandshakeTimeout
+                        | DisconnectReason::AuthenticationFailed
+                        | DisconnectReason::MicFailure,
+                    ) => write!(f, "the network \"{ssid}\" refused the password"),
+                    WifiTrouble::Reason(DisconnectReason::BeaconTimeout) => {
+                        write!(f, "the network \"{ssid}\" is not heard any more")
+                    }
+                    WifiTrouble::Reason(
+                        DisconnectReason::NoAccessPointFoundWithCompatibleSecurity
+                        | DisconnectReason::NoAccessPointFoundInAuthmodeThreshold,
+                    ) => write!(f, "the network \"{ssid}\" is secured in another way than open or WPA2"),
+                    WifiTrouble::Reason(reason) => {
+                        write!(f, "the network \"{ssid}\" let go of the board ({reason:?})")
+                    }
+                    WifiTrouble::Timeout => write!(f, "the network \"{ssid}\" does not answer"),
+                    WifiTrouble::NoAddress => {
+                        write!(f, "the network \"{ssid}\" gives the board no address (DHCP)")
+                    }
+                    WifiTrouble::Driver => write!(f, "the connection to \"{ssid}\" is gone"),
+                }
+            }
+        }
+        About(self, ssid)
+    }
+}
+
+/// A span, as a person reads it.
+struct Seconds(Duration);
+
+impl Seconds {
+    fn of_ms(ms: u32) -> Seconds {
+        Seconds(Duration::from_millis(u64::from(ms)))
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = (self.0.as_millis() + 50) / 100;
+        write!(f, "{}.{} s", tenths / 10, tenths % 10)
+    }
+}
+
+async fn sleep_until(moment: Instant) {
+    Timer::at(Moment::from_millis(moment.as_ms())).await;
+}
