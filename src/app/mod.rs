@@ -339,7 +339,7 @@ impl eframe::App for TwinlightApp {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
         self.zoom_by_size(&ctx);
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(self.settings.reduce_motion);
         let acts = self.draw(ui, &mut pace);
         self.perform(&ctx, acts);
         let focused = ctx.input(|input| input.viewport().focused.unwrap_or(true));

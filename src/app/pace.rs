@@ -9,13 +9,31 @@ const MOVING_MS: u64 = 33;
 /// Time between frames while something moves in a window that has not the focus.
 const MOVING_UNFOCUSED_MS: u64 = 100;
 
+/// Time between frames while a number counts down: its tenths can still be read.
+const COUNTING_MS: u64 = 200;
+
+/// The same with reduced motion: whole seconds will do.
+const COUNTING_CALMLY_MS: u64 = 1_000;
+
 /// Collects what the parts of one frame need.
 #[derive(Debug, Default)]
 pub struct Pace {
     next_ms: Option<u64>,
+    calm: bool,
 }
 
 impl Pace {
+    /// For one frame; `calm` is reduced motion.
+    #[must_use]
+    pub fn new(calm: bool) -> Pace {
+        Pace { next_ms: None, calm }
+    }
+
+    /// A number counts down.
+    pub fn counting(&mut self) {
+        self.within(if self.calm { COUNTING_CALMLY_MS } else { COUNTING_MS });
+    }
+
     /// Something moves: frames at the animation rate.
     pub fn moving(&mut self) {
         self.within(MOVING_MS);

@@ -74,7 +74,9 @@ pub fn show(ctx: &Context, palette: &Palette) -> Acts {
             });
         });
         ui.separator();
-        ScrollArea::vertical().max_height((room.height() - 140.0).max(120.0)).show(ui, |ui| {
+        let height = (room.height() - 150.0).clamp(120.0, 620.0);
+        let scroll = ScrollArea::vertical().max_height(height).min_scrolled_height(height);
+        scroll.content_margin(egui::Margin { right: 14, ..egui::Margin::ZERO }).show(ui, |ui| {
             for (title, text) in MEANINGS {
                 ui.label(RichText::new(title).color(palette.accent).strong());
                 ui.label(text);

@@ -118,14 +118,14 @@ fn why(ui: &mut Ui, shown: &Shown<'_>, rule: Rule, light: &LightState, pace: &mu
         (Some(waiting), _) => {
             let left = words::waits_until_ms(waiting).filter(|until| *until > shown.now_ms);
             let left = left.map(|until| {
-                pace.within(200);
+                pace.counting();
                 format!(" · {:.1} s", words::seconds_left(shown.now_ms, until))
             });
             format!("Waits: {waiting}{}", left.unwrap_or_default())
         }
         (None, Some(view)) => match view.green_until {
             Some(until) if until.as_ms() > shown.now_ms => {
-                pace.within(200);
+                pace.counting();
                 format!("Goes: green for {:.1} s more", words::seconds_left(shown.now_ms, until.as_ms()))
             }
             _ if rule == Rule::React => "Goes: no other said that it goes".to_owned(),
@@ -161,7 +161,7 @@ fn promises(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace)
             if left <= 0.0 {
                 continue;
             }
-            pace.within(200);
+            pace.counting();
             shown_lines += 1;
             ui.horizontal(|ui| {
                 widgets::countdown(ui, left / FULL_S, shown.palette.promise, shown.palette);
@@ -312,8 +312,9 @@ fn numbers(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
         if let Some(joins) = about.mqtt_joins.filter(|_| !light.is_virtual()) {
             cells.push(("sessions", joins.to_string()));
         }
-        if let Some(uptime) = about.uptime_s {
-            cells.push(("up for", age_in_words(uptime as f32)));
+        // Said when it joined, and so old for a light whose start can be seen here anyway.
+        if let Some(uptime) = about.uptime_s.filter(|_| !light.is_virtual()) {
+            cells.push(("had run for", age_in_words(uptime as f32)));
         }
     }
     if cells.is_empty() {

@@ -244,13 +244,13 @@ fn conflicts(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &A
             let rect = Rect::from_x_y_ranges(*x.start()..=*x.end(), axis.plot.y_range());
             painter.rect_filled(rect, 0.0, bad.gamma_multiply(0.28));
             painter.vline(*x.start(), axis.plot.y_range(), Stroke::new(2.0, bad));
-            painter.text(
-                pos2(*x.start() + 3.0, axis.plot.top()),
-                Align2::LEFT_TOP,
-                "conflict",
-                FontId::proportional(11.5),
-                bad,
+            let word = painter.layout_no_wrap("conflict".to_owned(), FontId::proportional(11.5), bad);
+            let plate = Rect::from_min_size(
+                pos2(x.start() + 1.0, axis.plot.top()),
+                word.size() + egui::vec2(8.0, 0.0),
             );
+            painter.rect_filled(plate, 2.0, shown.palette.panel);
+            painter.galley(plate.min + egui::vec2(4.0, 0.0), word, bad);
         }
     }
 }

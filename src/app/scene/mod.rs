@@ -57,7 +57,9 @@ pub fn show(
             acts.append(show_head(ui, &painter, &plan, *post, light, shown));
         }
     }
-    network::paint_flights(&painter, &plan, junction, &posts, palette, now, calm, pace);
+    if !calm {
+        network::paint_flights(&painter, &plan, junction, &posts, palette, now, pace);
+    }
     let said = network::paint_broker(&painter, &plan, &shown.state.broker, palette);
     tell(ui, plan.broker(), "broker", said, "Every message between the lights passes the broker.");
     for (at, (centre, said)) in promises.into_iter().enumerate() {

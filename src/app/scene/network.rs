@@ -111,7 +111,6 @@ pub(super) fn label(
 }
 
 /// Paints the messages under way at `now_ms`; asks for frames while there are any.
-#[expect(clippy::too_many_arguments, reason = "all of what a dot's place depends on")]
 pub(super) fn paint_flights(
     painter: &Painter,
     plan: &Plan,
@@ -119,7 +118,6 @@ pub(super) fn paint_flights(
     posts: &[Post],
     palette: &Palette,
     now_ms: u64,
-    reduce_motion: bool,
     pace: &mut Pace,
 ) {
     let post_of = |light: usize| posts.iter().find(|post| post.light == light && !post.repeats);
@@ -129,18 +127,6 @@ pub(super) fn paint_flights(
             break;
         }
         let Some(sender) = junction.place_of(&flight.from) else { continue };
-        if reduce_motion {
-            // A light ring at the broker instead of a journey.
-            let ring = plan.broker().expand(4.0);
-            painter.rect_stroke(
-                ring,
-                12.0,
-                Stroke::new(2.0, palette.topic(flight.topic)),
-                StrokeKind::Outside,
-            );
-            pace.within(2 * HOP_MS - age);
-            return;
-        }
         pace.moving();
         let color = palette.topic(flight.topic);
         let share = (age % HOP_MS) as f32 / HOP_MS as f32;

@@ -33,8 +33,7 @@ pub(super) fn paint(
             arrow(painter, &way, palette.promise, plan);
             let middle = quadratic(&way, 0.5);
             shield(painter, middle, left, palette, plan);
-            // Tenths are shown; five frames a second are enough to read them.
-            pace.within(200);
+            pace.counting();
             pace.at(now_ms, held.until.as_ms());
             said.push((
                 middle,

@@ -1,6 +1,6 @@
 //! How each event changes what the window knows.
 
-use super::{Broker, Category, Flight, Junction, LightState, Message, Notice, State, severity_word};
+use super::{Broker, Category, Flight, Junction, LightState, Message, Notice, State, order, severity_word};
 use crate::{
     app::words,
     world::{
@@ -16,7 +16,10 @@ impl State {
         self.latest_ms = self.latest_ms.max(at);
         match &event.kind {
             EventKind::LightAdded { light, kind, rule, keyed } => {
-                let place = match self.junctions.binary_search_by(|known| known.name.cmp(&light.junction)) {
+                let place = match self
+                    .junctions
+                    .binary_search_by(|known| order::by_number(&known.name, &light.junction))
+                {
                     Ok(place) => place,
                     Err(place) => {
                         self.junctions.insert(place, Junction::new(light.junction.clone(), *rule, *keyed));
@@ -31,7 +34,7 @@ impl State {
                 let now =
                     Broker::Running { address: address.clone(), embedded: *embedded, note: note.clone() };
                 if self.broker != now {
-                    let place = if *embedded { "this program's own broker" } else { "broker" };
+                    let place = if *embedded { "broker in this program" } else { "broker" };
                     let note = note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
                     let text = format!("The {place} answers at {address}{note}");
                     self.log.add(at, Category::Link, None, "", text);

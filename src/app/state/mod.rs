@@ -5,6 +5,7 @@ mod fold;
 mod junction;
 mod light;
 mod log;
+mod order;
 mod rate;
 #[cfg(test)]
 mod tests;
@@ -85,7 +86,7 @@ pub struct Notice {
 pub struct State {
     /// The broker.
     pub broker: Broker,
-    /// All junctions, sorted by name.
+    /// All junctions, in the order that people count in.
     pub junctions: Vec<Junction>,
     /// What happened.
     pub log: Log,
@@ -120,7 +121,7 @@ impl State {
     /// The place of the junction in [`State::junctions`].
     #[must_use]
     pub fn place_of(&self, name: &Name) -> Option<usize> {
-        self.junctions.binary_search_by(|junction| junction.name.cmp(name)).ok()
+        self.junctions.binary_search_by(|junction| order::by_number(&junction.name, name)).ok()
     }
 
     /// The light of this name.
