@@ -254,6 +254,29 @@ fn two_programs_that_run_the_same_lights_are_told_of() {
 }
 
 #[test]
+fn a_board_with_another_firmware_than_this_program_is_told_of_once() {
+    let lab = Lab::new();
+    let file = lab.config(&format!("{PAIR}run = [\"a\"]\n"));
+    // People read sentences: this warning is for them.
+    let mut going = lab.start(&["run", "--config", file.to_str().unwrap()]);
+    let says =
+        |words: &'static str| move |line: &Value| line.as_str().is_some_and(|line| line.contains(words));
+    let address = going.wait_for("the address", 10, says("listens at"));
+    let port = address.as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap();
+    going.wait_for("a's session", 20, says("demo/a is online"));
+    let topic = "twinlight/demo/b/status";
+    let status = |fw: &str| format!(r#"{{"v":1,"online":true,"kind":"board","fw":"{fw}"}}"#);
+    publish_raw(port, topic, status(env!("CARGO_PKG_VERSION")).as_bytes());
+    going.wait_for("the board", 10, says("demo/b is online"));
+    let other = status("0.0.7");
+    publish_raw(port, topic, other.as_bytes());
+    publish_raw(port, topic, other.as_bytes());
+    going.wait_for("the warning", 10, says("runs firmware \"0.0.7\""));
+    let (_, lines) = going.end();
+    assert_eq!(lines.iter().filter(|line| says("runs firmware")(line)).count(), 1, "{lines:#?}");
+}
+
+#[test]
 fn the_pair_works_over_mosquitto_with_user_and_password_and_through_its_restart() {
     let mut broker = mosquitto_with_password();
     let config = |password: &str| {

@@ -20,6 +20,8 @@ use crate::config::Junction;
 
 /// How long the observer still listens once the lights have gone.
 const LAST_WORDS: Duration = Duration::from_millis(100);
+/// The version of this program, and of the firmware image that goes with it.
+const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A longer payload is shown cut off.
 const SHOWN_BYTES: usize = 1_024;
 
@@ -33,6 +35,8 @@ pub(super) struct Observer {
     shows_messages: bool,
     /// The boot of another program that was last heard under the name of a virtual light.
     intruders: HashMap<LightId, u32>,
+    /// The firmware that each board was last heard to run.
+    firmware: HashMap<LightId, String>,
 }
 
 impl Observer {
@@ -45,7 +49,15 @@ impl Observer {
     ) -> Observer {
         let junctions =
             junctions.iter().map(|junction| (junction.name().clone(), junction.clone())).collect();
-        Observer { hub, topics, junctions, external, shows_messages, intruders: HashMap::new() }
+        Observer {
+            hub,
+            topics,
+            junctions,
+            external,
+            shows_messages,
+            intruders: HashMap::new(),
+            firmware: HashMap::new(),
+        }
     }
 
     /// Listens until `stop` changes or its other end is gone.
@@ -150,6 +162,19 @@ impl Observer {
         );
     }
 
+    /// A board and its twin are the same light only as long as both run the same version.
+    fn watch_firmware(&mut self, light: &LightId, version: &str) {
+        let known = self.firmware.insert(light.clone(), version.to_owned());
+        if version == OWN_VERSION || known.is_some_and(|known| known == version) {
+            return;
+        }
+        let text = format!(
+            "the board {light} runs firmware {version:?}, and this program is version {OWN_VERSION}: flash the board \
+             with the image of this version, or they may not act alike"
+        );
+        self.hub.notice(Severity::Warning, Some(light), text);
+    }
+
     fn hear_status(&mut self, light: &LightId, status: &Status, rule: Rule, keyed: bool) {
         let board = status.kind.as_deref() == Some("board");
         let known = self.hub.knows(light);
@@ -159,6 +184,9 @@ impl Observer {
             }
             let kind = if board { LightKind::Board } else { LightKind::Foreign };
             self.hub.light_added(light, kind, rule, keyed);
+        }
+        if board && status.online {
+            self.watch_firmware(light, status.fw.as_deref().unwrap_or_default());
         }
         let about = status.online.then(|| About {
             kind: status.kind.as_deref().unwrap_or_default().to_owned(),
