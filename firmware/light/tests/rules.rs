@@ -340,6 +340,31 @@ fn rule_6_a_promise_is_kept_before_flashing() {
     assert_eq!(bench.aspect(), Aspect::FlashingAmber);
 }
 
+/// Keeps away a light that is cut off, makes a promise which nobody hears of when its go is over,
+/// and for its sake does not flash through an outage of ten seconds.
+#[test]
+fn rule_6_a_light_that_is_cut_off_flashes_as_soon_as_the_promises_of_before_are_over() {
+    let mut bench = going();
+    let mut seq = 1;
+    while bench.aspect() != Aspect::Amber {
+        seq += 1;
+        let mut state = bench.promise(seq);
+        state.need = Some(Need { turn: 9 });
+        bench.hear("b", state);
+        bench.pass(500);
+    }
+    let cut_at = bench.now;
+    bench.light.set_connected(Instant::from_ms(cut_at), false);
+    while bench.aspect() != Aspect::FlashingAmber {
+        bench.pass(TICK);
+        assert!(bench.light.view().promises.is_empty(), "nobody can hear of this promise");
+        assert!(bench.now - cut_at <= 4_000, "it does not flash");
+    }
+    bench.light.set_connected(Instant::from_ms(bench.now), true);
+    bench.hear("b", says(seq + 1, Aspect::Red, Some(9)));
+    assert_eq!((bench.aspect(), bench.light.view().promises.len()), (Aspect::Red, 1));
+}
+
 #[test]
 fn rule_6_a_retained_word_is_not_fresh_and_asks_for_nothing() {
     let mut bench = Bench::fresh();

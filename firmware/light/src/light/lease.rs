@@ -115,7 +115,9 @@ impl Light {
 
     /// Promises right of way to every light that asks and has the better claim.
     pub(super) fn make_promises(&mut self) {
-        let able = self.phase == Phase::Red && !self.has_reason_to_flash();
+        // A promise that nobody can be told of helps nobody, and would only put the flashing off.
+        let heard = self.disconnected_since.is_none();
+        let able = heard && self.phase == Phase::Red && !self.has_reason_to_flash();
         #[cfg(feature = "mutations")]
         let able = able
             || (self.mutated(Mutation::PromiseWhileFlashing)

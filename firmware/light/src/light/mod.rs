@@ -318,7 +318,8 @@ impl Light {
     ///
     /// A light judges lease-giving lights by their words alone; one that serves a foreign light,
     /// which may be silent for long, has nothing else to go by. A light that goes by last words
-    /// does not go for the first time before it has had a session. Until this is called, the light
+    /// does not go for the first time before it has had a session, and one that goes by leases
+    /// makes no promise while nobody can be told of it. Until this is called, the light
     /// takes it that there is one.
     pub fn set_connected(&mut self, now: Instant, connected: bool) {
         self.advance(now);
