@@ -639,6 +639,9 @@ impl<'a> World<'a> {
         host.generation += 1;
         host.awake_us = self.now;
         let inbox = std::mem::take(&mut host.inbox);
+        // What came of its session meanwhile is the first thing that its host tells it.
+        let connected = host.offline == 0;
+        self.set_connected(light, connected);
         self.step(light)?;
         for (from, payload, retained) in inbox {
             self.hear(light, from, &payload, retained)?;
