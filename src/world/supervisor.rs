@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
     time::{interval, sleep_until, timeout},
 };
-use traffic_light::Start;
+use traffic_light::{Start, mqtt::client_id};
 
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended},
@@ -205,10 +205,12 @@ impl Supervisor {
             seed: 0,
         };
         let observer_link = link::start(LinkSpec {
-            client_id: link::client_id(
+            client_id: client_id(
                 config.root.as_str(),
-                &format!("observer-{:08x}", random.random::<u32>()),
-            ),
+                "observer",
+                &format!("{:08x}", random.random::<u32>()),
+            )
+            .to_string(),
             subscriptions: vec![topics.all()],
             seed: random.random(),
             ..spec.clone()
@@ -254,11 +256,11 @@ impl Supervisor {
                 lease_max_ms: config.timing().lease_ms,
                 last_run_ended_ms: ended_ms,
             };
-            let who = format!("{}-{}", id.junction, id.light);
             let spacing = START_SPACING.saturating_mul(u32::try_from(self.lights.len()).unwrap_or(u32::MAX));
             let join = Duration::from_millis(u64::from(self.config.links.wifi_join_ms)) + spacing;
             let link = LinkSpec {
-                client_id: link::client_id(self.config.root.as_str(), &who),
+                client_id: client_id(self.config.root.as_str(), id.junction.as_str(), id.light.as_str())
+                    .to_string(),
                 wifi_join: Some(join),
                 seed: random.random(),
                 ..spec.clone()
