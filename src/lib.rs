@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | [`app`] | the window: state from events, a scene, one file a panel; the only eframe code |
 //! | [`world`] | lights, links, faults, broker, monitor; takes commands, gives events |
+//! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
 //! | [`config`] | what a configuration says, checked |
 //! | [`cli`] | the command line |
 
 pub mod app;
+pub mod board;
 pub mod cli;
 pub mod config;
 pub mod world;
