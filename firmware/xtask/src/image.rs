@@ -3,24 +3,17 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use esp_image::{
+    Manifest,
+    layout::{APP_OFFSET, BOOTLOADER_OFFSET, PARTITION_TABLE_OFFSET},
+};
 use espflash::{
     flasher::{FlashData, FlashFrequency, FlashMode, FlashSettings, FlashSize},
     image_format::idf::IdfBootloaderFormat,
     target::{Chip, XtalFrequency},
 };
 
-use crate::{manifest::Manifest, repository};
-
-/// Where the second-stage bootloader goes.
-pub const BOOTLOADER_OFFSET: u32 = 0x1000;
-/// Where the partition table goes.
-pub const PARTITION_TABLE_OFFSET: u32 = 0x8000;
-/// Where the app goes.
-pub const APP_OFFSET: u32 = 0x1_0000;
-/// The bytes of the partition table.
-pub const PARTITION_TABLE_BYTES: u32 = 0x1000;
-/// Pycom's block with the board's radio identity: nothing may reach it.
-pub const PYCOM_CONFIG_OFFSET: u32 = 0x3F_F000;
+use crate::repository;
 
 /// One part of what is flashed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`build`] | the firmware's ELF, the same bytes wherever it is built |
 //! | [`image`] | from the ELF to bootloader, partition table, app and merged image |
-//! | [`manifest`] | what `assets/firmware/manifest.toml` says of them |
+//! | [`manifest`] | reads and writes `assets/firmware/manifest.toml` |
 //! | [`check`] | whether an image is one that a LoPy4 can start and may be given |
 
 pub mod build;

@@ -4,7 +4,7 @@
 use std::{env, fs, process::ExitCode};
 
 use anyhow::{Context as _, Result, bail};
-use xtask::{build, check, image::Image, image_folder, manifest::Manifest};
+use xtask::{build, check, image::Image, image_folder, manifest};
 
 const USAGE: &str = "\
 cargo xtask image           builds the firmware and writes its image to assets/firmware
@@ -35,19 +35,19 @@ fn main() -> ExitCode {
 fn make() -> Result<()> {
     let built = build::build()?;
     let image = Image::from_elf(&built.elf)?;
-    let manifest = Manifest::of(&image, &built.compiler);
+    let manifest = manifest::of(&image, &built.compiler);
     check::check(&image, &manifest)?;
     let folder = image_folder();
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     image.write(&folder)?;
-    manifest.write(&folder)?;
-    println!("{}", manifest.summary());
+    manifest::write(&manifest, &folder)?;
+    println!("{}", manifest::summary(&manifest));
     Ok(())
 }
 
 fn compare() -> Result<()> {
     let folder = image_folder();
-    let committed = Manifest::read(&folder)?;
+    let committed = manifest::read(&folder)?;
     let built = build::build()?;
     if built.compiler != committed.compiler {
         bail!(
@@ -57,19 +57,19 @@ fn compare() -> Result<()> {
         );
     }
     let image = Image::from_elf(&built.elf)?;
-    let manifest = Manifest::of(&image, &built.compiler);
+    let manifest = manifest::of(&image, &built.compiler);
     if manifest != committed || image != Image::read(&folder, &committed)? {
         bail!("the committed image is not what the source gives; run `cargo xtask image` and commit it");
     }
-    println!("the committed image is what the source gives: {}", manifest.summary());
+    println!("the committed image is what the source gives: {}", manifest::summary(&manifest));
     Ok(())
 }
 
 fn look() -> Result<()> {
     let folder = image_folder();
-    let manifest = Manifest::read(&folder)?;
+    let manifest = manifest::read(&folder)?;
     let image = Image::read(&folder, &manifest)?;
     check::check(&image, &manifest)?;
-    println!("the image is one that a LoPy4 can start: {}", manifest.summary());
+    println!("the image is one that a LoPy4 can start: {}", manifest::summary(&manifest));
     Ok(())
 }

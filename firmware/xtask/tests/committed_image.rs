@@ -1,12 +1,12 @@
 //! The image that is committed, embedded in the desktop and flashed to boards.
 #![allow(clippy::unwrap_used)]
 
-use xtask::{check, image::Image, image_folder, manifest::Manifest};
+use xtask::{check, image::Image, image_folder, manifest};
 
 #[test]
 fn the_committed_image_is_one_that_a_lopy4_can_start() {
     let folder = image_folder();
-    let manifest = Manifest::read(&folder).unwrap();
+    let manifest = manifest::read(&folder).unwrap();
     let image = Image::read(&folder, &manifest).unwrap();
     check::check(&image, &manifest).unwrap();
 }
@@ -14,13 +14,13 @@ fn the_committed_image_is_one_that_a_lopy4_can_start() {
 #[test]
 fn an_image_that_is_damaged_or_not_for_a_lopy4_is_refused() {
     let folder = image_folder();
-    let manifest = Manifest::read(&folder).unwrap();
+    let manifest = manifest::read(&folder).unwrap();
     let good = Image::read(&folder, &manifest).unwrap();
     let refused = |part: usize, at: usize, flip: u8| {
         let mut image = good.clone();
         image.parts[part].bytes[at] ^= flip;
         image.merged = xtask::image::merge(&image.parts).unwrap();
-        let manifest = Manifest::of(&image, &manifest.compiler);
+        let manifest = manifest::of(&image, &manifest.compiler);
         format!("{:#}", check::check(&image, &manifest).unwrap_err())
     };
     assert_eq!(refused(0, 2, 1), "the bootloader: is not for flash mode DIO");
