@@ -2,7 +2,7 @@
 
 use traffic_light::Name;
 
-use super::{settings::Part, state::Category};
+use super::{board::BoardAct, settings::Part, state::Category};
 use crate::world::{Command, LightId};
 
 /// One thing that a person asked for in the window.
@@ -10,6 +10,12 @@ use crate::world::{Command, LightId};
 pub enum Act {
     /// Ask the world.
     World(Command),
+    /// Ask the desk where boards are flashed.
+    Board(BoardAct),
+    /// Close the window, though a board is being worked on.
+    CloseAnyway,
+    /// Keep the window open.
+    StayOpen,
     /// Select a light, and with it its junction.
     Select(LightId),
     /// Show this junction large.

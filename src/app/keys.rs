@@ -5,6 +5,7 @@ use egui::{Context, Key, Modifiers, ViewportCommand};
 use super::{
     act::{Act, Acts},
     panels::{Shown, event_log},
+    settings::Part,
     state::{Broker, Junction},
 };
 use crate::world::Command;
@@ -19,6 +20,9 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
     let taken = |modifiers: Modifiers, key: Key| ctx.input_mut(|input| input.consume_key(modifiers, key));
     if taken(Modifiers::NONE, Key::F1) {
         acts.push(Act::Help(!help_open));
+    }
+    if shown.lab.is_some() && taken(Modifiers::NONE, Key::F2) {
+        acts.push(Act::Toggle(Part::Board));
     }
     if taken(Modifiers::COMMAND, Key::T) {
         acts.push(Act::SwitchTheme);

@@ -6,6 +6,7 @@
 //! budget of time, commands are tried and never waited for.
 
 pub mod act;
+pub mod board;
 pub mod clock;
 mod keys;
 pub mod pace;
@@ -18,9 +19,12 @@ pub mod traffic;
 pub mod window;
 pub mod words;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui};
+use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui, ViewportCommand};
 use tokio::sync::{
     broadcast::{self, error::TryRecvError},
     mpsc::{self, error::TrySendError},
@@ -29,6 +33,10 @@ use traffic_light::Name;
 
 use self::{
     act::{Act, Acts},
+    board::{
+        BoardAct, Said, Workbench,
+        form::{Form, Lab},
+    },
     clock::Clock,
     pace::Pace,
     panels::Shown,
@@ -37,7 +45,10 @@ use self::{
     theme::Palette,
     traffic::Traffic,
 };
-use crate::world::{Command, Event, LightId, event::Severity};
+use crate::{
+    board::Desk,
+    world::{Command, Event, LightId, event::Severity},
+};
 
 /// How long one frame may take events in; what is left waits for the next frame.
 const DRAIN_BUDGET: Duration = Duration::from_millis(3);
@@ -64,6 +75,14 @@ pub struct TwinlightApp {
     state: State,
     settings: Settings,
     subtitle: String,
+    /// Where boards are flashed.
+    bench: Option<Workbench>,
+    /// The lights of the configuration, run here or not.
+    lab: Option<Arc<Lab>>,
+    /// Whether the window was to be closed while a board is worked on.
+    closing: bool,
+    /// Whether it was confirmed that the window is to be closed.
+    close_allowed: bool,
     /// The junction that is shown large.
     open: Option<Name>,
     selected: Option<LightId>,
@@ -99,6 +118,10 @@ impl TwinlightApp {
             open: Name::new(&settings.junction).ok(),
             settings,
             subtitle,
+            bench: None,
+            lab: None,
+            closing: false,
+            close_allowed: false,
             selected: None,
             traffic: Traffic::new(0),
             traffic_of: None,
@@ -107,6 +130,27 @@ impl TwinlightApp {
             zoom_seen: zoom,
             zoom_set: zoom,
         }
+    }
+
+    /// With a desk where boards are flashed, for the lights of `lab`.
+    #[must_use]
+    pub fn with_desk(mut self, desk: Desk, lab: Lab) -> TwinlightApp {
+        let form = Form::new(&lab, &self.settings.board);
+        let lab = Arc::new(lab);
+        self.lab = Some(lab.clone());
+        self.bench = Some(Workbench::new(desk, lab, form));
+        self
+    }
+
+    /// The desk and what is known of it; for tests.
+    #[must_use]
+    pub fn bench(&self) -> Option<&Workbench> {
+        self.bench.as_ref()
+    }
+
+    /// What is filled in for a board; for tests.
+    pub fn bench_mut(&mut self) -> Option<&mut Workbench> {
+        self.bench.as_mut()
     }
 
     /// What the app knows; for tests.
@@ -166,6 +210,22 @@ impl TwinlightApp {
         for act in acts {
             match act {
                 Act::World(command) => self.send(command),
+                Act::Board(act) => {
+                    let waker = ctx.clone();
+                    let wake = move || waker.request_repaint();
+                    if let Some(text) = self.bench.as_mut().and_then(|bench| bench.perform(act, wake)) {
+                        self.state.note(self.clock.now_ms(), Severity::Warning, None, text);
+                    }
+                }
+                Act::CloseAnyway => {
+                    if let Some(bench) = &mut self.bench {
+                        let wake = || ();
+                        bench.perform(BoardAct::Cancel, wake);
+                    }
+                    self.close_allowed = true;
+                    ctx.send_viewport_cmd(ViewportCommand::Close);
+                }
+                Act::StayOpen => self.closing = false,
                 Act::Select(light) => {
                     self.open = Some(light.junction.clone());
                     self.selected = Some(light);
@@ -187,6 +247,39 @@ impl TwinlightApp {
             }
             // What was asked for shows in the next frame.
             ctx.request_repaint();
+        }
+    }
+
+    /// Takes the desk's events in. A board that starts takes the place of its virtual light.
+    fn serve_desk(&mut self) {
+        let Some(bench) = &mut self.bench else { return };
+        for said in bench.drain() {
+            let (severity, text) = match said {
+                Said::Notice(text) => (Severity::Info, text),
+                Said::Trouble(text) => (Severity::Error, text),
+                Said::BoardStarts => {
+                    if let Some(light) = bench.form.light().filter(|_| bench.form.takes_place)
+                        && self.state.light(&light).is_some_and(state::LightState::is_virtual)
+                    {
+                        let gone = Command::RunLight { light, on: false };
+                        // A world too busy for it says so when the board and the light meet.
+                        let _ = self.link.commands.try_send(gone);
+                    }
+                    continue;
+                }
+            };
+            self.state.note(self.clock.now_ms(), severity, None, text);
+        }
+    }
+
+    /// Asks before a window is closed that flashes a board.
+    fn guard_close(&mut self, ctx: &Context) {
+        let works = self.bench.as_ref().is_some_and(Workbench::works);
+        if !works {
+            self.closing = false;
+        } else if ctx.input(|input| input.viewport().close_requested()) && !self.close_allowed {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            self.closing = true;
         }
     }
 
@@ -250,16 +343,26 @@ impl TwinlightApp {
             settings: &self.settings,
             now_ms,
             palette,
+            lab: self.lab.as_deref(),
             selected: self.selected.as_ref(),
             subtitle: &self.subtitle,
         };
-        let junction = self.open_place().and_then(|place| self.state.junctions.get(place));
-        acts.append(keys::read(ui.ctx(), &shown, junction, self.help_open));
+        let place = self.open_place();
+        let junction = place.and_then(|place| self.state.junctions.get(place));
+        acts.append(keys::read(ui.ctx(), &shown, junction, self.help_open || self.closing));
         let frame = |fill| Frame::new().fill(fill).inner_margin(Margin::symmetric(12, 6));
         Panel::top("bar").frame(frame(palette.panel)).show(ui, |ui| {
             acts.append(panels::broker_bar::show(ui, &shown));
             acts.append(panels::conflict::show(ui, &shown));
         });
+        if let Some(bench) = self.bench.as_mut().filter(|_| self.settings.show_board) {
+            let waker = ui.ctx().clone();
+            bench.look_around(move || waker.request_repaint());
+            let board = Panel::left("board").frame(frame(palette.panel)).resizable(true);
+            board.default_size(400.0).size_range(340.0..=560.0).show(ui, |ui| {
+                acts.append(panels::board::show(ui, &shown, bench, pace));
+            });
+        }
         if let Some(junction) = junction {
             side_panels(ui, &shown, junction, pace, &mut acts);
         }
@@ -285,6 +388,9 @@ impl TwinlightApp {
             None => panels::waiting::show(ui, &shown),
         });
         notice(ui.ctx(), &shown, pace);
+        if self.closing {
+            acts.append(panels::closing::show(ui.ctx(), palette));
+        }
         if self.help_open {
             acts.append(panels::help::show(ui.ctx(), palette));
         }
@@ -333,6 +439,8 @@ impl eframe::App for TwinlightApp {
         if self.drain() {
             ctx.request_repaint();
         }
+        self.serve_desk();
+        self.guard_close(ctx);
         self.keep_selection();
     }
 
@@ -351,6 +459,9 @@ impl eframe::App for TwinlightApp {
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
         if let Some(junction) = &self.open {
             self.settings.junction = junction.to_string();
+        }
+        if let Some(bench) = &self.bench {
+            self.settings.board = bench.form.remembered();
         }
         eframe::set_value(storage, settings::STORAGE_KEY, &self.settings);
     }

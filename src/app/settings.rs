@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::Category;
+use super::{board::form::Remembered, state::Category};
 
 /// The key under which eframe stores the settings.
 pub const STORAGE_KEY: &str = "twinlight-window";
@@ -28,6 +28,8 @@ pub enum Part {
     Timeline,
     /// The event log.
     Log,
+    /// The panel that flashes boards, on the left.
+    Board,
 }
 
 /// Everything that is remembered. A member that an older version did not have gets its default.
@@ -44,6 +46,10 @@ pub struct Settings {
     pub show_timeline: bool,
     /// Whether the event log is shown.
     pub show_log: bool,
+    /// Whether the board panel is shown.
+    pub show_board: bool,
+    /// What was filled in for boards, but for secrets.
+    pub board: Remembered,
     /// The zoom that the user chose; `None` = by the size of the window.
     pub zoom: Option<f32>,
     /// The log's filter.
@@ -64,6 +70,8 @@ impl Default for Settings {
             show_lights: true,
             show_timeline: true,
             show_log: true,
+            show_board: false,
+            board: Remembered::default(),
             zoom: None,
             filter: String::new(),
             hidden: vec![Category::Message],
@@ -81,6 +89,7 @@ impl Settings {
             Part::Lights => self.show_lights,
             Part::Timeline => self.show_timeline,
             Part::Log => self.show_log,
+            Part::Board => self.show_board,
         }
     }
 
@@ -90,6 +99,7 @@ impl Settings {
             Part::Lights => &mut self.show_lights,
             Part::Timeline => &mut self.show_timeline,
             Part::Log => &mut self.show_log,
+            Part::Board => &mut self.show_board,
         };
         *shown = !*shown;
     }

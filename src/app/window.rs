@@ -1,14 +1,17 @@
 //! Opens the window.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use egui::{ViewportBuilder, vec2};
 
 use super::{
     Link, TwinlightApp,
+    board::form::Lab,
     clock::Clock,
     settings::{STORAGE_KEY, Settings},
 };
+
+use crate::board::Desk;
 
 /// Time that events are gathered for before they are shown: a busy world must not drive the window
 /// faster than its animation.
@@ -24,12 +27,14 @@ pub fn waker(ctx: &egui::Context) -> impl Fn() + Send + Sync + 'static {
 pub type LinkError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the window is called, and what it is told of the run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Window {
     /// The title.
     pub title: String,
     /// What the run is: the configuration's path, for instance.
     pub subtitle: String,
+    /// What the configuration says of lights and broker, for boards.
+    pub lab: Lab,
 }
 
 impl Window {
@@ -58,7 +63,8 @@ impl Window {
                     .unwrap_or_default();
                 let link = make_link(&cc.egui_ctx)?;
                 let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, self.subtitle);
-                Ok(Box::new(app))
+                let desk = Desk::open(Arc::new(waker(&cc.egui_ctx)))?;
+                Ok(Box::new(app.with_desk(desk, self.lab)))
             }),
         )
     }

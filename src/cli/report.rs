@@ -11,7 +11,7 @@ use crate::world::{Event, EventKind, event::Severity, summary::Summary};
 /// One line for an event; `None` for one that would only be noise in a terminal.
 pub(super) fn sentence(event: &Event) -> Option<String> {
     let text = match &event.kind {
-        EventKind::BrokerStarted { address, embedded, note } => {
+        EventKind::BrokerStarted { address, embedded, note, .. } => {
             let whose =
                 if *embedded { "the embedded broker listens at" } else { "connected to the broker at" };
             let note = note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();

@@ -6,6 +6,7 @@ use super::{Common, WELL, runtime};
 use crate::{
     app::{
         Link,
+        board::form::Lab,
         window::{Window, waker},
     },
     world::{World, WorldOptions},
@@ -23,7 +24,8 @@ pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
         Some(file) => file.display().to_string(),
         None => "the built-in pair".to_owned(),
     };
-    let window = Window { title: "Twinlight".to_owned(), subtitle };
+    let lab = Lab::of(&config, crate::board::backup::default_folder().ok());
+    let window = Window { title: "Twinlight".to_owned(), subtitle, lab };
     let runtime = runtime()?;
     let state_folder = common.state_folder();
     let mut world = None;

@@ -1,7 +1,9 @@
 //! What a face (window or command line) asks of the world. Everything that a person can do to the
 //! world is one of these; nothing else changes it.
 
-use super::event::LightId;
+use traffic_light::command::Action;
+
+use super::{broker::Login, event::LightId};
 
 /// One request. The world answers with events, never directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,29 @@ pub enum Command {
     CallLight {
         /// Which light.
         light: LightId,
+    },
+    /// Let a virtual light say goodbye and go, so that a board can take its place, or run it here
+    /// (again).
+    RunLight {
+        /// Which light of the configuration.
+        light: LightId,
+        /// Whether it is to run in this program.
+        on: bool,
+    },
+    /// Send a command over MQTT, to a board above all: signed where the junction has a key.
+    TellLight {
+        /// Which light.
+        light: LightId,
+        /// What it is to do.
+        action: Action,
+        /// For how long, in milliseconds, where that has a meaning.
+        ms: Option<u32>,
+    },
+    /// Open the embedded broker to the network: it starts again on the same port, on all interfaces,
+    /// and lets in who knows this login.
+    LetBoardsJoin {
+        /// The login. It crosses the network in clear text.
+        login: Login,
     },
     /// Stop the embedded broker.
     StopBroker,

@@ -50,12 +50,19 @@ pub enum EventKind {
         /// Whether the junction's messages are signed.
         keyed: bool,
     },
+    /// A virtual light is no longer run here; nothing follows of it until it is added again.
+    LightRemoved {
+        /// Which light.
+        light: LightId,
+    },
     /// The broker answers at `address` (embedded: has been bound).
     BrokerStarted {
         /// `host:port`.
         address: String,
         /// Whether it runs inside this program.
         embedded: bool,
+        /// Whether it was opened to the network here.
+        open: bool,
         /// Anything the user should know, such as that the wanted port was in use.
         note: Option<String>,
     },
@@ -250,6 +257,10 @@ pub struct About {
     pub mqtt_joins: Option<u32>,
     /// Seconds since its start, when it said so.
     pub uptime_s: Option<u32>,
+    /// Free heap in bytes.
+    pub heap: Option<u32>,
+    /// Why it last started.
+    pub reset: Option<String>,
 }
 
 /// What a virtual light has sent and received since its start.

@@ -106,6 +106,13 @@ impl Hub {
         self.emit(EventKind::LightAdded { light: light.clone(), kind, rule, keyed });
     }
 
+    /// A light is no longer run here. Its lamps are out already.
+    pub(super) fn light_removed(&self, light: &LightId) {
+        if self.ledger().lights.remove(light).is_some() {
+            self.emit(EventKind::LightRemoved { light: light.clone() });
+        }
+    }
+
     pub(super) fn knows(&self, light: &LightId) -> Option<LightKind> {
         self.ledger().lights.get(light).map(|known| known.kind)
     }
@@ -163,8 +170,17 @@ impl Hub {
         self.emit(EventKind::PresenceChanged { light: light.clone(), online, about });
     }
 
-    pub(super) fn broker_started(&self, address: String, embedded: bool, note: Option<String>) {
-        let kind = EventKind::BrokerStarted { address, embedded, note };
+    /// A broker that runs elsewhere answers.
+    pub(super) fn broker_answers(&self, address: String) {
+        self.broker_started(EventKind::BrokerStarted { address, embedded: false, open: false, note: None });
+    }
+
+    /// The broker in this program has started.
+    pub(super) fn own_broker_started(&self, address: String, open: bool, note: Option<String>) {
+        self.broker_started(EventKind::BrokerStarted { address, embedded: true, open, note });
+    }
+
+    fn broker_started(&self, kind: EventKind) {
         self.ledger().broker = Some(kind.clone());
         self.emit(kind);
     }

@@ -4,7 +4,11 @@
 //! Each connection is a new MQTT client with a clean session: what was queued for an old one dies
 //! with it, so that nothing stale is ever sent after an outage.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rumqttc::{
@@ -35,7 +39,25 @@ const MAX_PACKET_BYTES: usize = 268_435_455;
 pub(super) struct Target {
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) login: Option<Login>,
+    pub(super) login: SharedLogin,
+}
+
+/// A login that may change while links use it: each new connection logs in with the present one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SharedLogin(Arc<Mutex<Option<Login>>>);
+
+impl SharedLogin {
+    pub(super) fn new(login: Option<Login>) -> SharedLogin {
+        SharedLogin(Arc::new(Mutex::new(login)))
+    }
+
+    pub(super) fn set(&self, login: Login) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(login);
+    }
+
+    fn get(&self) -> Option<Login> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// What a link needs to know of its light.
@@ -318,7 +340,7 @@ impl Runner {
         options.set_clean_session(true);
         options.set_keep_alive(spec.keep_alive);
         options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
-        if let Some(Login { user, password }) = &spec.target.login {
+        if let Some(Login { user, password }) = spec.target.login.get() {
             options.set_credentials(user, password);
         }
         if let Some((topic, payload)) = &spec.will {

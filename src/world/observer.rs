@@ -1,14 +1,22 @@
 //! The observer: the world's own ear on the broker. It speaks to nobody; it shows what passes,
 //! tells what had to be ignored, and is all that the program knows of boards and foreign lights.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
+use rumqttc::{AsyncClient, QoS};
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
-use traffic_light::{Aspect, Name, Rule, Status, Word, command::Command as Wired};
+use traffic_light::{
+    Aspect, Name, Rule, Status, Word,
+    command::{Action, Command as Wired},
+};
 
 use super::{
     event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
@@ -25,6 +33,20 @@ const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A longer payload is shown cut off.
 const SHOWN_BYTES: usize = 1_024;
 
+/// A command to be sent over MQTT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tell {
+    pub(super) light: LightId,
+    pub(super) action: Action,
+    pub(super) ms: Option<u32>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct OtherRun {
+    boot: u32,
+    last_n: u32,
+}
+
 pub(super) struct Observer {
     hub: Arc<Hub>,
     topics: Topics,
@@ -35,6 +57,9 @@ pub(super) struct Observer {
     shows_messages: bool,
     /// The boot of another program that was last heard under the name of a virtual light.
     intruders: HashMap<LightId, u32>,
+    /// The present run of each light that is heard, and the number of the last command to it.
+    runs: HashMap<LightId, OtherRun>,
+    session: Option<AsyncClient>,
     /// The firmware that each board was last heard to run.
     firmware: HashMap<LightId, String>,
 }
@@ -56,16 +81,27 @@ impl Observer {
             external,
             shows_messages,
             intruders: HashMap::new(),
+            runs: HashMap::new(),
+            session: None,
             firmware: HashMap::new(),
         }
     }
 
     /// Listens until `stop` changes or its other end is gone.
-    pub(super) fn start(mut self, mut link: Link, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    pub(super) fn start(
+        mut self,
+        mut link: Link,
+        mut tells: mpsc::Receiver<Tell>,
+        mut stop: watch::Receiver<bool>,
+    ) -> JoinHandle<()> {
         tokio::spawn(async move {
             loop {
                 let news = tokio::select! {
                     _ = stop.changed() => break,
+                    Some(tell) = tells.recv() => {
+                        self.tell(&tell);
+                        continue;
+                    }
                     news = link.news.recv() => news,
                 };
                 match news {
@@ -86,9 +122,10 @@ impl Observer {
 
     fn take(&mut self, news: News) {
         match news {
-            News::Up(_) => {
+            News::Up(session) => {
+                self.session = Some(session);
                 if let Some(address) = &self.external {
-                    self.hub.broker_started(address.clone(), false, None);
+                    self.hub.broker_answers(address.clone());
                 }
             }
             News::Layer { layer: Layer::Mqtt, up: false, reason } => {
@@ -98,7 +135,8 @@ impl Observer {
                     tracing::debug!(reason, "the observer has no session");
                 }
             }
-            News::Layer { .. } | News::Down => {}
+            News::Down => self.session = None,
+            News::Layer { .. } => {}
             News::Message { topic, payload, retained } => self.hear(&topic, &payload, retained),
         }
     }
@@ -131,7 +169,40 @@ impl Observer {
         self.hub.emit(EventKind::MessagePassed { light: light.clone(), topic, payload, retained });
     }
 
+    /// Sends a command to the light's present run.
+    fn tell(&mut self, tell: &Tell) {
+        let light = &tell.light;
+        let sent = self.send(tell);
+        let (severity, text) = match &sent {
+            Ok(()) => (Severity::Info, format!("{light} was asked: {}", words(tell.action))),
+            Err(reason) => (Severity::Warning, format!("{light} cannot be asked: {reason}")),
+        };
+        self.hub.notice(severity, Some(light), text);
+    }
+
+    fn send(&mut self, tell: &Tell) -> Result<(), &'static str> {
+        let junction = self.junctions.get(&tell.light.junction).ok_or("its junction is not in the configuration")?;
+        let run = self.runs.get_mut(&tell.light).ok_or("it has not been heard yet; wait until it speaks")?;
+        let session = self.session.as_ref().ok_or("there is no session with the broker")?;
+        // Another program may have sent commands too: numbers grow with the time of day.
+        let now_s = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        run.last_n = u32::try_from(now_s).unwrap_or(0).max(run.last_n.saturating_add(1));
+        let mut command = Wired::new(run.boot, run.last_n, tell.action);
+        command.ms = tell.ms;
+        let topic = self.topics.of(&tell.light, TopicKind::Command);
+        let message = command.encode(&topic, junction.key());
+        session
+            .try_publish(topic, QoS::AtLeastOnce, false, message.as_slice())
+            .map_err(|_| "the broker is too slow just now; try again")
+    }
+
     fn hear_word(&mut self, light: &LightId, word: &Word, retained: bool, rule: Rule, keyed: bool) {
+        if let Word::State(state) = word {
+            let run = self.runs.entry(light.clone()).or_default();
+            if run.boot != state.boot {
+                *run = OtherRun { boot: state.boot, last_n: 0 };
+            }
+        }
         let kind = match self.hub.knows(light) {
             Some(kind) => kind,
             // What the broker kept may be years old; a light is there once it speaks.
@@ -195,10 +266,23 @@ impl Observer {
             wifi_joins: status.wifi_joins,
             mqtt_joins: status.mqtt_joins,
             uptime_s: status.uptime_s,
+            heap: status.heap,
+            reset: status.reset.as_deref().map(str::to_owned),
         });
         self.hub.presence_changed(light, status.online, about);
         if !status.online && known.is_some_and(|kind| kind != LightKind::Virtual) {
             self.hub.aspect_changed(light, Aspect::Dark);
         }
+    }
+}
+
+fn words(action: Action) -> &'static str {
+    match action {
+        Action::Identify => "show yourself",
+        Action::WifiDown => "leave the Wi-Fi for a while",
+        Action::MqttDrop => "drop your session",
+        Action::Silence => "be silent for a while",
+        Action::Reboot => "start anew",
+        Action::Set => "take other timings",
     }
 }

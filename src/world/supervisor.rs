@@ -1,6 +1,7 @@
 //! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -12,16 +13,16 @@ use tokio::{
     task::JoinHandle,
     time::{interval, sleep_until, timeout},
 };
-use traffic_light::{Start, mqtt::client_id};
+use traffic_light::{LightConfig, Start, mqtt::client_id};
 
 use super::{
-    broker::{Broker, BrokerConfig, BrokerError, Ended},
+    broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
     command::Command,
     event::{Event, EventKind, Fault, LightId, LightKind, Severity},
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
-    link::{self, LinkSpec, Order, Target},
-    observer::Observer,
+    link::{self, LinkSpec, Order, SharedLogin, Target},
+    observer::{Observer, Tell},
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
@@ -87,9 +88,15 @@ struct Supervisor {
     broker: Option<Broker>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
-    lights: std::collections::BTreeMap<LightId, Running>,
+    lights: BTreeMap<LightId, Running>,
+    /// What every link starts from.
+    spec: LinkSpec,
+    topics: Topics,
+    reported: bool,
+    random: StdRng,
     observer: JoinHandle<()>,
     stop_observer: watch::Sender<bool>,
+    tells: mpsc::Sender<Tell>,
     last_run: LastRun,
 }
 
@@ -171,15 +178,15 @@ impl Supervisor {
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
             (BrokerChoice::External { host, port, login }, _) => {
-                Target { host: host.clone(), port: *port, login: login.clone() }
+                Target { host: host.clone(), port: *port, login: SharedLogin::new(login.clone()) }
             }
             (BrokerChoice::Embedded { login, .. }, broker) => {
                 let port = broker.as_ref().map_or(0, |broker| broker.address().port());
-                Target { host: "127.0.0.1".to_owned(), port, login: login.clone() }
+                Target { host: "127.0.0.1".to_owned(), port, login: SharedLogin::new(login.clone()) }
             }
         };
         if let Some(broker) = &broker {
-            hub.broker_started(broker.address().to_string(), true, note_on(broker));
+            tell_of(&hub, broker);
         }
         for warning in &config.warnings {
             hub.notice(Severity::Warning, None, warning.clone());
@@ -215,7 +222,8 @@ impl Supervisor {
             seed: random.random(),
             ..spec.clone()
         });
-        let observer = observer.start(observer_link, stopped);
+        let (tells, told) = mpsc::channel(COMMAND_QUEUE);
+        let observer = observer.start(observer_link, told, stopped);
 
         let last_run = LastRun::new(options.state_folder.as_deref());
         let ended_ms = last_run.ended_ms(SystemTime::now());
@@ -224,61 +232,58 @@ impl Supervisor {
             commands,
             broker,
             port,
-            lights: std::collections::BTreeMap::new(),
+            lights: BTreeMap::new(),
+            spec,
+            topics,
+            reported: options.detailed,
+            random,
             observer,
             stop_observer,
+            tells,
             last_run,
             config,
         };
         let junctions = supervisor.config.junctions.clone();
         for junction in &junctions {
-            supervisor.add_lights(junction, &topics, &spec, ended_ms, options.detailed, &mut random);
+            for light in junction.virtual_lights() {
+                supervisor.add_light(junction, light, ended_ms);
+            }
         }
         supervisor
     }
 
-    fn add_lights(
-        &mut self,
-        junction: &Junction,
-        topics: &Topics,
-        spec: &LinkSpec,
-        ended_ms: Option<u64>,
-        reported: bool,
-        random: &mut StdRng,
-    ) {
-        for config in junction.virtual_lights() {
-            let id = LightId::new(junction.name().clone(), config.name().clone());
-            self.hub.light_added(&id, LightKind::Virtual, junction.rule(), junction.key().is_some());
-            let start = Start {
-                // Never seeded: a run's number has to differ from that of every other run.
-                boot: rand::random(),
-                seed: random.random(),
-                lease_max_ms: config.timing().lease_ms,
-                last_run_ended_ms: ended_ms,
-            };
-            let spacing = START_SPACING.saturating_mul(u32::try_from(self.lights.len()).unwrap_or(u32::MAX));
-            let join = Duration::from_millis(u64::from(self.config.links.wifi_join_ms)) + spacing;
-            let link = LinkSpec {
-                client_id: client_id(self.config.root.as_str(), id.junction.as_str(), id.light.as_str())
-                    .to_string(),
-                wifi_join: Some(join),
-                seed: random.random(),
-                ..spec.clone()
-            };
-            let make = Make {
-                id: id.clone(),
-                config: config.clone(),
-                key: junction.key().cloned(),
-                topics: topics.clone(),
-                start,
-                link,
-                reported,
-                hub: self.hub.clone(),
-                commands: self.commands.clone(),
-                phase: random.random(),
-            };
-            self.lights.insert(id, virtual_light::start(make));
-        }
+    fn add_light(&mut self, junction: &Junction, config: &LightConfig, last_run_ended_ms: Option<u64>) {
+        let id = LightId::new(junction.name().clone(), config.name().clone());
+        self.hub.light_added(&id, LightKind::Virtual, junction.rule(), junction.key().is_some());
+        let start = Start {
+            // Never seeded: a run's number has to differ from that of every other run.
+            boot: rand::random(),
+            seed: self.random.random(),
+            lease_max_ms: config.timing().lease_ms,
+            last_run_ended_ms,
+        };
+        let spacing = START_SPACING.saturating_mul(u32::try_from(self.lights.len()).unwrap_or(u32::MAX));
+        let join = Duration::from_millis(u64::from(self.config.links.wifi_join_ms)) + spacing;
+        let name = client_id(self.config.root.as_str(), id.junction.as_str(), id.light.as_str());
+        let link = LinkSpec {
+            client_id: name.to_string(),
+            wifi_join: Some(join),
+            seed: self.random.random(),
+            ..self.spec.clone()
+        };
+        let make = Make {
+            id: id.clone(),
+            config: config.clone(),
+            key: junction.key().cloned(),
+            topics: self.topics.clone(),
+            start,
+            link,
+            reported: self.reported,
+            hub: self.hub.clone(),
+            commands: self.commands.clone(),
+            phase: self.random.random(),
+        };
+        self.lights.insert(id, virtual_light::start(make));
     }
 
     async fn run(mut self, mut commanded: mpsc::Receiver<Command>) {
@@ -330,6 +335,16 @@ impl Supervisor {
             Command::CallLight { light } => {
                 self.ask(&light, Ask::Call);
             }
+            Command::RunLight { light, on: true } => self.run_light(&light),
+            Command::RunLight { light, on: false } => self.retire_light(&light).await,
+            Command::TellLight { light, action, ms } => {
+                let told = self.tells.try_send(Tell { light: light.clone(), action, ms });
+                if told.is_err() {
+                    let text = "too many commands at once; one was dropped";
+                    self.hub.notice(Severity::Warning, Some(&light), text);
+                }
+            }
+            Command::LetBoardsJoin { login } => self.let_boards_join(login).await,
             Command::StopBroker => self.stop_broker().await,
             Command::StartBroker => self.start_broker().await,
             Command::Resync => {
@@ -355,6 +370,62 @@ impl Supervisor {
         false
     }
 
+    /// Runs a light of the configuration here. It waits as after any start: whoever had its name
+    /// until now may have promised something.
+    fn run_light(&mut self, light: &LightId) {
+        if self.lights.contains_key(light) {
+            return;
+        }
+        let junction = self.config.junction(&light.junction).cloned();
+        let found = junction.as_ref().and_then(|junction| Some((junction, junction.light_config(&light.light)?)));
+        match found {
+            Some((junction, config)) => {
+                if let Err(error) = allow_files(self.lights.len() + 1) {
+                    self.hub.notice(Severity::Error, Some(light), error.to_string());
+                    return;
+                }
+                self.add_light(junction, config, Some(0));
+            }
+            None => {
+                let text = format!("the configuration has no light {light}; add it there");
+                self.hub.notice(Severity::Warning, Some(light), text);
+            }
+        }
+    }
+
+    async fn retire_light(&mut self, light: &LightId) {
+        let Some(running) = self.lights.remove(light) else { return };
+        drop(running.asks);
+        match timeout(GOODBYE_TIMEOUT, running.task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%light, %error, "a light ended by itself"),
+            Err(_) => tracing::warn!(%light, "a light did not say goodbye in time"),
+        }
+        for fault in [Fault::WifiDown(light.clone()), Fault::Silence(light.clone())] {
+            self.hub.fault_changed(fault, false);
+        }
+        self.hub.light_removed(light);
+    }
+
+    /// Starts the broker again on all interfaces. Links that lose their session log in anew.
+    async fn let_boards_join(&mut self, new: Login) {
+        let BrokerChoice::Embedded { lan, login, .. } = &mut self.config.broker else {
+            let text = "the broker is not part of this program; open it where it runs";
+            self.hub.notice(Severity::Warning, None, text);
+            return;
+        };
+        if *lan && *login == Some(new.clone()) && self.broker.is_some() {
+            return;
+        }
+        (*lan, *login) = (true, Some(new.clone()));
+        self.spec.target.login.set(new);
+        if let Some(broker) = self.broker.take() {
+            broker.stop().await;
+            self.hub.broker_stopped("it starts again, open to the network");
+        }
+        self.start_broker().await;
+    }
+
     async fn stop_broker(&mut self) {
         let BrokerChoice::Embedded { .. } = self.config.broker else {
             let text = "the broker is not part of this program; stop it where it runs";
@@ -376,7 +447,7 @@ impl Supervisor {
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
         match Broker::start(&config).await {
             Ok(broker) => {
-                self.hub.broker_started(broker.address().to_string(), true, note_on(&broker));
+                tell_of(&self.hub, &broker);
                 self.broker = Some(broker);
                 self.hub.fault_changed(Fault::BrokerDown, false);
             }
@@ -415,6 +486,11 @@ impl Supervisor {
         }
         self.hub.emit(EventKind::Stopped);
     }
+}
+
+fn tell_of(hub: &Hub, broker: &Broker) {
+    let open = broker.address().ip().is_unspecified();
+    hub.own_broker_started(broker.address().to_string(), open, note_on(broker));
 }
 
 /// What the user should know of how a broker listens.

@@ -38,13 +38,15 @@ fn broker(ui: &mut Ui, shown: &Shown<'_>) {
             widgets::dot(ui, None, palette);
             ui.label(RichText::new("Waiting for the broker…").color(palette.weak));
         }
-        Broker::Running { address, embedded, note } => {
+        Broker::Running { address, embedded, open, note } => {
             widgets::dot(ui, Some(true), palette);
             ui.label(format!("Broker {address}"));
-            let (kind, why) = if *embedded {
+            let (kind, why) = if *open {
+                ("open", "The broker runs inside this program. Everybody in this network who knows user and password reaches it.")
+            } else if *embedded {
                 (
                     "embedded",
-                    "The broker runs inside this program. Boards need one that listens on the network.",
+                    "The broker runs inside this program, for this computer alone. The board panel lets boards join.",
                 )
             } else {
                 ("external", "The broker runs elsewhere; this window cannot stop it.")
@@ -93,6 +95,16 @@ fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
         .clicked()
     {
         acts.push(Act::Help(true));
+    }
+    if shown.lab.is_some() {
+        let board = ui.selectable_label(settings.show_board, "Board");
+        board.widget_info(|| {
+            egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_board, "Board panel")
+        });
+        let why = "From a bare LoPy4 to a light in this junction: back up, flash, set up, watch (F2)";
+        if board.on_hover_text(why).clicked() {
+            acts.push(Act::Toggle(Part::Board));
+        }
     }
     let menu = ui.menu_button("View", |ui| {
         for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]

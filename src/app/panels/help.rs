@@ -8,8 +8,9 @@ use crate::app::{
 };
 
 /// All keys, with what they do; shown here and meant to be complete.
-const KEYS: [(&str, &str); 16] = [
+const KEYS: [(&str, &str); 17] = [
     ("F1", "this help"),
+    ("F2", "flash a LoPy4: back up, write, set up, watch"),
     ("Tab, Space", "go to the next button or switch, and press it"),
     ("1 … 9", "select a light of the junction"),
     ("W", "cut or restore the selected light's Wi-Fi"),

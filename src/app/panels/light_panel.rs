@@ -5,7 +5,7 @@ use egui::{
     CollapsingHeader, CornerRadius, Frame, Grid, Margin, RichText, ScrollArea, Sense, Stroke, Ui, vec2,
 };
 
-use traffic_light::{Rule, Waiting};
+use traffic_light::{Rule, Waiting, command::Action};
 
 use super::{Shown, widgets};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         theme, words,
     },
     world::{
-        Command,
+        Command, LightId,
         event::{Layer, LightKind, TopicKind},
     },
 };
@@ -30,15 +30,39 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, pace: &mut Pace
     let mut acts = Acts::default();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         for light in &junction.lights {
-            acts.append(card(ui, shown, junction.rule, light, pace));
+            acts.append(card(ui, shown, junction, light, pace));
             ui.add_space(4.0);
         }
+        acts.append(absent(ui, shown, junction));
     });
     acts
 }
 
-fn card(ui: &mut Ui, shown: &Shown<'_>, rule: Rule, light: &LightState, pace: &mut Pace) -> Acts {
-    let palette = shown.palette;
+/// The lights of the configuration that nobody runs, as far as is known here.
+fn absent(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction) -> Acts {
+    let mut acts = Acts::default();
+    let lab = shown.lab.and_then(|lab| lab.junction(junction.name.as_str()));
+    for light in lab.iter().flat_map(|lab| lab.lights()) {
+        let known = junction.light(light);
+        let gone = known.is_none_or(|known| !known.is_virtual() && known.online == Some(false));
+        if gone {
+            let id = LightId::new(junction.name.clone(), light.clone());
+            ui.horizontal(|ui| {
+                let text = if known.is_some() { "has gone." } else { "is not there." };
+                widgets::caption(ui, format!("{id} {text}"), shown.palette);
+                let run = widgets::named_button(ui, "Run it here", &format!("Run {id} here"));
+                let why = "As a virtual light. Not while a board of that name is about to come back: two lights of one name cannot agree with anybody.";
+                if run.on_hover_text(why).clicked() {
+                    acts.ask(Command::RunLight { light: id.clone(), on: true });
+                }
+            });
+        }
+    }
+    acts
+}
+
+fn card(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, light: &LightState, pace: &mut Pace) -> Acts {
+    let (palette, rule) = (shown.palette, junction.rule);
     let selected = shown.selected == Some(&light.id);
     let edge = if selected { Stroke::new(2.0, palette.accent) } else { Stroke::new(1.0, palette.line) };
     let frame = Frame::new()
@@ -59,6 +83,8 @@ fn card(ui: &mut Ui, shown: &Shown<'_>, rule: Rule, light: &LightState, pace: &m
             layers(ui, shown, light);
             if light.is_virtual() {
                 acts.append(switches(ui, shown, light));
+            } else if light.kind == LightKind::Board {
+                acts.append(remote(ui, light, junction.keyed));
             } else {
                 widgets::caption(ui, "Shown as heard. Its links can only be cut where it is.", palette);
             }
@@ -254,6 +280,42 @@ fn switches(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) -> Acts {
     acts
 }
 
+/// How long a board obeys a command that lasts, in milliseconds.
+const REMOTE_MS: u32 = 10_000;
+
+/// What a board does when it is told so over MQTT.
+fn remote(ui: &mut Ui, light: &LightState, keyed: bool) -> Acts {
+    let mut acts = Acts::default();
+    let id = &light.id;
+    let online = light.online == Some(true);
+    let mut button = |ui: &mut Ui, enabled: bool, text: &str, why: &str, action: Action, ms: Option<u32>| {
+        let response = ui.add_enabled(enabled, egui::Button::new(text));
+        let name = format!("{text}: {id}");
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, &name));
+        let off = if online {
+            "A board obeys this only in a junction with a key: anybody could send it."
+        } else {
+            "The board is not there just now."
+        };
+        if response.on_hover_text(why).on_disabled_hover_text(off).clicked() {
+            acts.ask(Command::TellLight { light: id.clone(), action, ms });
+        }
+    };
+    let may = online && keyed;
+    ui.horizontal_wrapped(|ui| {
+        button(ui, online, "Identify", "Its on-board LED blinks.", Action::Identify, None);
+        let why = "The board leaves its Wi-Fi for ten seconds and has to join again.";
+        button(ui, may, "Wi-Fi off 10 s", why, Action::WifiDown, Some(REMOTE_MS));
+        let why = "The board keeps its session and publishes nothing for ten seconds.";
+        button(ui, may, "Silence 10 s", why, Action::Silence, Some(REMOTE_MS));
+        let why = "The board cuts its connection to the broker once and comes back after its back-off.";
+        button(ui, may, "Drop session", why, Action::MqttDrop, None);
+        let why = "The board starts anew: lamps out, then red until nothing that it may have promised holds.";
+        button(ui, may, "Restart", why, Action::Reboot, None);
+    });
+    acts
+}
+
 fn details(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
     let palette = shown.palette;
     let roomy = ui.ctx().content_rect().height() > 760.0;
@@ -309,12 +371,21 @@ fn numbers(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
         if let Some(rssi) = about.wifi_rssi {
             cells.push(("signal", format!("{rssi} dBm")));
         }
+        if let Some(joins) = about.wifi_joins.filter(|_| !light.is_virtual()) {
+            cells.push(("Wi-Fi joins", joins.to_string()));
+        }
         if let Some(joins) = about.mqtt_joins.filter(|_| !light.is_virtual()) {
             cells.push(("sessions", joins.to_string()));
         }
         // Said when it joined, and so old for a light whose start can be seen here anyway.
         if let Some(uptime) = about.uptime_s.filter(|_| !light.is_virtual()) {
             cells.push(("had run for", age_in_words(uptime as f32)));
+        }
+        if let Some(heap) = about.heap {
+            cells.push(("free heap", format!("{} KiB", heap / 1_024)));
+        }
+        if let Some(reset) = about.reset.as_ref().filter(|_| !light.is_virtual()) {
+            cells.push(("started by", reset.clone()));
         }
     }
     if cells.is_empty() {

@@ -1,6 +1,8 @@
 //! The panels: each reads what is [`Shown`] and returns what the user asked for.
 
+pub mod board;
 pub mod broker_bar;
+pub mod closing;
 pub mod conflict;
 pub mod event_log;
 pub mod help;
@@ -10,7 +12,7 @@ pub mod timeline;
 pub mod waiting;
 pub mod widgets;
 
-use super::{settings::Settings, state::State, theme::Palette};
+use super::{board::form::Lab, settings::Settings, state::State, theme::Palette};
 use crate::world::LightId;
 
 /// What a panel may look at.
@@ -24,6 +26,8 @@ pub struct Shown<'a> {
     pub now_ms: u64,
     /// The colours.
     pub palette: &'static Palette,
+    /// What the configuration says, where boards can be flashed.
+    pub lab: Option<&'a Lab>,
     /// The selected light.
     pub selected: Option<&'a LightId>,
     /// What the window is told to call this run, such as its configuration.

@@ -30,15 +30,21 @@ impl State {
                 (junction.rule, junction.keyed) = (*rule, *keyed);
                 junction.insert(LightState::new(light.clone(), *kind, at));
             }
-            EventKind::BrokerStarted { address, embedded, note } => {
-                let now =
-                    Broker::Running { address: address.clone(), embedded: *embedded, note: note.clone() };
+            EventKind::BrokerStarted { address, embedded, open, note } => {
+                let (address, embedded, open, note) = (address.clone(), *embedded, *open, note.clone());
+                let now = Broker::Running { address: address.clone(), embedded, open, note: note.clone() };
                 if self.broker != now {
-                    let place = if *embedded { "broker in this program" } else { "broker" };
+                    let place = if embedded { "broker in this program" } else { "broker" };
                     let note = note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
                     let text = format!("The {place} answers at {address}{note}");
                     self.log.add(at, Category::Link, None, "", text);
                     self.broker = now;
+                }
+            }
+            EventKind::LightRemoved { light } => {
+                if self.junction_mut(light).is_some_and(|junction| junction.remove(light)) {
+                    let text = "is not run here any more";
+                    self.log.add(at, Category::Light, Some(light.clone()), "", text);
                 }
             }
             EventKind::BrokerStopped { reason } => {

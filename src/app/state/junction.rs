@@ -72,6 +72,12 @@ impl Junction {
         }
     }
 
+    /// Forgets a light; returns whether it was known.
+    pub(super) fn remove(&mut self, light: &LightId) -> bool {
+        let place = self.place_of(&light.light);
+        place.map(|at| self.lights.remove(at)).is_some()
+    }
+
     pub(super) fn flew(&mut self, flight: Flight) {
         push_bounded(&mut self.flights, flight, MAX_FLIGHTS);
     }

@@ -38,6 +38,8 @@ pub enum Broker {
         address: String,
         /// Whether it runs in this program, and so can be stopped here.
         embedded: bool,
+        /// Whether it was opened to the network here.
+        open: bool,
         /// What the user should know of it.
         note: Option<String>,
     },

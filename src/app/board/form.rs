@@ -1,0 +1,272 @@
+//! What a person fills in before a board can be a light, and the jobs that it makes.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use traffic_light::Name;
+
+use crate::{
+    board::{
+        BackupJob, BackupPlace, BackupScope, Connection, EntryMethod, FlashJob, ImageChoice, ProvisionJob,
+        Request, RestoreJob,
+        provision::{Member, Settings, SettingsError},
+    },
+    config::{BrokerChoice, Config, Junction},
+    world::{LightId, broker::Login},
+};
+
+/// What the configuration says of lights and broker.
+#[derive(Clone, Debug, Default)]
+pub struct Lab {
+    /// All junctions.
+    pub junctions: Vec<Junction>,
+    /// What stands before the junction in every topic.
+    pub root: String,
+    /// The broker, where it is not inside this program.
+    pub broker: Option<Elsewhere>,
+    /// The login of the broker inside this program, where the configuration gives one.
+    pub login: Option<Login>,
+    /// Where backups go.
+    pub backups: Option<PathBuf>,
+}
+
+/// A broker that runs elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How to log in.
+    pub login: Option<Login>,
+}
+
+impl Lab {
+    /// The lab of a configuration.
+    #[must_use]
+    pub fn of(config: &Config, backups: Option<PathBuf>) -> Lab {
+        let (broker, login) = match &config.broker {
+            BrokerChoice::Embedded { login, .. } => (None, login.clone()),
+            BrokerChoice::External { host, port, login } => {
+                (Some(Elsewhere { host: host.clone(), port: *port, login: login.clone() }), None)
+            }
+        };
+        let root = config.root.as_str().to_owned();
+        Lab { junctions: config.junctions.clone(), root, broker, login, backups }
+    }
+
+    /// The junction of this name.
+    #[must_use]
+    pub fn junction(&self, name: &str) -> Option<&Junction> {
+        self.junctions.iter().find(|junction| junction.name().as_str() == name)
+    }
+}
+
+/// What is backed up before a board is flashed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BackupFirst {
+    /// The whole flash: minutes, and the board can be brought back to what it was.
+    #[default]
+    Whole,
+    /// Pycom's block alone: seconds.
+    Identity,
+    /// Nothing.
+    Nothing,
+}
+
+/// What is remembered from one run to the next. No secret is among it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remembered {
+    /// The serial port.
+    pub port: String,
+    /// The Wi-Fi network's name.
+    pub wifi_ssid: String,
+    /// What is backed up first.
+    pub backup: BackupFirst,
+    /// The GPIOs of the red, the amber and the green LED; `None`: as wired in the drawing.
+    pub leds: Option<(u8, u8, u8)>,
+}
+
+/// What a person fills in.
+#[derive(Clone)]
+pub struct Form {
+    /// The serial port.
+    pub port: String,
+    /// How to bring the chip into download mode.
+    pub entry: EntryMethod,
+    /// What the board is to know.
+    pub settings: Settings,
+    /// Whether the settings' broker is the one inside this program.
+    pub this_computer: bool,
+    /// What is backed up first.
+    pub backup: BackupFirst,
+    /// Another image than the one that came with the program; empty: that one.
+    pub image: String,
+    /// The backup to restore.
+    pub restore: String,
+    /// Whether that may be another board's.
+    pub restore_of_another: bool,
+    /// Whether passwords are shown.
+    pub show_secrets: bool,
+    /// Whether the virtual light of the same name gives its place to the board.
+    pub takes_place: bool,
+    /// Under which boards reach this computer, the likeliest first.
+    pub addresses: Vec<IpAddr>,
+    /// What was wrong when it was last handed in.
+    pub errors: Vec<SettingsError>,
+}
+
+impl Form {
+    /// A form for the lights of `lab`, with what was remembered. It begins with the last light of
+    /// the first junction: in a pair, the second one.
+    #[must_use]
+    pub fn new(lab: &Lab, remembered: &Remembered) -> Form {
+        let mut form = Form {
+            port: remembered.port.clone(),
+            entry: EntryMethod::Auto,
+            settings: Settings::default(),
+            this_computer: lab.broker.is_none(),
+            backup: remembered.backup,
+            image: String::new(),
+            restore: String::new(),
+            restore_of_another: false,
+            show_secrets: false,
+            takes_place: true,
+            addresses: Vec::new(),
+            errors: Vec::new(),
+        };
+        if let Some(junction) = lab.junctions.first()
+            && let Some(light) = junction.lights().last().cloned()
+        {
+            form.choose(junction, &light);
+        }
+        form.settings.wifi_ssid.clone_from(&remembered.wifi_ssid);
+        form.settings.broker_root.clone_from(&lab.root);
+        if let Some((red, amber, green)) = remembered.leds {
+            form.settings.leds = traffic_light::record::LedGpios { red, amber, green };
+        }
+        if let Some(broker) = &lab.broker {
+            form.settings.broker_host.clone_from(&broker.host);
+            form.settings.broker_port = broker.port;
+            form.log_in(broker.login.as_ref());
+        }
+        form
+    }
+
+    /// What is to be remembered.
+    #[must_use]
+    pub fn remembered(&self) -> Remembered {
+        let leds = self.settings.leds;
+        Remembered {
+            port: self.port.clone(),
+            wifi_ssid: self.settings.wifi_ssid.clone(),
+            backup: self.backup,
+            leds: (leds != traffic_light::record::LedGpios::default())
+                .then_some((leds.red, leds.amber, leds.green)),
+        }
+    }
+
+    /// The board is to be the light `light` of `junction`: takes over what its virtual lights know.
+    pub fn choose(&mut self, junction: &Junction, light: &Name) {
+        let known = Settings::of(junction, light);
+        let settings = &mut self.settings;
+        settings.junction = known.junction;
+        settings.light = known.light;
+        settings.peers = known.peers;
+        settings.rule = known.rule;
+        settings.demand = known.demand;
+        settings.key = known.key;
+        settings.timing = known.timing;
+        self.errors.clear();
+    }
+
+    /// The board is to log in to its broker so.
+    pub fn log_in(&mut self, login: Option<&Login>) {
+        let (user, password) =
+            login.map(|login| (login.user.clone(), login.password.clone())).unwrap_or_default();
+        self.settings.broker_user = user;
+        self.settings.broker_password = password;
+    }
+
+    /// The board is to connect to the broker in this program, which listens on `port`.
+    pub fn fill_in_this_computer(&mut self, port: u16) {
+        if let Some(address) = self.addresses.first() {
+            self.settings.broker_host = address.to_string();
+        }
+        self.settings.broker_port = port;
+    }
+
+    /// The light that the board is to be, where the names can be names.
+    #[must_use]
+    pub fn light(&self) -> Option<LightId> {
+        let junction = Name::new(self.settings.junction.trim()).ok()?;
+        Some(LightId::new(junction, Name::new(self.settings.light.trim()).ok()?))
+    }
+
+    /// The port and how to talk to it; `None` without a port.
+    #[must_use]
+    pub fn connection(&self) -> Option<Connection> {
+        let port = self.port.trim();
+        (!port.is_empty()).then(|| Connection { entry: self.entry, ..Connection::new(port) })
+    }
+
+    /// Back up, flash, provision, verify, start. `None` where something is missing or wrong, which
+    /// [`Form::errors`] then tells.
+    pub fn flash(&mut self, backups: Option<&PathBuf>) -> Option<Request> {
+        let record = self.record()?;
+        let scope = match self.backup {
+            BackupFirst::Whole => Some(BackupScope::Whole),
+            BackupFirst::Identity => Some(BackupScope::Identity),
+            BackupFirst::Nothing => None,
+        };
+        let place = BackupPlace::Folder(backups.cloned().unwrap_or_else(|| PathBuf::from(".")));
+        let image = match self.image.trim() {
+            "" => ImageChoice::BuiltIn,
+            file => ImageChoice::File(file.into()),
+        };
+        let connection = self.connection()?;
+        Some(Request::Flash(FlashJob { connection, record, image, backup: scope.map(|scope| (scope, place)) }))
+    }
+
+    /// Write the settings alone. `None` as with [`Form::flash`].
+    pub fn provision(&mut self) -> Option<Request> {
+        let record = self.record()?;
+        Some(Request::Provision(ProvisionJob { connection: self.connection()?, record }))
+    }
+
+    /// Read the flash into a new file in the folder of backups.
+    #[must_use]
+    pub fn back_up(&self, scope: BackupScope, backups: Option<&PathBuf>) -> Option<Request> {
+        let place = BackupPlace::Folder(backups.cloned().unwrap_or_else(|| PathBuf::from(".")));
+        Some(Request::BackUp(BackupJob { connection: self.connection()?, scope, place }))
+    }
+
+    /// Write a backup back.
+    #[must_use]
+    pub fn restore(&self) -> Option<Request> {
+        let file = self.restore.trim();
+        let connection = self.connection().filter(|_| !file.is_empty())?;
+        let of_another_board = self.restore_of_another;
+        Some(Request::Restore(RestoreJob { connection, file: file.into(), of_another_board }))
+    }
+
+    /// What was wrong with `member` when the form was last handed in.
+    #[must_use]
+    pub fn error(&self, member: Member) -> Option<&str> {
+        self.errors.iter().find(|error| error.member == member).map(|error| error.text.as_str())
+    }
+
+    fn record(&mut self) -> Option<traffic_light::record::Record> {
+        match self.settings.record() {
+            Ok(record) => {
+                self.errors.clear();
+                Some(record)
+            }
+            Err(errors) => {
+                self.errors = errors;
+                None
+            }
+        }
+    }
+}

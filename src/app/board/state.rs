@@ -1,0 +1,336 @@
+//! What is known of ports, job and log: a fold of the desk's events, bounded in every direction.
+
+use std::{collections::VecDeque, time::Duration};
+
+use super::Said;
+use crate::board::{
+    BoardInfo, Event, JobId, JobKind, News, Outcome, Progress, Question, Step,
+    log::{LogLevel, LogLine, LogNews},
+    news::Backup,
+    ports::PortInfo,
+};
+
+/// The most lines of a board's log that are kept.
+const MAX_LINES: usize = 2_000;
+/// The most sentences that a job's report keeps.
+const MAX_NOTES: usize = 12;
+
+/// What is known.
+#[derive(Debug, Default)]
+pub struct BoardState {
+    /// The serial ports; `None` until they were looked at.
+    pub ports: Option<Vec<PortInfo>>,
+    /// The job that runs, or the last one.
+    pub job: Option<Job>,
+    /// The log of a board.
+    pub log: SerialLog,
+}
+
+/// A job, and how far it is.
+#[derive(Debug)]
+pub struct Job {
+    /// Its number.
+    pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// On which port.
+    pub port: String,
+    /// The step that it is at, and those before.
+    pub steps: Vec<Step>,
+    /// How far the step is.
+    pub progress: Option<Progress>,
+    /// How long it has been waiting for a chip that a person brings into download mode.
+    pub waiting: Option<Duration>,
+    /// What the board is.
+    pub board: Option<BoardInfo>,
+    /// The backup that was made first.
+    pub backup: Option<Backup>,
+    /// What it did and found out, oldest first.
+    pub notes: VecDeque<String>,
+    /// What it wants to know.
+    pub question: Option<Question>,
+    /// Whether it was asked to end.
+    pub cancelling: bool,
+    /// How it ended.
+    pub end: Option<End>,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// It did what it was to do.
+    Done(Box<Outcome>),
+    /// It did not.
+    Failed {
+        /// What happened.
+        what: String,
+        /// What to do next.
+        advice: String,
+        /// Whether that was asked for.
+        cancelled: bool,
+    },
+}
+
+/// The log of a board.
+#[derive(Debug, Default)]
+pub struct SerialLog {
+    /// On which port; `None`: no log is watched.
+    pub port: Option<String>,
+    /// Whether the port is open now.
+    pub open: bool,
+    /// Its lines, oldest first.
+    pub lines: VecDeque<LogLine>,
+    /// While the log is held still, so many lines from the start of `lines` are shown.
+    pub held: Option<usize>,
+}
+
+impl BoardState {
+    /// Takes an event in; returns what the window should do about it.
+    pub fn apply(&mut self, event: Event) -> Option<Said> {
+        match event {
+            Event::PortsChanged(ports) => {
+                self.ports = Some(ports);
+                None
+            }
+            Event::JobStarted { job, kind, port } => {
+                self.job = Some(Job::new(job, kind, port));
+                None
+            }
+            Event::JobTold { job, news } => {
+                if let Some(job) = self.job_mut(job) {
+                    job.tell(news);
+                }
+                None
+            }
+            Event::JobAsked { job, question } => {
+                if let Some(job) = self.job_mut(job) {
+                    job.question = Some(question);
+                }
+                None
+            }
+            Event::JobDone { job, outcome } => {
+                let starts = match &outcome {
+                    Outcome::Flashed(written) | Outcome::Provisioned(written) => written.started,
+                    _ => false,
+                };
+                self.job_mut(job)?.finish(End::Done(Box::new(outcome)));
+                starts.then_some(Said::BoardStarts)
+            }
+            Event::JobFailed { job, what, advice, cancelled } => {
+                self.job_mut(job)?.finish(End::Failed { what, advice, cancelled });
+                None
+            }
+            Event::Log(news) => {
+                self.log.tell(news);
+                None
+            }
+        }
+    }
+
+    /// The job was asked to end.
+    pub fn cancelling(&mut self) {
+        if let Some(job) = &mut self.job {
+            job.cancelling = true;
+        }
+    }
+
+    /// The job's question is answered; returns the job that asked.
+    pub fn answered(&mut self) -> Option<JobId> {
+        let job = self.job.as_mut()?;
+        job.question.take().map(|_| job.id)
+    }
+
+    /// Puts the report of a job that has ended away.
+    pub fn dismiss(&mut self) {
+        if self.job.as_ref().is_some_and(|job| job.end.is_some()) {
+            self.job = None;
+        }
+    }
+
+    fn job_mut(&mut self, id: JobId) -> Option<&mut Job> {
+        self.job.as_mut().filter(|job| job.id == id)
+    }
+}
+
+impl Job {
+    fn new(id: JobId, kind: JobKind, port: String) -> Job {
+        Job {
+            id,
+            kind,
+            port,
+            steps: Vec::new(),
+            progress: None,
+            waiting: None,
+            board: None,
+            backup: None,
+            notes: VecDeque::new(),
+            question: None,
+            cancelling: false,
+            end: None,
+        }
+    }
+
+    fn tell(&mut self, news: News) {
+        match news {
+            News::StepBegan(step) => {
+                if !self.steps.contains(&step) {
+                    self.steps.push(step);
+                }
+                (self.progress, self.waiting) = (None, None);
+            }
+            News::Progressed(progress) => self.progress = Some(progress),
+            News::WaitingForChip { waited } => self.waiting = Some(waited),
+            News::ChipAnswered => self.waiting = None,
+            News::BoardMet(board) => self.board = Some(board),
+            News::BackedUp(backup) => self.backup = Some(backup),
+            News::PartSkipped(part) => self.note(format!("{} was right already", part.name)),
+            News::PartWritten(part) => self.note(format!("{} written", part.name)),
+            News::PartVerified(part) => self.note(format!("{} verified", part.name)),
+            News::Noted(text) => self.note(text),
+        }
+    }
+
+    fn note(&mut self, text: String) {
+        if self.notes.len() >= MAX_NOTES {
+            self.notes.pop_front();
+        }
+        self.notes.push_back(text);
+    }
+
+    fn finish(&mut self, end: End) {
+        (self.progress, self.waiting, self.question) = (None, None, None);
+        self.end = Some(end);
+    }
+
+    /// The step that it is at.
+    #[must_use]
+    pub fn step(&self) -> Option<Step> {
+        self.steps.last().copied()
+    }
+}
+
+impl SerialLog {
+    /// A log is watched from now on.
+    pub fn watch(&mut self, port: String) {
+        if self.port.as_ref() != Some(&port) {
+            self.clear();
+        }
+        self.port = Some(port);
+    }
+
+    /// Forgets all lines.
+    pub fn clear(&mut self) {
+        self.lines.clear();
+        self.held = self.held.map(|_| 0);
+    }
+
+    /// Holds the log still, or lets it go on.
+    pub fn pause(&mut self, on: bool) {
+        self.held = on.then_some(self.lines.len());
+    }
+
+    /// The lines that are shown.
+    pub fn shown(&self) -> impl DoubleEndedIterator<Item = &LogLine> + ExactSizeIterator {
+        self.lines.iter().take(self.held.unwrap_or(usize::MAX))
+    }
+
+    /// All lines as text, as the board wrote them.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for line in &self.lines {
+            text.push_str(&words(line));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn tell(&mut self, news: LogNews) {
+        match news {
+            LogNews::Opened { port } => {
+                self.open = true;
+                self.remark(LogLevel::Info, format!("— {port} is open —"));
+                self.port = Some(port);
+            }
+            LogNews::Said(line) => self.push(line),
+            LogNews::Dropped { lines } => {
+                self.remark(LogLevel::Warning, format!("— {lines} lines came too fast and are left out —"));
+            }
+            LogNews::Lost { reason } => {
+                self.open = false;
+                self.remark(LogLevel::Warning, format!("— {reason} —"));
+            }
+            LogNews::Reset => self.remark(LogLevel::Info, "— the board was reset —".to_owned()),
+            LogNews::Closed => {
+                self.open = false;
+                self.port = None;
+            }
+        }
+    }
+
+    fn remark(&mut self, level: LogLevel, text: String) {
+        self.push(LogLine { uptime: None, level, text });
+    }
+
+    fn push(&mut self, line: LogLine) {
+        if self.lines.len() >= MAX_LINES {
+            self.lines.pop_front();
+            self.held = self.held.map(|held| held.saturating_sub(1));
+        }
+        self.lines.push_back(line);
+    }
+}
+
+/// A line with its time and its level, as text.
+#[must_use]
+pub fn words(line: &LogLine) -> String {
+    let level = match line.level {
+        LogLevel::Raw | LogLevel::Info => "",
+        LogLevel::Warning => "warning: ",
+        LogLevel::Error => "error: ",
+    };
+    match line.uptime {
+        Some(uptime) => format!("{:9.3} s  {level}{}", uptime.as_secs_f64(), line.text),
+        None => format!("{level}{}", line.text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> LogNews {
+        LogNews::Said(LogLine { uptime: None, level: LogLevel::Raw, text: text.to_owned() })
+    }
+
+    #[test]
+    fn a_log_is_bounded_and_stands_still_while_it_is_held() {
+        let mut log = SerialLog::default();
+        log.tell(said("first"));
+        log.pause(true);
+        log.tell(said("second"));
+        assert_eq!(log.shown().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["first"]);
+        for number in 0..3 * MAX_LINES {
+            log.tell(said(&number.to_string()));
+        }
+        assert_eq!(log.lines.len(), MAX_LINES);
+        assert_eq!(log.shown().count(), 0, "what was held has been pushed out");
+        log.pause(false);
+        assert_eq!(log.shown().count(), MAX_LINES);
+    }
+
+    #[test]
+    fn a_job_that_is_not_the_last_one_changes_nothing() {
+        let mut state = BoardState::default();
+        let started = |id| Event::JobStarted { job: JobId(id), kind: JobKind::Reset, port: "p".to_owned() };
+        state.apply(started(1));
+        state.apply(started(2));
+        assert_eq!(state.apply(Event::JobDone { job: JobId(1), outcome: Outcome::Reset }), None);
+        assert!(state.job.as_ref().is_some_and(|job| job.end.is_none()));
+        state.dismiss();
+        assert!(state.job.is_some(), "a job that runs cannot be put away");
+        state.apply(Event::JobDone { job: JobId(2), outcome: Outcome::Reset });
+        state.dismiss();
+        assert!(state.job.is_none());
+    }
+}

@@ -1,0 +1,90 @@
+//! A row of the form: its name, what is typed, and what is wrong with it.
+
+use egui::{RichText, TextEdit, Ui};
+
+use crate::app::theme::Palette;
+
+/// The width of the names before the fields.
+const NAME_WIDTH: f32 = 88.0;
+
+/// A field as it is to be shown.
+pub(super) struct Field<'a> {
+    /// What stands before it.
+    pub(super) name: &'a str,
+    /// Its full name for screen readers.
+    pub(super) said: &'a str,
+    /// Grey letters while it is empty.
+    pub(super) hint: &'a str,
+    /// Whether dots are shown in place of letters.
+    pub(super) masked: bool,
+    /// What is wrong with it.
+    pub(super) error: Option<&'a str>,
+}
+
+impl Field<'_> {
+    /// Shows it; returns whether it was changed.
+    pub(super) fn show(self, ui: &mut Ui, palette: &Palette, text: &mut String) -> bool {
+        let changed = row(ui, self.name, |ui| {
+            let edit = TextEdit::singleline(text)
+                .hint_text(self.hint)
+                .password(self.masked)
+                .char_limit(256)
+                .desired_width(f32::INFINITY);
+            let response = ui.add(edit);
+            let (said, enabled) = (self.said, ui.is_enabled());
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, enabled, said));
+            response.changed()
+        });
+        if let Some(error) = self.error {
+            wrong(ui, palette, error);
+        }
+        changed
+    }
+}
+
+/// A row with a name before it.
+pub(super) fn row<R>(ui: &mut Ui, name: &str, show: impl FnOnce(&mut Ui) -> R) -> R {
+    ui.horizontal(|ui| {
+        let height = ui.spacing().interact_size.y;
+        let layout = egui::Layout::left_to_right(egui::Align::Center);
+        ui.allocate_ui_with_layout(egui::vec2(NAME_WIDTH, height), layout, |ui| {
+            ui.set_min_width(NAME_WIDTH);
+            ui.label(name);
+        });
+        show(ui)
+    })
+    .inner
+}
+
+/// A sentence about what is wrong with the row above.
+pub(super) fn wrong(ui: &mut Ui, palette: &Palette, text: &str) {
+    ui.horizontal(|ui| {
+        ui.add_space(NAME_WIDTH);
+        let text = RichText::new(crate::app::board::sentence(text)).small().color(palette.bad);
+        ui.add(egui::Label::new(text).wrap());
+    });
+}
+
+/// A choice among a few, with its full name for screen readers; returns whether it was changed.
+pub(super) fn choice<T: PartialEq + Copy>(
+    ui: &mut Ui,
+    said: &str,
+    chosen: &mut T,
+    all: &[(T, String)],
+) -> bool {
+    let before = *chosen;
+    let text = all.iter().find(|(value, _)| *value == before).map_or("", |(_, text)| text.as_str());
+    let combo = egui::ComboBox::from_id_salt(said).selected_text(text).width(ui.available_width() - 8.0);
+    let combo = combo.show_ui(ui, |ui| {
+        for (value, text) in all {
+            ui.selectable_value(chosen, *value, text);
+        }
+    });
+    let value = text.to_owned();
+    combo.response.widget_info(|| {
+        let mut info = egui::WidgetInfo::labeled(egui::Role::ComboBox, true, said);
+        info.current_text_value = Some(value.clone());
+        info
+    });
+    *chosen != before
+}

@@ -1,0 +1,152 @@
+//! The Wi-Fi that the board joins, and the broker that it connects to.
+
+use egui::{RichText, Ui};
+
+use super::{
+    Shown,
+    field::{self, Field},
+    section, widgets,
+};
+use crate::{
+    app::{
+        act::Acts,
+        board::{Workbench, form::Form},
+        state::Broker,
+    },
+    board::provision::{Member, here},
+    world::Command,
+};
+
+/// Shows both.
+pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
+    let mut acts = Acts::default();
+    section(ui, shown, "3 · Its Wi-Fi");
+    wifi(ui, shown, &mut bench.form);
+    section(ui, shown, "4 · Its broker");
+    if bench.lab.broker.is_none() {
+        let form = &mut bench.form;
+        ui.horizontal(|ui| {
+            ui.radio_value(&mut form.this_computer, true, "This computer")
+                .on_hover_text("The broker inside this program, where the virtual lights are.");
+            ui.radio_value(&mut form.this_computer, false, "Another one");
+        });
+        if form.this_computer {
+            acts.append(this_computer(ui, shown, bench));
+            return acts;
+        }
+    }
+    elsewhere(ui, shown, &mut bench.form);
+    acts
+}
+
+fn wifi(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) {
+    let palette = shown.palette;
+    let masked = !form.show_secrets;
+    let error = form.error(Member::WifiSsid).map(str::to_owned);
+    let name = Field {
+        name: "Network",
+        said: "Name of the Wi-Fi network",
+        hint: "its name; LoPy4s have 2.4 GHz alone",
+        masked: false,
+        error: error.as_deref(),
+    };
+    name.show(ui, palette, &mut form.settings.wifi_ssid);
+    let error = form.error(Member::WifiPassword).map(str::to_owned);
+    let password = Field {
+        name: "Password",
+        said: "Password of the Wi-Fi network",
+        hint: "empty for an open network",
+        masked,
+        error: error.as_deref(),
+    };
+    password.show(ui, palette, &mut form.settings.wifi_password);
+    ui.checkbox(&mut form.show_secrets, "Show passwords");
+    widgets::caption(
+        ui,
+        "Passwords and key lie unencrypted on the board: whoever holds it can read them. They are not kept here.",
+        palette,
+    );
+}
+
+/// The broker inside this program: what opens it to boards, and its address.
+fn this_computer(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
+    let mut acts = Acts::default();
+    let (palette, form) = (shown.palette, &mut bench.form);
+    let Broker::Running { address, embedded: true, open, .. } = &shown.state.broker else {
+        ui.label(RichText::new("The broker does not run. Start it in the bar above.").color(palette.warn));
+        return acts;
+    };
+    let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(1_883);
+    form.fill_in_this_computer(port);
+    if *open {
+        let text = match form.addresses.first() {
+            Some(found) => format!("Boards reach it at {found}, port {port}."),
+            None => "It is open to this network, but this computer seems to be in none.".to_owned(),
+        };
+        ui.label(RichText::new(text).color(palette.ok));
+        if form.settings.broker_user.is_empty() {
+            form.log_in(bench.login.as_ref());
+        }
+        if form.addresses.len() > 1 {
+            addresses(ui, form);
+        }
+    } else {
+        ui.label(
+            "The broker listens on this computer alone. Letting boards join opens its port to everybody in this \
+             network, with a made-up user and password; what they say crosses the network in clear text. A firewall \
+             may have to be told.",
+        );
+        let join = widgets::named_button(ui, "Let boards join", "Let boards join");
+        if join.on_hover_text("The broker starts again on the same port; the lights find it by themselves.").clicked() {
+            let login = here::make_login();
+            form.log_in(Some(&login));
+            bench.login = Some(login.clone());
+            acts.ask(Command::LetBoardsJoin { login });
+        }
+    }
+    for member in [Member::BrokerHost, Member::BrokerPort, Member::BrokerUser, Member::BrokerPassword] {
+        if let Some(error) = form.error(member) {
+            field::wrong(ui, palette, error);
+        }
+    }
+    acts
+}
+
+fn addresses(ui: &mut Ui, form: &mut Form) {
+    let all: Vec<_> =
+        form.addresses.iter().enumerate().map(|(place, address)| (place, address.to_string())).collect();
+    let mut place = 0;
+    let chosen =
+        field::row(ui, "Address", |ui| field::choice(ui, "Address of this computer", &mut place, &all));
+    if chosen {
+        form.addresses.swap(0, place);
+    }
+}
+
+fn elsewhere(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) {
+    let palette = shown.palette;
+    let masked = !form.show_secrets;
+    let errors =
+        [Member::BrokerHost, Member::BrokerPort, Member::BrokerUser, Member::BrokerPassword, Member::BrokerRoot]
+            .map(|member| form.error(member).map(str::to_owned));
+    let [host, port, user, password, root] = &errors;
+    let settings = &mut form.settings;
+    let field = |name, said, hint, masked, error| Field { name, said, hint, masked, error };
+    field("Host", "Host of the broker", "name or IPv4 address", false, host.as_deref())
+        .show(ui, palette, &mut settings.broker_host);
+    field::row(ui, "Port", |ui| {
+        let drag = egui::DragValue::new(&mut settings.broker_port).range(1..=u16::MAX);
+        let drag = ui.add(drag);
+        drag.widget_info(|| egui::WidgetInfo::labeled(egui::Role::SpinButton, true, "Port of the broker"));
+    });
+    if let Some(error) = port {
+        field::wrong(ui, palette, error);
+    }
+    field("User", "User at the broker", "empty to log in without one", false, user.as_deref())
+        .show(ui, palette, &mut settings.broker_user);
+    field("Password", "Password at the broker", "", masked, password.as_deref())
+        .show(ui, palette, &mut settings.broker_password);
+    field("Root topic", "Root topic", "twinlight", false, root.as_deref())
+        .show(ui, palette, &mut settings.broker_root);
+    widgets::caption(ui, "Boards speak no TLS yet: take the broker's plain port.", palette);
+}

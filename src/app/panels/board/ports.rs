@@ -1,0 +1,56 @@
+//! Which board: the serial ports, what they are, and what to do where none can be used.
+
+use egui::{RichText, Ui};
+
+use super::{Shown, field::Field, section};
+use crate::{
+    app::{
+        act::Acts,
+        board::{Workbench, sentence},
+    },
+    board::ports::{Access, PortInfo},
+};
+
+/// Shows the ports.
+pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
+    let palette = shown.palette;
+    section(ui, shown, "1 · Which board");
+    match &bench.state.ports {
+        None => {
+            ui.label(RichText::new("Looking for serial ports…").color(palette.weak));
+        }
+        Some(ports) if ports.is_empty() => {
+            ui.label(
+                "No serial port is there. Plug the board in. If it stays so: many cables only charge, so try \
+                 another one, and on Windows look for the board's driver.",
+            );
+        }
+        Some(ports) => {
+            // One board and nothing else: nobody wants to be asked.
+            if let ([port], true) = (ports.as_slice(), bench.form.port.is_empty()) {
+                bench.form.port.clone_from(&port.path);
+            }
+            for port in ports {
+                row(ui, shown, port, &mut bench.form.port);
+            }
+        }
+    }
+    let known = bench.state.ports.iter().flatten().any(|port| port.path == bench.form.port);
+    let hint = if known { "" } else { "such as /dev/ttyACM0 or COM3" };
+    let field =
+        Field { name: "Port", said: "Serial port of the board", hint, masked: false, error: None };
+    field.show(ui, palette, &mut bench.form.port);
+    Acts::default()
+}
+
+fn row(ui: &mut Ui, shown: &Shown<'_>, port: &PortInfo, chosen: &mut String) {
+    let palette = shown.palette;
+    let text = format!("{} · {}", port.path, port.adapter.words());
+    if ui.radio(*chosen == port.path, text).clicked() {
+        chosen.clone_from(&port.path);
+    }
+    if port.access != Access::Free && *chosen == port.path {
+        let color = palette.warn;
+        ui.label(RichText::new(sentence(&port.advice().unwrap_or_default())).small().color(color));
+    }
+}

@@ -1,0 +1,36 @@
+//! The question before a window is closed that works on a board.
+
+use egui::{Context, Id, Modal};
+
+use super::widgets;
+use crate::app::{
+    act::{Act, Acts},
+    theme::Palette,
+};
+
+/// Shows the question over the window.
+pub fn show(ctx: &Context, palette: &Palette) -> Acts {
+    let mut acts = Acts::default();
+    let response = Modal::new(Id::unique("closing")).show(ctx, |ui| {
+        ui.set_width(420.0);
+        ui.heading("A board is being worked on");
+        ui.colored_label(
+            palette.text,
+            "Closing the window now breaks that off. A board that is half written starts no program; it can be \
+             flashed again at any time.",
+        );
+        ui.add_space(6.0);
+        ui.horizontal(|ui| {
+            if widgets::named_button(ui, "Let it finish", "Let it finish").clicked() {
+                acts.push(Act::StayOpen);
+            }
+            if widgets::named_button(ui, "Break it off and close", "Break it off and close").clicked() {
+                acts.push(Act::CloseAnyway);
+            }
+        });
+    });
+    if response.should_close() {
+        acts.push(Act::StayOpen);
+    }
+    acts
+}

@@ -1,0 +1,197 @@
+//! What the world does for boards: a virtual light gives its place to one, commands reach it, and
+//! the broker opens to the network. The boards here are MQTT clients that speak as a board does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use rumqttc::{AsyncClient, ConnectionError, Event as MqttEvent, Incoming, MqttOptions, QoS};
+use tokio::{
+    sync::{broadcast, mpsc},
+    time::timeout,
+};
+use traffic_light::{
+    Aspect, CommandGate, Key, Name, State, Status,
+    command::{Action, Command as Wired},
+};
+use twinlight::{
+    config::Config,
+    world::{
+        Command, Event, EventKind, LightId, World, WorldOptions,
+        broker::Login,
+        event::{Layer, LightKind},
+    },
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const SECRET: &str = "sixteen bytes of key";
+
+/// A world with the keyed pair `demo`, on a broker of its own.
+async fn world() -> (World, broadcast::Receiver<Event>, u16) {
+    let text = format!(
+        "[broker]\nkind = \"embedded\"\nport = 0\n[links]\nwifi_join_ms = 50\n\
+         [[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\nkey = \"{SECRET}\"\n"
+    );
+    let config = Config::from_toml(&text, "test.toml", &|_| None).unwrap();
+    let (world, mut events) = World::start(config, WorldOptions::default()).await.unwrap();
+    world.commands().send(Command::Resync).await.unwrap();
+    let address = wait(&mut events, "the broker", |kind| match kind {
+        EventKind::BrokerStarted { address, open: false, .. } => Some(address.clone()),
+        _ => None,
+    })
+    .await;
+    let port = address.rsplit_once(':').unwrap().1.parse().unwrap();
+    (world, events, port)
+}
+
+async fn wait<T>(
+    events: &mut broadcast::Receiver<Event>,
+    what: &str,
+    wanted: impl Fn(&EventKind) -> Option<T>,
+) -> T {
+    let found = timeout(PATIENCE, async {
+        loop {
+            if let Some(found) = wanted(&events.recv().await.unwrap().kind) {
+                return found;
+            }
+        }
+    });
+    found.await.unwrap_or_else(|_| panic!("{what} did not come"))
+}
+
+fn light(name: &str) -> LightId {
+    LightId::new(Name::new("demo").unwrap(), Name::new(name).unwrap())
+}
+
+/// A client with everything that comes to it.
+fn client(port: u16, id: &str, login: Option<&Login>) -> (AsyncClient, mpsc::UnboundedReceiver<Incoming>) {
+    let mut options = MqttOptions::new(id, "127.0.0.1", port);
+    if let Some(login) = login {
+        options.set_credentials(&login.user, &login.password);
+    }
+    let (client, mut connection) = AsyncClient::new(options, 16);
+    let (sender, heard) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok(event) = connection.poll().await {
+            if let MqttEvent::Incoming(packet) = event
+                && sender.send(packet).is_err()
+            {
+                return;
+            }
+        }
+    });
+    (client, heard)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
+    let (world, mut events, port) = world().await;
+    let (key, commands) = (Key::new(SECRET.as_bytes()).unwrap(), world.commands());
+    let b = light("b");
+    commands.send(Command::RunLight { light: b.clone(), on: false }).await.unwrap();
+    wait(&mut events, "the end of the virtual light", |kind| {
+        matches!(kind, EventKind::LightRemoved { light } if *light == b).then_some(())
+    })
+    .await;
+
+    // A board says hello, and a word of state, as the firmware does.
+    let (board, mut heard) = client(port, "a-board", None);
+    board.subscribe("twinlight/demo/b/cmd", QoS::AtLeastOnce).await.unwrap();
+    let mut status = Status::online();
+    status.kind = "board".try_into().ok();
+    status.fw = env!("CARGO_PKG_VERSION").try_into().ok();
+    status.heap = Some(70_000);
+    let topic = "twinlight/demo/b/status";
+    let message = status.encode(topic, Some(&key)).to_vec();
+    board.publish(topic, QoS::AtLeastOnce, true, message).await.unwrap();
+    wait(&mut events, "the board", |kind| {
+        matches!(kind, EventKind::LightAdded { light, kind: LightKind::Board, .. } if *light == b).then_some(())
+    })
+    .await;
+    let about = wait(&mut events, "the board's status", |kind| match kind {
+        EventKind::PresenceChanged { light, online: true, about } if *light == b => about.clone(),
+        _ => None,
+    })
+    .await;
+    assert_eq!(about.heap, Some(70_000));
+
+    let boot = 0x0bad_cafe;
+    let topic = "twinlight/demo/b/state";
+    let signed = State::new(Aspect::Red, boot, 1, 5).encode(topic, Some(&key)).to_vec();
+    board.publish(topic, QoS::AtLeastOnce, true, signed).await.unwrap();
+    wait(&mut events, "the board's aspect", |kind| {
+        matches!(kind, EventKind::MessageIgnored { .. }).then(|| panic!("{kind:?}"));
+        matches!(kind, EventKind::AspectChanged { light, .. } if *light == b).then_some(())
+    })
+    .await;
+
+    // Both commands are admitted by a board's own gate: signed, of its boot, in order.
+    let mut gate = CommandGate::new(boot, true);
+    for (action, ms) in [(Action::Identify, None), (Action::WifiDown, Some(10_000))] {
+        commands.send(Command::TellLight { light: b.clone(), action, ms }).await.unwrap();
+        let payload = timeout(PATIENCE, async {
+            loop {
+                if let Incoming::Publish(publish) = heard.recv().await.unwrap() {
+                    return publish.payload;
+                }
+            }
+        });
+        let command = Wired::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
+        assert_eq!((command.action, command.ms), (action, ms));
+        gate.admit(&command).unwrap();
+    }
+
+    // The virtual light comes back when it is asked to.
+    commands.send(Command::RunLight { light: b.clone(), on: true }).await.unwrap();
+    wait(&mut events, "the virtual light", |kind| {
+        matches!(kind, EventKind::LightAdded { light, kind: LightKind::Virtual, .. } if *light == b).then_some(())
+    })
+    .await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_light_that_was_never_heard_cannot_be_told_anything() {
+    let (world, mut events, _) = world().await;
+    let (tell, nobody) = (world.commands(), light("nobody"));
+    tell.send(Command::TellLight { light: nobody.clone(), action: Action::Identify, ms: None }).await.unwrap();
+    let text = wait(&mut events, "the notice", |kind| match kind {
+        EventKind::Noticed { light: Some(light), text, .. } if *light == nobody => Some(text.clone()),
+        _ => None,
+    })
+    .await;
+    assert!(text.contains("has not been heard yet"), "{text}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_opened_to_the_network_asks_for_the_login_and_the_lights_find_back() {
+    let (world, mut events, port) = world().await;
+    let session = |events: &mut broadcast::Receiver<Event>, name: &'static str| {
+        let (mut events, id) = (events.resubscribe(), light(name));
+        async move {
+            wait(&mut events, "a session", |kind| {
+                let up = matches!(kind, EventKind::LinkChanged { light, layer: Layer::Mqtt, up: true, .. } if *light == id);
+                up.then_some(())
+            })
+            .await;
+        }
+    };
+    session(&mut events, "b").await;
+    let login = Login { user: "lab".to_owned(), password: "made up".to_owned() };
+    let (first, second) = (session(&mut events, "a"), session(&mut events, "b"));
+    world.commands().send(Command::LetBoardsJoin { login: login.clone() }).await.unwrap();
+    let address = wait(&mut events, "the open broker", |kind| match kind {
+        EventKind::BrokerStarted { address, open: true, .. } => Some(address.clone()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(address, format!("0.0.0.0:{port}"), "boards have the port in their flash");
+    tokio::join!(first, second);
+
+    let mut stranger = AsyncClient::new(MqttOptions::new("stranger", "127.0.0.1", port), 4).1;
+    let refused = timeout(PATIENCE, stranger.poll()).await.unwrap();
+    assert!(matches!(refused, Err(ConnectionError::ConnectionRefused(_))), "{refused:?}");
+    let (_board, mut heard) = client(port, "board", Some(&login));
+    assert!(matches!(timeout(PATIENCE, heard.recv()).await.unwrap(), Some(Incoming::ConnAck(_))));
+    world.stop().await;
+}
