@@ -93,6 +93,10 @@ pub enum BoardError {
         version: u16,
     },
 
+    /// No wire leads to the chip's reset pin.
+    #[error("this board cannot be reset from here")]
+    NoReset,
+
     /// Another chip.
     #[error("the chip is an {chip}, not an ESP32")]
     WrongChip {
@@ -286,6 +290,7 @@ impl BoardError {
                 "update the expansion board's firmware as Pycom describes it (dfu-util), or put the jumper from \
                  G23 to ground, press reset, and choose the entry \"manual\""
             }
+            BoardError::NoReset => "press its reset button",
             BoardError::WrongChip { .. } | BoardError::UnknownChip { .. } => {
                 "nothing was written; plug in a LoPy4, or choose its port"
             }

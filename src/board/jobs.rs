@@ -116,13 +116,12 @@ pub fn examine(
         .map(|(info, _)| Outcome::Examined(info))
 }
 
-/// Resets a board, so that its program starts anew. Whether that could be done from here: else the
-/// reset button has to.
+/// Resets a board, so that its program starts anew.
 ///
 /// # Errors
-/// When the port cannot be opened, or a PIC does not answer.
-pub fn reset(connection: &Connection) -> Result<bool, BoardError> {
-    way(connection)?.reset(&connection.port)
+/// When the port cannot be opened, a PIC does not answer, or only the reset button does it.
+pub fn reset(connection: &Connection) -> Result<Outcome, BoardError> {
+    if way(connection)?.reset(&connection.port)? { Ok(Outcome::Reset) } else { Err(BoardError::NoReset) }
 }
 
 /// How the board is reached.
