@@ -4,14 +4,28 @@
 //! One job at a time. A log may be watched beside it: a job on the same port interrupts the log,
 //! and the log goes on when the job has ended.
 
-use std::{fmt, sync::Arc};
+mod logbook;
+mod outbox;
+mod worker;
 
+use std::{
+    fmt,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use self::{logbook::Logbook, outbox::Outbox, worker::Worker};
 use super::{
+    Cancel,
     error::BoardError,
+    jobs,
     log::LogNews,
-    news::{News, Outcome, Question},
+    news::{News, Observer, Outcome, Question},
     plan::{BackupJob, Connection, FlashJob, ProvisionJob, RestoreJob},
-    ports::PortInfo,
+    ports::{PortInfo, Watcher},
 };
 
 /// Called after each event, to wake a window that sleeps.
@@ -121,7 +135,28 @@ pub struct Busy;
 /// Works for the window. Dropping it cancels the job, ends the log, and waits until both have
 /// ended: within a second as a rule.
 pub struct Desk {
-    _waker: Waker,
+    outbox: Arc<Outbox>,
+    state: Arc<State>,
+    /// Room for one: another job is refused while one runs. `None` when the desk closes.
+    jobs: Option<SyncSender<(JobId, Request, Cancel)>>,
+    worker: Option<JoinHandle<()>>,
+    logbook: Arc<Logbook>,
+    log: Option<JoinHandle<()>>,
+    _watcher: Watcher,
+}
+
+/// What the window and the worker share. Plain mutexes: each is held for a few instructions.
+#[derive(Default)]
+struct State {
+    running: Mutex<Running>,
+    answer: Mutex<Option<(JobId, Answer)>>,
+    answered: Condvar,
+}
+
+#[derive(Default)]
+struct Running {
+    last: u64,
+    job: Option<(JobId, Cancel)>,
 }
 
 impl Desk {
@@ -131,40 +166,151 @@ impl Desk {
     /// # Errors
     /// When the system gives no threads.
     pub fn open(waker: Waker) -> Result<Desk, BoardError> {
-        Ok(Desk { _waker: waker })
+        let outbox = Arc::new(Outbox::new(waker));
+        let state = Arc::new(State::default());
+        let logbook = Arc::new(Logbook::default());
+        let log = {
+            let (logbook, outbox) = (Arc::clone(&logbook), Arc::clone(&outbox));
+            spawn("twinlight-log", move || logbook.keep(&outbox))?
+        };
+        let (jobs, requests) = sync_channel(1);
+        let worker = {
+            let worker = Worker {
+                outbox: Arc::clone(&outbox),
+                state: Arc::clone(&state),
+                logbook: Arc::clone(&logbook),
+            };
+            spawn("twinlight-board", move || worker.work(&requests))?
+        };
+        let ports = Arc::clone(&outbox);
+        let watcher = Watcher::start(move |list| ports.put(Event::PortsChanged(list)))?;
+        Ok(Desk {
+            outbox,
+            state,
+            jobs: Some(jobs),
+            worker: Some(worker),
+            logbook,
+            log: Some(log),
+            _watcher: watcher,
+        })
     }
 
     /// Starts a job.
     ///
     /// # Errors
     /// While another one runs.
-    pub fn start(&self, _request: Request) -> Result<JobId, Busy> {
-        Err(Busy)
+    pub fn start(&self, request: Request) -> Result<JobId, Busy> {
+        let mut running = lock(&self.state.running);
+        if running.job.is_some() {
+            return Err(Busy);
+        }
+        let job = JobId(running.last + 1);
+        let cancel = Cancel::default();
+        let jobs = self.jobs.as_ref().ok_or(Busy)?;
+        jobs.try_send((job, request, cancel.clone())).map_err(|_| Busy)?;
+        running.last = job.0;
+        running.job = Some((job, cancel));
+        Ok(job)
     }
 
     /// The job that runs.
     #[must_use]
     pub fn running(&self) -> Option<JobId> {
-        None
+        lock(&self.state.running).job.as_ref().map(|(job, _)| *job)
     }
 
     /// Asks the job that runs to end after the block that it is at.
-    pub fn cancel(&self) {}
+    pub fn cancel(&self) {
+        if let Some((_, cancel)) = &lock(&self.state.running).job {
+            cancel.cancel();
+        }
+    }
 
     /// Answers the question of a job; without effect where it asked none.
-    pub fn answer(&self, _job: JobId, _answer: Answer) {}
+    pub fn answer(&self, job: JobId, answer: Answer) {
+        *lock(&self.state.answer) = Some((job, answer));
+        self.state.answered.notify_all();
+    }
 
     /// Watches the log on `port`, in place of the one that was watched before.
-    pub fn watch_log(&self, _port: &str) {}
+    pub fn watch_log(&self, port: &str) {
+        self.logbook.watch(Some(port));
+    }
 
     /// Ends the log.
-    pub fn close_log(&self) {}
+    pub fn close_log(&self) {
+        self.logbook.watch(None);
+    }
 
     /// The next event, oldest first; `None` when there is none. Never blocks. What nobody takes is
     /// bounded: progress replaces older progress, and of log lines the oldest are thrown away, which
     /// [`LogNews::Dropped`] tells.
+    #[must_use]
     pub fn next_event(&self) -> Option<Event> {
-        None
+        self.outbox.take()
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.cancel();
+        self.jobs = None;
+        self.logbook.close();
+        for thread in [self.worker.take(), self.log.take()].into_iter().flatten() {
+            // A panic in there has been told already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, BoardError> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(BoardError::NoThread)
+}
+
+/// What a panic left behind is as good as before: nothing is half done under these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Request {
+    /// Its name.
+    #[must_use]
+    pub fn kind(&self) -> JobKind {
+        match self {
+            Request::Examine(_) => JobKind::Examine,
+            Request::Flash(_) => JobKind::Flash,
+            Request::Provision(_) => JobKind::Provision,
+            Request::BackUp(_) => JobKind::BackUp,
+            Request::Restore(_) => JobKind::Restore,
+            Request::Reset(_) => JobKind::Reset,
+        }
+    }
+
+    /// Which board it is about.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        match self {
+            Request::Examine(connection) | Request::Reset(connection) => connection,
+            Request::Flash(job) => &job.connection,
+            Request::Provision(job) => &job.connection,
+            Request::BackUp(job) => &job.connection,
+            Request::Restore(job) => &job.connection,
+        }
+    }
+
+    /// Does it. Blocks.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub fn run(&self, observer: &mut dyn Observer, cancel: &Cancel) -> Result<Outcome, BoardError> {
+        match self {
+            Request::Examine(connection) => jobs::examine(connection, observer, cancel),
+            Request::Flash(job) => jobs::flash(job, observer, cancel),
+            Request::Provision(job) => jobs::provision(job, observer, cancel),
+            Request::BackUp(job) => jobs::back_up(job, observer, cancel),
+            Request::Restore(job) => jobs::restore(job, observer, cancel),
+            Request::Reset(connection) => jobs::reset(connection),
+        }
     }
 }
 
@@ -175,3 +321,55 @@ impl fmt::Display for Busy {
 }
 
 impl std::error::Error for Busy {}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Events until `last` says that one was the last.
+    fn events(desk: &Desk, last: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let started = Instant::now();
+        let mut events = Vec::new();
+        while started.elapsed() < Duration::from_secs(20) {
+            match desk.next_event() {
+                Some(event) => {
+                    let done = last(&event);
+                    events.push(event);
+                    if done {
+                        return events;
+                    }
+                }
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        panic!("the last event never came: {events:?}");
+    }
+
+    #[test]
+    fn a_job_on_a_port_that_is_not_there_fails_with_advice_and_frees_the_desk() {
+        let (woken, wakes) = std::sync::mpsc::channel();
+        let woken = Mutex::new(woken);
+        let desk = Desk::open(Arc::new(move || lock(&woken).send(()).unwrap_or(()))).unwrap();
+        let job = desk.start(Request::Examine(Connection::new("/dev/no-such-port"))).unwrap();
+        let events = events(&desk, |event| matches!(event, Event::JobFailed { .. }));
+        let Some(Event::JobFailed { job: failed, what, advice, cancelled }) = events.last() else { panic!() };
+        assert_eq!((*failed, *cancelled), (job, false));
+        assert_eq!(what, "there is no serial port /dev/no-such-port");
+        assert!(advice.contains("many only charge"), "{advice}");
+        assert!(wakes.try_iter().count() >= events.len() - 1);
+        assert_eq!(desk.running(), None);
+        assert_eq!(desk.start(Request::Examine(Connection::new("/dev/x"))), Ok(JobId(job.0 + 1)));
+    }
+
+    #[test]
+    fn a_log_on_a_port_that_is_not_there_says_so_once_and_ends_when_asked() {
+        let desk = Desk::open(Arc::new(|| {})).unwrap();
+        desk.watch_log("/dev/no-such-port");
+        events(&desk, |event| matches!(event, Event::Log(LogNews::Lost { .. })));
+        desk.close_log();
+        let rest = events(&desk, |event| *event == Event::Log(LogNews::Closed));
+        assert!(!rest.iter().any(|event| matches!(event, Event::Log(LogNews::Lost { .. }))));
+    }
+}

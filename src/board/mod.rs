@@ -12,21 +12,49 @@
 //! | [`desk`] | a worker behind two queues, for the window |
 //! | [`ports`] | serial ports: what they are, who has them, hot plug |
 //! | [`log`] | what a board says |
-//! | [`provision`] | from a form or a file to the provisioning record |
+//! | [`provision`](mod@provision) | from a form or a file to the provisioning record |
+//! | [`entry`] | ways into download mode and out of it |
+//! | `loader`, `chip`, `stub` | a board in download mode: reached, examined, made fast |
+//! | `line`, `frames` | commands to the chip and replies from it |
+//! | `guard` | the one place that every write and erase passes |
+//! | `memory`, `burn` | the flash: checksums and reading; comparing, writing and verifying |
+//! | `image` | what is flashed |
+//! | `jobs`, `backup`, `restore` | the jobs, from the first byte to the last |
 
+mod backup;
+mod burn;
 pub mod cancel;
+mod chip;
 pub mod desk;
+pub mod entry;
 pub mod error;
+mod frames;
+mod guard;
+mod image;
+mod jobs;
+mod line;
+mod loader;
 pub mod log;
+mod memory;
+mod meter;
 pub mod news;
 pub mod plan;
 pub mod ports;
 pub mod provision;
+mod restore;
+mod serial;
+mod stub;
 
+pub use backup::{default_folder, facts_file};
 pub use cancel::Cancel;
 pub use desk::{Answer, Busy, Desk, Event, JobId, JobKind, Request, Waker};
 pub use error::BoardError;
-pub use news::{BoardInfo, Mac, News, Observer, Outcome, Part, Progress, Question, Step};
+pub use guard::Refusal;
+pub use image::built_in_version;
+pub use jobs::{back_up, examine, flash, provision, reset, restore};
+pub use news::{
+    Backup, BoardInfo, Identity, Mac, News, Observer, Outcome, Part, Progress, Question, Step, Written,
+};
 pub use plan::{
     BackupJob, BackupPlace, BackupScope, Connection, EntryMethod, FlashJob, ImageChoice, ProvisionJob,
     RestoreJob,

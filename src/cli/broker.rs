@@ -1,12 +1,12 @@
 //! `twinlight broker`: the embedded broker alone.
 
 use clap::Args;
-use rand::{RngExt, distr::Alphanumeric};
 
 use super::{Common, FAILED, Usage, WELL, asked_to_end, runtime};
 use crate::{
+    board::provision::here::make_login,
     config::BrokerChoice,
-    world::broker::{Broker, BrokerConfig, Ended, Login},
+    world::broker::{Broker, BrokerConfig, Ended},
 };
 
 #[derive(Clone, Debug, Args)]
@@ -64,9 +64,4 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
             }
         }
     })
-}
-
-fn make_login() -> Login {
-    let password = rand::rng().sample_iter(Alphanumeric).take(12).map(char::from).collect();
-    Login { user: "lab".to_owned(), password }
 }

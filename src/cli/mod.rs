@@ -1,10 +1,17 @@
 //! The command line: one binary, one face of the world for each command.
 //!
-//! Exit status: 0 well, 1 failed, 2 wrong usage or configuration, 3 a conflict was seen.
+//! Exit status: 0 well, 1 failed, 2 wrong usage or configuration, 3 a conflict was seen or a check failed.
 
+mod backup;
+mod board;
 mod broker;
+mod flash;
 mod json;
+mod monitor;
+mod ports;
+mod provision;
 mod report;
+mod restore;
 mod run;
 mod window;
 
@@ -26,6 +33,8 @@ const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 /// A conflict was seen.
 const CONFLICT: u8 = 3;
+/// What was compared is not equal.
+const CHECK_FAILED: u8 = 3;
 
 /// A desktop digital twin of an IoT lab: traffic lights, virtual and real, that talk over MQTT.
 ///
@@ -39,7 +48,7 @@ struct Cli {
     command: Option<Command>,
 }
 
-const EXIT_HELP: &str = "Exit status: 0 well, 1 failed, 2 wrong usage or configuration, 3 a conflict was seen.\n\n\
+const EXIT_HELP: &str = "Exit status: 0 well, 1 failed, 2 wrong usage or configuration, 3 a conflict was seen\nor a check failed.\n\n\
                          Without a display, \"twinlight run\" plays the same world as the window does.";
 
 #[derive(Clone, Debug, Args)]
@@ -61,6 +70,18 @@ enum Command {
     Run(run::RunArgs),
     /// Run the embedded broker alone
     Broker(broker::BrokerArgs),
+    /// List the serial ports, and which of them is a LoPy4
+    Ports(ports::PortsArgs),
+    /// Back up, flash, provision, verify and start a LoPy4
+    Flash(flash::FlashArgs),
+    /// Rewrite the provisioning record of a board alone
+    Provision(provision::ProvisionArgs),
+    /// Read the flash of a board into a file
+    Backup(backup::BackupArgs),
+    /// Write a backup back to its board
+    Restore(restore::RestoreArgs),
+    /// Show the log of a board
+    Monitor(monitor::MonitorArgs),
 }
 
 /// Reads the command line, does what it says, and gives the exit status.
@@ -81,13 +102,19 @@ pub fn main() -> ExitCode {
         None => window::open(&cli.common),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
+        Some(Command::Ports(args)) => ports::run(&args),
+        Some(Command::Flash(args)) => flash::run(&cli.common, args),
+        Some(Command::Provision(args)) => provision::run(&cli.common, &args),
+        Some(Command::Backup(args)) => backup::run(args),
+        Some(Command::Restore(args)) => restore::run(args),
+        Some(Command::Monitor(args)) => monitor::run(&args),
     };
     match done {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             eprintln!("twinlight: {error:#}");
             let usage = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<Usage>());
-            ExitCode::from(if usage { WRONG_USAGE } else { FAILED })
+            ExitCode::from(if usage { WRONG_USAGE } else { board::CheckFailed::status(&error) })
         }
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
+//! | `board` | what a board is to know, from a file of its own |
 //! | `broker` | which broker the lights meet on |
 //! | `root` | the root topic |
 //! | `junction` | lights that must not conflict |
@@ -15,6 +16,7 @@
 //! | `nearest` | "did you mean …?" |
 //! | `error` | problems, and where they are |
 
+mod board;
 mod broker;
 mod error;
 mod expand;
@@ -32,6 +34,7 @@ use toml::de::DeTable;
 use traffic_light::Name;
 
 pub use self::{
+    board::BoardFile,
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
     fault::{FaultKind, PlannedFault},
@@ -125,11 +128,7 @@ impl Config {
     ) -> Result<Config, ConfigError> {
         let mut problems = Problems::new(file, text);
         let (document, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
-                let at = error.span().map_or(text.len(), |span| span.start);
-                problems.add(at, "", syntax(error.message()));
-            }
+        if syntax_problems(&mut problems, text, &errors) {
             return Err(problems.into_error());
         }
         let mut reader = Reader::new(problems, env, &TOP);
@@ -192,6 +191,15 @@ fn read_links(reader: &mut Reader<'_>, top: &Table<'_>) -> Links {
         links.keep_alive_s = s;
     }
     links
+}
+
+/// Notes what is wrong with the syntax of `text`; whether anything is.
+fn syntax_problems(problems: &mut Problems<'_>, text: &str, errors: &[toml::de::Error]) -> bool {
+    for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
+        let at = error.span().map_or(text.len(), |span| span.start);
+        problems.add(at, "", syntax(error.message()));
+    }
+    !errors.is_empty()
 }
 
 /// What the parser says, and what to do about the usual slips.

@@ -1,0 +1,148 @@
+//! Ways into download mode, where the chip's ROM takes commands, and out of it again.
+//!
+//! | module | one idea |
+//! | --- | --- |
+//! | [`pic`] | the PIC of Pycom's newer boards, by commands |
+//! | `wires` | DTR and RTS |
+//!
+//! By hand there is nothing to do but to wait for the chip, which is the loader's.
+
+pub mod pic;
+mod wires;
+
+use std::time::Duration;
+
+use espflash::connection::Port;
+use serialport::{ClearBuffer, DataBits, SerialPort};
+
+use super::{BoardError, Cancel, EntryMethod, ports::Adapter, serial};
+
+/// The highest rate that a PIC passes on, in baud.
+const MOST_BAUD_THROUGH_PIC: u32 = 230_400;
+
+/// A way into download mode, as it was chosen for one board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Through the PIC.
+    Pic,
+    /// By DTR and RTS. Where the chip does not answer then, and the choice was automatic, by hand.
+    Wires {
+        /// Whether to wait for a hand.
+        then_by_hand: bool,
+    },
+    /// By hand.
+    Hand,
+    /// It is there already.
+    Nothing,
+}
+
+impl Way {
+    /// The way that was asked for, or the one for what is plugged in. `wired`: whether the port has
+    /// DTR and RTS.
+    pub(super) fn choose(method: EntryMethod, adapter: Option<Adapter>, wired: bool) -> Way {
+        match method {
+            EntryMethod::Auto if adapter.is_some_and(Adapter::has_pic) => Way::Pic,
+            EntryMethod::Auto if wired => Way::Wires { then_by_hand: true },
+            EntryMethod::Auto | EntryMethod::Manual => Way::Hand,
+            EntryMethod::Pic => Way::Pic,
+            EntryMethod::Classic => Way::Wires { then_by_hand: false },
+            EntryMethod::None => Way::Nothing,
+        }
+    }
+
+    /// The rate that the line is good for, at most.
+    pub(super) fn most_baud(self) -> u32 {
+        if self == Way::Pic { MOST_BAUD_THROUGH_PIC } else { u32::MAX }
+    }
+
+    /// Whether the chip can be brought back into download mode without a person.
+    pub(super) fn can_repeat(self) -> bool {
+        matches!(self, Way::Pic | Way::Wires { .. })
+    }
+
+    /// Resets the chip into download mode, as far as that can be done from here, and gives the port
+    /// to talk to it. `attempt` counts from 0; later ones give the chip more time.
+    pub(super) fn enter(self, name: &str, attempt: u32) -> Result<Port, BoardError> {
+        match self {
+            Way::Pic => {
+                in_pic_mode(name, pic::enter)?;
+                serial::open(name, DataBits::Eight)
+            }
+            Way::Wires { .. } => wires::enter(serial::open(name, DataBits::Eight)?, name, attempt),
+            Way::Hand | Way::Nothing => serial::open(name, DataBits::Eight),
+        }
+    }
+
+    /// Starts the program; whether that was done, else the reset button has to.
+    pub(super) fn leave(self, port: Port, name: &str) -> Result<bool, BoardError> {
+        match self {
+            Way::Pic => {
+                drop(port);
+                in_pic_mode(name, pic::leave)?;
+                Ok(true)
+            }
+            Way::Wires { .. } => Ok(wires::reset(port).is_ok()),
+            // The jumper is still there: a reset would lead back into download mode.
+            Way::Hand | Way::Nothing => Ok(false),
+        }
+    }
+
+    /// Resets a board whose program runs, so that it starts anew.
+    pub(super) fn reset(self, name: &str) -> Result<bool, BoardError> {
+        match self {
+            Way::Pic => {
+                in_pic_mode(name, pic::leave)?;
+                Ok(true)
+            }
+            Way::Wires { .. } => Ok(wires::reset(serial::open(name, DataBits::Eight)?).is_ok()),
+            Way::Hand | Way::Nothing => Ok(false),
+        }
+    }
+}
+
+/// Opens the port as the PIC wants it for its commands, and closes it again.
+fn in_pic_mode(
+    name: &str,
+    talk: fn(&mut dyn pic::PicLine) -> Result<(), pic::PicError>,
+) -> Result<(), BoardError> {
+    let port = serial::open(name, DataBits::Five)?;
+    // What the board said before is not the PIC's.
+    let _ = port.clear(ClearBuffer::Input);
+    talk(&mut pic::SerialLine(port)).map_err(|error| match error {
+        pic::PicError::Silent => BoardError::PicSilent { port: name.to_owned() },
+        pic::PicError::TooOld(version) => BoardError::PicTooOld { version },
+        pic::PicError::Lost(_) => BoardError::PortLost { port: name.to_owned() },
+    })
+}
+
+/// Whether the port has DTR and RTS: a pseudo-terminal has not.
+pub(super) fn is_wired(name: &str) -> Result<bool, BoardError> {
+    Ok(serial::open(name, DataBits::Eight)?.read_clear_to_send().is_ok())
+}
+
+/// Waits, unless the job was cancelled.
+pub(super) fn pause(cancel: &Cancel, time: Duration) -> Result<(), BoardError> {
+    std::thread::sleep(time);
+    cancel.check()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_follows_from_what_is_plugged_in_unless_a_person_chose_it() {
+        let auto = |adapter, wired| Way::choose(EntryMethod::Auto, adapter, wired);
+        assert_eq!(auto(Some(Adapter::Pysense), true), Way::Pic);
+        assert_eq!(auto(Some(Adapter::Expansion3), true), Way::Pic);
+        assert_eq!(auto(Some(Adapter::Ft231x), true), Way::Wires { then_by_hand: true });
+        assert_eq!(auto(None, true), Way::Wires { then_by_hand: true });
+        assert_eq!(auto(None, false), Way::Hand, "a pseudo-terminal");
+        let chosen = |method| Way::choose(method, Some(Adapter::Pysense), true);
+        assert_eq!(chosen(EntryMethod::Pic), Way::Pic);
+        assert_eq!(chosen(EntryMethod::Classic), Way::Wires { then_by_hand: false });
+        assert_eq!(chosen(EntryMethod::Manual), Way::Hand);
+        assert_eq!(chosen(EntryMethod::None), Way::Nothing);
+        assert_eq!(Way::Pic.most_baud(), 230_400);
+    }
+}

@@ -1,0 +1,48 @@
+//! `twinlight flash`: back up, flash, provision, verify, start.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Common, WELL, board};
+use crate::board::{BackupPlace, BackupScope, FlashJob, ImageChoice, Outcome, Request, default_folder};
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct FlashArgs {
+    #[command(flatten)]
+    board: board::BoardArgs,
+    /// What the board is to know: a file such as config/board.toml
+    #[arg(long, value_name = "FILE.toml")]
+    provision: PathBuf,
+    /// Flash this merged image or app instead of the firmware that came with this program
+    #[arg(long, value_name = "F")]
+    image: Option<PathBuf>,
+    /// Back nothing up; what is on the board is lost
+    #[arg(long, conflicts_with_all = ["backup_to", "backup_scope"])]
+    no_backup: bool,
+    /// Where to back up to; without it, a new file in the user's data folder
+    #[arg(long, value_name = "F")]
+    backup_to: Option<PathBuf>,
+    /// How much to back up
+    #[arg(long, value_enum, default_value_t = BackupScope::Whole)]
+    backup_scope: BackupScope,
+}
+
+pub(super) fn run(common: &Common, args: FlashArgs) -> anyhow::Result<u8> {
+    let record = board::read_provisioning(common, &args.provision)?.record;
+    let backup = match args.backup_to {
+        _ if args.no_backup => None,
+        Some(file) => Some((args.backup_scope, BackupPlace::File(file))),
+        None => Some((args.backup_scope, BackupPlace::Folder(default_folder()?))),
+    };
+    let image = args.image.map_or(ImageChoice::BuiltIn, ImageChoice::File);
+    let request = Request::Flash(FlashJob { connection: args.board.connection(), record, image, backup });
+    let done = board::run(&request, None)?;
+    if let Outcome::Flashed(written) = &done.outcome {
+        if let Some(backup) = &written.backup {
+            println!("backup: {}", backup.file.display());
+        }
+        println!("{}", board::sentence("flashed", written));
+    }
+    Ok(WELL)
+}

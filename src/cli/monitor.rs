@@ -1,0 +1,82 @@
+//! `twinlight monitor`: the board's log.
+
+use std::io::{self, Write};
+
+use anyhow::anyhow;
+use clap::Args;
+
+use super::{WELL, board};
+use crate::board::{
+    Cancel,
+    log::{self, LogLevel, LogLine, LogNews},
+    reset,
+};
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct MonitorArgs {
+    #[command(flatten)]
+    board: board::BoardArgs,
+    /// Reset the board first, to see its log from the beginning
+    #[arg(long)]
+    reset: bool,
+}
+
+pub(super) fn run(args: &MonitorArgs) -> anyhow::Result<u8> {
+    let connection = args.board.connection();
+    if args.reset {
+        reset(&connection).map_err(|error| anyhow!("{error}; {}", error.advice()))?;
+    }
+    let stop = Cancel::default();
+    board::cancel_when_asked_to(&stop)?;
+    let mut opened = false;
+    let mut failed = None;
+    log::follow(&connection.port, &stop, &mut |news| match news {
+        LogNews::Opened { port } if !opened => {
+            opened = true;
+            eprintln!("the log of the board on {port}; Ctrl-C ends it");
+        }
+        LogNews::Opened { .. } => eprintln!("it is back"),
+        LogNews::Said(line) => {
+            let mut out = io::stdout().lock();
+            // Whoever reads along wants to see it now; whoever does not any more ends it.
+            if writeln!(out, "{}", shown(&line)).and_then(|()| out.flush()).is_err() {
+                stop.cancel();
+            }
+        }
+        LogNews::Lost { reason } if opened => eprintln!("{reason}"),
+        LogNews::Lost { reason } => {
+            failed = Some(reason);
+            stop.cancel();
+        }
+        LogNews::Dropped { .. } | LogNews::Reset | LogNews::Closed => {}
+    });
+    match failed {
+        Some(reason) => Err(anyhow!(reason)),
+        None => Ok(WELL),
+    }
+}
+
+fn shown(line: &LogLine) -> String {
+    let level = match line.level {
+        LogLevel::Raw => return line.text.clone(),
+        LogLevel::Info => "info",
+        LogLevel::Warning => "warning",
+        LogLevel::Error => "error",
+    };
+    let uptime = line.uptime.unwrap_or_default();
+    format!("{:>6}.{:03} {level:7} {}", uptime.as_secs(), uptime.subsec_millis(), line.text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_printed_as_the_board_sent_them() {
+        for line in
+            ["    12.345 warning the broker is gone", "rst:0x1 (POWERON_RESET)", "123456.001 info    x"]
+        {
+            assert_eq!(shown(&LogLine::parse(line.as_bytes())), line);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `twinlight provision`: the provisioning record alone.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Common, WELL, board};
+use crate::board::{Outcome, ProvisionJob, Request};
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct ProvisionArgs {
+    #[command(flatten)]
+    board: board::BoardArgs,
+    /// What the board is to know: a file such as config/board.toml
+    #[arg(long, value_name = "FILE.toml")]
+    provision: PathBuf,
+}
+
+pub(super) fn run(common: &Common, args: &ProvisionArgs) -> anyhow::Result<u8> {
+    let record = board::read_provisioning(common, &args.provision)?.record;
+    let request = Request::Provision(ProvisionJob { connection: args.board.connection(), record });
+    if let Outcome::Provisioned(written) = board::run(&request, None)?.outcome {
+        println!("{}", board::sentence("provisioned", &written));
+    }
+    Ok(WELL)
+}

@@ -1,0 +1,47 @@
+//! `twinlight restore`: a backup back on the board.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CHECK_FAILED, WELL, board};
+use crate::board::{Identity, Outcome, Request, RestoreJob};
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct RestoreArgs {
+    #[command(flatten)]
+    board: board::BoardArgs,
+    /// The backup; what is known of it is read from FILE.toml
+    file: PathBuf,
+    /// Where Pycom's block on the board differs from that of its own backup, write it too, without asking
+    #[arg(long)]
+    write_identity: bool,
+    /// Take the backup of another board; Pycom's block is left alone
+    #[arg(long, conflicts_with = "write_identity")]
+    another_board: bool,
+}
+
+pub(super) fn run(args: RestoreArgs) -> anyhow::Result<u8> {
+    let request = Request::Restore(RestoreJob {
+        connection: args.board.connection(),
+        file: args.file,
+        of_another_board: args.another_board,
+    });
+    let done = board::run(&request, args.write_identity.then_some(true))?;
+    let Outcome::Restored { written, identity } = &done.outcome else { return Ok(WELL) };
+    println!("{}", board::sentence("restored", written));
+    let text = match identity {
+        Identity::Equal => "Pycom's block was that of the backup already",
+        Identity::Written => "Pycom's block was written too, as you wished",
+        Identity::LeftAlone => "Pycom's block differs from the backup's and was left alone",
+        Identity::NotHeld => "the backup does not hold Pycom's block",
+    };
+    println!("{text}");
+    if done.unasked {
+        eprintln!(
+            "twinlight: nobody was there to be asked about Pycom's block; add --write-identity to write it too"
+        );
+        return Ok(CHECK_FAILED);
+    }
+    Ok(WELL)
+}

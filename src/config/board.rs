@@ -1,0 +1,410 @@
+//! What a board is to know, from a TOML file: the same mechanism, and the same kind of help with
+//! what is wrong, as for a configuration.
+
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+use traffic_light::{
+    Demand, Name, Rule, Timing,
+    record::{Antenna, LED_GPIOS, Record},
+};
+
+use super::{
+    BrokerChoice, Config, ConfigError,
+    error::Problems,
+    junction, read_file, syntax_problems,
+    table::{Member, Reader, Table},
+    timing,
+};
+use crate::board::provision::{Member as Setting, Settings, here};
+
+const TOP: [&str; 14] = [
+    "config",
+    "junction",
+    "light",
+    "peers",
+    "key",
+    "rule",
+    "demand",
+    "root",
+    "antenna",
+    "wifi",
+    "broker",
+    "leds",
+    "timing",
+    "keep_alive_s",
+];
+const WIFI: [&str; 2] = ["ssid", "password"];
+const BROKER: [&str; 6] = ["host", "port", "user", "password", "tls", "dialect"];
+const LEDS: [&str; 3] = ["red", "amber", "green"];
+/// What a configuration says for all lights of its junction.
+const FROM_CONFIG: [&str; 7] = ["peers", "key", "rule", "demand", "root", "timing", "keep_alive_s"];
+
+/// What a file says that a board is to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoardFile {
+    /// What it comes to; it makes a record.
+    pub settings: Settings,
+    /// The record.
+    pub record: Record,
+    /// What a person should know though it works; each with file and line.
+    pub warnings: Vec<String>,
+}
+
+impl BoardFile {
+    /// Reads the file at `path`, with this process's environment.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a board could not work with what it says; the error has all
+    /// problems, each with its place and what to do.
+    pub fn load(path: &Path) -> Result<BoardFile, ConfigError> {
+        let name = path.display().to_string();
+        let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut file = BoardFile::from_toml(&text, &name, folder, &|variable| std::env::var(variable).ok())?;
+        if !file.warnings.is_empty() && is_readable_for_others(path) {
+            file.warnings.push(format!(
+                "{name}: every user of this computer can read the secrets in it; run \"chmod 600 {name}\""
+            ));
+        }
+        Ok(file)
+    }
+
+    /// Reads `text`, which came from `file`; a configuration that it names is looked for in `folder`.
+    /// `env` looks environment variables up.
+    ///
+    /// # Errors
+    /// As for [`BoardFile::load`].
+    pub fn from_toml(
+        text: &str,
+        file: &str,
+        folder: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<BoardFile, ConfigError> {
+        let mut problems = Problems::new(file, text);
+        let (document, errors) = DeTable::parse_recoverable(text);
+        if syntax_problems(&mut problems, text, &errors) {
+            return Err(problems.into_error());
+        }
+        let mut reader = Reader::new(problems, env, &TOP);
+        let top = reader.top(document.get_ref());
+        let settings = read(&mut reader, &top, folder, env);
+        if reader.problems.count() > 0 {
+            return Err(reader.problems.into_error());
+        }
+        let record = match settings.record() {
+            Ok(record) => record,
+            Err(errors) => {
+                for error in errors {
+                    blame(&mut reader, &top, error.member, &error.text);
+                }
+                return Err(reader.problems.into_error());
+            }
+        };
+        Ok(BoardFile { settings, record, warnings: reader.warnings })
+    }
+}
+
+fn read(
+    reader: &mut Reader<'_>,
+    top: &Table<'_>,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Settings {
+    let mut settings = match top.member("config") {
+        Some(member) => from_config(reader, top, &member, folder, env).unwrap_or_default(),
+        None => from_members(reader, top),
+    };
+    if let Some(table) = top.member("wifi").and_then(|member| reader.table(&member, &WIFI)) {
+        read_wifi(reader, &table, &mut settings);
+    } else if top.member("wifi").is_none() {
+        reader.missing(top, "wifi", "add [wifi] with ssid = \"…\" and password = \"${WIFI_PASSWORD}\"");
+    }
+    if let Some(table) = top.member("broker").and_then(|member| reader.table(&member, &BROKER)) {
+        read_broker(reader, &table, &mut settings);
+    } else if top.member("broker").is_none() && top.member("config").is_none() {
+        reader.missing(top, "broker", "add [broker] with host = \"…\", the broker's name or address");
+    }
+    if let Some(table) = top.member("leds").and_then(|member| reader.table(&member, &LEDS)) {
+        read_leds(reader, &table, &mut settings);
+    }
+    let antennas = [("internal", Antenna::Internal), ("external", Antenna::External)];
+    if let Some(antenna) = top.member("antenna").and_then(|member| reader.choice(&member, &antennas)) {
+        settings.antenna = antenna;
+    }
+    settings
+}
+
+/// Everything from the file itself.
+fn from_members(reader: &mut Reader<'_>, top: &Table<'_>) -> Settings {
+    let mut settings = Settings::default();
+    for (name, field) in [("junction", &mut settings.junction), ("light", &mut settings.light)] {
+        match top.member(name) {
+            Some(member) => *field = reader.name(&member).map(|name| name.to_string()).unwrap_or_default(),
+            None => reader.missing(
+                top,
+                name,
+                &format!("add {name} = \"…\", or config = \"…\" to take it from there"),
+            ),
+        }
+    }
+    match top.member("peers") {
+        Some(member) => {
+            let names = reader.names(&member).unwrap_or_default();
+            settings.peers = names.into_iter().map(|(_, name)| name.to_string()).collect();
+        }
+        None => reader.missing(top, "peers", "add peers = [\"a\"] with the other lights of the junction"),
+    }
+    if let Some(member) = top.member("key") {
+        settings.key = secret(reader, &member, "TWINLIGHT_KEY");
+    }
+    let rule: Option<Rule> = junction::read_rule(reader, top);
+    let demand: Option<Demand> = junction::read_demand(reader, top);
+    settings.rule = rule.unwrap_or_default();
+    settings.demand = demand.unwrap_or_default();
+    if let Some(member) = top.member("root") {
+        settings.broker_root = reader.expanded(&member, false).map(|text| text.text).unwrap_or_default();
+    }
+    if let Some(member) = top.member("keep_alive_s") {
+        settings.keep_alive_s = reader.number(&member, 1..=600).unwrap_or(settings.keep_alive_s);
+    }
+    if let Some(table) = timing::table(reader, top) {
+        settings.timing = timing::read(reader, &table, Timing::default()).unwrap_or_default();
+    }
+    settings
+}
+
+/// What the virtual lights of the same junction know, from their configuration.
+fn from_config(
+    reader: &mut Reader<'_>,
+    top: &Table<'_>,
+    member: &Member<'_>,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<Settings> {
+    for name in FROM_CONFIG {
+        if let Some(member) = top.member(name) {
+            reader.wrong(&member, "it comes from the file that config names; remove it here or there");
+        }
+    }
+    let path: PathBuf = folder.join(reader.text(member)?);
+    let name = path.display().to_string();
+    let text = read_file(&path).map_err(|error| reader.wrong(member, format!("{name}: {error}"))).ok()?;
+    // Another random number than the virtual lights' would be another root topic.
+    let without_random =
+        |variable: &str| if variable == super::expand::RANDOM { None } else { env(variable) };
+    let config = match Config::from_toml(&text, &name, &without_random) {
+        Ok(config) => config,
+        Err(error) => {
+            let hint =
+                if text.contains("${RANDOM}") { " (a board needs a root topic that stays)" } else { "" };
+            reader.wrong(member, format!("correct that file first{hint}:\n{error}"));
+            return None;
+        }
+    };
+    let junction = match top.member("junction") {
+        Some(place) => {
+            let wanted: Name = reader.name(&place)?;
+            let found = config.junction(&wanted);
+            if found.is_none() {
+                reader.wrong(&place, format!("{name} has no junction {wanted}; {}", names_of(&config)));
+            }
+            found?
+        }
+        None if config.junctions.len() == 1 => config.junctions.first()?,
+        None => {
+            reader.missing(top, "junction", &format!("{name} has several; {}", names_of(&config)));
+            return None;
+        }
+    };
+    let place = match top.member("light") {
+        Some(place) => place,
+        None => {
+            reader.missing(
+                top,
+                "light",
+                "add light = \"…\", the one of the junction that the board is to be",
+            );
+            return None;
+        }
+    };
+    let light = reader.name(&place)?;
+    if junction.light_config(&light).is_none() {
+        let known: Vec<_> = junction.lights().map(Name::as_str).collect();
+        reader
+            .wrong(&place, format!("the junction has no light {light}; its lights are {}", known.join(", ")));
+        return None;
+    }
+    if junction.runs(&light) {
+        reader.warn(
+            &place,
+            "that configuration runs this light as a virtual one too: two of one name. Leave it out of the junction's run",
+        );
+    }
+    let mut settings = Settings::of(junction, &light);
+    config.root.as_str().clone_into(&mut settings.broker_root);
+    settings.keep_alive_s = config.links.keep_alive_s;
+    if top.member("broker").is_none() {
+        broker_of(reader, member, &name, &config.broker, &mut settings);
+    }
+    Some(settings)
+}
+
+/// The broker of the virtual lights; the embedded one is on this computer.
+fn broker_of(
+    reader: &mut Reader<'_>,
+    member: &Member<'_>,
+    name: &str,
+    broker: &BrokerChoice,
+    settings: &mut Settings,
+) {
+    let (port, login) = match broker {
+        BrokerChoice::External { host, port, login } => {
+            settings.broker_host.clone_from(host);
+            (*port, login)
+        }
+        BrokerChoice::Embedded { lan: false, .. } => {
+            let text = format!(
+                "the broker of {name} listens on this computer alone, where no board reaches it; write lan = true, \
+                 user and password into its [broker], or name another broker in a [broker] here"
+            );
+            reader.wrong(member, text);
+            return;
+        }
+        BrokerChoice::Embedded { port: 0, .. } => {
+            reader.wrong(member, format!("the broker of {name} has another port each time; give it one"));
+            return;
+        }
+        BrokerChoice::Embedded { port, login, .. } => {
+            let Some(address) = here::addresses().first().copied() else {
+                let text = "the broker is to run on this computer, which is in no network; join one, or name a broker \
+                            in a [broker] here";
+                reader.wrong(member, text);
+                return;
+            };
+            settings.broker_host = address.to_string();
+            let text = format!(
+                "the board will look for the broker at {address}, this computer's present address; when that changes, \
+                 provision the board anew"
+            );
+            reader.warn(member, &text);
+            (*port, login)
+        }
+    };
+    settings.broker_port = port;
+    if let Some(login) = login {
+        settings.broker_user.clone_from(&login.user);
+        settings.broker_password.clone_from(&login.password);
+    }
+}
+
+fn names_of(config: &Config) -> String {
+    let names: Vec<_> = config.junctions.iter().take(10).map(|junction| junction.name().as_str()).collect();
+    format!("it has {}", names.join(", "))
+}
+
+fn read_wifi(reader: &mut Reader<'_>, table: &Table<'_>, settings: &mut Settings) {
+    match table.member("ssid") {
+        Some(member) => settings.wifi_ssid = plain(reader, &member),
+        None => reader.missing(table, "ssid", "add ssid = \"…\", the name of the network"),
+    }
+    match table.member("password") {
+        Some(member) => settings.wifi_password = secret(reader, &member, "WIFI_PASSWORD"),
+        None => reader.missing(
+            table,
+            "password",
+            "add password = \"${WIFI_PASSWORD}\" and export it, or password = \"\" for an open network",
+        ),
+    }
+}
+
+fn read_broker(reader: &mut Reader<'_>, table: &Table<'_>, settings: &mut Settings) {
+    match table.member("host") {
+        Some(member) => settings.broker_host = plain(reader, &member),
+        None => reader.missing(table, "host", "add host = \"…\", the broker's name or address"),
+    }
+    if let Some(member) = table.member("port") {
+        settings.broker_port = reader.number(&member, 1..=u16::MAX).unwrap_or(settings.broker_port);
+    }
+    if let Some(member) = table.member("user") {
+        settings.broker_user = plain(reader, &member);
+    }
+    if let Some(member) = table.member("password") {
+        settings.broker_password = secret(reader, &member, "BROKER_SECRET");
+    }
+    if let Some(member) = table.member("tls")
+        && reader.flag(&member) == Some(true)
+    {
+        reader.wrong(&member, traffic_light::record::RecordError::Tls.to_string());
+    }
+    if let Some(member) = table.member("dialect")
+        && reader.choice(&member, &[("standard", false), ("adafruit", true)]) == Some(true)
+    {
+        reader.wrong(&member, traffic_light::record::RecordError::Dialect.to_string());
+    }
+}
+
+fn read_leds(reader: &mut Reader<'_>, table: &Table<'_>, settings: &mut Settings) {
+    let leds = &mut settings.leds;
+    for (name, field) in [("red", &mut leds.red), ("amber", &mut leds.amber), ("green", &mut leds.green)] {
+        let Some(member) = table.member(name) else { continue };
+        let Some(gpio) = reader.number(&member, 0..=39) else { continue };
+        if !LED_GPIOS.contains(&gpio) {
+            reader.wrong(&member, traffic_light::record::RecordError::LedGpio(gpio).to_string());
+        }
+        *field = gpio;
+    }
+}
+
+fn plain(reader: &mut Reader<'_>, member: &Member<'_>) -> String {
+    reader.expanded(member, false).map(|expanded| expanded.text).unwrap_or_default()
+}
+
+/// A secret; warns where it stands in the file itself.
+fn secret(reader: &mut Reader<'_>, member: &Member<'_>, variable: &str) -> String {
+    let Some(expanded) = reader.expanded(member, false) else { return String::new() };
+    if expanded.literal && !expanded.text.is_empty() {
+        reader.secret_stands_here(member, variable);
+    }
+    expanded.text
+}
+
+/// Notes what is wrong with a setting, where it stands in the file.
+fn blame(reader: &mut Reader<'_>, top: &Table<'_>, setting: Setting, text: &str) {
+    let (table, name) = match setting {
+        Setting::Junction => (None, "junction"),
+        Setting::Light => (None, "light"),
+        Setting::Peers => (None, "peers"),
+        Setting::Key => (None, "key"),
+        Setting::WifiSsid => (Some("wifi"), "ssid"),
+        Setting::WifiPassword => (Some("wifi"), "password"),
+        Setting::BrokerHost => (Some("broker"), "host"),
+        Setting::BrokerPort => (Some("broker"), "port"),
+        Setting::BrokerUser => (Some("broker"), "user"),
+        Setting::BrokerPassword => (Some("broker"), "password"),
+        Setting::BrokerRoot => (None, "root"),
+        Setting::KeepAlive => (None, "keep_alive_s"),
+        Setting::Timing => (None, "timing"),
+        Setting::Leds => (None, "leds"),
+    };
+    let parent = table.and_then(|table| top.member(table));
+    let inner = parent.as_ref().and_then(|parent| reader.table(parent, &[WIFI.as_slice(), &BROKER].concat()));
+    let member = inner.map_or_else(|| top.member(name), |table| table.member(name));
+    match member.or(parent).or_else(|| top.member("config")) {
+        Some(member) => reader.wrong(&member, text),
+        None => reader.problems.add(top.at, name, text.to_owned()),
+    }
+}
+
+fn is_readable_for_others(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
