@@ -104,7 +104,8 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
     let message = status.encode(topic, Some(&key)).to_vec();
     board.publish(topic, QoS::AtLeastOnce, true, message).await.unwrap();
     wait(&mut events, "the board", |kind| {
-        matches!(kind, EventKind::LightAdded { light, kind: LightKind::Board, .. } if *light == b).then_some(())
+        matches!(kind, EventKind::LightAdded { light, kind: LightKind::Board, .. } if *light == b)
+            .then_some(())
     })
     .await;
     let about = wait(&mut events, "the board's status", |kind| match kind {
@@ -143,7 +144,8 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
     // The virtual light comes back when it is asked to.
     commands.send(Command::RunLight { light: b.clone(), on: true }).await.unwrap();
     wait(&mut events, "the virtual light", |kind| {
-        matches!(kind, EventKind::LightAdded { light, kind: LightKind::Virtual, .. } if *light == b).then_some(())
+        matches!(kind, EventKind::LightAdded { light, kind: LightKind::Virtual, .. } if *light == b)
+            .then_some(())
     })
     .await;
     world.stop().await;
@@ -153,7 +155,9 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
 async fn a_light_that_was_never_heard_cannot_be_told_anything() {
     let (world, mut events, _) = world().await;
     let (tell, nobody) = (world.commands(), light("nobody"));
-    tell.send(Command::TellLight { light: nobody.clone(), action: Action::Identify, ms: None }).await.unwrap();
+    tell.send(Command::TellLight { light: nobody.clone(), action: Action::Identify, ms: None })
+        .await
+        .unwrap();
     let text = wait(&mut events, "the notice", |kind| match kind {
         EventKind::Noticed { light: Some(light), text, .. } if *light == nobody => Some(text.clone()),
         _ => None,

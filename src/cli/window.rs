@@ -24,7 +24,7 @@ pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
         Some(file) => file.display().to_string(),
         None => "the built-in pair".to_owned(),
     };
-    let lab = Lab::of(&config, crate::board::backup::default_folder().ok());
+    let lab = Lab::of(&config, crate::board::default_folder().ok());
     let window = Window { title: "Twinlight".to_owned(), subtitle, lab };
     let runtime = runtime()?;
     let state_folder = common.state_folder();

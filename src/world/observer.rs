@@ -181,11 +181,13 @@ impl Observer {
     }
 
     fn send(&mut self, tell: &Tell) -> Result<(), &'static str> {
-        let junction = self.junctions.get(&tell.light.junction).ok_or("its junction is not in the configuration")?;
+        let junction =
+            self.junctions.get(&tell.light.junction).ok_or("its junction is not in the configuration")?;
         let run = self.runs.get_mut(&tell.light).ok_or("it has not been heard yet; wait until it speaks")?;
         let session = self.session.as_ref().ok_or("there is no session with the broker")?;
         // Another program may have sent commands too: numbers grow with the time of day.
-        let now_s = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now_s =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         run.last_n = u32::try_from(now_s).unwrap_or(0).max(run.last_n.saturating_add(1));
         let mut command = Wired::new(run.boot, run.last_n, tell.action);
         command.ms = tell.ms;

@@ -377,7 +377,8 @@ impl Supervisor {
             return;
         }
         let junction = self.config.junction(&light.junction).cloned();
-        let found = junction.as_ref().and_then(|junction| Some((junction, junction.light_config(&light.light)?)));
+        let found =
+            junction.as_ref().and_then(|junction| Some((junction, junction.light_config(&light.light)?)));
         match found {
             Some((junction, config)) => {
                 if let Err(error) = allow_files(self.lights.len() + 1) {

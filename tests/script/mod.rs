@@ -130,7 +130,11 @@ impl Script {
                 self.broker_down = false;
                 let address = "127.0.0.1:1883".to_owned();
                 push(&mut events, now, EventKind::FaultChanged { fault: Fault::BrokerDown, on: false });
-                push(&mut events, now, EventKind::BrokerStarted { address, embedded: true, open: false, note: None });
+                push(
+                    &mut events,
+                    now,
+                    EventKind::BrokerStarted { address, embedded: true, open: false, note: None },
+                );
                 for light in &self.lights {
                     for layer in [Layer::Tcp, Layer::Mqtt] {
                         push(&mut events, now, link(&light.id, layer, true, "connected"));

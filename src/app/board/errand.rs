@@ -3,7 +3,7 @@
 use std::{
     fs::OpenOptions,
     io::Write,
-    net::IpAddr,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, Sender, channel},
     thread,
@@ -15,7 +15,7 @@ use crate::board::provision::here;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Under which boards reach it, the likeliest first.
-    pub addresses: Vec<IpAddr>,
+    pub addresses: Vec<Ipv4Addr>,
     /// The Wi-Fi network that it is in.
     pub wifi: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! What a person fills in before a board can be a light, and the jobs that it makes.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::Ipv4Addr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use traffic_light::Name;
@@ -112,7 +112,7 @@ pub struct Form {
     /// Whether the virtual light of the same name gives its place to the board.
     pub takes_place: bool,
     /// Under which boards reach this computer, the likeliest first.
-    pub addresses: Vec<IpAddr>,
+    pub addresses: Vec<Ipv4Addr>,
     /// What was wrong when it was last handed in.
     pub errors: Vec<SettingsError>,
 }
@@ -226,7 +226,12 @@ impl Form {
             file => ImageChoice::File(file.into()),
         };
         let connection = self.connection()?;
-        Some(Request::Flash(FlashJob { connection, record, image, backup: scope.map(|scope| (scope, place)) }))
+        Some(Request::Flash(FlashJob {
+            connection,
+            record,
+            image,
+            backup: scope.map(|scope| (scope, place)),
+        }))
     }
 
     /// Write the settings alone. `None` as with [`Form::flash`].

@@ -83,7 +83,9 @@ impl Workbench {
         while let Some(errand) = self.errands.next() {
             match errand {
                 Errand::Looked(found) => self.found(&found),
-                Errand::Saved(Ok(file)) => said.push(Said::Notice(format!("The log is in {}", file.display()))),
+                Errand::Saved(Ok(file)) => {
+                    said.push(Said::Notice(format!("The log is in {}", file.display())))
+                }
                 Errand::Saved(Err(text)) => said.push(Said::Trouble(text)),
             }
         }

@@ -42,7 +42,10 @@ fn broker(ui: &mut Ui, shown: &Shown<'_>) {
             widgets::dot(ui, Some(true), palette);
             ui.label(format!("Broker {address}"));
             let (kind, why) = if *open {
-                ("open", "The broker runs inside this program. Everybody in this network who knows user and password reaches it.")
+                (
+                    "open",
+                    "The broker runs inside this program. Everybody in this network who knows user and password reaches it.",
+                )
             } else if *embedded {
                 (
                     "embedded",

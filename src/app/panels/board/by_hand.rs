@@ -49,13 +49,7 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>) {
     );
     painter.circle(button, 7.5, palette.accent, Stroke::new(1.0, palette.text));
     painter.text(button + vec2(0.0, 16.0), Align2::CENTER_TOP, "reset", font.clone(), palette.text);
-    painter.text(
-        pos2(button.x, rect.top()),
-        Align2::CENTER_TOP,
-        "2  press it",
-        font.clone(),
-        palette.text,
-    );
+    painter.text(pos2(button.x, rect.top()), Align2::CENTER_TOP, "2  press it", font.clone(), palette.text);
     painter.text(
         pos2(rect.left() + 4.0, rect.bottom()),
         Align2::LEFT_BOTTOM,

@@ -113,7 +113,11 @@ fn ended(ui: &mut Ui, shown: &Shown<'_>, job: &Job, end: &End) -> Acts {
         End::Failed { .. } => ("Failed", palette.bad),
     };
     ui.horizontal(|ui| {
-        ui.label(RichText::new(format!("{title}: {} on {}", doing(job.kind).to_lowercase(), job.port)).color(color).strong());
+        ui.label(
+            RichText::new(format!("{title}: {} on {}", doing(job.kind).to_lowercase(), job.port))
+                .color(color)
+                .strong(),
+        );
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if widgets::named_button(ui, "OK", "Put the report away").clicked() {
                 acts.push(Act::Board(BoardAct::Dismiss));
@@ -144,7 +148,9 @@ fn report(outcome: &Outcome) -> Vec<String> {
     match outcome {
         Outcome::Examined(board) => vec![format!("It is {}.", describe(board))],
         Outcome::Flashed(written) | Outcome::Provisioned(written) => vec![amount(written), started(written)],
-        Outcome::BackedUp(backup) => vec![format!("{} KiB are in {}.", backup.size / 1_024, backup.file.display())],
+        Outcome::BackedUp(backup) => {
+            vec![format!("{} KiB are in {}.", backup.size / 1_024, backup.file.display())]
+        }
         Outcome::Restored { written, identity } => {
             let identity = match identity {
                 Identity::Equal => "Pycom's block was the backup's already.",

@@ -21,7 +21,8 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
         ui.label("The configuration has no junction.");
         return Acts::default();
     };
-    let moved = field::row(ui, "Junction", |ui| field::choice(ui, "Junction of the board", &mut place, &names));
+    let moved =
+        field::row(ui, "Junction", |ui| field::choice(ui, "Junction of the board", &mut place, &names));
     let junction = &bench.lab.junctions[place];
     let lights: Vec<Name> = junction.lights().cloned().collect();
     let named: Vec<(usize, String)> =

@@ -23,7 +23,8 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &Workbench) -> Acts {
         ui.label(RichText::new(format!("Log of {port}")).strong());
         let mut act = |act| acts.push(Act::Board(act));
         let held = log.held.is_some();
-        let (text, name) = if held { ("Go on", "Let the log go on") } else { ("Pause", "Hold the log still") };
+        let (text, name) =
+            if held { ("Go on", "Let the log go on") } else { ("Pause", "Hold the log still") };
         if widgets::named_button(ui, text, name).clicked() {
             act(BoardAct::PauseLog(!held));
         }
@@ -69,8 +70,7 @@ fn color(palette: &Palette, level: LogLevel) -> Color32 {
 fn new_file() -> std::path::PathBuf {
     let user = directories::UserDirs::new();
     let folder = user.as_ref().map(|user| user.document_dir().unwrap_or(user.home_dir()).to_path_buf());
-    let seconds = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+    let seconds =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     folder.unwrap_or_default().join(format!("lopy4-log-{seconds}.txt"))
 }

@@ -33,11 +33,11 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
         if let Some(error) = form.error(Member::Leds) {
             field::wrong(ui, palette, error);
         }
-        let antennas =
-            [(Antenna::Internal, "on the board".to_owned()), (Antenna::External, "at the U.FL socket".to_owned())];
-        field::row(ui, "Antenna", |ui| {
-            field::choice(ui, "Antenna", &mut form.settings.antenna, &antennas)
-        });
+        let antennas = [
+            (Antenna::Internal, "on the board".to_owned()),
+            (Antenna::External, "at the U.FL socket".to_owned()),
+        ];
+        field::row(ui, "Antenna", |ui| field::choice(ui, "Antenna", &mut form.settings.antenna, &antennas));
         field::row(ui, "Entry", |ui| {
             field::choice(ui, "How to enter the ROM loader", &mut form.entry, &entries())
         })

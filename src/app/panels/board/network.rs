@@ -97,7 +97,10 @@ fn this_computer(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts 
              may have to be told.",
         );
         let join = widgets::named_button(ui, "Let boards join", "Let boards join");
-        if join.on_hover_text("The broker starts again on the same port; the lights find it by themselves.").clicked() {
+        if join
+            .on_hover_text("The broker starts again on the same port; the lights find it by themselves.")
+            .clicked()
+        {
             let login = here::make_login();
             form.log_in(Some(&login));
             bench.login = Some(login.clone());
@@ -126,14 +129,22 @@ fn addresses(ui: &mut Ui, form: &mut Form) {
 fn elsewhere(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) {
     let palette = shown.palette;
     let masked = !form.show_secrets;
-    let errors =
-        [Member::BrokerHost, Member::BrokerPort, Member::BrokerUser, Member::BrokerPassword, Member::BrokerRoot]
-            .map(|member| form.error(member).map(str::to_owned));
+    let errors = [
+        Member::BrokerHost,
+        Member::BrokerPort,
+        Member::BrokerUser,
+        Member::BrokerPassword,
+        Member::BrokerRoot,
+    ]
+    .map(|member| form.error(member).map(str::to_owned));
     let [host, port, user, password, root] = &errors;
     let settings = &mut form.settings;
     let field = |name, said, hint, masked, error| Field { name, said, hint, masked, error };
-    field("Host", "Host of the broker", "name or IPv4 address", false, host.as_deref())
-        .show(ui, palette, &mut settings.broker_host);
+    field("Host", "Host of the broker", "name or IPv4 address", false, host.as_deref()).show(
+        ui,
+        palette,
+        &mut settings.broker_host,
+    );
     field::row(ui, "Port", |ui| {
         let drag = egui::DragValue::new(&mut settings.broker_port).range(1..=u16::MAX);
         let drag = ui.add(drag);
@@ -142,11 +153,20 @@ fn elsewhere(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) {
     if let Some(error) = port {
         field::wrong(ui, palette, error);
     }
-    field("User", "User at the broker", "empty to log in without one", false, user.as_deref())
-        .show(ui, palette, &mut settings.broker_user);
-    field("Password", "Password at the broker", "", masked, password.as_deref())
-        .show(ui, palette, &mut settings.broker_password);
-    field("Root topic", "Root topic", "twinlight", false, root.as_deref())
-        .show(ui, palette, &mut settings.broker_root);
+    field("User", "User at the broker", "empty to log in without one", false, user.as_deref()).show(
+        ui,
+        palette,
+        &mut settings.broker_user,
+    );
+    field("Password", "Password at the broker", "", masked, password.as_deref()).show(
+        ui,
+        palette,
+        &mut settings.broker_password,
+    );
+    field("Root topic", "Root topic", "twinlight", false, root.as_deref()).show(
+        ui,
+        palette,
+        &mut settings.broker_root,
+    );
     widgets::caption(ui, "Boards speak no TLS yet: take the broker's plain port.", palette);
 }

@@ -8,7 +8,7 @@ use crate::{
         act::Acts,
         board::{Workbench, sentence},
     },
-    board::ports::{Access, PortInfo},
+    board::ports::{Access, NOTHING_THERE, PortInfo},
 };
 
 /// Shows the ports.
@@ -20,10 +20,7 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
             ui.label(RichText::new("Looking for serial ports…").color(palette.weak));
         }
         Some(ports) if ports.is_empty() => {
-            ui.label(
-                "No serial port is there. Plug the board in. If it stays so: many cables only charge, so try \
-                 another one, and on Windows look for the board's driver.",
-            );
+            ui.label(format!("{}.", sentence(NOTHING_THERE)));
         }
         Some(ports) => {
             // One board and nothing else: nobody wants to be asked.
@@ -37,8 +34,7 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
     }
     let known = bench.state.ports.iter().flatten().any(|port| port.path == bench.form.port);
     let hint = if known { "" } else { "such as /dev/ttyACM0 or COM3" };
-    let field =
-        Field { name: "Port", said: "Serial port of the board", hint, masked: false, error: None };
+    let field = Field { name: "Port", said: "Serial port of the board", hint, masked: false, error: None };
     field.show(ui, palette, &mut bench.form.port);
     Acts::default()
 }
