@@ -23,8 +23,9 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
             ui.label(format!("{}.", sentence(NOTHING_THERE)));
         }
         Some(ports) => {
-            // One board and nothing else: nobody wants to be asked.
-            if let ([port], true) = (ports.as_slice(), bench.form.port.is_empty()) {
+            // One board: nobody wants to be asked which.
+            let mut likely = ports.iter().filter(|port| port.adapter.is_likely());
+            if let (Some(port), None, true) = (likely.next(), likely.next(), bench.form.port.is_empty()) {
                 bench.form.port.clone_from(&port.path);
             }
             for port in ports {
