@@ -35,6 +35,12 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         EventKind::ConflictEnded { lasted, .. } => {
             format!("the conflict is over after {:.1} s", lasted.as_secs_f64())
         }
+        EventKind::TwinDiffers { light, board, twin } => {
+            format!("{light} shows {board}, and its twin shows {twin}")
+        }
+        EventKind::TwinAgrees { light, lasted } => {
+            format!("{light} shows what its twin shows again, after {:.1} s", lasted.as_secs_f64())
+        }
         EventKind::MessageIgnored { reason, .. } => format!("ignored: {reason}"),
         EventKind::Noticed { severity, text, .. } => match severity {
             Severity::Info => text.clone(),

@@ -155,6 +155,31 @@ pub enum EventKind {
         /// From the publishing by `from` to the receipt by `to`.
         took: Duration,
     },
+    /// What a board should show, by its twin: the same library, stepped here with the words that
+    /// passed the broker.
+    TwinChanged {
+        /// The board.
+        light: LightId,
+        /// What its twin shows; `None` while too little is known of the board.
+        aspect: Option<Aspect>,
+    },
+    /// A board shows something else than its twin, for longer than messages take. Ends with
+    /// [`EventKind::TwinAgrees`].
+    TwinDiffers {
+        /// The board.
+        light: LightId,
+        /// What it says it shows.
+        board: Aspect,
+        /// What its twin shows.
+        twin: Aspect,
+    },
+    /// A board shows again what its twin shows, or its twin cannot tell any more.
+    TwinAgrees {
+        /// The board.
+        light: LightId,
+        /// For how long they differed.
+        lasted: Duration,
+    },
     /// Something that a person should read: a refusal, two lights of one name, a full queue.
     Noticed {
         /// How grave it is.

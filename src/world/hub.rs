@@ -106,6 +106,15 @@ impl Hub {
         self.emit(EventKind::LightAdded { light: light.clone(), kind, rule, keyed });
     }
 
+    /// A light turned out to be of another kind than it seemed.
+    pub(super) fn light_is(&self, light: &LightId, kind: LightKind) {
+        if let Some(known) = self.ledger().lights.get_mut(light) {
+            known.kind = kind;
+            let (rule, keyed) = (known.rule, known.keyed);
+            self.emit(EventKind::LightAdded { light: light.clone(), kind, rule, keyed });
+        }
+    }
+
     /// A light is no longer run here. Its lamps are out already.
     pub(super) fn light_removed(&self, light: &LightId) {
         if self.ledger().lights.remove(light).is_some() {

@@ -9,6 +9,7 @@
 //! | `link` | Wi-Fi, connection and session of one light, and the way back up |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program |
+//! | `twin` | what a board should show |
 //! | `hub` | one clock, one order of events, what is true at present |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
 //! | [`summary`] | what a run comes to |
@@ -26,6 +27,7 @@ mod observer;
 pub mod summary;
 mod supervisor;
 pub mod topics;
+mod twin;
 mod virtual_light;
 
 pub use command::Command;

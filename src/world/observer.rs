@@ -11,7 +11,7 @@ use rumqttc::{AsyncClient, QoS};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
-    time::{Instant, timeout_at},
+    time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
 use traffic_light::{
     Aspect, Name, Rule, Status, Word,
@@ -23,6 +23,7 @@ use super::{
     hub::Hub,
     link::{Link, News, Order},
     topics::Topics,
+    twin::Twins,
 };
 use crate::config::Junction;
 
@@ -30,6 +31,8 @@ use crate::config::Junction;
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// The version of this program, and of the firmware image that goes with it.
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How often a board is compared with its twin beside at each word.
+const TWIN_CHECK: Duration = Duration::from_millis(50);
 /// A longer payload is shown cut off.
 const SHOWN_BYTES: usize = 1_024;
 
@@ -60,6 +63,7 @@ pub(super) struct Observer {
     /// The present run of each light that is heard, and the number of the last command to it.
     runs: HashMap<LightId, OtherRun>,
     session: Option<AsyncClient>,
+    twins: Twins,
     /// The firmware that each board was last heard to run.
     firmware: HashMap<LightId, String>,
 }
@@ -83,6 +87,7 @@ impl Observer {
             intruders: HashMap::new(),
             runs: HashMap::new(),
             session: None,
+            twins: Twins::default(),
             firmware: HashMap::new(),
         }
     }
@@ -95,8 +100,14 @@ impl Observer {
         mut stop: watch::Receiver<bool>,
     ) -> JoinHandle<()> {
         tokio::spawn(async move {
+            let mut checks = interval(TWIN_CHECK);
+            checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 let news = tokio::select! {
+                    _ = checks.tick(), if !self.twins.is_empty() => {
+                        self.check_twins();
+                        continue;
+                    }
                     _ = stop.changed() => break,
                     Some(tell) = tells.recv() => {
                         self.tell(&tell);
@@ -214,12 +225,32 @@ impl Observer {
                 LightKind::Foreign
             }
         };
+        let now = self.hub.clock().now();
+        match word {
+            Word::State(state) if kind == LightKind::Board && !retained => {
+                let junction = self.junctions.get(&light.junction);
+                if let Some(config) = junction.and_then(|junction| junction.light_config(&light.light)) {
+                    self.twins.follow(now, light, config, state);
+                }
+            }
+            _ => {}
+        }
+        if !self.twins.is_empty() {
+            self.twins.hear(now, light, word, retained);
+            self.check_twins();
+        }
         if kind == LightKind::Virtual {
             if let (Word::State(state), false) = (word, retained) {
                 self.watch_name(light, state.boot);
             }
         } else if !retained {
             self.hub.aspect_changed(light, word.aspect());
+        }
+    }
+
+    fn check_twins(&mut self) {
+        for event in self.twins.check(self.hub.clock().now()) {
+            self.hub.emit(event);
         }
     }
 
@@ -257,6 +288,13 @@ impl Observer {
             }
             let kind = if board { LightKind::Board } else { LightKind::Foreign };
             self.hub.light_added(light, kind, rule, keyed);
+        } else if board && known == Some(LightKind::Foreign) {
+            self.hub.light_is(light, LightKind::Board);
+        }
+        if !status.online
+            && let Some(event) = self.twins.remove(light)
+        {
+            self.hub.emit(event);
         }
         if board && status.online {
             self.watch_firmware(light, status.fw.as_deref().unwrap_or_default());

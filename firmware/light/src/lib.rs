@@ -58,7 +58,7 @@ pub use key::{Key, KeyError};
 #[cfg(feature = "mutations")]
 pub use light::Mutation;
 pub use light::{
-    ConfigError, Demand, Heard, Held, Light, LightConfig, MAX_PEERS, Rule, Start, View, Waiting,
+    ConfigError, Demand, Heard, Held, Light, LightConfig, MAX_PEERS, Mirror, Rule, Start, View, Waiting,
 };
 pub use message::{Ignored, MAX_MESSAGE_BYTES, Need, State, Status, Word};
 pub use name::{Name, NameError};

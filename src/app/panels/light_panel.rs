@@ -84,6 +84,7 @@ fn card(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, light: &LightState,
             if light.is_virtual() {
                 acts.append(switches(ui, shown, light));
             } else if light.kind == LightKind::Board {
+                twin(ui, shown, light, pace);
                 acts.append(remote(ui, light, junction.keyed));
             } else {
                 widgets::caption(ui, "Shown as heard. Its links can only be cut where it is.", palette);
@@ -278,6 +279,22 @@ fn switches(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) -> Acts {
         }
     });
     acts
+}
+
+/// What the board's twin says of it.
+fn twin(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace) {
+    let palette = shown.palette;
+    let (text, color) = match (light.twin, light.differs_since_ms) {
+        (None, _) => ("Its twin watches, and cannot tell yet".to_owned(), palette.weak),
+        (Some(twin), Some(since)) => {
+            pace.counting();
+            let lasted = words::seconds_left(since, shown.now_ms);
+            (format!("Its twin shows {} · differs for {lasted:.0} s", words::aspect(twin)), palette.warn)
+        }
+        (Some(_), None) => ("Shows what its twin shows".to_owned(), palette.ok),
+    };
+    let why = "The twin is the same library as on the board, stepped here with the messages that passed the broker. A difference means that the board heard something else, or does not follow the rules.";
+    ui.label(RichText::new(text).color(color)).on_hover_text(why);
 }
 
 /// How long a board obeys a command that lasts, in milliseconds.

@@ -123,6 +123,25 @@ impl State {
                 let text = format!("{}: over after {:.1} s", words::list(lights), lasted.as_secs_f32());
                 self.log.add(at, Category::Conflict, None, "Conflict", text);
             }
+            EventKind::TwinChanged { light, aspect } => {
+                if let Some(known) = self.light_mut(light) {
+                    known.twin = *aspect;
+                }
+            }
+            EventKind::TwinDiffers { light, board, twin } => {
+                if let Some(known) = self.light_mut(light) {
+                    known.differs_since_ms = Some(at);
+                }
+                let text = format!("says it {}, and its twin {}", words::shows(*board), words::shows(*twin));
+                self.log.add(at, Category::Notice, Some(light.clone()), "", text);
+            }
+            EventKind::TwinAgrees { light, lasted } => {
+                if let Some(known) = self.light_mut(light) {
+                    known.differs_since_ms = None;
+                }
+                let text = format!("and its twin agree again, after {:.1} s", lasted.as_secs_f32());
+                self.log.add(at, Category::Notice, Some(light.clone()), "", text);
+            }
             EventKind::Reacted { from: _, to, took } => {
                 let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
                 if let Some(known) = self.light_mut(to) {

@@ -69,6 +69,10 @@ pub struct LightState {
     pub since_ms: u64,
     /// Its inside; only virtual lights show theirs.
     pub view: Option<Arc<View>>,
+    /// Of a board: what its twin shows, where that is known.
+    pub twin: Option<Aspect>,
+    /// Of a board: since when it was told to show something else than its twin.
+    pub differs_since_ms: Option<u64>,
     /// What it has sent and received.
     pub counters: Counters,
     /// Whether the broker says that it is there; `None` = not heard of.
@@ -98,6 +102,8 @@ impl LightState {
             previous: Aspect::Dark,
             since_ms: at_ms,
             view: None,
+            twin: None,
+            differs_since_ms: None,
             counters: Counters::default(),
             online: None,
             about: None,

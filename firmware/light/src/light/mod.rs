@@ -10,12 +10,14 @@
 //! | `lease` | right of way by promises |
 //! | `react` | the lab's first idea: look at the other's last word; also serves foreign lights |
 //! | `speech` | what is said, when, and which requests were sent |
+//! | `mirror` | a twin of a light that is only heard |
 //! | `canon` | one form for states that behave alike, for the proof alone |
 //! | `view` | what a person is shown of a light's inside |
 
 #[cfg(feature = "mutations")]
 pub mod canon;
 mod lease;
+mod mirror;
 #[cfg(feature = "mutations")]
 mod mutation;
 mod peer;
@@ -30,7 +32,10 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "mutations")]
 pub use self::mutation::Mutation;
-pub use self::view::{Held, View, Waiting};
+pub use self::{
+    mirror::Mirror,
+    view::{Held, View, Waiting},
+};
 use self::{peer::Peer, speech::Speech};
 use crate::{
     aspect::Aspect,

@@ -79,6 +79,15 @@ impl Speech {
         self.said_at = None;
     }
 
+    /// Notes that a request was sent.
+    pub(super) fn sent(&mut self, seq: u32, at: Instant) {
+        if self.requests.is_full() {
+            self.requests.remove(0);
+        }
+        // There is room now: one was taken out where it was full.
+        let _ = self.requests.push((seq, at));
+    }
+
     pub(super) fn promised(&mut self) {
         self.promise_untold = true;
     }
@@ -132,11 +141,7 @@ impl Light {
         state.lost = lost.clone();
         state.give = self.gives();
         if self.need.is_some() {
-            if self.speech.requests.is_full() {
-                self.speech.requests.remove(0);
-            }
-            // There is room now: one was taken out where it was full.
-            let _ = self.speech.requests.push((seq, self.now));
+            self.speech.sent(seq, self.now);
         }
         self.speech.said_at = Some(self.now);
         self.speech.said = Some(Said { aspect, need: self.need, lost });
