@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
     time::{interval, sleep_until, timeout},
 };
-use traffic_light::{Start, mqtt::client_id};
+use traffic_light::{Start, mqtt::client_id, program::Place};
 
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended},
@@ -232,7 +232,7 @@ impl Supervisor {
         };
         let junctions = supervisor.config.junctions.clone();
         for junction in &junctions {
-            supervisor.add_lights(junction, &topics, &spec, ended_ms, options.detailed, &mut random);
+            supervisor.add_lights(junction, &spec, ended_ms, options.detailed, &mut random);
         }
         supervisor
     }
@@ -240,12 +240,16 @@ impl Supervisor {
     fn add_lights(
         &mut self,
         junction: &Junction,
-        topics: &Topics,
         spec: &LinkSpec,
         ended_ms: Option<u64>,
         reported: bool,
         random: &mut StdRng,
     ) {
+        let (name, key) = (junction.name().clone(), junction.key().cloned());
+        let Some(place) = Place::new(self.config.root.as_str(), name, key) else {
+            self.hub.notice(Severity::Error, None, "the root topic is too long; make it shorter");
+            return;
+        };
         for config in junction.virtual_lights() {
             let id = LightId::new(junction.name().clone(), config.name().clone());
             self.hub.light_added(&id, LightKind::Virtual, junction.rule(), junction.key().is_some());
@@ -268,8 +272,7 @@ impl Supervisor {
             let make = Make {
                 id: id.clone(),
                 config: config.clone(),
-                key: junction.key().cloned(),
-                topics: topics.clone(),
+                place: place.clone(),
                 start,
                 link,
                 reported,
