@@ -1,9 +1,13 @@
 //! What the world does for boards: a virtual light gives its place to one, commands reach it, and
-//! the broker opens to the network. The boards here are MQTT clients that speak as a board does.
+//! the broker opens to the network. The boards here are the board's own program on a real connection, or
+//! an MQTT client that speaks as a board does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod board;
 
 use std::time::Duration;
 
+use board::Board;
 use rumqttc::{AsyncClient, ConnectionError, Event as MqttEvent, Incoming, MqttOptions, QoS};
 use tokio::{
     sync::{broadcast, mpsc},
@@ -12,8 +16,10 @@ use tokio::{
 use traffic_light::{
     Aspect, CommandGate, Key, Name, State, Status,
     command::{Action, Command as Wired},
+    record::Record,
 };
 use twinlight::{
+    board::provision::Settings,
     config::Config,
     world::{
         Command, Event, EventKind, LightId, World, WorldOptions,
@@ -197,5 +203,48 @@ async fn a_broker_opened_to_the_network_asks_for_the_login_and_the_lights_find_b
     assert!(matches!(refused, Err(ConnectionError::ConnectionRefused(_))), "{refused:?}");
     let (_board, mut heard) = client(port, "board", Some(&login));
     assert!(matches!(timeout(PATIENCE, heard.recv()).await.unwrap(), Some(Incoming::ConnAck(_))));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_alternates_with_a_virtual_light_and_shows_what_its_twin_shows() {
+    let text = format!(
+        "[broker]\nkind = \"embedded\"\nport = 0\n[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\n\
+         run = [\"a\"]\nkey = \"{SECRET}\"\n"
+    );
+    let config = Config::from_toml(&text, "test.toml", &|_| None).unwrap();
+    let (world, mut events) = World::start(config.clone(), WorldOptions::default()).await.unwrap();
+    world.commands().send(Command::Resync).await.unwrap();
+    let address = wait(&mut events, "the broker", |kind| match kind {
+        EventKind::BrokerStarted { address, .. } => Some(address.clone()),
+        _ => None,
+    })
+    .await;
+
+    // What a board reads at its start is what the window and the command line write.
+    let (junction, b) = (&config.junctions[0], light("b"));
+    let mut settings = Settings::of(junction, &b.light);
+    settings.wifi_ssid = "lab".to_owned();
+    settings.broker_host = "127.0.0.1".to_owned();
+    settings.broker_port = address.rsplit_once(':').unwrap().1.parse().unwrap();
+    let flash = settings.record().unwrap().encode().unwrap();
+    let _board = Board::start(&Record::decode(&flash).unwrap(), 77);
+
+    let (mut greens, mut twin, mut differences) = (Vec::new(), None, Vec::new());
+    let alternated = timeout(Duration::from_secs(90), async {
+        while greens.len() < 5 {
+            match events.recv().await.unwrap().kind {
+                EventKind::AspectChanged { light, aspect: Aspect::Green } => greens.push(light),
+                EventKind::ConflictBegan { lights } => panic!("a conflict of {lights:?}"),
+                EventKind::TwinChanged { light, aspect } if light == b => twin = aspect,
+                kind @ EventKind::TwinDiffers { .. } => differences.push(kind),
+                kind @ EventKind::MessageIgnored { .. } => panic!("{kind:?}"),
+                _ => {}
+            }
+        }
+    });
+    alternated.await.expect("five greens");
+    assert!(greens.windows(2).all(|pair| pair[0] != pair[1]), "{greens:?}");
+    assert!(greens.contains(&b) && twin.is_some() && differences.is_empty(), "{twin:?}, {differences:?}");
     world.stop().await;
 }

@@ -241,6 +241,7 @@ impl Outside for Host {
     fn facts(&self) -> Facts {
         let rssi = RSSI.load(Ordering::Relaxed);
         Facts {
+            kind: "board",
             wifi_rssi: (rssi != 0).then_some(rssi),
             wifi_joins: WIFI_JOINS.load(Ordering::Relaxed),
             mqtt_joins: MQTT_JOINS.load(Ordering::Relaxed),

@@ -19,8 +19,9 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
 };
+use traffic_light::backoff::Backoff;
 
-use super::{backoff::Backoff, broker::Login, event::Layer};
+use super::{broker::Login, event::Layer};
 
 /// Words that may wait for the light's program; the link stops reading while there are more, and
 /// TCP holds the broker back.
@@ -29,6 +30,8 @@ const NEWS_QUEUE: usize = 64;
 const SEND_QUEUE: usize = 32;
 /// A session that lasted this long shows that the broker is well: the next back-off starts short.
 const WELL_AFTER: Duration = Duration::from_secs(5);
+const FIRST_WAIT_MS: u32 = 250;
+const LONGEST_WAIT_MS: u32 = 4_000;
 const CONNECT_TIMEOUT_S: u64 = 5;
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// MQTT's own limit: a longer message must not cost the light its session.
@@ -142,7 +145,7 @@ pub(super) fn start(spec: LinkSpec) -> Link {
     let (news, news_out) = mpsc::channel(NEWS_QUEUE);
     let mut runner = Runner {
         random: StdRng::seed_from_u64(spec.seed),
-        backoff: Backoff::new(Duration::from_millis(250), Duration::from_secs(4)),
+        backoff: Backoff::new(FIRST_WAIT_MS, LONGEST_WAIT_MS),
         spec,
         orders,
         news,
@@ -192,7 +195,7 @@ impl Runner {
                     reason
                 }
             };
-            let wait = self.backoff.next_wait(&mut self.random);
+            let wait = Duration::from_millis(u64::from(self.backoff.next_wait(self.random.random())));
             tracing::debug!(client = self.spec.client_id, ?wait, reason, "will connect again");
             match self.pause(wait).await {
                 None => {}

@@ -14,7 +14,6 @@
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
 //! | [`summary`] | what a run comes to |
 
-pub mod backoff;
 pub mod broker;
 pub mod clock;
 pub mod command;

@@ -13,7 +13,7 @@ use tokio::{
     task::JoinHandle,
     time::{interval, sleep_until, timeout},
 };
-use traffic_light::{LightConfig, Start, mqtt::client_id};
+use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
@@ -91,7 +91,6 @@ struct Supervisor {
     lights: BTreeMap<LightId, Running>,
     /// What every link starts from.
     spec: LinkSpec,
-    topics: Topics,
     reported: bool,
     random: StdRng,
     observer: JoinHandle<()>,
@@ -234,7 +233,6 @@ impl Supervisor {
             port,
             lights: BTreeMap::new(),
             spec,
-            topics,
             reported: options.detailed,
             random,
             observer,
@@ -254,6 +252,11 @@ impl Supervisor {
 
     fn add_light(&mut self, junction: &Junction, config: &LightConfig, last_run_ended_ms: Option<u64>) {
         let id = LightId::new(junction.name().clone(), config.name().clone());
+        let (name, key) = (junction.name().clone(), junction.key().cloned());
+        let Some(place) = Place::new(self.config.root.as_str(), name, key) else {
+            self.hub.notice(Severity::Error, None, "the root topic is too long; make it shorter");
+            return;
+        };
         self.hub.light_added(&id, LightKind::Virtual, junction.rule(), junction.key().is_some());
         let start = Start {
             // Never seeded: a run's number has to differ from that of every other run.
@@ -274,8 +277,7 @@ impl Supervisor {
         let make = Make {
             id: id.clone(),
             config: config.clone(),
-            key: junction.key().cloned(),
-            topics: self.topics.clone(),
+            place,
             start,
             link,
             reported: self.reported,

@@ -1,12 +1,9 @@
 //! A virtual light: the program of `traffic_light`, run on this computer's clock over its own link.
 //!
-//! It does what the firmware does on a board: it calls the program once a tick and after each word,
-//! switches the lamps at once, sends what the program says, and obeys commands.
+//! It does what the firmware does on a board: it calls the program twice a tick and for each word,
+//! switches the lamps at once, and carries out what a command orders.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use rumqttc::{AsyncClient, QoS};
 use tokio::{
@@ -15,22 +12,20 @@ use tokio::{
     time::{MissedTickBehavior, interval_at},
 };
 use traffic_light::{
-    Aspect, CommandGate, Heard, Key, Light, LightConfig, Start, State, Status, View, Waiting, Word,
-    command::{Action, Command as Wired},
+    Aspect, LightConfig, Name, Start, State, View,
+    command::Action,
     message::Message,
+    program::{Facts, Note, Order as Ordered, Outside, Place, Program, Topic},
 };
 
 use super::{
     clock::JumpWatch,
     command::Command,
-    event::{Counters, EventKind, Ignorer, Layer, LightId, Severity, TopicKind},
+    event::{Counters, EventKind, Fault, Ignorer, Layer, LightId, Severity},
     hub::Hub,
     link::{self, Link, LinkSpec, News, Order},
-    topics::Topics,
 };
 
-/// How often a light tells of itself on its status topic.
-const STATUS_EVERY: Duration = Duration::from_secs(30);
 /// The program is called twice a tick, so that a late call still keeps the tick.
 const CHECKS_PER_TICK: u32 = 2;
 
@@ -48,8 +43,7 @@ pub(super) enum Ask {
 pub(super) struct Make {
     pub(super) id: LightId,
     pub(super) config: LightConfig,
-    pub(super) key: Option<Key>,
-    pub(super) topics: Topics,
+    pub(super) place: Place,
     pub(super) start: Start,
     pub(super) link: LinkSpec,
     /// Whether its inside is reported; nobody looks at it without a window.
@@ -69,27 +63,31 @@ pub(super) struct Running {
 }
 
 struct Driver {
-    id: LightId,
     config: LightConfig,
-    key: Option<Key>,
-    hub: Arc<Hub>,
-    commands: mpsc::Sender<Command>,
-    state_topic: String,
-    status_topic: String,
-    command_topic: String,
-    topics: Topics,
+    place: Place,
+    program: Program,
+    host: Host,
     reported: bool,
-    light: Light,
-    gate: CommandGate,
-    session: Option<AsyncClient>,
-    orders: mpsc::Sender<Order>,
-    silent: bool,
-    counters: Counters,
-    started: Instant,
-    status_at: Instant,
-    shown: Aspect,
+    /// The world asked for silence: it outlasts a restart of the light.
+    silenced: bool,
     told: Option<(Arc<View>, Counters)>,
     jumps: JumpWatch,
+}
+
+/// What is around the program.
+struct Host {
+    id: LightId,
+    hub: Arc<Hub>,
+    commands: mpsc::Sender<Command>,
+    session: Option<AsyncClient>,
+    orders: mpsc::Sender<Order>,
+    state_topic: String,
+    status_topic: String,
+    wifi_joins: u32,
+    mqtt_joins: u32,
+    reset: &'static str,
+    /// The longest lease that a run of this light may have promised.
+    lease_max_ms: u32,
 }
 
 /// Starts a light. Its lamps are dark until its first step.
@@ -107,7 +105,7 @@ async fn run(make: Make, mut asked: mpsc::Receiver<Ask>) {
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
 
     let (mut driver, mut link) = Driver::new(make);
-    driver.turn();
+    driver.check();
     loop {
         tokio::select! {
             biased;
@@ -122,276 +120,167 @@ async fn run(make: Make, mut asked: mpsc::Receiver<Ask>) {
             _ = checks.tick() => driver.check(),
         }
     }
-    driver.say_goodbye();
+    driver.program.goodbye(&mut driver.host);
     if link.orders.send(Order::Stop).await.is_ok() {
         // The link says what it still has to say; nobody listens any more.
         while link.news.recv().await.is_some() {}
     }
+    let id = &driver.host.id;
     if let Err(error) = link.task.await {
-        tracing::error!(light = %driver.id, %error, "a link ended by itself");
+        tracing::error!(light = %id, %error, "a link ended by itself");
     }
-    driver.hub.aspect_changed(&driver.id, Aspect::Dark);
+    driver.host.hub.aspect_changed(id, Aspect::Dark);
 }
 
 impl Driver {
     fn new(make: Make) -> (Driver, Link) {
-        let Make { id, config, key, topics, start, link, reported, hub, commands, phase: _ } = make;
-        let state_topic = topics.of(&id, TopicKind::State);
-        let status_topic = topics.of(&id, TopicKind::Status);
-        let command_topic = topics.of(&id, TopicKind::Command);
-        let will = Status::offline().encode(&status_topic, key.as_ref()).to_vec();
-        let mut subscriptions = vec![command_topic.clone()];
-        for peer in config.peers() {
-            let peer = LightId::new(id.junction.clone(), peer.clone());
-            subscriptions.push(topics.of(&peer, TopicKind::State));
-        }
-        let link = link::start(LinkSpec { will: Some((status_topic.clone(), will)), subscriptions, ..link });
-        let light = new_light(&config, start, &hub);
+        let Make { id, config, place, start, link, reported, hub, commands, phase: _ } = make;
+        let program = Program::of(config.clone(), place.clone(), start, hub.clock().now_ms());
+        let topic = |topic| program.topic(topic).to_string();
+        let (state_topic, status_topic) = (topic(Topic::State), topic(Topic::Status));
+        let link = link::start(LinkSpec {
+            will: Some((status_topic.clone(), program.will().to_vec())),
+            subscriptions: program.subscriptions().iter().map(ToString::to_string).collect(),
+            ..link
+        });
         hub.booted(&id, start.boot);
-        let driver = Driver {
-            gate: CommandGate::new(start.boot, key.is_some()),
+        let host = Host {
             id,
-            config,
-            key,
             hub,
             commands,
-            state_topic,
-            status_topic,
-            command_topic,
-            topics,
-            reported,
-            light,
             session: None,
             orders: link.orders.clone(),
-            silent: false,
-            counters: Counters::default(),
-            started: Instant::now(),
-            status_at: Instant::now(),
-            shown: Aspect::Dark,
-            told: None,
-            jumps: JumpWatch::new(),
+            state_topic,
+            status_topic,
+            wifi_joins: 0,
+            mqtt_joins: 0,
+            reset: "power-on",
+            lease_max_ms: start.lease_max_ms.max(config.timing().lease_ms),
         };
+        let jumps = JumpWatch::new();
+        let driver = Driver { config, place, program, host, reported, silenced: false, told: None, jumps };
         (driver, link)
     }
 
-    /// The program's turn: it decides, the lamps follow at once, and what it says goes out.
-    fn turn(&mut self) {
-        let now = self.hub.clock().now_ms();
-        let said = self.light.step(now);
-        let aspect = self.light.aspect();
-        let was_in_go = self.shown.is_go();
-        if aspect != self.shown {
-            self.hub.aspect_changed(&self.id, aspect);
-            self.shown = aspect;
-            if aspect == Aspect::Green {
-                self.counters.greens += 1;
-            }
-        }
-        if let Some(state) = said {
-            self.say(&state, was_in_go && !aspect.is_go());
-        }
-        if self.reported {
-            self.report(false);
-        }
+    fn now(&self) -> traffic_light::Instant {
+        self.host.hub.clock().now_ms()
     }
 
     fn check(&mut self) {
         let apart = self.jumps.look();
         if apart > Duration::from_millis(u64::from(self.config.timing().tick_ms)) {
-            self.light.lose_leases();
-            tracing::info!(light = %self.id, ?apart, "wall clock and monotonic clock went apart: leases dropped");
+            self.program.lose_leases();
+            let light = &self.host.id;
+            tracing::info!(%light, ?apart, "wall clock and monotonic clock went apart: leases dropped");
         }
-        self.turn();
-        if self.session.is_some() && self.status_at.elapsed() >= STATUS_EVERY {
-            self.say_status();
-        }
-    }
-
-    fn say(&mut self, state: &State, ends_go: bool) {
-        if ends_go {
-            self.hub.go_ended(&self.id, state.boot, state.seq);
-        }
-        let message = state.encode(&self.state_topic, self.key.as_ref());
-        self.publish(&self.state_topic.clone(), &message);
-    }
-
-    fn say_status(&mut self) {
-        self.status_at = Instant::now();
-        let status = self.status();
-        let message = status.encode(&self.status_topic, self.key.as_ref());
-        self.publish(&self.status_topic.clone(), &message);
-    }
-
-    fn status(&self) -> Status {
-        let text = |text: &str| heapless_text(text);
-        let mut status = Status::online();
-        status.kind = text("virtual");
-        status.fw = text(env!("CARGO_PKG_VERSION"));
-        status.wifi_joins = Some(self.counters.wifi_joins);
-        status.mqtt_joins = Some(self.counters.mqtt_joins);
-        status.uptime_s = Some(u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX));
-        status
-    }
-
-    /// Sends a message now or never.
-    fn publish(&mut self, topic: &str, message: &Message) {
-        let Some(session) = self.session.as_ref().filter(|_| !self.silent) else {
-            self.counters.dropped += 1;
-            return;
-        };
-        match session.try_publish(topic, QoS::AtLeastOnce, true, message.as_slice()) {
-            Ok(()) => self.counters.sent += 1,
-            Err(_) => self.counters.dropped += 1,
-        }
-    }
-
-    fn say_goodbye(&mut self) {
-        let message = Status::offline().encode(&self.status_topic, self.key.as_ref());
-        self.publish(&self.status_topic.clone(), &message);
+        self.program.check(self.now(), &mut self.host);
+        self.report(false);
     }
 
     fn take(&mut self, news: News) {
+        let now = self.now();
         match news {
             News::Layer { layer, up, reason } => {
                 match (layer, up) {
-                    (Layer::Wifi, true) => self.counters.wifi_joins += 1,
-                    (Layer::Mqtt, true) => self.counters.mqtt_joins += 1,
+                    (Layer::Wifi, true) => self.host.wifi_joins += 1,
+                    (Layer::Mqtt, true) => self.host.mqtt_joins += 1,
                     _ => {}
                 }
-                self.hub.link_changed(&self.id, layer, up, reason);
+                self.host.hub.link_changed(&self.host.id, layer, up, reason);
                 return;
             }
             News::Up(session) => {
-                self.session = Some(session);
-                self.say_status();
-                self.light.set_connected(self.hub.clock().now_ms(), true);
+                self.host.session = Some(session);
+                self.program.session_up(now, &mut self.host);
             }
             News::Down => {
-                self.session = None;
-                self.light.set_connected(self.hub.clock().now_ms(), false);
+                self.host.session = None;
+                self.program.session_down(now, &mut self.host);
             }
-            News::Message { topic, payload, retained } => self.hear(&topic, &payload, retained),
-        }
-        self.turn();
-    }
-
-    fn hear(&mut self, topic: &str, payload: &[u8], retained: bool) {
-        if topic == self.command_topic {
-            if !retained {
-                self.hear_command(payload);
+            News::Message { topic, payload, retained } => {
+                self.program.hear(now, &topic, &payload, retained, &mut self.host);
             }
-            return;
         }
-        let Some((from, TopicKind::State)) = self.topics.parse(topic) else { return };
-        let Ok(word) = Word::decode(topic, payload, self.key.as_ref()) else {
-            // The observer tells of it, once for all lights.
-            self.counters.ignored += 1;
-            return;
-        };
-        self.counters.received += 1;
-        let waits = self.waits_for_others();
-        match self.light.hear(self.hub.clock().now_ms(), &from.light, &word, retained) {
-            Heard::New => {
-                if let (true, Word::State(state)) = (waits, &word) {
-                    self.hub.heard(&from, &self.id, state.boot, state.seq);
-                }
-            }
-            Heard::Doubtful => {
-                self.counters.ignored += 1;
-                self.ignored(format!(
-                    "a bare \"{}\" on the topic of {from}, which has just spoken in whole messages: does another \
-                     program use this light's name?",
-                    word.aspect()
-                ));
-            }
-            Heard::Stale | Heard::Kept | Heard::NoConflict => {}
-        }
-    }
-
-    /// Whether this light wants green and is kept from it by others.
-    fn waits_for_others(&self) -> bool {
-        !self.shown.is_go()
-            && !matches!(self.light.view().waiting, None | Some(Waiting::NoDemand | Waiting::Started { .. }))
-    }
-
-    fn hear_command(&mut self, payload: &[u8]) {
-        let command = match Wired::decode(&self.command_topic, payload, self.key.as_ref()) {
-            Ok(command) => command,
-            Err(_) => {
-                self.counters.ignored += 1;
-                return;
-            }
-        };
-        if let Err(refused) = self.gate.admit(&command) {
-            self.counters.ignored += 1;
-            self.ignored(refused.to_string());
-            return;
-        }
-        let light = self.id.clone();
-        let during = Duration::from_millis(u64::from(command.ms.unwrap_or(10_000)));
-        match command.action {
-            Action::Identify => {
-                self.hub.notice(Severity::Info, Some(&self.id), format!("{light} was asked to show itself"));
-            }
-            Action::WifiDown => self.for_a_while(
-                Command::SetWifi { light: light.clone(), up: false },
-                during,
-                Command::SetWifi { light, up: true },
-            ),
-            Action::MqttDrop => self.ask_world(Command::DropSession { light }),
-            Action::Silence => self.for_a_while(
-                Command::SetSilence { light: light.clone(), on: true },
-                during,
-                Command::SetSilence { light, on: false },
-            ),
-            Action::Reboot => self.ask_world(Command::RebootLight { light }),
-            Action::Set => match command.timing.map(|timing| self.light.set_timing(timing)) {
-                Some(Ok(())) => self.hub.notice(Severity::Info, Some(&self.id), "takes other timings"),
-                Some(Err(error)) => self.ignored(format!("these timings cannot work: {error}")),
-                None => self.ignored("\"set\" needs the member \"timing\"".to_owned()),
-            },
-        }
-    }
-
-    fn ignored(&self, reason: String) {
-        let (light, by) = (Some(self.id.clone()), Ignorer::Light(self.id.clone()));
-        self.hub.emit(EventKind::MessageIgnored { light, by, reason });
-    }
-
-    /// The world puts faults in and takes them out, whoever asks; a full queue drops the request.
-    fn ask_world(&self, command: Command) {
-        if self.commands.try_send(command).is_err() {
-            self.hub.notice(Severity::Warning, Some(&self.id), "too many commands at once; one was dropped");
-        }
-    }
-
-    fn for_a_while(&self, start: Command, during: Duration, end: Command) {
-        self.ask_world(start);
-        let commands = self.commands.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(during).await;
-            // A world that has ended in between needs no end of a fault.
-            let _ = commands.send(end).await;
-        });
+        self.report(false);
     }
 
     fn obey(&mut self, ask: Ask) {
+        let now = self.now();
         match ask {
-            Ask::Link(order) => self.order(order),
+            Ask::Link(order) => self.host.order_link(order),
             Ask::Silence(on) => {
-                self.silent = on;
-                if !on {
-                    self.say_status();
-                }
+                self.silenced = on;
+                self.program.set_silent(now, on, &mut self.host);
             }
             Ask::Reboot => self.reboot(),
-            Ask::Call => self.light.call(),
+            Ask::Call => self.program.call(now, &mut self.host),
             Ask::Report => self.report(true),
         }
-        self.turn();
+        self.check();
     }
 
-    fn order(&self, order: Order) {
+    /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
+    fn reboot(&mut self) {
+        self.host.hub.aspect_changed(&self.host.id, Aspect::Dark);
+        let start = Start {
+            boot: rand::random(),
+            seed: rand::random(),
+            lease_max_ms: self.host.lease_max_ms,
+            last_run_ended_ms: Some(0),
+        };
+        self.program = Program::of(self.config.clone(), self.place.clone(), start, self.now());
+        self.host.started_anew("software");
+        self.host.hub.booted(&self.host.id, start.boot);
+        if self.silenced {
+            self.program.set_silent(self.now(), true, &mut self.host);
+        } else {
+            // A command's silence ends with the run that obeyed it.
+            self.host.hub.fault_changed(Fault::Silence(self.host.id.clone()), false);
+        }
+    }
+
+    /// Tells of the light's inside, where somebody looks and it is news or asked for.
+    fn report(&mut self, asked: bool) {
+        if !self.reported {
+            return;
+        }
+        let (view, counters) = (self.program.light().view(), self.counters());
+        if !asked
+            && let Some((told, told_counters)) = &self.told
+            && *told_counters == counters
+            && **told == view
+        {
+            return;
+        }
+        let view = Arc::new(view);
+        self.told = Some((view.clone(), counters));
+        self.host.hub.emit(EventKind::LightReported { light: self.host.id.clone(), view, counters });
+    }
+
+    fn counters(&self) -> Counters {
+        let counted = self.program.counters();
+        Counters {
+            sent: counted.sent,
+            received: counted.received,
+            ignored: counted.ignored,
+            dropped: counted.dropped,
+            greens: counted.greens,
+            wifi_joins: self.host.wifi_joins,
+            mqtt_joins: self.host.mqtt_joins,
+        }
+    }
+}
+
+impl Host {
+    fn started_anew(&mut self, reset: &'static str) {
+        self.session = None;
+        self.wifi_joins = 0;
+        self.mqtt_joins = 0;
+        self.reset = reset;
+        self.order_link(Order::Restart);
+    }
+
+    fn order_link(&self, order: Order) {
         if self.orders.try_send(order).is_err() {
             self.hub.notice(
                 Severity::Warning,
@@ -401,46 +290,96 @@ impl Driver {
         }
     }
 
-    /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
-    fn reboot(&mut self) {
-        self.hub.aspect_changed(&self.id, Aspect::Dark);
-        self.shown = Aspect::Dark;
-        let lease_max_ms = self.config.timing().lease_ms.max(self.light.config().timing().lease_ms);
-        let start =
-            Start { boot: rand::random(), seed: rand::random(), lease_max_ms, last_run_ended_ms: Some(0) };
-        self.light = new_light(&self.config, start, &self.hub);
-        self.hub.booted(&self.id, start.boot);
-        self.gate = CommandGate::new(start.boot, self.key.is_some());
-        self.session = None;
-        self.counters = Counters::default();
-        self.started = Instant::now();
-        self.order(Order::Restart);
+    /// The world puts faults in and takes them out, whoever asks; returns whether it could be asked.
+    fn ask_world(&self, command: Command) -> bool {
+        self.commands.try_send(command).is_ok()
     }
 
-    fn report(&mut self, even_if_known: bool) {
-        let view = self.light.view();
-        if !even_if_known
-            && let Some((told, counters)) = &self.told
-            && *counters == self.counters
-            && **told == view
-        {
-            return;
+    fn ignored(&self, reason: String) {
+        let (light, by) = (Some(self.id.clone()), Ignorer::Light(self.id.clone()));
+        self.hub.emit(EventKind::MessageIgnored { light, by, reason });
+    }
+}
+
+impl Outside for Host {
+    fn show(&mut self, aspect: Aspect) {
+        self.hub.aspect_changed(&self.id, aspect);
+    }
+
+    fn publish(&mut self, topic: Topic, message: &Message) -> bool {
+        let topic = match topic {
+            Topic::Status => &self.status_topic,
+            _ => &self.state_topic,
+        };
+        self.session.as_ref().is_some_and(|session| {
+            session.try_publish(topic, QoS::AtLeastOnce, true, message.as_slice()).is_ok()
+        })
+    }
+
+    fn order(&mut self, order: Ordered) -> bool {
+        let light = self.id.clone();
+        match order {
+            Ordered::WifiDown { ms } => {
+                let taken = self.ask_world(Command::SetWifi { light: light.clone(), up: false });
+                let commands = self.commands.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(u64::from(ms))).await;
+                    // A world that has ended in between needs no end of a fault.
+                    let _ = commands.send(Command::SetWifi { light, up: true }).await;
+                });
+                taken
+            }
+            Ordered::DropSession => self.ask_world(Command::DropSession { light }),
+            Ordered::Reboot => self.ask_world(Command::RebootLight { light }),
+            Ordered::KeepLease { ms } => {
+                self.lease_max_ms = self.lease_max_ms.max(ms);
+                true
+            }
         }
-        let view = Arc::new(view);
-        self.told = Some((view.clone(), self.counters));
-        self.hub.emit(EventKind::LightReported { light: self.id.clone(), view, counters: self.counters });
     }
-}
 
-/// A light that starts now, without a session.
-fn new_light(config: &LightConfig, start: Start, hub: &Hub) -> Light {
-    let now = hub.clock().now_ms();
-    let mut light = Light::new(config.clone(), start, now);
-    light.set_connected(now, false);
-    light
-}
+    fn facts(&self) -> Facts {
+        Facts {
+            kind: "virtual",
+            wifi_joins: self.wifi_joins,
+            mqtt_joins: self.mqtt_joins,
+            reset: self.reset,
+            firmware: env!("CARGO_PKG_VERSION"),
+            ..Facts::default()
+        }
+    }
 
-/// A short text of a status message; one that is too long is left out.
-fn heapless_text<T: for<'a> TryFrom<&'a str>>(text: &str) -> Option<T> {
-    T::try_from(text).ok()
+    fn note(&mut self, note: Note) {
+        let silence = || Fault::Silence(self.id.clone());
+        match note {
+            // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
+            Note::Shows(_) | Note::Ignored(_) => {}
+            Note::Doubtful(..) | Note::Refused(_) | Note::Timing(_) | Note::NoTiming => {
+                self.ignored(note.to_string());
+            }
+            Note::Overrun => self.hub.notice(Severity::Warning, Some(&self.id), note.to_string()),
+            Note::Obeys(action) => {
+                if action == Action::Silence {
+                    self.hub.fault_changed(silence(), true);
+                }
+                self.hub.notice(Severity::Info, Some(&self.id), format!("{} {note}", self.id));
+            }
+            Note::Speaks => {
+                self.hub.fault_changed(silence(), false);
+            }
+        }
+    }
+
+    fn says(&mut self, state: &State, ends_go: bool) {
+        if ends_go {
+            self.hub.go_ended(&self.id, state.boot, state.seq);
+        }
+    }
+
+    fn heard(&mut self, from: &Name, state: &State, waited: bool) {
+        if waited {
+            let from = LightId::new(self.id.junction.clone(), from.clone());
+            self.hub.heard(&from, &self.id, state.boot, state.seq);
+        }
+    }
 }

@@ -16,11 +16,12 @@
 //! | [`command`] | which commands a light obeys |
 //! | [`light`] | the program of a light: phases, promises, leases, and when to speak |
 //!
+//! | [`program`] | what a host does around its light: topics, status, commands |
+//!
 //! and what a board needs around it, here so that it is tested without a board:
 //!
 //! | module | one idea |
 //! | --- | --- |
-//! | [`program`] | what a board does around its light: topics, status, commands |
 //! | [`ladder`] | the way to the broker: join, connect, and again, with back-off |
 //! | [`mqtt`] | one MQTT 3.1.1 session, without a socket |
 //! | [`record`] | the provisioning record: what a board has to know, as it lies on flash |

@@ -1,8 +1,7 @@
-//! What a board does around its light: topics, status, commands and what it says when.
+//! What a host does around its light: topics, status, commands and what it says when.
 //!
-//! It is the board's half of the twin: the desktop's virtual light does the same with the same
-//! words. The host gives it what it hears and calls [`Program::check`] twice a tick; lamps, radio
-//! and log are behind [`Outside`].
+//! A board and a virtual light both run this. The host gives it what it hears and calls
+//! [`Program::check`] twice a tick; lamps, link and log are behind [`Outside`].
 
 use core::fmt::{self, Write};
 
@@ -12,8 +11,8 @@ use crate::{
     aspect::Aspect,
     command::{Action, Command, CommandGate, Refused},
     key::Key,
-    light::{Heard, Light, MAX_PEERS, Start},
-    message::{Ignored, MAX_TEXT_BYTES, Message, Status, Word},
+    light::{Heard, Light, LightConfig, MAX_PEERS, Start},
+    message::{Ignored, MAX_TEXT_BYTES, Message, State, Status, Word},
     name::{MAX_NAME_BYTES, Name},
     record::{MAX_ROOT_BYTES, Record, RecordError},
     time::Instant,
@@ -60,12 +59,31 @@ pub enum Order {
     },
 }
 
+/// Where a light belongs.
+#[derive(Clone, Debug)]
+pub struct Place {
+    root: String<MAX_ROOT_BYTES>,
+    junction: Name,
+    key: Option<Key>,
+}
+
+impl Place {
+    /// A junction below the root topic, and the key that signs its messages where it has one;
+    /// `None` where the root has over [`MAX_ROOT_BYTES`] bytes.
+    #[must_use]
+    pub fn new(root: &str, junction: Name, key: Option<Key>) -> Option<Place> {
+        Some(Place { root: String::try_from(root).ok()?, junction, key })
+    }
+}
+
 /// What the host knows of itself, for the status message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
+    /// `board` or `virtual`.
+    pub kind: &'static str,
     /// Signal strength in dBm.
     pub wifi_rssi: Option<i32>,
-    /// Times that the board joined Wi-Fi.
+    /// Times that the light joined Wi-Fi.
     pub wifi_joins: u32,
     /// Times that it got a session.
     pub mqtt_joins: u32,
@@ -87,7 +105,7 @@ pub enum Note {
     /// A message was ignored.
     Ignored(Ignored),
     /// A bare aspect on the topic of a light that speaks the whole contract.
-    Doubtful(Name),
+    Doubtful(Name, Aspect),
     /// A command was not obeyed.
     Refused(Refused),
     /// A command is obeyed.
@@ -102,7 +120,7 @@ pub enum Note {
     Speaks,
 }
 
-/// The board around its light.
+/// The host around its light.
 pub trait Outside {
     /// Switches the lamps, at once.
     fn show(&mut self, aspect: Aspect);
@@ -111,33 +129,37 @@ pub trait Outside {
     fn publish(&mut self, topic: Topic, message: &Message) -> bool;
     /// Obeys an order of a command; returns whether it could be taken.
     fn order(&mut self, order: Order) -> bool;
-    /// What the board knows of itself just now.
+    /// What the host knows of itself just now.
     fn facts(&self) -> Facts;
     /// Writes to the log.
     fn note(&mut self, note: Note);
+    /// The light is about to say `state`; `ends_go` where that tells of the end of its go. For hosts
+    /// that measure.
+    fn says(&mut self, _state: &State, _ends_go: bool) {}
+    /// `state` of the light `from` was new, and this light `waited` for others to let it go. For
+    /// hosts that measure.
+    fn heard(&mut self, _from: &Name, _state: &State, _waited: bool) {}
 }
 
-/// Numbers for whoever looks at a board.
+/// Numbers for whoever looks at a light.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Greens shown.
-    pub greens: u32,
+    pub greens: u64,
     /// Messages handed to the session.
-    pub sent: u32,
+    pub sent: u64,
     /// Messages that could not be sent and were dropped.
-    pub dropped: u32,
+    pub dropped: u64,
     /// Words of other lights taken in.
-    pub received: u32,
+    pub received: u64,
     /// Messages ignored.
-    pub ignored: u32,
+    pub ignored: u64,
 }
 
-/// A board's light with all that surrounds it.
+/// A light with all that surrounds it.
 #[derive(Clone, Debug)]
 pub struct Program {
-    junction: Name,
-    root: String<MAX_ROOT_BYTES>,
-    key: Option<Key>,
+    place: Place,
     light: Light,
     gate: CommandGate,
     started_at: Instant,
@@ -158,15 +180,22 @@ impl Program {
     /// When the record's names or timings cannot be.
     pub fn new(record: &Record, start: Start, now: Instant) -> Result<Program, RecordError> {
         let config = record.light_config().map_err(RecordError::Light)?;
+        let (root, junction, key) = (&record.broker.root, &record.junction, &record.key);
+        let place = Place { root: root.clone(), junction: junction.clone(), key: key.clone() };
+        Ok(Program::of(config, place, start, now))
+    }
+
+    /// A light at its place, dark until its first check.
+    #[must_use]
+    pub fn of(config: LightConfig, place: Place, start: Start, now: Instant) -> Program {
+        let kept_lease_ms = start.lease_max_ms.max(config.timing().lease_ms);
         let mut light = Light::new(config, start, now);
         light.set_connected(now, false);
-        Ok(Program {
-            junction: record.junction.clone(),
-            root: record.broker.root.clone(),
-            key: record.key.clone(),
-            kept_lease_ms: start.lease_max_ms.max(record.timing.lease_ms),
+        Program {
+            kept_lease_ms,
             light,
-            gate: CommandGate::new(start.boot, record.key.is_some()),
+            gate: CommandGate::new(start.boot, place.key.is_some()),
+            place,
             started_at: now,
             connected: false,
             silent_until: None,
@@ -174,7 +203,7 @@ impl Program {
             status_at: now,
             shown: Aspect::Dark,
             counters: Counters::default(),
-        })
+        }
     }
 
     /// The light itself.
@@ -202,13 +231,13 @@ impl Program {
         core::iter::once(self.topic(Topic::Command)).chain(peers).collect()
     }
 
-    /// What the broker is to say when the board is gone, and the goodbye of a clean stop.
+    /// What the broker is to say when the light is gone, and the goodbye of a clean stop.
     #[must_use]
     pub fn will(&self) -> Message {
-        Status::offline().encode(&self.topic(Topic::Status), self.key.as_ref())
+        Status::offline().encode(&self.topic(Topic::Status), self.place.key.as_ref())
     }
 
-    /// Whether the board was asked to show itself.
+    /// Whether the light was asked to show itself.
     #[must_use]
     pub fn identifies(&self, now: Instant) -> bool {
         self.identify_until.is_some_and(|until| now < until)
@@ -227,6 +256,26 @@ impl Program {
         self.connected = false;
         self.light.set_connected(now, false);
         self.turn(now, outside);
+    }
+
+    /// The last word of a clean stop: the same as the will.
+    pub fn goodbye(&mut self, outside: &mut impl Outside) {
+        let message = self.will();
+        self.publish(Topic::Status, &message, outside);
+    }
+
+    /// Lets the light keep its session and publish nothing until it is told to speak again.
+    pub fn set_silent(&mut self, now: Instant, silent: bool, outside: &mut impl Outside) {
+        if silent {
+            self.silent_until = Some(Instant::from_ms(u64::MAX));
+        } else if self.silent_until.is_some() {
+            self.speak_again(now, outside);
+        }
+    }
+
+    /// Forgets every lease: the host's clock may have stood still, or has jumped.
+    pub fn lose_leases(&mut self) {
+        self.light.lose_leases();
     }
 
     /// The button was pressed: the light may want one green.
@@ -249,12 +298,14 @@ impl Program {
                 self.hear_command(now, topic, payload, outside);
             }
         } else if let Some(from) = self.sender(topic) {
-            match Word::decode(topic, payload, self.key.as_ref()) {
+            match Word::decode(topic, payload, self.place.key.as_ref()) {
                 Ok(word) => {
                     self.counters.received += 1;
-                    if self.light.hear(now, &from, &word, retained) == Heard::Doubtful {
-                        self.counters.ignored += 1;
-                        outside.note(Note::Doubtful(from));
+                    let waited = self.light.waits_for_others();
+                    match (self.light.hear(now, &from, &word, retained), &word) {
+                        (Heard::New, Word::State(state)) => outside.heard(&from, state, waited),
+                        (Heard::Doubtful, _) => self.ignore(Note::Doubtful(from, word.aspect()), outside),
+                        _ => {}
                     }
                 }
                 Err(error) => self.ignore(Note::Ignored(error), outside),
@@ -272,19 +323,24 @@ impl Program {
     pub fn check(&mut self, now: Instant, outside: &mut impl Outside) {
         self.turn(now, outside);
         if self.silent_until.is_some_and(|until| now >= until) {
-            self.silent_until = None;
-            outside.note(Note::Speaks);
-            self.say_status(now, outside);
+            self.speak_again(now, outside);
         }
         if self.connected && now.since(self.status_at) >= STATUS_EVERY_MS {
             self.say_status(now, outside);
         }
     }
 
+    fn speak_again(&mut self, now: Instant, outside: &mut impl Outside) {
+        self.silent_until = None;
+        outside.note(Note::Speaks);
+        self.say_status(now, outside);
+    }
+
     /// The light's turn: it decides, the lamps follow at once, and what it says goes out.
     fn turn(&mut self, now: Instant, outside: &mut impl Outside) {
         let said = self.light.step(now);
         let aspect = self.light.aspect();
+        let ends_go = self.shown.is_go() && !aspect.is_go();
         if aspect != self.shown {
             self.shown = aspect;
             outside.show(aspect);
@@ -294,7 +350,8 @@ impl Program {
             }
         }
         if let Some(state) = said {
-            let message = state.encode(&self.topic(Topic::State), self.key.as_ref());
+            outside.says(&state, ends_go);
+            let message = state.encode(&self.topic(Topic::State), self.place.key.as_ref());
             self.publish(Topic::State, &message, outside);
         }
     }
@@ -304,7 +361,7 @@ impl Program {
         let facts = outside.facts();
         let text = |text: &str| String::<MAX_TEXT_BYTES>::try_from(text).ok();
         let mut status = Status::online();
-        status.kind = text("board");
+        status.kind = text(facts.kind);
         status.fw = text(facts.firmware);
         status.wifi_rssi = facts.wifi_rssi;
         status.wifi_joins = Some(facts.wifi_joins);
@@ -313,7 +370,7 @@ impl Program {
         status.heap = facts.heap;
         status.stack = facts.stack;
         status.reset = text(facts.reset);
-        let message = status.encode(&self.topic(Topic::Status), self.key.as_ref());
+        let message = status.encode(&self.topic(Topic::Status), self.place.key.as_ref());
         self.publish(Topic::Status, &message, outside);
     }
 
@@ -327,7 +384,7 @@ impl Program {
     }
 
     fn hear_command(&mut self, now: Instant, topic: &str, payload: &[u8], outside: &mut impl Outside) {
-        let command = match Command::decode(topic, payload, self.key.as_ref()) {
+        let command = match Command::decode(topic, payload, self.place.key.as_ref()) {
             Ok(command) => command,
             Err(error) => return self.ignore(Note::Ignored(error), outside),
         };
@@ -341,7 +398,7 @@ impl Program {
             Action::Identify => self.identify_until = Some(until),
             Action::WifiDown => self.ask(Order::WifiDown { ms }, outside),
             Action::MqttDrop => self.ask(Order::DropSession, outside),
-            Action::Silence => self.silent_until = Some(until),
+            Action::Silence => self.silent_until = self.silent_until.max(Some(until)),
             Action::Reboot => self.ask(Order::Reboot, outside),
             Action::Set => match command.timing {
                 None => self.ignore(Note::NoTiming, outside),
@@ -383,16 +440,16 @@ impl Program {
         };
         let mut text = TopicText::new();
         // It fits: that is how long a topic text is.
-        let _ = write!(text, "{}/{}/{light}/{last}", self.root, self.junction);
+        let _ = write!(text, "{}/{}/{light}/{last}", self.place.root, self.place.junction);
         text
     }
 
     /// Which light of the junction has this state topic.
     fn sender(&self, topic: &str) -> Option<Name> {
         let light = topic
-            .strip_prefix(self.root.as_str())?
+            .strip_prefix(self.place.root.as_str())?
             .strip_prefix('/')?
-            .strip_prefix(self.junction.as_str())?
+            .strip_prefix(self.place.junction.as_str())?
             .strip_prefix('/')?
             .strip_suffix("/state")?;
         Name::new(light).ok()
@@ -412,9 +469,9 @@ impl fmt::Display for Note {
         match self {
             Note::Shows(aspect) => write!(f, "shows {aspect}"),
             Note::Ignored(why) => write!(f, "a message was ignored: {why}"),
-            Note::Doubtful(from) => write!(
+            Note::Doubtful(from, aspect) => write!(
                 f,
-                "a bare aspect on the topic of {from}, which has just spoken in whole messages: does another program \
+                "a bare \"{aspect}\" on the topic of {from}, which has just spoken in whole messages: does another program \
                  use this light's name?"
             ),
             Note::Refused(why) => write!(f, "a command was refused: {why}"),
@@ -448,6 +505,8 @@ mod tests {
         published: Vec<(Topic, Vec<u8>)>,
         orders: Vec<Order>,
         notes: Vec<Note>,
+        said: Vec<(u32, bool)>,
+        heard: Vec<(u32, bool)>,
         stuck: bool,
     }
 
@@ -469,11 +528,25 @@ mod tests {
         }
 
         fn facts(&self) -> Facts {
-            Facts { wifi_rssi: Some(-61), reset: "power-on", firmware: "0.1.0", ..Facts::default() }
+            Facts {
+                kind: "board",
+                wifi_rssi: Some(-61),
+                reset: "power-on",
+                firmware: "0.1.0",
+                ..Facts::default()
+            }
         }
 
         fn note(&mut self, note: Note) {
             self.notes.push(note);
+        }
+
+        fn says(&mut self, state: &State, ends_go: bool) {
+            self.said.push((state.seq, ends_go));
+        }
+
+        fn heard(&mut self, _from: &Name, state: &State, waited: bool) {
+            self.heard.push((state.seq, waited));
         }
     }
 
@@ -577,6 +650,8 @@ mod tests {
             assert!(!programs.iter().all(|program| program.light().aspect().is_go()));
         }
         for (program, board) in programs.iter().zip(&boards) {
+            let ends = board.said.iter().filter(|(_, ends_go)| *ends_go).count();
+            assert!(ends.abs_diff(usize::try_from(program.counters().greens).unwrap()) <= 1);
             assert!(program.counters().greens >= 4, "{:?}", program.counters());
             assert_eq!(program.counters().ignored, 0, "{:?}", board.notes);
         }
@@ -657,6 +732,42 @@ mod tests {
         assert_eq!(board.published.len(), before);
         program.check(at(2_100), &mut board);
         assert_eq!(board.published.last().unwrap().0, Topic::Status);
+    }
+
+    #[test]
+    fn a_shorter_silence_does_not_end_a_longer_one_and_the_host_ends_any() {
+        let (mut program, mut board) = (program(true), Board::default());
+        program.session_up(at(0), &mut board);
+        program.set_silent(at(10), true, &mut board);
+        let mut silence = Command::new(7, 1, Action::Silence);
+        silence.ms = Some(1_000);
+        command(&mut program, &mut board, 100, &silence);
+        let before = board.published.len();
+        for ms in (150..60_000).step_by(50) {
+            program.check(at(ms), &mut board);
+        }
+        assert_eq!(board.published.len(), before);
+        program.set_silent(at(60_000), false, &mut board);
+        assert_eq!(board.published.last().unwrap().0, Topic::Status);
+        program.set_silent(at(60_010), false, &mut board);
+        assert_eq!(board.published.len(), before + 1, "it was not silent any more");
+    }
+
+    #[test]
+    fn the_host_is_told_of_each_new_word_and_whether_the_light_waited_for_it() {
+        let (mut program, mut board) = (program(false), Board::default());
+        program.session_up(at(0), &mut board);
+        let topic = "twinlight/demo/b/state";
+        let word = |seq| State::new(Aspect::Red, 99, seq, 100).encode(topic, None);
+        program.hear(at(100), topic, &word(1), false, &mut board);
+        program.hear(at(110), topic, &word(1), false, &mut board);
+        for ms in (150..9_500).step_by(50) {
+            program.check(at(ms), &mut board);
+            program.hear(at(ms), topic, &word(u32::try_from(ms).unwrap()), false, &mut board);
+        }
+        assert_eq!(board.heard.iter().filter(|(seq, _)| *seq == 1).count(), 1, "the second was a copy");
+        assert_eq!(board.heard.first(), Some(&(1, false)), "it has only just started");
+        assert_eq!(board.heard.last().map(|(_, waited)| *waited), Some(true), "it waits for a promise");
     }
 
     #[test]

@@ -95,6 +95,12 @@ impl Light {
         }
     }
 
+    /// Whether the light wants green and is kept from it by others.
+    #[must_use]
+    pub fn waits_for_others(&self) -> bool {
+        !self.in_go() && !matches!(self.waiting(), None | Some(Waiting::NoDemand | Waiting::Started { .. }))
+    }
+
     fn held(&self, until: impl Fn(&Peer) -> Option<Instant>) -> Vec<Held, MAX_PEERS> {
         self.peers
             .iter()
