@@ -3,11 +3,11 @@
 //! an MQTT client that speaks as a board does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod board;
+mod mqtt_board;
 
 use std::time::Duration;
 
-use board::Board;
+use mqtt_board::Board;
 use rumqttc::{AsyncClient, ConnectionError, Event as MqttEvent, Incoming, MqttOptions, QoS};
 use tokio::{
     sync::{broadcast, mpsc},
