@@ -166,6 +166,7 @@ fn write_all(
     let others: Vec<_> = differing.iter().copied().filter(|piece| !gated || !piece.is_gate()).collect();
     let bytes: u64 = others.iter().copied().chain(gate).map(|piece| piece.bytes.len() as u64).sum();
     let mut meter = Meter::begin(Step::Write, bytes, observer);
+    loader.cancel().check()?;
     if gate.is_some() {
         *opened = true;
         let blank = vec![BLANK; SECTOR_BYTES as usize];

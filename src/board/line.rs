@@ -26,6 +26,8 @@ pub(super) const SHORT: Duration = Duration::from_secs(3);
 const SYNC: Duration = Duration::from_millis(120);
 /// For how long a job that was cancelled waits for the reply to its last command.
 const AFTER_CANCEL: Duration = Duration::from_millis(500);
+/// After noise, and then silence for so long, no reply is on its way any more.
+const AFTER_NOISE: Duration = Duration::from_secs(1);
 /// How long one read waits, so that a cancel is seen.
 const SLICE: Duration = Duration::from_millis(50);
 /// Bytes of a reply before its data.
@@ -48,6 +50,8 @@ pub(super) struct Line {
     status_bytes: usize,
     /// Bytes that came since the last command.
     heard: usize,
+    /// When the last of them came.
+    heard_at: Instant,
     /// Whether anything came that was no reply.
     noise: bool,
 }
@@ -73,6 +77,7 @@ impl Line {
             cancel: cancel.clone(),
             status_bytes: 4,
             heard: 0,
+            heard_at: Instant::now(),
             noise: false,
         }
     }
@@ -157,6 +162,10 @@ impl Line {
             if is_reply_to(&frame, to) {
                 return self.parse(&frame, doing);
             }
+            // A late reply to another command spoils nothing.
+            if is_whole(&frame) {
+                self.heard = 0;
+            }
         }
         Err(if self.heard > 0 { BoardError::Garbled { doing } } else { BoardError::Silent { doing } })
     }
@@ -197,7 +206,8 @@ impl Line {
                 deadline = deadline.min(Instant::now() + AFTER_CANCEL);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let spoilt = self.heard > 0 && self.heard_at.elapsed() > AFTER_NOISE;
+            if left.is_zero() || spoilt {
                 return if cancelled { Err(BoardError::Cancelled) } else { Ok(None) };
             }
             self.read(left.min(SLICE))?;
@@ -211,6 +221,7 @@ impl Line {
             Ok(0) => Err(self.lost()),
             Ok(count) => {
                 self.heard += count;
+                self.heard_at = Instant::now();
                 self.received.extend_from_slice(bytes.get(..count).unwrap_or_default());
                 Ok(())
             }
@@ -232,6 +243,12 @@ impl Line {
     fn lost(&self) -> BoardError {
         BoardError::PortLost { port: self.name.clone() }
     }
+}
+
+/// Whether a frame is a reply, to whatever.
+fn is_whole(frame: &[u8]) -> bool {
+    matches!(frame, [1, _, low, high, _, _, _, _, data @ ..]
+        if usize::from(u16::from_le_bytes([*low, *high])) == data.len())
 }
 
 fn is_reply_to(frame: &[u8], to: CommandType) -> bool {

@@ -121,7 +121,8 @@ impl Loader {
 
     /// Goes on after a reply was lost or garbled.
     pub(super) fn recover(&mut self) -> Result<(), BoardError> {
-        for _ in 0..SYNCS {
+        let started = Instant::now();
+        while started.elapsed() < SHORT {
             self.cancel.check()?;
             if self.line.sync()? {
                 return Ok(());

@@ -35,7 +35,7 @@ pub(super) fn run(args: &PortsArgs) -> anyhow::Result<u8> {
 fn row(port: &PortInfo) -> String {
     let lopy4 = if port.adapter.has_pic() { ": a LoPy4's board" } else { "" };
     let advice = port.advice().map(|advice| format!("\n{:14}{advice}", "")).unwrap_or_default();
-    format!("{:14}{}{lopy4}{advice}", format!("{} ", port.path), port.adapter.words())
+    format!("{:13} {}{lopy4}{advice}", port.path, port.adapter.words())
 }
 
 fn object(port: &PortInfo) -> Value {
@@ -77,7 +77,7 @@ mod tests {
         let port = PortInfo { path: "/dev/ttyACM0".to_owned(), adapter: Adapter::Expansion3, usb, access };
         assert_eq!(
             row(&port),
-            "/dev/ttyACM0 Pycom Expansion Board 3: a LoPy4's board\n              minicom (process 7) has it open; \
+            "/dev/ttyACM0  Pycom Expansion Board 3: a LoPy4's board\n              minicom (process 7) has it open; \
              close it there"
         );
         let object = object(&port);
