@@ -197,6 +197,12 @@ impl Form {
         self.settings.broker_port = port;
     }
 
+    /// The board is to connect to another broker: forgets what was filled in for the one here.
+    pub fn leave_this_computer(&mut self) {
+        self.settings.broker_host.clear();
+        self.log_in(None);
+    }
+
     /// The light that the board is to be, where the names can be names.
     #[must_use]
     pub fn light(&self) -> Option<LightId> {

@@ -28,7 +28,9 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
         ui.horizontal(|ui| {
             ui.radio_value(&mut form.this_computer, true, "This computer")
                 .on_hover_text("The broker inside this program, where the virtual lights are.");
-            ui.radio_value(&mut form.this_computer, false, "Another one");
+            if ui.radio_value(&mut form.this_computer, false, "Another one").clicked() {
+                form.leave_this_computer();
+            }
         });
         if form.this_computer {
             acts.append(this_computer(ui, shown, bench));

@@ -1,0 +1,255 @@
+//! From a bare board to a flashed one in the window, by what a screen reader says, against a chip in
+//! download mode on a pseudo-terminal.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
+
+#[path = "board/stand_in.rs"]
+#[allow(dead_code)]
+mod stand_in;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use egui::{Key, ViewportEvent, ViewportId, vec2};
+use egui_kittest::{Harness, kittest::Queryable};
+use stand_in::{Chip, FLASH_DEFL_DATA, Fault, StandIn};
+use tokio::sync::{broadcast, mpsc};
+use traffic_light::record::Record;
+use twinlight::{
+    app::{
+        Link, TwinlightApp,
+        board::{form::Lab, state::End},
+        clock::Clock,
+        settings::Settings,
+    },
+    board::{Desk, EntryMethod},
+    config::Config,
+    world::{Command, Event, EventKind, LightId, event::LightKind},
+};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const PROTECTED: std::ops::Range<usize> = 0x3F_F000..0x40_0000;
+
+/// The window with its board panel open, on a make-believe world.
+struct Window {
+    harness: Harness<'static, TwinlightApp>,
+    commands: mpsc::Receiver<Command>,
+    events: broadcast::Sender<Event>,
+    frames: Vec<Duration>,
+    backups: tempfile::TempDir,
+}
+
+impl Window {
+    fn open() -> Window {
+        let (sender, commands) = mpsc::channel(16);
+        let (events, receiver) = broadcast::channel(256);
+        let backups = tempfile::tempdir().unwrap();
+        let lab = Lab::of(&Config::default(), Some(backups.path().to_path_buf()));
+        let link = Link { commands: sender, events: receiver };
+        let harness = Harness::builder().with_size(vec2(1_400.0, 1_000.0)).build_eframe(|cc| {
+            let settings = Settings { show_board: true, ..Settings::default() };
+            let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "test".to_owned());
+            app.with_desk(Desk::open(Arc::new(|| ())).unwrap(), lab)
+        });
+        let mut window = Window { harness, commands, events, frames: Vec::new(), backups };
+        window.tell_of_the_pair();
+        window.step();
+        window
+    }
+
+    fn tell_of_the_pair(&self) {
+        for junction in Config::default().junctions {
+            for light in junction.light_ids() {
+                self.tell(EventKind::LightAdded {
+                    light,
+                    kind: LightKind::Virtual,
+                    rule: junction.rule(),
+                    keyed: junction.key().is_some(),
+                });
+            }
+        }
+        let address = "127.0.0.1:1883".to_owned();
+        self.tell(EventKind::BrokerStarted { address, embedded: true, open: false, note: None });
+    }
+
+    fn tell(&self, kind: EventKind) {
+        self.events.send(Event { at: Duration::from_millis(1), kind }).unwrap();
+    }
+
+    /// One frame, timed.
+    fn step(&mut self) {
+        let started = Instant::now();
+        self.harness.step();
+        self.frames.push(started.elapsed());
+    }
+
+    fn until(&mut self, what: &str, mut wanted: impl FnMut(&mut Window) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.step();
+            if wanted(self) {
+                self.harness.check_accessibility();
+                return;
+            }
+            assert!(Instant::now() < end, "{what} did not come");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn says(&self, label: &str) -> bool {
+        self.harness.query_all_by_label_contains(label).next().is_some()
+    }
+
+    fn click(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.step();
+        self.step();
+    }
+
+    fn type_into(&mut self, label: &str, text: &str) {
+        self.harness.get_by_label(label).focus();
+        self.step();
+        self.harness.get_by_label(label).type_text(text);
+        self.step();
+    }
+
+    /// Fills in what a person has to, for a chip that is in download mode.
+    fn fill_in(&mut self, port: &str) {
+        self.harness.state_mut().bench_mut().unwrap().form.port.clear();
+        self.harness.state_mut().bench_mut().unwrap().form.entry = EntryMethod::None;
+        self.type_into("Serial port of the board", port);
+        self.type_into("Name of the Wi-Fi network", "lab");
+        self.type_into("Password of the Wi-Fi network", "eight letters");
+        self.click("Another one");
+        self.type_into("Host of the broker", "192.168.1.2");
+    }
+
+    fn end(&self) -> Option<&End> {
+        self.harness.state().bench()?.state.job.as_ref()?.end.as_ref()
+    }
+
+    fn backups(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.backups.path()).unwrap();
+        entries.map(|entry| entry.unwrap().path()).filter(|path| is_backup(path)).collect()
+    }
+}
+
+fn is_backup(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "bin")
+}
+
+#[test]
+fn one_click_backs_up_flashes_sets_up_and_gives_the_board_its_place() {
+    let board = StandIn::plug_in(Chip::new(4));
+    let before = board.chip.lock().unwrap().flash.clone();
+    let mut window = Window::open();
+    window.fill_in(&board.path);
+    window.click("Flash and start");
+    window.until("progress in bytes", |window| window.says(" KiB"));
+    assert!(window.says("Cancel"));
+    window.until("the end", |window| window.end().is_some());
+    assert!(window.says("Done: flashing the board"), "{:?}", window.end());
+    assert!(window.says("all is verified"));
+
+    let flash = board.chip.lock().unwrap().flash.clone();
+    let record = Record::decode(&flash[0xF000..]).unwrap();
+    assert_eq!((record.junction.as_str(), record.light.as_str()), ("demo", "b"));
+    assert_eq!((record.wifi.ssid.as_str(), record.broker.host.as_str()), ("lab", "192.168.1.2"));
+    assert_eq!(flash[PROTECTED], before[PROTECTED]);
+    let [backup] = window.backups().try_into().unwrap();
+    assert!(std::fs::read(backup).unwrap() == before, "the backup is what was on the board");
+
+    // No line told the pseudo-terminal's chip to start, so nothing takes the light's place yet.
+    window.click("Put the report away");
+    assert!(!window.says("Done:"));
+
+    // A stall would be a frame that waits for the board: hundreds of milliseconds, again and again.
+    window.frames.sort();
+    let (most, longest) =
+        (window.frames[window.frames.len() * 99 / 100], window.frames[window.frames.len() - 1]);
+    println!("{} frames, 99 % within {most:?}, the longest {longest:?}", window.frames.len());
+    assert!(most < Duration::from_millis(50), "frames of {most:?}");
+}
+
+#[test]
+fn what_is_missing_is_said_beside_its_field() {
+    let board = StandIn::plug_in(Chip::new(4));
+    let mut window = Window::open();
+    window.fill_in(&board.path);
+    window.harness.state_mut().bench_mut().unwrap().form.settings.wifi_ssid.clear();
+    window.click("Flash and start");
+    let errors = &window.harness.state().bench().unwrap().form.errors;
+    assert!(window.says("One thing is missing or wrong above."), "{errors:?}");
+    assert!(window.says("The name of a Wi-Fi network has 1 to 32 bytes"));
+    assert!(window.harness.state().bench().unwrap().state.job.is_none());
+    assert!(board.chip.lock().unwrap().commands.is_empty(), "the board was not bothered");
+}
+
+#[test]
+fn a_pulled_cable_is_told_and_the_board_can_be_flashed_again() {
+    let mut chip = Chip::new(4);
+    chip.fault = Some((FLASH_DEFL_DATA, 5, Fault::Unplugged));
+    let board = StandIn::plug_in(chip);
+    let mut window = Window::open();
+    window.fill_in(&board.path);
+    window.harness.state_mut().bench_mut().unwrap().form.backup =
+        twinlight::app::board::form::BackupFirst::Nothing;
+    window.click("Flash and start");
+    window.until("the end", |window| window.end().is_some());
+    assert!(window.says("Failed: flashing the board"), "{:?}", window.end());
+    assert!(window.says("starts no program"), "what happened to the board is said: {:?}", window.end());
+
+    let chip = board.chip.clone();
+    drop(board);
+    chip.lock().unwrap().fault = None;
+    let board = StandIn::plug_in_again(chip);
+    window.harness.state_mut().bench_mut().unwrap().form.port.clone_from(&board.path);
+    window.click("Put the report away");
+    window.click("Flash and start");
+    window.until("the end", |window| window.end().is_some());
+    assert!(window.says("Done: flashing the board"), "{:?}", window.end());
+}
+
+#[test]
+fn closing_the_window_while_a_board_is_flashed_asks_first() {
+    let board = StandIn::plug_in(Chip::new(4));
+    let mut window = Window::open();
+    window.fill_in(&board.path);
+    window.click("Flash and start");
+    window.until("progress in bytes", |window| window.says(" KiB"));
+    let close = |window: &mut Window| {
+        let viewport = window.harness.input_mut().viewports.entry(ViewportId::ROOT).or_default();
+        viewport.events.push(ViewportEvent::Close);
+        window.step();
+        window.harness.input_mut().viewports.entry(ViewportId::ROOT).or_default().events.clear();
+        window.step();
+    };
+    close(&mut window);
+    assert!(window.says("A board is being worked on"));
+    window.click("Let it finish");
+    assert!(!window.says("A board is being worked on"));
+    close(&mut window);
+    window.click("Break it off and close");
+    window.until("the end", |window| window.end().is_some());
+    assert!(matches!(window.end(), Some(End::Failed { cancelled: true, .. })), "{:?}", window.end());
+}
+
+#[test]
+fn a_virtual_light_gives_its_place_to_a_board_that_started() {
+    let mut window = Window::open();
+    let bench = window.harness.state_mut().bench_mut().unwrap();
+    assert_eq!(bench.form.light().map(|light: LightId| light.to_string()), Some("demo/b".to_owned()));
+    assert!(window.says("The virtual light b gives its place to the board"));
+    while window.commands.try_recv().is_ok() {}
+    window.harness.key_press(Key::F2);
+    window.step();
+    window.step();
+    assert!(!window.says("Flash and start"), "F2 hides the panel");
+    window.harness.key_press(Key::F2);
+    window.step();
+    window.step();
+    assert!(window.says("Flash and start"));
+}
