@@ -1,6 +1,6 @@
 //! A mirror shows what the mirrored light shows while the light follows the rules and hears what
 //! the mirror hears, and differs where it does not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
 use std::collections::BinaryHeap;
 

@@ -46,7 +46,7 @@ impl Default for Errands {
 
 impl Errands {
     /// The next result, if there is one.
-    pub fn next(&mut self) -> Option<Errand> {
+    pub fn next_done(&mut self) -> Option<Errand> {
         self.results.try_recv().ok()
     }
 

@@ -80,11 +80,11 @@ impl Workbench {
         while let Some(event) = self.desk.next_event() {
             said.extend(self.state.apply(event));
         }
-        while let Some(errand) = self.errands.next() {
+        while let Some(errand) = self.errands.next_done() {
             match errand {
                 Errand::Looked(found) => self.found(&found),
                 Errand::Saved(Ok(file)) => {
-                    said.push(Said::Notice(format!("The log is in {}", file.display())))
+                    said.push(Said::Notice(format!("The log is in {}", file.display())));
                 }
                 Errand::Saved(Err(text)) => said.push(Said::Trouble(text)),
             }

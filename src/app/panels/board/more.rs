@@ -38,10 +38,13 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
             (Antenna::External, "at the U.FL socket".to_owned()),
         ];
         field::row(ui, "Antenna", |ui| field::choice(ui, "Antenna", &mut form.settings.antenna, &antennas));
+        if form.settings.antenna == Antenna::External {
+            let text = "Screw one on first: sending into an empty socket can damage the radio.";
+            field::wrong(ui, palette, text);
+        }
         field::row(ui, "Entry", |ui| {
             field::choice(ui, "How to enter the ROM loader", &mut form.entry, &entries())
-        })
-        .then(|| ui.ctx().request_repaint());
+        });
         let firsts = [
             (BackupFirst::Whole, "the whole flash: some minutes".to_owned()),
             (BackupFirst::Identity, "Pycom's block alone: seconds".to_owned()),
