@@ -81,7 +81,8 @@ pub(super) struct Done {
 /// What happened and what to do next, with the exit status that goes with it.
 fn explained(error: BoardError) -> anyhow::Error {
     let text = format!("{error}; {}", error.advice());
-    match error {
+    let cause = if let BoardError::Halfway(cause) = &error { cause } else { &error };
+    match cause {
         BoardError::BadImage { .. }
         | BoardError::BadBackup { .. }
         | BoardError::BackupExists { .. }

@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use flate2::{Decompress, FlushDecompress};
@@ -63,6 +63,8 @@ pub(crate) struct Chip {
     pub(crate) efuses: [u32; 7],
     /// Which fault, from which command of which kind on (counted from 0).
     pub(crate) fault: Option<(u8, u32, Fault)>,
+    /// Takes and gives bytes no faster than a line of this rate, once the rate was raised.
+    pub(crate) line_baud: Option<u32>,
     /// Ranges of the flash that were erased or written.
     pub(crate) touched: Vec<Range<u32>>,
     /// Every command that came, but for synchronising.
@@ -99,6 +101,7 @@ impl Chip {
             magic: 0x00F0_1D83,
             efuses,
             fault: None,
+            line_baud: None,
             touched: Vec::new(),
             commands: Vec::new(),
         }
@@ -163,6 +166,8 @@ struct Loader {
     write_left: u32,
     inflate: Decompress,
     received: VecDeque<u8>,
+    baud: u32,
+    line_free_at: Instant,
 }
 
 impl Loader {
@@ -179,6 +184,8 @@ impl Loader {
             write_left: 0,
             inflate: Decompress::new(true),
             received: VecDeque::new(),
+            baud: 115_200,
+            line_free_at: Instant::now(),
         }
     }
 
@@ -208,6 +215,15 @@ impl Loader {
         }
     }
 
+    /// Waits as long as a line needs for so many bytes, ten bits each.
+    fn line_takes(&mut self, bytes: usize) {
+        if let Some(most) = self.chip.lock().unwrap().line_baud {
+            let time = Duration::from_secs_f64(bytes as f64 * 10.0 / f64::from(self.baud.min(most)));
+            self.line_free_at = self.line_free_at.max(Instant::now()) + time;
+            thread::sleep(self.line_free_at.saturating_duration_since(Instant::now()));
+        }
+    }
+
     fn byte(&mut self) -> Option<u8> {
         let mut bytes = [0; 4096];
         while self.received.is_empty() {
@@ -216,7 +232,10 @@ impl Loader {
             }
             match self.port.as_mut()?.read(&mut bytes) {
                 Ok(0) => return None,
-                Ok(count) => self.received.extend(&bytes[..count]),
+                Ok(count) => {
+                    self.received.extend(&bytes[..count]);
+                    self.line_takes(count);
+                }
                 Err(error) if error.kind() == ErrorKind::TimedOut => {}
                 Err(_) => return None,
             }
@@ -234,6 +253,7 @@ impl Loader {
             }
         }
         frame.push(0xC0);
+        self.line_takes(frame.len());
         if let Some(port) = &mut self.port {
             let _ = port.write_all(&frame);
         }
@@ -302,6 +322,7 @@ impl Loader {
         }
         self.reply(op, value, &answer, status, fault);
         match op {
+            CHANGE_BAUDRATE => self.baud = word(0),
             MEM_END => {
                 self.stub = true;
                 self.send(b"OHAI");
