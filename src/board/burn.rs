@@ -22,9 +22,9 @@ use super::{
 /// What is compared and written at once: enough for deflate, little enough to be done again.
 const PIECE_BYTES: u32 = 256 * 1024;
 /// What the stub takes at once.
-const STUB_BLOCK_BYTES: usize = 0x4000;
+const STUB_BLOCK_BYTES: u32 = 0x4000;
 /// What the ROM takes at once.
-const ROM_BLOCK_BYTES: usize = 0x400;
+const ROM_BLOCK_BYTES: u32 = 0x400;
 /// Of the chip's time to erase and write, per byte: 40 s for a megabyte.
 const WRITE_NS_PER_BYTE: u64 = 40_000;
 /// Times that a piece is written before the flash counts as broken.
@@ -247,11 +247,11 @@ fn write_by_stub(
 ) -> Result<(), BoardError> {
     let doing = "writing the flash";
     let compressed = deflate(piece.bytes).ok_or(BoardError::Garbled { doing: "compressing" })?;
-    let blocks = compressed.chunks(STUB_BLOCK_BYTES);
+    let blocks = compressed.chunks(STUB_BLOCK_BYTES as usize);
     let begin = Command::FlashDeflBegin {
         size: piece.size(),
         blocks: u32::try_from(blocks.len()).unwrap_or(u32::MAX),
-        block_size: STUB_BLOCK_BYTES as u32,
+        block_size: STUB_BLOCK_BYTES,
         offset: piece.offset,
         supports_encryption: false,
     };
@@ -276,11 +276,11 @@ fn write_by_rom(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), BoardError> {
     let doing = "writing the flash";
-    let blocks = piece.bytes.chunks(ROM_BLOCK_BYTES);
+    let blocks = piece.bytes.chunks(ROM_BLOCK_BYTES as usize);
     let begin = Command::FlashBegin {
         size: piece.size().next_multiple_of(SECTOR_BYTES),
         blocks: u32::try_from(blocks.len()).unwrap_or(u32::MAX),
-        block_size: ROM_BLOCK_BYTES as u32,
+        block_size: ROM_BLOCK_BYTES,
         offset: piece.offset,
         supports_encryption: false,
     };
@@ -288,7 +288,8 @@ fn write_by_rom(
     let mut done = 0;
     for (sequence, data) in (0..).zip(blocks) {
         loader.cancel().check()?;
-        let command = Command::FlashData { data, pad_to: ROM_BLOCK_BYTES, pad_byte: BLANK, sequence };
+        let command =
+            Command::FlashData { data, pad_to: ROM_BLOCK_BYTES as usize, pad_byte: BLANK, sequence };
         loader.line.command(&command, SHORT, doing)?;
         done += data.len() as u64;
         progress(done);

@@ -9,7 +9,7 @@ use std::{
 
 use esp_image::{
     Header, Manifest, Partition, Program,
-    layout::{BOOTLOADER_OFFSET, PARTITION_TABLE_BYTES, PARTITION_TABLE_OFFSET, PROTECTED},
+    layout::{BOOTLOADER_OFFSET, PARTITION_TABLE_BYTES, PARTITION_TABLE_OFFSET, PROTECTED, SECTOR_BYTES},
     program::ESP32,
 };
 use traffic_light::record::{PARTITION_BYTES, Record};
@@ -142,7 +142,7 @@ pub(super) fn record_at(table: &[u8]) -> Option<u32> {
 }
 
 fn holds_record(partition: &Partition) -> bool {
-    partition.size as usize >= PARTITION_BYTES && partition.offset % 0x1000 == 0
+    partition.size as usize >= PARTITION_BYTES && partition.offset.is_multiple_of(SECTOR_BYTES)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, BoardError> {

@@ -5,13 +5,14 @@ use std::time::Instant;
 use esp_image::layout::PARTITION_TABLE_OFFSET;
 
 use super::{
-    BackupJob, BoardError, BoardInfo, Cancel, Connection, FlashJob, News, Observer, Outcome, ProvisionJob,
-    RestoreJob, Written, backup,
+    BackupJob, BoardError, BoardInfo, Cancel, Connection, EntryMethod, FlashJob, News, Observer, Outcome,
+    ProvisionJob, RestoreJob, Written, backup,
     burn::{Burnt, burn},
     entry::{self, Way},
     image::{self, Image},
     loader::Loader,
-    ports, serial,
+    ports::{self, Adapter},
+    serial,
 };
 
 /// Bytes of a partition table that are looked at: room for all that boards of this program have.
@@ -127,7 +128,11 @@ pub fn reset(connection: &Connection) -> Result<Outcome, BoardError> {
 /// How the board is reached.
 pub(super) fn way(connection: &Connection) -> Result<Way, BoardError> {
     let adapter = ports::adapter(&connection.port);
-    Ok(Way::choose(connection.entry, adapter, entry::is_wired(&connection.port)?))
+    // A port is not opened for nothing: that moves its wires.
+    let wired = connection.entry == EntryMethod::Auto
+        && !adapter.is_some_and(Adapter::has_pic)
+        && entry::is_wired(&connection.port)?;
+    Ok(Way::choose(connection.entry, adapter, wired))
 }
 
 /// Works on a board in download mode, and starts its program afterwards; whether that was done.

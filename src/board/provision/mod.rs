@@ -375,7 +375,7 @@ mod tests {
         );
         settings.wifi_ssid = "lab".to_owned();
         settings.broker_host = "h".to_owned();
-        assert_eq!(differences(&settings.record().unwrap(), &config), [String::new(); 0]);
+        assert_eq!(differences(&settings.record().unwrap(), &config), Vec::<String>::new());
         settings.key.clear();
         let found = differences(&settings.record().unwrap(), &config);
         assert!(found.len() == 1 && found[0].contains("nobody will believe it"), "{found:?}");
