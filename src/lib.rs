@@ -12,4 +12,5 @@ pub mod app;
 pub mod board;
 pub mod cli;
 pub mod config;
+pub mod fault;
 pub mod world;

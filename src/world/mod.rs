@@ -7,6 +7,7 @@
 //! | `supervisor` | starts everything, obeys commands, ends everything |
 //! | `virtual_light` | the light's program on this computer's clock |
 //! | `link` | Wi-Fi, connection and session of one light, and the way back up |
+//! | [`proxy`] | the way of one link to the broker, where its faults are put in |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program |
 //! | `twin` | what a board should show |
@@ -23,6 +24,7 @@ mod last_run;
 mod link;
 pub mod monitor;
 mod observer;
+pub mod proxy;
 pub mod summary;
 mod supervisor;
 pub mod topics;

@@ -6,7 +6,6 @@
 //! | --- | --- |
 //! | [`plan`] | what happens in a run, drawn from a seed |
 //! | [`world`] | plays a plan: hosts, network, faults |
-//! | [`clock`] | clocks that are wrong |
 //! | [`watcher`] | S1, S2, S3 from the lamps alone, in true time |
 //! | [`liveness`] | L1, L2 from the go's that were seen |
 //! | [`search`] | many runs |
@@ -14,16 +13,17 @@
 //! | [`figures`] | the design's comparison figures |
 //! | [`trace`] | a run in words |
 //! | [`mutation`] | safeguards to switch off, by name |
-//! | [`rng`] | numbers from a seed |
+//!
+//! Clocks, random numbers and the queue of events are those of the crate `simulation`.
 
-pub mod clock;
 pub mod exhaust;
 pub mod figures;
 pub mod liveness;
 pub mod mutation;
 pub mod plan;
-pub mod rng;
 pub mod search;
 pub mod trace;
 pub mod watcher;
 pub mod world;
+
+pub use simulation::{clock, queue, rng};

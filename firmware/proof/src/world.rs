@@ -5,7 +5,7 @@
 //! to do: it calls `step` at least once a tick and right after each word heard, shows the lamps at
 //! once, and drops what cannot be sent.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+use std::sync::Arc;
 
 use traffic_light::{
     Aspect, Demand, Heard, Light, LightConfig, Mutation, Name, Rule, Start, State, Word, time::at_least,
@@ -15,6 +15,7 @@ use crate::{
     clock::{Clock, TrueUs},
     liveness,
     plan::{FaultKind, Plan, Quality},
+    queue::Queue,
     rng::Rng,
     trace::{Trace, short},
     watcher::{Property, Violation, Watcher, seconds},
@@ -86,39 +87,6 @@ enum Event {
     Heal,
 }
 
-/// Events are taken by time, then in the order in which they were made.
-struct Entry {
-    at_us: TrueUs,
-    order: u64,
-    event: Event,
-}
-
-impl Entry {
-    fn key(&self) -> (TrueUs, u64) {
-        (self.at_us, self.order)
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-
 /// A light and its host.
 struct Host {
     name: Name,
@@ -175,8 +143,7 @@ struct World<'a> {
     plan: &'a Plan,
     mutation: Option<Mutation>,
     now: TrueUs,
-    queue: BinaryHeap<Reverse<Entry>>,
-    order: u64,
+    queue: Queue<Event>,
     hosts: Vec<Host>,
     /// Faults that go on, as indices of the plan's.
     active: Vec<usize>,
@@ -222,8 +189,7 @@ impl<'a> World<'a> {
             plan,
             mutation,
             now: 0,
-            queue: BinaryHeap::new(),
-            order: 0,
+            queue: Queue::new(),
             hosts,
             active: Vec::new(),
             healed: false,
@@ -250,18 +216,17 @@ impl<'a> World<'a> {
     }
 
     fn at(&mut self, at_us: TrueUs, event: Event) {
-        self.order += 1;
-        self.queue.push(Reverse(Entry { at_us, order: self.order, event }));
+        self.queue.push(at_us, event);
     }
 
     fn run(&mut self) -> Result<(), Violation> {
-        while let Some(Reverse(entry)) = self.queue.pop() {
-            if entry.at_us > self.plan.end_us {
+        while let Some((at_us, event)) = self.queue.pop() {
+            if at_us > self.plan.end_us {
                 self.now = self.plan.end_us;
                 break;
             }
-            self.now = entry.at_us;
-            self.handle(entry.event)?;
+            self.now = at_us;
+            self.handle(event)?;
         }
         let Some(heal_at_us) = self.plan.heal_at_us else { return Ok(()) };
         let report = liveness::check(self.plan, heal_at_us, &self.holds_left_us, self.watcher.goes())?;
@@ -673,20 +638,14 @@ impl<'a> World<'a> {
         self.trace.note(self.now, None, || "all faults have ended, links are good".into());
         self.healed = true;
         let longest_us = u64::from(self.plan.timings[0].rtt_ms) * MS / 2;
-        let entries: Vec<Entry> = std::mem::take(&mut self.queue)
-            .into_sorted_vec()
-            .into_iter()
-            .map(|entry| entry.0)
-            .rev()
-            .collect();
-        for mut entry in entries {
-            if matches!(entry.event, Event::Arrive { .. }) && entry.at_us > self.now + longest_us {
+        for (mut at_us, event) in self.queue.drain() {
+            if matches!(event, Event::Arrive { .. }) && at_us > self.now + longest_us {
                 if self.rng.chance(500) {
                     continue;
                 }
-                entry.at_us = self.now + self.rng.between(0, longest_us);
+                at_us = self.now + self.rng.between(0, longest_us);
             }
-            self.queue.push(Reverse(entry));
+            self.queue.push(at_us, event);
         }
         for host in &mut self.hosts {
             host.arrives_us.fill(0);

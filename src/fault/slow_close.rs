@@ -1,0 +1,36 @@
+//! One end learns late that the other has closed.
+
+use super::{Effect, Passage, Rng, check_ms, us};
+
+/// The end of the stream travels longer than its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SlowClose {
+    /// How much longer, in milliseconds.
+    pub ms: u32,
+}
+
+impl Effect for SlowClose {
+    fn check(&self) -> Result<(), String> {
+        check_ms(self.ms, 1)
+    }
+
+    fn dose(&self) -> String {
+        format!("{} ms", self.ms)
+    }
+
+    fn bytes(&self, passage: &mut Passage, _rng: &mut Rng) {
+        passage.close_delay_us += us(self.ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_is_late() {
+        let mut passage = Passage::default();
+        SlowClose { ms: 700 }.bytes(&mut passage, &mut Rng::new(1, 0));
+        assert_eq!(passage, Passage { close_delay_us: 700_000, ..Passage::default() });
+    }
+}

@@ -1,0 +1,413 @@
+//! A proxy in front of the broker, one for each link, where the link's faults are put in.
+//!
+//! It listens on a port of its own and carries each connection to the broker. What it does with the
+//! bytes in between is decided by [`Wires`]; here are the sockets. Faults can change at any time and
+//! strike the connections that are there.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use crate::fault::{Item, Placed, Rules, Us, Way, Wires, rules, stalls};
+
+/// More than this may not wait in one direction; the sender is held back then, as by TCP's window.
+const MOST_WAITING_BYTES: usize = 64 * 1024;
+const READ_BYTES: usize = 4 * 1024;
+const BACKLOG: u32 = 1_024;
+/// A broker that does not answer within this is given up; the light's own limit is shorter.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two tries to get a port back that was given up on purpose.
+const REBIND_EVERY: Duration = Duration::from_millis(100);
+
+/// The faults in force, as all connections share them.
+type Faults = Arc<[Placed]>;
+
+/// Why the broker could not be reached, kept for the light: through a proxy it sees no more than
+/// that its connection ended.
+pub type Trouble = Arc<Mutex<Option<io::ErrorKind>>>;
+
+/// A proxy that runs. Dropping it cuts its connections.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    faults: watch::Sender<Faults>,
+    trouble: Trouble,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Listens at `listen` (port 0: any free one) for connections to `host:port`. Has to be called
+    /// within a tokio runtime. What faults leave to chance follows from `seed` and the number of
+    /// the connection.
+    ///
+    /// # Errors
+    /// When the port is not to be had.
+    pub fn start(listen: SocketAddr, host: &str, port: u16, seed: u64) -> io::Result<Proxy> {
+        let listener = bind(listen)?.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
+        let (faults, changed) = watch::channel::<Faults>([].into());
+        let trouble = Trouble::default();
+        let upstream = Upstream { host: host.to_owned(), port, trouble: trouble.clone() };
+        let task = tokio::spawn(serve(listener, address, upstream, changed, seed));
+        Ok(Proxy { address, faults, trouble, task })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Why the broker could not be reached, when that was last tried.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        self.trouble.clone()
+    }
+
+    /// The faults that are in force.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.faults.borrow().clone()
+    }
+
+    /// Puts a fault in, or gives it another dose.
+    ///
+    /// # Errors
+    /// Why it cannot be meant; nothing has changed then.
+    pub fn put(&self, placed: Placed) -> Result<(), String> {
+        placed.check()?;
+        self.change(|faults| {
+            faults.retain(|other| !other.is_replaced_by(&placed));
+            faults.push(placed);
+        });
+        Ok(())
+    }
+
+    /// Takes a fault out, whatever its dose.
+    pub fn clear(&self, placed: &Placed) {
+        self.change(|faults| faults.retain(|other| !other.is_replaced_by(placed)));
+    }
+
+    /// Takes all faults out.
+    pub fn clear_all(&self) {
+        self.change(Vec::clear);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<Placed>)) {
+        self.faults.send_modify(|faults| {
+            let mut changed = faults.to_vec();
+            change(&mut changed);
+            *faults = changed.into();
+        });
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[derive(Clone)]
+struct Upstream {
+    host: String,
+    port: u16,
+    trouble: Trouble,
+}
+
+impl Upstream {
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect((self.host.as_str(), self.port))).await;
+        let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) =
+            connected.as_ref().err().map(io::Error::kind);
+        let stream = connected?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+/// A socket that has the port and does not listen: whoever connects is refused.
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Elsewhere than on Unix this would let two programs have one port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+async fn bind_again(address: SocketAddr) -> TcpSocket {
+    loop {
+        match bind(address) {
+            Ok(socket) => return socket,
+            Err(error) => tracing::warn!(%address, %error, "the proxy waits for its port"),
+        }
+        sleep(REBIND_EVERY).await;
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    address: SocketAddr,
+    upstream: Upstream,
+    mut faults: watch::Receiver<Faults>,
+    seed: u64,
+) {
+    let mut connections = JoinSet::new();
+    let mut listening = Some(listener);
+    let mut count = 0_u64;
+    loop {
+        if rules(&faults.borrow_and_update()).refuse {
+            drop(listening.take());
+            let closed = bind_again(address).await;
+            if faults.wait_for(|faults| !rules(faults).refuse).await.is_err() {
+                return;
+            }
+            match closed.listen(BACKLOG) {
+                Ok(listener) => listening = Some(listener),
+                Err(error) => tracing::warn!(%address, %error, "the proxy cannot listen again"),
+            }
+        }
+        let Some(listener) = &listening else {
+            sleep(REBIND_EVERY).await;
+            listening = bind_again(address).await.listen(BACKLOG).ok();
+            continue;
+        };
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((client, _)) => {
+                    count += 1;
+                    let connection = Connection::new(client, upstream.clone(), faults.clone(), seed ^ count << 32);
+                    connections.spawn(connection.carry());
+                }
+                // Out of files, most likely: others may end meanwhile.
+                Err(error) => {
+                    tracing::warn!(%address, %error, "the proxy cannot accept a connection");
+                    sleep(REBIND_EVERY).await;
+                }
+            },
+            changed = faults.changed() => if changed.is_err() { return },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+struct Connection {
+    client: TcpStream,
+    upstream: Upstream,
+    faults: watch::Receiver<Faults>,
+    wires: Wires,
+    began: Instant,
+    rules: Rules,
+    /// When `rules` came into force, from which resets are counted.
+    ruled_us: Us,
+}
+
+/// How a connection ends.
+enum Over {
+    /// One end has closed, and the other has been told.
+    Closed,
+    /// Both ends get an RST.
+    Reset,
+    /// The broker's end is gone, the light's is not told.
+    HalfOpen,
+}
+
+impl Connection {
+    fn new(
+        client: TcpStream,
+        upstream: Upstream,
+        mut faults: watch::Receiver<Faults>,
+        seed: u64,
+    ) -> Connection {
+        let present = faults.borrow_and_update().clone();
+        let (rules, wires) = (rules(&present), Wires::new(present, seed));
+        Connection { client, upstream, faults, wires, began: Instant::now(), rules, ruled_us: 0 }
+    }
+
+    async fn carry(mut self) {
+        let _ = self.client.set_nodelay(true);
+        let over = match self.reach_broker().await {
+            Ok(Some(mut server)) => {
+                let over = self.pump(&mut server).await;
+                if !matches!(over, Over::Closed) {
+                    reset(&server);
+                }
+                over
+            }
+            Ok(None) => Over::Closed,
+            Err(_) => Over::Reset,
+        };
+        match over {
+            Over::Closed => {}
+            Over::Reset => reset(&self.client),
+            Over::HalfOpen => self.swallow().await,
+        }
+    }
+
+    fn now(&self) -> Us {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn instant(&self, us: Us) -> Instant {
+        self.began + Duration::from_micros(us)
+    }
+
+    fn take_change(&mut self) {
+        let now = self.now();
+        let faults = self.faults.borrow_and_update().clone();
+        let rules = rules(&faults);
+        if rules != self.rules {
+            self.rules = rules;
+            self.ruled_us = now;
+        }
+        self.wires.change(now, faults);
+    }
+
+    /// When a fault ends this connection, and how.
+    fn end(&self) -> Option<(Us, Over)> {
+        let Rules { reset_after_us, half_open_after_us, .. } = self.rules;
+        let reset = reset_after_us.map(|after_us| (self.ruled_us + after_us, Over::Reset));
+        let half_open = half_open_after_us.map(|after_us| (self.ruled_us + after_us, Over::HalfOpen));
+        [reset, half_open].into_iter().flatten().min_by_key(|(at_us, _)| *at_us)
+    }
+
+    /// Connects to the broker, once anything passes; `None` when the client has gone by then.
+    async fn reach_broker(&mut self) -> io::Result<Option<TcpStream>> {
+        let mut bytes = [0; READ_BYTES];
+        loop {
+            if !stalls(&self.faults.borrow()) {
+                return self.upstream.connect().await.map(Some);
+            }
+            let end_us = self.end().map(|(at_us, _)| self.instant(at_us));
+            tokio::select! {
+                changed = self.faults.changed() => {
+                    changed.map_err(io::Error::other)?;
+                    self.take_change();
+                }
+                read = self.client.read(&mut bytes), if self.wires.waiting(Way::Up) < MOST_WAITING_BYTES => {
+                    let count = read?;
+                    if count == 0 {
+                        return Ok(None);
+                    }
+                    self.wires.push(Way::Up, self.now(), &bytes[..count]);
+                }
+                () = at(end_us) => return Err(io::ErrorKind::ConnectionReset.into()),
+            }
+        }
+    }
+
+    async fn pump(&mut self, server: &mut TcpStream) -> Over {
+        let (mut from_client, mut from_server) = ([0; READ_BYTES], [0; READ_BYTES]);
+        let mut out: [Out; 2] = Default::default();
+        let (mut client_ended, mut server_ended) = (false, false);
+        loop {
+            let now = self.now();
+            for way in Way::BOTH {
+                out[way.index()].fill(|| self.wires.pull(way, now));
+            }
+            // One end has closed and the other has all that came before: nothing more can come of it.
+            if out.iter().any(|out| out.ended && out.bytes.is_empty()) {
+                return Over::Closed;
+            }
+            let [up, down] = &mut out;
+            let end = self.end();
+            let end_at = end.as_ref().map(|(at_us, _)| self.instant(*at_us));
+            let due = |way, out: &Out| self.wires.due_us(way).filter(|_| out.bytes.is_empty());
+            let due_us = [due(Way::Up, up), due(Way::Down, down)].into_iter().flatten().min();
+            let due_at = due_us.map(|due_us| self.instant(due_us));
+            let may_read = |way, ended: bool| !ended && self.wires.waiting(way) < MOST_WAITING_BYTES;
+            let (may_read_client, may_read_server) =
+                (may_read(Way::Up, client_ended), may_read(Way::Down, server_ended));
+            let (mut client_in, mut client_out) = self.client.split();
+            let (mut server_in, mut server_out) = server.split();
+            tokio::select! {
+                biased;
+                changed = self.faults.changed() => {
+                    if changed.is_err() {
+                        return Over::Closed;
+                    }
+                    self.take_change();
+                }
+                () = at(end_at) => return end.map_or(Over::Reset, |(_, over)| over),
+                written = server_out.write(&up.bytes), if !up.bytes.is_empty() => match written {
+                    Ok(count) => drop(up.bytes.drain(..count)),
+                    Err(_) => return Over::Reset,
+                },
+                written = client_out.write(&down.bytes), if !down.bytes.is_empty() => match written {
+                    Ok(count) => drop(down.bytes.drain(..count)),
+                    Err(_) => return Over::Reset,
+                },
+                read = client_in.read(&mut from_client), if may_read_client => match read {
+                    Ok(0) => {
+                        client_ended = true;
+                        self.wires.push_end(Way::Up, self.now());
+                    }
+                    Ok(count) => self.wires.push(Way::Up, self.now(), &from_client[..count]),
+                    Err(_) => return Over::Reset,
+                },
+                read = server_in.read(&mut from_server), if may_read_server => match read {
+                    Ok(0) => {
+                        server_ended = true;
+                        self.wires.push_end(Way::Down, self.now());
+                    }
+                    Ok(count) => self.wires.push(Way::Down, self.now(), &from_server[..count]),
+                    Err(_) => return Over::Reset,
+                },
+                () = at(due_at) => {}
+            }
+        }
+    }
+
+    /// Takes what the client sends, and tells it nothing.
+    async fn swallow(&mut self) {
+        let mut bytes = [0; READ_BYTES];
+        while !matches!(self.client.read(&mut bytes).await, Ok(0) | Err(_)) {}
+    }
+}
+
+/// What is being written to one end.
+#[derive(Default)]
+struct Out {
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
+impl Out {
+    fn fill(&mut self, mut next: impl FnMut() -> Option<Item>) {
+        while !self.ended && self.bytes.len() < READ_BYTES {
+            match next() {
+                Some(Item::Bytes(bytes)) if self.bytes.is_empty() => self.bytes = bytes,
+                Some(Item::Bytes(bytes)) => self.bytes.extend(bytes),
+                Some(Item::End) => self.ended = true,
+                None => return,
+            }
+        }
+    }
+}
+
+/// Closing this socket sends an RST.
+fn reset(stream: &TcpStream) {
+    if let Err(error) = stream.set_zero_linger() {
+        tracing::debug!(%error, "this connection ends with a FIN instead of an RST");
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
