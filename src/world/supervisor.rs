@@ -1,6 +1,10 @@
 //! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
 
+mod faults;
+
 use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -10,30 +14,34 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{broadcast, mpsc, watch},
     task::JoinHandle,
-    time::{interval, sleep_until, timeout},
+    time::{interval, timeout},
 };
 use traffic_light::{Start, mqtt::client_id, program::Place};
 
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended},
     command::Command,
-    event::{Event, EventKind, Fault, LightId, LightKind, Severity},
+    event::{Event, EventKind, LightId, LightKind, Severity},
+    fault::Fault,
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
-    link::{self, LinkSpec, Order, Target},
+    link::{self, Link, LinkSpec, Order, Target, Via},
     observer::Observer,
+    proxy::Proxy,
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
-use crate::config::{BrokerChoice, Config, FaultKind, Junction, PlannedFault};
+use crate::config::{BrokerChoice, Config, Junction};
 
 /// Commands that may wait for the world; a face that finds the queue full says so.
 const COMMAND_QUEUE: usize = 256;
 /// Events that a slow face may be behind by, for each light; more are lost, oldest first.
 const EVENTS_PER_LIGHT: usize = 64;
 const EVENT_QUEUE: usize = 8_192;
-/// File descriptors for each light (its socket and the broker's end), and for everything else.
+/// File descriptors for each light (its socket, the broker's end, and the proxy's three between
+/// them), and for everything else.
 const FILES_PER_LIGHT: u64 = 2;
+const FILES_PER_PROXY: u64 = 3;
 const OTHER_FILES: u64 = 128;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Lights start over this long for each of them, so that a thousand do not connect at once.
@@ -87,7 +95,12 @@ struct Supervisor {
     broker: Option<Broker>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
-    lights: std::collections::BTreeMap<LightId, Running>,
+    lights: BTreeMap<LightId, Running>,
+    /// Where the faults of links are put in: of each virtual light, and of boards that have a port.
+    proxies: BTreeMap<LightId, Proxy>,
+    /// Clients that have a light's client id, and take its session over.
+    usurpers: BTreeMap<LightId, Link>,
+    spec: LinkSpec,
     observer: JoinHandle<()>,
     stop_observer: watch::Sender<bool>,
     last_run: LastRun,
@@ -105,7 +118,7 @@ impl World {
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
-        allow_files(lights)?;
+        allow_files(lights, config.links.proxy)?;
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => Some(
                 Broker::start(&BrokerConfig {
@@ -198,6 +211,7 @@ impl Supervisor {
         let spec = LinkSpec {
             client_id: String::new(),
             target,
+            via: None,
             subscriptions: Vec::new(),
             will: None,
             keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
@@ -224,7 +238,10 @@ impl Supervisor {
             commands,
             broker,
             port,
-            lights: std::collections::BTreeMap::new(),
+            lights: BTreeMap::new(),
+            proxies: BTreeMap::new(),
+            usurpers: BTreeMap::new(),
+            spec,
             observer,
             stop_observer,
             last_run,
@@ -232,15 +249,15 @@ impl Supervisor {
         };
         let junctions = supervisor.config.junctions.clone();
         for junction in &junctions {
-            supervisor.add_lights(junction, &spec, ended_ms, options.detailed, &mut random);
+            supervisor.add_lights(junction, ended_ms, options.detailed, &mut random);
         }
+        supervisor.open_board_ports();
         supervisor
     }
 
     fn add_lights(
         &mut self,
         junction: &Junction,
-        spec: &LinkSpec,
         ended_ms: Option<u64>,
         reported: bool,
         random: &mut StdRng,
@@ -267,7 +284,8 @@ impl Supervisor {
                     .to_string(),
                 wifi_join: Some(join),
                 seed: random.random(),
-                ..spec.clone()
+                via: self.put_proxy_before(&id, random.random()),
+                ..self.spec.clone()
             };
             let make = Make {
                 id: id.clone(),
@@ -285,7 +303,7 @@ impl Supervisor {
     }
 
     async fn run(mut self, mut commanded: mpsc::Receiver<Command>) {
-        let plan = tokio::spawn(follow_plan(self.config.faults.clone(), self.commands.clone()));
+        let plan = tokio::spawn(faults::follow_plan(self.config.faults.clone(), self.commands.clone()));
         let mut touches = interval(TOUCH_EVERY);
         let mut touched = true;
         loop {
@@ -314,18 +332,17 @@ impl Supervisor {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::SetWifi { light, up } => {
-                if self.ask(&light, Ask::Link(Order::SetWifi(up))) {
-                    self.hub.fault_changed(Fault::WifiDown(light), !up);
+            Command::SetWifi { light, up } => self.set_fault(Fault::WifiDown(light), !up).await,
+            Command::SetSilence { light, on } => self.set_fault(Fault::Silence(light), on).await,
+            Command::PutFault { fault, lasts } => self.put_fault(fault, lasts).await,
+            Command::ClearFault(fault) => self.set_fault(fault, false).await,
+            Command::ClearFaults => {
+                for fault in self.hub.faults() {
+                    self.set_fault(fault, false).await;
                 }
             }
             Command::DropSession { light } => {
                 self.ask(&light, Ask::Link(Order::DropSession));
-            }
-            Command::SetSilence { light, on } => {
-                if self.ask(&light, Ask::Silence(on)) {
-                    self.hub.fault_changed(Fault::Silence(light), on);
-                }
             }
             Command::RebootLight { light } => {
                 self.ask(&light, Ask::Reboot);
@@ -333,8 +350,8 @@ impl Supervisor {
             Command::CallLight { light } => {
                 self.ask(&light, Ask::Call);
             }
-            Command::StopBroker => self.stop_broker().await,
-            Command::StartBroker => self.start_broker().await,
+            Command::StopBroker => self.set_fault(Fault::BrokerDown, true).await,
+            Command::StartBroker => self.set_fault(Fault::BrokerDown, false).await,
             Command::Resync => {
                 self.hub.resync();
                 for running in self.lights.values() {
@@ -356,35 +373,6 @@ impl Supervisor {
         };
         self.hub.notice(Severity::Warning, Some(light), format!("{light} {reason}"));
         false
-    }
-
-    async fn stop_broker(&mut self) {
-        let BrokerChoice::Embedded { .. } = self.config.broker else {
-            let text = "the broker is not part of this program; stop it where it runs";
-            self.hub.notice(Severity::Warning, None, text);
-            return;
-        };
-        if let Some(broker) = self.broker.take() {
-            broker.stop().await;
-            self.hub.fault_changed(Fault::BrokerDown, true);
-            self.hub.broker_stopped("stopped on purpose");
-        }
-    }
-
-    async fn start_broker(&mut self) {
-        let BrokerChoice::Embedded { lan, login, .. } = &self.config.broker else { return };
-        if self.broker.is_some() {
-            return;
-        }
-        let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
-        match Broker::start(&config).await {
-            Ok(broker) => {
-                self.hub.broker_started(broker.address().to_string(), true, note_on(&broker));
-                self.broker = Some(broker);
-                self.hub.fault_changed(Fault::BrokerDown, false);
-            }
-            Err(error) => self.hub.notice(Severity::Error, None, error.to_string()),
-        }
     }
 
     async fn stop(mut self) {
@@ -446,43 +434,10 @@ async fn ended(broker: Option<&Broker>) -> String {
     }
 }
 
-/// Puts the planned faults in and takes them out again at their times.
-async fn follow_plan(faults: Vec<PlannedFault>, commands: mpsc::Sender<Command>) {
-    let started = tokio::time::Instant::now();
-    let mut steps = Vec::new();
-    for fault in faults {
-        let ends_at = fault.ends_at();
-        match fault.what {
-            FaultKind::Lasting { fault: lasting, .. } => {
-                steps.push((fault.at, set_fault(lasting.clone(), true)));
-                steps.extend(ends_at.map(|at| (at, set_fault(lasting, false))));
-            }
-            FaultKind::SessionDrop(light) => steps.push((fault.at, Command::DropSession { light })),
-            FaultKind::Reboot(light) => steps.push((fault.at, Command::RebootLight { light })),
-        }
-    }
-    steps.sort_by_key(|(at, _)| *at);
-    for (at, command) in steps {
-        sleep_until(started + at).await;
-        if commands.send(command).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// What puts a fault in, or takes it out.
-fn set_fault(fault: Fault, on: bool) -> Command {
-    match (fault, on) {
-        (Fault::WifiDown(light), on) => Command::SetWifi { light, up: !on },
-        (Fault::Silence(light), on) => Command::SetSilence { light, on },
-        (Fault::BrokerDown, true) => Command::StopBroker,
-        (Fault::BrokerDown, false) => Command::StartBroker,
-    }
-}
-
 /// Sees to it that there may be as many open files as the lights need.
-fn allow_files(lights: usize) -> Result<(), WorldError> {
-    let needed = OTHER_FILES + FILES_PER_LIGHT * u64::try_from(lights).unwrap_or(u64::MAX / 4);
+fn allow_files(lights: usize, proxied: bool) -> Result<(), WorldError> {
+    let each = FILES_PER_LIGHT + if proxied { FILES_PER_PROXY } else { 0 };
+    let needed = OTHER_FILES + each * u64::try_from(lights).unwrap_or(u64::MAX / 8);
     let allowed = rlimit::increase_nofile_limit(needed.max(1_024)).unwrap_or(u64::MAX);
     if allowed < needed { Err(WorldError::Files { lights, needed, allowed }) } else { Ok(()) }
 }
