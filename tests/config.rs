@@ -97,7 +97,7 @@ fn the_built_in_configuration_is_the_default_file_and_a_pair_on_the_embedded_bro
     assert_eq!(config.root.as_str(), "twinlight");
     assert_eq!(config.seed, None);
     assert_eq!(config.run_for, None);
-    assert_eq!(config.links, Links { wifi_join_ms: 1_500, keep_alive_s: 5 });
+    assert_eq!(config.links, Links::default());
     assert_eq!(config.faults, []);
     let [junction] = config.junctions.as_slice() else { panic!("one junction") };
     assert_eq!(junction.rule(), Rule::Lease);
@@ -193,7 +193,7 @@ fn a_junction_overrides_the_file_member_by_member() {
     .unwrap();
     assert_eq!(config.seed, Some(255));
     assert_eq!(config.run_for, Some(Duration::from_millis(2_500)));
-    assert_eq!(config.links, Links { wifi_join_ms: 0, keep_alive_s: 60 });
+    assert_eq!(config.links, Links { wifi_join_ms: 0, keep_alive_s: 60, ..Links::default() });
     let quota = Some(Quota { burst: 3, refill_ms: 500 });
     let of_file = Timing { green_min_ms: 5_000, quota, ..Timing::default() };
     let [one, two] = config.junctions.as_slice() else { panic!("two junctions") };

@@ -24,6 +24,9 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
     if shown.lab.is_some() && taken(Modifiers::NONE, Key::F2) {
         acts.push(Act::Toggle(Part::Board));
     }
+    if taken(Modifiers::NONE, Key::F3) {
+        acts.push(Act::Toggle(Part::Faults));
+    }
     if taken(Modifiers::COMMAND, Key::T) {
         acts.push(Act::SwitchTheme);
     }

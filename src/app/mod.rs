@@ -79,6 +79,8 @@ pub struct TwinlightApp {
     bench: Option<Workbench>,
     /// The lights of the configuration, run here or not.
     lab: Option<Arc<Lab>>,
+    /// The fault that is being put together.
+    draft: panels::faults::Draft,
     /// Whether the window was to be closed while a board is worked on.
     closing: bool,
     /// Whether it was confirmed that the window is to be closed.
@@ -120,6 +122,7 @@ impl TwinlightApp {
             subtitle,
             bench: None,
             lab: None,
+            draft: panels::faults::Draft::default(),
             closing: false,
             close_allowed: false,
             selected: None,
@@ -361,6 +364,12 @@ impl TwinlightApp {
             let board = Panel::left("board").frame(frame(palette.panel)).resizable(true);
             board.default_size(400.0).size_range(340.0..=560.0).show(ui, |ui| {
                 acts.append(panels::board::show(ui, &shown, bench, pace));
+            });
+        }
+        if self.settings.show_faults {
+            let faults = Panel::left("faults").frame(frame(palette.panel)).resizable(true);
+            faults.default_size(340.0).size_range(300.0..=520.0).show(ui, |ui| {
+                acts.append(panels::faults::show(ui, &shown, &mut self.draft));
             });
         }
         if let Some(junction) = junction {

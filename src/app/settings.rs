@@ -30,6 +30,8 @@ pub enum Part {
     Log,
     /// The panel that flashes boards, on the left.
     Board,
+    /// The panel that puts faults in, on the left.
+    Faults,
 }
 
 /// Everything that is remembered. A member that an older version did not have gets its default.
@@ -48,6 +50,8 @@ pub struct Settings {
     pub show_log: bool,
     /// Whether the board panel is shown.
     pub show_board: bool,
+    /// Whether the fault panel is shown.
+    pub show_faults: bool,
     /// What was filled in for boards, but for secrets.
     pub board: Remembered,
     /// The zoom that the user chose; `None` = by the size of the window.
@@ -71,6 +75,7 @@ impl Default for Settings {
             show_timeline: true,
             show_log: true,
             show_board: false,
+            show_faults: false,
             board: Remembered::default(),
             zoom: None,
             filter: String::new(),
@@ -90,6 +95,7 @@ impl Settings {
             Part::Timeline => self.show_timeline,
             Part::Log => self.show_log,
             Part::Board => self.show_board,
+            Part::Faults => self.show_faults,
         }
     }
 
@@ -100,8 +106,15 @@ impl Settings {
             Part::Timeline => &mut self.show_timeline,
             Part::Log => &mut self.show_log,
             Part::Board => &mut self.show_board,
+            Part::Faults => &mut self.show_faults,
         };
         *shown = !*shown;
+        // Both are on the left, where there is room for one.
+        match part {
+            Part::Board if self.show_board => self.show_faults = false,
+            Part::Faults if self.show_faults => self.show_board = false,
+            _ => {}
+        }
     }
 
     /// Hides `category` in the log, or shows it again.

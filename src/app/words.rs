@@ -90,15 +90,18 @@ pub fn kind_meaning(kind: LightKind) -> &'static str {
 
 /// The log's sentence for a fault that was put in or has ended.
 #[must_use]
-pub fn fault(fault: &Fault, on: bool) -> &'static str {
-    match (fault, on) {
+pub fn fault(fault: &Fault, on: bool) -> String {
+    let text = match (fault, on) {
         (Fault::WifiDown(_), true) => "Its Wi-Fi was taken away on purpose",
         (Fault::WifiDown(_), false) => "Its Wi-Fi was given back",
         (Fault::Silence(_), true) => "Was told to be silent: it keeps its session and publishes nothing",
         (Fault::Silence(_), false) => "May speak again",
         (Fault::BrokerDown, true) => "The broker was stopped on purpose",
         (Fault::BrokerDown, false) => "The broker was started again",
-    }
+        (fault, true) => return format!("Was given a fault on purpose: {fault}"),
+        (fault, false) => return format!("A fault is over: {}", fault.name()),
+    };
+    text.to_owned()
 }
 
 /// A fault's short name on the timeline.
@@ -108,6 +111,7 @@ pub fn fault_name(fault: &Fault) -> &'static str {
         Fault::WifiDown(_) => "Wi-Fi cut",
         Fault::Silence(_) => "silenced",
         Fault::BrokerDown => "broker stopped",
+        fault => fault.name(),
     }
 }
 

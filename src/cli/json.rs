@@ -30,7 +30,8 @@ pub(super) fn line(event: &Event) -> Option<Value> {
             with(light, json!({"ms": ms, "kind": "link", "layer": layer, "up": up, "reason": reason}))
         }
         EventKind::FaultChanged { fault, on } => {
-            let line = json!({"ms": ms, "kind": "fault", "name": fault.name(), "on": on});
+            let line =
+                json!({"ms": ms, "kind": "fault", "name": fault.name(), "what": fault.to_string(), "on": on});
             match fault.light() {
                 Some(light) => with(light, line),
                 None => line,

@@ -26,7 +26,7 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         }
         EventKind::FaultChanged { fault, on } => {
             let light = fault.light().map(|light| format!(" on {light}")).unwrap_or_default();
-            format!("fault {}{light} {}", fault.name(), if *on { "begins" } else { "ends" })
+            format!("fault {fault}{light} {}", if *on { "begins" } else { "ends" })
         }
         EventKind::ConflictBegan { lights } => {
             let names: Vec<_> = lights.iter().map(ToString::to_string).collect();

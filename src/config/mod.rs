@@ -58,7 +58,7 @@ const MOST_SYNTAX_ERRORS: usize = 5;
 
 const TOP: [&str; 10] =
     ["seed", "seconds", "root", "rule", "demand", "broker", "timing", "links", "junction", "fault"];
-const LINKS: [&str; 2] = ["wifi_join_ms", "keep_alive_s"];
+const LINKS: [&str; 5] = ["wifi_join_ms", "keep_alive_s", "proxy", "board_port", "board_lan"];
 
 /// Everything that a world is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,12 +89,19 @@ pub struct Links {
     /// MQTT keep-alive in seconds, 1 to 3600: a broker declares a silent light dead after 1.5 of
     /// it.
     pub keep_alive_s: u16,
+    /// Whether each virtual light's link goes through a proxy of its own, so that it can be broken.
+    pub proxy: bool,
+    /// The first of the ports that lead boards to the broker, one for each light that does not run
+    /// here, in the order of the file; `None`: there are none.
+    pub board_port: Option<u16>,
+    /// Whether those ports are open to the network; else to this machine alone.
+    pub board_lan: bool,
 }
 
 impl Default for Links {
     /// What a LoPy4 needs in the lab, and a loss that is noticed within the time of a lease.
     fn default() -> Links {
-        Links { wifi_join_ms: 1_500, keep_alive_s: 5 }
+        Links { wifi_join_ms: 1_500, keep_alive_s: 5, proxy: true, board_port: None, board_lan: false }
     }
 }
 
@@ -146,6 +153,15 @@ impl Config {
         self.junctions.iter().find(|junction| junction.name() == name)
     }
 
+    /// The ports that lead boards to the broker, one for each light that does not run here.
+    pub fn board_ports(&self) -> impl Iterator<Item = (LightId, u16)> {
+        let elsewhere = self.junctions.iter().flat_map(|junction| {
+            junction.light_ids().filter(|light| !junction.runs(&light.light)).collect::<Vec<_>>()
+        });
+        let ports = self.links.board_port.map(|first| first..=u16::MAX);
+        elsewhere.zip(ports.into_iter().flatten()).collect::<Vec<_>>().into_iter()
+    }
+
     /// All lights of all junctions, in the order of the file.
     pub fn lights(&self) -> impl Iterator<Item = LightId> {
         self.junctions.iter().flat_map(Junction::light_ids)
@@ -174,13 +190,14 @@ fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
     let broker = broker::read(reader, top);
     let root = root::read(reader, top);
     let junctions = junction::read(reader, top, matches!(broker, BrokerChoice::External { .. }));
-    let links = read_links(reader, top);
+    let lan = matches!(broker, BrokerChoice::Embedded { lan: true, .. });
+    let links = read_links(reader, top, lan);
     let faults = fault::read(reader, top, &broker, junctions.as_deref(), run_for);
     Some(Config { seed, run_for, broker, root, junctions: junctions?, links, faults, warnings: Vec::new() })
 }
 
-fn read_links(reader: &mut Reader<'_>, top: &Table<'_>) -> Links {
-    let mut links = Links::default();
+fn read_links(reader: &mut Reader<'_>, top: &Table<'_>, lan: bool) -> Links {
+    let mut links = Links { board_lan: lan, ..Links::default() };
     let Some(table) = top.member("links").and_then(|member| reader.table(&member, &LINKS)) else {
         return links;
     };
@@ -189,6 +206,13 @@ fn read_links(reader: &mut Reader<'_>, top: &Table<'_>) -> Links {
     }
     if let Some(s) = table.member("keep_alive_s").and_then(|member| reader.number(&member, 1..=3_600)) {
         links.keep_alive_s = s;
+    }
+    if let Some(proxy) = table.member("proxy").and_then(|member| reader.flag(&member)) {
+        links.proxy = proxy;
+    }
+    links.board_port = table.member("board_port").and_then(|member| reader.number(&member, 1..=65_000));
+    if let Some(lan) = table.member("board_lan").and_then(|member| reader.flag(&member)) {
+        links.board_lan = lan;
     }
     links
 }

@@ -170,8 +170,15 @@ pub struct Fate {
     pub behind: u32,
 }
 
+impl Default for Fate {
+    /// It arrives once, in its turn.
+    fn default() -> Fate {
+        Fate { copies: 1, delay_us: 0, behind: 0 }
+    }
+}
+
 /// How a piece of bytes passes. Faults change it one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passage {
     /// How long it travels.
     pub delay_us: Us,
@@ -404,20 +411,6 @@ fn us(ms: u32) -> Us {
 
 fn chance(rng: &mut Rng, percent: u8) -> bool {
     rng.chance(u64::from(percent) * 10)
-}
-
-#[cfg(test)]
-impl Default for Fate {
-    fn default() -> Fate {
-        Fate { copies: 1, delay_us: 0, behind: 0 }
-    }
-}
-
-#[cfg(test)]
-impl Default for Passage {
-    fn default() -> Passage {
-        Passage { delay_us: 0, bytes_per_s: None, stalled: false, close_delay_us: 0 }
-    }
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ impl Wires {
         let Some(id) = publish_id(&packet) else {
             return self.put_on_wire(way, now, Item::Bytes(packet));
         };
-        let mut fate = Fate { copies: 1, delay_us: 0, behind: 0 };
+        let mut fate = Fate::default();
         for placed in self.faults.iter().filter(|placed| placed.ways.include(way)) {
             placed.fault.effect().packet(&mut fate, &mut self.rng);
         }
@@ -205,7 +205,7 @@ impl Wires {
     }
 
     fn passage(&mut self, way: Way) -> Passage {
-        let mut passage = Passage { delay_us: 0, bytes_per_s: None, stalled: false, close_delay_us: 0 };
+        let mut passage = Passage::default();
         for placed in self.faults.iter().filter(|placed| placed.ways.include(way)) {
             placed.fault.effect().bytes(&mut passage, &mut self.rng);
         }

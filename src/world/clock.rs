@@ -29,6 +29,58 @@ impl Clock {
     }
 }
 
+/// A virtual light's own clock: the world's, until a fault makes it wrong or stand still.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LightClock {
+    /// Since when it runs as it does, on the world's clock.
+    since: Duration,
+    /// What it showed then, in microseconds.
+    base_us: u64,
+    /// By how much it is fast, in millionths.
+    ppm: i32,
+    stands: bool,
+}
+
+impl LightClock {
+    pub(super) fn new() -> LightClock {
+        LightClock { since: Duration::ZERO, base_us: 0, ppm: 0, stands: false }
+    }
+
+    /// What it shows, when the world's clock shows `now`.
+    pub(super) fn read(&self, now: Duration) -> traffic_light::Instant {
+        traffic_light::Instant::from_ms(self.us(now) / 1_000)
+    }
+
+    pub(super) fn set_drift(&mut self, now: Duration, ppm: i32) {
+        *self = LightClock { since: now, base_us: self.us(now), ppm, ..*self };
+    }
+
+    pub(super) fn set_standing(&mut self, now: Duration, stands: bool) {
+        *self = LightClock { since: now, base_us: self.us(now), stands, ..*self };
+    }
+
+    /// When it shows `instant`, on the world's clock, if it goes on as it does.
+    pub(super) fn to_world(self, instant: traffic_light::Instant) -> traffic_light::Instant {
+        let ahead_us = i128::from(instant.as_ms()) * 1_000 - i128::from(self.base_us);
+        let world_us = i128::try_from(self.since.as_micros()).unwrap_or(i128::MAX / 4)
+            + ahead_us * 1_000_000 / i128::from(self.rate());
+        traffic_light::Instant::from_ms(u64::try_from(world_us.max(0) / 1_000).unwrap_or(u64::MAX))
+    }
+
+    fn us(&self, now: Duration) -> u64 {
+        if self.stands {
+            return self.base_us;
+        }
+        let passed = now.saturating_sub(self.since).as_micros() * u128::from(self.rate()) / 1_000_000;
+        self.base_us.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
+    }
+
+    /// Its microseconds in a million true ones.
+    fn rate(&self) -> u32 {
+        1_000_000_u32.saturating_add_signed(self.ppm).max(1)
+    }
+}
+
 /// Notices that the monotonic clock stood still or the wall clock jumped, as in a laptop's suspend.
 #[derive(Debug)]
 pub(super) struct JumpWatch {
@@ -61,6 +113,21 @@ impl JumpWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lights_clock_can_be_fast_stand_still_and_is_told_in_the_worlds_time() {
+        let s = Duration::from_secs;
+        let mut clock = LightClock::new();
+        assert_eq!(clock.read(s(5)).as_ms(), 5_000);
+        clock.set_drift(s(5), 100_000);
+        assert_eq!(clock.read(s(15)).as_ms(), 16_000);
+        assert_eq!(clock.to_world(clock.read(s(15))).as_ms(), 15_000);
+        clock.set_standing(s(15), true);
+        assert_eq!(clock.read(s(60)).as_ms(), 16_000);
+        clock.set_standing(s(60), false);
+        clock.set_drift(s(60), 0);
+        assert_eq!(clock.read(s(61)).as_ms(), 17_000, "what it was wrong by stays");
+    }
 
     #[test]
     fn a_suspend_and_a_wall_clock_set_back_are_both_seen_and_only_once() {

@@ -1,9 +1,11 @@
 //! What a face (window or command line) asks of the world. Everything that a person can do to the
 //! world is one of these; nothing else changes it.
 
+use std::time::Duration;
+
 use traffic_light::command::Action;
 
-use super::{broker::Login, event::LightId};
+use super::{broker::Login, event::LightId, fault::Fault};
 
 /// One request. The world answers with events, never directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +62,18 @@ pub enum Command {
         /// The login. It crosses the network in clear text.
         login: Login,
     },
+    /// Put a fault in, or give it another dose. What cannot be meant, or cannot be done to that
+    /// light, is refused with a notice.
+    PutFault {
+        /// Which one, and where.
+        fault: Fault,
+        /// For how long; `None`: until it is cleared.
+        lasts: Option<Duration>,
+    },
+    /// Take a fault out, whatever its dose.
+    ClearFault(Fault),
+    /// Take all faults out.
+    ClearFaults,
     /// Stop the embedded broker.
     StopBroker,
     /// Start the embedded broker again, on the same port.

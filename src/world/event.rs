@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use traffic_light::{Aspect, Name, Rule, View};
 
+pub use super::fault::Fault;
+
 /// Names one light of one junction. Cheap to copy about; prints as `junction/light`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LightId {
@@ -233,38 +235,6 @@ pub enum Ignorer {
     Light(LightId),
     /// The world's observer, which only watches.
     Observer,
-}
-
-/// A failure put in on purpose.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// The light's Wi-Fi is gone; coming back takes a join.
-    WifiDown(LightId),
-    /// The light keeps its session and publishes nothing.
-    Silence(LightId),
-    /// The embedded broker is stopped.
-    BrokerDown,
-}
-
-impl Fault {
-    /// The word of the command line and the event log, such as `wifi-down`.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Fault::WifiDown(_) => "wifi-down",
-            Fault::Silence(_) => "silence",
-            Fault::BrokerDown => "broker-down",
-        }
-    }
-
-    /// The light that it strikes; `None` where it strikes all.
-    #[must_use]
-    pub fn light(&self) -> Option<&LightId> {
-        match self {
-            Fault::WifiDown(light) | Fault::Silence(light) => Some(light),
-            Fault::BrokerDown => None,
-        }
-    }
 }
 
 /// What a light's status message tells of it.

@@ -2,7 +2,7 @@
 //! what is true at present, and lets the monitor judge each change of lamps as it happens.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -35,7 +35,7 @@ struct Ledger {
     lights: BTreeMap<LightId, Known>,
     monitor: Monitor,
     broker: Option<EventKind>,
-    faults: HashSet<Fault>,
+    faults: Vec<Fault>,
     ends_of_go: HashMap<LightId, EndOfGo>,
 }
 
@@ -207,15 +207,32 @@ impl Hub {
         self.emit(kind);
     }
 
-    /// Notes a fault; returns whether that is a change.
+    /// Notes that a fault was put in, got another dose, or has ended; returns whether that is a
+    /// change.
     pub(super) fn fault_changed(&self, fault: Fault, on: bool) -> bool {
         let mut ledger = self.ledger();
-        let changed = if on { ledger.faults.insert(fault.clone()) } else { ledger.faults.remove(&fault) };
+        let place = ledger.faults.iter().position(|known| known.is_replaced_by(&fault));
+        let was = place.map(|place| ledger.faults.remove(place));
+        if on {
+            ledger.faults.push(fault.clone());
+        }
         drop(ledger);
+        let changed = if on { was.as_ref() != Some(&fault) } else { was.is_some() };
         if changed {
             self.emit(EventKind::FaultChanged { fault, on });
         }
         changed
+    }
+
+    /// The faults that are in force.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        self.ledger().faults.clone()
+    }
+
+    /// The faults that are on at `light`.
+    pub(super) fn faults_of(&self, light: &LightId) -> Vec<Fault> {
+        let ledger = self.ledger();
+        ledger.faults.iter().filter(|fault| fault.light() == Some(light)).cloned().collect()
     }
 
     /// `light` is about to publish that its go is over.

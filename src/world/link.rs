@@ -5,7 +5,8 @@
 //! with it, so that nothing stale is ever sent after an outage.
 
 use std::{
-    fmt,
+    fmt, io,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -21,7 +22,7 @@ use tokio::{
 };
 use traffic_light::backoff::Backoff;
 
-use super::{broker::Login, event::Layer};
+use super::{broker::Login, event::Layer, proxy::Trouble};
 
 /// Words that may wait for the light's program; the link stops reading while there are more, and
 /// TCP holds the broker back.
@@ -32,6 +33,11 @@ const SEND_QUEUE: usize = 32;
 const WELL_AFTER: Duration = Duration::from_secs(5);
 const FIRST_WAIT_MS: u32 = 250;
 const LONGEST_WAIT_MS: u32 = 4_000;
+/// Unacknowledged messages, at which a session is given up; the client would soon send no more.
+const MOST_UNACKNOWLEDGED: u16 = 200;
+const MOST_IN_FLIGHT: u16 = 256;
+/// Nobody has a name below this (RFC 6761, section 6.4).
+const UNKNOWN_HOST: &str = "no-such-broker.invalid";
 const CONNECT_TIMEOUT_S: u64 = 5;
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// MQTT's own limit: a longer message must not cost the light its session.
@@ -58,9 +64,20 @@ impl SharedLogin {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(login);
     }
 
+    pub(super) fn is_needed(&self) -> bool {
+        self.get().is_some()
+    }
+
     fn get(&self) -> Option<Login> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// The proxy that a link goes through.
+#[derive(Clone, Debug)]
+pub(super) struct Via {
+    pub(super) address: SocketAddr,
+    pub(super) trouble: Trouble,
 }
 
 /// What a link needs to know of its light.
@@ -68,6 +85,8 @@ impl SharedLogin {
 pub(super) struct LinkSpec {
     pub(super) client_id: String,
     pub(super) target: Target,
+    /// `None`: straight to the target.
+    pub(super) via: Option<Via>,
     pub(super) subscriptions: Vec<String>,
     /// Topic and payload, at QoS 1, retained.
     pub(super) will: Option<(String, Vec<u8>)>,
@@ -84,6 +103,12 @@ pub(super) enum Order {
     SetWifi(bool),
     /// End the session as a failure does.
     DropSession,
+    /// Log in with a wrong password from now on, or the right one; ends the session.
+    SetWrongPassword(bool),
+    /// Look for the broker under a name that nobody has, or the right one; ends the session.
+    SetNameNotFound(bool),
+    /// The host sleeps: nothing is sent or read, and nothing closed.
+    SetAsleep(bool),
     /// Lose everything, as a reset does, and start again with joining Wi-Fi.
     Restart,
     /// Say goodbye as MQTT has it, and end.
@@ -118,6 +143,9 @@ struct Runner {
     random: StdRng,
     backoff: Backoff,
     wifi_wanted: bool,
+    wrong_password: bool,
+    name_not_found: bool,
+    asleep: bool,
     /// The connection of a light whose Wi-Fi has gone: the broker does not know yet. It is dropped
     /// when the light connects again.
     parked: Option<Box<EventLoop>>,
@@ -150,6 +178,9 @@ pub(super) fn start(spec: LinkSpec) -> Link {
         orders,
         news,
         wifi_wanted: true,
+        wrong_password: false,
+        name_not_found: false,
+        asleep: false,
         parked: None,
     };
     // Ends with `Over`, which says no more than that it did.
@@ -177,7 +208,7 @@ impl Runner {
                 Ended::Ordered(Order::Restart, _) => {
                     return self.lose_wifi("the light has been restarted").await;
                 }
-                Ended::Ordered(Order::DropSession, _) => {
+                Ended::Ordered(_, _) => {
                     self.layer(Layer::Mqtt, false, "the session was dropped on purpose").await?;
                     self.layer(Layer::Tcp, false, "the session was dropped on purpose").await?;
                     String::new()
@@ -187,7 +218,7 @@ impl Runner {
                     reason
                 }
                 Ended::Failed(error) => {
-                    let (mqtt, reason) = explain(&error, &self.spec.target);
+                    let (mqtt, reason) = self.explain(&error);
                     self.layer(Layer::Mqtt, false, reason.as_str()).await?;
                     if !mqtt {
                         self.layer(Layer::Tcp, false, reason.as_str()).await?;
@@ -215,7 +246,9 @@ impl Runner {
                 match self.orders.recv().await {
                     Some(Order::SetWifi(up)) => self.wifi_wanted = up,
                     Some(Order::Stop) | None => return Err(()),
-                    Some(Order::DropSession | Order::Restart) => {}
+                    Some(Order::Restart) => {}
+                    // It is about the session, which there is not; it is remembered.
+                    order => drop(self.weigh(order)),
                 }
             }
             let takes = join.mul_f64(self.random.random_range(0.7..=1.3));
@@ -248,7 +281,7 @@ impl Runner {
         let until = Instant::now() + wait;
         loop {
             let order = tokio::select! {
-                () = tokio::time::sleep_until(until) => return None,
+                () = tokio::time::sleep_until(until), if !self.asleep => return None,
                 order = self.orders.recv() => order,
             };
             match self.weigh(order) {
@@ -268,6 +301,18 @@ impl Runner {
                 (gone && self.spec.wifi_join.is_some()).then_some(Over::Ordered(Order::SetWifi(false)))
             }
             Some(Order::DropSession) => None,
+            Some(Order::SetWrongPassword(on)) => {
+                self.wrong_password = on;
+                None
+            }
+            Some(Order::SetNameNotFound(on)) => {
+                self.name_not_found = on;
+                None
+            }
+            Some(Order::SetAsleep(on)) => {
+                self.asleep = on;
+                None
+            }
             Some(order) => Some(Over::Ordered(order)),
         }
     }
@@ -281,6 +326,7 @@ impl Runner {
         network.set_connection_timeout(CONNECT_TIMEOUT_S);
         connection.set_network_options(network);
         let mut subscribed = self.spec.subscriptions.is_empty();
+        let mut unacknowledged = 0_u16;
         loop {
             // An order first: a busy broker must not keep the light from being cut off.
             let event = tokio::select! {
@@ -290,15 +336,28 @@ impl Runner {
                         goodbye(&client, &mut connection).await;
                         return Ended::Ordered(Order::Stop, None);
                     }
-                    (Some(Order::DropSession), _) => return Ended::Ordered(Order::DropSession, None),
+                    (
+                        Some(Order::DropSession | Order::SetWrongPassword(_) | Order::SetNameNotFound(_)),
+                        _,
+                    ) => return Ended::Ordered(Order::DropSession, None),
                     (_, Some(Over::Ordered(order))) => {
                         return Ended::Ordered(order, Some(Box::new(connection)));
                     }
                     (_, Some(Over::Abandoned)) => return Ended::Abandoned,
                     (_, None) => continue,
                 },
-                event = connection.poll() => event,
+                event = connection.poll(), if !self.asleep => event,
             };
+            unacknowledged = match &event {
+                Ok(rumqttc::Event::Outgoing(Outgoing::Publish(_))) => unacknowledged + 1,
+                Ok(rumqttc::Event::Incoming(Incoming::PubAck(_))) => unacknowledged.saturating_sub(1),
+                _ => unacknowledged,
+            };
+            if unacknowledged >= MOST_UNACKNOWLEDGED {
+                return Ended::Refused(format!(
+                    "the broker has not acknowledged {unacknowledged} messages, so this session is of no use"
+                ));
+            }
             let told = match event {
                 Ok(rumqttc::Event::Incoming(Incoming::ConnAck(_))) => {
                     // A new client's queue has room for one request.
@@ -339,17 +398,38 @@ impl Runner {
 
     fn options(&self) -> MqttOptions {
         let spec = &self.spec;
-        let mut options = MqttOptions::new(&spec.client_id, &spec.target.host, spec.target.port);
+        let (host, port) = match &spec.via {
+            _ if self.name_not_found => (UNKNOWN_HOST.to_owned(), spec.target.port),
+            Some(via) => (via.address.ip().to_string(), via.address.port()),
+            None => (spec.target.host.clone(), spec.target.port),
+        };
+        let mut options = MqttOptions::new(&spec.client_id, host, port);
         options.set_clean_session(true);
+        options.set_inflight(MOST_IN_FLIGHT);
         options.set_keep_alive(spec.keep_alive);
         options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
         if let Some(Login { user, password }) = spec.target.login.get() {
-            options.set_credentials(user, password);
+            let wrong = format!("{password}?");
+            options.set_credentials(user, if self.wrong_password { wrong } else { password });
         }
         if let Some((topic, payload)) = &spec.will {
             options.set_last_will(LastWill::new(topic, payload.clone(), QoS::AtLeastOnce, true));
         }
         options
+    }
+
+    fn explain(&self, error: &ConnectionError) -> (bool, String) {
+        if self.name_not_found {
+            let text = format!(
+                "the name {UNKNOWN_HOST} was not found; check the host and this computer's DNS server"
+            );
+            return (false, text);
+        }
+        let target = &self.spec.target;
+        match self.spec.via.as_ref().and_then(|via| take_trouble(&via.trouble)) {
+            Some(error) => (false, explain_io(&error, target)),
+            None => explain(error, target),
+        }
     }
 
     async fn up(&mut self, client: &AsyncClient) -> Result<(), ()> {
@@ -388,28 +468,16 @@ async fn goodbye(client: &AsyncClient, connection: &mut EventLoop) {
 
 /// Says in a person's words what went wrong and what to do, and whether TCP itself worked.
 fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
-    use std::io::ErrorKind;
     match error {
         ConnectionError::ConnectionRefused(code) => (true, refusal(*code).to_owned()),
         ConnectionError::NotConnAck(_) => {
             (true, format!("what answers at {target} is no MQTT broker; check the port"))
         }
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
-            (false, format!("{target} does not answer; check the address and the firewall"))
+            (false, explain_io(&io::ErrorKind::TimedOut.into(), target))
         }
         ConnectionError::Io(io) | ConnectionError::MqttState(StateError::Io(io)) => {
-            let text = match io.kind() {
-                ErrorKind::ConnectionRefused => format!("nobody listens at {target}; is the broker running?"),
-                ErrorKind::ConnectionReset => "the connection was reset by the broker".to_owned(),
-                ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => {
-                    "the broker closed the connection".to_owned()
-                }
-                ErrorKind::TimedOut => {
-                    format!("{target} does not answer; check the address and the firewall")
-                }
-                _ => format!("{target}: {io}"),
-            };
-            (false, text)
+            (false, explain_io(io, target))
         }
         ConnectionError::MqttState(StateError::AwaitPingResp) => {
             (false, "the broker has not answered for two keep-alives".to_owned())
@@ -419,6 +487,24 @@ fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
         }
         other => (false, format!("{other}")),
     }
+}
+
+fn explain_io(error: &io::Error, target: &Target) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::ConnectionRefused => format!("nobody listens at {target}; is the broker running?"),
+        ErrorKind::ConnectionReset => "the connection was reset by the broker".to_owned(),
+        ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => {
+            "the broker closed the connection".to_owned()
+        }
+        ErrorKind::TimedOut => format!("{target} does not answer; check the address and the firewall"),
+        _ => format!("{target}: {error}"),
+    }
+}
+
+/// What the proxy knows of a connection that it could not make; it is told once.
+fn take_trouble(trouble: &Mutex<Option<io::Error>>) -> Option<io::Error> {
+    trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 fn refusal(code: ConnectReturnCode) -> &'static str {

@@ -4,6 +4,7 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | [`command`], [`event`] | what may be asked, what has happened |
+//! | [`fault`] | what can be broken on purpose, and on which lights |
 //! | `supervisor` | starts everything, obeys commands, ends everything |
 //! | `virtual_light` | the light's program on this computer's clock |
 //! | `link` | Wi-Fi, connection and session of one light, and the way back up |
@@ -19,6 +20,7 @@ pub mod broker;
 pub mod clock;
 pub mod command;
 pub mod event;
+pub mod fault;
 mod hub;
 mod last_run;
 mod link;
@@ -33,5 +35,6 @@ mod virtual_light;
 
 pub use command::Command;
 pub use event::{Event, EventKind, LightId};
+pub use fault::Fault;
 pub use hub::Waker;
 pub use supervisor::{World, WorldError, WorldOptions};

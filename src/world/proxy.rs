@@ -35,7 +35,7 @@ type Faults = Arc<[Placed]>;
 
 /// Why the broker could not be reached, kept for the light: through a proxy it sees no more than
 /// that its connection ended.
-pub type Trouble = Arc<Mutex<Option<io::ErrorKind>>>;
+pub type Trouble = Arc<Mutex<Option<io::Error>>>;
 
 /// A proxy that runs. Dropping it cuts its connections.
 #[derive(Debug)]
@@ -130,11 +130,19 @@ impl Upstream {
     async fn connect(&self) -> io::Result<TcpStream> {
         let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect((self.host.as_str(), self.port))).await;
         let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) =
-            connected.as_ref().err().map(io::Error::kind);
-        let stream = connected?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match connected {
+            Ok(stream) => {
+                *trouble = None;
+                stream.set_nodelay(true)?;
+                Ok(stream)
+            }
+            Err(error) => {
+                let kind = error.kind();
+                *trouble = Some(error);
+                Err(kind.into())
+            }
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
 
+mod faults;
+
 use std::{
     collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -11,30 +14,34 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{broadcast, mpsc, watch},
     task::JoinHandle,
-    time::{interval, sleep_until, timeout},
+    time::{interval, timeout},
 };
 use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
     command::Command,
-    event::{Event, EventKind, Fault, LightId, LightKind, Severity},
+    event::{Event, EventKind, LightId, LightKind, Severity},
+    fault::Fault,
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
-    link::{self, LinkSpec, Order, SharedLogin, Target},
+    link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
     observer::{Observer, Tell},
+    proxy::Proxy,
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
-use crate::config::{BrokerChoice, Config, FaultKind, Junction, PlannedFault};
+use crate::config::{BrokerChoice, Config, Junction};
 
 /// Commands that may wait for the world; a face that finds the queue full says so.
 const COMMAND_QUEUE: usize = 256;
 /// Events that a slow face may be behind by, for each light; more are lost, oldest first.
 const EVENTS_PER_LIGHT: usize = 64;
 const EVENT_QUEUE: usize = 8_192;
-/// File descriptors for each light (its socket and the broker's end), and for everything else.
+/// File descriptors for each light (its socket, the broker's end, and the proxy's three between
+/// them), and for everything else.
 const FILES_PER_LIGHT: u64 = 2;
+const FILES_PER_PROXY: u64 = 3;
 const OTHER_FILES: u64 = 128;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Lights start over this long for each of them, so that a thousand do not connect at once.
@@ -89,6 +96,10 @@ struct Supervisor {
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, Running>,
+    /// Where the faults of links are put in: of each virtual light, and of boards that have a port.
+    proxies: BTreeMap<LightId, Proxy>,
+    /// Clients that have a light's client id, and take its session over.
+    usurpers: BTreeMap<LightId, Link>,
     /// What every link starts from.
     spec: LinkSpec,
     reported: bool,
@@ -111,7 +122,7 @@ impl World {
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
-        allow_files(lights)?;
+        allow_files(lights, config.links.proxy)?;
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => Some(
                 Broker::start(&BrokerConfig {
@@ -204,6 +215,7 @@ impl Supervisor {
         let spec = LinkSpec {
             client_id: String::new(),
             target,
+            via: None,
             subscriptions: Vec::new(),
             will: None,
             keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
@@ -232,6 +244,8 @@ impl Supervisor {
             broker,
             port,
             lights: BTreeMap::new(),
+            proxies: BTreeMap::new(),
+            usurpers: BTreeMap::new(),
             spec,
             reported: options.detailed,
             random,
@@ -247,6 +261,7 @@ impl Supervisor {
                 supervisor.add_light(junction, light, ended_ms);
             }
         }
+        supervisor.open_board_ports();
         supervisor
     }
 
@@ -268,10 +283,13 @@ impl Supervisor {
         let spacing = START_SPACING.saturating_mul(u32::try_from(self.lights.len()).unwrap_or(u32::MAX));
         let join = Duration::from_millis(u64::from(self.config.links.wifi_join_ms)) + spacing;
         let name = client_id(self.config.root.as_str(), id.junction.as_str(), id.light.as_str());
+        let seed = self.random.random();
+        let via = self.put_proxy_before(&id, seed);
         let link = LinkSpec {
             client_id: name.to_string(),
             wifi_join: Some(join),
             seed: self.random.random(),
+            via,
             ..self.spec.clone()
         };
         let make = Make {
@@ -289,7 +307,7 @@ impl Supervisor {
     }
 
     async fn run(mut self, mut commanded: mpsc::Receiver<Command>) {
-        let plan = tokio::spawn(follow_plan(self.config.faults.clone(), self.commands.clone()));
+        let plan = tokio::spawn(faults::follow_plan(self.config.faults.clone(), self.commands.clone()));
         let mut touches = interval(TOUCH_EVERY);
         let mut touched = true;
         loop {
@@ -318,18 +336,17 @@ impl Supervisor {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::SetWifi { light, up } => {
-                if self.ask(&light, Ask::Link(Order::SetWifi(up))) {
-                    self.hub.fault_changed(Fault::WifiDown(light), !up);
+            Command::SetWifi { light, up } => self.set_fault(Fault::WifiDown(light), !up).await,
+            Command::SetSilence { light, on } => self.set_fault(Fault::Silence(light), on).await,
+            Command::PutFault { fault, lasts } => self.put_fault(fault, lasts).await,
+            Command::ClearFault(fault) => self.set_fault(fault, false).await,
+            Command::ClearFaults => {
+                for fault in self.hub.faults() {
+                    self.set_fault(fault, false).await;
                 }
             }
             Command::DropSession { light } => {
                 self.ask(&light, Ask::Link(Order::DropSession));
-            }
-            Command::SetSilence { light, on } => {
-                if self.ask(&light, Ask::Silence(on)) {
-                    self.hub.fault_changed(Fault::Silence(light), on);
-                }
             }
             Command::RebootLight { light } => {
                 self.ask(&light, Ask::Reboot);
@@ -347,8 +364,8 @@ impl Supervisor {
                 }
             }
             Command::LetBoardsJoin { login } => self.let_boards_join(login).await,
-            Command::StopBroker => self.stop_broker().await,
-            Command::StartBroker => self.start_broker().await,
+            Command::StopBroker => self.set_fault(Fault::BrokerDown, true).await,
+            Command::StartBroker => self.set_fault(Fault::BrokerDown, false).await,
             Command::Resync => {
                 self.hub.resync();
                 for running in self.lights.values() {
@@ -383,7 +400,7 @@ impl Supervisor {
             junction.as_ref().and_then(|junction| Some((junction, junction.light_config(&light.light)?)));
         match found {
             Some((junction, config)) => {
-                if let Err(error) = allow_files(self.lights.len() + 1) {
+                if let Err(error) = allow_files(self.lights.len() + 1, self.config.links.proxy) {
                     self.hub.notice(Severity::Error, Some(light), error.to_string());
                     return;
                 }
@@ -397,6 +414,11 @@ impl Supervisor {
     }
 
     async fn retire_light(&mut self, light: &LightId) {
+        if self.lights.contains_key(light) {
+            for fault in self.hub.faults_of(light) {
+                self.set_fault(fault, false).await;
+            }
+        }
         let Some(running) = self.lights.remove(light) else { return };
         drop(running.asks);
         match timeout(GOODBYE_TIMEOUT, running.task).await {
@@ -404,9 +426,7 @@ impl Supervisor {
             Ok(Err(error)) => tracing::error!(%light, %error, "a light ended by itself"),
             Err(_) => tracing::warn!(%light, "a light did not say goodbye in time"),
         }
-        for fault in [Fault::WifiDown(light.clone()), Fault::Silence(light.clone())] {
-            self.hub.fault_changed(fault, false);
-        }
+        self.proxies.remove(light);
         self.hub.light_removed(light);
     }
 
@@ -426,35 +446,8 @@ impl Supervisor {
             broker.stop().await;
             self.hub.broker_stopped("it starts again, open to the network");
         }
-        self.start_broker().await;
-    }
-
-    async fn stop_broker(&mut self) {
-        let BrokerChoice::Embedded { .. } = self.config.broker else {
-            let text = "the broker is not part of this program; stop it where it runs";
-            self.hub.notice(Severity::Warning, None, text);
-            return;
-        };
-        if let Some(broker) = self.broker.take() {
-            broker.stop().await;
-            self.hub.fault_changed(Fault::BrokerDown, true);
-            self.hub.broker_stopped("stopped on purpose");
-        }
-    }
-
-    async fn start_broker(&mut self) {
-        let BrokerChoice::Embedded { lan, login, .. } = &self.config.broker else { return };
-        if self.broker.is_some() {
-            return;
-        }
-        let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
-        match Broker::start(&config).await {
-            Ok(broker) => {
-                tell_of(&self.hub, &broker);
-                self.broker = Some(broker);
-                self.hub.fault_changed(Fault::BrokerDown, false);
-            }
-            Err(error) => self.hub.notice(Severity::Error, None, error.to_string()),
+        if let Err(reason) = self.start_broker().await {
+            self.hub.notice(Severity::Error, None, reason);
         }
     }
 
@@ -522,43 +515,10 @@ async fn ended(broker: Option<&Broker>) -> String {
     }
 }
 
-/// Puts the planned faults in and takes them out again at their times.
-async fn follow_plan(faults: Vec<PlannedFault>, commands: mpsc::Sender<Command>) {
-    let started = tokio::time::Instant::now();
-    let mut steps = Vec::new();
-    for fault in faults {
-        let ends_at = fault.ends_at();
-        match fault.what {
-            FaultKind::Lasting { fault: lasting, .. } => {
-                steps.push((fault.at, set_fault(lasting.clone(), true)));
-                steps.extend(ends_at.map(|at| (at, set_fault(lasting, false))));
-            }
-            FaultKind::SessionDrop(light) => steps.push((fault.at, Command::DropSession { light })),
-            FaultKind::Reboot(light) => steps.push((fault.at, Command::RebootLight { light })),
-        }
-    }
-    steps.sort_by_key(|(at, _)| *at);
-    for (at, command) in steps {
-        sleep_until(started + at).await;
-        if commands.send(command).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// What puts a fault in, or takes it out.
-fn set_fault(fault: Fault, on: bool) -> Command {
-    match (fault, on) {
-        (Fault::WifiDown(light), on) => Command::SetWifi { light, up: !on },
-        (Fault::Silence(light), on) => Command::SetSilence { light, on },
-        (Fault::BrokerDown, true) => Command::StopBroker,
-        (Fault::BrokerDown, false) => Command::StartBroker,
-    }
-}
-
 /// Sees to it that there may be as many open files as the lights need.
-fn allow_files(lights: usize) -> Result<(), WorldError> {
-    let needed = OTHER_FILES + FILES_PER_LIGHT * u64::try_from(lights).unwrap_or(u64::MAX / 4);
+fn allow_files(lights: usize, proxied: bool) -> Result<(), WorldError> {
+    let each = FILES_PER_LIGHT + if proxied { FILES_PER_PROXY } else { 0 };
+    let needed = OTHER_FILES + each * u64::try_from(lights).unwrap_or(u64::MAX / 8);
     let allowed = rlimit::increase_nofile_limit(needed.max(1_024)).unwrap_or(u64::MAX);
     if allowed < needed { Err(WorldError::Files { lights, needed, allowed }) } else { Ok(()) }
 }

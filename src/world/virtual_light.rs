@@ -9,19 +9,20 @@ use rumqttc::{AsyncClient, QoS};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{MissedTickBehavior, interval_at},
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
 use traffic_light::{
-    Aspect, LightConfig, Name, Start, State, View,
+    Aspect, LightConfig, Name, Start, State, View, Waiting,
     command::Action,
     message::Message,
     program::{Facts, Note, Order as Ordered, Outside, Place, Program, Topic},
 };
 
 use super::{
-    clock::JumpWatch,
+    clock::{JumpWatch, LightClock},
     command::Command,
-    event::{Counters, EventKind, Fault, Ignorer, Layer, LightId, Severity},
+    event::{Counters, EventKind, Ignorer, Layer, LightId, Severity},
+    fault::Fault,
     hub::Hub,
     link::{self, Link, LinkSpec, News, Order},
 };
@@ -37,6 +38,12 @@ pub(super) enum Ask {
     Reboot,
     Call,
     Report,
+    /// The program is called no more, or is again.
+    Hang(bool),
+    /// The clock is fast by so many millionths.
+    Drift(i32),
+    /// The host sleeps, or wakes up.
+    Suspend(bool),
 }
 
 /// What a virtual light is made of.
@@ -70,6 +77,10 @@ struct Driver {
     reported: bool,
     /// The world asked for silence: it outlasts a restart of the light.
     silenced: bool,
+    clock: LightClock,
+    /// When the watchdog resets the program, which hangs.
+    watchdog_at: Option<Instant>,
+    asleep: bool,
     told: Option<(Arc<View>, Counters)>,
     jumps: JumpWatch,
 }
@@ -100,7 +111,7 @@ pub(super) fn start(make: Make) -> Running {
 async fn run(make: Make, mut asked: mpsc::Receiver<Ask>) {
     let check_every =
         Duration::from_millis(u64::from(make.config.timing().tick_ms)).div_f64(f64::from(CHECKS_PER_TICK));
-    let first_check = tokio::time::Instant::now() + check_every.mul_f64(make.phase);
+    let first_check = Instant::now() + check_every.mul_f64(make.phase);
     let mut checks = interval_at(first_check, check_every.max(Duration::from_millis(1)));
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
 
@@ -113,11 +124,12 @@ async fn run(make: Make, mut asked: mpsc::Receiver<Ask>) {
                 Some(Ask::Link(Order::Stop)) | None => break,
                 Some(ask) => driver.obey(ask),
             },
-            news = link.news.recv() => match news {
+            () = at(driver.watchdog_at) => driver.watchdog_bites(),
+            news = link.news.recv(), if driver.runs() => match news {
                 Some(news) => driver.take(news),
                 None => break,
             },
-            _ = checks.tick() => driver.check(),
+            _ = checks.tick(), if driver.runs() => driver.check(),
         }
     }
     driver.program.goodbye(&mut driver.host);
@@ -135,7 +147,8 @@ async fn run(make: Make, mut asked: mpsc::Receiver<Ask>) {
 impl Driver {
     fn new(make: Make) -> (Driver, Link) {
         let Make { id, config, place, start, link, reported, hub, commands, phase: _ } = make;
-        let program = Program::of(config.clone(), place.clone(), start, hub.clock().now_ms());
+        let clock = LightClock::new();
+        let program = Program::of(config.clone(), place.clone(), start, clock.read(hub.clock().now()));
         let topic = |topic| program.topic(topic).to_string();
         let (state_topic, status_topic) = (topic(Topic::State), topic(Topic::Status));
         let link = link::start(LinkSpec {
@@ -157,13 +170,29 @@ impl Driver {
             reset: "power-on",
             lease_max_ms: start.lease_max_ms.max(config.timing().lease_ms),
         };
-        let jumps = JumpWatch::new();
-        let driver = Driver { config, place, program, host, reported, silenced: false, told: None, jumps };
+        let driver = Driver {
+            config,
+            place,
+            program,
+            host,
+            reported,
+            silenced: false,
+            clock,
+            watchdog_at: None,
+            asleep: false,
+            told: None,
+            jumps: JumpWatch::new(),
+        };
         (driver, link)
     }
 
     fn now(&self) -> traffic_light::Instant {
-        self.host.hub.clock().now_ms()
+        self.clock.read(self.host.hub.clock().now())
+    }
+
+    /// Whether the program is called.
+    fn runs(&self) -> bool {
+        self.watchdog_at.is_none() && !self.asleep
     }
 
     fn check(&mut self) {
@@ -212,15 +241,50 @@ impl Driver {
                 self.silenced = on;
                 self.program.set_silent(now, on, &mut self.host);
             }
-            Ask::Reboot => self.reboot(),
-            Ask::Call => self.program.call(now, &mut self.host),
+            Ask::Reboot => self.reboot("software"),
+            Ask::Call if self.runs() => self.program.call(now, &mut self.host),
+            Ask::Call => {}
             Ask::Report => self.report(true),
+            Ask::Hang(on) => {
+                let watchdog = Duration::from_millis(u64::from(self.config.timing().watchdog_ms));
+                self.watchdog_at = on.then(|| self.watchdog_at.unwrap_or(Instant::now() + watchdog));
+            }
+            Ask::Drift(ppm) => self.clock.set_drift(self.host.hub.clock().now(), ppm),
+            Ask::Suspend(on) => self.suspend(on),
         }
+        if self.runs() {
+            self.check();
+        }
+    }
+
+    fn watchdog_bites(&mut self) {
+        self.watchdog_at = None;
+        self.host.hub.fault_changed(Fault::Hang(self.host.id.clone()), false);
+        self.reboot("watchdog");
         self.check();
     }
 
+    /// A computer that sleeps: lamps dark, no program, a clock that stands; it notices at the end.
+    fn suspend(&mut self, on: bool) {
+        if self.asleep == on {
+            return;
+        }
+        self.asleep = on;
+        self.clock.set_standing(self.host.hub.clock().now(), on);
+        self.host.order_link(Order::SetAsleep(on));
+        if on {
+            self.host.show(Aspect::Dark);
+            return;
+        }
+        self.program.lose_leases();
+        let now = self.now();
+        self.program.check(now, &mut self.host);
+        self.host.show(self.program.light().aspect());
+    }
+
     /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
-    fn reboot(&mut self) {
+    fn reboot(&mut self, reason: &'static str) {
+        self.watchdog_at = None;
         self.host.hub.aspect_changed(&self.host.id, Aspect::Dark);
         let start = Start {
             boot: rand::random(),
@@ -229,7 +293,7 @@ impl Driver {
             last_run_ended_ms: Some(0),
         };
         self.program = Program::of(self.config.clone(), self.place.clone(), start, self.now());
-        self.host.started_anew("software");
+        self.host.started_anew(reason);
         self.host.hub.booted(&self.host.id, start.boot);
         if self.silenced {
             self.program.set_silent(self.now(), true, &mut self.host);
@@ -244,7 +308,7 @@ impl Driver {
         if !self.reported {
             return;
         }
-        let (view, counters) = (self.program.light().view(), self.counters());
+        let (view, counters) = (self.view(), self.counters());
         if !asked
             && let Some((told, told_counters)) = &self.told
             && *told_counters == counters
@@ -255,6 +319,23 @@ impl Driver {
         let view = Arc::new(view);
         self.told = Some((view.clone(), counters));
         self.host.hub.emit(EventKind::LightReported { light: self.host.id.clone(), view, counters });
+    }
+
+    /// The light's inside, with its deadlines on the world's clock.
+    fn view(&self) -> View {
+        let mut view = self.program.light().view();
+        let held = view.promises.iter_mut().chain(&mut view.leases).map(|held| &mut held.until);
+        let waits = match &mut view.waiting {
+            Some(Waiting::Promised(held)) => Some(&mut held.until),
+            Some(Waiting::Started { until } | Waiting::Clearance { until } | Waiting::Yields { until }) => {
+                Some(until)
+            }
+            _ => None,
+        };
+        for instant in held.chain(waits).chain(&mut view.green_until).chain([&mut view.since]) {
+            *instant = self.clock.to_world(*instant);
+        }
+        view
     }
 
     fn counters(&self) -> Counters {
@@ -298,6 +379,13 @@ impl Host {
     fn ignored(&self, reason: String) {
         let (light, by) = (Some(self.id.clone()), Ignorer::Light(self.id.clone()));
         self.hub.emit(EventKind::MessageIgnored { light, by, reason });
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

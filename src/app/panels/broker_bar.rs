@@ -109,6 +109,17 @@ fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
             acts.push(Act::Toggle(Part::Board));
         }
     }
+    let on = shown.state.faults.iter().filter(|span| span.until_ms.is_none()).count();
+    let text = if on == 0 { "Faults".to_owned() } else { format!("Faults ({on} on)") };
+    let text = if on == 0 { RichText::new(text) } else { RichText::new(text).color(shown.palette.warn) };
+    let faults = ui.selectable_label(settings.show_faults, text);
+    faults.widget_info(|| {
+        let name = format!("Fault panel, {on} on");
+        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_faults, name)
+    });
+    if faults.on_hover_text("Break links, lights and the broker on purpose (F3)").clicked() {
+        acts.push(Act::Toggle(Part::Faults));
+    }
     let menu = ui.menu_button("View", |ui| {
         for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]
         {

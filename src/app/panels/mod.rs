@@ -5,6 +5,7 @@ pub mod broker_bar;
 pub mod closing;
 pub mod conflict;
 pub mod event_log;
+pub mod faults;
 pub mod help;
 pub mod light_panel;
 pub mod overview;

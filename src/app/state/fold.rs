@@ -183,7 +183,7 @@ impl State {
             match fault {
                 Fault::WifiDown(_) => known.wifi_cut = on,
                 Fault::Silence(_) => known.silenced = on,
-                Fault::BrokerDown => {}
+                _ => {}
             }
         }
         if self.mark_fault(fault, on, at) {

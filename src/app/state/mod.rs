@@ -170,7 +170,19 @@ impl State {
     }
 
     fn mark_fault(&mut self, fault: &Fault, on: bool, at_ms: u64) -> bool {
-        let open = self.faults.iter_mut().rev().find(|span| span.fault == *fault && span.until_ms.is_none());
+        let open = self
+            .faults
+            .iter_mut()
+            .rev()
+            .find(|span| span.until_ms.is_none() && span.fault.is_replaced_by(fault));
+        // Another dose ends the span of the last one.
+        let open = match open {
+            Some(span) if on && span.fault != *fault => {
+                span.until_ms = Some(at_ms);
+                None
+            }
+            open => open,
+        };
         match (open, on) {
             (Some(span), false) => span.until_ms = Some(at_ms),
             (None, true) => {

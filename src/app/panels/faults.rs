@@ -1,0 +1,302 @@
+//! The fault panel: pick a light, pick a fault, dose it, put it in; what is on now is always in
+//! sight and can be cleared.
+
+use std::time::Duration;
+
+use egui::{RichText, ScrollArea, Slider, Ui};
+
+use super::{Shown, widgets};
+use crate::{
+    app::{
+        act::{Act, Acts},
+        settings::Part,
+        theme,
+    },
+    fault::{LinkFault, Placed, Ways},
+    world::{Command, LightId, event::LightKind, fault::Fault},
+};
+
+/// What is being put together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// Which light; the selected one until another is chosen.
+    pub light: Option<LightId>,
+    kind: Kind,
+    link: LinkFault,
+    ways: Ways,
+    drift_percent: f32,
+    /// For how long, in seconds; `None`: until it is cleared.
+    lasts_s: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Link(&'static str),
+    WifiDown,
+    Silence,
+    WrongPassword,
+    NameNotFound,
+    TakenOver,
+    Hang,
+    ClockDrift,
+    Suspend,
+    BrokerDown,
+}
+
+impl Default for Draft {
+    fn default() -> Draft {
+        Draft {
+            light: None,
+            kind: Kind::Link("latency"),
+            link: LinkFault::example("latency").unwrap_or(LinkFault::Refuse(crate::fault::Refuse)),
+            ways: Ways::Both,
+            drift_percent: 2.0,
+            lasts_s: Some(20),
+        }
+    }
+}
+
+const ON_LINK: [(&str, &str, &str); 11] = [
+    ("latency", "Latency", "Every byte takes longer."),
+    ("bandwidth", "Bandwidth", "Only so many bytes a second."),
+    ("black-hole", "Black hole", "The connection stays, nothing passes: only MQTT's keep-alive notices."),
+    ("reset", "Reset", "The connection is reset by the peer, again and again."),
+    ("refuse", "Refuse", "No new connection is accepted."),
+    ("slow-close", "Slow close", "One end learns late that the other has closed."),
+    ("half-open", "Half open", "One end is gone, and the other is not told."),
+    (
+        "lose",
+        "Lose messages",
+        "A share of the messages is lost. QoS 1 does not send them again within a session.",
+    ),
+    ("double", "Double messages", "A share of the messages comes twice."),
+    ("delay", "Delay messages", "A share of the messages comes late."),
+    ("reorder", "Reorder messages", "A share of the messages is overtaken by the next one."),
+];
+
+const ON_LIGHT: [(Kind, &str, &str); 9] = [
+    (Kind::WifiDown, "Wi-Fi down", "Its Wi-Fi is gone; coming back takes a join."),
+    (Kind::Silence, "Silence", "It keeps its session and publishes nothing."),
+    (Kind::WrongPassword, "Wrong password", "It logs in with a password that is not the broker's."),
+    (Kind::NameNotFound, "Name not found", "It looks for its broker under a name that nobody has."),
+    (
+        Kind::TakenOver,
+        "Taken over",
+        "Another client has its client id and takes its session again and again.",
+    ),
+    (Kind::Hang, "Hang", "Its program is not called; at the watchdog it is reset."),
+    (Kind::ClockDrift, "Clock drift", "Its clock is wrong. The rules bear 1 % and no more."),
+    (Kind::Suspend, "Suspend", "Its host sleeps, lamps dark, its clock standing still."),
+    (Kind::BrokerDown, "Broker down", "The broker in this program stops: it strikes all lights."),
+];
+
+/// Shows the panel.
+pub fn show(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
+    let mut acts = Acts::default();
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Faults").text_style(theme::title()).strong());
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let close = widgets::named_button(ui, "Close", "Close the fault panel");
+            if close.on_hover_text("Hides this panel; faults stay on (F3)").clicked() {
+                acts.push(Act::Toggle(Part::Faults));
+            }
+        });
+    });
+    ui.separator();
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        acts.append(on_now(ui, shown));
+        ui.add_space(10.0);
+        acts.append(put_in(ui, shown, draft));
+    });
+    acts
+}
+
+/// The faults that are on, each with its end.
+fn on_now(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
+    let mut acts = Acts::default();
+    let on: Vec<_> = shown.state.faults.iter().filter(|span| span.until_ms.is_none()).collect();
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("On now").strong().color(shown.palette.accent));
+        if !on.is_empty() {
+            let clear = widgets::named_button(ui, "Clear all", "Clear all faults");
+            if clear.on_hover_text("Takes every fault out; the lights find back by themselves.").clicked() {
+                acts.ask(Command::ClearFaults);
+            }
+        }
+    });
+    if on.is_empty() {
+        widgets::caption(ui, "No fault is on.", shown.palette);
+    }
+    for span in on {
+        ui.horizontal_wrapped(|ui| {
+            let place = span.fault.light().map_or_else(|| "all lights".to_owned(), LightId::to_string);
+            let text = format!("{place}: {}", span.fault);
+            ui.label(RichText::new(&text).color(shown.palette.warn));
+            if widgets::named_button(ui, "Clear", &format!("Clear {text}")).clicked() {
+                acts.ask(Command::ClearFault(span.fault.clone()));
+            }
+        });
+    }
+    acts
+}
+
+fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
+    let mut acts = Acts::default();
+    let palette = shown.palette;
+    ui.label(RichText::new("Put one in").strong().color(palette.accent));
+    let all = draft.kind == Kind::BrokerDown;
+    ui.add_enabled_ui(!all, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            let chosen = draft.light.clone().or_else(|| shown.selected.cloned());
+            let junction = chosen.as_ref().and_then(|light| shown.state.junction(&light.junction));
+            for light in junction.iter().flat_map(|junction| &junction.lights) {
+                let is_it = chosen.as_ref() == Some(&light.id);
+                let response = ui.selectable_label(is_it, light.id.to_string());
+                response.widget_info(|| {
+                    let name = format!("Fault on {}", light.id);
+                    egui::WidgetInfo::selected(egui::Role::RadioButton, true, is_it, name)
+                });
+                if response.clicked() {
+                    draft.light = Some(light.id.clone());
+                }
+            }
+        });
+    });
+    let light = draft.light.clone().or_else(|| shown.selected.cloned());
+    ui.add_space(4.0);
+    widgets::caption(ui, "On the link between the light and the broker:", palette);
+    ui.horizontal_wrapped(|ui| {
+        for (word, name, why) in ON_LINK {
+            let chosen = draft.kind == Kind::Link(word);
+            if ui.selectable_label(chosen, name).on_hover_text(why).clicked() && !chosen {
+                draft.kind = Kind::Link(word);
+                draft.link = LinkFault::example(word).unwrap_or(draft.link);
+                draft.ways = Ways::Both;
+            }
+        }
+    });
+    widgets::caption(ui, "On the light, or the broker:", palette);
+    ui.horizontal_wrapped(|ui| {
+        for (kind, name, why) in ON_LIGHT {
+            if ui.selectable_label(draft.kind == kind, name).on_hover_text(why).clicked() {
+                draft.kind = kind;
+            }
+        }
+    });
+    ui.add_space(4.0);
+    dose(ui, draft);
+    lasts(ui, draft);
+    let Some(fault) = light.and_then(|light| draft.fault(light)) else {
+        widgets::caption(ui, "Select a light first.", palette);
+        return acts;
+    };
+    let kind = fault
+        .light()
+        .and_then(|light| shown.state.light(light))
+        .map_or(LightKind::Virtual, |light| light.kind);
+    let refused =
+        fault.check().err().or_else(|| fault.why_not(kind).map(|why| format!("Not from here: {why}")));
+    if let Some(reason) = &refused {
+        ui.label(RichText::new(crate::app::board::sentence(reason)).color(palette.warn));
+    }
+    let place = fault.light().map_or_else(|| "all lights".to_owned(), LightId::to_string);
+    let text = format!("Put it in: {place}, {fault}");
+    let button = ui.add_enabled(refused.is_none(), egui::Button::new(&text).wrap());
+    button
+        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, refused.is_none(), "Put the fault in"));
+    if button.clicked() {
+        let lasts = draft.lasts_s.map(|seconds| Duration::from_secs(u64::from(seconds)));
+        acts.ask(Command::PutFault { fault, lasts });
+    }
+    acts
+}
+
+impl Draft {
+    fn fault(&self, light: LightId) -> Option<Fault> {
+        Some(match self.kind {
+            Kind::Link(_) => {
+                let ways = if self.link.strikes_connections() { Ways::Both } else { self.ways };
+                Fault::Link { light, placed: Placed { fault: self.link, ways } }
+            }
+            Kind::WifiDown => Fault::WifiDown(light),
+            Kind::Silence => Fault::Silence(light),
+            Kind::WrongPassword => Fault::WrongPassword(light),
+            Kind::NameNotFound => Fault::NameNotFound(light),
+            Kind::TakenOver => Fault::TakenOver(light),
+            Kind::Hang => Fault::Hang(light),
+            #[expect(clippy::cast_possible_truncation, reason = "the slider keeps it within a half")]
+            Kind::ClockDrift => {
+                Fault::ClockDrift { light, ppm: (self.drift_percent * 10_000.0).round() as i32 }
+            }
+            Kind::Suspend => Fault::Suspend(light),
+            Kind::BrokerDown => Fault::BrokerDown,
+        })
+    }
+}
+
+/// The dose of the chosen fault.
+fn dose(ui: &mut Ui, draft: &mut Draft) {
+    match draft.kind {
+        Kind::Link(_) => {}
+        Kind::ClockDrift => {
+            named(ui, "Drift", " %", Slider::new(&mut draft.drift_percent, -10.0..=10.0));
+            return;
+        }
+        _ => return,
+    }
+    match &mut draft.link {
+        LinkFault::Latency(dose) => {
+            named(ui, "Latency", " ms", Slider::new(&mut dose.ms, 1..=5_000).logarithmic(true));
+            dose.jitter_ms = dose.jitter_ms.min(dose.ms);
+            named(ui, "Jitter", " ms", Slider::new(&mut dose.jitter_ms, 0..=dose.ms));
+        }
+        LinkFault::Bandwidth(dose) => {
+            named(
+                ui,
+                "Bandwidth",
+                " bytes/s",
+                Slider::new(&mut dose.bytes_per_s, 20..=100_000).logarithmic(true),
+            );
+        }
+        LinkFault::SlowClose(dose) => named(ui, "Close delay", " ms", Slider::new(&mut dose.ms, 1..=60_000)),
+        LinkFault::Reset(dose) => named(ui, "After", " ms", Slider::new(&mut dose.after_ms, 0..=20_000)),
+        LinkFault::HalfOpen(dose) => named(ui, "After", " ms", Slider::new(&mut dose.after_ms, 0..=20_000)),
+        LinkFault::Lose(dose) => percent(ui, &mut dose.percent),
+        LinkFault::Double(dose) => percent(ui, &mut dose.percent),
+        LinkFault::Reorder(dose) => percent(ui, &mut dose.percent),
+        LinkFault::Delay(dose) => {
+            percent(ui, &mut dose.percent);
+            named(ui, "Delay", " ms", Slider::new(&mut dose.ms, 1..=20_000));
+        }
+        LinkFault::BlackHole(_) | LinkFault::Refuse(_) => {}
+    }
+    if !draft.link.strikes_connections() {
+        ui.horizontal(|ui| {
+            for (ways, name) in
+                [(Ways::Both, "both ways"), (Ways::Up, "light to broker"), (Ways::Down, "broker to light")]
+            {
+                ui.radio_value(&mut draft.ways, ways, name);
+            }
+        });
+    }
+}
+
+fn percent(ui: &mut Ui, value: &mut u8) {
+    named(ui, "Messages", " %", Slider::new(value, 1..=100));
+}
+
+fn named(ui: &mut Ui, name: &str, suffix: &str, slider: Slider<'_>) {
+    ui.add(slider.text(name).suffix(suffix));
+}
+
+fn lasts(ui: &mut Ui, draft: &mut Draft) {
+    ui.horizontal(|ui| {
+        let mut ends = draft.lasts_s.is_some();
+        if ui.checkbox(&mut ends, "Ends by itself").changed() {
+            draft.lasts_s = ends.then_some(20);
+        }
+        if let Some(seconds) = &mut draft.lasts_s {
+            ui.add(Slider::new(seconds, 1..=300).text("seconds").logarithmic(true));
+        }
+    });
+}
