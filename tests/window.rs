@@ -197,6 +197,28 @@ fn the_theme_is_switched_by_button_and_by_key_and_remembered() {
 }
 
 #[test]
+fn a_fault_is_put_in_dosed_seen_and_cleared() {
+    let mut desk = Desk::new(1, 2).started(3_000);
+    desk.press(Key::F3);
+    assert!(desk.says("No fault is on."));
+    desk.click("Fault on demo/b");
+    desk.click("Lose messages");
+    desk.click("light to broker");
+    assert!(desk.says("Put the fault in"));
+    desk.click("Put the fault in");
+    assert!(desk.says("demo/b: lose 20 %, up"), "what is on is in sight, with its dose");
+    desk.click("Suspend");
+    desk.click("Put the fault in");
+    assert!(desk.says("Fault panel, 2 on"));
+    desk.click("Clear demo/b: suspend");
+    assert!(desk.says("Fault panel, 1 on"));
+    desk.click("Clear all faults");
+    assert!(desk.says("No fault is on."));
+    desk.click("Close the fault panel");
+    assert!(!desk.says("Put the fault in"));
+}
+
+#[test]
 fn the_help_opens_and_closes_by_key_and_by_button() {
     let mut desk = Desk::new(1, 2).started(3_000);
     desk.press(Key::F1);

@@ -23,6 +23,7 @@ pub struct Script {
     /// Every light of every junction shows green.
     pub reckless: bool,
     conflict: bool,
+    faults: Vec<Fault>,
 }
 
 struct Scripted {
@@ -64,7 +65,14 @@ impl Script {
                 });
             }
         }
-        Script { lights: all, now_ms: 0, broker_down: false, reckless: false, conflict: false }
+        Script {
+            lights: all,
+            now_ms: 0,
+            broker_down: false,
+            reckless: false,
+            conflict: false,
+            faults: Vec::new(),
+        }
     }
 
     /// What happens first.
@@ -115,6 +123,19 @@ impl Script {
             Command::SetSilence { light, on } => {
                 self.lights.iter_mut().find(|known| known.id == light).unwrap().silent = on;
                 push(&mut events, now, EventKind::FaultChanged { fault: Fault::Silence(light), on });
+            }
+            Command::PutFault { fault, .. } => {
+                self.faults.push(fault.clone());
+                push(&mut events, now, EventKind::FaultChanged { fault, on: true });
+            }
+            Command::ClearFault(fault) => {
+                self.faults.retain(|known| *known != fault);
+                push(&mut events, now, EventKind::FaultChanged { fault, on: false });
+            }
+            Command::ClearFaults => {
+                for fault in std::mem::take(&mut self.faults) {
+                    push(&mut events, now, EventKind::FaultChanged { fault, on: false });
+                }
             }
             Command::StopBroker => {
                 self.broker_down = true;
