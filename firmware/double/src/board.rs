@@ -2,32 +2,25 @@
 //! handle, and does one thing after another.
 
 use std::{
-    collections::VecDeque,
     io::{self, Read},
     os::{fd::AsFd, unix::net::UnixStream},
     path::PathBuf,
     sync::mpsc::{Receiver, SyncSender},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use crate::{
+    Ranges,
     fault::{Event, Fault, Faults, Kind},
-    line::{Lane, Noise, understand},
     loader::{Action, Loader, LoaderKind, START_BAUD},
     op::Op,
     packet,
     pic::{PicDouble, PicEvent},
     program::{Cause, Program, Script, download_banner, script},
-    pty::{self, Pty},
     seen::{Mode, Seen},
     slip,
+    wire::{Sent, Wire},
 };
-
-/// How much is read, and written, at a time where the line takes its time, in bytes.
-const PACED_BYTES: usize = 512;
-const READ_BYTES: usize = 0x4000;
-/// How much of its log a program keeps for a client that does not read, in bytes.
-const MAX_WAITING_BYTES: usize = 0x1_0000;
 
 /// What the handle asks for.
 pub(crate) enum Ask {
@@ -60,65 +53,47 @@ pub(crate) struct Told {
 /// A question, and where its answer goes.
 pub(crate) type Question = (Ask, SyncSender<Told>);
 
-/// What waits to be sent, or to be done when all before it has been.
-enum Out {
-    Bytes { bytes: Vec<u8>, due: Option<Instant> },
-    Then(Action),
-}
-
-/// How a board is made.
-pub(crate) struct Setup {
-    pub(crate) mode: Mode,
-    pub(crate) program: Program,
-    pub(crate) paced: bool,
-    pub(crate) pic: Option<PicDouble>,
-}
-
 /// The board.
 pub(crate) struct Board {
-    pty: Option<Pty>,
+    wire: Wire,
     loader: Loader,
-    setup: Setup,
+    pic: Option<PicDouble>,
+    program: Program,
     mode: Mode,
     script: Option<Script>,
     /// What the program says next, and when.
     line: Option<(Instant, String)>,
     decoder: slip::Decoder,
     faults: Faults,
-    break_above: Option<u32>,
-    noise: Noise,
-    /// What came over the line, and when the last of it has.
-    arriving: Option<(Instant, Vec<u8>)>,
-    leaving: VecDeque<Out>,
-    lane_in: Lane,
-    lane_out: Lane,
     seen: Seen,
     started: Instant,
     stopped: bool,
 }
 
 impl Board {
-    pub(crate) fn new(pty: Pty, loader: Loader, setup: Setup) -> Board {
+    pub(crate) fn new(
+        wire: Wire,
+        loader: Loader,
+        pic: Option<PicDouble>,
+        program: Program,
+        mode: Mode,
+    ) -> Board {
         let mut board = Board {
-            pty: Some(pty),
-            seen: Seen::new(setup.mode),
-            mode: setup.mode,
+            wire,
             loader,
-            setup,
+            pic,
+            program,
+            mode,
             script: None,
             line: None,
             decoder: slip::Decoder::default(),
             faults: Faults::default(),
-            break_above: None,
-            noise: Noise::default(),
-            arriving: None,
-            leaving: VecDeque::new(),
-            lane_in: Lane::default(),
-            lane_out: Lane::default(),
+            seen: Seen::nothing(mode),
             started: Instant::now(),
             stopped: false,
         };
-        board.reset(board.mode, Cause::Reset);
+        board.reset(mode, Cause::Reset);
+        board.seen.resets = 0;
         board
     }
 
@@ -128,9 +103,9 @@ impl Board {
             let mut nudges = [0; 16];
             while matches!(wake.read(&mut nudges), Ok(1..)) {}
             while let Ok((ask, answer)) = asked.try_recv() {
-                let error = self.do_ask(ask).err();
+                let error = self.obey(ask).err();
                 // A handle that no longer waits needs no answer.
-                let _ = answer.try_send(Told { port: self.port(), seen: self.look(), error });
+                let _ = answer.try_send(Told { port: self.wire.port(), seen: self.look(), error });
             }
             if self.stopped || self.step(wake).is_err() {
                 return;
@@ -138,126 +113,92 @@ impl Board {
         }
     }
 
-    fn port(&self) -> Option<PathBuf> {
-        self.pty.as_ref().map(|pty| pty.path().to_owned())
-    }
-
-    fn do_ask(&mut self, ask: Ask) -> io::Result<()> {
+    fn obey(&mut self, ask: Ask) -> io::Result<()> {
         match ask {
             Ask::Reset(mode) => self.reset(mode, Cause::Reset),
             Ask::Unplug => self.unplug(),
             Ask::PlugIn(mode) => {
                 self.unplug();
-                self.pty = Some(Pty::open()?);
+                self.wire.plug_in()?;
                 self.reset(mode, Cause::Reset);
             }
             Ask::Arm(fault) => self.faults.arm(fault),
             Ask::Disarm => self.faults.disarm(),
-            Ask::BreakAbove(baud) => self.break_above = baud,
+            Ask::BreakAbove(baud) => self.wire.break_above = baud,
             Ask::Say(text) => self.say(text),
-            Ask::Forget => {
-                self.seen = Seen::new(self.mode);
-                self.loader.flash.erased = crate::Ranges::default();
-                self.loader.flash.written = crate::Ranges::default();
-                self.loader.blocks = 0;
-            }
+            Ask::Forget => self.forget(),
             Ask::Look => {}
             Ask::Stop => self.stopped = true,
         }
         Ok(())
     }
 
+    fn forget(&mut self) {
+        self.seen = Seen::nothing(self.mode);
+        self.loader.flash.erased = Ranges::default();
+        self.loader.flash.written = Ranges::default();
+        self.loader.blocks = 0;
+        self.wire.bytes_in = 0;
+        self.wire.bytes_out = 0;
+    }
+
     fn look(&mut self) -> Seen {
-        self.take_news();
+        self.seen.opened += self.wire.news().opened;
         self.seen.mode = self.mode;
         self.seen.loader = self.loader.kind;
-        self.seen.baud = if self.mode == Mode::Running { Some(START_BAUD) } else { self.loader.baud };
-        self.seen.open = self.pty.as_ref().is_some_and(Pty::is_open);
+        self.seen.baud = self.baud();
+        self.seen.open = self.wire.is_open();
         self.seen.blocks = self.loader.blocks;
         self.seen.erased = self.loader.flash.erased.clone();
         self.seen.written = self.loader.flash.written.clone();
+        self.seen.bytes_in = self.wire.bytes_in;
+        self.seen.bytes_out = self.wire.bytes_out;
         self.seen.clone()
+    }
+
+    /// The speed of its UART; none while the ROM still has to measure the client's.
+    fn baud(&self) -> Option<u32> {
+        match self.mode {
+            Mode::Download => self.loader.baud,
+            Mode::Running => Some(START_BAUD),
+        }
     }
 
     /// Does what is due, and waits for what comes next.
     fn step(&mut self, wake: &UnixStream) -> io::Result<()> {
-        self.take_news();
+        self.seen.opened += self.wire.news().opened;
         let now = Instant::now();
-        if let Some((_, bytes)) = self.arriving.take_if(|(due, _)| *due <= now) {
-            for byte in bytes {
-                self.take_byte(byte);
-            }
+        for byte in self.wire.arrived(now).unwrap_or_default() {
+            self.take_byte(byte);
         }
         if let Some((_, text)) = self.line.take_if(|(due, _)| *due <= now) {
             self.say(text);
             self.next_line(now);
         }
-        let blocked = self.send(now)?;
-        let due = [
-            self.arriving.as_ref().map(|(due, _)| *due),
-            self.line.as_ref().map(|(due, _)| *due),
-            self.leaving.front().and_then(|out| match out {
-                Out::Bytes { due, .. } if !blocked => *due,
-                _ => None,
-            }),
-        ];
-        let timeout =
-            due.into_iter().flatten().min().map(|due| due.saturating_duration_since(Instant::now()));
-        let reads = self.arriving.is_none();
-        let ready = pty::wait(self.pty.as_ref(), wake.as_fd(), reads, blocked, timeout)?;
-        if ready.read {
-            self.receive()?;
-        }
-        Ok(())
-    }
-
-    fn take_news(&mut self) {
-        let Some(pty) = &mut self.pty else { return };
-        let news = pty.news();
-        self.seen.opened += news.opened;
-    }
-
-    fn receive(&mut self) -> io::Result<()> {
-        let Some(pty) = &self.pty else { return Ok(()) };
-        let mut buffer = [0; READ_BYTES];
-        let most = if self.setup.paced { PACED_BYTES } else { READ_BYTES };
-        let count = pty.read(buffer.get_mut(..most).unwrap_or_default())?;
-        if count == 0 {
-            return Ok(());
-        }
-        self.seen.bytes_in += u64::try_from(count).unwrap_or_default();
-        let now = Instant::now();
-        let due = if self.setup.paced { self.lane_in.carry(now, count, pty.client_baud()) } else { now };
-        self.arriving = Some((due, buffer.iter().take(count).copied().collect()));
-        Ok(())
-    }
-
-    /// Whether client and board understand each other at their present speeds.
-    fn understood(&self) -> bool {
-        let Some(pty) = &self.pty else { return false };
-        let client = pty.client_baud();
-        // A ROM that has not measured the speed yet has the client's.
-        let own = if self.mode == Mode::Running { START_BAUD } else { self.loader.baud.unwrap_or(client) };
-        understand(client, own) && self.break_above.is_none_or(|limit| own <= limit)
+        let sent = loop {
+            match self.wire.send(now, self.baud())? {
+                Sent::Then(action) => self.act(action),
+                sent => break sent,
+            }
+        };
+        self.wire.wait(wake.as_fd(), &sent, self.line.as_ref().map(|(due, _)| *due))
     }
 
     fn take_byte(&mut self, byte: u8) {
         if !self.decoder.inside()
-            && let Some(pic) = &mut self.setup.pic
+            && let Some(pic) = &mut self.pic
             && pic.wants(byte)
         {
             let before = pic.events().len();
             let answer = pic.take(byte);
             let events: Vec<PicEvent> = pic.events().iter().skip(before).copied().collect();
             for event in events {
-                self.obey(event);
+                self.obey_pic(event);
             }
-            if !answer.is_empty() {
-                self.leave(answer);
-            }
+            self.wire.leave(answer);
             return;
         }
-        let heard = if self.understood() { byte } else { self.noise.byte() };
+        let heard = self.wire.hear(byte, self.baud());
         if let Some(frame) = self.decoder.push(heard)
             && self.mode == Mode::Download
         {
@@ -265,15 +206,10 @@ impl Board {
         }
     }
 
-    fn obey(&mut self, event: PicEvent) {
+    fn obey_pic(&mut self, event: PicEvent) {
         self.seen.pic.push((self.started.elapsed(), event));
         match event {
-            // Held in reset, it neither speaks nor listens.
-            PicEvent::Held => {
-                self.mode = Mode::Running;
-                self.script = None;
-                self.line = None;
-            }
+            PicEvent::Held => self.fall_silent(),
             PicEvent::ReleasedToDownload => self.reset(Mode::Download, Cause::Reset),
             PicEvent::ReleasedToRun => self.reset(Mode::Running, Cause::Reset),
         }
@@ -285,112 +221,64 @@ impl Board {
         if let Some(op) = op {
             self.seen.commands.push(op);
             struck = self.faults.strike(Event::Command(op));
-            if op == Op::SYNC
-                && self.loader.baud.is_none()
-                && let Some(pty) = &self.pty
-            {
-                self.loader.baud = Some(pty.client_baud());
+            if op == Op::SYNC && self.loader.baud.is_none() {
+                self.loader.baud = Some(self.wire.client_baud());
             }
         }
         for kind in &struck {
             match *kind {
                 Kind::Silence => return,
                 Kind::Unplugged => return self.unplug(),
+                Kind::Refused(error) => return self.refuse(op, error),
                 Kind::LostByte => {
                     frame.remove(frame.len() / 2);
-                }
-                Kind::Refused(error) => {
-                    let status: &[u8] = match self.loader.kind {
-                        LoaderKind::Rom => &[1, error, 0, 0],
-                        LoaderKind::Stub => &[error, 0],
-                    };
-                    let answer = packet::answer(op.unwrap_or(Op(0)), 0, &[], status);
-                    return self.leave(slip::encode(&answer));
                 }
                 _ => {}
             }
         }
         let streams = self.loader.stream.is_some();
-        let actions = self.loader.take(&frame);
-        for (index, action) in actions.into_iter().enumerate() {
+        for (index, action) in self.loader.take(&frame).into_iter().enumerate() {
             match action {
                 Action::Send(content) => {
                     // What follows the answer to a `READ_FLASH` is what was read.
                     let is_read = streams || op == Some(Op::READ_FLASH) && index > 0;
                     let kinds = if is_read { self.faults.strike(Event::ReadBlock) } else { struck.clone() };
-                    self.send_content(content, &kinds);
+                    self.send(content, &kinds);
                 }
-                other => self.leaving.push_back(Out::Then(other)),
+                other => self.wire.then(other),
             }
         }
     }
 
+    fn refuse(&mut self, op: Option<Op>, error: u8) {
+        let status: &[u8] = match self.loader.kind {
+            LoaderKind::Rom => &[1, error, 0, 0],
+            LoaderKind::Stub => &[error, 0],
+        };
+        self.wire.leave(slip::encode(&packet::answer(op.unwrap_or(Op(0)), 0, &[], status)));
+    }
+
     /// Sends a frame, with what goes wrong with it.
-    fn send_content(&mut self, mut content: Vec<u8>, kinds: &[Kind]) {
+    fn send(&mut self, mut content: Vec<u8>, kinds: &[Kind]) {
         let middle = content.len() / 2;
         for kind in kinds {
             match kind {
                 Kind::LostAnswer | Kind::Silence => return,
                 Kind::Unplugged => return self.unplug(),
-                Kind::Noise => {
-                    let count = slip::encode(&content).len();
-                    let noise = self.noise.bytes(count);
-                    return self.leave(noise);
-                }
+                Kind::Noise => return self.wire.leave_noise(slip::encode(&content).len()),
                 Kind::ShortAnswer => {
                     content.remove(middle);
                 }
                 Kind::FlippedBit | Kind::WrongMd5 => {
                     if let Some(byte) = content.get_mut(middle) {
-                        // Of the ROM's hex digits this makes other hex digits.
+                        // Of a hex digit this makes another hex digit.
                         *byte ^= 0x01;
                     }
                 }
                 Kind::LostByte | Kind::Refused(_) => {}
             }
         }
-        self.leave(slip::encode(&content));
-    }
-
-    /// Puts bytes on the line, behind what is on it.
-    fn leave(&mut self, bytes: Vec<u8>) {
-        if !self.setup.paced {
-            self.leaving.push_back(Out::Bytes { bytes, due: None });
-            return;
-        }
-        let baud = self.pty.as_ref().map_or(START_BAUD, Pty::client_baud);
-        let now = Instant::now();
-        for part in bytes.chunks(PACED_BYTES) {
-            let due = Some(self.lane_out.carry(now, part.len(), baud));
-            self.leaving.push_back(Out::Bytes { bytes: part.to_vec(), due });
-        }
-    }
-
-    /// Sends what is due; says whether it waits for room.
-    fn send(&mut self, now: Instant) -> io::Result<bool> {
-        loop {
-            match self.leaving.pop_front() {
-                None => return Ok(false),
-                Some(Out::Then(action)) => self.act(action),
-                Some(Out::Bytes { bytes, due }) => {
-                    if due.is_some_and(|due| due > now) {
-                        self.leaving.push_front(Out::Bytes { bytes, due });
-                        return Ok(false);
-                    }
-                    let noisy = !self.understood();
-                    // Nobody hears what is said to a closed port.
-                    let Some(pty) = self.pty.as_ref().filter(|pty| pty.is_open()) else { continue };
-                    let heard = if noisy { self.noise.bytes(bytes.len()) } else { bytes };
-                    let count = pty.write(&heard)?;
-                    self.seen.bytes_out += u64::try_from(count).unwrap_or_default();
-                    let rest = heard.get(count..).unwrap_or_default();
-                    if !rest.is_empty() {
-                        self.leaving.push_front(Out::Bytes { bytes: rest.to_vec(), due: None });
-                        return Ok(true);
-                    }
-                }
-            }
-        }
+        self.wire.leave(slip::encode(&content));
     }
 
     fn act(&mut self, action: Action) {
@@ -398,27 +286,38 @@ impl Board {
             Action::Baud(baud) => self.loader.baud = Some(baud),
             Action::Restart => self.reset(Mode::Download, Cause::Software),
             Action::Run => self.reset(Mode::Running, Cause::Software),
-            Action::Send(content) => self.leave(slip::encode(&content)),
+            Action::Send(content) => self.wire.leave(slip::encode(&content)),
         }
     }
 
     /// Starts the chip anew.
     fn reset(&mut self, mode: Mode, cause: Cause) {
+        self.fall_silent();
         self.seen.resets += 1;
         self.mode = mode;
-        self.loader.reset();
-        self.decoder = slip::Decoder::default();
-        self.leaving.clear();
-        self.script = None;
-        self.line = None;
         match mode {
-            Mode::Download => self.leave(download_banner(cause).into_bytes()),
+            Mode::Download => self.wire.leave(download_banner(cause).into_bytes()),
             Mode::Running => {
                 let revision = self.loader.chip.revision;
-                self.script = Some(script(&self.setup.program, &self.loader.flash, revision, cause));
+                self.script = Some(script(&self.program, &self.loader.flash, revision, cause));
                 self.next_line(Instant::now());
             }
         }
+    }
+
+    /// Neither speaks nor listens, as without power or held in reset.
+    fn fall_silent(&mut self) {
+        self.mode = Mode::Running;
+        self.loader.reset();
+        self.decoder = slip::Decoder::default();
+        self.wire.clear();
+        self.script = None;
+        self.line = None;
+    }
+
+    fn unplug(&mut self) {
+        self.fall_silent();
+        self.wire.unplug();
     }
 
     fn next_line(&mut self, now: Instant) {
@@ -427,47 +326,8 @@ impl Board {
     }
 
     fn say(&mut self, text: String) {
-        let waiting: usize = self
-            .leaving
-            .iter()
-            .map(|out| if let Out::Bytes { bytes, .. } = out { bytes.len() } else { 0 })
-            .sum();
-        if waiting < MAX_WAITING_BYTES {
-            self.leave(text.into_bytes());
-        }
-    }
-
-    /// The port is gone, and with it the power.
-    fn unplug(&mut self) {
-        self.pty = None;
-        self.arriving = None;
-        self.mode = Mode::Running;
-        self.loader.reset();
-        self.leaving.clear();
-        self.script = None;
-        self.line = None;
-    }
-}
-
-impl Seen {
-    fn new(mode: Mode) -> Seen {
-        Seen {
-            mode,
-            loader: LoaderKind::Rom,
-            baud: None,
-            open: false,
-            opened: 0,
-            commands: Vec::new(),
-            blocks: 0,
-            erased: crate::Ranges::default(),
-            written: crate::Ranges::default(),
-            bytes_in: 0,
-            bytes_out: 0,
-            resets: 0,
-            pic: Vec::new(),
+        if self.wire.has_room() {
+            self.wire.leave(text.into_bytes());
         }
     }
 }
-
-/// How long a handle waits for its board, which never takes long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

@@ -7,10 +7,11 @@ use std::{
     path::{Path, PathBuf},
     sync::mpsc::{Sender, channel, sync_channel},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use crate::{
-    board::{Ask, Board, PATIENCE, Question, Setup, Told},
+    board::{Ask, Board, Question, Told},
     chip::{Chip, ChipKind},
     fault::Fault,
     flash::Flash,
@@ -19,8 +20,11 @@ use crate::{
     program::Program,
     pty::Pty,
     seen::{Mode, Seen},
+    wire::Wire,
 };
 
+/// How long a handle waits for its board, which never takes long.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Espressif's first block of MAC addresses.
 const DEFAULT_MAC: [u8; 6] = [0x24, 0x0A, 0xC4, 0x12, 0x34, 0x56];
 
@@ -121,12 +125,12 @@ impl Builder {
         let pty = Pty::open()?;
         let port = Some(pty.path().to_owned());
         let loader = Loader::new(self.chip, flash, self.stub_allowed);
-        let setup = Setup { mode: self.mode, program: self.program, paced: self.paced, pic: self.pic };
         let (asks, asked) = channel();
         let (nudge, wake) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         nudge.set_nonblocking(true)?;
-        let board = Board::new(pty, loader, setup);
+        let wire = Wire::new(pty, self.paced);
+        let board = Board::new(wire, loader, self.pic, self.program, self.mode);
         let thread =
             thread::Builder::new().name("lopy4-double".to_owned()).spawn(move || board.run(&asked, &wake))?;
         Ok(Double { port, flash_file: self.flash_file, asks, nudge, thread: Some(thread) })

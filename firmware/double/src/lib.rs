@@ -37,6 +37,7 @@
 //! - Secure boot and flash encryption are seen in the fuses, and change nothing else.
 
 #![cfg(target_os = "linux")]
+#![cfg_attr(test, expect(clippy::single_range_in_vec_init, reason = "one range is what is meant"))]
 
 mod board;
 mod chip;
@@ -57,6 +58,7 @@ mod rom;
 mod seen;
 mod slip;
 mod stub;
+mod wire;
 
 pub use self::{
     chip::ChipKind,

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) const START_BAUD: u32 = 115_200;
 
 /// What a loader does for a request, in this order.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Sends a frame with this in it.
     Send(Vec<u8>),
@@ -154,5 +154,42 @@ impl Loader {
     /// Whether a part of the flash is within what the client told of its size.
     pub(crate) fn in_reach(&self, start: u32, bytes: u32) -> bool {
         start.checked_add(bytes).is_some_and(|end| end <= self.told_bytes.min(self.flash.bytes()))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{chip::ChipKind, packet::tests::request};
+
+    /// A loader with 1 MB of flash, all of it programmed to zeros.
+    pub(crate) fn loader(stub_allowed: bool) -> (tempfile::TempDir, Loader) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut flash = Flash::open(&folder.path().join("flash"), 1 << 20).unwrap();
+        flash.program(0, &vec![0; 1 << 20]).unwrap();
+        flash.written = crate::Ranges::default();
+        let chip = Chip {
+            kind: ChipKind::Esp32,
+            revision: 1,
+            mac: [0; 6],
+            secure_boot: false,
+            flash_encryption: false,
+        };
+        (folder, Loader::new(chip, flash, stub_allowed))
+    }
+
+    /// Starts the stub.
+    pub(crate) fn start_stub(loader: &mut Loader) -> Vec<Action> {
+        loader.take(&request(Op::MEM_BEGIN, &[4, 1, 4, 0x4009_0000]));
+        loader.take(&crate::packet::tests::block(Op::MEM_DATA, 0, b"stub"));
+        loader.take(&request(Op::MEM_END, &[0, 0x4009_0000]))
+    }
+
+    /// The data and status that a single answer ends with.
+    pub(crate) fn ending(actions: &[Action]) -> &[u8] {
+        match actions {
+            [Action::Send(answer), ..] => answer.get(8..).unwrap(),
+            other => panic!("no answer: {other:?}"),
+        }
     }
 }

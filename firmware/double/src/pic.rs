@@ -5,7 +5,9 @@
 //! firmware version; `0x02 low high and or xor` changes the register at that address to
 //! ((old & and) | or) ^ xor, without an answer. Assumed from the same chip's I²C commands: `0x00 low high`
 //! answers the register's value. The PIC takes commands while the client has five data bits set. On a
-//! pseudo-terminal that cannot be seen; see [`PicDouble::wants`].
+//! pseudo-terminal that cannot be seen; see [`PicDouble::wants`]. Whether it passes on meanwhile what the
+//! ESP32 says is not known; wired before one, the double does, so that a program that talks all the time
+//! talks into the PIC's answers.
 
 /// Registers of the PIC by address: direction (1 = input) and level of its ports A and C.
 pub mod register {

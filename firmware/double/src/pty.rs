@@ -49,11 +49,6 @@ pub(crate) struct News {
     pub(crate) left: bool,
 }
 
-/// What can be done without waiting.
-pub(crate) struct Ready {
-    pub(crate) read: bool,
-}
-
 impl Pty {
     /// Makes one.
     ///
@@ -134,14 +129,14 @@ impl Pty {
 }
 
 /// Waits until the port has news, can be read (if `read`) or written (if `write`), `wake` can be read,
-/// or the time is over; for ever without one.
+/// or the time is over; for ever without one. Says whether the port can be read.
 pub(crate) fn wait(
     pty: Option<&Pty>,
     wake: BorrowedFd<'_>,
     read: bool,
     write: bool,
     timeout: Option<Duration>,
-) -> io::Result<Ready> {
+) -> io::Result<bool> {
     let mut wanted = PollFlags::empty();
     wanted.set(PollFlags::IN, read);
     wanted.set(PollFlags::OUT, write);
@@ -157,5 +152,5 @@ pub(crate) fn wait(
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(Ready { read: sources.get(2).is_some_and(|source| source.revents().contains(PollFlags::IN)) })
+    Ok(sources.get(2).is_some_and(|source| source.revents().contains(PollFlags::IN)))
 }

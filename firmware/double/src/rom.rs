@@ -195,3 +195,102 @@ fn checked(request: &Request) -> Result<Block<'_>, Refusal> {
     let block = request.block().filter(|block| block.whole).ok_or(Refusal::Message)?;
     if block.sound { Ok(block) } else { Err(Refusal::Checksum) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        loader::tests::{ending, loader, start_stub},
+        packet::tests::{block, request},
+    };
+
+    const FINE: [u8; 4] = [0; 4];
+
+    fn attached() -> (tempfile::TempDir, Loader) {
+        let (folder, mut loader) = loader(true);
+        assert_eq!(ending(&loader.take(&request(Op::SPI_ATTACH, &[0, 0]))), FINE);
+        (folder, loader)
+    }
+
+    #[test]
+    fn a_greeting_is_answered_eight_times() {
+        let (_folder, mut loader) = loader(true);
+        let mut words = [0x5555_5555; 9];
+        words[0] = 0x2012_0707;
+        let answers = loader.take(&request(Op::SYNC, &words));
+        let answer = [1, 8, 4, 0, 7, 7, 0x12, 0x20, 0, 0, 0, 0];
+        assert_eq!(answers, vec![Action::Send(answer.to_vec()); 8]);
+    }
+
+    #[test]
+    fn what_only_a_stub_or_a_later_chip_knows_is_refused() {
+        let (_folder, mut loader) = attached();
+        for op in [Op::ERASE_FLASH, Op::READ_FLASH, Op::RUN_USER_CODE, Op::GET_SECURITY_INFO, Op(0x77)] {
+            assert_eq!(ending(&loader.take(&request(op, &[0; 4]))), [1, 5, 0, 0], "{op:?}");
+        }
+    }
+
+    #[test]
+    fn the_flash_is_out_of_reach_before_it_is_attached() {
+        let (_folder, mut loader) = loader(true);
+        assert_eq!(ending(&loader.take(&request(Op::FLASH_BEGIN, &[64, 1, 64, 0]))), [1, 6, 0, 0]);
+    }
+
+    #[test]
+    fn a_block_with_a_wrong_checksum_is_not_programmed_and_can_be_sent_again() {
+        let (_folder, mut loader) = attached();
+        loader.take(&request(Op::FLASH_BEGIN, &[64, 1, 64, 0x1000]));
+        assert_eq!(loader.flash.erased.as_slice(), [0x1000..0x2000]);
+        let good = block(Op::FLASH_DATA, 0, &[0x5A; 64]);
+        let mut bad = good.clone();
+        *bad.last_mut().unwrap() ^= 1;
+        assert_eq!(ending(&loader.take(&bad)), [1, 7, 0, 0]);
+        assert_eq!(loader.flash.read(0x1000..0x1040).unwrap(), [0xFF; 64]);
+        let out_of_turn = block(Op::FLASH_DATA, 1, &[0x5A; 64]);
+        assert_eq!(ending(&loader.take(&out_of_turn)), [1, 6, 0, 0]);
+        assert_eq!(ending(&loader.take(&good)), FINE);
+        assert_eq!(loader.flash.read(0x1000..0x1040).unwrap(), [0x5A; 64]);
+        assert_eq!(loader.blocks, 1);
+    }
+
+    #[test]
+    fn what_lies_beyond_the_told_size_is_refused() {
+        let (_folder, mut loader) = attached();
+        loader.take(&request(Op::SPI_SET_PARAMS, &[0, 0x8_0000, 0x1_0000, 0x1000, 256, 0xFFFF]));
+        assert_eq!(ending(&loader.take(&request(Op::READ_FLASH_SLOW, &[0x7_FFF0, 16]))).len(), 64 + 4);
+        assert_eq!(ending(&loader.take(&request(Op::READ_FLASH_SLOW, &[0x7_FFF0, 17]))), [1, 6, 0, 0]);
+        assert_eq!(ending(&loader.take(&request(Op::READ_FLASH_SLOW, &[0, 65]))), [1, 0x0A, 0, 0]);
+        assert_eq!(ending(&loader.take(&request(Op::FLASH_BEGIN, &[64, 1, 64, 0x7_FFFF]))), [1, 6, 0, 0]);
+    }
+
+    #[test]
+    fn the_sum_comes_as_hex_digits() {
+        let (_folder, mut loader) = attached();
+        let answers = loader.take(&request(Op::SPI_FLASH_MD5, &[0, 0, 0, 0]));
+        // The MD5 sum of nothing (RFC 1321).
+        assert_eq!(ending(&answers), [&b"d41d8cd98f00b204e9800998ecf8427e"[..], &FINE].concat());
+    }
+
+    #[test]
+    fn a_rom_that_runs_no_stub_says_nothing_of_it() {
+        let (_folder, mut loader) = loader(false);
+        assert_eq!(start_stub(&mut loader).len(), 1);
+        assert_eq!(loader.kind, LoaderKind::Rom);
+    }
+
+    #[test]
+    fn nothing_starts_where_nothing_was_put() {
+        let (_folder, mut loader) = loader(true);
+        assert_eq!(loader.take(&request(Op::MEM_END, &[0, 0x4009_0000])).len(), 1);
+        assert_eq!(loader.kind, LoaderKind::Rom);
+    }
+
+    #[test]
+    fn the_end_of_a_download_leaves_the_loader() {
+        let (_folder, mut loader) = attached();
+        for (stay, action) in [(0, Action::Restart), (1, Action::Run)] {
+            loader.take(&request(Op::FLASH_BEGIN, &[0, 0, 64, 0]));
+            assert_eq!(loader.take(&request(Op::FLASH_END, &[stay]))[1..], [action]);
+        }
+    }
+}

@@ -56,4 +56,23 @@ impl Seen {
     pub fn touched(&self, range: &std::ops::Range<u32>) -> bool {
         self.erased.touch(range) || self.written.touch(range)
     }
+
+    /// Nothing, of a board in this mode.
+    pub(crate) fn nothing(mode: Mode) -> Seen {
+        Seen {
+            mode,
+            loader: LoaderKind::Rom,
+            baud: None,
+            open: false,
+            opened: 0,
+            commands: Vec::new(),
+            blocks: 0,
+            erased: Ranges::default(),
+            written: Ranges::default(),
+            bytes_in: 0,
+            bytes_out: 0,
+            resets: 0,
+            pic: Vec::new(),
+        }
+    }
 }

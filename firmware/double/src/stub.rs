@@ -65,6 +65,8 @@ impl Done {
 pub(crate) struct Stream {
     data: Vec<u8>,
     block_bytes: usize,
+    /// In bytes: Espressif's description says packets, and its stub compares bytes, so that with the
+    /// usual 64 there is never more than one block under way.
     max_in_flight: usize,
     sent: usize,
     acknowledged: usize,
@@ -286,4 +288,104 @@ fn exactly<const N: usize>(request: &Request) -> Result<[u32; N], Refusal> {
         return Err(Refusal::Length);
     }
     request.words().ok_or(Refusal::Length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        loader::{
+            LoaderKind,
+            tests::{ending, loader, start_stub},
+        },
+        packet::tests::{block, request},
+    };
+
+    const FINE: [u8; 2] = [0; 2];
+
+    fn stub() -> (tempfile::TempDir, Loader) {
+        let (folder, mut loader) = loader(true);
+        let actions = start_stub(&mut loader);
+        assert_eq!(actions[1..], [Action::Send(b"OHAI".to_vec())]);
+        assert_eq!(loader.kind, LoaderKind::Stub);
+        (folder, loader)
+    }
+
+    fn sent(actions: Vec<Action>) -> Vec<Vec<u8>> {
+        actions
+            .into_iter()
+            .map(|action| if let Action::Send(content) = action { content } else { panic!("{action:?}") })
+            .collect()
+    }
+
+    #[test]
+    fn it_answers_with_two_status_bytes_and_knows_what_it_does_not_know() {
+        let (_folder, mut loader) = stub();
+        assert_eq!(ending(&loader.take(&request(Op::SYNC, &[0; 9]))), FINE);
+        assert_eq!(ending(&loader.take(&request(Op::GET_SECURITY_INFO, &[]))), [0xFF, 0]);
+        assert_eq!(ending(&loader.take(&request(Op::READ_FLASH_SLOW, &[0, 64]))), [0xFF, 0]);
+        assert_eq!(ending(&loader.take(&request(Op::READ_REG, &[]))), [0xC0, 0]);
+    }
+
+    #[test]
+    fn what_goes_wrong_with_a_block_is_said_with_the_next() {
+        let (_folder, mut loader) = stub();
+        loader.take(&request(Op::FLASH_DEFL_BEGIN, &[0x1000, 2, 0x4000, 0]));
+        let noise = block(Op::FLASH_DEFL_DATA, 0, &[0xA5; 64]);
+        assert_eq!(ending(&loader.take(&noise)), FINE);
+        assert_eq!(ending(&loader.take(&noise)), [0xC7, 0]);
+        assert_eq!(ending(&loader.take(&request(Op::FLASH_DEFL_END, &[1]))), [0xC8, 0]);
+        loader.take(&request(Op::FLASH_BEGIN, &[64, 1, 0x4000, 0]));
+        assert_eq!(ending(&loader.take(&block(Op::FLASH_DATA, 0, &[0x5A; 64]))), FINE);
+        assert_eq!(ending(&loader.take(&request(Op::FLASH_END, &[1]))), FINE);
+        assert_eq!(loader.flash.read(0..64).unwrap(), [0x5A; 64]);
+    }
+
+    #[test]
+    fn blocks_are_refused_outside_of_a_download_and_with_a_wrong_checksum() {
+        let (_folder, mut loader) = stub();
+        let mut data = block(Op::FLASH_DATA, 0, &[1; 64]);
+        assert_eq!(ending(&loader.take(&data)), [0xC6, 0]);
+        assert_eq!(ending(&loader.take(&request(Op::FLASH_BEGIN, &[64, 1, 0x4001, 0]))), [0xC2, 0]);
+        loader.take(&request(Op::FLASH_BEGIN, &[64, 1, 0x4000, 0]));
+        *data.last_mut().unwrap() ^= 1;
+        assert_eq!(ending(&loader.take(&data)), [0xC1, 0]);
+    }
+
+    #[test]
+    fn no_more_of_the_flash_is_under_way_than_the_client_allows() {
+        let (_folder, mut loader) = stub();
+        let data: Vec<u8> = (0..=255).collect();
+        loader.flash.erase(0..0x1000).unwrap();
+        loader.flash.program(0, &data).unwrap();
+        let first = sent(loader.take(&request(Op::READ_FLASH, &[0, 250, 100, 2])));
+        assert_eq!(first[1..], [data[..100].to_vec()]);
+        assert_eq!(sent(loader.take(&100_u32.to_le_bytes())), [data[100..200].to_vec()]);
+    }
+
+    #[test]
+    fn reading_ends_with_the_sum_of_what_was_sent() {
+        let (_folder, mut loader) = stub();
+        let answers = sent(loader.take(&request(Op::READ_FLASH, &[0x10, 250, 100, 200])));
+        assert_eq!(answers.iter().map(Vec::len).collect::<Vec<_>>(), [10, 100, 100]);
+        assert_eq!(sent(loader.take(&100_u32.to_le_bytes())), [vec![0; 50]]);
+        assert!(loader.take(&200_u32.to_le_bytes()).is_empty());
+        assert_eq!(sent(loader.take(&250_u32.to_le_bytes())), [Md5::digest([0; 250]).to_vec()]);
+        assert_eq!(ending(&loader.take(&request(Op::SYNC, &[0; 9]))), FINE, "and then it listens again");
+    }
+
+    #[test]
+    fn erasing_wants_whole_sectors() {
+        let (_folder, mut loader) = stub();
+        assert_eq!(ending(&loader.take(&request(Op::ERASE_REGION, &[1, 0x1000]))), [0x32, 0]);
+        assert_eq!(ending(&loader.take(&request(Op::ERASE_REGION, &[0, 0x1001]))), [0x33, 0]);
+        assert_eq!(ending(&loader.take(&request(Op::ERASE_REGION, &[0x1000, 0x2000]))), FINE);
+        assert_eq!(loader.flash.erased.as_slice(), [0x1000..0x3000]);
+    }
+
+    #[test]
+    fn leaving_for_the_program_is_not_answered() {
+        let (_folder, mut loader) = stub();
+        assert_eq!(loader.take(&request(Op::RUN_USER_CODE, &[])), [Action::Run]);
+    }
 }

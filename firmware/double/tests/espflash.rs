@@ -1,46 +1,23 @@
 //! espflash's library, which shares no code with the double, uses it as it would a board.
 
-use std::{fs, path::Path, time::Duration};
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fs;
 
 use board_double::{Double, LoaderKind, Mode, Op};
 use espflash::{
-    connection::{Connection, ResetAfterOperation, ResetBeforeOperation},
-    flasher::{FlashSize, Flasher},
+    flasher::FlashSize,
     image_format::Segment,
     target::{Chip, DefaultProgressCallback},
 };
-use serialport::{TTYPort, UsbPortInfo};
+
+use self::common::{connect, content};
 
 const MAC: [u8; 6] = [0x24, 0x0A, 0xC4, 0xAB, 0xCD, 0xEF];
 const PROTECTED: std::ops::Range<u32> = 0x3F_F000..0x40_0000;
-
-fn open(port: &Path, baud: u32) -> TTYPort {
-    serialport::new(port.to_str().unwrap(), baud).timeout(Duration::from_secs(3)).open_native().unwrap()
-}
-
-fn connect(board: &Double, stub: bool, baud: Option<u32>) -> Result<Flasher, espflash::Error> {
-    let usb =
-        UsbPortInfo { vid: 0x0403, pid: 0x6015, serial_number: None, manufacturer: None, product: None };
-    let connection = Connection::new(
-        open(board.port(), 115_200),
-        usb,
-        ResetAfterOperation::NoResetNoStub,
-        ResetBeforeOperation::NoReset,
-        115_200,
-    );
-    Flasher::connect(connection, stub, true, false, None, baud)
-}
-
-/// Bytes that compress to some half.
-fn content(bytes: u32, seed: u32) -> Vec<u8> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let [.., byte] = state.to_le_bytes();
-        byte & 0x0F
-    };
-    (0..bytes).map(|_| next()).collect()
-}
 
 fn board(folder: &tempfile::TempDir, mb: u32) -> Double {
     Double::builder(folder.path().join("flash")).flash_mb(mb).mac(MAC).start().unwrap()
