@@ -1,27 +1,26 @@
-//! What flashing costs beside espflash's own, on the same stand-in for a board in the same run:
+//! What flashing costs beside espflash's own, on the same double of a LoPy4 in the same run:
 //! `cargo bench --bench flash`. Prints figures; fails where a figure breaks its promise.
 //!
-//! The stand-in takes bytes as a serial line does (`-- BAUD`, 921,600 by default), so that the times
-//! are those of a line and not of this computer.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
+//! The double's line takes the time of a real one at 921,600 baud (or `-- BAUD`), so that the times are
+//! those of a line and not of this computer; its flash takes none.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[cfg(unix)]
-#[path = "../tests/board/stand_in.rs"]
-#[allow(dead_code)]
-mod stand_in;
+#[cfg(target_os = "linux")]
+#[path = "../tests/board/lab.rs"]
+mod lab;
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn main() {
-    unix::main();
+    linux::main();
 }
 
-#[cfg(not(unix))]
+#[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("there are no pseudo-terminals here to stand in for a board");
+    println!("the double of a board needs the pseudo-terminals of Linux");
 }
 
-#[cfg(unix)]
-mod unix {
+#[cfg(target_os = "linux")]
+mod linux {
     use std::{
         borrow::Cow,
         time::{Duration, Instant},
@@ -36,17 +35,17 @@ mod unix {
     use serialport::UsbPortInfo;
     use traffic_light::{Name, record::Record};
     use twinlight::board::{
-        Cancel, Connection, EntryMethod, FlashJob, ImageChoice, News, Observer, Outcome, ProvisionJob,
-        Question, Written, flash, provision,
+        Cancel, Connection, FlashJob, ImageChoice, News, Observer, Outcome, ProvisionJob, Question, Written,
+        flash, provision,
     };
 
-    use super::stand_in::{Chip, StandIn};
+    use super::lab::Board;
 
     const BOOTLOADER: &[u8] = include_bytes!("../assets/firmware/bootloader.bin");
     const TABLE: &[u8] = include_bytes!("../assets/firmware/partition-table.bin");
     const APP: &[u8] = include_bytes!("../assets/firmware/app.bin");
 
-    /// What section 4's promises are.
+    /// What was promised.
     const MOST_OF_ESPFLASH: f64 = 1.1;
     const MOST_OF_A_FLASH: f64 = 0.1;
 
@@ -85,8 +84,8 @@ mod unix {
         format!("{:.2} s", time.as_secs_f64())
     }
 
-    fn board(baud: u32) -> StandIn {
-        StandIn::plug_in(Chip { line_baud: Some(baud), ..Chip::new(4) })
+    fn board() -> Board {
+        Board::made(4, |builder| builder.paced(true))
     }
 
     fn record(ssid: &str) -> Record {
@@ -98,10 +97,10 @@ mod unix {
 
     /// In all, and for writing alone.
     fn by_espflash(baud: u32) -> (Duration, Duration) {
-        let board = board(baud);
+        let board = board();
         let started = Instant::now();
         let port =
-            serialport::new(&board.path, 115_200).timeout(Duration::from_secs(3)).open_native().unwrap();
+            serialport::new(board.port(), 115_200).timeout(Duration::from_secs(3)).open_native().unwrap();
         let usb = UsbPortInfo { vid: 0, pid: 0, serial_number: None, manufacturer: None, product: None };
         let line =
             Line::new(port, usb, ResetAfterOperation::NoResetNoStub, ResetBeforeOperation::NoReset, 115_200);
@@ -122,9 +121,8 @@ mod unix {
 
     /// In all, for writing alone, and for credentials alone, in all.
     fn by_twinlight(baud: u32) -> (Duration, Duration, Duration) {
-        let board = board(baud);
-        let connection =
-            Connection { entry: EntryMethod::None, max_baud: baud, ..Connection::new(&board.path) };
+        let board = board();
+        let connection = Connection { max_baud: baud, ..board.connection() };
         let job = FlashJob {
             connection: connection.clone(),
             record: record("lab"),
@@ -138,8 +136,7 @@ mod unix {
         };
         let flashed = started.elapsed();
         // The board was reset in between: its ROM answers.
-        let board = StandIn::plug_in_again(board.unplug());
-        let connection = Connection { port: board.path.clone(), ..connection };
+        board.double.enter_download_mode();
         let started = Instant::now();
         provision(&ProvisionJob { connection, record: record("upstairs") }, &mut Nobody, &Cancel::default())
             .unwrap();

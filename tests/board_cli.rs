@@ -1,22 +1,21 @@
-//! The commands for boards: the real binary against a stand-in for a board in download mode.
-#![cfg(unix)]
+//! The commands for boards: the real binary against a double of a LoPy4.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
 
-#[path = "board/stand_in.rs"]
-#[allow(dead_code)]
-mod stand_in;
+#[path = "board/lab.rs"]
+mod lab;
 
 use std::{
-    fs::{self, File},
-    io::{BufRead, BufReader, Write},
+    fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread::sleep,
     time::Duration,
 };
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use stand_in::*;
+use board_double::{ChipKind, Fault, Mode, Program};
+use lab::Board;
 use tempfile::TempDir;
 use traffic_light::record::Record;
 
@@ -25,7 +24,7 @@ const PROVISIONING: &str = "junction = \"demo\"\nlight = \"b\"\npeers = [\"a\"]\
 
 struct Lab {
     folder: TempDir,
-    board: StandIn,
+    board: Board,
 }
 
 struct Said {
@@ -35,10 +34,10 @@ struct Said {
 }
 
 impl Lab {
-    fn new(chip: Chip) -> Lab {
+    fn new(board: Board) -> Lab {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("board.toml"), PROVISIONING).unwrap();
-        Lab { folder, board: StandIn::plug_in(chip) }
+        Lab { folder, board }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -48,7 +47,7 @@ impl Lab {
     /// `command` on the board, with `more`; files are those of the lab's folder.
     fn command(&self, command: &str, more: &[&str]) -> Command {
         let mut run = twinlight(self.folder.path());
-        run.args([command, "--port", &self.board.path, "--entry", "none"]).args(more);
+        run.args([command, "--port", &self.board.port(), "--entry", "none"]).args(more);
         run
     }
 
@@ -82,8 +81,8 @@ fn assert_said(said: &Said, status: i32, what: &str) {
 
 #[test]
 fn a_board_is_flashed_provisioned_and_restored() {
-    let lab = Lab::new(Chip::new(4));
-    let before = lab.board.chip.lock().unwrap().flash.clone();
+    let lab = Lab::new(Board::new(4));
+    let before = lab.board.flash();
     let flashed = lab.run("flash", &["--provision", "board.toml"]);
     assert_said(&flashed, 0, "flashed 24:0a:c4:01:02:03 (ESP32 revision 1.0, 4 MB of flash)");
     assert!(flashed.out.contains("press its reset button"), "{}", flashed.out);
@@ -101,26 +100,26 @@ fn a_board_is_flashed_provisioned_and_restored() {
     fs::write(lab.file("other.toml"), other).unwrap();
     let provisioned = lab.run("provision", &["--provision", "other.toml"]);
     assert_said(&provisioned, 0, "provisioned 24:0a:c4:01:02:03");
-    let record = Record::decode(&lab.board.chip.lock().unwrap().flash[0xF000..]).unwrap();
+    let record = Record::decode(&lab.board.flash()[0xF000..]).unwrap();
     assert_eq!(
         (record.wifi.ssid.as_str(), record.wifi.password.as_str()),
         ("upstairs", "a secret of the lab")
     );
 
     assert_said(&lab.run("restore", &[&backup]), 0, "Pycom's block was that of the backup already");
-    assert!(lab.board.chip.lock().unwrap().flash == before);
+    assert!(lab.board.flash() == before);
 }
 
 #[test]
 fn a_backup_is_never_written_over_and_the_board_is_not_even_bothered() {
-    let lab = Lab::new(Chip::new(4));
+    let lab = Lab::new(Board::new(4));
     assert_said(
         &lab.run("backup", &["--scope", "identity", "b.bin"]),
         0,
         "backed up 24:0a:c4:01:02:03: 4096 bytes",
     );
     let first = fs::read(lab.file("b.bin")).unwrap();
-    lab.board.chip.lock().unwrap().commands.clear();
+    lab.board.double.forget();
     assert_said(
         &lab.run("backup", &["b.bin"]),
         2,
@@ -129,12 +128,12 @@ fn a_backup_is_never_written_over_and_the_board_is_not_even_bothered() {
     let flash = ["--provision", "board.toml", "--backup-to", "b.bin"];
     assert_said(&lab.run("flash", &flash), 2, "choose another name");
     assert_eq!(fs::read(lab.file("b.bin")).unwrap(), first);
-    assert_eq!(lab.board.chip.lock().unwrap().commands, [0; 0]);
+    assert_eq!(lab.board.seen().commands, []);
 }
 
 #[test]
 fn what_is_wrong_with_the_command_line_or_a_file_ends_with_two() {
-    let lab = Lab::new(Chip::new(4));
+    let lab = Lab::new(Board::new(4));
     fs::write(lab.file("bad.toml"), PROVISIONING.replace("ssid", "sside")).unwrap();
     fs::write(lab.file("no.bin"), "no image").unwrap();
     fs::write(lab.file("no.bin.toml"), "x = 1").unwrap();
@@ -153,15 +152,16 @@ fn what_is_wrong_with_the_command_line_or_a_file_ends_with_two() {
     assert_said(&magic, 2, "possible values: auto, pic, classic, manual, none");
     assert_said(&lab.run("restore", &["no.bin"]), 2, "has a no.bin.toml that cannot be read");
     assert_said(&lab.run("restore", &["none.bin"]), 2, "none.bin cannot be read");
-    assert_eq!(lab.board.chip.lock().unwrap().commands, [0; 0]);
+    assert_eq!(lab.board.seen().commands, []);
 }
 
 #[test]
 fn a_board_that_fails_ends_with_one_and_a_check_that_fails_with_three() {
-    let lab = Lab::new(Chip { magic: 9, ..Chip::new(4) });
+    let lab = Lab::new(Board::made(4, |builder| builder.chip(ChipKind::Esp32S3)));
     let flash = ["--provision", "board.toml", "--no-backup"];
     assert_said(&lab.run("flash", &flash), 1, "the chip is an ESP32-S3, not an ESP32; nothing was written");
-    let lab = Lab::new(Chip { fault: Some((FLASH_MD5, 0, Fault::WrongChecksum)), ..Chip::new(4) });
+    let lab = Lab::new(Board::new(4));
+    lab.board.double.arm(Fault::wrong_md5().lasting());
     assert_said(&lab.run("flash", &flash), 3, "does not read back as it was written, twice");
     let gone =
         said(twinlight(lab.folder.path()).args(["backup", "--port", "/dev/no-such", "x"]).output().unwrap());
@@ -171,7 +171,7 @@ fn a_board_that_fails_ends_with_one_and_a_check_that_fails_with_three() {
 
 #[test]
 fn a_key_that_the_configuration_has_and_the_board_lacks_is_warned_of() {
-    let lab = Lab::new(Chip::new(4));
+    let lab = Lab::new(Board::new(4));
     let text = "[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\nrun = [\"a\"]\nkey = \"sixteen-or-more-bytes\"\n";
     fs::write(lab.file("lab.toml"), text).unwrap();
     let flashed = lab.run("flash", &["--config", "lab.toml", "--provision", "board.toml", "--no-backup"]);
@@ -184,7 +184,7 @@ fn a_key_that_the_configuration_has_and_the_board_lacks_is_warned_of() {
 
 #[test]
 fn ctrl_c_ends_between_blocks_and_leaves_nothing_half() {
-    let lab = Lab::new(Chip::new(8));
+    let lab = Lab::new(Board::new(8));
     let mut child = lab.command("backup", &["b.bin"]).spawn().unwrap();
     let err = BufReader::new(child.stderr.take().unwrap());
     let mut lines = err.lines().map_while(Result::ok);
@@ -203,13 +203,13 @@ fn ctrl_c_ends_between_blocks_and_leaves_nothing_half() {
 
 #[test]
 fn nobody_to_ask_about_pycoms_block_leaves_it_alone_and_ends_with_three() {
-    let lab = Lab::new(Chip::new(4));
+    let lab = Lab::new(Board::new(4));
     assert_said(&lab.run("backup", &["--scope", "identity", "b.bin"]), 0, "4096 bytes");
-    lab.board.chip.lock().unwrap().flash[0x3F_F000] ^= 1;
+    lab.board.flip(0x3F_F000);
     let left = lab.run("restore", &["b.bin"]);
     assert_said(&left, 3, "was left alone");
     assert!(left.err.contains("--write-identity"), "{}", left.err);
-    assert_eq!(lab.board.chip.lock().unwrap().touched, []);
+    lab.board.assert_unchanged();
     assert_said(&lab.run("restore", &["b.bin", "--write-identity"]), 0, "was written too");
 }
 
@@ -233,31 +233,35 @@ fn ports_lists_what_is_there_as_json_lines() {
 fn monitor_prints_the_log_survives_unplugging_and_ends_with_ctrl_c() {
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("tty");
-    // A port that the program under test does not inherit: to drop it is to unplug it.
-    let plug_in = || {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let master = openpt(flags).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let slave = PathBuf::from(ptsname(&master, Vec::new()).unwrap().into_string().unwrap());
-        let _ = fs::remove_file(&link);
-        std::os::unix::fs::symlink(slave, &link).unwrap();
-        File::from(master)
+    let text = |boot: &str| Program::Text {
+        boot: boot.to_owned(),
+        lines: Vec::new(),
+        every: Duration::from_secs(1),
     };
-    let mut master = plug_in();
+    let mut board = Board::made(4, |builder| builder.program(text("")).mode(Mode::Running));
+    let plugged_in = |board: &Board| {
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(board.port(), &link).unwrap();
+    };
+    plugged_in(&board);
     let mut child = twinlight(folder.path()).args(["monitor", "--port", "tty"]).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut err = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(err.next().unwrap().unwrap().contains("the log of the board on tty"));
-    master.write_all(b"\xFFrst:0x1\r\n     1.500 warning the broker is gone\r\n").unwrap();
-    assert_eq!(out.next().unwrap().unwrap(), "\u{fffd}rst:0x1");
+    board.double.say("rst:0x1\r\n     1.500 warning the broker is gone\r\n");
+    assert_eq!(out.next().unwrap().unwrap(), "rst:0x1");
     assert_eq!(out.next().unwrap().unwrap(), "     1.500 warning the broker is gone");
-    let mut again = plug_in();
-    drop(master);
+    board.double.unplug();
     assert!(err.next().unwrap().unwrap().contains("unplugged"));
-    assert_eq!(err.next().unwrap().unwrap(), "it is back");
-    again.write_all(b"     2.000 info    again\r\n").unwrap();
-    assert_eq!(out.next().unwrap().unwrap(), "     2.000 info    again");
+    board.double.plug_in(Mode::Running).unwrap();
+    plugged_in(&board);
+    let back = err.by_ref().map(Result::unwrap).find(|line| line == "it is back");
+    assert!(back.is_some());
+    board.double.say("     2.000 info    again\r\n");
+    assert_eq!(
+        out.find_map(|line| line.ok().filter(|line| !line.is_empty())).unwrap(),
+        "     2.000 info    again"
+    );
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }

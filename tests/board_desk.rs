@@ -1,10 +1,9 @@
-//! The board's desk, as the window uses it, against a stand-in for a board in download mode.
-#![cfg(unix)]
+//! The board's desk, as the window uses it, against a double of a LoPy4.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
 
-#[path = "board/stand_in.rs"]
-#[allow(dead_code)]
-mod stand_in;
+#[path = "board/lab.rs"]
+mod lab;
 
 use std::{
     sync::{
@@ -15,23 +14,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stand_in::*;
+use lab::Board;
 use traffic_light::{Name, record::Record};
 use twinlight::board::{
-    Answer, BackupJob, BackupPlace, BackupScope, Busy, Connection, Desk, EntryMethod, Event, FlashJob,
-    Identity, ImageChoice, News, Outcome, Request, RestoreJob, Step, log::LogNews,
+    Answer, BackupJob, BackupPlace, BackupScope, Busy, Desk, Event, FlashJob, Identity, ImageChoice, News,
+    Outcome, Request, RestoreJob, Step, log::LogNews,
 };
 
-fn connection(board: &StandIn) -> Connection {
-    Connection { entry: EntryMethod::None, ..Connection::new(&board.path) }
-}
-
-fn flash(board: &StandIn) -> Request {
+fn flash(board: &Board) -> Request {
     let mut record = Record::new(Name::new("demo").unwrap(), Name::new("b").unwrap());
     record.wifi.ssid = "lab".try_into().unwrap();
     record.broker.host = "192.168.1.2".try_into().unwrap();
     Request::Flash(FlashJob {
-        connection: connection(board),
+        connection: board.connection(),
         record,
         image: ImageChoice::BuiltIn,
         backup: None,
@@ -65,7 +60,7 @@ fn is_end(event: &Event) -> bool {
 
 #[test]
 fn a_flash_is_told_step_by_step_and_no_second_job_starts_meanwhile() {
-    let board = StandIn::plug_in(Chip::new(4));
+    let board = Board::new(4);
     let wakes = Arc::new(AtomicUsize::new(0));
     let woken = Arc::clone(&wakes);
     let desk = Desk::open(Arc::new(move || {
@@ -91,7 +86,7 @@ fn a_flash_is_told_step_by_step_and_no_second_job_starts_meanwhile() {
 
 #[test]
 fn a_job_is_cancelled_without_blocking_and_the_next_one_works() {
-    let board = StandIn::plug_in(Chip::new(4));
+    let board = Board::new(4);
     let desk = Desk::open(Arc::new(|| {})).unwrap();
     desk.start(flash(&board)).unwrap();
     let writes = |event: &Event| matches!(event, Event::JobTold { news: News::StepBegan(Step::Write), .. });
@@ -112,14 +107,14 @@ fn a_job_is_cancelled_without_blocking_and_the_next_one_works() {
 fn a_question_waits_for_its_answer() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("b");
-    let board = StandIn::plug_in(Chip::new(4));
+    let board = Board::new(4);
     let desk = Desk::open(Arc::new(|| {})).unwrap();
     let (scope, place) = (BackupScope::Identity, BackupPlace::File(file.clone()));
-    desk.start(Request::BackUp(BackupJob { connection: connection(&board), scope, place })).unwrap();
+    desk.start(Request::BackUp(BackupJob { connection: board.connection(), scope, place })).unwrap();
     events(&desk, is_end);
-    board.chip.lock().unwrap().flash[0x3F_F000] ^= 1;
+    board.flip(0x3F_F000);
     let restore =
-        Request::Restore(RestoreJob { connection: connection(&board), file, of_another_board: false });
+        Request::Restore(RestoreJob { connection: board.connection(), file, of_another_board: false });
     for (answer, outcome) in [(Answer::No, Identity::LeftAlone), (Answer::Yes, Identity::Written)] {
         let job = desk.start(restore.clone()).unwrap();
         events(&desk, |event| matches!(event, Event::JobAsked { .. }));
@@ -130,7 +125,7 @@ fn a_question_waits_for_its_answer() {
         };
         assert_eq!(*identity, outcome);
     }
-    board.chip.lock().unwrap().flash[0x3F_F000] ^= 1;
+    board.flip(0x3F_F000);
     desk.start(restore).unwrap();
     events(&desk, |event| matches!(event, Event::JobAsked { .. }));
     desk.cancel();
@@ -140,12 +135,12 @@ fn a_question_waits_for_its_answer() {
 
 #[test]
 fn a_log_makes_way_for_a_job_on_its_port_and_goes_on_afterwards() {
-    let board = StandIn::plug_in(Chip::new(4));
+    let board = Board::new(4);
     let desk = Desk::open(Arc::new(|| {})).unwrap();
-    desk.watch_log(&board.path);
+    desk.watch_log(&board.port());
     let opened = |event: &Event| matches!(event, Event::Log(LogNews::Opened { .. }));
     events(&desk, opened);
-    desk.start(Request::Examine(connection(&board))).unwrap();
+    desk.start(Request::Examine(board.connection())).unwrap();
     let all = events(&desk, opened);
     let closed = all.iter().position(|event| *event == Event::Log(LogNews::Closed)).unwrap();
     let met =
@@ -155,7 +150,7 @@ fn a_log_makes_way_for_a_job_on_its_port_and_goes_on_afterwards() {
 
 #[test]
 fn a_desk_that_closes_in_the_middle_of_a_job_ends_it_soon() {
-    let board = StandIn::plug_in(Chip::new(4));
+    let board = Board::new(4);
     let desk = Desk::open(Arc::new(|| {})).unwrap();
     desk.watch_log("/dev/no-such-port");
     desk.start(flash(&board)).unwrap();

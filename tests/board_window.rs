@@ -1,11 +1,10 @@
 //! From a bare board to a flashed one in the window, by what a screen reader says, against a chip in
 //! download mode on a pseudo-terminal.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
-#[path = "board/stand_in.rs"]
-#[allow(dead_code)]
-mod stand_in;
+#[path = "board/lab.rs"]
+mod lab;
 
 use std::{
     path::{Path, PathBuf},
@@ -13,9 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use board_double::{Fault, Mode};
 use egui::{Key, ViewportEvent, ViewportId, vec2};
 use egui_kittest::{Harness, kittest::Queryable};
-use stand_in::{Chip, FLASH_DEFL_DATA, Fault, StandIn};
+use lab::Board;
 use tokio::sync::{broadcast, mpsc};
 use traffic_light::record::Record;
 use twinlight::{
@@ -31,7 +31,6 @@ use twinlight::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
-const PROTECTED: std::ops::Range<usize> = 0x3F_F000..0x40_0000;
 
 /// The window with its board panel open, on a make-believe world.
 struct Window {
@@ -143,10 +142,10 @@ fn is_backup(path: &Path) -> bool {
 
 #[test]
 fn one_click_backs_up_flashes_sets_up_and_gives_the_board_its_place() {
-    let board = StandIn::plug_in(Chip::new(4));
-    let before = board.chip.lock().unwrap().flash.clone();
+    let board = Board::new(4);
+    let before = board.flash();
     let mut window = Window::open();
-    window.fill_in(&board.path);
+    window.fill_in(&board.port());
     window.click("Flash and start");
     window.until("progress in bytes", |window| window.says(" KiB"));
     assert!(window.says("Cancel"));
@@ -154,11 +153,11 @@ fn one_click_backs_up_flashes_sets_up_and_gives_the_board_its_place() {
     assert!(window.says("Done: flashing the board"), "{:?}", window.end());
     assert!(window.says("all is verified"));
 
-    let flash = board.chip.lock().unwrap().flash.clone();
+    let flash = board.flash();
     let record = Record::decode(&flash[0xF000..]).unwrap();
     assert_eq!((record.junction.as_str(), record.light.as_str()), ("demo", "b"));
     assert_eq!((record.wifi.ssid.as_str(), record.broker.host.as_str()), ("lab", "192.168.1.2"));
-    assert_eq!(flash[PROTECTED], before[PROTECTED]);
+    board.assert_identity_untouched(&before);
     let [backup] = window.backups().try_into().unwrap();
     assert!(std::fs::read(backup).unwrap() == before, "the backup is what was on the board");
 
@@ -176,25 +175,24 @@ fn one_click_backs_up_flashes_sets_up_and_gives_the_board_its_place() {
 
 #[test]
 fn what_is_missing_is_said_beside_its_field() {
-    let board = StandIn::plug_in(Chip::new(4));
+    let board = Board::new(4);
     let mut window = Window::open();
-    window.fill_in(&board.path);
+    window.fill_in(&board.port());
     window.harness.state_mut().bench_mut().unwrap().form.settings.wifi_ssid.clear();
     window.click("Flash and start");
     let errors = &window.harness.state().bench().unwrap().form.errors;
     assert!(window.says("One thing is missing or wrong above."), "{errors:?}");
     assert!(window.says("The name of a Wi-Fi network has 1 to 32 bytes"));
     assert!(window.harness.state().bench().unwrap().state.job.is_none());
-    assert!(board.chip.lock().unwrap().commands.is_empty(), "the board was not bothered");
+    assert!(board.seen().commands.is_empty(), "the board was not bothered");
 }
 
 #[test]
 fn a_pulled_cable_is_told_and_the_board_can_be_flashed_again() {
-    let mut chip = Chip::new(4);
-    chip.fault = Some((FLASH_DEFL_DATA, 5, Fault::Unplugged));
-    let board = StandIn::plug_in(chip);
+    let mut board = Board::new(4);
+    board.double.arm(Fault::unplugged().at_block(5));
     let mut window = Window::open();
-    window.fill_in(&board.path);
+    window.fill_in(&board.port());
     window.harness.state_mut().bench_mut().unwrap().form.backup =
         twinlight::app::board::form::BackupFirst::Nothing;
     window.click("Flash and start");
@@ -202,11 +200,8 @@ fn a_pulled_cable_is_told_and_the_board_can_be_flashed_again() {
     assert!(window.says("Failed: flashing the board"), "{:?}", window.end());
     assert!(window.says("starts no program"), "what happened to the board is said: {:?}", window.end());
 
-    let chip = board.chip.clone();
-    drop(board);
-    chip.lock().unwrap().fault = None;
-    let board = StandIn::plug_in_again(chip);
-    window.harness.state_mut().bench_mut().unwrap().form.port.clone_from(&board.path);
+    board.double.plug_in(Mode::Download).unwrap();
+    window.harness.state_mut().bench_mut().unwrap().form.port = board.port();
     window.click("Put the report away");
     window.click("Flash and start");
     window.until("the end", |window| window.end().is_some());
@@ -215,9 +210,9 @@ fn a_pulled_cable_is_told_and_the_board_can_be_flashed_again() {
 
 #[test]
 fn closing_the_window_while_a_board_is_flashed_asks_first() {
-    let board = StandIn::plug_in(Chip::new(4));
+    let board = Board::new(4);
     let mut window = Window::open();
-    window.fill_in(&board.path);
+    window.fill_in(&board.port());
     window.click("Flash and start");
     window.until("progress in bytes", |window| window.says(" KiB"));
     let close = |window: &mut Window| {

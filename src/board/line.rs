@@ -183,7 +183,8 @@ impl Line {
                 value: u32::from_le_bytes([header[4], header[5], header[6], header[7]]),
                 data: data.to_vec(),
             }),
-            [_, code, ..] => Err(BoardError::Refused { doing, code: *code }),
+            // The ROM says that it failed, and why; the stub says why at once.
+            [code, 0, ..] | [_, code, ..] => Err(BoardError::Refused { doing, code: *code }),
             _ => Err(garbled()),
         }
     }

@@ -148,7 +148,7 @@ impl Loader {
         mut ask: impl FnMut(&mut Loader) -> Result<T, BoardError>,
     ) -> Result<T, BoardError> {
         match ask(self) {
-            Err(BoardError::Silent { .. } | BoardError::Garbled { .. }) => {
+            Err(error) if error.is_of_line() => {
                 self.recover()?;
                 ask(self)
             }

@@ -41,6 +41,8 @@ const ANSWER: Duration = Duration::from_millis(500);
 const DRAIN: Duration = Duration::from_millis(20);
 /// The most bytes that it says unasked.
 const DRAIN_BYTES: usize = 10;
+/// Questions for the version before the line counts as too noisy for it.
+const MOST_QUESTIONS: u32 = 8;
 /// The first firmware with these commands.
 const LEAST_VERSION: u16 = 6;
 
@@ -113,17 +115,21 @@ fn reset(line: &mut dyn PicLine) -> Result<(), PicError> {
     set(line, TRISC, RESET)
 }
 
+/// Asks until the same answer came twice: what the chip's program says on the same line could pass
+/// for an answer.
 fn check_version(line: &mut dyn PicLine) -> Result<(), PicError> {
-    line.receive(DRAIN_BYTES, DRAIN)?;
-    line.send(&[READ_VERSION])?;
-    match *line.receive(2, ANSWER)?.as_slice() {
-        [low, high] => {
-            let version = u16::from_le_bytes([low, high]);
-            line.receive(DRAIN_BYTES, DRAIN)?;
-            if version < LEAST_VERSION { Err(PicError::TooOld(version)) } else { Ok(()) }
+    let mut last = None;
+    for _ in 0..MOST_QUESTIONS {
+        line.receive(DRAIN_BYTES, DRAIN)?;
+        line.send(&[READ_VERSION])?;
+        let [low, high] = *line.receive(2, ANSWER)?.as_slice() else { return Err(PicError::Silent) };
+        line.receive(DRAIN_BYTES, DRAIN)?;
+        let version = u16::from_le_bytes([low, high]);
+        if last.replace(version) == Some(version) {
+            return if version < LEAST_VERSION { Err(PicError::TooOld(version)) } else { Ok(()) };
         }
-        _ => Err(PicError::Silent),
     }
+    Err(PicError::Silent)
 }
 
 fn set(line: &mut dyn PicLine, register: u8, bits: u8) -> Result<(), PicError> {
@@ -190,6 +196,8 @@ mod tests {
     #[derive(Default)]
     struct Pic {
         version: Option<[u8; 2]>,
+        /// What comes in place of its first answers.
+        said: Vec<[u8; 2]>,
         done: Vec<Done>,
         answer: Vec<u8>,
     }
@@ -198,7 +206,7 @@ mod tests {
         fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
             assert!(self.answer.is_empty(), "what the PIC said before was not taken");
             if bytes == [0x11] {
-                self.answer = self.version.map(Vec::from).unwrap_or_default();
+                self.answer = self.said.pop().or(self.version).map(Vec::from).unwrap_or_default();
             }
             self.done.push(Done::Sent(bytes.to_vec()));
             Ok(())
@@ -239,6 +247,7 @@ mod tests {
         enter(&mut pic).unwrap();
         let mut expected = vec![
             sent(&[0x11]),
+            sent(&[0x11]),
             sent(&[2, 0x8C, 0, 0xDF, 0, 0]),
             sent(&[2, 0x0C, 0, 0xDF, 0, 0]),
             sent(&[2, 0x8E, 0, 0xFE, 0, 0]),
@@ -254,6 +263,7 @@ mod tests {
         leave(&mut pic).unwrap();
         let mut expected = vec![
             sent(&[0x11]),
+            sent(&[0x11]),
             sent(&[2, 0x8C, 0, 0xDF, 0, 0]),
             sent(&[2, 0x0C, 0, 0xFF, 0x20, 0]),
             sent(&[2, 0x8E, 0, 0xFF, 0x01, 0]),
@@ -263,10 +273,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_program_says_is_not_taken_for_a_version() {
+        let mut pic = pic([5, 0]);
+        pic.said = vec![*b"th", *b"e ", *b"la"];
+        assert!(matches!(enter(&mut pic), Err(PicError::TooOld(5))));
+        assert!(pic.done.iter().all(|done| *done == sent(&[0x11])), "{:?}", pic.done);
+    }
+
+    #[test]
     fn an_old_or_silent_pic_is_told_apart_and_no_register_is_touched() {
         let mut old = pic([5, 0]);
         assert!(matches!(enter(&mut old), Err(PicError::TooOld(5))));
-        assert_eq!(old.done, [sent(&[0x11])]);
+        assert_eq!(old.done, [sent(&[0x11]), sent(&[0x11])]);
         let mut silent = Pic::default();
         assert!(matches!(leave(&mut silent), Err(PicError::Silent)));
         assert_eq!(silent.done, [sent(&[0x11])]);

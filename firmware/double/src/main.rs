@@ -1,0 +1,80 @@
+//! A LoPy4 that is not there: prints a port that a flasher can open, and stays until it is stopped.
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    match linux::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lopy4-double: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    eprintln!("lopy4-double: the double needs the pseudo-terminals of Linux");
+    ExitCode::FAILURE
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::{
+        io::{self, Write},
+        path::PathBuf,
+        thread,
+    };
+
+    use board_double::{Double, Mode, PicDouble};
+    use clap::Parser;
+
+    /// A LoPy4 that is not there, on a pseudo-terminal.
+    #[derive(Parser)]
+    #[command(name = "lopy4-double", version)]
+    struct Options {
+        /// The file with its flash; made, and erased, if there is none
+        #[arg(long, value_name = "FILE")]
+        flash: PathBuf,
+        /// The size of the flash in MB
+        #[arg(long, default_value_t = 4, value_name = "N")]
+        mb: u32,
+        /// The chip's revision
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        revision: u8,
+        /// Begins with the program in the flash, not in download mode
+        #[arg(long)]
+        running: bool,
+        /// Refuses to run a stub
+        #[arg(long)]
+        no_stub: bool,
+        /// Puts a PIC before it, as on expansion board 3.x
+        #[arg(long)]
+        pic: bool,
+        /// Takes the time that the line's speed asks for
+        #[arg(long)]
+        paced: bool,
+    }
+
+    pub(crate) fn run() -> io::Result<()> {
+        let options = Options::parse();
+        let mode = if options.running { Mode::Running } else { Mode::Download };
+        let mut builder = Double::builder(options.flash)
+            .flash_mb(options.mb)
+            .revision(options.revision)
+            .mode(mode)
+            .stub_allowed(!options.no_stub)
+            .paced(options.paced);
+        if options.pic {
+            builder = builder.behind_pic(PicDouble::default());
+        }
+        let board = builder.start()?;
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", board.port().display())?;
+        out.flush()?;
+        loop {
+            thread::park();
+        }
+    }
+}
