@@ -98,19 +98,26 @@ impl Board {
     }
 
     /// Works until it is told to stop, or the system fails it: then its port hangs up.
-    pub(crate) fn run(mut self, asked: &Receiver<Question>, mut wake: &UnixStream) {
-        loop {
-            let mut nudges = [0; 16];
-            while matches!(wake.read(&mut nudges), Ok(1..)) {}
-            while let Ok((ask, answer)) = asked.try_recv() {
-                let error = self.obey(ask).err();
-                // A handle that no longer waits needs no answer.
-                let _ = answer.try_send(Told { port: self.wire.port(), seen: self.look(), error });
-            }
-            if self.stopped || self.step(wake).is_err() {
-                return;
-            }
+    pub(crate) fn run(mut self, asked: &Receiver<Question>, wake: &UnixStream) {
+        while !self.stopped && self.round(asked, wake).is_ok() {}
+    }
+
+    /// Does what is asked and what is due, and waits for what comes next.
+    fn round(&mut self, asked: &Receiver<Question>, mut wake: &UnixStream) -> io::Result<()> {
+        let mut nudges = [0; 16];
+        while matches!(wake.read(&mut nudges), Ok(1..)) {}
+        while let Ok((ask, answer)) = asked.try_recv() {
+            let error = self.obey(ask).err();
+            // What a board says at once has been said when the handle goes on.
+            self.work()?;
+            // A handle that no longer waits needs no answer.
+            let _ = answer.try_send(Told { port: self.wire.port(), seen: self.look(), error });
         }
+        if self.stopped {
+            return Ok(());
+        }
+        let sent = self.work()?;
+        self.wire.wait(wake.as_fd(), &sent, self.line.as_ref().map(|(due, _)| *due))
     }
 
     fn obey(&mut self, ask: Ask) -> io::Result<()> {
@@ -164,8 +171,8 @@ impl Board {
         }
     }
 
-    /// Does what is due, and waits for what comes next.
-    fn step(&mut self, wake: &UnixStream) -> io::Result<()> {
+    /// Does what is due; says how far it has come with sending.
+    fn work(&mut self) -> io::Result<Sent> {
         self.seen.opened += self.wire.news().opened;
         let now = Instant::now();
         for byte in self.wire.arrived(now).unwrap_or_default() {
@@ -175,13 +182,12 @@ impl Board {
             self.say(text);
             self.next_line(now);
         }
-        let sent = loop {
+        loop {
             match self.wire.send(now, self.baud())? {
                 Sent::Then(action) => self.act(action),
-                sent => break sent,
+                sent => return Ok(sent),
             }
-        };
-        self.wire.wait(wake.as_fd(), &sent, self.line.as_ref().map(|(due, _)| *due))
+        }
     }
 
     fn take_byte(&mut self, byte: u8) {

@@ -133,7 +133,10 @@ impl Builder {
         let board = Board::new(wire, loader, self.pic, self.program, self.mode);
         let thread =
             thread::Builder::new().name("lopy4-double".to_owned()).spawn(move || board.run(&asked, &wake))?;
-        Ok(Double { port, flash_file: self.flash_file, asks, nudge, thread: Some(thread) })
+        let double = Double { port, flash_file: self.flash_file, asks, nudge, thread: Some(thread) };
+        // What it says at power-on is said before anybody can have the port open.
+        double.ask(Ask::Look);
+        Ok(double)
     }
 }
 

@@ -21,7 +21,8 @@
 //! cargo run -p board_double -- --flash flash.bin
 //! ```
 //!
-//! prints the port, and stays. Clients have to be told to reset nothing (`--before no-reset --after
+//! prints the port, and stays; `download`, `run`, `unplug` and `plug` on its standard input do what a hand
+//! does. Clients have to be told to reset nothing (`--before no-reset --after
 //! no-reset`), since a pseudo-terminal has neither DTR nor RTS.
 //!
 //! # What it does not do

@@ -1,4 +1,5 @@
-//! A LoPy4 that is not there: prints a port that a flasher can open, and stays until it is stopped.
+//! A LoPy4 that is not there: prints a port that a flasher can open, and stays until it is stopped. Lines
+//! on its standard input do what a hand does: `download`, `run`, `unplug`, `plug`.
 
 use std::process::ExitCode;
 
@@ -30,7 +31,8 @@ mod linux {
     use board_double::{Double, Mode, PicDouble};
     use clap::Parser;
 
-    /// A LoPy4 that is not there, on a pseudo-terminal.
+    /// A LoPy4 that is not there, on a pseudo-terminal. It prints its port, and obeys lines on its standard
+    /// input: "download" (reset with the jumper on), "run" (reset), "unplug" and "plug".
     #[derive(Parser)]
     #[command(name = "lopy4-double", version)]
     struct Options {
@@ -69,12 +71,28 @@ mod linux {
         if options.pic {
             builder = builder.behind_pic(PicDouble::default());
         }
-        let board = builder.start()?;
-        let mut out = io::stdout().lock();
-        writeln!(out, "{}", board.port().display())?;
-        out.flush()?;
+        let mut board = builder.start()?;
+        tell_port(&board)?;
+        for line in io::stdin().lines() {
+            match line?.trim() {
+                "download" => board.enter_download_mode(),
+                "run" => board.reset(),
+                "unplug" => board.unplug(),
+                "plug" => {
+                    board.plug_in(mode)?;
+                    tell_port(&board)?;
+                }
+                other => eprintln!("lopy4-double: \"{other}\" is none of download, run, unplug, plug"),
+            }
+        }
         loop {
             thread::park();
         }
+    }
+
+    fn tell_port(board: &Double) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", board.port().display())?;
+        out.flush()
     }
 }

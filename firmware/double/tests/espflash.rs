@@ -7,7 +7,7 @@ mod common;
 
 use std::fs;
 
-use board_double::{Double, LoaderKind, Mode, Op};
+use board_double::{ChipKind, Double, LoaderKind, Mode, Op};
 use espflash::{
     flasher::FlashSize,
     image_format::Segment,
@@ -137,4 +137,29 @@ fn a_running_board_does_not_answer_a_flasher() {
     let board = Double::builder(folder.path().join("flash")).mode(Mode::Running).start().unwrap();
     assert!(connect(&board, true, None).is_err());
     assert!(board.seen().commands.is_empty());
+}
+
+#[test]
+fn other_chips_revisions_and_locked_ones_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = || Double::builder(folder.path().join("flash"));
+    for (kind, chip) in [(ChipKind::Esp32S3, Chip::Esp32s3), (ChipKind::Esp32C3, Chip::Esp32c3)] {
+        let board = builder().chip(kind).mac(MAC).start().unwrap();
+        let mut flasher = connect(&board, false, None).unwrap();
+        assert_eq!(flasher.chip(), chip);
+        assert_eq!(flasher.device_info().unwrap().mac_address.as_deref(), Some("24:0a:c4:ab:cd:ef"));
+    }
+    for revision in [0, 1, 2, 3] {
+        let board = builder().revision(revision).start().unwrap();
+        let info = connect(&board, false, None).unwrap().device_info().unwrap();
+        assert_eq!(info.revision, Some((revision.into(), 0)));
+    }
+    // The ESP32's manual: FLASH_CRYPT_CNT and ABS_DONE_0 of fuse block 0.
+    for locked in [false, true] {
+        let board = builder().secure_boot(locked).flash_encryption(locked).start().unwrap();
+        let mut flasher = connect(&board, false, None).unwrap();
+        let mut word = |index: u32| flasher.connection().read_reg(0x3FF5_A000 + 4 * index).unwrap();
+        let crypt_count = word(0) >> 20 & 0x7F;
+        assert_eq!((crypt_count.count_ones() % 2 == 1, word(6) >> 4 & 1 == 1), (locked, locked));
+    }
 }
