@@ -325,23 +325,39 @@ fn with_fault(stub: bool, fault: Fault) -> Result<Written, BoardError> {
     done
 }
 
-#[test]
-fn what_is_lost_or_garbled_once_while_writing_is_made_up_for() {
-    for (stub, begin) in [(true, Op::FLASH_DEFL_BEGIN), (false, Op::FLASH_BEGIN)] {
-        for make in
-            [Fault::short_answer, Fault::noise, Fault::flipped_bit, Fault::lost_byte, Fault::lost_answer]
-        {
-            for fault in [
-                make().at_command(begin, 3),
-                make().at_block(6),
-                make().at_command(Op::SPI_FLASH_MD5, 2),
-                make().at_command(Op::SPI_FLASH_MD5, 9),
-            ] {
-                let shown = format!("{fault:?}");
-                with_fault(stub, fault).unwrap_or_else(|error| panic!("{shown}: {error}"));
-            }
+/// What can be made up for, each in its own thread: they mostly wait.
+fn at_once(faults: Vec<Fault>, check: impl Fn(Fault) + Sync) {
+    thread::scope(|scope| {
+        for fault in faults {
+            scope.spawn(|| check(fault));
         }
+    });
+}
+
+fn lost_or_garbled_while_writing(stub: bool, begin: Op) {
+    for make in [Fault::short_answer, Fault::noise, Fault::flipped_bit, Fault::lost_byte, Fault::lost_answer]
+    {
+        let faults = vec![
+            make().at_command(begin, 3),
+            make().at_block(6),
+            make().at_command(Op::SPI_FLASH_MD5, 2),
+            make().at_command(Op::SPI_FLASH_MD5, 9),
+        ];
+        at_once(faults, |fault| {
+            let shown = format!("{fault:?}");
+            with_fault(stub, fault).unwrap_or_else(|error| panic!("{shown}: {error}"));
+        });
     }
+}
+
+#[test]
+fn what_is_lost_or_garbled_once_is_made_up_for_with_the_stub() {
+    lost_or_garbled_while_writing(true, Op::FLASH_DEFL_BEGIN);
+}
+
+#[test]
+fn what_is_lost_or_garbled_once_is_made_up_for_with_the_rom() {
+    lost_or_garbled_while_writing(false, Op::FLASH_BEGIN);
 }
 
 #[test]
@@ -405,26 +421,25 @@ fn faults_before_anything_is_written_leave_the_board_as_it_was() {
 
 #[test]
 fn a_fault_while_the_board_is_reached_is_told_or_made_up_for_and_never_a_panic() {
+    let places = [
+        (Op::READ_REG, 4),
+        (Op::SPI_ATTACH, 1),
+        (Op::MEM_BEGIN, 1),
+        (Op::MEM_DATA, 2),
+        (Op::MEM_END, 1),
+        (Op::SPI_SET_PARAMS, 2),
+    ];
     for make in [Fault::short_answer, Fault::noise, Fault::lost_byte, Fault::lost_answer] {
-        for place in [
-            (Op::READ_REG, 4),
-            (Op::SPI_ATTACH, 1),
-            (Op::MEM_BEGIN, 1),
-            (Op::MEM_DATA, 2),
-            (Op::MEM_END, 1),
-            (Op::SPI_SET_PARAMS, 2),
-        ] {
-            match with_fault(true, make().at_command(place.0, place.1)) {
-                Ok(_)
-                | Err(
-                    BoardError::Silent { .. }
-                    | BoardError::Garbled { .. }
-                    | BoardError::Refused { .. }
-                    | BoardError::NoAnswer { .. },
-                ) => {}
-                Err(other) => panic!("{place:?}: {other:?}"),
+        let faults = places.iter().map(|(op, nth)| make().at_command(*op, *nth)).collect();
+        at_once(faults, |fault| {
+            let shown = format!("{fault:?}");
+            match with_fault(true, fault) {
+                Ok(_) => {}
+                Err(BoardError::Silent { .. } | BoardError::Garbled { .. } | BoardError::Refused { .. }) => {}
+                Err(BoardError::NoAnswer { .. }) => {}
+                Err(other) => panic!("{shown}: {other:?}"),
             }
-        }
+        });
     }
 }
 

@@ -139,8 +139,8 @@ impl Loader {
     /// to.
     pub(super) fn leave(mut self, observer: &mut dyn Observer) -> Result<bool, BoardError> {
         observer.tell(News::StepBegan(Step::Start));
+        self.slow_down();
         if !self.way.can_repeat() {
-            self.slow_down();
             observer.tell(News::Noted(
                 "take the jumper off G23 and press the reset button: then the program starts".to_owned(),
             ));
@@ -152,16 +152,15 @@ impl Loader {
     /// Gives the port free without a word, after a failure; starts the old program where it is
     /// still whole.
     pub(super) fn give_up(mut self, whole: bool) {
-        if !self.way.can_repeat() {
-            self.slow_down();
-        } else if whole {
+        self.slow_down();
+        if whole && self.way.can_repeat() {
             let (port, _) = self.line.into_port();
             // The failure itself is what matters.
             let _ = self.way.leave(port, &self.name);
         }
     }
 
-    /// A chip that stays in download mode is to be found there at the usual rate.
+    /// Whoever talks to the chip next, the next job or a PIC, is to find it at the usual rate.
     fn slow_down(&mut self) {
         if self.info.baud != BAUD && self.recover().is_ok() {
             let command = change_baud(&self.line, self.info.baud, BAUD);
