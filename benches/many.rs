@@ -4,7 +4,8 @@
 //! `cargo bench --bench many` runs one idle pair, then 500 pairs, and prints the share of a core
 //! that the process used, its resident memory, and the reaction latency. It fails where a conflict
 //! was seen, a light was lost, or one never got green.
-//! `cargo bench --bench many -- PAIRS SECONDS` runs that one alone.
+//! `cargo bench --bench many -- PAIRS SECONDS` runs that one alone; `direct` as one more word leaves
+//! the links' proxies out.
 
 use std::{error::Error, fs, process::ExitCode, time::Duration};
 
@@ -55,9 +56,10 @@ fn main() -> ExitCode {
 }
 
 fn measure(pairs: u64, seconds: u64) -> Result<bool, Box<dyn Error>> {
+    let proxy = !std::env::args().any(|word| word == "direct");
     let text = format!(
         "seed = 1\n[broker]\nkind = \"embedded\"\nport = 0\n[timing]\nheartbeat_ms = 1000\nlost_after_ms = 6500\n\
-         lease_ms = 9000\n[[junction]]\nname = \"p\"\ncount = {pairs}\nlights = [\"a\", \"b\"]\n"
+         lease_ms = 9000\n[links]\nproxy = {proxy}\n[[junction]]\nname = \"p\"\ncount = {pairs}\nlights = [\"a\", \"b\"]\n"
     );
     let config = Config::from_toml(&text, "benches/many.rs", &|_| None)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -304,7 +304,7 @@ fn timings_that_cannot_work_are_refused_at_the_member_that_has_to_change() {
     assert!(said.starts_with("my.toml:1:22: timing.watchdog_ms: a hanging light"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
     // A junction may mend what the file leaves wrong.
-    parse(&format!("[timing]\nwatchdog_ms = 4000\n{PAIR}timing = {{ watchdog_ms = 2000 }}\n")).unwrap();
+    parse(&format!("[timing]\nwatchdog_ms = 4000\n{PAIR}timing = {{ watchdog_ms = 1000 }}\n")).unwrap();
 }
 
 #[test]
@@ -487,7 +487,9 @@ fn faults_that_cannot_be_are_refused() {
             "at_s = inf\nwhat = \"wifidown\"\nlight = \"demo/a\"",
             "my.toml:4:8: fault.at_s: it cannot be a time; give 0 to 604800 seconds (a week)\n\
              my.toml:5:8: fault.what: \"wifidown\" is not known; did you mean \"wifi-down\"? It may be \"wifi-down\", \
-             \"silence\", \"session-drop\", \"broker-down\" or \"reboot\"",
+             \"silence\", \"session-drop\", \"broker-down\", \"reboot\", \"wrong-password\", \"name-not-found\", \
+             \"taken-over\", \"hang\", \"clock-drift\", \"suspend\", \"latency\", \"bandwidth\", \"black-hole\", \
+             \"reset\", \"refuse\", \"slow-close\", \"half-open\", \"lose\", \"double\", \"delay\" or \"reorder\"",
         ),
         (
             "at_s = 9\nwhat = \"broker-down\"\n[[fault]]\nat_s = 1\nfor_s = 8.5\nwhat = \"broker-down\"",
@@ -660,4 +662,69 @@ fn no_file_makes_it_panic() {
         }
     }
     assert!((100..600).contains(&refused), "{refused} of 600 were refused");
+}
+
+#[test]
+fn every_fault_can_be_written_with_its_dose() {
+    let head = "[[junction]]\nname = \"demo\"\n";
+    let read = |members: &str| {
+        let text = format!("{head}[[fault]]\nat_s = 1\nfor_s = 2\nlight = \"demo/a\"\n{members}\n");
+        Config::from_toml(&text, "f.toml", &|_| None).map(|config| {
+            let FaultKind::Lasting { fault, .. } = &config.faults[0].what else { panic!("{members}") };
+            fault.to_string()
+        })
+    };
+    for (members, shown) in [
+        ("what = \"latency\"\nms = 300\njitter_ms = 20\nway = \"up\"", "latency 300 ms ± 20 ms, up"),
+        ("what = \"latency\"", "latency 200 ms"),
+        ("what = \"bandwidth\"\nbytes_per_s = 100", "bandwidth 100 bytes/s"),
+        ("what = \"black-hole\"\nway = \"down\"", "black-hole, down"),
+        ("what = \"reset\"\nafter_ms = 70", "reset after 70 ms"),
+        ("what = \"refuse\"", "refuse"),
+        ("what = \"slow-close\"\nms = 9", "slow-close 9 ms"),
+        ("what = \"half-open\"", "half-open at once"),
+        ("what = \"lose\"\npercent = 5", "lose 5 %"),
+        ("what = \"double\"", "double 30 %"),
+        ("what = \"delay\"\npercent = 5\nms = 70", "delay 5 %, up to 70 ms"),
+        ("what = \"reorder\"", "reorder 30 %"),
+        ("what = \"hang\"", "hang"),
+        ("what = \"suspend\"", "suspend"),
+        ("what = \"wrong-password\"", "wrong-password"),
+        ("what = \"name-not-found\"", "name-not-found"),
+        ("what = \"taken-over\"", "taken-over"),
+        ("what = \"clock-drift\"\ndrift_percent = -1.5", "clock-drift -1.5000 %"),
+    ] {
+        assert_eq!(read(members).unwrap(), shown);
+    }
+    for (members, words) in [
+        ("what = \"latency\"\nms = 10\njitter_ms = 20", "f.toml:8:6: fault.ms: a jitter of 20 ms"),
+        ("what = \"latency\"\npercent = 20", "no such dose; remove it, or use ms, jitter_ms, way"),
+        ("what = \"refuse\"\nway = \"up\"", "leave the direction out"),
+        ("what = \"lose\"\npercent = 0", "give 1 to 100"),
+        ("what = \"lose\"\nway = \"sideways\"", "\"up\", \"down\" or \"both\""),
+        ("what = \"hang\"\nms = 5", "this fault has no dose"),
+        ("what = \"clock-drift\"", "add drift_percent = 3"),
+        ("what = \"clock-drift\"\ndrift_percent = 0.0", "does nothing"),
+        ("what = \"clock-drift\"\ndrift_percent = 70", "out of range"),
+        ("what = \"bandwidht\"", "did you mean \"bandwidth\"?"),
+        ("what = \"hang\"\nevery_s = 5", "add times = 5"),
+        ("what = \"hang\"\nevery_s = 1\ntimes = 3", "in force already"),
+    ] {
+        let said = read(members).unwrap_err().to_string();
+        assert!(said.contains(words), "{members}: {said}");
+    }
+    let text = format!(
+        "{head}[[fault]]\nat_s = 10\nfor_s = 2\nevery_s = 5\ntimes = 4\nlight = \"demo/a\"\nwhat = \"wifi-down\"\n"
+    );
+    let config = Config::from_toml(&text, "f.toml", &|_| None).unwrap();
+    assert_eq!(config.faults.iter().map(|fault| fault.at.as_secs()).collect::<Vec<_>>(), [10, 15, 20, 25]);
+}
+
+#[test]
+fn lights_that_run_elsewhere_get_a_port_each_where_one_is_asked_for() {
+    let text = "[links]\nboard_port = 18830\n[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\", \"c\"]\nrun = [\"b\"]\n";
+    let config = Config::from_toml(text, "f.toml", &|_| None).unwrap();
+    let ports: Vec<_> = config.board_ports().map(|(light, port)| format!("{light} {port}")).collect();
+    assert_eq!(ports, ["demo/a 18830", "demo/c 18831"]);
+    assert!(!config.links.board_lan && config.links.proxy);
 }

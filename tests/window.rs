@@ -315,7 +315,7 @@ heartbeat_ms = 300
 lease_ms = 2500
 lost_after_ms = 2000
 tick_ms = 50
-watchdog_ms = 400
+watchdog_ms = 200
 rtt_ms = 80
 [[junction]]
 name = "demo"

@@ -17,8 +17,9 @@ use traffic_light::{
     record::{Antenna, LED_GPIOS, LedGpios, Record},
 };
 
-/// A program that hangs is reset after this, unless the record asks for less.
-const WATCHDOG_MS: u32 = 2_000;
+/// Without a record a program that hangs is reset after this. Longer than erasing a sector of the
+/// flash takes (0.4 s at the worst), during which nothing runs.
+const WATCHDOG_MS: u32 = 1_000;
 
 /// The pins that the board needs, or may need.
 pub struct Pins {
@@ -44,7 +45,7 @@ pub struct Board {
 impl Board {
     /// Sets the antenna and the lamps up as the record says, and starts the watchdog.
     pub fn new(pins: Pins, record: Option<&Record>, mut watchdog: Wdt<TIMG1<'static>>) -> Board {
-        let watchdog_ms = record.map_or(WATCHDOG_MS, |record| record.timing.watchdog_ms.min(WATCHDOG_MS));
+        let watchdog_ms = record.map_or(WATCHDOG_MS, |record| record.timing.watchdog_ms);
         watchdog.set_timeout(MwdtStage::Stage0, Duration::from_millis(u64::from(watchdog_ms)));
         watchdog.enable();
 

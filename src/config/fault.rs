@@ -6,15 +6,16 @@ use traffic_light::Name;
 
 use super::{
     broker::BrokerChoice,
+    dose::{self, Kind},
     junction::Junction,
-    table::{Reader, Table},
+    table::{Member, Reader, Table},
 };
-use crate::world::event::{Fault, LightId};
-
-const MEMBERS: [&str; 4] = ["at_s", "for_s", "what", "light"];
+use crate::world::{Fault, LightId};
 
 /// The most lights that an error message lists.
 const MOST_LISTED: usize = 8;
+/// The most times that one entry may come.
+const MOST_TIMES: u32 = 1_000;
 
 /// A failure to be put in at a certain time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,23 +73,6 @@ impl PlannedFault {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Word {
-    WifiDown,
-    Silence,
-    SessionDrop,
-    BrokerDown,
-    Reboot,
-}
-
-const WORDS: [(&str, Word); 5] = [
-    ("wifi-down", Word::WifiDown),
-    ("silence", Word::Silence),
-    ("session-drop", Word::SessionDrop),
-    ("broker-down", Word::BrokerDown),
-    ("reboot", Word::Reboot),
-];
-
 /// Reads all faults, sorted by their start. `junctions` is `None` where they could not be read:
 /// then no light can be called unknown.
 pub(super) fn read(
@@ -102,10 +86,10 @@ pub(super) fn read(
     let lights = junctions.map(|junctions| {
         junctions.iter().map(|junction| (junction.name().clone(), junction)).collect::<HashMap<_, _>>()
     });
-    let tables = reader.tables(&member, &MEMBERS);
+    let tables = reader.tables(&member, &dose::MEMBERS);
     let mut faults = Vec::new();
     for table in tables {
-        if let Some(fault) = read_one(reader, &table, broker, junctions, lights.as_ref()) {
+        for fault in read_one(reader, &table, broker, junctions, lights.as_ref()) {
             if run_for.is_some_and(|run_for| fault.at >= run_for)
                 && let Some(at) = table.member("at_s")
             {
@@ -120,13 +104,14 @@ pub(super) fn read(
     faults.into_iter().map(|(_, fault)| fault).collect()
 }
 
+/// One entry: a fault, or as many as it comes times.
 fn read_one(
     reader: &mut Reader<'_>,
     table: &Table<'_>,
     broker: &BrokerChoice,
     junctions: Option<&[Junction]>,
     lights: Option<&HashMap<Name, &Junction>>,
-) -> Option<PlannedFault> {
+) -> Vec<PlannedFault> {
     let at = match table.member("at_s") {
         Some(member) => reader.seconds(&member),
         None => {
@@ -135,45 +120,45 @@ fn read_one(
         }
     };
     let word = match table.member("what") {
-        Some(member) => reader.choice(&member, &WORDS),
+        Some(member) => dose::read_word(reader, &member),
         None => {
             reader.missing(table, "what", "add what = \"wifi-down\" or another fault");
             None
         }
     };
-    let lasts = read_lasts(reader, table, word);
-    if word == Some(Word::BrokerDown) {
-        if let (BrokerChoice::External { .. }, Some(member)) = (broker, table.member("what")) {
-            reader.wrong(
-                &member,
-                "only the embedded broker can be stopped from here; stop yours by hand, or use wifi-down on each light",
-            );
+    let lasts = read_lasts(reader, table, word.as_ref());
+    let repeats = read_repeats(reader, table);
+    let what = word.and_then(|word| {
+        if word == Kind::BrokerDown {
+            refuse_on_broker(reader, table, broker);
+            let _ = dose::read(reader, table, word);
+            return Some(FaultKind::Lasting { fault: Fault::BrokerDown, lasts: lasts? });
         }
-        if let Some(member) = table.member("light") {
-            reader.wrong(&member, "broker-down strikes all lights; remove light");
-        }
-        return Some(PlannedFault {
-            at: at?,
-            what: FaultKind::Lasting { fault: Fault::BrokerDown, lasts: lasts? },
-        });
+        let light = read_light(reader, table, junctions, lights);
+        let dosed = dose::read(reader, table, word);
+        dosed?(light?, lasts?)
+    });
+    let (Some(at), Some(what), Some((every, times))) = (at, what, repeats) else { return Vec::new() };
+    (0..times).map(|time| PlannedFault { at: at + every * time, what: what.clone() }).collect()
+}
+
+fn refuse_on_broker(reader: &mut Reader<'_>, table: &Table<'_>, broker: &BrokerChoice) {
+    if let (BrokerChoice::External { .. }, Some(member)) = (broker, table.member("what")) {
+        reader.wrong(
+            &member,
+            "only the embedded broker can be stopped from here; stop yours by hand, or use wifi-down on each light",
+        );
     }
-    let light = read_light(reader, table, word, junctions, lights);
-    let (at, word, lasts, light) = (at?, word?, lasts?, light?);
-    let what = match word {
-        Word::WifiDown => FaultKind::Lasting { fault: Fault::WifiDown(light), lasts },
-        Word::Silence => FaultKind::Lasting { fault: Fault::Silence(light), lasts },
-        Word::BrokerDown => FaultKind::Lasting { fault: Fault::BrokerDown, lasts },
-        Word::SessionDrop => FaultKind::SessionDrop(light),
-        Word::Reboot => FaultKind::Reboot(light),
-    };
-    Some(PlannedFault { at, what })
+    if let Some(member) = table.member("light") {
+        reader.wrong(&member, "broker-down strikes all lights; remove light");
+    }
 }
 
 /// The outer `None` says that it is wrong.
 #[expect(clippy::option_option, reason = "left out and wrong are two things")]
-fn read_lasts(reader: &mut Reader<'_>, table: &Table<'_>, word: Option<Word>) -> Option<Option<Duration>> {
+fn read_lasts(reader: &mut Reader<'_>, table: &Table<'_>, word: Option<&Kind>) -> Option<Option<Duration>> {
     let Some(member) = table.member("for_s") else { return Some(None) };
-    if matches!(word, Some(Word::SessionDrop | Word::Reboot)) {
+    if word.is_some_and(|word| matches!(word, Kind::SessionDrop | Kind::Reboot)) {
         reader.wrong(&member, "this fault happens at an instant and has no length; remove for_s");
         return None;
     }
@@ -185,41 +170,57 @@ fn read_lasts(reader: &mut Reader<'_>, table: &Table<'_>, word: Option<Word>) ->
     Some(Some(lasts))
 }
 
+/// How far apart, and how often.
+fn read_repeats(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<(Duration, u32)> {
+    match (table.member("every_s"), table.member("times")) {
+        (None, None) => Some((Duration::ZERO, 1)),
+        (Some(every), Some(times)) => Some((reader.seconds(&every)?, reader.number(&times, 1..=MOST_TIMES)?)),
+        (Some(member), None) => {
+            reader.wrong(&member, "add times = 5 with how often the fault comes");
+            None
+        }
+        (None, Some(member)) => {
+            reader.wrong(&member, "add every_s = 10 with the seconds from one time to the next");
+            None
+        }
+    }
+}
+
 fn read_light(
     reader: &mut Reader<'_>,
     table: &Table<'_>,
-    word: Option<Word>,
     junctions: Option<&[Junction]>,
     by_name: Option<&HashMap<Name, &Junction>>,
 ) -> Option<LightId> {
     let Some(member) = table.member("light") else {
-        if word.is_some() {
-            reader.missing(
-                table,
-                "light",
-                "add light = \"demo/a\", the junction and the light that it strikes",
-            );
-        }
+        reader.missing(table, "light", "add light = \"demo/a\", the junction and the light that it strikes");
         return None;
     };
-    let text = reader.text(&member)?;
+    let id = read_light_id(reader, &member, junctions, by_name)?;
+    if !by_name?.get(&id.junction).is_some_and(|junction| junction.runs(&id.light)) {
+        reader.wrong(&member, "this program does not run that light (see run); faults strike its own lights");
+        return None;
+    }
+    Some(id)
+}
+
+/// A light of the file, by its full name.
+pub(super) fn read_light_id(
+    reader: &mut Reader<'_>,
+    member: &Member<'_>,
+    junctions: Option<&[Junction]>,
+    by_name: Option<&HashMap<Name, &Junction>>,
+) -> Option<LightId> {
+    let text = reader.text(member)?;
     let id = text
         .split_once('/')
         .and_then(|(junction, light)| Some(LightId::new(Name::new(junction).ok()?, Name::new(light).ok()?)));
     let Some(id) = id else {
-        reader.wrong(&member, format!("{text:?} names no light; write JUNCTION/LIGHT, such as \"demo/a\""));
+        reader.wrong(member, format!("{text:?} names no light; write JUNCTION/LIGHT, such as \"demo/a\""));
         return None;
     };
     let (junctions, by_name) = (junctions?, by_name?);
-    let known = by_name.get(&id.junction).is_some_and(|junction| junction.light_config(&id.light).is_some());
-    if known {
-        if !by_name.get(&id.junction).is_some_and(|junction| junction.runs(&id.light)) {
-            reader.wrong(
-                &member,
-                "this program does not run that light (see run); faults strike its own lights",
-            );
-            return None;
-        }
+    if by_name.get(&id.junction).is_some_and(|junction| junction.light_config(&id.light).is_some()) {
         return Some(id);
     }
     let all = || junctions.iter().flat_map(Junction::light_ids);
@@ -227,25 +228,26 @@ fn read_light(
     if all().count() > MOST_LISTED {
         listed += ", …";
     }
-    reader.wrong(&member, format!("there is no light {id}; use one of {listed}"));
+    reader.wrong(member, format!("there is no light {id}; use one of {listed}"));
     None
 }
 
 /// The end of one would end the other, which nobody means.
 fn refuse_overlaps(reader: &mut Reader<'_>, faults: &[(usize, PlannedFault)], path: &str) {
-    let mut last: HashMap<&Fault, (usize, Option<Duration>)> = HashMap::new();
+    let mut seen: Vec<(&Fault, usize, Option<Duration>)> = Vec::new();
     for (place, planned) in faults {
         let FaultKind::Lasting { fault, .. } = &planned.what else { continue };
-        if let Some((other, end)) = last.get(fault)
+        let last = seen.iter().position(|(other, ..)| other.is_replaced_by(fault));
+        if let Some((_, other, end)) = last.map(|last| seen.swap_remove(last))
             && end.is_none_or(|end| end > planned.at)
         {
-            let line = reader.problems.line_of(*other);
+            let line = reader.problems.line_of(other);
             let text = format!(
                 "{} is in force already, from the fault in line {line}; begin later, or make one fault of both",
                 planned.name()
             );
             reader.problems.add(*place, path, text);
         }
-        last.insert(fault, (*place, planned.ends_at()));
+        seen.push((fault, *place, planned.ends_at()));
     }
 }

@@ -10,7 +10,7 @@
 //! | `root` | the root topic |
 //! | `junction` | lights that must not conflict |
 //! | `timing` | timings of the file and of one junction |
-//! | `fault` | planned faults |
+//! | `fault`, `dose` | planned faults: when and on which light, what and how much |
 //! | `table` | reads members, notes what is wrong with them |
 //! | `expand` | `${NAME}`: secrets come from the environment |
 //! | `nearest` | "did you mean …?" |
@@ -18,6 +18,7 @@
 
 mod board;
 mod broker;
+mod dose;
 mod error;
 mod expand;
 mod fault;

@@ -172,6 +172,24 @@ impl<'a> Reader<'a> {
         number
     }
 
+    /// A number in `range`, with or without a fraction.
+    pub(super) fn real(&mut self, member: &Member<'_>, range: RangeInclusive<f64>) -> Option<f64> {
+        let written = match member.value {
+            DeValue::Integer(written) if written.radix() == 10 => written.as_str(),
+            DeValue::Float(written) => written.as_str(),
+            _ => {
+                self.wrong_type(member, "a number, without quotes");
+                return None;
+            }
+        };
+        let number = written.parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            let text = format!("{written} is out of range; give {} to {}", range.start(), range.end());
+            self.wrong(member, text);
+        }
+        number
+    }
+
     /// A time in seconds, with or without a fraction.
     pub(super) fn seconds(&mut self, member: &Member<'_>) -> Option<Duration> {
         let written = match member.value {

@@ -624,7 +624,9 @@ mod tests {
     fn the_bytes_stay_those_of_the_first_version() {
         let bytes = small().encode().unwrap();
         assert_eq!(&bytes[..15], b"TWLT\x01\x00\x47\x00\x04demo\x01a");
-        let bytes = large().encode().unwrap();
+        let mut record = large();
+        record.timing.watchdog_ms = 2_000;
+        let bytes = record.encode().unwrap();
         assert_eq!(crc32(&bytes[..bytes.len() - CRC_BYTES]), 0x6C56_ED11, "a change is a new FORMAT");
     }
 

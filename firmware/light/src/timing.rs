@@ -31,7 +31,9 @@ pub struct Timing {
     pub lost_after_ms: u32,
     /// Longest time between two checks of the program (τ).
     pub tick_ms: u32,
-    /// After how long without a check the host must reset the light.
+    /// After how long of a program that hangs the host must reset it and put its lamps out, counted
+    /// from a moment at most a tick after the last check. Leases cover this time, so that a light
+    /// that hangs in its go is dark before another may go.
     pub watchdog_ms: u32,
     /// The round trip between two lights that is allowed for.
     pub rtt_ms: u32,
@@ -64,7 +66,7 @@ impl Default for Timing {
             lease_ms: 8_000,
             lost_after_ms: 4_000,
             tick_ms: 100,
-            watchdog_ms: 2_000,
+            watchdog_ms: 1_000,
             rtt_ms: 200,
             quota: None,
         }
@@ -172,7 +174,11 @@ impl Timing {
         let rtt = u64::from(self.rtt_ms);
         let heartbeat = u64::from(self.heartbeat_ms);
         let amber = u64::from(self.amber_ms);
-        let clearing = amber + 2 * u64::from(self.tick_ms);
+        if self.watchdog_ms > self.amber_ms {
+            return Err(Infeasible::WatchdogTooSlow { needed: amber });
+        }
+        // A program may hang at any moment of its go, and shows its lamps until the watchdog.
+        let clearing = amber + 2 * u64::from(self.tick_ms) + u64::from(self.watchdog_ms);
 
         let covered = at_most(u64::from(self.lease_ms));
         let to_start = u64::from(self.red_amber_ms) + clearing + rtt + 2 * heartbeat;
@@ -188,9 +194,6 @@ impl Timing {
         let quiet = if self.quota.is_some() { 3 * heartbeat } else { 6 * heartbeat + rtt };
         if u64::from(self.lost_after_ms) < quiet {
             return Err(Infeasible::LostTooSoon { needed: quiet });
-        }
-        if self.watchdog_ms > self.amber_ms {
-            return Err(Infeasible::WatchdogTooSlow { needed: amber });
         }
         let drift = (2 * CLOCK_ERROR_PERCENT * u64::from(self.lease_ms + self.clearance_ms))
             .div_ceil(100 - CLOCK_ERROR_PERCENT);
@@ -243,13 +246,13 @@ impl fmt::Display for Infeasible {
             }
             Infeasible::NeverGoes { needed } => write!(
                 f,
-                "the light would never go: a lease has to cover red-amber, amber, two ticks, a round trip and two \
-                 heartbeats; make lease_ms at least {needed}"
+                "the light would never go: a lease has to cover red-amber, amber, the watchdog, two ticks, a round \
+                 trip and two heartbeats; make lease_ms at least {needed}"
             ),
             Infeasible::CutShort { needed } => write!(
                 f,
                 "three lost round trips would cut a green short: make lease_ms at least {needed}, or heartbeat_ms \
-                 shorter"
+                 or watchdog_ms shorter"
             ),
             Infeasible::LostTooSoon { needed } => write!(
                 f,
@@ -299,7 +302,7 @@ mod tests {
         let edge = Timing { lease_ms: fixed.lease_ms - 1, ..never };
         assert!(matches!(edge.check(), Err(Infeasible::NeverGoes { .. })));
 
-        let cut = Timing { lease_ms: 6_500, ..short };
+        let cut = Timing { lease_ms: 7_000, ..short };
         let Err(Infeasible::CutShort { needed }) = cut.check() else { unreachable!("{:?}", cut.check()) };
         let fixed = Timing { lease_ms: u32::try_from(needed).unwrap_or(u32::MAX), ..cut };
         assert_eq!(fixed.check(), Ok(()));

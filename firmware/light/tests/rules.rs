@@ -13,6 +13,8 @@ fn name(text: &str) -> Name {
 }
 
 const TICK: u64 = 100;
+/// From a check to the watchdog's reset, at the longest.
+const HANG: u64 = 1_000 + TICK;
 
 /// Light `a` with its clock, beside lights that the test speaks for.
 struct Bench {
@@ -217,11 +219,24 @@ fn rule_3_amber_begins_while_the_lease_still_covers_it() {
         bench.now += TICK;
         bench.hear("b", says(seq, Aspect::Red, None));
     }
-    assert!(end - bench.now >= 3_000 + 2 * TICK, "{} ms are left", end - bench.now);
-    assert!(end - bench.now <= 3_000 + 3 * TICK + 1);
+    assert!(end - bench.now >= 3_000 + TICK + HANG, "{} ms are left", end - bench.now);
+    assert!(end - bench.now <= 3_000 + 2 * TICK + HANG + 1);
     bench.pass(3_000);
     assert_eq!(bench.aspect(), Aspect::Red);
-    assert!(bench.now + 2 * TICK <= end);
+    assert!(bench.now + TICK + HANG <= end);
+}
+
+#[test]
+fn rule_3_a_light_that_hangs_at_any_moment_of_its_go_is_reset_before_its_lease_ends() {
+    let mut bench = going();
+    let mut seq = 1;
+    while bench.aspect() != Aspect::Red {
+        let end = bench.light.view().leases[0].until.as_ms();
+        assert!(bench.now + HANG < end, "{} with {} ms left", bench.aspect(), end - bench.now);
+        seq += 1;
+        bench.now += TICK;
+        bench.hear("b", says(seq, Aspect::Red, None));
+    }
 }
 
 #[test]

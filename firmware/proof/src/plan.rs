@@ -16,8 +16,7 @@ pub enum Kind {
     Recovery,
     /// As recovery, all lights with the default timings: for figures.
     Lab,
-    /// As hostile, and the programs hang for longer than a tick, up to the watchdog: beyond what
-    /// the rules allow for.
+    /// As hostile, and the programs hang for longer than a tick, up to the watchdog.
     Hangs,
     /// Good links, the default timings, no faults: for figures, and L1.
     Quiet,

@@ -13,7 +13,11 @@ use traffic_light::Mutation;
 /// Looks for a violation without `mutation`'s safeguard among the first `runs` runs, and shows
 /// that the same runs up to there are clean with it.
 fn caught(mutation: Mutation, lights: usize, runs: u64, expected: &[Property]) {
-    let search = Search { mutation: Some(mutation), ..Search::new(Kind::Hostile, lights, runs) };
+    caught_among(Kind::Hostile, mutation, lights, runs, expected);
+}
+
+fn caught_among(kind: Kind, mutation: Mutation, lights: usize, runs: u64, expected: &[Property]) {
+    let search = Search { mutation: Some(mutation), ..Search::new(kind, lights, runs) };
     let found = search.play(|_| ());
     let Some((run, violation)) = found.violations.first() else {
         panic!("nobody noticed {} in {runs} runs of {lights} lights", mutation::name(mutation));
@@ -89,6 +93,11 @@ fn promises_while_flashing_are_noticed() {
 #[test]
 fn no_watch_on_the_lease_is_noticed() {
     caught(Mutation::NoLeaseWatch, 2, 500, &[Property::S1, Property::S2, Property::S3]);
+}
+
+#[test]
+fn leases_that_do_not_cover_a_hang_are_noticed() {
+    caught_among(Kind::Hangs, Mutation::NoHangCover, 2, 3_000, &[Property::S1, Property::S2, Property::S3]);
 }
 
 #[test]

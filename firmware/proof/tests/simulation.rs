@@ -35,6 +35,12 @@ fn four_lights_are_safe_whatever_happens() {
 }
 
 #[test]
+fn lights_that_hang_until_the_watchdog_are_safe() {
+    holds(Kind::Hangs, 2, 2_000);
+    holds(Kind::Hangs, 3, 500);
+}
+
+#[test]
 fn two_lights_alternate_again_in_time_after_all_faults() {
     holds(Kind::Recovery, 2, 1_500);
 }

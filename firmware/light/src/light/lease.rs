@@ -143,16 +143,31 @@ impl Light {
         }
     }
 
-    /// Whether a lease has ended that this light goes by.
+    /// Whether a lease is too near its end for the lamps to stay as they are: a program that hangs
+    /// from now on shows them until its watchdog resets it, and it may not show go for longer than
+    /// its leases last.
     pub(super) fn lease_ended(&self) -> bool {
-        self.leases_end_within(0)
+        self.leases_end_within(self.longest_hang_ms())
     }
 
-    /// Whether this is the last check at which every lease still covers amber and two ticks: the
-    /// next one may come a whole tick later.
+    /// Whether this is the last check at which every lease still covers amber, a hang and two ticks:
+    /// the next one may come a whole tick later.
     pub(super) fn lease_runs_out(&self) -> bool {
         let timing = &self.config.timing;
-        self.leases_end_within(u64::from(timing.amber_ms) + 3 * u64::from(timing.tick_ms))
+        self.leases_end_within(
+            u64::from(timing.amber_ms) + 2 * u64::from(timing.tick_ms) + self.longest_hang_ms(),
+        )
+    }
+
+    /// The longest time from a check to the watchdog's reset: a program may begin to hang a tick
+    /// after the check.
+    fn longest_hang_ms(&self) -> u64 {
+        let timing = &self.config.timing;
+        #[cfg(feature = "mutations")]
+        if self.mutated(Mutation::NoHangCover) {
+            return 0;
+        }
+        u64::from(timing.watchdog_ms) + u64::from(timing.tick_ms)
     }
 
     fn leases_end_within(&self, ms: u64) -> bool {
@@ -196,8 +211,8 @@ impl Light {
         if self.now < self.clear_at {
             return Some(Waiting::Clearance { until: self.clear_at });
         }
-        let span =
-            u64::from(timing.red_amber_ms) + u64::from(timing.amber_ms) + 2 * u64::from(timing.tick_ms);
+        let go = u64::from(timing.red_amber_ms) + u64::from(timing.amber_ms);
+        let span = go + u64::from(timing.tick_ms) + self.longest_hang_ms();
         let end = self.now.after(span);
         if let Some(peer) = self.leasing_peers().find(|peer| peer.lease_until.is_none_or(|until| until < end))
         {

@@ -23,11 +23,13 @@ pub enum Mutation {
     PromiseWhileFlashing,
     /// A light in go does not watch its leases.
     NoLeaseWatch,
+    /// Leases do not cover a program that hangs until its watchdog resets it.
+    NoHangCover,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 10] = [
+    pub const ALL: [Mutation; 11] = [
         Mutation::NoDrift,
         Mutation::LeaseFromReceipt,
         Mutation::KeepLeases,
@@ -38,5 +40,6 @@ impl Mutation {
         Mutation::FlashAtOnce,
         Mutation::PromiseWhileFlashing,
         Mutation::NoLeaseWatch,
+        Mutation::NoHangCover,
     ];
 }

@@ -1,0 +1,195 @@
+//! The words for faults, and the members that dose them.
+
+use std::time::Duration;
+
+use super::{
+    fault::FaultKind,
+    table::{Member, Reader, Table},
+};
+use crate::{
+    fault::{
+        Bandwidth, BlackHole, Delay, Double, HalfOpen, LONGEST_MS, Latency, LinkFault, Lose, Placed, Refuse,
+        Reorder, Reset, SlowClose, Ways,
+    },
+    world::{Fault, LightId, fault::MOST_DRIFT_PPM},
+};
+
+pub(super) const MEMBERS: [&str; 13] = [
+    "at_s",
+    "for_s",
+    "every_s",
+    "times",
+    "what",
+    "light",
+    "way",
+    "ms",
+    "jitter_ms",
+    "after_ms",
+    "bytes_per_s",
+    "percent",
+    "drift_percent",
+];
+
+/// What a word stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    WifiDown,
+    Silence,
+    SessionDrop,
+    BrokerDown,
+    Reboot,
+    WrongPassword,
+    NameNotFound,
+    TakenOver,
+    Hang,
+    ClockDrift,
+    Suspend,
+    /// An index of [`LinkFault::NAMES`].
+    Link(usize),
+}
+
+const WORDS: [(&str, Kind); 11] = [
+    ("wifi-down", Kind::WifiDown),
+    ("silence", Kind::Silence),
+    ("session-drop", Kind::SessionDrop),
+    ("broker-down", Kind::BrokerDown),
+    ("reboot", Kind::Reboot),
+    ("wrong-password", Kind::WrongPassword),
+    ("name-not-found", Kind::NameNotFound),
+    ("taken-over", Kind::TakenOver),
+    ("hang", Kind::Hang),
+    ("clock-drift", Kind::ClockDrift),
+    ("suspend", Kind::Suspend),
+];
+
+/// Makes the fault of a light that lasts so long.
+type Make = Box<dyn FnOnce(LightId, Option<Duration>) -> Option<FaultKind>>;
+
+pub(super) fn read_word(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<Kind> {
+    let links = LinkFault::NAMES.iter().enumerate().map(|(index, name)| (*name, Kind::Link(index)));
+    let words: Vec<_> = WORDS.into_iter().chain(links).collect();
+    reader.choice(member, &words)
+}
+
+/// Reads the dose that goes with a word, and refuses members that do not.
+pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>, kind: Kind) -> Option<Make> {
+    let problems_before = reader.problems.count();
+    let mut dose = Dose { reader, table, used: Vec::new() };
+    let make: Option<Make> = match kind {
+        Kind::WifiDown => Some(lasting(Fault::WifiDown)),
+        Kind::Silence => Some(lasting(Fault::Silence)),
+        Kind::WrongPassword => Some(lasting(Fault::WrongPassword)),
+        Kind::NameNotFound => Some(lasting(Fault::NameNotFound)),
+        Kind::TakenOver => Some(lasting(Fault::TakenOver)),
+        Kind::Hang => Some(lasting(Fault::Hang)),
+        Kind::Suspend => Some(lasting(Fault::Suspend)),
+        Kind::SessionDrop => Some(Box::new(|light, _| Some(FaultKind::SessionDrop(light)))),
+        Kind::Reboot => Some(Box::new(|light, _| Some(FaultKind::Reboot(light)))),
+        Kind::BrokerDown => None,
+        Kind::ClockDrift => {
+            dose.drift_ppm().map(|ppm| lasting(move |light| Fault::ClockDrift { light, ppm }))
+        }
+        Kind::Link(index) => {
+            dose.link(index).map(|placed| lasting(move |light| Fault::Link { light, placed }))
+        }
+    };
+    let used = dose.used;
+    for name in ["way", "ms", "jitter_ms", "after_ms", "bytes_per_s", "percent", "drift_percent"] {
+        if let Some(member) = table.member(name).filter(|_| !used.contains(&name)) {
+            let text = if used.is_empty() {
+                "this fault has no dose; remove it".to_owned()
+            } else {
+                format!("this fault has no such dose; remove it, or use {}", used.join(", "))
+            };
+            reader.wrong(&member, text);
+        }
+    }
+    make.filter(|_| reader.problems.count() == problems_before)
+}
+
+fn lasting(fault: impl FnOnce(LightId) -> Fault + 'static) -> Make {
+    Box::new(move |light, lasts| Some(FaultKind::Lasting { fault: fault(light), lasts }))
+}
+
+struct Dose<'r, 'p, 't> {
+    reader: &'r mut Reader<'p>,
+    table: &'t Table<'t>,
+    used: Vec<&'static str>,
+}
+
+impl Dose<'_, '_, '_> {
+    fn link(&mut self, index: usize) -> Option<Placed> {
+        let example = LinkFault::example(LinkFault::NAMES.get(index)?)?;
+        let fault: LinkFault = match example {
+            LinkFault::Latency(usual) => {
+                let ms = self.ms("ms", usual.ms)?;
+                let jitter_ms = if self.table.member("jitter_ms").is_some() { usual.jitter_ms } else { 0 };
+                Latency { ms, jitter_ms: self.ms("jitter_ms", jitter_ms)? }.into()
+            }
+            LinkFault::Bandwidth(usual) => {
+                Bandwidth { bytes_per_s: self.number("bytes_per_s", usual.bytes_per_s, u32::MAX)? }.into()
+            }
+            LinkFault::BlackHole(_) => BlackHole.into(),
+            LinkFault::Reset(usual) => Reset { after_ms: self.ms("after_ms", usual.after_ms)? }.into(),
+            LinkFault::Refuse(_) => Refuse.into(),
+            LinkFault::SlowClose(usual) => SlowClose { ms: self.ms("ms", usual.ms)? }.into(),
+            LinkFault::HalfOpen(usual) => HalfOpen { after_ms: self.ms("after_ms", usual.after_ms)? }.into(),
+            LinkFault::Lose(usual) => Lose { percent: self.percent(usual.percent)? }.into(),
+            LinkFault::Double(usual) => Double { percent: self.percent(usual.percent)? }.into(),
+            LinkFault::Delay(usual) => {
+                Delay { percent: self.percent(usual.percent)?, ms: self.ms("ms", usual.ms)? }.into()
+            }
+            LinkFault::Reorder(usual) => Reorder { percent: self.percent(usual.percent)? }.into(),
+        };
+        let placed = Placed { fault, ways: self.ways()? };
+        if let Err(reason) = placed.check() {
+            let member = self.used.iter().find_map(|name| self.table.member(name));
+            match member.or_else(|| self.table.member("what")) {
+                Some(member) => self.reader.wrong(&member, reason),
+                None => self.reader.problems.add(self.table.at, &self.table.path, reason),
+            }
+            return None;
+        }
+        Some(placed)
+    }
+
+    fn ways(&mut self) -> Option<Ways> {
+        self.used.push("way");
+        let Some(member) = self.table.member("way") else { return Some(Ways::Both) };
+        self.reader.choice(&member, &[("up", Ways::Up), ("down", Ways::Down), ("both", Ways::Both)])
+    }
+
+    fn ms(&mut self, name: &'static str, usual: u32) -> Option<u32> {
+        self.number(name, usual, LONGEST_MS)
+    }
+
+    fn percent(&mut self, usual: u8) -> Option<u8> {
+        u8::try_from(self.number("percent", u32::from(usual), 100)?).ok()
+    }
+
+    fn number(&mut self, name: &'static str, usual: u32, most: u32) -> Option<u32> {
+        self.used.push(name);
+        match self.table.member(name) {
+            Some(member) => self.reader.number(&member, 0..=most),
+            None => Some(usual),
+        }
+    }
+
+    fn drift_ppm(&mut self) -> Option<i32> {
+        self.used.push("drift_percent");
+        let most = f64::from(MOST_DRIFT_PPM) / 10_000.0;
+        let Some(member) = self.table.member("drift_percent") else {
+            let remedy = "add drift_percent = 3 with how much faster the clock runs, or -3 for slower";
+            self.reader.missing(self.table, "drift_percent", remedy);
+            return None;
+        };
+        let ppm = (self.reader.real(&member, -most..=most)? * 10_000.0).round();
+        #[expect(clippy::cast_possible_truncation, reason = "it was checked to be within half a million")]
+        let ppm = ppm as i32;
+        if ppm == 0 {
+            self.reader.wrong(&member, "a drift of nothing does nothing; give it another number");
+            return None;
+        }
+        Some(ppm)
+    }
+}
