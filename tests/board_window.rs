@@ -43,10 +43,14 @@ struct Window {
 
 impl Window {
     fn open() -> Window {
+        Window::with_login_file(None)
+    }
+
+    fn with_login_file(file: Option<PathBuf>) -> Window {
         let (sender, commands) = mpsc::channel(16);
         let (events, receiver) = broadcast::channel(256);
         let backups = tempfile::tempdir().unwrap();
-        let lab = Lab::of(&Config::default(), Some(backups.path().to_path_buf()));
+        let lab = Lab::of(&Config::default(), Some(backups.path().to_path_buf())).with_login_file(file);
         let link = Link { commands: sender, events: receiver };
         let harness = Harness::builder().with_size(vec2(1_400.0, 1_000.0)).build_eframe(|cc| {
             let settings = Settings { show_board: true, ..Settings::default() };
@@ -230,6 +234,30 @@ fn closing_the_window_while_a_board_is_flashed_asks_first() {
     window.click("Break it off and close");
     window.until("the end", |window| window.end().is_some());
     assert!(matches!(window.end(), Some(End::Failed { cancelled: true, .. })), "{:?}", window.end());
+}
+
+#[test]
+fn boards_keep_their_login_from_one_run_of_the_program_to_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("login.toml");
+    let joined = |window: &mut Window| {
+        window.harness.get_by_label("Let boards join").scroll_to_me();
+        window.step();
+        window.click("Let boards join");
+        window.step();
+        loop {
+            if let Command::LetBoardsJoin { login } = window.commands.try_recv().unwrap() {
+                return login;
+            }
+        }
+    };
+    let mut window = Window::with_login_file(Some(file.clone()));
+    let first = joined(&mut window);
+    window.until("the login to be kept", |_| file.exists());
+    let form = &window.harness.state().bench().unwrap().form;
+    assert_eq!((&form.settings.broker_user, &form.settings.broker_password), (&first.user, &first.password));
+    drop(window);
+    assert_eq!(joined(&mut Window::with_login_file(Some(file))), first);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{Common, WELL, runtime};
 use crate::{
     app::{
         Link,
-        board::form::Lab,
+        board::{form::Lab, keep},
         window::{Window, waker},
     },
     world::{World, WorldOptions},
@@ -24,10 +24,11 @@ pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
         Some(file) => file.display().to_string(),
         None => "the built-in pair".to_owned(),
     };
-    let lab = Lab::of(&config, crate::board::default_folder().ok());
+    let state_folder = common.state_folder();
+    let login_file = state_folder.as_ref().map(|folder| folder.join(keep::FILE_NAME));
+    let lab = Lab::of(&config, crate::board::default_folder().ok()).with_login_file(login_file);
     let window = Window { title: "Twinlight".to_owned(), subtitle, lab };
     let runtime = runtime()?;
-    let state_folder = common.state_folder();
     let mut world = None;
     let shown = window.open(|ctx| {
         let wake = waker(ctx);

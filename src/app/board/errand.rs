@@ -9,7 +9,8 @@ use std::{
     thread,
 };
 
-use crate::board::provision::here;
+use super::keep;
+use crate::{board::provision::here, world::broker::Login};
 
 /// What this computer knows that a board has to be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Found {
 pub enum Errand {
     /// A look at this computer's networks.
     Looked(Found),
+    /// A login was kept, or why not.
+    Kept(Result<PathBuf, String>),
     /// A log was saved, or why not and what to do.
     Saved(Result<PathBuf, String>),
 }
@@ -63,6 +66,11 @@ impl Errands {
     /// Writes `text` into `file`, which must not exist.
     pub fn save(&mut self, file: PathBuf, text: String, wake: impl Fn() + Send + 'static) {
         self.run(move || Errand::Saved(write_new(&file, &text).map(|()| file)), wake);
+    }
+
+    /// Keeps `login` in `file` for the next run.
+    pub fn keep(&mut self, file: PathBuf, login: Login, wake: impl Fn() + Send + 'static) {
+        self.run(move || Errand::Kept(keep::save(&file, &login)), wake);
     }
 
     fn run(&self, work: impl FnOnce() -> Errand + Send + 'static, wake: impl Fn() + Send + 'static) {

@@ -5,6 +5,7 @@ use std::{net::Ipv4Addr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use traffic_light::Name;
 
+use super::keep;
 use crate::{
     board::{
         BackupJob, BackupPlace, BackupScope, Connection, EntryMethod, FlashJob, ImageChoice, ProvisionJob,
@@ -28,6 +29,8 @@ pub struct Lab {
     pub login: Option<Login>,
     /// Where backups go.
     pub backups: Option<PathBuf>,
+    /// Where the login that boards are given is kept.
+    pub login_file: Option<PathBuf>,
 }
 
 /// A broker that runs elsewhere.
@@ -52,7 +55,17 @@ impl Lab {
             }
         };
         let root = config.root.as_str().to_owned();
-        Lab { junctions: config.junctions.clone(), root, broker, login, backups }
+        Lab { junctions: config.junctions.clone(), root, broker, login, backups, login_file: None }
+    }
+
+    /// With the login that boards were given before, where the configuration gives none, and a file
+    /// to keep it in. Reads that file.
+    #[must_use]
+    pub fn with_login_file(mut self, file: Option<PathBuf>) -> Lab {
+        let kept = file.as_deref().and_then(keep::load);
+        self.login = self.login.or(kept);
+        self.login_file = file;
+        self
     }
 
     /// The junction of this name.

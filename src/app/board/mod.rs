@@ -4,11 +4,13 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | [`form`] | what a person fills in, and the jobs that it makes |
+//! | [`keep`] | the login that boards were given, from run to run |
 //! | [`state`] | a fold of the desk's events |
 //! | [`errand`] | small things that block, done on threads of their own |
 
 pub mod errand;
 pub mod form;
+pub mod keep;
 pub mod state;
 
 use std::{path::PathBuf, sync::Arc};
@@ -42,6 +44,8 @@ pub enum BoardAct {
     ClearLog,
     /// Hold the log still, or let it go on.
     PauseLog(bool),
+    /// Remember the login that boards are given, for the next run.
+    KeepLogin(Login),
     /// Write the log's lines into this file, which must not exist.
     SaveLog(PathBuf),
 }
@@ -83,10 +87,11 @@ impl Workbench {
         while let Some(errand) = self.errands.next_done() {
             match errand {
                 Errand::Looked(found) => self.found(&found),
+                Errand::Kept(Ok(_)) => {}
                 Errand::Saved(Ok(file)) => {
                     said.push(Said::Notice(format!("The log is in {}", file.display())));
                 }
-                Errand::Saved(Err(text)) => said.push(Said::Trouble(text)),
+                Errand::Kept(Err(text)) | Errand::Saved(Err(text)) => said.push(Said::Trouble(text)),
             }
         }
         said
@@ -126,6 +131,12 @@ impl Workbench {
             BoardAct::CloseLog => self.desk.close_log(),
             BoardAct::ClearLog => self.state.log.clear(),
             BoardAct::PauseLog(on) => self.state.log.pause(on),
+            BoardAct::KeepLogin(login) => {
+                if let Some(file) = self.lab.login_file.clone() {
+                    self.errands.keep(file, login.clone(), wake);
+                }
+                self.login = Some(login);
+            }
             BoardAct::SaveLog(file) => self.errands.save(file, self.state.log.text(), wake),
         }
         None

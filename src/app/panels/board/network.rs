@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     app::{
-        act::Acts,
-        board::{Workbench, form::Form},
+        act::{Act, Acts},
+        board::{BoardAct, Workbench, form::Form},
         state::Broker,
     },
     board::provision::{Member, here},
@@ -103,9 +103,10 @@ fn this_computer(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts 
             .on_hover_text("The broker starts again on the same port; the lights find it by themselves.")
             .clicked()
         {
-            let login = here::make_login();
+            // Boards that were flashed before know the login of then.
+            let login = bench.login.clone().unwrap_or_else(here::make_login);
             form.log_in(Some(&login));
-            bench.login = Some(login.clone());
+            acts.push(Act::Board(BoardAct::KeepLogin(login.clone())));
             acts.ask(Command::LetBoardsJoin { login });
         }
     }

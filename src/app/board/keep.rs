@@ -1,0 +1,87 @@
+//! The login that boards were given, kept from one run to the next: a board has it in its flash, and
+//! a broker with another one would turn it away.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::world::broker::Login;
+
+/// The file in the program's own folder.
+pub const FILE_NAME: &str = "boards-login.toml";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    user: String,
+    password: String,
+}
+
+/// Reads the login that was kept in `file`; `None` where there is none, or none that can be used.
+#[must_use]
+pub fn load(file: &Path) -> Option<Login> {
+    let kept: Kept = toml::from_str(&fs::read_to_string(file).ok()?).ok()?;
+    let Kept { user, password } = kept;
+    (!user.is_empty() && !password.is_empty()).then_some(Login { user, password })
+}
+
+/// Keeps a login in `file`, readable by this user alone; never half of it.
+///
+/// # Errors
+/// What happened and what to do, as a sentence.
+pub fn save(file: &Path, login: &Login) -> Result<PathBuf, String> {
+    let kept = Kept { user: login.user.clone(), password: login.password.clone() };
+    let write = || -> std::io::Result<()> {
+        let text = toml::to_string(&kept).map_err(std::io::Error::other)?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        // A temporary file is its owner's alone from the start.
+        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+        writeln!(
+            beside,
+            "# What boards log in with at the broker of Twinlight. Delete it to make a new one."
+        )?;
+        beside.write_all(text.as_bytes())?;
+        beside.as_file().sync_all()?;
+        beside.persist(file)?;
+        Ok(())
+    };
+    write().map(|()| file.to_owned()).map_err(|error| {
+        format!(
+            "The login for boards could not be kept in {}: {error}. Boards that are flashed now will have to be \
+             given a new one after the next start.",
+            file.display()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_kept_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("deep/er").join(FILE_NAME);
+        assert_eq!(load(&file), None);
+        let login = Login { user: "lab".to_owned(), password: "with \"quotes\" and = signs".to_owned() };
+        save(&file, &login).unwrap();
+        assert_eq!(load(&file), Some(login));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        fs::write(&file, "user = \"\"\npassword = \"x\"\n").unwrap();
+        assert_eq!(load(&file), None, "what cannot be used is as good as nothing");
+        fs::write(&file, "gibberish").unwrap();
+        assert_eq!(load(&file), None);
+        let told =
+            save(Path::new("/proc/no/such/place.toml"), &Login { user: "a".into(), password: "b".into() });
+        assert!(told.unwrap_err().contains("could not be kept"));
+    }
+}
