@@ -237,6 +237,33 @@ fn closing_the_window_while_a_board_is_flashed_asks_first() {
 }
 
 #[test]
+fn the_log_of_a_board_is_shown_held_still_and_closed() {
+    let board = Board::made(4, |builder| builder.mode(Mode::Running));
+    let mut window = Window::open();
+    window.harness.state_mut().bench_mut().unwrap().form.port = board.port();
+    window.step();
+    window.click("Watch its log");
+    window.until("the log", |window| window.says(&format!("{} is open", board.port())));
+    board.double.say("     1.500 warning the broker refused the password\r\n");
+    window.until("a line of the board", |window| {
+        window.says("1.500 s  warning: the broker refused the password")
+    });
+
+    window.click("Hold the log still");
+    board.double.say("     2.500 info    joined Wi-Fi \"lab\" in 2.1 s\r\n");
+    let has_come = |window: &mut Window| {
+        let log = &window.harness.state().bench().unwrap().state.log;
+        log.lines.iter().any(|line| line.text.contains("joined Wi-Fi"))
+    };
+    window.until("the next line", has_come);
+    assert!(!window.says("joined Wi-Fi"), "what is held still does not move");
+    window.click("Let the log go on");
+    window.until("the next line on the screen", |window| window.says("joined Wi-Fi"));
+    window.click("Close the board's log");
+    window.until("the end of the log", |window| !window.says("Log of"));
+}
+
+#[test]
 fn boards_keep_their_login_from_one_run_of_the_program_to_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("login.toml");
