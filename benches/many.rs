@@ -59,7 +59,7 @@ fn measure(pairs: u64, seconds: u64) -> Result<bool, Box<dyn Error>> {
     let proxy = !std::env::args().any(|word| word == "direct");
     let text = format!(
         "seed = 1\n[broker]\nkind = \"embedded\"\nport = 0\n[timing]\nheartbeat_ms = 1000\nlost_after_ms = 6500\n\
-         lease_ms = 9000\n[links]\nproxy = {proxy}\n[[junction]]\nname = \"p\"\ncount = {pairs}\nlights = [\"a\", \"b\"]\n"
+         lease_ms = 9600\n[links]\nproxy = {proxy}\n[[junction]]\nname = \"p\"\ncount = {pairs}\nlights = [\"a\", \"b\"]\n"
     );
     let config = Config::from_toml(&text, "benches/many.rs", &|_| None)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
