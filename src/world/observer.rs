@@ -307,7 +307,8 @@ impl Observer {
     }
 }
 
-fn words(action: Action) -> &'static str {
+/// What a command asks of a light, in a person's words.
+pub(crate) fn words(action: Action) -> &'static str {
     match action {
         Action::Identify => "show yourself",
         Action::WifiDown => "leave the Wi-Fi for a while",
