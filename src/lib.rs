@@ -7,6 +7,7 @@
 //! | [`playback`] | what a simulated or recorded world has in common: it is played at any pace |
 //! | [`chaos`] | random faults without end, from a seed |
 //! | [`simulated`] | the same world on a simulated clock |
+//! | [`soak`] | random faults for a long time, and a judgement |
 //! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
 //! | [`config`] | what a configuration says, checked |
 //! | [`cli`] | the command line |
@@ -19,4 +20,5 @@ pub mod config;
 pub mod fault;
 pub mod playback;
 pub mod simulated;
+pub mod soak;
 pub mod world;

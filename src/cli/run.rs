@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{CONFLICT, Common, Usage, WELL, asked_to_end, json, report, runtime};
+use super::{CONFLICT, Common, WELL, asked_to_end, json, report, runtime};
 use crate::world::{Event, EventKind, LightId, World, WorldOptions, summary::Tally};
 
 #[derive(Clone, Debug, Args)]
@@ -44,12 +44,8 @@ fn seconds(text: &str) -> Result<f64, String> {
 pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
     let config = common.load()?;
     let run_for = args.seconds.map(Duration::from_secs_f64).or(config.run_for);
-    if let Some(folder) = args.report.as_deref().and_then(|file| file.parent())
-        && !folder.as_os_str().is_empty()
-        && !folder.is_dir()
-    {
-        let text = format!("--report: there is no folder {}; make it first", folder.display());
-        return Err(Usage(text).into());
+    if let Some(file) = &args.report {
+        report::check_folder(file)?;
     }
     let options = WorldOptions { detailed: false, wake: None, state_folder: common.state_folder() };
     runtime()?.block_on(async {
