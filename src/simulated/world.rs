@@ -544,6 +544,9 @@ impl World {
         if let Some(slot) = self.lights.get_mut(number) {
             *slot = None;
         }
+        // Its goodbye is still on its way, and then nobody of its name is there any more.
+        let offline = self.ear.ledger.presence_changed(light, false, None);
+        self.ear.news(now, offline);
         let removed = self.ear.ledger.light_removed(light);
         self.ear.news(now, removed);
     }
