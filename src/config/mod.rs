@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `board` | what a board is to know, from a file of its own |
 //! | `broker` | which broker the lights meet on |
+//! | `tls` | TLS to it, and the files that it takes |
 //! | `root` | the root topic |
 //! | `junction` | lights that must not conflict |
 //! | `timing` | timings of the file and of one junction |
@@ -23,10 +24,11 @@ mod error;
 mod expand;
 mod fault;
 mod junction;
-mod nearest;
+pub(crate) mod nearest;
 mod root;
 mod table;
 mod timing;
+mod tls;
 
 use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
 
@@ -115,12 +117,20 @@ impl Config {
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let name = path.display().to_string();
         let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
+        Config::from_text(&text, &name)
+    }
+
+    /// Reads `text`, which came from `file`, with this process's environment.
+    ///
+    /// # Errors
+    /// As for [`Config::from_toml`].
+    pub fn from_text(text: &str, file: &str) -> Result<Config, ConfigError> {
         let random = OnceCell::new();
         let env = |variable: &str| match variable {
             expand::RANDOM => random.get_or_init(random_digits).clone(),
             _ => std::env::var(variable).ok(),
         };
-        Config::from_toml(&text, &name, &env)
+        Config::from_toml(text, file, &env)
     }
 
     /// Reads `text`, which came from `file`. `env` looks environment variables up; it also gives
@@ -268,6 +278,20 @@ fn read_file(path: &Path) -> Result<String, String> {
             "line {line} is not UTF-8 text; save the file as UTF-8 (PowerShell: Set-Content -Encoding utf8)"
         )
     })
+}
+
+/// Whether other users of this computer can read a file that they should not.
+fn is_readable_for_others(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
 }
 
 /// Eight hex digits, so that strangers on a public broker do not meet by chance.

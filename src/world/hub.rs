@@ -180,8 +180,8 @@ impl Hub {
     }
 
     /// A broker that runs elsewhere answers.
-    pub(super) fn broker_answers(&self, address: String) {
-        self.broker_started(EventKind::BrokerStarted { address, embedded: false, open: false, note: None });
+    pub(super) fn broker_answers(&self, address: String, note: Option<String>) {
+        self.broker_started(EventKind::BrokerStarted { address, embedded: false, open: false, note });
     }
 
     /// The broker in this program has started.

@@ -9,6 +9,7 @@
 //! | `virtual_light` | the light's program on this computer's clock |
 //! | `link` | Wi-Fi, connection and session of one light, and the way back up |
 //! | [`proxy`] | the way of one link to the broker, where its faults are put in |
+//! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program |
 //! | `twin` | what a board should show |
@@ -31,6 +32,7 @@ pub mod summary;
 mod supervisor;
 pub mod topics;
 mod twin;
+mod upstream;
 mod virtual_light;
 
 pub use command::Command;

@@ -21,7 +21,7 @@ use traffic_light::{
 use super::{
     event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
     hub::Hub,
-    link::{Link, News, Order},
+    link::{Link, News, Order, Target},
     topics::Topics,
     twin::Twins,
 };
@@ -44,6 +44,24 @@ pub(super) struct Tell {
     pub(super) ms: Option<u32>,
 }
 
+/// A broker that runs elsewhere.
+pub(super) struct External {
+    /// `host:port`.
+    address: String,
+    /// What the user should know of the way to it.
+    note: Option<String>,
+}
+
+impl External {
+    pub(super) fn of(target: &Target) -> External {
+        let note = target.tls.as_ref().map(|tls| {
+            let unchecked = if tls.checks_the_broker() { "" } else { ", and nobody checks who answers" };
+            format!("encrypted with TLS{unchecked}")
+        });
+        External { address: target.to_string(), note }
+    }
+}
+
 #[derive(Clone, Copy, Default)]
 struct OtherRun {
     boot: u32,
@@ -54,8 +72,8 @@ pub(super) struct Observer {
     hub: Arc<Hub>,
     topics: Topics,
     junctions: HashMap<Name, Junction>,
-    /// `host:port` where the broker is not our own: then the observer tells of it.
-    external: Option<String>,
+    /// Where the broker is not our own: then the observer tells of it.
+    external: Option<External>,
     /// Shown are single messages only where somebody looks.
     shows_messages: bool,
     /// The boot of another program that was last heard under the name of a virtual light.
@@ -73,7 +91,7 @@ impl Observer {
         hub: Arc<Hub>,
         topics: Topics,
         junctions: &[Junction],
-        external: Option<String>,
+        external: Option<External>,
         shows_messages: bool,
     ) -> Observer {
         let junctions =
@@ -135,8 +153,8 @@ impl Observer {
         match news {
             News::Up(session) => {
                 self.session = Some(session);
-                if let Some(address) = &self.external {
-                    self.hub.broker_answers(address.clone());
+                if let Some(External { address, note }) = &self.external {
+                    self.hub.broker_answers(address.clone(), note.clone());
                 }
             }
             News::Layer { layer: Layer::Mqtt, up: false, reason } => {

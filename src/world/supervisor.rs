@@ -26,8 +26,8 @@ use super::{
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
-    observer::{Observer, Tell},
-    proxy::Proxy,
+    observer::{External, Observer, Tell},
+    proxy::{Destination, Proxy},
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
@@ -44,6 +44,9 @@ const FILES_PER_LIGHT: u64 = 2;
 const FILES_PER_PROXY: u64 = 3;
 const OTHER_FILES: u64 = 128;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const UNCHECKED: &str = "nobody checks that the broker is the broker (insecure = true): whoever is on the way to it can \
+                         read and change everything, passwords too; give its authority's certificate as ca_file instead";
 /// Lights start over this long for each of them, so that a thousand do not connect at once.
 const START_SPACING: Duration = Duration::from_micros(500);
 
@@ -78,6 +81,17 @@ pub enum WorldError {
         /// How many there may be.
         allowed: u64,
     },
+    /// There is no port on this machine for the way to a broker with TLS.
+    #[error(
+        "no port on this machine is free for the way to the broker ({0}); end other programs and try again"
+    )]
+    Tunnel(#[source] std::io::Error),
+    /// A junction's key was never made.
+    #[error(
+        "the key of junction {0} is to be made by itself (key = \"auto\"), and there is no folder to keep it in; name \
+         one with --state FOLDER, or give the key as key = \"${{TWINLIGHT_KEY}}\""
+    )]
+    NoKey(traffic_light::Name),
 }
 
 /// A world that runs. Dropping it asks the world to end; [`World::stop`] also waits for that.
@@ -98,6 +112,8 @@ struct Supervisor {
     lights: BTreeMap<LightId, Running>,
     /// Where the faults of links are put in: of each virtual light, and of boards that have a port.
     proxies: BTreeMap<LightId, Proxy>,
+    /// Speaks TLS for links that have no proxy of their own.
+    _tunnel: Option<Proxy>,
     /// Clients that have a light's client id, and take its session over.
     usurpers: BTreeMap<LightId, Link>,
     /// What every link starts from.
@@ -121,8 +137,11 @@ impl World {
         config: Config,
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
+        if let Some(junction) = config.junctions.iter().find(|junction| junction.lacks_key()) {
+            return Err(WorldError::NoKey(junction.name().clone()));
+        }
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
-        allow_files(lights, config.links.proxy)?;
+        allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => Some(
                 Broker::start(&BrokerConfig {
@@ -135,11 +154,12 @@ impl World {
             ),
             BrokerChoice::External { .. } => None,
         };
+        let tunnel = tunnel_to(&config.broker).map_err(WorldError::Tunnel)?;
         let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
         let hub = Arc::new(Hub::new(capacity, options.wake.clone()));
         let events = hub.subscribe();
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), broker);
+        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), (broker, tunnel));
         let task = tokio::spawn(supervisor.run(commanded));
         Ok((World { commands, hub, task: Some(task) }, events))
     }
@@ -184,15 +204,19 @@ impl Supervisor {
         options: WorldOptions,
         hub: Arc<Hub>,
         commands: mpsc::Sender<Command>,
-        broker: Option<Broker>,
+        (broker, tunnel): (Option<Broker>, Option<Proxy>),
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
-            (BrokerChoice::External { host, port, login }, _) => {
-                Target { host: host.clone(), port: *port, login: SharedLogin::new(login.clone()) }
-            }
+            (BrokerChoice::External { host, port, login, tls }, _) => Target {
+                host: host.clone(),
+                port: *port,
+                login: SharedLogin::new(login.clone()),
+                tls: tls.clone(),
+            },
             (BrokerChoice::Embedded { login, .. }, broker) => {
                 let port = broker.as_ref().map_or(0, |broker| broker.address().port());
-                Target { host: "127.0.0.1".to_owned(), port, login: SharedLogin::new(login.clone()) }
+                let login = SharedLogin::new(login.clone());
+                Target { host: "127.0.0.1".to_owned(), port, login, tls: None }
             }
         };
         if let Some(broker) = &broker {
@@ -202,7 +226,12 @@ impl Supervisor {
             hub.notice(Severity::Warning, None, warning.clone());
         }
 
-        let external = broker.is_none().then(|| target.to_string());
+        if target.tls.as_ref().is_some_and(|tls| !tls.checks_the_broker()) {
+            hub.notice(Severity::Error, None, UNCHECKED);
+            tracing::warn!("{UNCHECKED}");
+        }
+
+        let external = broker.is_none().then(|| External::of(&target));
         let topics = Topics::new(&config.root);
         let mut random = match config.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
@@ -215,7 +244,7 @@ impl Supervisor {
         let spec = LinkSpec {
             client_id: String::new(),
             target,
-            via: None,
+            via: tunnel.as_ref().map(Via::through),
             subscriptions: Vec::new(),
             will: None,
             keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
@@ -245,6 +274,7 @@ impl Supervisor {
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
+            _tunnel: tunnel,
             usurpers: BTreeMap::new(),
             spec,
             reported: options.detailed,
@@ -400,7 +430,7 @@ impl Supervisor {
             junction.as_ref().and_then(|junction| Some((junction, junction.light_config(&light.light)?)));
         match found {
             Some((junction, config)) => {
-                if let Err(error) = allow_files(self.lights.len() + 1, self.config.links.proxy) {
+                if let Err(error) = allow_files(self.lights.len() + 1, self.proxied()) {
                     self.hub.notice(Severity::Error, Some(light), error.to_string());
                     return;
                 }
@@ -481,6 +511,17 @@ impl Supervisor {
             self.hub.broker_stopped("the program ends");
         }
         self.hub.emit(EventKind::Stopped);
+    }
+}
+
+/// Where the broker wants TLS, a way to it that is never broken on purpose.
+fn tunnel_to(broker: &BrokerChoice) -> std::io::Result<Option<Proxy>> {
+    match broker {
+        BrokerChoice::External { host, port, tls: Some(tls), .. } => {
+            let destination = Destination { host: host.clone(), port: *port, tls: Some(tls.clone()) };
+            Proxy::towards(destination, LOOPBACK, 0).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 
