@@ -7,6 +7,7 @@
 //! | [`playback`] | what a simulated or recorded world has in common: it is played at any pace |
 //! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
 //! | [`config`] | what a configuration says, checked |
+//! | [`swarm`] | many pairs of lights, and what they cost |
 //! | [`cli`] | the command line |
 
 pub mod app;
@@ -15,4 +16,5 @@ pub mod cli;
 pub mod config;
 pub mod fault;
 pub mod playback;
+pub mod swarm;
 pub mod world;

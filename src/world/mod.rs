@@ -12,6 +12,7 @@
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program |
 //! | `twin` | what a board should show |
+//! | [`delivery`] | how long words are on their way |
 //! | `hub` | one clock, one order of events, what is true at present |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
 //! | [`summary`] | what a run comes to |
@@ -19,6 +20,7 @@
 pub mod broker;
 pub mod clock;
 pub mod command;
+pub mod delivery;
 pub mod event;
 pub mod fault;
 mod hub;

@@ -2,14 +2,14 @@
 //! tells what had to be ignored, and is all that the program knows of boards and foreign lights.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use rumqttc::{AsyncClient, QoS};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
@@ -33,8 +33,23 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How often a board is compared with its twin beside at each word.
 const TWIN_CHECK: Duration = Duration::from_millis(50);
+/// For how long the broker is asked to forget, how long it is waited for other words before, and the pause
+/// while the queue to it is full.
+const FORGET_WITHIN: Duration = Duration::from_secs(10);
+const FORGET_AFTER: Duration = Duration::from_secs(1);
+const FORGET_STEP: Duration = Duration::from_millis(5);
 /// A longer payload is shown cut off.
 const SHOWN_BYTES: usize = 1_024;
+
+/// What the observer may be asked to say.
+#[derive(Debug)]
+pub(super) enum Say {
+    /// A command to a light.
+    Tell(Tell),
+    /// Let the broker forget what it keeps on these topics. The sender is dropped when that is done or
+    /// cannot be done.
+    Forget(Vec<String>, oneshot::Sender<()>),
+}
 
 /// A command to be sent over MQTT.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +111,7 @@ impl Observer {
     pub(super) fn start(
         mut self,
         mut link: Link,
-        mut tells: mpsc::Receiver<Tell>,
+        mut says: mpsc::Receiver<Say>,
         mut stop: watch::Receiver<bool>,
     ) -> JoinHandle<()> {
         tokio::spawn(async move {
@@ -109,8 +124,11 @@ impl Observer {
                         continue;
                     }
                     _ = stop.changed() => break,
-                    Some(tell) = tells.recv() => {
-                        self.tell(&tell);
+                    Some(say) = says.recv() => {
+                        match say {
+                            Say::Tell(tell) => self.tell(&tell),
+                            Say::Forget(topics, _done) => self.forget(&topics, &mut link).await,
+                        }
                         continue;
                     }
                     news = link.news.recv() => news,
@@ -189,6 +207,49 @@ impl Observer {
             Err(reason) => (Severity::Warning, format!("{light} cannot be asked: {reason}")),
         };
         self.hub.notice(severity, Some(light), text);
+    }
+
+    /// An empty message that the broker is to keep makes it forget the one that it kept (MQTT 3.1.1,
+    /// section 3.3.1.3). Done is what comes back.
+    async fn forget(&mut self, topics: &[String], link: &mut Link) {
+        // The lights' goodbyes, which the broker keeps too, come over other connections.
+        let quiet_by = Instant::now() + FORGET_AFTER;
+        while let Ok(Some(news)) =
+            timeout_at(quiet_by.min(Instant::now() + LAST_WORDS), link.news.recv()).await
+        {
+            self.take(news);
+        }
+        let until = Instant::now() + FORGET_WITHIN;
+        let mut waiting: HashSet<&str> = topics.iter().map(String::as_str).collect();
+        let mut unsent = topics.iter();
+        let mut next = unsent.next();
+        while !waiting.is_empty() {
+            // One message at a time: the queue is for few, and what comes back has to be read meanwhile.
+            if let (Some(topic), Some(session)) = (next, &self.session)
+                && session.try_publish(topic, QoS::AtLeastOnce, true, Vec::new()).is_ok()
+            {
+                next = unsent.next();
+                if next.is_some() && link.news.is_empty() {
+                    continue;
+                }
+            }
+            let patience = if next.is_some() { Instant::now() + FORGET_STEP } else { until };
+            match timeout_at(patience.min(until), link.news.recv()).await {
+                Ok(Some(News::Message { topic, payload, .. })) if payload.is_empty() => {
+                    waiting.remove(topic.as_str());
+                }
+                Ok(Some(news)) => self.take(news),
+                Ok(None) => return,
+                Err(_) if Instant::now() < until => {}
+                Err(_) => {
+                    let text = format!(
+                        "the broker still keeps {} messages of lights that have gone; clear them there by hand",
+                        waiting.len()
+                    );
+                    return self.hub.notice(Severity::Warning, None, text);
+                }
+            }
+        }
     }
 
     fn send(&mut self, tell: &Tell) -> Result<(), &'static str> {

@@ -12,7 +12,7 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{
-    sync::{broadcast, mpsc, watch},
+    sync::{broadcast, mpsc, oneshot, watch},
     task::JoinHandle,
     time::{interval, timeout},
 };
@@ -21,17 +21,18 @@ use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
     command::Command,
-    event::{Event, EventKind, LightId, LightKind, Severity},
+    delivery::Deliveries,
+    event::{Event, EventKind, LightId, LightKind, Severity, TopicKind},
     fault::Fault,
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
-    observer::{Observer, Tell},
+    observer::{Observer, Say, Tell},
     proxy::Proxy,
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
-use crate::config::{BrokerChoice, Config, Junction};
+use crate::config::{BrokerChoice, Config, Junction, RootTopic};
 
 /// Commands that may wait for the world; a face that finds the queue full says so.
 const COMMAND_QUEUE: usize = 256;
@@ -56,6 +57,11 @@ pub struct WorldOptions {
     pub wake: Option<Waker>,
     /// Where the program keeps what it must remember from one run to the next; `None`: nowhere.
     pub state_folder: Option<PathBuf>,
+    /// Where each word's way from light to light is counted, for somebody who measures.
+    pub deliveries: Option<Arc<Deliveries>>,
+    /// Whether the broker is to forget, at the end, what it keeps of the virtual lights: for lights
+    /// that are not to come back.
+    pub forgets: bool,
 }
 
 /// Why a world could not be started.
@@ -106,7 +112,9 @@ struct Supervisor {
     random: StdRng,
     observer: JoinHandle<()>,
     stop_observer: watch::Sender<bool>,
-    tells: mpsc::Sender<Tell>,
+    says: mpsc::Sender<Say>,
+    /// Whether the broker is to forget the virtual lights at the end.
+    forgets: bool,
     last_run: LastRun,
 }
 
@@ -136,7 +144,7 @@ impl World {
             BrokerChoice::External { .. } => None,
         };
         let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
-        let hub = Arc::new(Hub::new(capacity, options.wake.clone()));
+        let hub = Arc::new(Hub::new(capacity, options.wake.clone(), options.deliveries.clone()));
         let events = hub.subscribe();
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
         let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), broker);
@@ -148,6 +156,12 @@ impl World {
     #[must_use]
     pub fn commands(&self) -> mpsc::Sender<Command> {
         self.commands.clone()
+    }
+
+    /// When its clock stood at zero, by the computer's wall clock.
+    #[must_use]
+    pub fn started_at(&self) -> SystemTime {
+        self.hub.clock().started_at()
     }
 
     /// One more listener; it hears what happens from now on.
@@ -233,8 +247,8 @@ impl Supervisor {
             seed: random.random(),
             ..spec.clone()
         });
-        let (tells, told) = mpsc::channel(COMMAND_QUEUE);
-        let observer = observer.start(observer_link, told, stopped);
+        let (says, said) = mpsc::channel(COMMAND_QUEUE);
+        let observer = observer.start(observer_link, said, stopped);
 
         let last_run = LastRun::new(options.state_folder.as_deref());
         let ended_ms = last_run.ended_ms(SystemTime::now());
@@ -251,7 +265,8 @@ impl Supervisor {
             random,
             observer,
             stop_observer,
-            tells,
+            says,
+            forgets: options.forgets,
             last_run,
             config,
         };
@@ -357,7 +372,7 @@ impl Supervisor {
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light).await,
             Command::TellLight { light, action, ms } => {
-                let told = self.tells.try_send(Tell { light: light.clone(), action, ms });
+                let told = self.says.try_send(Say::Tell(Tell { light: light.clone(), action, ms }));
                 if told.is_err() {
                     let text = "too many commands at once; one was dropped";
                     self.hub.notice(Severity::Warning, Some(&light), text);
@@ -457,6 +472,7 @@ impl Supervisor {
             let _ = running.asks.try_send(Ask::Link(Order::Stop));
         }
         let lights = std::mem::take(&mut self.lights);
+        let kept = self.forgets.then(|| kept_topics(&self.config.root, lights.keys()));
         let goodbyes = async {
             for (light, running) in lights {
                 drop(running.asks);
@@ -467,6 +483,12 @@ impl Supervisor {
         };
         if timeout(GOODBYE_TIMEOUT, goodbyes).await.is_err() {
             tracing::warn!("some lights did not say goodbye in time");
+        }
+        if let Some(kept) = kept.filter(|_| self.broker.is_none()) {
+            let (done, forgotten) = oneshot::channel();
+            // It answers by dropping `done`, whatever came of it.
+            let _ = self.says.send(Say::Forget(kept, done)).await;
+            let _ = forgotten.await;
         }
         // The observer hears the goodbyes; it is the last to go.
         let _ = self.stop_observer.send(true);
@@ -482,6 +504,14 @@ impl Supervisor {
         }
         self.hub.emit(EventKind::Stopped);
     }
+}
+
+/// The topics on which a broker keeps the last words of `lights`.
+fn kept_topics<'a>(root: &RootTopic, lights: impl Iterator<Item = &'a LightId>) -> Vec<String> {
+    let topics = Topics::new(root);
+    lights
+        .flat_map(|light| [TopicKind::State, TopicKind::Status].map(|kind| topics.of(light, kind)))
+        .collect()
 }
 
 fn tell_of(hub: &Hub, broker: &Broker) {
