@@ -148,7 +148,7 @@ fn live_words_kept_words_and_wills_pass_the_bridge_both_ways_once_each() {
 
         let late = ear(there, &id("late"), &topic("+"));
         let mut kept = [next(&late), next(&late)];
-        kept.sort();
+        kept.sort_by(|one, other| one.0.cmp(&other.0));
         let retained = |topic: String, payload: &[u8]| (topic, payload.to_vec(), true, QoS::AtLeastOnce);
         assert_eq!(kept, [retained(state, b"said"), retained(status, b"gone")]);
 

@@ -168,7 +168,8 @@ fn complaints(measured: Option<&Measured>, lights: usize, trouble: &Trouble, rou
         complaints
             .push(format!("{away} of {lights} lights got no session in time, so nothing was measured{why}"));
     } else if measured.is_none() && trouble.interrupted {
-        complaints.push("it was ended before anything could be measured".to_owned());
+        let why = trouble.because();
+        complaints.push(format!("it was ended before anything could be measured{why}"));
     }
     if trouble.sessions_lost > 0 {
         complaints.push(format!("{} sessions were lost{}", trouble.sessions_lost, trouble.because()));

@@ -35,7 +35,7 @@ pub mod topics;
 mod twin;
 mod virtual_light;
 
-pub use command::Command;
+pub use command::{ByHand, Command};
 pub use event::{Event, EventKind, LightId};
 pub use fault::Fault;
 pub use hub::Waker;

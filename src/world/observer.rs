@@ -19,10 +19,11 @@ use traffic_light::{
 };
 
 use super::{
+    command::ByHand,
     event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
     hub::Hub,
     link::{Link, News, Order},
-    topics::Topics,
+    topics::{Topics, check_publishable},
     twin::Twins,
 };
 use crate::config::Junction;
@@ -46,6 +47,10 @@ const SHOWN_BYTES: usize = 1_024;
 pub(super) enum Say {
     /// A command to a light.
     Tell(Tell),
+    /// A message by hand.
+    Publish(ByHand),
+    /// Let the broker tell again what it keeps.
+    AskWhatIsKept,
     /// Let the broker forget what it keeps on these topics. The sender is dropped when that is done or
     /// cannot be done.
     Forget(Vec<String>, oneshot::Sender<()>),
@@ -127,6 +132,8 @@ impl Observer {
                     Some(say) = says.recv() => {
                         match say {
                             Say::Tell(tell) => self.tell(&tell),
+                            Say::Publish(message) => self.publish(message),
+                            Say::AskWhatIsKept => self.ask_what_is_kept(),
                             Say::Forget(topics, _done) => self.forget(&topics, &mut link).await,
                         }
                         continue;
@@ -166,16 +173,22 @@ impl Observer {
             }
             News::Down => self.session = None,
             News::Layer { .. } => {}
-            News::Message { topic, payload, retained } => self.hear(&topic, &payload, retained),
+            News::Message { topic, payload, retained, qos } => self.hear(&topic, &payload, retained, qos),
         }
     }
 
-    fn hear(&mut self, topic: &str, payload: &[u8], retained: bool) {
+    fn hear(&mut self, topic: &str, payload: &[u8], retained: bool, qos: QoS) {
+        let text = self.shows_messages.then(|| shortened(payload));
+        if let Some(payload_text) = &text {
+            let (topic, shown, bytes) = (topic.into(), payload_text.clone(), payload.len());
+            let kind = EventKind::TopicHeard { topic, payload: shown, bytes, retained, qos: qos as u8 };
+            self.hub.emit(kind);
+        }
         let Some((light, kind)) = self.topics.parse(topic) else { return };
         let Some(junction) = self.junctions.get(&light.junction) else { return };
         let (key, rule) = (junction.key().cloned(), junction.rule());
-        if self.shows_messages {
-            self.show(&light, kind, payload, retained);
+        if let Some(payload) = text {
+            self.hub.emit(EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
         }
         let heard = match kind {
             TopicKind::State => Word::decode(topic, payload, key.as_ref()).map(|word| {
@@ -192,12 +205,6 @@ impl Observer {
         }
     }
 
-    fn show(&self, light: &LightId, topic: TopicKind, payload: &[u8], retained: bool) {
-        let shown = payload.get(..SHOWN_BYTES).unwrap_or(payload);
-        let payload = String::from_utf8_lossy(shown).into();
-        self.hub.emit(EventKind::MessagePassed { light: light.clone(), topic, payload, retained });
-    }
-
     /// Sends a command to the light's present run.
     fn tell(&mut self, tell: &Tell) {
         let light = &tell.light;
@@ -207,6 +214,41 @@ impl Observer {
             Err(reason) => (Severity::Warning, format!("{light} cannot be asked: {reason}")),
         };
         self.hub.notice(severity, Some(light), text);
+    }
+
+    fn publish(&self, message: ByHand) {
+        let ByHand { topic, payload, retain, qos } = message;
+        let bytes = payload.len();
+        let sent = check_publishable(&topic).and_then(|()| {
+            let qos = rumqttc::qos(qos).map_err(|_| "the quality of service is 0, 1 or 2")?;
+            let session = self.session.as_ref().ok_or("there is no session with the broker; wait for it")?;
+            session
+                .try_publish(topic.as_str(), qos, retain, payload)
+                .map_err(|_| "the broker is too slow just now; try again")
+        });
+        match sent {
+            Ok(()) => {
+                let kept = if retain { ", to be kept" } else { "" };
+                let text = format!("published {bytes} bytes on {topic}, QoS {qos}{kept}");
+                self.hub.notice(Severity::Info, None, text);
+            }
+            Err(reason) => {
+                self.hub.notice(Severity::Warning, None, format!("nothing was published: {reason}"));
+            }
+        }
+    }
+
+    /// A broker sends what it keeps again for each new subscription, though there is the same already
+    /// (MQTT 3.1.1, section 3.8.4).
+    fn ask_what_is_kept(&self) {
+        let filter = self.topics.everything();
+        let asked = self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.try_subscribe(filter, QoS::AtLeastOnce).is_ok());
+        if !asked {
+            self.hub.notice(Severity::Warning, None, "the broker cannot be asked just now; try again");
+        }
     }
 
     /// An empty message that the broker is to keep makes it forget the one that it kept (MQTT 3.1.1,
@@ -375,6 +417,12 @@ impl Observer {
             self.hub.aspect_changed(light, Aspect::Dark);
         }
     }
+}
+
+/// A payload as text, cut off where it is very long.
+fn shortened(payload: &[u8]) -> Arc<str> {
+    let shown = payload.get(..SHOWN_BYTES).unwrap_or(payload);
+    String::from_utf8_lossy(shown).into()
 }
 
 fn words(action: Action) -> &'static str {

@@ -243,7 +243,7 @@ impl Supervisor {
                 &format!("{:08x}", random.random::<u32>()),
             )
             .to_string(),
-            subscriptions: vec![topics.all()],
+            subscriptions: vec![if options.detailed { topics.everything() } else { topics.all() }],
             seed: random.random(),
             ..spec.clone()
         });
@@ -372,12 +372,11 @@ impl Supervisor {
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light).await,
             Command::TellLight { light, action, ms } => {
-                let told = self.says.try_send(Say::Tell(Tell { light: light.clone(), action, ms }));
-                if told.is_err() {
-                    let text = "too many commands at once; one was dropped";
-                    self.hub.notice(Severity::Warning, Some(&light), text);
-                }
+                let about = Some(light.clone());
+                self.say(Say::Tell(Tell { light, action, ms }), about.as_ref());
             }
+            Command::Publish(message) => self.say(Say::Publish(message), None),
+            Command::AskWhatIsKept => self.say(Say::AskWhatIsKept, None),
             Command::LetBoardsJoin { login } => self.let_boards_join(login).await,
             Command::StopBroker => self.set_fault(Fault::BrokerDown, true).await,
             Command::StartBroker => self.set_fault(Fault::BrokerDown, false).await,
@@ -402,6 +401,14 @@ impl Supervisor {
         };
         self.hub.notice(Severity::Warning, Some(light), format!("{light} {reason}"));
         false
+    }
+
+    /// Lets the observer say something.
+    fn say(&self, say: Say, about: Option<&LightId>) {
+        if self.says.try_send(say).is_err() {
+            let text = "too many commands at once; one was dropped";
+            self.hub.notice(Severity::Warning, about, text);
+        }
     }
 
     /// Runs a light of the configuration here. It waits as after any start: whoever had its name

@@ -226,7 +226,7 @@ impl Driver {
                 self.host.session = None;
                 self.program.session_down(now, &mut self.host);
             }
-            News::Message { topic, payload, retained } => {
+            News::Message { topic, payload, retained, qos: _ } => {
                 self.host.hub.received();
                 self.program.hear(now, &topic, &payload, retained, &mut self.host);
             }
