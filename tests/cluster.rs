@@ -296,8 +296,7 @@ fn judge(a: &[Shown], b: &[Shown]) {
             assert!(apart >= CLEARANCE_MS, "a was in go {go:?}, b {other:?}: {apart} ms apart");
         }
     }
-    let flashed =
-        |shown: &[Shown]| shown.iter().filter(|one| one.aspect == "flashing-amber").last().unwrap().at_ms;
+    let flashed = |shown: &[Shown]| shown.iter().rfind(|one| one.aspect == "flashing-amber").unwrap().at_ms;
     let last_fault = flashed(a).max(flashed(b));
     let mut after: Vec<_> =
         a.iter().chain(b).filter(|one| one.at_ms > last_fault && one.aspect == "green").collect();

@@ -30,7 +30,8 @@ use crate::{
 };
 
 /// The most pairs that one process makes.
-pub const MAX_PAIRS: u32 = (MAX_LIGHTS_IN_ALL / 2) as u32;
+pub const MAX_PAIRS: u32 = 2_048;
+const _: () = assert!(2 * MAX_PAIRS as usize == MAX_LIGHTS_IN_ALL);
 
 /// Lights that have just met still have much to say; it would count as load.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -251,7 +252,7 @@ impl<T: FnMut(Progress)> Swarm<T> {
                 self.trouble.reason(reason);
             }
             EventKind::LinkChanged { layer: Layer::Tcp, up: false, reason, .. } => {
-                self.trouble.reason(reason)
+                self.trouble.reason(reason);
             }
             EventKind::AspectChanged { aspect: Aspect::FlashingAmber, .. } => self.trouble.flashed += 1,
             EventKind::BrokerStopped { reason } => self.trouble.reason(reason),

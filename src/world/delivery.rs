@@ -15,7 +15,7 @@ const MOST_ON_THE_WAY: usize = 64;
 /// Steps to a doubling, which makes a percentile at most 1.6 % too high.
 const STEPS_BITS: u32 = 6;
 const STEPS: u64 = 1 << STEPS_BITS;
-const CELLS: usize = 40 * STEPS as usize;
+const CELLS: usize = 40 << STEPS_BITS;
 
 /// Counts what virtual lights send and receive. Shared by all of a world.
 #[derive(Debug, Default)]

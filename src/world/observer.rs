@@ -1,15 +1,17 @@
 //! The observer: the world's own ear on the broker. It speaks to nobody; it shows what passes,
 //! tells what had to be ignored, and is all that the program knows of boards and foreign lights.
 
+mod speak;
+
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use rumqttc::{AsyncClient, QoS};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
@@ -18,12 +20,12 @@ use traffic_light::{
     command::{Action, Command as Wired},
 };
 
+pub(super) use self::speak::Say;
 use super::{
-    command::ByHand,
     event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
     hub::Hub,
     link::{Link, News, Order},
-    topics::{Topics, check_publishable},
+    topics::Topics,
     twin::Twins,
 };
 use crate::config::Junction;
@@ -34,27 +36,8 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How often a board is compared with its twin beside at each word.
 const TWIN_CHECK: Duration = Duration::from_millis(50);
-/// For how long the broker is asked to forget, how long it is waited for other words before, and the pause
-/// while the queue to it is full.
-const FORGET_WITHIN: Duration = Duration::from_secs(10);
-const FORGET_AFTER: Duration = Duration::from_secs(1);
-const FORGET_STEP: Duration = Duration::from_millis(5);
 /// A longer payload is shown cut off.
 const SHOWN_BYTES: usize = 1_024;
-
-/// What the observer may be asked to say.
-#[derive(Debug)]
-pub(super) enum Say {
-    /// A command to a light.
-    Tell(Tell),
-    /// A message by hand.
-    Publish(ByHand),
-    /// Let the broker tell again what it keeps.
-    AskWhatIsKept,
-    /// Let the broker forget what it keeps on these topics. The sender is dropped when that is done or
-    /// cannot be done.
-    Forget(Vec<String>, oneshot::Sender<()>),
-}
 
 /// A command to be sent over MQTT.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,84 +197,6 @@ impl Observer {
             Err(reason) => (Severity::Warning, format!("{light} cannot be asked: {reason}")),
         };
         self.hub.notice(severity, Some(light), text);
-    }
-
-    fn publish(&self, message: ByHand) {
-        let ByHand { topic, payload, retain, qos } = message;
-        let bytes = payload.len();
-        let sent = check_publishable(&topic).and_then(|()| {
-            let qos = rumqttc::qos(qos).map_err(|_| "the quality of service is 0, 1 or 2")?;
-            let session = self.session.as_ref().ok_or("there is no session with the broker; wait for it")?;
-            session
-                .try_publish(topic.as_str(), qos, retain, payload)
-                .map_err(|_| "the broker is too slow just now; try again")
-        });
-        match sent {
-            Ok(()) => {
-                let kept = if retain { ", to be kept" } else { "" };
-                let text = format!("published {bytes} bytes on {topic}, QoS {qos}{kept}");
-                self.hub.notice(Severity::Info, None, text);
-            }
-            Err(reason) => {
-                self.hub.notice(Severity::Warning, None, format!("nothing was published: {reason}"));
-            }
-        }
-    }
-
-    /// A broker sends what it keeps again for each new subscription, though there is the same already
-    /// (MQTT 3.1.1, section 3.8.4).
-    fn ask_what_is_kept(&self) {
-        let filter = self.topics.everything();
-        let asked = self
-            .session
-            .as_ref()
-            .is_some_and(|session| session.try_subscribe(filter, QoS::AtLeastOnce).is_ok());
-        if !asked {
-            self.hub.notice(Severity::Warning, None, "the broker cannot be asked just now; try again");
-        }
-    }
-
-    /// An empty message that the broker is to keep makes it forget the one that it kept (MQTT 3.1.1,
-    /// section 3.3.1.3). Done is what comes back.
-    async fn forget(&mut self, topics: &[String], link: &mut Link) {
-        // The lights' goodbyes, which the broker keeps too, come over other connections.
-        let quiet_by = Instant::now() + FORGET_AFTER;
-        while let Ok(Some(news)) =
-            timeout_at(quiet_by.min(Instant::now() + LAST_WORDS), link.news.recv()).await
-        {
-            self.take(news);
-        }
-        let until = Instant::now() + FORGET_WITHIN;
-        let mut waiting: HashSet<&str> = topics.iter().map(String::as_str).collect();
-        let mut unsent = topics.iter();
-        let mut next = unsent.next();
-        while !waiting.is_empty() {
-            // One message at a time: the queue is for few, and what comes back has to be read meanwhile.
-            if let (Some(topic), Some(session)) = (next, &self.session)
-                && session.try_publish(topic, QoS::AtLeastOnce, true, Vec::new()).is_ok()
-            {
-                next = unsent.next();
-                if next.is_some() && link.news.is_empty() {
-                    continue;
-                }
-            }
-            let patience = if next.is_some() { Instant::now() + FORGET_STEP } else { until };
-            match timeout_at(patience.min(until), link.news.recv()).await {
-                Ok(Some(News::Message { topic, payload, .. })) if payload.is_empty() => {
-                    waiting.remove(topic.as_str());
-                }
-                Ok(Some(news)) => self.take(news),
-                Ok(None) => return,
-                Err(_) if Instant::now() < until => {}
-                Err(_) => {
-                    let text = format!(
-                        "the broker still keeps {} messages of lights that have gone; clear them there by hand",
-                        waiting.len()
-                    );
-                    return self.hub.notice(Severity::Warning, None, text);
-                }
-            }
-        }
     }
 
     fn send(&mut self, tell: &Tell) -> Result<(), &'static str> {
