@@ -10,6 +10,7 @@
 //! | [`presets`] | the configurations that come with the program |
 //! | [`keys`] | the keys of junctions that are made up and kept |
 //! | [`tls`] | TLS to a broker |
+//! | [`swarm`] | many pairs of lights, and what they cost |
 //! | [`cli`] | the command line |
 
 pub mod app;
@@ -21,5 +22,6 @@ pub mod keys;
 pub mod playback;
 pub mod presets;
 mod private;
+pub mod swarm;
 pub mod tls;
 pub mod world;

@@ -15,6 +15,7 @@ mod provision;
 mod report;
 mod restore;
 mod run;
+mod swarm;
 mod window;
 
 use std::{
@@ -26,7 +27,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, NoSuchLight, Pick},
     keys,
 };
 
@@ -49,6 +50,8 @@ const CHECK_FAILED: u8 = 3;
 struct Cli {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    lights: Lights,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -72,10 +75,20 @@ struct Common {
     state: Option<PathBuf>,
 }
 
+/// Of the window and of `run`.
+#[derive(Clone, Debug, Args)]
+struct Lights {
+    /// Run only these lights of the configuration here, such as a,b or demo/a; the others run elsewhere
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    lights: Vec<Pick>,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play the world without a window
     Run(run::RunArgs),
+    /// Make load: many pairs of lights, each light with a connection of its own
+    Swarm(swarm::SwarmArgs),
     /// Run the embedded broker alone
     Broker(broker::BrokerArgs),
     /// List the configurations that come with the program, or print one
@@ -111,8 +124,15 @@ pub fn main() -> ExitCode {
     };
     start_log(cli.common.verbose);
     let done = match cli.command {
-        None => window::open(&cli.common),
+        None => window::open(&cli.common, &cli.lights),
+        // Before a command it would be taken and forgotten.
+        Some(_) if !cli.lights.lights.is_empty() => Err(Usage(
+            "--lights belongs behind \"run\", as in \"twinlight run --lights a\", or to the window alone"
+                .to_owned(),
+        )
+        .into()),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
+        Some(Command::Swarm(args)) => swarm::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
         Some(Command::Presets(args)) => presets::run(&args),
         Some(Command::Key(args)) => key::run(&cli.common, &args),
@@ -127,9 +147,22 @@ pub fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             eprintln!("twinlight: {error:#}");
-            let usage = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<Usage>());
+            let usage = error
+                .chain()
+                .any(|cause| cause.is::<ConfigError>() || cause.is::<NoSuchLight>() || cause.is::<Usage>());
             ExitCode::from(if usage { WRONG_USAGE } else { board::CheckFailed::status(&error) })
         }
+    }
+}
+
+impl Lights {
+    /// The configuration, with the lights that are picked to run here.
+    fn load(&self, common: &Common) -> anyhow::Result<Config> {
+        let mut config = common.load()?;
+        if !self.lights.is_empty() {
+            config.run_only(&self.lights)?;
+        }
+        Ok(config)
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `junction` | lights that must not conflict |
 //! | `timing` | timings of the file and of one junction |
 //! | `fault`, `dose` | planned faults: when and on which light, what and how much |
+//! | `pick` | which lights this process runs, by the command line |
 //! | `table` | reads members, notes what is wrong with them |
 //! | `expand` | `${NAME}`: secrets come from the environment |
 //! | `nearest` | "did you mean …?" |
@@ -25,6 +26,7 @@ mod expand;
 mod fault;
 mod junction;
 pub(crate) mod nearest;
+mod pick;
 mod root;
 mod table;
 mod timing;
@@ -42,6 +44,7 @@ pub use self::{
     error::{ConfigError, Place, Problem},
     fault::{FaultKind, PlannedFault},
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
+    pick::{NoSuchLight, Pick},
     root::{MAX_ROOT_BYTES, RootError, RootTopic},
 };
 use self::{
@@ -164,13 +167,17 @@ impl Config {
         self.junctions.iter().find(|junction| junction.name() == name)
     }
 
-    /// The ports that lead boards to the broker, one for each light that does not run here.
+    /// The ports that lead boards to the broker, one for each light that the file leaves to others. A
+    /// light keeps its number where the command line picks other lights to run here.
     pub fn board_ports(&self) -> impl Iterator<Item = (LightId, u16)> {
         let elsewhere = self.junctions.iter().flat_map(|junction| {
-            junction.light_ids().filter(|light| !junction.runs(&light.light)).collect::<Vec<_>>()
+            let left = junction.light_ids().filter(|light| junction.leaves(&light.light));
+            left.map(|light| (junction.runs(&light.light), light)).collect::<Vec<_>>()
         });
         let ports = self.links.board_port.map(|first| first..=u16::MAX);
-        elsewhere.zip(ports.into_iter().flatten()).collect::<Vec<_>>().into_iter()
+        let numbered = elsewhere.zip(ports.into_iter().flatten());
+        let boards = numbered.filter(|((runs_here, _), _)| !runs_here);
+        boards.map(|((_, light), port)| (light, port)).collect::<Vec<_>>().into_iter()
     }
 
     /// All lights of all junctions, in the order of the file.

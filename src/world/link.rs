@@ -140,7 +140,7 @@ pub(super) enum News {
     /// The session is over.
     Down,
     /// A message came in.
-    Message { topic: String, payload: Vec<u8>, retained: bool },
+    Message { topic: String, payload: Vec<u8>, retained: bool, qos: QoS },
 }
 
 /// The two ends that a light's program keeps of its link. Dropping it ends the link.
@@ -400,7 +400,8 @@ impl Runner {
                 }
                 Ok(rumqttc::Event::Incoming(Incoming::Publish(publish))) => {
                     let payload = publish.payload.to_vec();
-                    self.tell(News::Message { topic: publish.topic, payload, retained: publish.retain }).await
+                    let (topic, retained, qos) = (publish.topic, publish.retain, publish.qos);
+                    self.tell(News::Message { topic, payload, retained, qos }).await
                 }
                 Ok(_) => Ok(()),
                 Err(error) => return Ended::Failed(error),

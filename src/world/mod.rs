@@ -13,6 +13,7 @@
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program |
 //! | `twin` | what a board should show |
+//! | [`delivery`] | how long words are on their way |
 //! | `hub` | one clock, one order of events, what is true at present |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
 //! | [`summary`] | what a run comes to |
@@ -20,6 +21,7 @@
 pub mod broker;
 pub mod clock;
 pub mod command;
+pub mod delivery;
 pub mod event;
 pub mod fault;
 mod hub;
@@ -35,7 +37,7 @@ mod twin;
 mod upstream;
 mod virtual_light;
 
-pub use command::Command;
+pub use command::{ByHand, Command};
 pub use event::{Event, EventKind, LightId};
 pub use fault::Fault;
 pub use hub::Waker;

@@ -12,7 +12,7 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{
-    sync::{broadcast, mpsc, watch},
+    sync::{broadcast, mpsc, oneshot, watch},
     task::JoinHandle,
     time::{interval, timeout},
 };
@@ -21,17 +21,18 @@ use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
     command::Command,
-    event::{Event, EventKind, LightId, LightKind, Severity},
+    delivery::Deliveries,
+    event::{Event, EventKind, LightId, LightKind, Severity, TopicKind},
     fault::Fault,
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
-    observer::{External, Observer, Tell},
+    observer::{External, Observer, Say, Tell},
     proxy::{Destination, Proxy},
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
-use crate::config::{BrokerChoice, Config, Junction};
+use crate::config::{BrokerChoice, Config, Junction, RootTopic};
 
 /// Commands that may wait for the world; a face that finds the queue full says so.
 const COMMAND_QUEUE: usize = 256;
@@ -59,6 +60,11 @@ pub struct WorldOptions {
     pub wake: Option<Waker>,
     /// Where the program keeps what it must remember from one run to the next; `None`: nowhere.
     pub state_folder: Option<PathBuf>,
+    /// Where each word's way from light to light is counted, for somebody who measures.
+    pub deliveries: Option<Arc<Deliveries>>,
+    /// Whether the broker is to forget, at the end, what it keeps of the virtual lights: for lights
+    /// that are not to come back.
+    pub forgets: bool,
 }
 
 /// Why a world could not be started.
@@ -122,7 +128,9 @@ struct Supervisor {
     random: StdRng,
     observer: JoinHandle<()>,
     stop_observer: watch::Sender<bool>,
-    tells: mpsc::Sender<Tell>,
+    says: mpsc::Sender<Say>,
+    /// Whether the broker is to forget the virtual lights at the end.
+    forgets: bool,
     last_run: LastRun,
 }
 
@@ -156,7 +164,7 @@ impl World {
         };
         let tunnel = tunnel_to(&config.broker).map_err(WorldError::Tunnel)?;
         let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
-        let hub = Arc::new(Hub::new(capacity, options.wake.clone()));
+        let hub = Arc::new(Hub::new(capacity, options.wake.clone(), options.deliveries.clone()));
         let events = hub.subscribe();
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
         let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), (broker, tunnel));
@@ -168,6 +176,12 @@ impl World {
     #[must_use]
     pub fn commands(&self) -> mpsc::Sender<Command> {
         self.commands.clone()
+    }
+
+    /// When its clock stood at zero, by the computer's wall clock.
+    #[must_use]
+    pub fn started_at(&self) -> SystemTime {
+        self.hub.clock().started_at()
     }
 
     /// One more listener; it hears what happens from now on.
@@ -258,12 +272,12 @@ impl Supervisor {
                 &format!("{:08x}", random.random::<u32>()),
             )
             .to_string(),
-            subscriptions: vec![topics.all()],
+            subscriptions: vec![if options.detailed { topics.everything() } else { topics.all() }],
             seed: random.random(),
             ..spec.clone()
         });
-        let (tells, told) = mpsc::channel(COMMAND_QUEUE);
-        let observer = observer.start(observer_link, told, stopped);
+        let (says, said) = mpsc::channel(COMMAND_QUEUE);
+        let observer = observer.start(observer_link, said, stopped);
 
         let last_run = LastRun::new(options.state_folder.as_deref());
         let ended_ms = last_run.ended_ms(SystemTime::now());
@@ -281,7 +295,8 @@ impl Supervisor {
             random,
             observer,
             stop_observer,
-            tells,
+            says,
+            forgets: options.forgets,
             last_run,
             config,
         };
@@ -387,12 +402,11 @@ impl Supervisor {
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light).await,
             Command::TellLight { light, action, ms } => {
-                let told = self.tells.try_send(Tell { light: light.clone(), action, ms });
-                if told.is_err() {
-                    let text = "too many commands at once; one was dropped";
-                    self.hub.notice(Severity::Warning, Some(&light), text);
-                }
+                let about = Some(light.clone());
+                self.say(Say::Tell(Tell { light, action, ms }), about.as_ref());
             }
+            Command::Publish(message) => self.say(Say::Publish(message), None),
+            Command::AskWhatIsKept => self.say(Say::AskWhatIsKept, None),
             Command::LetBoardsJoin { login } => self.let_boards_join(login).await,
             Command::StopBroker => self.set_fault(Fault::BrokerDown, true).await,
             Command::StartBroker => self.set_fault(Fault::BrokerDown, false).await,
@@ -417,6 +431,14 @@ impl Supervisor {
         };
         self.hub.notice(Severity::Warning, Some(light), format!("{light} {reason}"));
         false
+    }
+
+    /// Lets the observer say something.
+    fn say(&self, say: Say, about: Option<&LightId>) {
+        if self.says.try_send(say).is_err() {
+            let text = "too many commands at once; one was dropped";
+            self.hub.notice(Severity::Warning, about, text);
+        }
     }
 
     /// Runs a light of the configuration here. It waits as after any start: whoever had its name
@@ -487,6 +509,7 @@ impl Supervisor {
             let _ = running.asks.try_send(Ask::Link(Order::Stop));
         }
         let lights = std::mem::take(&mut self.lights);
+        let kept = self.forgets.then(|| kept_topics(&self.config.root, lights.keys()));
         let goodbyes = async {
             for (light, running) in lights {
                 drop(running.asks);
@@ -497,6 +520,12 @@ impl Supervisor {
         };
         if timeout(GOODBYE_TIMEOUT, goodbyes).await.is_err() {
             tracing::warn!("some lights did not say goodbye in time");
+        }
+        if let Some(kept) = kept.filter(|_| self.broker.is_none()) {
+            let (done, forgotten) = oneshot::channel();
+            // It answers by dropping `done`, whatever came of it.
+            let _ = self.says.send(Say::Forget(kept, done)).await;
+            let _ = forgotten.await;
         }
         // The observer hears the goodbyes; it is the last to go.
         let _ = self.stop_observer.send(true);
@@ -523,6 +552,14 @@ fn tunnel_to(broker: &BrokerChoice) -> std::io::Result<Option<Proxy>> {
         }
         _ => Ok(None),
     }
+}
+
+/// The topics on which a broker keeps the last words of `lights`.
+fn kept_topics<'a>(root: &RootTopic, lights: impl Iterator<Item = &'a LightId>) -> Vec<String> {
+    let topics = Topics::new(root);
+    lights
+        .flat_map(|light| [TopicKind::State, TopicKind::Status].map(|kind| topics.of(light, kind)))
+        .collect()
 }
 
 fn tell_of(hub: &Hub, broker: &Broker) {
