@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::table::{Member, Reader, Table};
+use super::{
+    adafruit::{self, Emulated},
+    table::{Member, Reader, Table},
+};
 use crate::world::broker::Login;
 
 /// MQTT's port without TLS.
@@ -17,7 +20,8 @@ const LAB_PASSWORD: &str = "arthur";
 /// Brokers that older instructions name, and that are no more.
 const GONE: [&str; 2] = ["mqtt.eclipse.org", "mqtt.eclipseprojects.io"];
 
-const MEMBERS: [&str; 8] = ["kind", "port", "lan", "host", "user", "password", "tls", "dialect"];
+const MEMBERS: [&str; 10] =
+    ["kind", "port", "lan", "host", "user", "password", "tls", "dialect", "emulate", "quota_per_minute"];
 
 /// The broker that the lights meet on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,22 +65,35 @@ enum Dialect {
     Adafruit,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> BrokerChoice {
+pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> (BrokerChoice, Option<Emulated>) {
     let Some(table) = top.member("broker").and_then(|member| reader.table(&member, &MEMBERS)) else {
-        return BrokerChoice::default();
+        return (BrokerChoice::default(), None);
     };
     refuse_what_is_not_offered(reader, &table);
     let kinds = [("embedded", Kind::Embedded), ("external", Kind::External)];
     let kind = match table.member("kind") {
         Some(member) => match reader.choice(&member, &kinds) {
             Some(kind) => kind,
-            None => return BrokerChoice::default(),
+            None => return (BrokerChoice::default(), None),
         },
         None => Kind::Embedded,
     };
     match kind {
-        Kind::Embedded => read_embedded(reader, &table),
-        Kind::External => read_external(reader, &table),
+        Kind::Embedded => {
+            let broker = read_embedded(reader, &table);
+            let user = match &broker {
+                BrokerChoice::Embedded { login, .. } => login.as_ref().map(|login| login.user.clone()),
+                BrokerChoice::External { .. } => None,
+            };
+            let emulated = adafruit::read_emulated(reader, &table, user.as_deref());
+            (broker, emulated)
+        }
+        Kind::External => {
+            if let Some(member) = table.member("emulate") {
+                reader.wrong(&member, "only the embedded broker can be like another; remove emulate");
+            }
+            (read_external(reader, &table), None)
+        }
     }
 }
 

@@ -11,6 +11,8 @@
 //! | [`proxy`] | the way of one link to the broker, where its faults are put in |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program |
+//! | [`meter`] | what the clients of that broker do, counted as an account's |
+//! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
 //! | `hub` | one clock, one order of events, what is true at present |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
@@ -21,9 +23,11 @@ pub mod clock;
 pub mod command;
 pub mod event;
 pub mod fault;
+mod gate;
 mod hub;
 mod last_run;
 mod link;
+pub mod meter;
 pub mod monitor;
 mod observer;
 pub mod proxy;

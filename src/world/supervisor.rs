@@ -1,6 +1,7 @@
 //! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
 
 mod faults;
+mod metering;
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +27,7 @@ use super::{
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
+    meter::Meter,
     observer::{Observer, Tell},
     proxy::Proxy,
     topics::Topics,
@@ -38,9 +40,9 @@ const COMMAND_QUEUE: usize = 256;
 /// Events that a slow face may be behind by, for each light; more are lost, oldest first.
 const EVENTS_PER_LIGHT: usize = 64;
 const EVENT_QUEUE: usize = 8_192;
-/// File descriptors for each light (its socket, the broker's end, and the proxy's three between
+/// File descriptors for each light (its socket, two for the broker's end, and the proxy's three between
 /// them), and for everything else.
-const FILES_PER_LIGHT: u64 = 2;
+const FILES_PER_LIGHT: u64 = 3;
 const FILES_PER_PROXY: u64 = 3;
 const OTHER_FILES: u64 = 128;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -93,6 +95,8 @@ struct Supervisor {
     hub: Arc<Hub>,
     commands: mpsc::Sender<Command>,
     broker: Option<Broker>,
+    /// Counts what the clients of the embedded broker do.
+    meter: Option<Meter>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, Running>,
@@ -123,23 +127,20 @@ impl World {
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
         allow_files(lights, config.links.proxy)?;
-        let broker = match &config.broker {
-            BrokerChoice::Embedded { port, lan, login } => Some(
-                Broker::start(&BrokerConfig {
-                    first_port: *port,
-                    search: true,
-                    lan: *lan,
-                    login: login.clone(),
-                })
-                .await?,
-            ),
-            BrokerChoice::External { .. } => None,
-        };
         let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
         let hub = Arc::new(Hub::new(capacity, options.wake.clone()));
+        let meter = metering::meter(&config, &hub);
+        let broker = match &config.broker {
+            BrokerChoice::Embedded { port, lan, login } => {
+                let (port, lan, login) = (*port, *lan, login.clone());
+                let config = BrokerConfig { first_port: port, search: true, lan, login };
+                Some(Broker::start_metered(&config, meter.clone()).await?)
+            }
+            BrokerChoice::External { .. } => None,
+        };
         let events = hub.subscribe();
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), broker);
+        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), (broker, meter));
         let task = tokio::spawn(supervisor.run(commanded));
         Ok((World { commands, hub, task: Some(task) }, events))
     }
@@ -184,7 +185,7 @@ impl Supervisor {
         options: WorldOptions,
         hub: Arc<Hub>,
         commands: mpsc::Sender<Command>,
-        broker: Option<Broker>,
+        (broker, meter): (Option<Broker>, Option<Meter>),
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
             (BrokerChoice::External { host, port, login }, _) => {
@@ -242,6 +243,7 @@ impl Supervisor {
             hub,
             commands,
             broker,
+            meter,
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
