@@ -125,7 +125,7 @@ impl Gate {
                     let Ok(count @ 1..) = read else { return Over::Ended };
                     for packet in packets(&mut up, from_client.get(..count).unwrap_or_default()) {
                         let passed = match packet {
-                            Some(packet) if logged_in => self.from_client(packet).await,
+                            Some(packet) if logged_in => self.take_from_client(packet).await,
                             Some(packet) => self.connect(packet).await,
                             None => Err(Over::Ended),
                         };
@@ -139,7 +139,7 @@ impl Gate {
                     let Ok(count @ 1..) = read else { return Over::Ended };
                     for packet in packets(&mut down, from_broker.get(..count).unwrap_or_default()) {
                         let passed = match packet {
-                            Some(packet) => self.from_broker(packet).await,
+                            Some(packet) => self.take_from_broker(packet).await,
                             None => Err(Over::Ended),
                         };
                         if let Err(over) = passed {
@@ -158,10 +158,10 @@ impl Gate {
         };
         self.meter.login().map_err(|refusal: Refusal| Over::Refused(refusal.code()))?;
         connect.last_will = None;
-        self.to_broker(&Packet::Connect(connect)).await
+        self.tell_broker(&Packet::Connect(connect)).await
     }
 
-    async fn from_client(&mut self, bytes: Vec<u8>) -> Result<(), Over> {
+    async fn take_from_client(&mut self, bytes: Vec<u8>) -> Result<(), Over> {
         match read(&bytes).ok_or(Over::Ended)? {
             Packet::Publish(publish) => self.publish(publish).await,
             Packet::Subscribe(subscribe) => self.subscribe(subscribe).await,
@@ -183,14 +183,14 @@ impl Gate {
         }
         if published.passed {
             publish.retain = false;
-            return self.to_broker(&Packet::Publish(publish)).await;
+            return self.tell_broker(&Packet::Publish(publish)).await;
         }
         if publish.qos == QoS::AtLeastOnce {
-            self.to_client(&Packet::PubAck(PubAck::new(publish.pkid))).await?;
+            self.tell_client(&Packet::PubAck(PubAck::new(publish.pkid))).await?;
         }
         match published.answer {
             Some((topic, value)) if self.listens_to(&topic) => {
-                self.to_client(&Packet::Publish(Publish::new(topic, QoS::AtMostOnce, value))).await
+                self.tell_client(&Packet::Publish(Publish::new(topic, QoS::AtMostOnce, value))).await
             }
             _ => Ok(()),
         }
@@ -204,7 +204,7 @@ impl Gate {
         let pkid = subscribe.pkid;
         if !passed.contains(&true) {
             let codes = vec![SubscribeReasonCode::Failure; passed.len()];
-            return self.to_client(&Packet::SubAck(SubAck::new(pkid, codes))).await;
+            return self.tell_client(&Packet::SubAck(SubAck::new(pkid, codes))).await;
         }
         let filters = subscribe.filters.into_iter().zip(&passed).filter(|(_, passed)| **passed);
         let mut forwarded = Subscribe::new_many(filters.map(|(filter, _)| filter));
@@ -213,10 +213,10 @@ impl Gate {
         if passed.contains(&false) {
             self.half_passed.insert(pkid, passed);
         }
-        self.to_broker(&Packet::Subscribe(forwarded)).await
+        self.tell_broker(&Packet::Subscribe(forwarded)).await
     }
 
-    async fn from_broker(&mut self, bytes: Vec<u8>) -> Result<(), Over> {
+    async fn take_from_broker(&mut self, bytes: Vec<u8>) -> Result<(), Over> {
         if !self.half_passed.is_empty()
             && let Some(Packet::SubAck(mut ack)) = read(&bytes)
             && let Some(passed) = self.half_passed.remove(&ack.pkid)
@@ -225,7 +225,7 @@ impl Gate {
             let refused = SubscribeReasonCode::Failure;
             let codes = passed.into_iter().map(|passed| granted.next_if(passed).unwrap_or(refused));
             ack.return_codes = codes.collect();
-            return self.to_client(&Packet::SubAck(ack)).await;
+            return self.tell_client(&Packet::SubAck(ack)).await;
         }
         write(&mut self.client, &bytes).await
     }
@@ -234,11 +234,11 @@ impl Gate {
         self.filters.iter().any(|filter| rumqttc::matches(topic, filter))
     }
 
-    async fn to_client(&mut self, packet: &Packet) -> Result<(), Over> {
+    async fn tell_client(&mut self, packet: &Packet) -> Result<(), Over> {
         write(&mut self.client, &encoded(packet)?).await
     }
 
-    async fn to_broker(&mut self, packet: &Packet) -> Result<(), Over> {
+    async fn tell_broker(&mut self, packet: &Packet) -> Result<(), Over> {
         write(&mut self.broker, &encoded(packet)?).await
     }
 }
