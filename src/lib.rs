@@ -2,6 +2,7 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
+//! | [`adafruit`] | the rules of Adafruit IO, without a socket: for the emulator and for tests |
 //! | [`app`] | the window: state from events, a scene, one file a panel; the only eframe code |
 //! | [`world`] | lights, links, faults, broker, monitor; takes commands, gives events |
 //! | [`playback`] | what a simulated or recorded world has in common: it is played at any pace |
@@ -13,6 +14,7 @@
 //! | [`swarm`] | many pairs of lights, and what they cost |
 //! | [`cli`] | the command line |
 
+pub mod adafruit;
 pub mod app;
 pub mod board;
 pub mod cli;

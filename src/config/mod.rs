@@ -5,6 +5,7 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
+//! | `adafruit` | the dialect and the rules of Adafruit IO |
 //! | `board` | what a board is to know, from a file of its own |
 //! | `broker` | which broker the lights meet on |
 //! | `tls` | TLS to it, and the files that it takes |
@@ -18,6 +19,7 @@
 //! | `nearest` | "did you mean …?" |
 //! | `error` | problems, and where they are |
 
+mod adafruit;
 mod board;
 mod broker;
 mod dose;
@@ -39,6 +41,7 @@ use toml::de::DeTable;
 use traffic_light::Name;
 
 pub use self::{
+    adafruit::Emulated,
     board::BoardFile,
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
@@ -75,6 +78,8 @@ pub struct Config {
     pub run_for: Option<Duration>,
     /// Which broker the lights meet on.
     pub broker: BrokerChoice,
+    /// Whether the embedded broker is to be like Adafruit IO.
+    pub emulated: Option<Emulated>,
     /// What stands before the junction in every topic.
     pub root: RootTopic,
     /// The junctions, at least one, no two of one name.
@@ -205,13 +210,15 @@ fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
         }
         run_for
     });
-    let broker = broker::read(reader, top);
+    let (broker, emulated) = broker::read(reader, top);
     let root = root::read(reader, top);
     let junctions = junction::read(reader, top, matches!(broker, BrokerChoice::External { .. }));
     let lan = matches!(broker, BrokerChoice::Embedded { lan: true, .. });
     let links = read_links(reader, top, lan);
     let faults = fault::read(reader, top, &broker, junctions.as_deref(), run_for);
-    Some(Config { seed, run_for, broker, root, junctions: junctions?, links, faults, warnings: Vec::new() })
+    let junctions = junctions?;
+    let warnings = Vec::new();
+    Some(Config { seed, run_for, broker, emulated, root, junctions, links, faults, warnings })
 }
 
 fn read_links(reader: &mut Reader<'_>, top: &Table<'_>, lan: bool) -> Links {

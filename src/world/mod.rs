@@ -12,6 +12,8 @@
 //! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program |
+//! | [`meter`] | what the clients of that broker do, counted as an account's |
+//! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
 //! | [`delivery`] | how long words are on their way |
 //! | `hub` | one clock, one order of events, what is true at present |
@@ -24,9 +26,11 @@ pub mod command;
 pub mod delivery;
 pub mod event;
 pub mod fault;
+mod gate;
 mod hub;
 mod last_run;
 mod link;
+pub mod meter;
 pub mod monitor;
 mod observer;
 pub mod proxy;

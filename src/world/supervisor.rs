@@ -1,6 +1,7 @@
 //! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
 
 mod faults;
+mod metering;
 
 use std::{
     collections::BTreeMap,
@@ -27,6 +28,7 @@ use super::{
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
+    meter::Meter,
     observer::{External, Observer, Say, Tell},
     proxy::{Destination, Proxy},
     topics::Topics,
@@ -39,9 +41,9 @@ const COMMAND_QUEUE: usize = 256;
 /// Events that a slow face may be behind by, for each light; more are lost, oldest first.
 const EVENTS_PER_LIGHT: usize = 64;
 const EVENT_QUEUE: usize = 8_192;
-/// File descriptors for each light (its socket, the broker's end, and the proxy's three between
+/// File descriptors for each light (its socket, two for the broker's end, and the proxy's three between
 /// them), and for everything else.
-const FILES_PER_LIGHT: u64 = 2;
+const FILES_PER_LIGHT: u64 = 3;
 const FILES_PER_PROXY: u64 = 3;
 const OTHER_FILES: u64 = 128;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -113,6 +115,8 @@ struct Supervisor {
     hub: Arc<Hub>,
     commands: mpsc::Sender<Command>,
     broker: Option<Broker>,
+    /// Counts what the clients of the embedded broker do.
+    meter: Option<Meter>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, Running>,
@@ -150,24 +154,22 @@ impl World {
         }
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
         allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
+        let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
+        let hub = Arc::new(Hub::new(capacity, options.wake.clone(), options.deliveries.clone()));
+        let meter = metering::meter(&config, &hub);
         let broker = match &config.broker {
-            BrokerChoice::Embedded { port, lan, login } => Some(
-                Broker::start(&BrokerConfig {
-                    first_port: *port,
-                    search: true,
-                    lan: *lan,
-                    login: login.clone(),
-                })
-                .await?,
-            ),
+            BrokerChoice::Embedded { port, lan, login } => {
+                let (port, lan, login) = (*port, *lan, login.clone());
+                let config = BrokerConfig { first_port: port, search: true, lan, login };
+                Some(Broker::start_metered(&config, meter.clone()).await?)
+            }
             BrokerChoice::External { .. } => None,
         };
         let tunnel = tunnel_to(&config.broker).map_err(WorldError::Tunnel)?;
-        let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
-        let hub = Arc::new(Hub::new(capacity, options.wake.clone(), options.deliveries.clone()));
         let events = hub.subscribe();
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), (broker, tunnel));
+        let way = Way { broker, meter, tunnel };
+        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), way);
         let task = tokio::spawn(supervisor.run(commanded));
         Ok((World { commands, hub, task: Some(task) }, events))
     }
@@ -218,7 +220,7 @@ impl Supervisor {
         options: WorldOptions,
         hub: Arc<Hub>,
         commands: mpsc::Sender<Command>,
-        (broker, tunnel): (Option<Broker>, Option<Proxy>),
+        Way { broker, meter, tunnel }: Way,
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
             (BrokerChoice::External { host, port, login, tls }, _) => Target {
@@ -285,6 +287,7 @@ impl Supervisor {
             hub,
             commands,
             broker,
+            meter,
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
@@ -541,6 +544,13 @@ impl Supervisor {
         }
         self.hub.emit(EventKind::Stopped);
     }
+}
+
+/// What there is of the broker and of the way to it before the first light starts.
+struct Way {
+    broker: Option<Broker>,
+    meter: Option<Meter>,
+    tunnel: Option<Proxy>,
 }
 
 /// Where the broker wants TLS, a way to it that is never broken on purpose.
