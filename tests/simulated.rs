@@ -517,6 +517,55 @@ fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_quota_rejects_and_then_bans_and_lights_come_back_when_it_is_over() {
+    let mut lab = Lab::running(20);
+    let since = lab.put(Fault::Quota { per_minute: 30 });
+    lab.play(90);
+    let notices: Vec<_> = lab
+        .told
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Noticed { text, .. } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        notices.iter().any(|text| text.contains("more than 30 publishes within a minute")),
+        "{notices:?}"
+    );
+    assert!(notices.iter().any(|text| text.contains("banned its account for 30 s")), "{notices:?}");
+    let (after, reason) = lab.lost(since, "a").unwrap();
+    assert!(after < s(40) && reason.contains("reset"), "{after:?} {reason}");
+    let refused = lab.first(since, |kind| matches!(kind, EventKind::LinkChanged { layer: Layer::Mqtt, up: false, reason, .. } if reason.contains("code 7")));
+    assert!(refused.is_some(), "nobody is let in while the account is banned");
+    lab.clear();
+    lab.alternates();
+}
+
+#[test]
+fn messages_can_be_published_by_hand_and_what_is_kept_is_told_again() {
+    use twinlight::world::command::ByHand;
+    let mut simulation = Simulation::new(&config(PAIR), 21, Options { detailed: true }).unwrap();
+    let mut told = Vec::new();
+    simulation.play(s(10), &mut |event| told.push(event));
+    told.clear();
+    let message = |topic: &str, payload: &str| {
+        Command::Publish(ByHand { topic: topic.to_owned(), payload: payload.into(), retain: true, qos: 1 })
+    };
+    simulation.obey(message("twinlight/notes", "hello")).unwrap();
+    simulation.obey(message("twinlight/+", "")).unwrap();
+    simulation.obey(message("twinlight/demo/b/state", "green")).unwrap();
+    simulation.obey(Command::AskWhatIsKept).unwrap();
+    simulation.play(s(11), &mut |event| told.push(event));
+    let text = shown(&told);
+    assert!(text.contains("nothing was published: + and #"), "{text}");
+    let kept =
+        told.iter().filter(|event| matches!(&event.kind, EventKind::TopicHeard { retained: true, .. }));
+    assert_eq!(kept.count(), 5, "two states, two statuses and the note");
+    assert!(text.contains("speaks the whole contract") || text.contains("MessageIgnored"), "{text}");
+}
+
+#[test]
 fn an_outside_broker_is_simulated_too_and_lights_that_do_not_run_are_lost() {
     let text = PAIR
         .replace("kind = \"embedded\"", "kind = \"external\"\nhost = \"broker.example\"")

@@ -74,11 +74,11 @@ pub(super) fn closing(summary: &Summary) -> String {
     text
 }
 
-/// Says before a long run that its report could not be written.
-pub(super) fn check_folder(file: &Path) -> Result<(), Usage> {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(Usage(format!("--report: there is no folder {}; make it first", folder.display())))
+/// Sees before a long run that its report will have a place.
+pub(super) fn check_folder(report: Option<&Path>) -> Result<(), Usage> {
+    match report.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if !folder.is_dir() => {
+            Err(Usage(format!("--report: there is no folder {}; make it first", shown(folder))))
         }
         _ => Ok(()),
     }

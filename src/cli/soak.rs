@@ -79,12 +79,10 @@ pub(super) fn run(common: &Common, args: &SoakArgs) -> anyhow::Result<u8> {
         return Err(Usage("a soak takes at most ten years; give it less time".to_owned()).into());
     }
     let time = Duration::from_secs_f64(seconds);
-    if let Some(file) = &args.report {
-        report::check_folder(file)?;
-    }
+    report::check_folder(args.report.as_deref())?;
     let began = Instant::now();
     let figures = if args.live {
-        let options = WorldOptions { detailed: false, wake: None, state_folder: common.state_folder() };
+        let options = WorldOptions { state_folder: common.state_folder(), ..WorldOptions::default() };
         let mut told = None;
         runtime()?.block_on(live(config, options, time, args.seed, asked_to_end(), |now| {
             if told.is_none_or(|told| now >= told + TELL_EVERY) {

@@ -36,8 +36,10 @@ impl World {
     }
 
     fn try_fault(&mut self, fault: &Fault, on: bool) -> Result<bool, String> {
-        let Some(light) = fault.light() else {
-            return Ok(if on { self.stop_broker() } else { self.start_broker() });
+        let light = match (fault, fault.light()) {
+            (Fault::Quota { per_minute }, _) => return Ok(self.set_quota(on.then_some(*per_minute))),
+            (_, Some(light)) => light,
+            (_, None) => return Ok(if on { self.stop_broker() } else { self.start_broker() }),
         };
         let now = self.net.now;
         match fault {
@@ -78,7 +80,7 @@ impl World {
                 world.clock_changed(number);
             }
             Fault::Suspend(_) => world.set_asleep(number, on),
-            Fault::BrokerDown | Fault::Link { .. } => {}
+            Fault::BrokerDown | Fault::Quota { .. } | Fault::Link { .. } => {}
         }))
     }
 
@@ -126,6 +128,11 @@ impl World {
             }
         }
         Ok(true)
+    }
+
+    fn set_quota(&mut self, per_minute: Option<u32>) -> bool {
+        self.broker.meter.set_quota(per_minute);
+        true
     }
 
     pub(super) fn stop_broker(&mut self) -> bool {
