@@ -15,12 +15,12 @@ use serde_json::json;
 
 use super::{CHECK_FAILED, Common, Usage, WELL, asked_to_end, report, runtime};
 use crate::{
-    soak::{Figures, Plan, Progress, QUIET, live, simulated},
+    soak::{Figures, Plan, Progress, QUIET, SHORTEST, live, simulated},
     world::WorldOptions,
 };
 
-const SOAK_HELP: &str = "Faults of all kinds come at random, from the seed, one in 20 s on an average and up to three at once. Every\n\
-    hour, and at the end, all of them are taken out, and every light has to get its green again within two\n\
+const SOAK_HELP: &str = "Faults of all kinds come at random, from the seed, one in 20 s on an average (more often in a soak of a\n\
+    few minutes), up to three at once. Every hour, and at the end, all of them are taken out, and every light has to get its green again within two\n\
     minutes. Exit status 3: two lights were in go at once, or one did not get its green again.\n\n\
     Left out is what the rules do not bear, since a conflict is possible then: clocks that are wrong by more\n\
     than 1 %. (Timings that cannot work are refused by the configuration.)\n\n\
@@ -79,6 +79,16 @@ pub(super) fn run(common: &Common, args: &SoakArgs) -> anyhow::Result<u8> {
         return Err(Usage("a soak takes at most ten years; give it less time".to_owned()).into());
     }
     let time = Duration::from_secs_f64(seconds);
+    if time < SHORTEST {
+        let text = format!("in less than {} s nothing can be shown; give it more time", SHORTEST.as_secs());
+        return Err(Usage(text).into());
+    }
+    let runs_here = |junction: &crate::config::Junction| junction.virtual_lights().next().is_some();
+    if !config.junctions.iter().any(runs_here) {
+        let text =
+            "no light of the configuration runs in this program, so that nothing can be broken; see run";
+        return Err(Usage(text.to_owned()).into());
+    }
     report::check_folder(args.report.as_deref())?;
     let began = Instant::now();
     let figures = if args.live {

@@ -26,9 +26,6 @@ pub enum LiveError {
     /// The world did not start.
     #[error(transparent)]
     World(#[from] WorldError),
-    /// Nothing of the configuration runs here.
-    #[error("no light of the configuration runs in this program, so that nothing can be broken; see run")]
-    NoLights,
     /// Events were lost, so that nothing can be judged.
     #[error("the computer is too slow for this many lights: {0} events were lost; run fewer")]
     Lost(u64),
@@ -64,10 +61,7 @@ pub async fn live(
         .iter()
         .flat_map(|junction| junction.light_ids().filter(|light| junction.runs(&light.light)))
         .collect();
-    if lights.is_empty() {
-        return Err(LiveError::NoLights);
-    }
-    let mut faults = Chaos::new(seed, lights, options(&config)).peekable();
+    let mut faults = Chaos::new(seed, lights, options(&config, time)).peekable();
     let (world, events) = World::start(config, options_for_world).await?;
     let mut live = Live {
         commands: world.commands(),

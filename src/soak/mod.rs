@@ -36,17 +36,19 @@ pub const ROUND: Duration = Duration::from_secs(3_600);
 /// Within this after the end of all faults every light has had its green, or is stuck. A light may
 /// have to notice a dead connection first, join, connect, sit a promise out, and wait for its turn.
 pub const QUIET: Duration = Duration::from_secs(120);
-/// The mean time from one fault to the next.
-const PACE: Duration = Duration::from_secs(20);
+/// The shortest soak that shows anything.
+pub const SHORTEST: Duration = Duration::from_secs(20);
 
-/// What may come to the lights of `config`.
-fn options(config: &Config) -> ChaosOptions {
+/// What may come to the lights of `config` in a soak of `time`: a fault in 20 s on an average, and more
+/// often in a soak of a few minutes.
+fn options(config: &Config, time: Duration) -> ChaosOptions {
     let (stops_broker, login) = match &config.broker {
         BrokerChoice::Embedded { login, .. } => (true, login),
         BrokerChoice::External { login, .. } => (false, login),
     };
     ChaosOptions {
-        pace: PACE,
+        pace: (time / 30).clamp(Duration::from_secs(2), Duration::from_secs(20)),
+        longest: (time / 4).clamp(Duration::from_secs(5), Duration::from_secs(40)),
         links: config.links.proxy,
         stops_broker,
         has_login: login.is_some(),

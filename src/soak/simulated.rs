@@ -103,7 +103,7 @@ fn play(plan: &Plan, number: usize, seed: u64, progress: &Progress) -> Result<Fi
         let ids = junction.light_ids().filter(|light| junction.runs(&light.light));
         ids.collect::<Vec<_>>()
     });
-    let mut options = options(&plan.config);
+    let mut options = options(&plan.config, plan.time);
     // The broker of a simulation is simulated, whoever's it is.
     options.stops_broker = true;
     let mut faults = Chaos::new(seed, lights.collect(), options).peekable();
