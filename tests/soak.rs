@@ -77,7 +77,7 @@ fn what_does_not_fit_together_is_wrong_usage() {
         (&["--days", "1", "--hours", "1"][..], "cannot be used with"),
         (&["--live", "--pairs", "3"][..], "cannot be used with"),
         (&["--minutes", "0.1"][..], "more time"),
-        (&["--hours", "-1"][..], "above 0"),
+        (&["--hours", "0"][..], "above 0"),
         (&["--report", "nowhere/at/all.json"][..], "no folder"),
     ] {
         let output = lab.output(&[&["soak"], args].concat());
