@@ -117,10 +117,14 @@ fn read_one(
     junctions: Option<&[Junction]>,
     lights: Option<&HashMap<Name, &Junction>>,
 ) -> Vec<PlannedFault> {
-    let called = match table.member("name") {
-        Some(member) => Some(reader.text(&member).map(str::to_owned).unwrap_or_default()),
-        None => None,
-    };
+    let called = table.member("name").and_then(|member| {
+        let name = reader.text(&member)?;
+        if name.trim().is_empty() {
+            reader
+                .wrong(&member, "it is empty; give it the word that an expectation is to use, or remove it");
+        }
+        Some(name.to_owned())
+    });
     let at = match table.member("at_s") {
         Some(member) => reader.seconds(&member),
         None => {

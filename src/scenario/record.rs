@@ -118,7 +118,7 @@ impl Record {
             self.miss("more happened than can be kept; play a shorter scenario with fewer lights");
             return;
         }
-        let before = self.size_hint();
+        let before = self.told();
         match &event.kind {
             EventKind::LightAdded { light, kind, rule, .. } => {
                 let known = self.lights.entry(light.clone()).or_default();
@@ -171,7 +171,7 @@ impl Record {
             }
             _ => {}
         }
-        self.kept += self.size_hint() - before;
+        self.kept += self.told() - before;
     }
 
     /// Time has passed up to `at`, and everything up to there has been seen.
@@ -214,7 +214,8 @@ impl Record {
         }
     }
 
-    fn size_hint(&self) -> usize {
+    /// How much is kept besides what belongs to single lights.
+    fn told(&self) -> usize {
         self.faults.len()
             + self.conflicts.len()
             + self.reactions.len()
