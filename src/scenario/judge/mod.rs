@@ -135,3 +135,6 @@ impl fmt::Display for Outcome {
 fn is_instant(fault: &PlannedFault) -> bool {
     matches!(fault.what, FaultKind::SessionDrop(_) | FaultKind::Reboot(_))
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,43 +144,47 @@ fn shown(
     }
     let base = match moment(judge, from) {
         Known::At(at) => at,
-        Known::Open(why) => return (Outcome::NotJudged, why),
-        Known::Never(why) => return (Outcome::NotJudged, why),
+        Known::Open(why) | Known::Never(why) => return (Outcome::NotJudged, why),
     };
     let deadline = base.saturating_add(within);
-    let verb = if aspect == Aspect::Green { "had green" } else { "flashed amber" };
+    let green = aspect == Aspect::Green;
+    let later = |at: Duration| format!("{} later", Seconds(at.saturating_sub(base)));
     let (mut came, mut missing) = (Vec::new(), Vec::new());
     for (light, record) in lights(judge, expectation) {
-        // A green has to begin; a light that flashes already does what is wanted.
-        let already = aspect != Aspect::Green && record.aspect_at(base) == Some(aspect);
         let began = record.began(aspect).find(|at| (base..=deadline).contains(at));
+        // A green has to begin; a light that flashes already does what is wanted.
+        let already = !green && record.aspect_at(base) == Some(aspect);
         match began {
-            _ if already => came.push(format!("{light} {verb} already")),
-            Some(at) => came.push(format!("{light} {verb} {} after", Seconds(at.saturating_sub(base)))),
+            _ if already => came.push((light, "already".to_owned())),
+            Some(at) => came.push((light, later(at))),
             None => missing.push((light, record)),
         }
     }
-    let about = told(from, base);
+    let about = told(judge, from, base);
     if missing.is_empty() {
-        return (Outcome::Held, format!("{} {about} (allowed: {})", listed(&came), Seconds(within)));
+        let verb = if green { " had green" } else { " flashed amber" };
+        let verbs = [verb].into_iter().chain(std::iter::repeat(""));
+        let each = came.iter().zip(verbs).map(|((light, when), verb)| format!("{light}{verb} {when}"));
+        let each = listed(&each.collect::<Vec<_>>());
+        return (Outcome::Held, format!("{about}; {each} (allowed: {})", Seconds(within)));
     }
-    let names: Vec<_> = missing
-        .iter()
-        .map(|(light, record)| {
-            let later = record.began(aspect).find(|at| *at > deadline);
-            match (later, record.aspect_at(judge.record.reached.min(deadline))) {
-                (Some(at), _) => format!("{light} only {} after", Seconds(at.saturating_sub(base))),
-                (None, Some(shows)) => format!("{light} not, it shows {shows}"),
-                (None, None) => format!("{light} not"),
-            }
-        })
-        .collect();
+    let names = listed(&missing.iter().map(|(light, _)| light.to_string()).collect::<Vec<_>>());
     if judge.record.reached < deadline {
-        let text = format!("{} so far; it has until {}", listed(&names), Seconds(deadline));
-        return (Outcome::NotJudged, text);
+        return (
+            Outcome::NotJudged,
+            format!("{about}; {names} not yet, with time until {}", Seconds(deadline)),
+        );
     }
-    let text = format!("within {} {about}, {verb}: {}", Seconds(within), listed(&names));
-    (Outcome::Failed, text)
+    let verb = if green { "had no green" } else { "did not flash amber" };
+    let instead = missing.first().map(|(light, record)| {
+        match (record.began(aspect).find(|at| *at > deadline), record.aspect_at(deadline)) {
+            (Some(at), _) => format!("{light} did {}", later(at)),
+            (None, Some(shows)) => format!("{light} showed {shows} then"),
+            (None, None) => format!("{light} showed nothing yet"),
+        }
+    });
+    let instead = instead.unwrap_or_default();
+    (Outcome::Failed, format!("{about}; {names} {verb} within {} ({instead})", Seconds(within)))
 }
 
 fn never_shown(
@@ -420,13 +424,15 @@ fn not_put_in(judge: &Judge, fault: &FaultName, at: Duration) -> Known {
     Known::Never(format!("{} was not put in at {}{why}", fault.name, Seconds(at)))
 }
 
-fn told(moment: &Moment, at: Duration) -> String {
+fn told(judge: &Judge, moment: &Moment, at: Duration) -> String {
     let at = Seconds(at);
+    let instant = |fault: &FaultName| judge.planned(fault.entry).next().is_some_and(is_instant);
     match moment {
-        Moment::At(_) => format!("{at}"),
+        Moment::Ended(fault) if instant(fault) => format!("{} came at {at}", fault.name),
+        Moment::At(_) => format!("from {at} on"),
         Moment::Began(fault) => format!("{} began at {at}", fault.name),
         Moment::Ended(fault) => format!("{} ended at {at}", fault.name),
-        Moment::LinksUp(fault) => format!("all links were up at {at} after {}", fault.name),
+        Moment::LinksUp(fault) => format!("all links were up at {at}, after {}", fault.name),
     }
 }
 
