@@ -5,6 +5,8 @@
 //! | [`app`] | the window: state from events, a scene, one file a panel; the only eframe code |
 //! | [`world`] | lights, links, faults, broker, monitor; takes commands, gives events |
 //! | [`playback`] | what a simulated or recorded world has in common: it is played at any pace |
+//! | [`chaos`] | random faults without end, from a seed |
+//! | [`simulated`] | the same world on a simulated clock |
 //! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
 //! | [`scenario`] | a timeline of faults, what must hold meanwhile, and the verdict |
 //! | [`config`] | what a configuration says, checked |
@@ -12,9 +14,11 @@
 
 pub mod app;
 pub mod board;
+pub mod chaos;
 pub mod cli;
 pub mod config;
 pub mod fault;
 pub mod playback;
 pub mod scenario;
+pub mod simulated;
 pub mod world;

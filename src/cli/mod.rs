@@ -13,6 +13,7 @@ mod provision;
 mod report;
 mod restore;
 mod run;
+mod scenario;
 mod window;
 
 use std::{
@@ -68,6 +69,8 @@ struct Common {
 enum Command {
     /// Play the world without a window
     Run(run::RunArgs),
+    /// Play faults, and check what must hold meanwhile
+    Scenario(scenario::ScenarioArgs),
     /// Run the embedded broker alone
     Broker(broker::BrokerArgs),
     /// List the serial ports, and which of them is a LoPy4
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         None => window::open(&cli.common),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
+        Some(Command::Scenario(args)) => scenario::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
         Some(Command::Ports(args)) => ports::run(&args),
         Some(Command::Flash(args)) => flash::run(&cli.common, args),

@@ -47,6 +47,12 @@ pub enum FaultKind {
 }
 
 impl PlannedFault {
+    /// A failure that stands in no file.
+    #[must_use]
+    pub fn new(at: Duration, what: FaultKind) -> PlannedFault {
+        PlannedFault { at, what, entry: 0, called: None }
+    }
+
     /// The word of the configuration, such as `wifi-down`.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -32,7 +32,7 @@ use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
 
 use rand::{TryRng, rngs::SysRng};
 use toml::de::DeTable;
-use traffic_light::Name;
+use traffic_light::{Name, Rule};
 
 pub use self::{
     board::BoardFile,
@@ -146,6 +146,13 @@ impl Config {
     #[must_use]
     pub fn junction(&self, name: &Name) -> Option<&Junction> {
         self.junctions.iter().find(|junction| junction.name() == name)
+    }
+
+    /// Lets the lights of all junctions follow this rule.
+    pub fn set_rule(&mut self, rule: Rule) {
+        for junction in &mut self.junctions {
+            junction.set_rule(rule);
+        }
     }
 
     /// The ports that lead boards to the broker, one for each light that does not run here.

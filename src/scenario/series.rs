@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     playback::Playback,
-    world::{Event, summary::Summary, summary::Tally},
+    world::{
+        Event,
+        summary::{Summary, Tally},
+    },
 };
 
 /// How much simulated time passes between two looks at whether somebody wants to stop.
@@ -25,7 +28,7 @@ pub struct Played {
     /// A verdict on each expectation, in their order.
     pub verdicts: Vec<Verdict>,
     /// Its figures.
-    pub summary: Summary,
+    pub tally: Tally,
     /// What happened.
     pub record: Record,
 }
@@ -38,6 +41,9 @@ pub struct Series {
     tallies: Vec<Counted>,
     /// The run that tells most: one in which something failed, else one that shows what was wanted.
     shown: Option<(Worth, Played)>,
+    /// The figures of all runs.
+    tally: Tally,
+    reached: Duration,
 }
 
 /// How much a run tells, the least first.
@@ -83,14 +89,14 @@ pub fn play(
             break;
         }
     }
-    Played::of(Some(seed), judge, &tally)
+    Played::of(Some(seed), judge, tally)
 }
 
 impl Played {
     /// A run that was judged and counted to its end.
     #[must_use]
-    pub fn of(seed: Option<u64>, judge: Judge, tally: &Tally) -> Played {
-        Played { seed, verdicts: judge.verdicts(), summary: tally.summary(), record: judge.into_record() }
+    pub fn of(seed: Option<u64>, judge: Judge, tally: Tally) -> Played {
+        Played { seed, verdicts: judge.verdicts(), tally, record: judge.into_record() }
     }
 
     /// Whether every expectation held but those that are only asked of one run of all.
@@ -119,6 +125,8 @@ impl Series {
             seeds: Vec::new(),
             tallies: scenario.expectations.iter().map(counted).collect(),
             shown: None,
+            tally: Tally::default(),
+            reached: Duration::ZERO,
         }
     }
 
@@ -128,6 +136,8 @@ impl Series {
         for (counted, verdict) in self.tallies.iter_mut().zip(&played.verdicts) {
             counted.add(played.seed, verdict);
         }
+        self.tally.add(played.tally.clone());
+        self.reached = self.reached.max(played.record.reached);
         let worth = played.worth(&self.checks);
         if self.shown.as_ref().is_none_or(|(best, _)| worth > *best) {
             self.shown = Some((worth, played));
@@ -138,6 +148,18 @@ impl Series {
     #[must_use]
     pub fn seeds(&self) -> &[Option<u64>] {
         &self.seeds
+    }
+
+    /// The figures of all runs together.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.tally.summary()
+    }
+
+    /// How far the longest run came.
+    #[must_use]
+    pub fn reached(&self) -> Duration {
+        self.reached
     }
 
     /// The run that tells most; `None` where none was played.
@@ -237,7 +259,7 @@ mod tests {
         Played {
             seed: Some(seed),
             verdicts: vec![verdict(conflict), verdict(rest)],
-            summary: Summary::default(),
+            tally: Tally::default(),
             record: Record::default(),
         }
     }

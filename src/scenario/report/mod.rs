@@ -58,7 +58,7 @@ impl Report<'_> {
                 json!({
                     "seed": shown.seed,
                     "verdicts": shown.verdicts.iter().map(verdict_json).collect::<Vec<_>>(),
-                    "summary": serde_json::to_value(&shown.summary)?,
+                    "summary": serde_json::to_value(&shown.tally.summary())?,
                     "notes": notes,
                 })
             }

@@ -12,6 +12,9 @@ use crate::{
     world::summary::Summary,
 };
 
+/// A longer table waits to be asked for.
+const MOST_OPEN: usize = 40;
+
 const STYLE: &str = include_str!("page.css");
 
 pub(super) fn page(report: &Report<'_>) -> String {
@@ -44,7 +47,7 @@ fn write(html: &mut String, report: &Report<'_>) -> fmt::Result {
     }
     write_verdicts(html, report, &verdicts)?;
     if let Some(shown) = report.series.shown() {
-        write_figures(html, &shown.summary)?;
+        write_figures(html, &shown.tally.summary())?;
         write_notes(html, shown)?;
     }
     write!(
@@ -147,9 +150,10 @@ fn write_figures(html: &mut String, summary: &Summary) -> fmt::Result {
 
 fn write_notes(html: &mut String, shown: &Played) -> fmt::Result {
     let notes = notes(&shown.record);
+    let open = if notes.len() <= MOST_OPEN { " open=\"open\"" } else { "" };
     write!(
         html,
-        "<h2>In words</h2>\n<details class=\"card\" open=\"open\"><summary>What happened, and when</summary>\n<table>\n\
+        "<h2>In words</h2>\n<details class=\"card\"{open}><summary>What happened, and when</summary>\n<table>\n\
          <thead><tr><th scope=\"col\" class=\"number\">Second</th><th scope=\"col\">What</th></tr></thead>\n<tbody>\n"
     )?;
     for note in &notes {
