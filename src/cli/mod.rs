@@ -15,6 +15,7 @@ mod provision;
 mod report;
 mod restore;
 mod run;
+mod scenario;
 mod swarm;
 mod window;
 
@@ -87,6 +88,8 @@ struct Lights {
 enum Command {
     /// Play the world without a window
     Run(run::RunArgs),
+    /// Play faults, and check what must hold meanwhile
+    Scenario(scenario::ScenarioArgs),
     /// Make load: many pairs of lights, each light with a connection of its own
     Swarm(swarm::SwarmArgs),
     /// Run the embedded broker alone
@@ -132,6 +135,7 @@ pub fn main() -> ExitCode {
         )
         .into()),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
+        Some(Command::Scenario(args)) => scenario::run(&cli.common, &args),
         Some(Command::Swarm(args)) => swarm::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
         Some(Command::Presets(args)) => presets::run(&args),
