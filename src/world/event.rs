@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use traffic_light::{Aspect, Name, Rule, View};
 
-pub use super::fault::Fault;
+pub use super::{
+    fault::Fault,
+    monitor::{Certainty, Grade},
+};
 
 /// Names one light of one junction. Cheap to copy about; prints as `junction/light`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -136,17 +139,37 @@ pub enum EventKind {
         /// Why, in a person's words.
         reason: String,
     },
-    /// Two conflicting lights were seen in go at once. Ends with [`EventKind::ConflictEnded`].
+    /// Two conflicting lights are in go at once, or may be. Ends with [`EventKind::ConflictEnded`];
+    /// a possible conflict that turns out to be sure begins once more, as that.
     ConflictBegan {
-        /// The lights in go, sorted.
+        /// The two lights, sorted.
         lights: Vec<LightId>,
+        /// How sure that is.
+        certainty: Certainty,
+        /// Since when, on the world's clock: it counts as a conflict only some time later.
+        since: Duration,
     },
     /// The conflict of these lights is over.
     ConflictEnded {
-        /// The lights that were in go at once, sorted.
+        /// The two lights, sorted.
         lights: Vec<LightId>,
-        /// How long it lasted.
+        /// How sure it was.
+        certainty: Certainty,
+        /// How long both were in go at once for sure; nothing for a possible conflict.
         lasted: Duration,
+        /// How long they may have been. The same as `lasted` where both run in this program.
+        at_most: Duration,
+    },
+    /// Two conflicting lights were in go at once for too short a time to count as a conflict.
+    GlitchSeen {
+        /// The two lights, sorted.
+        lights: Vec<LightId>,
+        /// Since when, on the world's clock.
+        since: Duration,
+        /// How long they were for sure.
+        lasted: Duration,
+        /// How long they may have been.
+        at_most: Duration,
     },
     /// A waiting light has received that `from` ended its go.
     Reacted {

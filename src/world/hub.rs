@@ -8,13 +8,16 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::broadcast;
-use traffic_light::{Aspect, Rule};
+use tokio::{
+    sync::{Notify, broadcast},
+    time::sleep,
+};
+use traffic_light::{Aspect, Name, Rule, Word};
 
 use super::{
     clock::Clock,
     event::{About, Event, EventKind, Fault, Layer, LightId, LightKind, Severity},
-    monitor::Monitor,
+    monitor::{Limits, Monitor},
 };
 
 /// Called after each event, to wake a face that sleeps.
@@ -28,6 +31,8 @@ pub(super) struct Hub {
     wake: Option<Waker>,
     /// A plain mutex: it is held for a few map operations and never across an await.
     ledger: Mutex<Ledger>,
+    /// The monitor has to be asked again at another moment than before.
+    due_changed: Notify,
 }
 
 #[derive(Default)]
@@ -65,6 +70,7 @@ impl Hub {
             events: broadcast::Sender::new(capacity),
             wake,
             ledger: Mutex::new(Ledger::default()),
+            due_changed: Notify::new(),
         }
     }
 
@@ -138,20 +144,70 @@ impl Hub {
         self.ledger().lights.get(light).is_some_and(|known| known.boots.contains(&boot))
     }
 
+    /// What the monitor assumes of the lights of `junction` that are only heard.
+    pub(super) fn set_limits(&self, junction: &Name, limits: Limits) {
+        self.ledger().monitor.set_limits(junction, limits);
+    }
+
     /// The lamps of `light` switch to `aspect` now.
     pub(super) fn aspect_changed(&self, light: &LightId, aspect: Aspect) {
+        self.shows(light, aspect, |monitor, at| monitor.observe(at, light, aspect));
+    }
+
+    /// `light`, which runs elsewhere, said this now.
+    pub(super) fn aspect_heard(&self, light: &LightId, word: &Word) {
+        self.shows(light, word.aspect(), |monitor, at| monitor.hear(at, light, word));
+    }
+
+    /// `light`, which runs elsewhere, is gone, says the broker. What its lamps show nobody knows:
+    /// the monitor goes by its words.
+    pub(super) fn gone(&self, light: &LightId) {
+        self.shows(light, Aspect::Dark, |_, _| Vec::new());
+    }
+
+    fn shows(
+        &self,
+        light: &LightId,
+        aspect: Aspect,
+        judge: impl FnOnce(&mut Monitor, Duration) -> Vec<EventKind>,
+    ) {
         let mut ledger = self.ledger();
         let Some(known) = ledger.lights.get_mut(light) else { return };
-        if known.aspect == aspect {
-            return;
-        }
+        let changed = known.aspect != aspect;
         known.aspect = aspect;
         let at = self.clock.now();
-        let judged = ledger.monitor.observe(at, light, aspect);
+        let due_before = ledger.monitor.due_at();
+        let judged = judge(&mut ledger.monitor, at);
+        if ledger.monitor.due_at() != due_before {
+            self.due_changed.notify_one();
+        }
         // Sent under the lock, so that every face sees switches and verdicts in their true order.
-        self.emit_at(at, EventKind::AspectChanged { light: light.clone(), aspect });
+        if changed {
+            self.emit_at(at, EventKind::AspectChanged { light: light.clone(), aspect });
+        }
         for kind in judged {
             self.emit_at(at, kind);
+        }
+    }
+
+    /// Asks the monitor whenever time alone may have changed its mind, for ever.
+    pub(super) async fn keep_judging(&self) {
+        loop {
+            let due_at = self.ledger().monitor.due_at();
+            match due_at.map(|due| due.saturating_sub(self.clock.now())) {
+                None => self.due_changed.notified().await,
+                Some(wait) if wait.is_zero() => {
+                    let mut ledger = self.ledger();
+                    let at = self.clock.now();
+                    for kind in ledger.monitor.check(at) {
+                        self.emit_at(at, kind);
+                    }
+                }
+                Some(wait) => tokio::select! {
+                    () = sleep(wait) => {}
+                    () = self.due_changed.notified() => {}
+                },
+            }
         }
     }
 
@@ -272,8 +328,8 @@ impl Hub {
         for fault in &ledger.faults {
             self.emit(EventKind::FaultChanged { fault: fault.clone(), on: true });
         }
-        for lights in ledger.monitor.conflicts() {
-            self.emit(EventKind::ConflictBegan { lights: lights.clone() });
+        for (lights, certainty, since) in ledger.monitor.conflicts() {
+            self.emit(EventKind::ConflictBegan { lights, certainty, since });
         }
     }
 

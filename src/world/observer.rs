@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
 use traffic_light::{
-    Aspect, Name, Rule, Status, Word,
+    Name, Rule, Status, Word,
     command::{Action, Command as Wired},
 };
 
@@ -244,7 +244,7 @@ impl Observer {
                 self.watch_name(light, state.boot);
             }
         } else if !retained {
-            self.hub.aspect_changed(light, word.aspect());
+            self.hub.aspect_heard(light, word);
         }
     }
 
@@ -311,7 +311,7 @@ impl Observer {
         });
         self.hub.presence_changed(light, status.online, about);
         if !status.online && known.is_some_and(|kind| kind != LightKind::Virtual) {
-            self.hub.aspect_changed(light, Aspect::Dark);
+            self.hub.gone(light);
         }
     }
 }

@@ -26,6 +26,7 @@ use super::{
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
+    monitor::Limits,
     observer::{Observer, Tell},
     proxy::Proxy,
     topics::Topics,
@@ -105,6 +106,8 @@ struct Supervisor {
     reported: bool,
     random: StdRng,
     observer: JoinHandle<()>,
+    /// Drives the monitor where time alone decides.
+    judge: JoinHandle<()>,
     stop_observer: watch::Sender<bool>,
     tells: mpsc::Sender<Tell>,
     last_run: LastRun,
@@ -210,6 +213,16 @@ impl Supervisor {
         };
         let (stop_observer, stopped) = watch::channel(false);
         let junctions = &config.junctions;
+        for timing in
+            junctions.iter().filter_map(|junction| Some((junction, junction.light_configs().first()?)))
+        {
+            let (junction, light) = timing;
+            hub.set_limits(junction.name(), Limits::of(light.timing()));
+        }
+        let judge = tokio::spawn({
+            let hub = hub.clone();
+            async move { hub.keep_judging().await }
+        });
         let observer = Observer::new(hub.clone(), topics.clone(), junctions, external, options.detailed);
         let port = target.port;
         let spec = LinkSpec {
@@ -250,6 +263,7 @@ impl Supervisor {
             reported: options.detailed,
             random,
             observer,
+            judge,
             stop_observer,
             tells,
             last_run,
@@ -480,6 +494,7 @@ impl Supervisor {
             broker.stop().await;
             self.hub.broker_stopped("the program ends");
         }
+        self.judge.abort();
         self.hub.emit(EventKind::Stopped);
     }
 }
