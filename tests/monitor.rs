@@ -78,7 +78,14 @@ fn truth(random: &mut StdRng, name: &str, kind: Kind) -> Truth {
 fn say(random: &mut StdRng, truth: &mut Truth, switches: &[(u64, Aspect)]) {
     let mut resets: Vec<u64> = Vec::new();
     if random.random_bool(0.5) {
-        resets.push(random.random_range(5_000..LENGTH_MS));
+        let mut reset = random.random_range(5_000..LENGTH_MS);
+        // A go of which no word at all is heard cannot be told.
+        if let Some((start, _)) =
+            truth.goes.iter().find(|(start, _)| (*start..start + 2_500).contains(&reset))
+        {
+            reset = start + 2_500;
+        }
+        resets.push(reset);
     }
     // A reset ends a go, and keeps the light out of the next one for long enough.
     let mut switches = switches.to_vec();
