@@ -5,6 +5,7 @@
 //! | [`app`] | the window: state from events, a scene, one file a panel; the only eframe code |
 //! | [`world`] | lights, links, faults, broker, monitor; takes commands, gives events |
 //! | [`playback`] | what a simulated or recorded world has in common: it is played at any pace |
+//! | [`recording`] | a run in a file: written, read, judged again |
 //! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
 //! | [`config`] | what a configuration says, checked |
 //! | [`cli`] | the command line |
@@ -15,4 +16,5 @@ pub mod cli;
 pub mod config;
 pub mod fault;
 pub mod playback;
+pub mod recording;
 pub mod world;

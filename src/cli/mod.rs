@@ -10,6 +10,7 @@ mod json;
 mod monitor;
 mod ports;
 mod provision;
+mod replay;
 mod report;
 mod restore;
 mod run;
@@ -44,6 +45,9 @@ const CHECK_FAILED: u8 = 3;
 struct Cli {
     #[command(flatten)]
     common: Common,
+    /// Record all that happens in the window's run into this new file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -68,6 +72,8 @@ struct Common {
 enum Command {
     /// Play the world without a window
     Run(run::RunArgs),
+    /// Tell a recording and judge it again
+    Replay(replay::ReplayArgs),
     /// Run the embedded broker alone
     Broker(broker::BrokerArgs),
     /// List the serial ports, and which of them is a LoPy4
@@ -99,8 +105,13 @@ pub fn main() -> ExitCode {
     };
     start_log(cli.common.verbose);
     let done = match cli.command {
-        None => window::open(&cli.common),
+        Some(_) if cli.record.is_some() => {
+            let text = "--record before a command is the window's; write \"run --record FILE\"";
+            Err(Usage(text.to_owned()).into())
+        }
+        None => window::open(&cli.common, cli.record),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
+        Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
         Some(Command::Ports(args)) => ports::run(&args),
         Some(Command::Flash(args)) => flash::run(&cli.common, args),

@@ -1,6 +1,6 @@
 //! Events as sentences, for people, and the report file.
 
-use std::{fmt::Write as _, io::Write as _, path::Path};
+use std::{collections::HashSet, fmt::Write as _, io::Write as _, path::Path};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -11,6 +11,22 @@ use crate::world::{
     event::{Certainty, Severity},
     summary::Summary,
 };
+
+/// The lights that were last told to be online: what they tell of themselves besides changes all the
+/// time, and is for the window.
+#[derive(Debug, Default)]
+pub(super) struct Presence(HashSet<LightId>);
+
+impl Presence {
+    /// Whether an event tells more than that a light is still there.
+    pub(super) fn is_news(&mut self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::PresenceChanged { light, online: true, .. } => self.0.insert(light.clone()),
+            EventKind::PresenceChanged { light, online: false, .. } => self.0.remove(light),
+            _ => true,
+        }
+    }
+}
 
 /// One line for an event; `None` for one that would only be noise in a terminal.
 pub(super) fn sentence(event: &Event) -> Option<String> {
@@ -69,6 +85,7 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
             format!("{light} shows what its twin shows again, after {:.1} s", lasted.as_secs_f64())
         }
         EventKind::MessageIgnored { reason, .. } => format!("ignored: {reason}"),
+        EventKind::RecordingChanged { file: Some(file) } => format!("this run is recorded to {file}"),
         EventKind::Noticed { severity, text, .. } => match severity {
             Severity::Info => text.clone(),
             Severity::Warning => format!("warning: {text}"),
@@ -110,6 +127,18 @@ pub(super) fn closing(summary: &Summary) -> String {
         );
     }
     text
+}
+
+/// # Errors
+/// When the report's folder is not there: better told before a long run than after it.
+pub(super) fn check_folder(report: Option<&Path>) -> Result<(), String> {
+    let folder = report.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => {
+            Err(format!("--report: there is no folder {}; make it first", folder.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes the report beside its place and moves it there, so that there is never half a file.

@@ -1,5 +1,7 @@
 //! `twinlight`: the window, with its world on a runtime beside it.
 
+use std::path::PathBuf;
+
 use anyhow::{anyhow, bail};
 
 use super::{Common, WELL, runtime};
@@ -12,7 +14,7 @@ use crate::{
     world::{World, WorldOptions},
 };
 
-pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
+pub(super) fn open(common: &Common, record_to: Option<PathBuf>) -> anyhow::Result<u8> {
     let config = common.load()?;
     if !has_display() {
         bail!(
@@ -32,7 +34,8 @@ pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
     let mut world = None;
     let shown = window.open(|ctx| {
         let wake = waker(ctx);
-        let options = WorldOptions { detailed: true, wake: Some(std::sync::Arc::new(wake)), state_folder };
+        let options =
+            WorldOptions { detailed: true, wake: Some(std::sync::Arc::new(wake)), state_folder, record_to };
         let (started, events) = runtime.block_on(World::start(config, options))?;
         let commands = started.commands();
         world = Some(started);

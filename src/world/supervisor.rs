@@ -1,11 +1,12 @@
 //! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
 
 mod faults;
+mod record;
 
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -32,7 +33,10 @@ use super::{
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
-use crate::config::{BrokerChoice, Config, Junction};
+use crate::{
+    config::{BrokerChoice, Config, Junction},
+    recording::{RecordError, Recorder},
+};
 
 /// Commands that may wait for the world; a face that finds the queue full says so.
 const COMMAND_QUEUE: usize = 256;
@@ -53,6 +57,9 @@ const START_SPACING: Duration = Duration::from_micros(500);
 pub struct WorldOptions {
     /// Whether the insides of lights and the single messages are told, for somebody who looks.
     pub detailed: bool,
+    /// Into which file all is recorded from the start on; it must not exist. `None`: nothing is, until
+    /// somebody asks for it.
+    pub record_to: Option<PathBuf>,
     /// Called after each event.
     pub wake: Option<Waker>,
     /// Where the program keeps what it must remember from one run to the next; `None`: nowhere.
@@ -65,6 +72,9 @@ pub enum WorldError {
     /// The embedded broker did not start.
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    /// The recording cannot be made.
+    #[error(transparent)]
+    Recording(#[from] RecordError),
     /// The system does not let the program open that many files.
     #[error(
         "{lights} lights need {needed} open files, and this system allows {allowed}; allow more with \
@@ -111,6 +121,9 @@ struct Supervisor {
     stop_observer: watch::Sender<bool>,
     tells: mpsc::Sender<Tell>,
     last_run: LastRun,
+    recorder: Option<Recorder>,
+    /// Where recordings are kept that nobody named a file for.
+    recordings: Option<PathBuf>,
 }
 
 impl World {
@@ -141,8 +154,13 @@ impl World {
         let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
         let hub = Arc::new(Hub::new(capacity, options.wake.clone()));
         let events = hub.subscribe();
+        let recorder = match &options.record_to {
+            Some(file) => Some(record::begin(file, &config, &hub)?),
+            None => None,
+        };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), broker);
+        let mut supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), broker);
+        supervisor.recorder = recorder;
         let task = tokio::spawn(supervisor.run(commanded));
         Ok((World { commands, hub, task: Some(task) }, events))
     }
@@ -250,6 +268,7 @@ impl Supervisor {
         let observer = observer.start(observer_link, told, stopped);
 
         let last_run = LastRun::new(options.state_folder.as_deref());
+        let recordings = options.state_folder.as_ref().map(|folder| folder.join(record::FOLDER));
         let ended_ms = last_run.ended_ms(SystemTime::now());
         let mut supervisor = Supervisor {
             hub,
@@ -267,6 +286,8 @@ impl Supervisor {
             stop_observer,
             tells,
             last_run,
+            recorder: None,
+            recordings,
             config,
         };
         let junctions = supervisor.config.junctions.clone();
@@ -380,15 +401,21 @@ impl Supervisor {
             Command::LetBoardsJoin { login } => self.let_boards_join(login).await,
             Command::StopBroker => self.set_fault(Fault::BrokerDown, true).await,
             Command::StartBroker => self.set_fault(Fault::BrokerDown, false).await,
-            Command::Resync => {
-                self.hub.resync();
-                for running in self.lights.values() {
-                    // A light too busy to report does so at its next change.
-                    let _ = running.asks.try_send(Ask::Report);
-                }
-            }
+            Command::StartRecording { file } => self.start_recording(file),
+            Command::StopRecording => self.stop_recording(),
+            Command::Resync => self.tell_all(),
             Command::Shutdown => {}
         }
+    }
+
+    /// Tells all that is true once more.
+    fn tell_all(&self) {
+        self.hub.resync();
+        for running in self.lights.values() {
+            // A light too busy to report does so at its next change.
+            let _ = running.asks.try_send(Ask::Report);
+        }
+        self.tell_of_recording();
     }
 
     /// Passes a request on; returns whether it got there, and tells the user where it did not.
@@ -484,7 +511,7 @@ impl Supervisor {
         }
         // The observer hears the goodbyes; it is the last to go.
         let _ = self.stop_observer.send(true);
-        if timeout(GOODBYE_TIMEOUT, self.observer).await.is_err() {
+        if timeout(GOODBYE_TIMEOUT, &mut self.observer).await.is_err() {
             tracing::warn!("the observer did not end in time");
         }
         if let Err(error) = self.last_run.touch() {
@@ -496,6 +523,8 @@ impl Supervisor {
         }
         self.judge.abort();
         self.hub.emit(EventKind::Stopped);
+        // The recorder ends with that event.
+        self.end_recording();
     }
 }
 

@@ -156,6 +156,16 @@ impl State {
                     known.reacted(took_us);
                 }
             }
+            EventKind::RecordingChanged { file } => {
+                if self.recording != *file {
+                    let text = match file {
+                        Some(file) => format!("This run is recorded to {file}"),
+                        None => "This run is not recorded any more".to_owned(),
+                    };
+                    self.log.add(at, Category::Notice, None, "", text);
+                    self.recording.clone_from(file);
+                }
+            }
             EventKind::Noticed { severity, light, text } => {
                 self.log.add(at, Category::Notice, light.clone(), severity_word(*severity), text.clone());
                 self.notice = Some(Notice { at_ms: at, severity: *severity, text: text.clone() });

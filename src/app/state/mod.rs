@@ -87,6 +87,8 @@ pub struct State {
     pub faults: VecDeque<FaultSpan>,
     /// Conflicts and glitches.
     pub conflicts: Conflicts,
+    /// Into which file this run is recorded.
+    pub recording: Option<String>,
     /// Messages that passed the broker.
     pub messages: u64,
     /// Messages that somebody ignored.

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 /// An overlap shorter than this is a glitch: NEMA TS 2 lets no conflict monitor trip on it.
 pub const GLITCH_BELOW: Duration = Duration::from_millis(200);
 /// From here on every conflict monitor must trip (NEMA TS 2). Between the two it may do either;
@@ -9,7 +11,8 @@ pub const GLITCH_BELOW: Duration = Duration::from_millis(200);
 pub const CONFLICT_FROM: Duration = Duration::from_millis(450);
 
 /// How sure it is that two lights were in go at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Certainty {
     /// They may have been: what was heard does not tell it apart from an orderly change.
     Possible,
