@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{CONFLICT, Usage, WELL, json, report};
+use super::{CONFLICT, WELL, json, report};
 use crate::{
     recording::{Judged, Recording, Verdict, judge},
     world::{LightId, event::Certainty, summary::Tally},
@@ -27,7 +27,7 @@ pub(super) struct ReplayArgs {
 }
 
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
-    report::check_folder(args.report.as_deref()).map_err(Usage)?;
+    report::check_folder(args.report.as_deref())?;
     let recording = Recording::open(&args.file)?;
     for warning in recording.warnings() {
         eprintln!("twinlight: {}, {warning}", args.file.display());

@@ -5,7 +5,7 @@ use std::{collections::HashSet, fmt::Write as _, io::Write as _, path::Path};
 use anyhow::Context;
 use serde_json::Value;
 
-use super::shown;
+use super::{Usage, shown};
 use crate::world::{
     Event, EventKind, LightId,
     event::{Certainty, Severity},
@@ -129,13 +129,11 @@ pub(super) fn closing(summary: &Summary) -> String {
     text
 }
 
-/// # Errors
-/// When the report's folder is not there: better told before a long run than after it.
-pub(super) fn check_folder(report: Option<&Path>) -> Result<(), String> {
-    let folder = report.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-    match folder {
+/// Sees before a long run that its report will have a place.
+pub(super) fn check_folder(report: Option<&Path>) -> Result<(), Usage> {
+    match report.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if !folder.is_dir() => {
-            Err(format!("--report: there is no folder {}; make it first", folder.display()))
+            Err(Usage(format!("--report: there is no folder {}; make it first", shown(folder))))
         }
         _ => Ok(()),
     }

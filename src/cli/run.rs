@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use clap::Args;
@@ -13,11 +13,13 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{CONFLICT, Common, Usage, WELL, asked_to_end, json, report, runtime};
+use super::{CONFLICT, Common, Lights, WELL, asked_to_end, json, report, runtime};
 use crate::world::{Event, EventKind, World, WorldOptions, summary::Tally};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct RunArgs {
+    #[command(flatten)]
+    lights: Lights,
     /// End after this many seconds; without it, when the configuration says so, or with Ctrl-C
     #[arg(long, value_name = "N", value_parser = seconds)]
     seconds: Option<f64>,
@@ -35,7 +37,7 @@ pub(super) struct RunArgs {
 /// A year is as good as for ever, and far from what a clock cannot count.
 const LONGEST_S: f64 = 365.0 * 86_400.0;
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= LONGEST_S => Ok(seconds),
         Ok(_) => Err("give a number of seconds above 0, at most a year".to_owned()),
@@ -44,15 +46,15 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
-    let config = common.load()?;
+    let config = args.lights.load(common)?;
     let run_for = args.seconds.map(Duration::from_secs_f64).or(config.run_for);
-    report::check_folder(args.report.as_deref()).map_err(Usage)?;
+    report::check_folder(args.report.as_deref())?;
     let options = WorldOptions {
         // A recording is to show in the window all that a run shows there.
         detailed: args.record.is_some(),
         record_to: args.record.clone(),
-        wake: None,
         state_folder: common.state_folder(),
+        ..WorldOptions::default()
     };
     runtime()?.block_on(async {
         let (world, events) = World::start(config, options).await?;
@@ -61,6 +63,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
             tally: Tally::default(),
             last: Duration::ZERO,
             presence: report::Presence::default(),
+            started_at: world.started_at(),
         };
         listener.listen(world, events, run_for).await?;
 
@@ -86,6 +89,7 @@ struct Listener {
     tally: Tally,
     last: Duration,
     presence: report::Presence,
+    started_at: SystemTime,
 }
 
 impl Listener {
@@ -143,7 +147,7 @@ impl Listener {
             return Ok(true);
         }
         let line = if self.json {
-            json::line(&event).map(|line| line.to_string())
+            json::line(&event).map(|line| json::with_wall_clock(line, &event, self.started_at).to_string())
         } else {
             report::sentence(&event)
         };

@@ -31,7 +31,7 @@ pub mod bandwidth;
 pub mod black_hole;
 pub mod delay;
 pub mod double;
-mod frame;
+pub(crate) mod frame;
 pub mod half_open;
 pub mod latency;
 pub mod lose;
