@@ -225,7 +225,8 @@ impl Iterator for Chaos {
     type Item = PlannedFault;
 
     fn next(&mut self) -> Option<PlannedFault> {
-        self.at += self.wait();
+        let wait = self.wait();
+        self.at += wait;
         self.make_room();
         loop {
             for _ in 0..DRAWS {
