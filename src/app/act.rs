@@ -2,7 +2,7 @@
 
 use traffic_light::Name;
 
-use super::{board::BoardAct, settings::Part, state::Category};
+use super::{board::BoardAct, panels::faults::Target, settings::Part, state::Category};
 use crate::world::{Command, LightId};
 
 /// One thing that a person asked for in the window.
@@ -18,6 +18,8 @@ pub enum Act {
     StayOpen,
     /// Select a light, and with it its junction.
     Select(LightId),
+    /// Aim the fault panel at what was picked on the scene, and open it.
+    Target(Target),
     /// Show this junction large.
     Open(Name),
     /// The conflicts seen so far are known: take the large letters away.

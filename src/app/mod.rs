@@ -39,8 +39,8 @@ use self::{
     },
     clock::Clock,
     pace::Pace,
-    panels::Shown,
-    settings::{Settings, ThemeChoice},
+    panels::{Shown, faults::Target},
+    settings::{Part, Settings, ThemeChoice},
     state::{Junction, State},
     theme::Palette,
     traffic::Traffic,
@@ -231,7 +231,16 @@ impl TwinlightApp {
                 Act::StayOpen => self.closing = false,
                 Act::Select(light) => {
                     self.open = Some(light.junction.clone());
+                    self.draft.aim(Target::Light(light.clone()));
                     self.selected = Some(light);
+                }
+                Act::Target(target) => {
+                    if let Target::Light(light) | Target::Link(light) = &target {
+                        self.open = Some(light.junction.clone());
+                        self.selected = Some(light.clone());
+                    }
+                    self.draft.aim(target);
+                    self.settings.open(Part::Faults);
                 }
                 Act::Open(junction) => self.open = Some(junction),
                 Act::AcknowledgeConflicts => self.state.acknowledge_conflicts(),
@@ -356,6 +365,7 @@ impl TwinlightApp {
         let frame = |fill| Frame::new().fill(fill).inner_margin(Margin::symmetric(12, 6));
         Panel::top("bar").frame(frame(palette.panel)).show(ui, |ui| {
             acts.append(panels::broker_bar::show(ui, &shown));
+            acts.append(panels::fault_strip::show(ui, &shown));
             acts.append(panels::conflict::show(ui, &shown));
         });
         if let Some(bench) = self.bench.as_mut().filter(|_| self.settings.show_board) {

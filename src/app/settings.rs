@@ -117,6 +117,13 @@ impl Settings {
         }
     }
 
+    /// Shows `part`, if it is hidden.
+    pub fn open(&mut self, part: Part) {
+        if !self.shows(part) {
+            self.toggle(part);
+        }
+    }
+
     /// Hides `category` in the log, or shows it again.
     pub fn toggle_category(&mut self, category: Category) {
         if let Some(at) = self.hidden.iter().position(|hidden| *hidden == category) {

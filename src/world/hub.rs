@@ -36,6 +36,8 @@ struct Ledger {
     monitor: Monitor,
     broker: Option<EventKind>,
     faults: Vec<Fault>,
+    /// The seed of chaos, while it is on.
+    chaos: Option<u64>,
     ends_of_go: HashMap<LightId, EndOfGo>,
 }
 
@@ -224,6 +226,12 @@ impl Hub {
         changed
     }
 
+    /// Chaos was switched on, with its seed, or off.
+    pub(super) fn chaos_changed(&self, seed: Option<u64>) {
+        self.ledger().chaos = seed;
+        self.emit(EventKind::ChaosChanged { seed });
+    }
+
     /// The faults that are in force.
     pub(super) fn faults(&self) -> Vec<Fault> {
         self.ledger().faults.clone()
@@ -272,6 +280,7 @@ impl Hub {
         for fault in &ledger.faults {
             self.emit(EventKind::FaultChanged { fault: fault.clone(), on: true });
         }
+        self.emit(EventKind::ChaosChanged { seed: ledger.chaos });
         for lights in ledger.monitor.conflicts() {
             self.emit(EventKind::ConflictBegan { lights: lights.clone() });
         }

@@ -1,5 +1,6 @@
 //! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
 
+mod chaos;
 mod faults;
 
 use std::{
@@ -108,6 +109,8 @@ struct Supervisor {
     stop_observer: watch::Sender<bool>,
     tells: mpsc::Sender<Tell>,
     last_run: LastRun,
+    /// Random faults, while they are switched on.
+    chaos: Option<chaos::Reign>,
 }
 
 impl World {
@@ -253,6 +256,7 @@ impl Supervisor {
             stop_observer,
             tells,
             last_run,
+            chaos: None,
             config,
         };
         let junctions = supervisor.config.junctions.clone();
@@ -312,6 +316,7 @@ impl Supervisor {
         let mut touched = true;
         loop {
             let broker_ended = ended(self.broker.as_ref());
+            let chaos_due = chaos::due(self.chaos.as_ref());
             tokio::select! {
                 command = commanded.recv() => match command {
                     None | Some(Command::Shutdown) => break,
@@ -321,6 +326,7 @@ impl Supervisor {
                     self.broker = None;
                     self.hub.broker_stopped(reason);
                 }
+                () = chaos_due => self.play_chaos().await,
                 _ = touches.tick() => {
                     let now_touched = self.last_run.touch();
                     if let (true, Err(error)) = (touched, &now_touched) {
@@ -336,15 +342,17 @@ impl Supervisor {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::SetWifi { light, up } => self.set_fault(Fault::WifiDown(light), !up).await,
-            Command::SetSilence { light, on } => self.set_fault(Fault::Silence(light), on).await,
+            Command::SetWifi { light, up } => self.set_own_fault(Fault::WifiDown(light), !up).await,
+            Command::SetSilence { light, on } => self.set_own_fault(Fault::Silence(light), on).await,
             Command::PutFault { fault, lasts } => self.put_fault(fault, lasts).await,
-            Command::ClearFault(fault) => self.set_fault(fault, false).await,
+            Command::ClearFault(fault) => self.set_own_fault(fault, false).await,
             Command::ClearFaults => {
                 for fault in self.hub.faults() {
-                    self.set_fault(fault, false).await;
+                    self.set_own_fault(fault, false).await;
                 }
             }
+            Command::StartChaos { seed, pace } => self.start_chaos(seed, pace).await,
+            Command::StopChaos => self.stop_chaos().await,
             Command::DropSession { light } => {
                 self.ask(&light, Ask::Link(Order::DropSession));
             }
@@ -364,8 +372,8 @@ impl Supervisor {
                 }
             }
             Command::LetBoardsJoin { login } => self.let_boards_join(login).await,
-            Command::StopBroker => self.set_fault(Fault::BrokerDown, true).await,
-            Command::StartBroker => self.set_fault(Fault::BrokerDown, false).await,
+            Command::StopBroker => self.set_own_fault(Fault::BrokerDown, true).await,
+            Command::StartBroker => self.set_own_fault(Fault::BrokerDown, false).await,
             Command::Resync => {
                 self.hub.resync();
                 for running in self.lights.values() {

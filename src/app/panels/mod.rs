@@ -2,9 +2,11 @@
 
 pub mod board;
 pub mod broker_bar;
+pub mod chaos;
 pub mod closing;
 pub mod conflict;
 pub mod event_log;
+pub mod fault_strip;
 pub mod faults;
 pub mod help;
 pub mod light_panel;

@@ -63,7 +63,7 @@ impl Supervisor {
 
     /// Puts a fault in, for a while where that is said.
     pub(super) async fn put_fault(&mut self, fault: Fault, lasts: Option<Duration>) {
-        self.set_fault(fault.clone(), true).await;
+        self.set_own_fault(fault.clone(), true).await;
         if let Some(lasts) = lasts {
             let commands = self.commands.clone();
             tokio::spawn(async move {
@@ -72,6 +72,12 @@ impl Supervisor {
                 let _ = commands.send(Command::ClearFault(fault)).await;
             });
         }
+    }
+
+    /// As [`Supervisor::set_fault`], for a person or a plan: chaos keeps off it.
+    pub(super) async fn set_own_fault(&mut self, fault: Fault, on: bool) {
+        self.take_from_chaos(&fault);
+        self.set_fault(fault, on).await;
     }
 
     /// Puts a fault in or takes it out, and tells; tells why where that cannot be.
