@@ -7,6 +7,7 @@
 //! | [`playback`] | what a simulated or recorded world has in common: it is played at any pace |
 //! | [`chaos`] | random faults without end, from a seed |
 //! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
+//! | [`scenario`] | a timeline of faults, what must hold meanwhile, and the verdict |
 //! | [`config`] | what a configuration says, checked |
 //! | [`cli`] | the command line |
 
@@ -17,4 +18,5 @@ pub mod cli;
 pub mod config;
 pub mod fault;
 pub mod playback;
+pub mod scenario;
 pub mod world;

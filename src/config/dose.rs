@@ -14,7 +14,8 @@ use crate::{
     world::{Fault, LightId, fault::MOST_DRIFT_PPM},
 };
 
-pub(super) const MEMBERS: [&str; 13] = [
+pub(super) const MEMBERS: [&str; 14] = [
+    "name",
     "at_s",
     "for_s",
     "every_s",

@@ -19,13 +19,13 @@
 mod board;
 mod broker;
 mod dose;
-mod error;
+pub(crate) mod error;
 mod expand;
 mod fault;
 mod junction;
-mod nearest;
+pub(crate) mod nearest;
 mod root;
-mod table;
+pub(crate) mod table;
 mod timing;
 
 use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
@@ -46,6 +46,7 @@ use self::{
     error::Problems,
     table::{Reader, Table},
 };
+pub(crate) use self::{expand::Environment, fault::read_light_id};
 use crate::world::event::LightId;
 
 /// The text of the built-in configuration, `config/default.toml`.
@@ -57,8 +58,10 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// More errors of syntax are mostly consequences of the first ones.
 const MOST_SYNTAX_ERRORS: usize = 5;
 
-const TOP: [&str; 10] =
-    ["seed", "seconds", "root", "rule", "demand", "broker", "timing", "links", "junction", "fault"];
+const TOP: [&str; 12] = [
+    "seed", "seconds", "root", "rule", "demand", "broker", "timing", "links", "junction", "fault",
+    "scenario", "expect",
+];
 const LINKS: [&str; 5] = ["wifi_join_ms", "keep_alive_s", "proxy", "board_port", "board_lan"];
 
 /// Everything that a world is made from.
@@ -113,14 +116,7 @@ impl Config {
     /// When the file cannot be read or does not hold a configuration that works; the error has
     /// all problems, each with its place and what to do.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let name = path.display().to_string();
-        let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
-        let random = OnceCell::new();
-        let env = |variable: &str| match variable {
-            expand::RANDOM => random.get_or_init(random_digits).clone(),
-            _ => std::env::var(variable).ok(),
-        };
-        Config::from_toml(&text, &name, &env)
+        with_file(path, Config::from_toml)
     }
 
     /// Reads `text`, which came from `file`. `env` looks environment variables up; it also gives
@@ -134,18 +130,16 @@ impl Config {
         file: &str,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, ConfigError> {
-        let mut problems = Problems::new(file, text);
-        let (document, errors) = DeTable::parse_recoverable(text);
-        if syntax_problems(&mut problems, text, &errors) {
-            return Err(problems.into_error());
-        }
-        let mut reader = Reader::new(problems, env, &TOP);
-        let top = reader.top(document.get_ref());
-        let config = read(&mut reader, &top);
-        match config.filter(|_| reader.problems.count() == 0) {
-            Some(config) => Ok(Config { warnings: reader.warnings, ..config }),
-            None => Err(reader.problems.into_error()),
-        }
+        let (config, warnings) = parse(text, file, env, |reader, top| {
+            if let Some(scenario) = top.member("scenario") {
+                let text = format!(
+                    "this is a scenario, which is played here and not judged; \"twinlight scenario {file}\" does that"
+                );
+                reader.warn(&scenario, &text);
+            }
+            read(reader, top)
+        })?;
+        Ok(Config { warnings, ..config })
     }
 
     /// The junction `name`.
@@ -178,8 +172,50 @@ impl Default for Config {
     }
 }
 
+/// Reads the file at `path` with `from_toml`, which gets its text, its name and this process's
+/// environment.
+pub(crate) fn with_file<T>(
+    path: &Path,
+    from_toml: impl FnOnce(&str, &str, Environment<'_>) -> Result<T, ConfigError>,
+) -> Result<T, ConfigError> {
+    let name = path.display().to_string();
+    let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
+    from_toml(&text, &name, &with_random_digits())
+}
+
+/// This process's environment, and the same random digits each time that they are asked for.
+pub(crate) fn with_random_digits() -> impl Fn(&str) -> Option<String> {
+    let random = OnceCell::new();
+    move |variable: &str| match variable {
+        expand::RANDOM => random.get_or_init(random_digits).clone(),
+        _ => std::env::var(variable).ok(),
+    }
+}
+
+/// Reads `text` as TOML with `read`, which gives `None` where something is wrong that the reader then
+/// knows of. Gives what was read, and the warnings.
+pub(crate) fn parse<T>(
+    text: &str,
+    file: &str,
+    env: Environment<'_>,
+    read: impl FnOnce(&mut Reader<'_>, &Table<'_>) -> Option<T>,
+) -> Result<(T, Vec<String>), ConfigError> {
+    let mut problems = Problems::new(file, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if syntax_problems(&mut problems, text, &errors) {
+        return Err(problems.into_error());
+    }
+    let mut reader = Reader::new(problems, env, &TOP);
+    let top = reader.top(document.get_ref());
+    let done = read(&mut reader, &top);
+    match done.filter(|_| reader.problems.count() == 0) {
+        Some(done) => Ok((done, reader.warnings)),
+        None => Err(reader.problems.into_error()),
+    }
+}
+
 /// `None` where something is wrong, which the reader then knows of.
-fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
+pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
     let seed = top.member("seed").and_then(|member| reader.number(&member, 0..=u64::MAX));
     let run_for = top.member("seconds").and_then(|member| {
         let run_for = reader.seconds(&member);
@@ -188,6 +224,7 @@ fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
         }
         run_for
     });
+    let run_for = run_for.or_else(|| read_scenario_length(reader, top));
     let broker = broker::read(reader, top);
     let root = root::read(reader, top);
     let junctions = junction::read(reader, top, matches!(broker, BrokerChoice::External { .. }));
@@ -195,6 +232,18 @@ fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
     let links = read_links(reader, top, lan);
     let faults = fault::read(reader, top, &broker, junctions.as_deref(), run_for);
     Some(Config { seed, run_for, broker, root, junctions: junctions?, links, faults, warnings: Vec::new() })
+}
+
+/// The `[[fault]]` entries, in the order of the file.
+pub(crate) fn fault_entries<'a>(reader: &mut Reader<'_>, top: &Table<'a>) -> Vec<Table<'a>> {
+    top.member("fault").map(|member| reader.tables(&member, &dose::MEMBERS)).unwrap_or_default()
+}
+
+/// The length of the scenario that the file is, where it is one: it can be played as a configuration.
+fn read_scenario_length(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Duration> {
+    let scenario = top.member("scenario")?;
+    let seconds = scenario.within("seconds")?;
+    reader.seconds(&seconds).filter(|length| !length.is_zero())
 }
 
 fn read_links(reader: &mut Reader<'_>, top: &Table<'_>, lan: bool) -> Links {
