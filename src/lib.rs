@@ -6,6 +6,7 @@
 //! | [`world`] | lights, links, faults, broker, monitor; takes commands, gives events |
 //! | [`playback`] | what a simulated or recorded world has in common: it is played at any pace |
 //! | [`chaos`] | random faults without end, from a seed |
+//! | [`simulated`] | the same world on a simulated clock |
 //! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
 //! | [`scenario`] | a timeline of faults, what must hold meanwhile, and the verdict |
 //! | [`config`] | what a configuration says, checked |
@@ -19,4 +20,5 @@ pub mod config;
 pub mod fault;
 pub mod playback;
 pub mod scenario;
+pub mod simulated;
 pub mod world;

@@ -2,7 +2,7 @@
 
 use traffic_light::Name;
 
-use super::{board::BoardAct, panels::faults::Target, settings::Part, state::Category};
+use super::{board::BoardAct, panels::faults::Target, player::PlayerAct, settings::Part, state::Category};
 use crate::world::{Command, LightId};
 
 /// One thing that a person asked for in the window.
@@ -12,6 +12,8 @@ pub enum Act {
     World(Command),
     /// Ask the desk where boards are flashed.
     Board(BoardAct),
+    /// Ask the player.
+    Player(PlayerAct),
     /// Close the window, though a board is being worked on.
     CloseAnyway,
     /// Keep the window open.

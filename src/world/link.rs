@@ -37,7 +37,7 @@ const LONGEST_WAIT_MS: u32 = 4_000;
 const MOST_UNACKNOWLEDGED: u16 = 200;
 const MOST_IN_FLIGHT: u16 = 256;
 /// Nobody has a name below this (RFC 6761, section 6.4).
-const UNKNOWN_HOST: &str = "no-such-broker.invalid";
+pub(crate) const UNKNOWN_HOST: &str = "no-such-broker.invalid";
 const CONNECT_TIMEOUT_S: u64 = 5;
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// MQTT's own limit: a longer message must not cost the light its session.
@@ -489,7 +489,8 @@ fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
     }
 }
 
-fn explain_io(error: &io::Error, target: &Target) -> String {
+/// Says in a person's words why there is no connection to `target`, and what to do.
+pub(crate) fn explain_io(error: &io::Error, target: &impl fmt::Display) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::ConnectionRefused => format!("nobody listens at {target}; is the broker running?"),
@@ -507,7 +508,8 @@ fn take_trouble(trouble: &Mutex<Option<io::Error>>) -> Option<io::Error> {
     trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-fn refusal(code: ConnectReturnCode) -> &'static str {
+/// Says in a person's words why a broker let nobody in, and what to do.
+pub(crate) fn refusal(code: ConnectReturnCode) -> &'static str {
     match code {
         ConnectReturnCode::BadUserNamePassword => {
             "the broker refused user or password; check both in the configuration"

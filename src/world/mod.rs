@@ -12,8 +12,10 @@
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program |
 //! | `twin` | what a board should show |
-//! | `hub` | one clock, one order of events, what is true at present |
+//! | `hub` | one clock, one order of events |
+//! | `ledger` | what is true at present, and what of it is news |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
+//! | `plan` | planned faults as commands |
 //! | [`summary`] | what a run comes to |
 
 pub mod broker;
@@ -23,9 +25,11 @@ pub mod event;
 pub mod fault;
 mod hub;
 mod last_run;
+pub(crate) mod ledger;
 mod link;
 pub mod monitor;
 mod observer;
+pub(crate) mod plan;
 pub mod proxy;
 pub mod summary;
 mod supervisor;
@@ -37,4 +41,6 @@ pub use command::Command;
 pub use event::{Event, EventKind, LightId};
 pub use fault::Fault;
 pub use hub::Waker;
+pub(crate) use link::{UNKNOWN_HOST, explain_io, refusal};
+pub(crate) use observer::words as action_words;
 pub use supervisor::{World, WorldError, WorldOptions};

@@ -120,6 +120,14 @@ fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     if faults.on_hover_text("Break links, lights and the broker on purpose (F3)").clicked() {
         acts.push(Act::Toggle(Part::Faults));
     }
+    let lessons = ui.selectable_label(settings.show_lessons, "Lessons");
+    lessons.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_lessons, "Lessons panel")
+    });
+    if lessons.on_hover_text("Scenarios to watch, with what they teach and how they come out (F4)").clicked()
+    {
+        acts.push(Act::Toggle(Part::Lessons));
+    }
     let menu = ui.menu_button("View", |ui| {
         for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]
         {
