@@ -45,6 +45,7 @@ use self::{
 };
 use crate::{
     board::Desk,
+    scenario::Scenario,
     world::{Command, Event, LightId, event::Severity},
 };
 
@@ -265,6 +266,16 @@ impl TwinlightApp {
             Ok(player) => self.watch(Some(player)),
             Err(text) => self.note(Severity::Error, text),
         }
+        self
+    }
+
+    /// Plays a scenario at once, and lists it before the lessons.
+    #[must_use]
+    pub fn with_scenario(mut self, ctx: &Context, scenario: Scenario, seed: u64) -> TwinlightApp {
+        self.lessons.entries.insert(0, scenario);
+        self.lessons.seed = seed.to_string();
+        self.settings.open(Part::Lessons);
+        self.perform_player(ctx, PlayerAct::Open { place: 0, seed });
         self
     }
 

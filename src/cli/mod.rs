@@ -44,6 +44,8 @@ const CHECK_FAILED: u8 = 3;
 struct Cli {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    window: window::WindowArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -98,8 +100,12 @@ pub fn main() -> ExitCode {
         }
     };
     start_log(cli.common.verbose);
+    if let (Some(_), Some(refused)) = (&cli.command, cli.window.refuse()) {
+        eprintln!("twinlight: {refused}");
+        return ExitCode::from(WRONG_USAGE);
+    }
     let done = match cli.command {
-        None => window::open(&cli.common),
+        None => window::open(&cli.common, &cli.window),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
         Some(Command::Ports(args)) => ports::run(&args),

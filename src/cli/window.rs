@@ -1,19 +1,51 @@
 //! `twinlight`: the window, with its world on a runtime beside it.
 
-use anyhow::{anyhow, bail};
+use std::path::PathBuf;
 
-use super::{Common, WELL, runtime};
+use anyhow::{anyhow, bail};
+use clap::Args;
+
+use super::{Common, Usage, WELL, runtime};
 use crate::{
     app::{
         Link,
         board::{form::Lab, keep},
-        window::{Window, waker},
+        player::Reel,
+        window::{Opening, Window, waker},
     },
+    scenario::Scenario,
     world::{World, WorldOptions},
 };
 
-pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct WindowArgs {
+    /// Open the window with this scenario, played in a simulated world
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// What the simulation's random numbers are drawn from
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "scenario")]
+    seed: u64,
+}
+
+impl WindowArgs {
+    /// Why these do not go with a command; `None` where they were left out.
+    pub(super) fn refuse(&self) -> Option<Usage> {
+        let given = self.scenario.as_ref().map(|_| "--scenario")?;
+        Some(Usage(format!("{given} opens the window; leave it out, or the command")))
+    }
+
+    fn opening(&self) -> anyhow::Result<Option<Opening>> {
+        let Some(file) = &self.scenario else { return Ok(None) };
+        let scenario = Scenario::load(file)?;
+        // Told before a window is opened for nothing.
+        Reel::simulation(scenario.clone(), self.seed).map_err(Usage)?;
+        Ok(Some(Opening::Scenario(Box::new(scenario), self.seed)))
+    }
+}
+
+pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
     let config = common.load()?;
+    let opening = args.opening()?;
     if !has_display() {
         bail!(
             "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set); \
@@ -27,7 +59,7 @@ pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
     let state_folder = common.state_folder();
     let login_file = state_folder.as_ref().map(|folder| folder.join(keep::FILE_NAME));
     let lab = Lab::of(&config, crate::board::default_folder().ok()).with_login_file(login_file);
-    let window = Window { title: "Twinlight".to_owned(), subtitle, lab };
+    let window = Window { title: "Twinlight".to_owned(), subtitle, lab, opening };
     let runtime = runtime()?;
     let mut world = None;
     let shown = window.open(|ctx| {

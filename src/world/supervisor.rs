@@ -111,6 +111,8 @@ struct Supervisor {
     last_run: LastRun,
     /// Random faults, while they are switched on.
     chaos: Option<chaos::Reign>,
+    /// What boards were told to do to themselves, with its end.
+    remote: Vec<(Fault, tokio::time::Instant)>,
 }
 
 impl World {
@@ -257,6 +259,7 @@ impl Supervisor {
             tells,
             last_run,
             chaos: None,
+            remote: Vec::new(),
             config,
         };
         let junctions = supervisor.config.junctions.clone();

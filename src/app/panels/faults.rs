@@ -221,8 +221,18 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
         .light()
         .and_then(|light| shown.state.light(light))
         .map_or(LightKind::Virtual, |light| light.kind);
-    let refused =
-        fault.check().err().or_else(|| fault.why_not(kind).map(|why| format!("Not from here: {why}")));
+    let by_hand = fault.why_not(kind).map(|why| format!("Not from here: {why}"));
+    // The world alone knows whether a board's link goes through it.
+    let (by_hand, hint) = match &fault {
+        Fault::Link { .. } if kind == LightKind::Board => (None, by_hand),
+        _ => (by_hand, None),
+    };
+    let endless = (kind == LightKind::Board && draft.lasts_s.is_none() && fault.why_not(kind).is_none())
+        .then(|| "a board cannot be called back from it: let it end by itself".to_owned());
+    let refused = fault.check().err().or(by_hand).or(endless);
+    if let Some(hint) = hint.filter(|_| refused.is_none()) {
+        widgets::caption(ui, hint, palette);
+    }
     if let Some(reason) = &refused {
         ui.label(RichText::new(crate::app::board::sentence(reason)).color(palette.warn));
     }

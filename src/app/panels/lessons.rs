@@ -11,29 +11,32 @@ use crate::{
         settings::Part,
         theme,
     },
-    scenario::{Outcome, Scenario, Verdict, lessons},
+    scenario::{Lesson, Outcome, Scenario, Verdict, lessons},
 };
 
 /// What can be chosen, and the seed that is typed.
 #[derive(Debug)]
 pub struct Lessons {
-    /// What can be played, in the order of the list.
+    /// What can be played, in the order of the list: what the command line named comes first.
     pub entries: Vec<Scenario>,
+    /// Whether the lessons that come with the program are among them.
+    read: bool,
     /// The seed as it was typed.
     pub seed: String,
 }
 
 impl Default for Lessons {
     fn default() -> Lessons {
-        Lessons { entries: Vec::new(), seed: "1".to_owned() }
+        Lessons { entries: Vec::new(), read: false, seed: "1".to_owned() }
     }
 }
 
 impl Lessons {
     /// Reads the lessons that come with the program, once they are looked for.
     pub fn read(&mut self) {
-        if self.entries.is_empty() {
-            self.entries = lessons().iter().map(|lesson| lesson.scenario()).collect();
+        if !self.read {
+            self.read = true;
+            self.entries.extend(lessons().iter().map(Lesson::scenario));
         }
     }
 

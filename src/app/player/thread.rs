@@ -17,7 +17,10 @@ use super::{
     Film, Make,
     transport::{Order, Progress, SPEEDS},
 };
-use crate::world::{Command, Event, EventKind, event::Severity};
+use crate::{
+    scenario::Judge,
+    world::{Command, Event, EventKind, event::Severity},
+};
 
 /// Time between two looks at the clock while it plays.
 const BEAT: Duration = Duration::from_millis(16);
@@ -141,7 +144,7 @@ impl Machine {
     }
 
     fn end(&self) -> Option<Duration> {
-        let judged = self.film.judge.as_ref().map(|judge| judge.ends_at());
+        let judged = self.film.judge.as_ref().map(Judge::ends_at);
         judged.or_else(|| self.film.playback.length())
     }
 

@@ -8,6 +8,10 @@ use crate::{
     config::{FaultKind, PlannedFault},
 };
 
+/// The longest time that a fault stays, at the fastest and the slowest pace.
+const SHORTEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// Chaos that is on.
 pub(super) struct Reign {
     source: Chaos,
@@ -40,14 +44,23 @@ impl Supervisor {
         self.stop_chaos().await;
         // Short enough to be read out in class, and to be written down.
         let seed = seed.unwrap_or_else(|| u64::from(rand::random::<u16>()));
-        let kinds = self.config.lights().filter_map(|light| {
-            let kind = self.hub.knows(&light)?;
-            Some((light, kind))
-        });
-        let kinds: BTreeMap<_, _> = kinds.collect();
+        let mut kinds = BTreeMap::new();
+        for junction in &self.config.junctions {
+            for light in junction.light_ids() {
+                let kind = match self.hub.knows(&light) {
+                    None => continue,
+                    // Without a key it obeys nothing that could break it.
+                    Some(LightKind::Board) if junction.key().is_none() => LightKind::Foreign,
+                    Some(kind) => kind,
+                };
+                kinds.insert(light, kind);
+            }
+        }
         let lights = kinds.keys().cloned().collect();
         let options = ChaosOptions {
             pace,
+            // However fast they come, most are over when the next few are there.
+            longest: pace.saturating_mul(5).clamp(SHORTEST, LONGEST),
             links: self.config.links.proxy,
             stops_broker: matches!(self.config.broker, BrokerChoice::Embedded { .. }),
             has_login: self.spec.target.login.is_needed(),
@@ -100,6 +113,9 @@ impl Supervisor {
                 // A person's own faults stay as they are.
                 if gone || self.hub.faults().iter().any(|on| on.is_replaced_by(&fault)) {
                     return;
+                }
+                if self.is_remote(&fault) {
+                    return self.tell_board(fault, lasts);
                 }
                 self.set_fault(fault.clone(), true).await;
                 if let Some(reign) = &mut self.chaos {
