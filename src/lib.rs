@@ -9,7 +9,9 @@
 //! | [`chaos`] | random faults without end, from a seed |
 //! | [`simulated`] | the same world on a simulated clock |
 //! | [`soak`] | random faults for a long time, and a judgement |
+//! | [`recording`] | a run in a file: written, read, judged again |
 //! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
+//! | [`scenario`] | a timeline of faults, what must hold meanwhile, and the verdict |
 //! | [`config`] | what a configuration says, checked |
 //! | [`presets`] | the configurations that come with the program |
 //! | [`keys`] | the keys of junctions that are made up and kept |
@@ -28,6 +30,8 @@ pub mod keys;
 pub mod playback;
 pub mod presets;
 mod private;
+pub mod recording;
+pub mod scenario;
 pub mod simulated;
 pub mod soak;
 pub mod swarm;

@@ -89,7 +89,7 @@ pub(super) fn run(common: &Common, args: &SoakArgs) -> anyhow::Result<u8> {
             "no light of the configuration runs in this program, so that nothing can be broken; see run";
         return Err(Usage(text.to_owned()).into());
     }
-    report::check_folder(args.report.as_deref())?;
+    report::check_folder("--report", args.report.as_deref())?;
     let began = Instant::now();
     let figures = if args.live {
         let options = WorldOptions { state_folder: common.state_folder(), ..WorldOptions::default() };
@@ -198,6 +198,9 @@ fn closing(figures: &Figures, took: Duration, live: bool) -> String {
     let kinds: Vec<_> = figures.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
     let _ = writeln!(text, "faults: {} ({})", figures.faults_in_all(), kinds.join(", "));
     let _ = writeln!(text, "conflicts: {}", figures.conflicts);
+    if figures.possible > 0 {
+        let _ = writeln!(text, "possible conflicts, of lights that are only heard: {}", figures.possible);
+    }
     let _ = writeln!(text, "glitches (shorter than 0.2 s): {}", figures.glitches);
     let _ = writeln!(text, "greens: {}", figures.greens);
     let _ = writeln!(text, "sessions: {}", figures.sessions);

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     fault::{Us, Way},
-    world::{LightId, UNKNOWN_HOST, event::Layer, refusal},
+    world::{LightId, UNKNOWN_HOST, event::Layer, explain_io, refusal},
 };
 
 /// How long a name server takes to say that it knows no such name, at least and at most.
@@ -141,7 +141,7 @@ impl World {
     }
 
     fn nobody_listens(&self) -> String {
-        format!("nobody listens at {}; is the broker running?", self.target)
+        explain_io(&std::io::ErrorKind::ConnectionRefused.into(), &self.target)
     }
 
     /// Nobody takes the connection.
@@ -272,8 +272,8 @@ impl World {
         let text = match end {
             // A proxy that cannot reach the broker resets the light, and knows why.
             Out::Reset if !self.broker.runs() => self.nobody_listens(),
-            Out::Reset => "the connection was reset by the broker".to_owned(),
-            Out::End | Out::Bytes(_) => "the broker closed the connection".to_owned(),
+            Out::Reset => explain_io(&std::io::ErrorKind::ConnectionReset.into(), &self.target),
+            Out::End | Out::Bytes(_) => explain_io(&std::io::ErrorKind::UnexpectedEof.into(), &self.target),
         };
         self.lose_session(number, &text, true);
     }

@@ -27,8 +27,10 @@ pub struct Figures {
     pub played: Duration,
     /// Faults put in, by their word.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Conflicts of 200 ms and more.
+    /// Sure conflicts, of 200 ms and more.
     pub conflicts: u64,
+    /// Possible ones, of lights that are only heard. They are told and do not count.
+    pub possible: u64,
     /// Shorter ones.
     pub glitches: u64,
     /// Greens shown.
@@ -72,6 +74,7 @@ impl Figures {
             *self.faults.entry(name).or_default() += count;
         }
         self.conflicts += other.conflicts;
+        self.possible += other.possible;
         self.glitches += other.glitches;
         self.greens += other.greens;
         self.sessions += other.sessions;
@@ -97,6 +100,7 @@ impl Figures {
             "faults": self.faults,
             "faults_in_all": self.faults_in_all(),
             "conflicts": self.conflicts,
+            "possible_conflicts": self.possible,
             "glitches": self.glitches,
             "greens": self.greens,
             "sessions": self.sessions,

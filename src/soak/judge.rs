@@ -8,10 +8,7 @@ use std::{
 use traffic_light::Aspect;
 
 use super::figures::{Failure, Figures};
-use crate::world::{Event, EventKind, LightId, event::Layer};
-
-/// A shorter conflict is a glitch (NEMA TS 2, as the design has it).
-pub const GLITCH: Duration = Duration::from_millis(200);
+use crate::world::{Event, EventKind, LightId, event::Layer, monitor::Certainty};
 
 /// Watches one world, by its events alone.
 #[derive(Clone, Debug, Default)]
@@ -42,12 +39,18 @@ impl Judge {
                 self.green(event.at, light);
             }
             EventKind::LinkChanged { layer: Layer::Mqtt, up: true, .. } => self.figures.sessions += 1,
-            EventKind::ConflictBegan { lights } => {
-                self.conflicts.insert(lights.clone(), event.at);
+            EventKind::ConflictBegan { lights, certainty: Certainty::Sure, since } => {
+                self.conflicts.insert(lights.clone(), *since);
             }
-            EventKind::ConflictEnded { lights, lasted } => {
-                let began = self.conflicts.remove(lights).unwrap_or_default();
-                self.conflict(began, lights, *lasted);
+            EventKind::ConflictEnded { lights, certainty: Certainty::Sure, lasted, .. } => {
+                let since = self.conflicts.remove(lights).unwrap_or(event.at.saturating_sub(*lasted));
+                self.figures.conflicts += 1;
+                self.overlap(since, lights, *lasted);
+            }
+            EventKind::ConflictEnded { certainty: Certainty::Possible, .. } => self.figures.possible += 1,
+            EventKind::GlitchSeen { lights, since, lasted, .. } if !lasted.is_zero() => {
+                self.figures.glitches += 1;
+                self.overlap(*since, lights, *lasted);
             }
             _ => {}
         }
@@ -83,8 +86,9 @@ impl Judge {
     /// The figures of this world, which was played for `played`.
     #[must_use]
     pub fn finish(mut self, played: Duration) -> Figures {
-        for (lights, began) in std::mem::take(&mut self.conflicts) {
-            self.conflict(began, &lights, played.saturating_sub(began));
+        for (lights, since) in std::mem::take(&mut self.conflicts) {
+            self.figures.conflicts += 1;
+            self.overlap(since, &lights, played.saturating_sub(since));
         }
         self.figures.worlds = 1;
         self.figures.played = played;
@@ -102,15 +106,10 @@ impl Judge {
         }
     }
 
-    fn conflict(&mut self, began: Duration, lights: &[LightId], lasted: Duration) {
+    fn overlap(&mut self, since: Duration, lights: &[LightId], lasted: Duration) {
         let names: Vec<_> = lights.iter().map(ToString::to_string).collect();
         let text = format!("{} were in go at once for {} ms", names.join(" and "), lasted.as_millis());
-        self.figures.fail(Failure { world: self.name.clone(), at: began, text });
-        if lasted < GLITCH {
-            self.figures.glitches += 1;
-        } else {
-            self.figures.conflicts += 1;
-        }
+        self.figures.fail(Failure { world: self.name.clone(), at: since, text });
     }
 }
 
@@ -166,15 +165,18 @@ mod tests {
     }
 
     #[test]
-    fn a_short_conflict_is_a_glitch_and_one_that_does_not_end_counts_to_the_end() {
+    fn a_glitch_is_none_the_less_a_failure_and_a_conflict_that_does_not_end_counts_to_the_end() {
         let mut judge = judge();
         let lights = vec![light("a"), light("b")];
-        let lasted = Duration::from_millis(150);
-        judge.take(&event(0, EventKind::ConflictBegan { lights: lights.clone() }));
-        judge.take(&event(150, EventKind::ConflictEnded { lights: lights.clone(), lasted }));
-        judge.take(&event(500, EventKind::ConflictBegan { lights }));
+        let (since, lasted) = (Duration::ZERO, Duration::from_millis(150));
+        judge.take(&event(
+            150,
+            EventKind::GlitchSeen { lights: lights.clone(), since, lasted, at_most: lasted },
+        ));
+        let (certainty, since) = (Certainty::Sure, Duration::from_millis(500));
+        judge.take(&event(700, EventKind::ConflictBegan { lights, certainty, since }));
         let figures = judge.finish(Duration::from_secs(1));
         assert_eq!((figures.glitches, figures.conflicts), (1, 1));
-        assert!(!figures.passed());
+        assert!(figures.failures[1].text.contains("500 ms") && !figures.passed());
     }
 }

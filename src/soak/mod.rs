@@ -26,7 +26,7 @@ use crate::{
 
 pub use self::{
     figures::{Failure, Figures},
-    judge::{GLITCH, Judge},
+    judge::Judge,
     live::live,
     simulated::{Plan, Progress, simulated},
 };

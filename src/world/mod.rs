@@ -15,9 +15,9 @@
 //! | [`meter`] | what the clients of that broker do, counted as an account's |
 //! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
+//! | [`delivery`] | how long words are on their way |
 //! | `hub` | one clock, one order of events |
 //! | `ledger` | what is true at present, and what of it is news |
-//! | [`delivery`] | how long words are on their way |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
 //! | `plan` | planned faults as commands |
 //! | [`summary`] | what a run comes to |
@@ -49,6 +49,6 @@ pub use command::{ByHand, Command};
 pub use event::{Event, EventKind, LightId};
 pub use fault::Fault;
 pub use hub::Waker;
-pub(crate) use link::{UNKNOWN_HOST, refusal};
+pub(crate) use link::{UNKNOWN_HOST, explain_io, refusal};
 pub(crate) use observer::{shortened, words as action_words};
 pub use supervisor::{World, WorldError, WorldOptions};
