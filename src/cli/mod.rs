@@ -12,6 +12,7 @@ mod monitor;
 mod ports;
 mod presets;
 mod provision;
+mod replay;
 mod report;
 mod restore;
 mod run;
@@ -51,6 +52,9 @@ const CHECK_FAILED: u8 = 3;
 struct Cli {
     #[command(flatten)]
     common: Common,
+    /// Record all that happens in the window's run into this new file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     #[command(flatten)]
     lights: Lights,
     #[command(subcommand)]
@@ -90,6 +94,8 @@ enum Command {
     Run(run::RunArgs),
     /// Play faults, and check what must hold meanwhile
     Scenario(scenario::ScenarioArgs),
+    /// Tell a recording and judge it again
+    Replay(replay::ReplayArgs),
     /// Make load: many pairs of lights, each light with a connection of its own
     Swarm(swarm::SwarmArgs),
     /// Run the embedded broker alone
@@ -127,7 +133,11 @@ pub fn main() -> ExitCode {
     };
     start_log(cli.common.verbose);
     let done = match cli.command {
-        None => window::open(&cli.common, &cli.lights),
+        Some(_) if cli.record.is_some() => {
+            let text = "--record before a command is the window's; write \"run --record FILE\"";
+            Err(Usage(text.to_owned()).into())
+        }
+        None => window::open(&cli.common, &cli.lights, cli.record),
         // Before a command it would be taken and forgotten.
         Some(_) if !cli.lights.lights.is_empty() => Err(Usage(
             "--lights belongs behind \"run\", as in \"twinlight run --lights a\", or to the window alone"
@@ -136,6 +146,7 @@ pub fn main() -> ExitCode {
         .into()),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
         Some(Command::Scenario(args)) => scenario::run(&cli.common, &args),
+        Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Swarm(args)) => swarm::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
         Some(Command::Presets(args)) => presets::run(&args),

@@ -1,5 +1,7 @@
 //! `twinlight`: the window, with its world on a runtime beside it.
 
+use std::path::PathBuf;
+
 use anyhow::{anyhow, bail};
 
 use super::{Common, Lights, WELL, runtime};
@@ -12,7 +14,7 @@ use crate::{
     world::{Waker, World, WorldOptions},
 };
 
-pub(super) fn open(common: &Common, lights: &Lights) -> anyhow::Result<u8> {
+pub(super) fn open(common: &Common, lights: &Lights, record_to: Option<PathBuf>) -> anyhow::Result<u8> {
     let config = lights.load(common)?;
     if !has_display() {
         bail!(
@@ -34,7 +36,8 @@ pub(super) fn open(common: &Common, lights: &Lights) -> anyhow::Result<u8> {
     let shown = window.open(|ctx| {
         let wake = waker(ctx);
         let wake = Some(std::sync::Arc::new(wake) as Waker);
-        let options = WorldOptions { detailed: true, wake, state_folder, ..WorldOptions::default() };
+        let options =
+            WorldOptions { detailed: true, wake, state_folder, record_to, ..WorldOptions::default() };
         let (started, events) = runtime.block_on(World::start(config, options))?;
         let commands = started.commands();
         world = Some(started);

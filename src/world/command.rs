@@ -1,7 +1,7 @@
 //! What a face (window or command line) asks of the world. Everything that a person can do to the
 //! world is one of these; nothing else changes it.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use traffic_light::command::Action;
 
@@ -96,6 +96,14 @@ pub enum Command {
     StopBroker,
     /// Start the embedded broker again, on the same port.
     StartBroker,
+    /// Record all that happens from now on.
+    StartRecording {
+        /// Into which file, which must not exist; `None`: one of the user's own folder, named by the
+        /// time.
+        file: Option<PathBuf>,
+    },
+    /// End the recording.
+    StopRecording,
     /// Send the present state of everything again, for a face that has lost events.
     Resync,
     /// End the world: lights say goodbye, the broker stops.

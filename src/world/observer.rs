@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
 use traffic_light::{
-    Aspect, Name, Rule, Status, Word,
+    Name, Rule, Status, Word,
     command::{Action, Command as Wired},
 };
 
@@ -270,7 +270,7 @@ impl Observer {
                 self.watch_name(light, state.boot);
             }
         } else if !retained {
-            self.hub.aspect_changed(light, word.aspect());
+            self.hub.aspect_heard(light, word);
         }
     }
 
@@ -328,7 +328,7 @@ impl Observer {
         let about = status.online.then(|| About::from(status));
         self.hub.presence_changed(light, status.online, about);
         if !status.online && known.is_some_and(|kind| kind != LightKind::Virtual) {
-            self.hub.aspect_changed(light, Aspect::Dark);
+            self.hub.gone(light);
         }
     }
 }
