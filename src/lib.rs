@@ -7,7 +7,10 @@
 //! | [`world`] | lights, links, faults, broker, monitor; takes commands, gives events |
 //! | [`playback`] | what a simulated or recorded world has in common: it is played at any pace |
 //! | [`recording`] | a run in a file: written, read, judged again |
+//! | [`chaos`] | random faults without end, from a seed |
+//! | [`simulated`] | the same world on a simulated clock |
 //! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
+//! | [`scenario`] | a timeline of faults, what must hold meanwhile, and the verdict |
 //! | [`config`] | what a configuration says, checked |
 //! | [`presets`] | the configurations that come with the program |
 //! | [`keys`] | the keys of junctions that are made up and kept |
@@ -18,6 +21,7 @@
 pub mod adafruit;
 pub mod app;
 pub mod board;
+pub mod chaos;
 pub mod cli;
 pub mod config;
 pub mod fault;
@@ -26,6 +30,8 @@ pub mod playback;
 pub mod presets;
 mod private;
 pub mod recording;
+pub mod scenario;
+pub mod simulated;
 pub mod swarm;
 pub mod tls;
 pub mod world;

@@ -16,6 +16,7 @@ mod replay;
 mod report;
 mod restore;
 mod run;
+mod scenario;
 mod swarm;
 mod window;
 
@@ -93,6 +94,8 @@ enum Command {
     Run(run::RunArgs),
     /// Tell a recording and judge it again
     Replay(replay::ReplayArgs),
+    /// Play faults, and check what must hold meanwhile
+    Scenario(scenario::ScenarioArgs),
     /// Make load: many pairs of lights, each light with a connection of its own
     Swarm(swarm::SwarmArgs),
     /// Run the embedded broker alone
@@ -143,6 +146,7 @@ pub fn main() -> ExitCode {
         .into()),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Scenario(args)) => scenario::run(&cli.common, &args),
         Some(Command::Swarm(args)) => swarm::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
         Some(Command::Presets(args)) => presets::run(&args),

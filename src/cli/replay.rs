@@ -28,7 +28,7 @@ pub(super) struct ReplayArgs {
 }
 
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
-    report::check_folder(args.report.as_deref())?;
+    report::check_folder("--report", args.report.as_deref())?;
     let recording = Recording::open(&args.file)?;
     for warning in recording.warnings() {
         eprintln!("twinlight: {}, {warning}", args.file.display());
@@ -68,8 +68,8 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
 /// `as_json` is when the run started, where the lines are to be JSON.
 fn tell(judged: &Judged, as_json: Option<SystemTime>) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut presence = report::Presence::default();
-    for event in judged.events.iter().filter(|event| presence.is_news(event)) {
+    let mut news = json::News::default();
+    for event in judged.events.iter().filter(|event| news.has(event)) {
         let line = match as_json {
             Some(started_at) => {
                 json::line(event).map(|line| json::with_wall_clock(line, event, started_at).to_string())

@@ -48,7 +48,8 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
 pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
     let config = args.lights.load(common)?;
     let run_for = args.seconds.map(Duration::from_secs_f64).or(config.run_for);
-    report::check_folder(args.report.as_deref())?;
+    report::check_folder("--report", args.report.as_deref())?;
+    report::check_folder("--record", args.record.as_deref())?;
     let options = WorldOptions {
         // A recording is to show in the window all that a run shows there.
         detailed: args.record.is_some(),
@@ -62,7 +63,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
             json: args.json,
             tally: Tally::default(),
             last: Duration::ZERO,
-            presence: report::Presence::default(),
+            news: json::News::default(),
             started_at: world.started_at(),
         };
         listener.listen(world, events, run_for).await?;
@@ -88,7 +89,7 @@ struct Listener {
     json: bool,
     tally: Tally,
     last: Duration,
-    presence: report::Presence,
+    news: json::News,
     started_at: SystemTime,
 }
 
@@ -143,7 +144,7 @@ impl Listener {
         };
         self.tally.count(&event);
         self.last = event.at;
-        if !self.presence.is_news(&event) {
+        if !self.news.has(&event) {
             return Ok(true);
         }
         let line = if self.json {

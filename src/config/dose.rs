@@ -17,7 +17,8 @@ use crate::{
     },
 };
 
-pub(super) const MEMBERS: [&str; 14] = [
+pub(super) const MEMBERS: [&str; 15] = [
+    "name",
     "at_s",
     "for_s",
     "every_s",

@@ -39,6 +39,7 @@ pub mod refuse;
 pub mod reorder;
 pub mod reset;
 pub mod slow_close;
+mod strikes;
 mod wires;
 
 use std::fmt;
@@ -57,6 +58,7 @@ pub use self::{
     reorder::Reorder,
     reset::Reset,
     slow_close::SlowClose,
+    strikes::{Strike, Strikes},
     wires::{Item, Wires},
 };
 pub use simulation::Rng;

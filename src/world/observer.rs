@@ -325,16 +325,7 @@ impl Observer {
         if board && status.online {
             self.watch_firmware(light, status.fw.as_deref().unwrap_or_default());
         }
-        let about = status.online.then(|| About {
-            kind: status.kind.as_deref().unwrap_or_default().to_owned(),
-            version: status.fw.as_deref().unwrap_or_default().to_owned(),
-            wifi_rssi: status.wifi_rssi,
-            wifi_joins: status.wifi_joins,
-            mqtt_joins: status.mqtt_joins,
-            uptime_s: status.uptime_s,
-            heap: status.heap,
-            reset: status.reset.as_deref().map(str::to_owned),
-        });
+        let about = status.online.then(|| About::from(status));
         self.hub.presence_changed(light, status.online, about);
         if !status.online && known.is_some_and(|kind| kind != LightKind::Virtual) {
             self.hub.gone(light);
@@ -348,7 +339,8 @@ fn shortened(payload: &[u8]) -> Arc<str> {
     String::from_utf8_lossy(shown).into()
 }
 
-fn words(action: Action) -> &'static str {
+/// What a command asks of a light, in a person's words.
+pub(crate) fn words(action: Action) -> &'static str {
     match action {
         Action::Identify => "show yourself",
         Action::WifiDown => "leave the Wi-Fi for a while",

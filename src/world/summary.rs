@@ -94,6 +94,22 @@ impl Tally {
         self.reactions.clear();
     }
 
+    /// Takes the figures of another run in.
+    pub fn add(&mut self, other: Tally) {
+        let Summary { conflicts, possible_conflicts, glitches, greens, joins, ignored, reaction_ms: _ } =
+            other.summary;
+        self.summary.conflicts += conflicts;
+        self.summary.possible_conflicts += possible_conflicts;
+        self.summary.glitches += glitches;
+        self.summary.ignored += ignored;
+        for (sums, counts) in [(&mut self.summary.greens, greens), (&mut self.summary.joins, joins)] {
+            for (light, count) in counts {
+                *sums.entry(light).or_default() += count;
+            }
+        }
+        self.reactions.extend(other.reactions);
+    }
+
     /// The figures so far.
     #[must_use]
     pub fn summary(&self) -> Summary {

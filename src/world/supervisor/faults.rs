@@ -1,10 +1,7 @@
 //! Puts faults in and takes them out, by command and by plan.
 
 use super::*;
-use crate::{
-    config::{FaultKind, PlannedFault},
-    fault::Placed,
-};
+use crate::{config::PlannedFault, fault::Placed, world::plan};
 
 impl Supervisor {
     /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
@@ -204,20 +201,7 @@ impl Supervisor {
 /// Puts the planned faults in and takes them out again at their times.
 pub(super) async fn follow_plan(faults: Vec<PlannedFault>, commands: mpsc::Sender<Command>) {
     let started = tokio::time::Instant::now();
-    let mut steps = Vec::new();
-    for fault in faults {
-        let ends_at = fault.ends_at();
-        match fault.what {
-            FaultKind::Lasting { fault: lasting, .. } => {
-                steps.push((fault.at, Command::PutFault { fault: lasting.clone(), lasts: None }));
-                steps.extend(ends_at.map(|at| (at, Command::ClearFault(lasting))));
-            }
-            FaultKind::SessionDrop(light) => steps.push((fault.at, Command::DropSession { light })),
-            FaultKind::Reboot(light) => steps.push((fault.at, Command::RebootLight { light })),
-        }
-    }
-    steps.sort_by_key(|(at, _)| *at);
-    for (at, command) in steps {
+    for (at, command) in plan::steps(faults) {
         tokio::time::sleep_until(started + at).await;
         if commands.send(command).await.is_err() {
             return;
