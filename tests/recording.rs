@@ -128,7 +128,7 @@ fn kinds() -> Vec<EventKind> {
             at_most: MS(500),
         },
         EventKind::GlitchSeen { lights, since, lasted: MS(3), at_most: MS(4) },
-        EventKind::Reacted { from: light(), to: b, took: Duration::from_micros(313) },
+        EventKind::Reacted { from: light(), to: b, took: Duration::from_nanos(313_007) },
         EventKind::TwinChanged { light: light(), aspect: None },
         EventKind::TwinDiffers { light: light(), board: Aspect::Red, twin: Aspect::Green },
         EventKind::TwinAgrees { light: light(), lasted: MS(70) },

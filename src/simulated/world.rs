@@ -508,7 +508,8 @@ impl World {
                 }
             }
             Command::StartRecording { .. } | Command::StopRecording => {
-                let text = "a simulated world cannot be recorded: play it again with its seed, or record a run";
+                let text =
+                    "a simulated world cannot be recorded: play it again with its seed, or record a run";
                 self.ear.notice(now, Severity::Warning, None, text);
             }
             Command::Shutdown => self.shut_down(),
