@@ -297,7 +297,7 @@ fn a_file_that_is_none_is_told_so() {
         (b"seed = 1\n", "line 1: this is no recording"),
         (b"\xff\xfe\n", "line 1: it is not UTF-8"),
         (
-            b"{\"recording\":\"other\",\"v\":1,\"program\":\"\",\"started_unix_ms\":0,\"junctions\":[]}\n",
+            b"{\"recording\":\"other\",\"v\":1,\"program\":\"\",\"started_unix_ns\":0,\"junctions\":[]}\n",
             "not of Twinlight",
         ),
     ] {

@@ -20,8 +20,8 @@ pub struct Header {
     v: u32,
     /// The version of the program that made it.
     pub program: String,
-    /// When the run started, in milliseconds since 1970.
-    pub started_unix_ms: u64,
+    /// When the run started, in nanoseconds since 1970.
+    pub started_unix_ns: u64,
     /// The seed of the run, where it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -61,9 +61,9 @@ impl Header {
             recording: WORD.to_owned(),
             v: VERSION,
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            started_unix_ms: started_at
+            started_unix_ns: started_at
                 .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+                .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)),
             seed: config.seed,
             junctions: config.junctions.iter().filter_map(Recorded::of).collect(),
         }
@@ -72,7 +72,7 @@ impl Header {
     /// When the run started.
     #[must_use]
     pub fn started_at(&self) -> SystemTime {
-        UNIX_EPOCH.checked_add(Duration::from_millis(self.started_unix_ms)).unwrap_or(UNIX_EPOCH)
+        UNIX_EPOCH.checked_add(Duration::from_nanos(self.started_unix_ns)).unwrap_or(UNIX_EPOCH)
     }
 
     /// # Errors

@@ -2,7 +2,7 @@
 //!
 //! A recording is text, one JSON object a line, so that it can be read by eye and by other programs,
 //! and grows at its end alone. The first line says what it is: `recording` (`twinlight`), `v` (the
-//! version of the format, 1), `program`, `started_unix_ms`, `seed`, and of each junction its name, lights,
+//! version of the format, 1), `program`, `started_unix_ns`, `seed`, and of each junction its name, lights,
 //! rule, demand and timings, and whether its messages are signed. Keys, passwords and user names are
 //! never in it. Every other line is an event,
 //!

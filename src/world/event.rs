@@ -195,7 +195,8 @@ pub enum EventKind {
         lights: Vec<LightId>,
         /// How sure it was.
         certainty: Certainty,
-        /// How long both were in go at once for sure; nothing for a possible conflict.
+        /// How long both were in go at once for sure, without a moment of doubt; nothing for a possible
+        /// conflict that turned out to be none.
         #[serde(with = "nanos")]
         lasted: Duration,
         /// How long they may have been. The same as `lasted` where both run in this program.
