@@ -112,7 +112,8 @@ fn recording(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
         None => "Keeps all that happens from now on in a file, to be played and judged again".to_owned(),
     };
     if file.is_some() {
-        widgets::dot(ui, Some(false), shown.palette);
+        let (rect, _) = ui.allocate_exact_size(egui::vec2(12.0, 14.0), egui::Sense::hover());
+        ui.painter().circle_filled(rect.center(), 5.0, shown.palette.bad);
     }
     if button.on_hover_text(why).clicked() {
         acts.ask(match file {
