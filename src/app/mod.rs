@@ -211,7 +211,7 @@ impl TwinlightApp {
                     self.settings.open(Part::Faults);
                 }
                 Act::Open(junction) => self.open = Some(junction),
-                Act::AcknowledgeConflicts => self.face().state.acknowledge_conflicts(),
+                Act::AcknowledgeConflicts => self.face().state.conflicts.acknowledge(),
                 Act::SwitchTheme => {
                     let dark = ctx.theme() == egui::Theme::Dark;
                     self.settings.theme = if dark { ThemeChoice::Light } else { ThemeChoice::Dark };

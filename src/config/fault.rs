@@ -47,6 +47,12 @@ pub enum FaultKind {
 }
 
 impl PlannedFault {
+    /// A failure that stands in no file.
+    #[must_use]
+    pub fn new(at: Duration, what: FaultKind) -> PlannedFault {
+        PlannedFault { at, what, entry: 0, called: None }
+    }
+
     /// The word of the configuration, such as `wifi-down`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -142,14 +148,14 @@ fn read_one(
     let lasts = read_lasts(reader, table, word.as_ref());
     let repeats = read_repeats(reader, table);
     let what = word.and_then(|word| {
-        if word == Kind::BrokerDown {
-            refuse_on_broker(reader, table, broker);
-            let _ = dose::read(reader, table, word);
-            return Some(FaultKind::Lasting { fault: Fault::BrokerDown, lasts: lasts? });
+        if word.strikes_all() {
+            refuse_on_broker(reader, table, word, broker);
+            let dosed = dose::read(reader, table, word);
+            return dosed?(None, lasts?);
         }
         let light = read_light(reader, table, junctions, lights);
         let dosed = dose::read(reader, table, word);
-        dosed?(light?, lasts?)
+        dosed?(Some(light?), lasts?)
     });
     let (Some(at), Some(what), Some((every, times))) = (at, what, repeats) else { return Vec::new() };
     (0..times)
@@ -157,15 +163,20 @@ fn read_one(
         .collect()
 }
 
-fn refuse_on_broker(reader: &mut Reader<'_>, table: &Table<'_>, broker: &BrokerChoice) {
-    if let (BrokerChoice::External { .. }, Some(member)) = (broker, table.member("what")) {
-        reader.wrong(
-            &member,
+fn refuse_on_broker(reader: &mut Reader<'_>, table: &Table<'_>, word: Kind, broker: &BrokerChoice) {
+    let (name, elsewhere) = if word == Kind::Quota {
+        ("quota", "only the embedded broker can be given a quota; use it for this, or remove the fault")
+    } else {
+        (
+            "broker-down",
             "only the embedded broker can be stopped from here; stop yours by hand, or use wifi-down on each light",
-        );
+        )
+    };
+    if let (BrokerChoice::External { .. }, Some(member)) = (broker, table.member("what")) {
+        reader.wrong(&member, elsewhere);
     }
     if let Some(member) = table.member("light") {
-        reader.wrong(&member, "broker-down strikes all lights; remove light");
+        reader.wrong(&member, format!("{name} strikes all lights; remove light"));
     }
 }
 

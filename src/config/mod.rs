@@ -5,17 +5,21 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
+//! | `adafruit` | the dialect and the rules of Adafruit IO |
 //! | `board` | what a board is to know, from a file of its own |
 //! | `broker` | which broker the lights meet on |
+//! | `tls` | TLS to it, and the files that it takes |
 //! | `root` | the root topic |
 //! | `junction` | lights that must not conflict |
 //! | `timing` | timings of the file and of one junction |
 //! | `fault`, `dose` | planned faults: when and on which light, what and how much |
+//! | `pick` | which lights this process runs, by the command line |
 //! | `table` | reads members, notes what is wrong with them |
 //! | `expand` | `${NAME}`: secrets come from the environment |
 //! | `nearest` | "did you mean …?" |
 //! | `error` | problems, and where they are |
 
+mod adafruit;
 mod board;
 mod broker;
 mod dose;
@@ -24,22 +28,26 @@ mod expand;
 mod fault;
 mod junction;
 pub(crate) mod nearest;
+mod pick;
 mod root;
 pub(crate) mod table;
 mod timing;
+mod tls;
 
 use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
 
 use rand::{TryRng, rngs::SysRng};
 use toml::de::DeTable;
-use traffic_light::Name;
+use traffic_light::{Name, Rule};
 
 pub use self::{
+    adafruit::Emulated,
     board::BoardFile,
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
     fault::{FaultKind, PlannedFault},
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
+    pick::{NoSuchLight, Pick},
     root::{MAX_ROOT_BYTES, RootError, RootTopic},
 };
 use self::{
@@ -73,6 +81,8 @@ pub struct Config {
     pub run_for: Option<Duration>,
     /// Which broker the lights meet on.
     pub broker: BrokerChoice,
+    /// Whether the embedded broker is to be like Adafruit IO.
+    pub emulated: Option<Emulated>,
     /// What stands before the junction in every topic.
     pub root: RootTopic,
     /// The junctions, at least one, no two of one name.
@@ -119,6 +129,14 @@ impl Config {
         with_file(path, Config::from_toml)
     }
 
+    /// Reads `text`, which came from `file`, with this process's environment.
+    ///
+    /// # Errors
+    /// As for [`Config::from_toml`].
+    pub fn from_text(text: &str, file: &str) -> Result<Config, ConfigError> {
+        Config::from_toml(text, file, &with_random_digits())
+    }
+
     /// Reads `text`, which came from `file`. `env` looks environment variables up; it also gives
     /// the eight hex digits for `${RANDOM}`, under that name.
     ///
@@ -148,13 +166,24 @@ impl Config {
         self.junctions.iter().find(|junction| junction.name() == name)
     }
 
-    /// The ports that lead boards to the broker, one for each light that does not run here.
+    /// Lets the lights of all junctions follow this rule.
+    pub fn set_rule(&mut self, rule: Rule) {
+        for junction in &mut self.junctions {
+            junction.set_rule(rule);
+        }
+    }
+
+    /// The ports that lead boards to the broker, one for each light that the file leaves to others. A
+    /// light keeps its number where the command line picks other lights to run here.
     pub fn board_ports(&self) -> impl Iterator<Item = (LightId, u16)> {
         let elsewhere = self.junctions.iter().flat_map(|junction| {
-            junction.light_ids().filter(|light| !junction.runs(&light.light)).collect::<Vec<_>>()
+            let left = junction.light_ids().filter(|light| junction.leaves(&light.light));
+            left.map(|light| (junction.runs(&light.light), light)).collect::<Vec<_>>()
         });
         let ports = self.links.board_port.map(|first| first..=u16::MAX);
-        elsewhere.zip(ports.into_iter().flatten()).collect::<Vec<_>>().into_iter()
+        let numbered = elsewhere.zip(ports.into_iter().flatten());
+        let boards = numbered.filter(|((runs_here, _), _)| !runs_here);
+        boards.map(|((_, light), port)| (light, port)).collect::<Vec<_>>().into_iter()
     }
 
     /// All lights of all junctions, in the order of the file.
@@ -225,13 +254,15 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
         run_for
     });
     let run_for = run_for.or_else(|| read_scenario_length(reader, top));
-    let broker = broker::read(reader, top);
+    let (broker, emulated) = broker::read(reader, top);
     let root = root::read(reader, top);
     let junctions = junction::read(reader, top, matches!(broker, BrokerChoice::External { .. }));
     let lan = matches!(broker, BrokerChoice::Embedded { lan: true, .. });
     let links = read_links(reader, top, lan);
     let faults = fault::read(reader, top, &broker, junctions.as_deref(), run_for);
-    Some(Config { seed, run_for, broker, root, junctions: junctions?, links, faults, warnings: Vec::new() })
+    let junctions = junctions?;
+    let warnings = Vec::new();
+    Some(Config { seed, run_for, broker, emulated, root, junctions, links, faults, warnings })
 }
 
 /// The `[[fault]]` entries, in the order of the file.
@@ -317,6 +348,20 @@ fn read_file(path: &Path) -> Result<String, String> {
             "line {line} is not UTF-8 text; save the file as UTF-8 (PowerShell: Set-Content -Encoding utf8)"
         )
     })
+}
+
+/// Whether other users of this computer can read a file that they should not.
+fn is_readable_for_others(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
 }
 
 /// Eight hex digits, so that strangers on a public broker do not meet by chance.

@@ -9,6 +9,8 @@
 //! | `read` | the file's part of it, checked |
 //! | [`record`] | what has happened, in the form that expectations ask about |
 //! | [`judge`] | a verdict on each expectation, with the evidence |
+//! | [`series`] | several runs with different seeds, and what they come to |
+//! | [`report`] | a run as JSON and as a page with its timeline drawn |
 //! | [`lessons`](mod@lessons) | the scenarios that come with the program |
 
 pub mod expect;
@@ -16,6 +18,8 @@ pub mod judge;
 pub mod lessons;
 mod read;
 pub mod record;
+pub mod report;
+pub mod series;
 
 use std::{fmt, path::Path, time::Duration};
 

@@ -61,12 +61,31 @@ fn read_text(reader: &mut Reader<'_>, table: &Table<'_>, name: &str, remedy: &st
         reader.missing(table, name, remedy);
         return None;
     };
-    let text = reader.text(&member)?.trim();
+    let text = flowing(reader.text(&member)?);
     if text.is_empty() {
         reader.wrong(&member, format!("it is empty; {remedy}"));
         return None;
     }
-    Some(text.to_owned())
+    Some(text)
+}
+
+/// Paragraphs without the line ends that an editor put into them.
+fn flowing(text: &str) -> String {
+    let mut paragraphs: Vec<String> = vec![String::new()];
+    for line in text.lines().map(str::trim) {
+        match paragraphs.last_mut() {
+            Some(last) if !line.is_empty() => {
+                if !last.is_empty() {
+                    last.push(' ');
+                }
+                last.push_str(line);
+            }
+            Some(last) if !last.is_empty() => paragraphs.push(String::new()),
+            _ => {}
+        }
+    }
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
+    paragraphs.join("\n\n")
 }
 
 fn read_length(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Duration> {

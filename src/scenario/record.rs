@@ -140,10 +140,10 @@ impl Record {
                 }
             }
             EventKind::FaultChanged { fault, on } => self.see_fault(at, fault, *on),
-            EventKind::ConflictBegan { lights } => {
+            EventKind::ConflictBegan { lights, since, .. } => {
                 let known = |span: &ConflictSpan| span.until.is_none() && span.lights == *lights;
                 if !self.conflicts.iter().any(known) {
-                    self.conflicts.push(ConflictSpan { lights: lights.clone(), from: at, until: None });
+                    self.conflicts.push(ConflictSpan { lights: lights.clone(), from: *since, until: None });
                 }
             }
             EventKind::ConflictEnded { lights, .. } => {

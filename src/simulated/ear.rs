@@ -68,6 +68,17 @@ impl Ear {
         ledger.aspect_changed(at(now), light, aspect, |kind| events.push_back(Event { at: at(now), kind }));
     }
 
+    /// When the monitor has something to say though no light changes.
+    pub(super) fn judges_us(&self) -> Option<Us> {
+        self.ledger.due_at().map(|due| Us::try_from(due.as_micros()).unwrap_or(Us::MAX))
+    }
+
+    /// Lets the monitor judge what time alone has made of it.
+    pub(super) fn judge(&mut self, now: Us) {
+        let Ear { ledger, events, .. } = self;
+        ledger.check(at(now), |kind| events.push_back(Event { at: at(now), kind }));
+    }
+
     /// Tells all that is true once more.
     pub(super) fn resync(&mut self, now: Us) {
         let Ear { ledger, events, .. } = self;

@@ -36,6 +36,9 @@ impl World {
     }
 
     fn try_fault(&mut self, fault: &Fault, on: bool) -> Result<bool, String> {
+        if let Fault::Quota { .. } = fault {
+            return Err("the simulated broker does not count messages; use the live world".to_owned());
+        }
         let Some(light) = fault.light() else {
             return Ok(if on { self.stop_broker() } else { self.start_broker() });
         };
@@ -78,7 +81,7 @@ impl World {
                 world.clock_changed(number);
             }
             Fault::Suspend(_) => world.set_asleep(number, on),
-            Fault::BrokerDown | Fault::Link { .. } => {}
+            Fault::BrokerDown | Fault::Quota { .. } | Fault::Link { .. } => {}
         }))
     }
 

@@ -158,17 +158,25 @@ impl World {
 
     pub(super) fn next_us(&self) -> Option<Us> {
         let told = self.ear.first_at().map(|at| Us::try_from(at.as_micros()).unwrap_or(Us::MAX));
-        if told.is_some() || self.ended { told } else { self.net.queue.next_us() }
+        if told.is_some() || self.ended { told } else { self.due_us() }
+    }
+
+    /// When something happens next.
+    fn due_us(&self) -> Option<Us> {
+        [self.net.queue.next_us(), self.ear.judges_us()].into_iter().flatten().min()
     }
 
     pub(super) fn play(&mut self, until: Us, take: &mut dyn FnMut(Event)) {
         while let Some(event) = self.ear.next() {
             take(event);
         }
-        while !self.ended && self.net.queue.next_us().is_some_and(|at| at <= until) {
-            let Some((at, step)) = self.net.queue.pop() else { break };
-            self.net.now = self.net.now.max(at);
-            self.take_step(step);
+        while let Some(due) = self.due_us().filter(|due| *due <= until && !self.ended) {
+            self.net.now = self.net.now.max(due);
+            if self.ear.judges_us() == Some(due) {
+                self.ear.judge(self.net.now);
+            } else if let Some((_, step)) = self.net.queue.pop() {
+                self.take_step(step);
+            }
             while let Some(event) = self.ear.next() {
                 take(event);
             }
@@ -447,6 +455,12 @@ impl World {
         if let Command::StartChaos { .. } = command {
             return Err("a simulation has no chaos switch; put single faults in, or play it live".to_owned());
         }
+        if let Command::StartRecording { .. } | Command::StopRecording = command {
+            return Err("a simulation is not recorded: the same seed plays it again".to_owned());
+        }
+        if let Command::Publish(_) | Command::AskWhatIsKept = command {
+            return Err("nobody speaks on a simulated broker but its lights; run the live world".to_owned());
+        }
         self.obey_now(command);
         Ok(())
     }
@@ -486,7 +500,13 @@ impl World {
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light),
             Command::TellLight { light, action, ms } => self.tell_light(&light, action, ms),
-            Command::LetBoardsJoin { .. } | Command::StartChaos { .. } | Command::StopChaos => {}
+            Command::LetBoardsJoin { .. }
+            | Command::Publish(_)
+            | Command::AskWhatIsKept
+            | Command::StartRecording { .. }
+            | Command::StopRecording
+            | Command::StartChaos { .. }
+            | Command::StopChaos => {}
             Command::StopBroker => self.set_fault(Fault::BrokerDown, true),
             Command::StartBroker => self.set_fault(Fault::BrokerDown, false),
             Command::Resync => {

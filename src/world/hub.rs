@@ -8,13 +8,18 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::broadcast;
-use traffic_light::{Aspect, Rule};
+use tokio::{
+    sync::{Notify, broadcast},
+    time::sleep,
+};
+use traffic_light::{Aspect, Name, Rule, Word};
 
 use super::{
     clock::Clock,
+    delivery::Deliveries,
     event::{About, Event, EventKind, Fault, Layer, LightId, LightKind, Severity},
     ledger::Ledger,
+    monitor::Limits,
 };
 
 /// Called after each event, to wake a face that sleeps.
@@ -26,17 +31,22 @@ pub(super) struct Hub {
     /// [`super::Command::Resync`].
     events: broadcast::Sender<Event>,
     wake: Option<Waker>,
+    deliveries: Option<Arc<Deliveries>>,
     /// A plain mutex: it is held for a few map operations and never across an await.
     ledger: Mutex<Ledger>,
+    /// The monitor has to be asked again at another moment than before.
+    due_changed: Notify,
 }
 
 impl Hub {
-    pub(super) fn new(capacity: usize, wake: Option<Waker>) -> Hub {
+    pub(super) fn new(capacity: usize, wake: Option<Waker>, deliveries: Option<Arc<Deliveries>>) -> Hub {
         Hub {
             clock: Clock::start(),
             events: broadcast::Sender::new(capacity),
             wake,
+            deliveries,
             ledger: Mutex::new(Ledger::default()),
+            due_changed: Notify::new(),
         }
     }
 
@@ -95,12 +105,55 @@ impl Hub {
         self.ledger().is_own_boot(light, boot)
     }
 
+    /// What the monitor assumes of the lights of `junction` that are only heard.
+    pub(super) fn set_limits(&self, junction: &Name, limits: Limits) {
+        self.ledger().set_limits(junction, limits);
+    }
+
     /// The lamps of `light` switch to `aspect` now.
     pub(super) fn aspect_changed(&self, light: &LightId, aspect: Aspect) {
+        self.judged(|ledger, at, tell| ledger.aspect_changed(at, light, aspect, tell));
+    }
+
+    /// `light`, which runs elsewhere, said this now.
+    pub(super) fn aspect_heard(&self, light: &LightId, word: &Word) {
+        self.judged(|ledger, at, tell| ledger.aspect_heard(at, light, word, tell));
+    }
+
+    /// `light`, which runs elsewhere, is gone, says the broker.
+    pub(super) fn gone(&self, light: &LightId) {
+        self.judged(|ledger, _, tell| ledger.gone(light, tell));
+    }
+
+    /// Sends what `change` tells under the lock, so that every face sees switches and verdicts in their
+    /// true order.
+    fn judged(&self, change: impl FnOnce(&mut Ledger, Duration, &mut dyn FnMut(EventKind))) {
         let mut ledger = self.ledger();
         let at = self.clock.now();
-        // Sent under the lock, so that every face sees switches and verdicts in their true order.
-        ledger.aspect_changed(at, light, aspect, |kind| self.emit_at(at, kind));
+        let due_before = ledger.due_at();
+        change(&mut ledger, at, &mut |kind| self.emit_at(at, kind));
+        if ledger.due_at() != due_before {
+            self.due_changed.notify_one();
+        }
+    }
+
+    /// Asks the monitor whenever time alone may have changed its mind, for ever.
+    pub(super) async fn keep_judging(&self) {
+        loop {
+            let due_at = self.ledger().due_at();
+            match due_at.map(|due| due.saturating_sub(self.clock.now())) {
+                None => self.due_changed.notified().await,
+                Some(wait) if wait.is_zero() => {
+                    let mut ledger = self.ledger();
+                    let at = self.clock.now();
+                    ledger.check(at, |kind| self.emit_at(at, kind));
+                }
+                Some(wait) => tokio::select! {
+                    () = sleep(wait) => {}
+                    () = self.due_changed.notified() => {}
+                },
+            }
+        }
     }
 
     pub(super) fn link_changed(&self, light: &LightId, layer: Layer, up: bool, reason: impl Into<String>) {
@@ -114,8 +167,8 @@ impl Hub {
     }
 
     /// A broker that runs elsewhere answers.
-    pub(super) fn broker_answers(&self, address: String) {
-        self.broker_started(EventKind::BrokerStarted { address, embedded: false, open: false, note: None });
+    pub(super) fn broker_answers(&self, address: String, note: Option<String>) {
+        self.broker_started(EventKind::BrokerStarted { address, embedded: false, open: false, note });
     }
 
     /// The broker in this program has started.
@@ -158,17 +211,41 @@ impl Hub {
         self.ledger().faults_of(light)
     }
 
-    /// `light` is about to publish that its go is over.
-    pub(super) fn go_ended(&self, light: &LightId, boot: u32, seq: u32) {
+    /// `light` is about to publish word `seq`, which says, where `ends_go`, that its go is over.
+    pub(super) fn said(&self, light: &LightId, boot: u32, seq: u32, ends_go: bool) {
         let at = self.clock.now();
-        self.ledger().go_ended(at, light, boot, seq);
+        if let Some(deliveries) = &self.deliveries {
+            deliveries.said(light, boot, seq, at);
+        }
+        if ends_go {
+            self.ledger().go_ended(at, light, boot, seq);
+        }
     }
 
-    /// `to` has received message `seq` of `from` while it waits for green.
-    pub(super) fn heard(&self, from: &LightId, to: &LightId, boot: u32, seq: u32) {
+    /// A virtual light has handed a message to its session.
+    pub(super) fn sent(&self, bytes: usize) {
+        if let Some(deliveries) = &self.deliveries {
+            deliveries.sent(bytes);
+        }
+    }
+
+    /// A message came to a virtual light.
+    pub(super) fn received(&self) {
+        if let Some(deliveries) = &self.deliveries {
+            deliveries.received();
+        }
+    }
+
+    /// `to` has received word `seq` of `from`, which was new; it may have `waited` for green.
+    pub(super) fn heard(&self, from: &LightId, to: &LightId, boot: u32, seq: u32, waited: bool) {
         let at = self.clock.now();
-        let reacted = self.ledger().heard(at, from, to, boot, seq);
-        self.emit_news(reacted);
+        if let Some(deliveries) = &self.deliveries {
+            deliveries.heard(from, boot, seq, at);
+        }
+        if waited {
+            let reacted = self.ledger().heard(at, from, to, boot, seq);
+            self.emit_news(reacted);
+        }
     }
 
     /// Tells all that is true at present once more, but for the insides of the lights.

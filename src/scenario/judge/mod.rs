@@ -93,6 +93,12 @@ impl Judge {
         &self.record
     }
 
+    /// What was seen, to be kept.
+    #[must_use]
+    pub fn into_record(self) -> Record {
+        self.record
+    }
+
     /// A verdict on each expectation, in their order, by what was seen so far.
     #[must_use]
     pub fn verdicts(&self) -> Vec<Verdict> {

@@ -7,7 +7,7 @@ use crate::{
     scenario::Scenario,
     world::{
         Event, EventKind, Fault, LightId,
-        event::{Ignorer, Layer, LightKind, Severity},
+        event::{Certainty, Ignorer, Layer, LightKind, Severity},
     },
 };
 
@@ -80,10 +80,15 @@ impl Story {
     fn conflict(self, at: f64, until: f64) -> Story {
         let lights = vec![light("a"), light("b")];
         let lasted = secs(until - at);
-        self.at(at, "begins", EventKind::ConflictBegan { lights: lights.clone() }).at(
+        self.at(
+            at,
+            "begins",
+            EventKind::ConflictBegan { lights: lights.clone(), certainty: Certainty::Sure, since: secs(at) },
+        )
+        .at(
             until,
             "ends",
-            EventKind::ConflictEnded { lights, lasted },
+            EventKind::ConflictEnded { lights, certainty: Certainty::Sure, lasted, at_most: lasted },
         )
     }
 

@@ -13,6 +13,7 @@ pub(in crate::app) fn paint(painter: &Painter, centre: Pos2, radius: f32, fault:
         Fault::WifiDown(_) => pen.wifi_down(),
         Fault::Silence(_) => pen.silence(),
         Fault::BrokerDown => pen.square(),
+        Fault::Quota { .. } => pen.gauge(),
         Fault::WrongPassword(_) => pen.key(),
         Fault::NameNotFound(_) => pen.question(),
         Fault::TakenOver(_) => pen.two_heads(),
@@ -174,6 +175,13 @@ impl Pen<'_> {
     fn square(&self) {
         let square = Rect::from_center_size(self.centre, Vec2::splat(self.radius * 0.84));
         self.painter.rect_filled(square, 1.0, self.color);
+    }
+
+    /// A gauge whose needle stands at the end.
+    fn gauge(&self) {
+        self.arc((0.0, 0.22), 0.6, 0.5, 1.0);
+        self.line(&[(0.0, 0.22), (0.44, 0.0)]);
+        self.dot(0.0, 0.22, 0.12);
     }
 
     fn key(&self) {
