@@ -8,6 +8,7 @@
 //! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
 //! | [`config`] | what a configuration says, checked |
 //! | [`presets`] | the configurations that come with the program |
+//! | [`doctor`] | why a broker cannot be used |
 //! | [`keys`] | the keys of junctions that are made up and kept |
 //! | [`tls`] | TLS to a broker |
 //! | [`cli`] | the command line |
@@ -16,6 +17,7 @@ pub mod app;
 pub mod board;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod fault;
 pub mod keys;
 pub mod playback;
