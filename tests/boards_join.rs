@@ -235,7 +235,7 @@ async fn a_board_alternates_with_a_virtual_light_and_shows_what_its_twin_shows()
         while greens.len() < 5 {
             match events.recv().await.unwrap().kind {
                 EventKind::AspectChanged { light, aspect: Aspect::Green } => greens.push(light),
-                EventKind::ConflictBegan { lights } => panic!("a conflict of {lights:?}"),
+                EventKind::ConflictBegan { lights, .. } => panic!("a conflict of {lights:?}"),
                 EventKind::TwinChanged { light, aspect } if light == b => twin = aspect,
                 kind @ EventKind::TwinDiffers { .. } => differences.push(kind),
                 kind @ EventKind::MessageIgnored { .. } => panic!("{kind:?}"),

@@ -501,7 +501,7 @@ fn faults_that_cannot_be_are_refused() {
             "at_s = inf\nwhat = \"wifidown\"\nlight = \"demo/a\"",
             "my.toml:4:8: fault.at_s: it cannot be a time; give 0 to 604800 seconds (a week)\n\
              my.toml:5:8: fault.what: \"wifidown\" is not known; did you mean \"wifi-down\"? It may be \"wifi-down\", \
-             \"silence\", \"session-drop\", \"broker-down\", \"reboot\", \"wrong-password\", \"name-not-found\", \
+             \"silence\", \"session-drop\", \"broker-down\", \"quota\", \"reboot\", \"wrong-password\", \"name-not-found\", \
              \"taken-over\", \"hang\", \"clock-drift\", \"suspend\", \"latency\", \"bandwidth\", \"black-hole\", \
              \"reset\", \"refuse\", \"slow-close\", \"half-open\", \"lose\", \"double\", \"delay\" or \"reorder\"",
         ),
@@ -513,6 +513,10 @@ fn faults_that_cannot_be_are_refused() {
     ] {
         assert_eq!(fault(text), said);
     }
+    assert_refused(
+        "broker = { kind = \"external\", host = \"h\" }\nfault = [{ at_s = 1, what = \"quota\" }]",
+        "my.toml:2:29: fault.what: only the embedded broker can be given a quota; use it for this, or remove the fault",
+    );
     assert_refused(
         "broker = { kind = \"external\", host = \"h\" }\nfault = [{ at_s = 1, what = \"broker-down\" }]",
         "my.toml:2:29: fault.what: only the embedded broker can be stopped from here; stop yours by hand, or use \
@@ -710,6 +714,24 @@ fn every_fault_can_be_written_with_its_dose() {
     ] {
         assert_eq!(read(members).unwrap(), shown);
     }
+    let everywhere = |members: &str| {
+        let text = format!("{head}[[fault]]\nat_s = 1\n{members}\n");
+        Config::from_toml(&text, "f.toml", &|_| None).map(|config| {
+            let FaultKind::Lasting { fault, .. } = &config.faults[0].what else { panic!("{members}") };
+            fault.to_string()
+        })
+    };
+    assert_eq!(everywhere("what = \"quota\"").unwrap(), "quota 30 a minute");
+    assert_eq!(everywhere("what = \"quota\"\nper_minute = 12").unwrap(), "quota 12 a minute");
+    for (members, words) in [
+        ("what = \"quota\"\nlight = \"demo/a\"", "quota strikes all lights; remove light"),
+        ("what = \"quota\"\nper_minute = 0", "f.toml:6:14: fault.per_minute"),
+        ("what = \"quota\"\nms = 5", "no such dose; remove it, or use per_minute"),
+        ("what = \"broker-down\"\nper_minute = 5", "this fault has no dose"),
+    ] {
+        let said = everywhere(members).unwrap_err().to_string();
+        assert!(said.contains(words), "{members}: {said}");
+    }
     for (members, words) in [
         ("what = \"latency\"\nms = 10\njitter_ms = 20", "f.toml:8:6: fault.ms: a jitter of 20 ms"),
         ("what = \"latency\"\npercent = 20", "no such dose; remove it, or use ms, jitter_ms, way"),
@@ -741,4 +763,36 @@ fn lights_that_run_elsewhere_get_a_port_each_where_one_is_asked_for() {
     let ports: Vec<_> = config.board_ports().map(|(light, port)| format!("{light} {port}")).collect();
     assert_eq!(ports, ["demo/a 18830", "demo/c 18831"]);
     assert!(!config.links.board_lan && config.links.proxy);
+}
+
+#[test]
+fn the_embedded_broker_is_like_adafruit_io_where_that_is_asked_for() {
+    let read = |members: &str| {
+        let text = format!("[broker]\n{members}\n[[junction]]\nname = \"demo\"\n");
+        Config::from_toml(&text, "f.toml", &|_| None)
+    };
+    let config =
+        read("emulate = \"adafruit\"\nuser = \"king\"\npassword = \"arthur\"\nquota_per_minute = 60")
+            .unwrap();
+    let emulated = config.emulated.unwrap();
+    assert_eq!((emulated.user.as_str(), emulated.per_minute), ("king", 60));
+    assert_eq!(read("emulate = \"nothing\"").unwrap().emulated, None);
+    for (members, words) in [
+        (
+            "emulate = \"adafruit\"",
+            "f.toml:2:11: broker.emulate: Adafruit IO has accounts; add user = \"class\"",
+        ),
+        ("emulate = \"aio\"", "it may be \"nothing\" or \"adafruit\""),
+        (
+            "kind = \"external\"\nhost = \"h\"\nemulate = \"adafruit\"",
+            "f.toml:4:11: broker.emulate: only the embedded broker can be like another; remove emulate",
+        ),
+        (
+            "emulate = \"adafruit\"\nuser = \"king\"\npassword = \"arthur\"\nquota_per_minute = 0",
+            "f.toml:5:20: broker.quota_per_minute",
+        ),
+    ] {
+        let said = read(members).unwrap_err().to_string();
+        assert!(said.contains(words), "{members}: {said}");
+    }
 }

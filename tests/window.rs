@@ -18,7 +18,10 @@ use traffic_light::Aspect;
 use twinlight::{
     app::{Link, TwinlightApp, clock::Clock, settings::Settings, window::waker},
     config::Config,
-    world::{Command, Event, EventKind, World, WorldOptions, event::Severity},
+    world::{
+        Command, Event, EventKind, World, WorldOptions,
+        event::{Certainty, Severity},
+    },
 };
 
 /// The app on a make-believe world.
@@ -183,6 +186,33 @@ fn a_conflict_is_told_in_large_letters_until_it_is_cleared() {
     desk.click("Clear the conflict");
     assert!(!desk.says("CONFLICT: a and b"));
     assert!(desk.says("demo/a and demo/b are in go at once"), "the log keeps it");
+}
+
+#[test]
+fn a_possible_conflict_is_told_as_a_doubt_and_a_glitch_only_in_the_log() {
+    let mut desk = Desk::new(1, 2).started(3_000);
+    let lights = vec![id("demo/a"), id("demo/b")];
+    let ms = Duration::from_millis;
+    let glitch =
+        EventKind::GlitchSeen { lights: lights.clone(), since: ms(2_800), lasted: ms(120), at_most: ms(120) };
+    desk.tell(vec![Event { at: ms(3_000), kind: glitch }]);
+    desk.settle();
+    assert!(desk.says("demo/a and demo/b were in go at once for 120 ms, too short to count"));
+    assert!(!desk.says("Clear the conflict"), "a glitch raises no alarm");
+
+    let certainty = Certainty::Possible;
+    let began = EventKind::ConflictBegan { lights: lights.clone(), certainty, since: ms(2_500) };
+    desk.tell(vec![Event { at: ms(3_000), kind: began }]);
+    desk.settle();
+    assert!(desk.says("Possible conflict: a and b. By what is heard of them, both may be in go at once"));
+    assert!(!desk.says("CONFLICT"));
+    let ended = EventKind::ConflictEnded { lights, certainty, lasted: ms(0), at_most: ms(700) };
+    desk.tell(vec![Event { at: ms(3_200), kind: ended }]);
+    desk.settle();
+    assert!(desk.says("Both may have been in go at once in junction demo at 0:02.5, for 0.7 s at the most"));
+    desk.press(Key::Escape);
+    assert!(!desk.says("Clear the conflict"));
+    assert!(desk.says("if it was one, it lasted 0.7 s at the most"), "the log keeps it");
 }
 
 #[test]
@@ -376,7 +406,7 @@ fn cut_a_link_and_see_it_flash_then_restore_it_and_see_it_recover() {
     for light in ["a", "b"] {
         real.wait_for(&format!("Light demo/{light} shows green"), 15);
     }
-    assert_eq!(real.harness.state().state().conflict_count, 0);
+    assert_eq!(real.harness.state().state().conflicts.count, 0);
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
     }
     // A modifier held means another program's or egui's shortcut.
     let pressed = |key: Key| taken(Modifiers::NONE, key);
-    if shown.state.pending_conflict().is_some() && pressed(Key::Escape) {
+    if shown.state.conflicts.pending().is_some() && pressed(Key::Escape) {
         acts.push(Act::AcknowledgeConflicts);
     }
     if pressed(Key::L) {

@@ -234,7 +234,7 @@ impl TwinlightApp {
                     self.selected = Some(light);
                 }
                 Act::Open(junction) => self.open = Some(junction),
-                Act::AcknowledgeConflicts => self.state.acknowledge_conflicts(),
+                Act::AcknowledgeConflicts => self.state.conflicts.acknowledge(),
                 Act::SwitchTheme => {
                     let dark = ctx.theme() == egui::Theme::Dark;
                     self.settings.theme = if dark { ThemeChoice::Light } else { ThemeChoice::Dark };

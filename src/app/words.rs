@@ -1,10 +1,12 @@
 //! What the window says in words; one place, so that a thing has one name everywhere.
 
+use std::time::Duration;
+
 use traffic_light::{Aspect, Waiting};
 
 use crate::world::{
     LightId,
-    event::{Fault, Layer, LightKind},
+    event::{Certainty, Fault, Layer, LightKind},
 };
 
 /// What an aspect is called on the screen.
@@ -98,6 +100,12 @@ pub fn fault(fault: &Fault, on: bool) -> String {
         (Fault::Silence(_), false) => "May speak again",
         (Fault::BrokerDown, true) => "The broker was stopped on purpose",
         (Fault::BrokerDown, false) => "The broker was started again",
+        (Fault::Quota { per_minute }, true) => {
+            return format!(
+                "The broker counts from now on: {per_minute} publishes a minute pass, of all together"
+            );
+        }
+        (Fault::Quota { .. }, false) => "The broker counts publishes no more",
         (fault, true) => return format!("Was given a fault on purpose: {fault}"),
         (fault, false) => return format!("A fault is over: {}", fault.name()),
     };
@@ -125,6 +133,45 @@ pub fn waits_until_ms(waiting: &Waiting) -> Option<u64> {
         }
         _ => None,
     }
+}
+
+/// The log's first word and sentence for a conflict that begins.
+#[must_use]
+pub fn conflict_began(lights: &[LightId], certainty: Certainty) -> (&'static str, String) {
+    match certainty {
+        Certainty::Sure => ("CONFLICT", format!("{} are in go at once", list(lights))),
+        Certainty::Possible => {
+            ("Possible conflict:", format!("{} may be in go at once, by what is heard of them", list(lights)))
+        }
+    }
+}
+
+/// The log's first word and sentence for a conflict that is over.
+#[must_use]
+pub fn conflict_ended(
+    lights: &[LightId],
+    certainty: Certainty,
+    lasted: Duration,
+    at_most: Duration,
+) -> (&'static str, String) {
+    let (lights, lasted_s, at_most_s) = (list(lights), lasted.as_secs_f32(), at_most.as_secs_f32());
+    match certainty {
+        Certainty::Sure if lasted == at_most => ("Conflict", format!("{lights}: over after {lasted_s:.1} s")),
+        Certainty::Sure => {
+            let text = format!("{lights}: over after {lasted_s:.1} s for sure, {at_most_s:.1} s at the most");
+            ("Conflict", text)
+        }
+        Certainty::Possible => {
+            let text = format!("{lights}: over; if it was one, it lasted {at_most_s:.1} s at the most");
+            ("Possible conflict:", text)
+        }
+    }
+}
+
+/// The log's sentence for a glitch.
+#[must_use]
+pub fn glitch(lights: &[LightId], lasted: Duration) -> String {
+    format!("{} were in go at once for {} ms, too short to count", list(lights), lasted.as_millis())
 }
 
 /// `a`, `a and b`, or `a, b and c`.

@@ -13,9 +13,12 @@ mod monitor;
 mod ports;
 mod presets;
 mod provision;
+mod replay;
 mod report;
 mod restore;
 mod run;
+mod scenario;
+mod swarm;
 mod window;
 
 use std::{
@@ -27,7 +30,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, NoSuchLight, Pick},
     keys,
 };
 
@@ -50,6 +53,11 @@ const CHECK_FAILED: u8 = 3;
 struct Cli {
     #[command(flatten)]
     common: Common,
+    /// Record all that happens in the window's run into this new file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    #[command(flatten)]
+    lights: Lights,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -73,10 +81,24 @@ struct Common {
     state: Option<PathBuf>,
 }
 
+/// Of the window and of `run`.
+#[derive(Clone, Debug, Args)]
+struct Lights {
+    /// Run only these lights of the configuration here, such as a,b or demo/a; the others run elsewhere
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    lights: Vec<Pick>,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play the world without a window
     Run(run::RunArgs),
+    /// Play faults, and check what must hold meanwhile
+    Scenario(scenario::ScenarioArgs),
+    /// Tell a recording and judge it again
+    Replay(replay::ReplayArgs),
+    /// Make load: many pairs of lights, each light with a connection of its own
+    Swarm(swarm::SwarmArgs),
     /// Run the embedded broker alone
     Broker(broker::BrokerArgs),
     /// Say why a broker cannot be used, step by step
@@ -114,8 +136,21 @@ pub fn main() -> ExitCode {
     };
     start_log(cli.common.verbose);
     let done = match cli.command {
-        None => window::open(&cli.common),
+        Some(_) if cli.record.is_some() => {
+            let text = "--record before a command is the window's; write \"run --record FILE\"";
+            Err(Usage(text.to_owned()).into())
+        }
+        None => window::open(&cli.common, &cli.lights, cli.record),
+        // Before a command it would be taken and forgotten.
+        Some(_) if !cli.lights.lights.is_empty() => Err(Usage(
+            "--lights belongs behind \"run\", as in \"twinlight run --lights a\", or to the window alone"
+                .to_owned(),
+        )
+        .into()),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
+        Some(Command::Scenario(args)) => scenario::run(&cli.common, &args),
+        Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Swarm(args)) => swarm::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
         Some(Command::Doctor(args)) => doctor::run(&cli.common, &args),
         Some(Command::Presets(args)) => presets::run(&args),
@@ -131,9 +166,22 @@ pub fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             eprintln!("twinlight: {error:#}");
-            let usage = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<Usage>());
+            let usage = error
+                .chain()
+                .any(|cause| cause.is::<ConfigError>() || cause.is::<NoSuchLight>() || cause.is::<Usage>());
             ExitCode::from(if usage { WRONG_USAGE } else { board::CheckFailed::status(&error) })
         }
+    }
+}
+
+impl Lights {
+    /// The configuration, with the lights that are picked to run here.
+    fn load(&self, common: &Common) -> anyhow::Result<Config> {
+        let mut config = common.load()?;
+        if !self.lights.is_empty() {
+            config.run_only(&self.lights)?;
+        }
+        Ok(config)
     }
 }
 

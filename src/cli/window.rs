@@ -1,19 +1,21 @@
 //! `twinlight`: the window, with its world on a runtime beside it.
 
+use std::path::PathBuf;
+
 use anyhow::{anyhow, bail};
 
-use super::{Common, WELL, runtime};
+use super::{Common, Lights, WELL, runtime};
 use crate::{
     app::{
         Link,
         board::{form::Lab, keep},
         window::{Window, waker},
     },
-    world::{World, WorldOptions},
+    world::{Waker, World, WorldOptions},
 };
 
-pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
-    let config = common.load()?;
+pub(super) fn open(common: &Common, lights: &Lights, record_to: Option<PathBuf>) -> anyhow::Result<u8> {
+    let config = lights.load(common)?;
     if !has_display() {
         bail!(
             "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set); \
@@ -33,7 +35,9 @@ pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
     let mut world = None;
     let shown = window.open(|ctx| {
         let wake = waker(ctx);
-        let options = WorldOptions { detailed: true, wake: Some(std::sync::Arc::new(wake)), state_folder };
+        let wake = Some(std::sync::Arc::new(wake) as Waker);
+        let options =
+            WorldOptions { detailed: true, wake, state_folder, record_to, ..WorldOptions::default() };
         let (started, events) = runtime.block_on(World::start(config, options))?;
         let commands = started.commands();
         world = Some(started);

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
+    adafruit::{self, Emulated},
     table::{Member, Reader, Table},
     tls,
 };
@@ -23,7 +24,7 @@ const GONE: [&str; 2] = ["mqtt.eclipse.org", "mqtt.eclipseprojects.io"];
 /// Brokers that are open to everybody in the world.
 const PUBLIC: [&str; 3] = ["test.mosquitto.org", "broker.hivemq.com", "broker.emqx.io"];
 
-const MEMBERS: [&str; 12] = [
+const MEMBERS: [&str; 14] = [
     "kind",
     "port",
     "lan",
@@ -36,6 +37,8 @@ const MEMBERS: [&str; 12] = [
     "key_file",
     "insecure",
     "dialect",
+    "emulate",
+    "quota_per_minute",
 ];
 
 /// The broker that the lights meet on.
@@ -93,22 +96,35 @@ enum Dialect {
     Adafruit,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> BrokerChoice {
+pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> (BrokerChoice, Option<Emulated>) {
     let Some(table) = top.member("broker").and_then(|member| reader.table(&member, &MEMBERS)) else {
-        return BrokerChoice::default();
+        return (BrokerChoice::default(), None);
     };
     refuse_what_is_not_offered(reader, &table);
     let kinds = [("embedded", Kind::Embedded), ("external", Kind::External)];
     let kind = match table.member("kind") {
         Some(member) => match reader.choice(&member, &kinds) {
             Some(kind) => kind,
-            None => return BrokerChoice::default(),
+            None => return (BrokerChoice::default(), None),
         },
         None => Kind::Embedded,
     };
     match kind {
-        Kind::Embedded => read_embedded(reader, &table),
-        Kind::External => read_external(reader, &table),
+        Kind::Embedded => {
+            let broker = read_embedded(reader, &table);
+            let user = match &broker {
+                BrokerChoice::Embedded { login, .. } => login.as_ref().map(|login| login.user.clone()),
+                BrokerChoice::External { .. } => None,
+            };
+            let emulated = adafruit::read_emulated(reader, &table, user.as_deref());
+            (broker, emulated)
+        }
+        Kind::External => {
+            if let Some(member) = table.member("emulate") {
+                reader.wrong(&member, "only the embedded broker can be like another; remove emulate");
+            }
+            (read_external(reader, &table), None)
+        }
     }
 }
 

@@ -24,8 +24,10 @@ const MEMBERS: [&str; 8] = ["name", "count", "lights", "run", "key", "rule", "de
 pub struct Junction {
     name: Name,
     lights: Vec<LightConfig>,
-    /// Those of `lights` that this program runs.
+    /// Those of `lights` that this program runs, by the file.
     run: Vec<Name>,
+    /// The same by the command line, where it says so.
+    picked: Option<Vec<Name>>,
     rule: Rule,
     demand: Demand,
     timing: Timing,
@@ -76,7 +78,20 @@ impl Junction {
             traffic_light::ConfigError::Timing(error) => JunctionError::Timing(error),
         })?;
         let run = lights.iter().map(|config| config.name().clone()).collect();
-        Ok(Junction { name, lights, run, rule, demand, timing, key, lacks_key: false })
+        Ok(Junction { name, lights, run, picked: None, rule, demand, timing, key, lacks_key: false })
+    }
+
+    /// Lets its lights follow another rule.
+    pub fn set_rule(&mut self, rule: Rule) {
+        self.rule = rule;
+        for light in &mut self.lights {
+            // What could be wrong with it was not wrong before.
+            if let Ok(changed) =
+                LightConfig::new(light.name().clone(), light.peers(), rule, self.demand, self.timing)
+            {
+                *light = changed;
+            }
+        }
     }
 
     /// Its name.
@@ -104,7 +119,17 @@ impl Junction {
     /// Whether this program runs its light `light`.
     #[must_use]
     pub fn runs(&self, light: &Name) -> bool {
-        self.run.contains(light)
+        self.picked.as_ref().unwrap_or(&self.run).contains(light)
+    }
+
+    /// Whether the file leaves its light `light` to others: to a board above all.
+    #[must_use]
+    pub fn leaves(&self, light: &Name) -> bool {
+        !self.run.contains(light)
+    }
+
+    pub(super) fn run_only(&mut self, picked: Vec<Name>) {
+        self.picked = Some(picked);
     }
 
     /// The lights that this program runs; the others are boards, or run elsewhere.

@@ -29,7 +29,7 @@ const KEYS: [(&str, &str); 18] = [
     ("Ctrl+Q", "close the window; the lights say goodbye"),
 ];
 
-const MEANINGS: [(&str, &str); 7] = [
+const MEANINGS: [(&str, &str); 8] = [
     (
         "The crossing",
         "Each head shows what its light reports. Cars only look at the lamps: they make a conflict visible, and never act on anything.",
@@ -52,11 +52,15 @@ const MEANINGS: [(&str, &str); 7] = [
     ),
     (
         "Conflict",
-        "Two conflicting lights in go at once. An independent watcher reports it; the large letters stay until you clear them.",
+        "Two conflicting lights in go at once for 0.2 s or longer; a shorter time is a glitch. An independent watcher reports it; the large letters stay until you clear them.",
+    ),
+    (
+        "Possible conflict",
+        "Lights of this program are seen; boards and foreign lights are only heard, late and perhaps not at all. Where their words leave it open whether two were in go at once, the watcher says so.",
     ),
     (
         "The timeline",
-        "Each light has three lanes, in the order of the lamps. Faults are marked below the time axis, conflicts through all rows.",
+        "Each light has three lanes, in the order of the lamps. Faults are marked below the time axis, conflicts through all rows: full for a sure one, dashed for a possible one, a thin line for a glitch.",
     ),
 ];
 

@@ -1,10 +1,7 @@
 //! Puts faults in and takes them out, by command and by plan.
 
 use super::*;
-use crate::{
-    config::{FaultKind, PlannedFault},
-    fault::Placed,
-};
+use crate::{config::PlannedFault, fault::Placed, world::plan};
 
 impl Supervisor {
     /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
@@ -96,8 +93,12 @@ impl Supervisor {
     }
 
     async fn try_fault(&mut self, fault: &Fault, on: bool) -> Result<bool, String> {
-        let Some(light) = fault.light() else {
-            return if on { self.stop_broker().await } else { self.start_broker().await };
+        let light = match (fault, fault.light()) {
+            (Fault::Quota { per_minute }, _) => return self.set_quota(on.then_some(*per_minute)),
+            (_, Some(light)) => light,
+            (_, None) => {
+                return if on { self.stop_broker().await } else { self.start_broker().await };
+            }
         };
         if let Fault::Link { placed, .. } = fault {
             return self.set_link_fault(light, placed, on);
@@ -117,7 +118,7 @@ impl Supervisor {
             Fault::Hang(_) => Ask::Hang(on),
             Fault::ClockDrift { ppm, .. } => Ask::Drift(if on { *ppm } else { 0 }),
             Fault::Suspend(_) => Ask::Suspend(on),
-            Fault::BrokerDown | Fault::Link { .. } => return Ok(false),
+            Fault::BrokerDown | Fault::Quota { .. } | Fault::Link { .. } => return Ok(false),
         };
         Ok(self.ask(light, ask))
     }
@@ -159,6 +160,14 @@ impl Supervisor {
         true
     }
 
+    fn set_quota(&self, per_minute: Option<u32>) -> Result<bool, String> {
+        let Some(meter) = &self.meter else {
+            return Err("the broker is not part of this program, and counts by its own rules".to_owned());
+        };
+        meter.set_quota(per_minute);
+        Ok(true)
+    }
+
     pub(super) async fn stop_broker(&mut self) -> Result<bool, String> {
         let BrokerChoice::Embedded { .. } = self.config.broker else {
             return Err("the broker is not part of this program; stop it where it runs".to_owned());
@@ -175,7 +184,7 @@ impl Supervisor {
             return Ok(false);
         }
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
-        match Broker::start(&config).await {
+        match Broker::start_metered(&config, self.meter.clone()).await {
             Ok(broker) => {
                 tell_of(&self.hub, &broker);
                 self.broker = Some(broker);
@@ -192,20 +201,7 @@ impl Supervisor {
 /// Puts the planned faults in and takes them out again at their times.
 pub(super) async fn follow_plan(faults: Vec<PlannedFault>, commands: mpsc::Sender<Command>) {
     let started = tokio::time::Instant::now();
-    let mut steps = Vec::new();
-    for fault in faults {
-        let ends_at = fault.ends_at();
-        match fault.what {
-            FaultKind::Lasting { fault: lasting, .. } => {
-                steps.push((fault.at, Command::PutFault { fault: lasting.clone(), lasts: None }));
-                steps.extend(ends_at.map(|at| (at, Command::ClearFault(lasting))));
-            }
-            FaultKind::SessionDrop(light) => steps.push((fault.at, Command::DropSession { light })),
-            FaultKind::Reboot(light) => steps.push((fault.at, Command::RebootLight { light })),
-        }
-    }
-    steps.sort_by_key(|(at, _)| *at);
-    for (at, command) in steps {
+    for (at, command) in plan::steps(faults) {
         tokio::time::sleep_until(started + at).await;
         if commands.send(command).await.is_err() {
             return;
