@@ -1,6 +1,9 @@
 //! `twinlight doctor`: why a broker cannot be used.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -103,7 +106,7 @@ fn sentence(finding: &Finding) -> String {
 
 fn line(finding: &Finding) -> Value {
     let Finding { step, verdict, took } = finding;
-    let ms = took.as_secs_f64() * 1_000.0;
+    let ms = milliseconds(*took);
     let mut line = json!({"kind": "step", "step": step.word(), "verdict": verdict.word(), "ms": ms});
     match verdict {
         Verdict::Well(text) | Verdict::Skipped(text) => line["text"] = json!(text),
@@ -115,6 +118,11 @@ fn line(finding: &Finding) -> Value {
     line
 }
 
+/// To the microsecond.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1_000_000.0).round() / 1_000.0
+}
+
 fn words(findings: &[Finding], wanted: impl Fn(&Verdict) -> bool) -> Vec<&'static str> {
     findings.iter().filter(|finding| wanted(&finding.verdict)).map(|finding| finding.step.word()).collect()
 }
@@ -122,7 +130,7 @@ fn words(findings: &[Finding], wanted: impl Fn(&Verdict) -> bool) -> Vec<&'stati
 fn closing_line(findings: &[Finding]) -> Value {
     let failed = words(findings, Verdict::is_failure);
     let doubtful = words(findings, |verdict| matches!(verdict, Verdict::Doubtful(_)));
-    let ms: f64 = findings.iter().map(|finding| finding.took.as_secs_f64() * 1_000.0).sum();
+    let ms = milliseconds(findings.iter().map(|finding| finding.took).sum());
     json!({"kind": "examination", "well": failed.is_empty(), "failed": failed, "doubtful": doubtful, "ms": ms})
 }
 
