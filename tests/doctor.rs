@@ -9,14 +9,20 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpListener,
-    process::Command,
     thread,
     time::Duration,
 };
 
 use certificates::{Authority, FAR_AWAY, Issued, LONG_AGO, NOW, Years};
 use serde_json::Value;
-use tools::{Lab, Mosquitto, fill, free_port};
+use tools::{Lab, Mosquitto, fill, free_port, guarded};
+use twinlight::{
+    doctor::{News, Patient, Step, Verdict, examine},
+    world::{
+        broker::{Broker, BrokerConfig, Login},
+        meter::Meter,
+    },
+};
 
 const STEPS: [&str; 8] = ["name", "tcp", "tls", "connect", "subscribe", "hear", "retained", "will"];
 
@@ -79,19 +85,6 @@ fn at(port: u16) -> String {
     format!("host = \"127.0.0.1\"\nport = {port}\n")
 }
 
-/// A Mosquitto that lets one user in.
-fn guarded() -> Mosquitto {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("passwords");
-    let made = Command::new("mosquitto_passwd")
-        .args(["-b", "-c", file.to_str().unwrap(), "king", "arthur"])
-        .status()
-        .expect("this test needs a real Mosquitto: install it with \".ci/setup test\"");
-    assert!(made.success());
-    let passwords = fs::read_to_string(&file).unwrap();
-    Mosquitto::start("allow_anonymous false\npassword_file {folder}/passwords", &[("passwords", &passwords)])
-}
-
 #[test]
 fn a_mosquitto_that_is_well_is_found_well_and_left_as_it_was() {
     let broker = Mosquitto::start("allow_anonymous true", &[]);
@@ -152,7 +145,7 @@ fn a_mosquitto_on_loopback_alone_is_recognised_from_another_address() {
 
 #[test]
 fn logins_that_are_missing_or_wrong_are_named() {
-    let (broker, lab) = (guarded(), Lab::new());
+    let (broker, lab) = (guarded("king", "arthur"), Lab::new());
     let login = |user: &str, password: &str| {
         format!("{}user = \"{user}\"\npassword = \"{password}\"\n", at(broker.port))
     };
@@ -334,4 +327,93 @@ fn a_listener_that_says_nothing_is_told_from_one_that_is_not_there() {
         "takes the connection, and the answer to CONNECT does not come",
         "check the port",
     );
+}
+
+#[test]
+fn adafruit_ios_rules_are_known_and_not_taken_for_faults() {
+    let lab = Lab::new();
+    let file = lab.config(
+        "[broker]\nkind = \"embedded\"\nport = 0\nemulate = \"adafruit\"\nuser = \"me\"\npassword = \"aio_key\"\n\
+         [timing]\nheartbeat_ms = 8000\nlease_ms = 30000\nlost_after_ms = 25000\nquota = { burst = 3, refill_ms = 5000 }\n\
+         [[junction]]\nname = \"demo\"\n",
+    );
+    let output = lab.output(&["doctor", "--json", "--config", file.to_str().unwrap()]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    for (step, verdict) in [
+        ("connect", "well"),
+        ("subscribe", "well"),
+        ("hear", "well"),
+        ("retained", "skipped"),
+        ("will", "skipped"),
+    ] {
+        let line = said.lines().find(|line| line.contains(&format!("\"step\":\"{step}\""))).unwrap();
+        assert!(line.contains(&format!("\"verdict\":\"{verdict}\"")), "{line}");
+    }
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_named_as_such() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let login = Login { user: "me".to_owned(), password: "aio_key".to_owned() };
+        let config = BrokerConfig { first_port: 0, search: false, lan: false, login: Some(login.clone()) };
+        let one_a_minute = Meter::adafruit("me", 1, Box::new(|_| {}));
+        let broker = Broker::start_metered(&config, Some(one_a_minute)).await.unwrap();
+        let patient = Patient {
+            host: "127.0.0.1".to_owned(),
+            port: broker.address().port(),
+            login: Some(login),
+            tls: None,
+            root: "twinlight".to_owned(),
+            junctions: Vec::new(),
+            adafruit: true,
+        };
+        let (news, mut told) = tokio::sync::mpsc::channel(64);
+        let first = examine(&patient, &news).await;
+        assert!(!first.iter().any(|finding| finding.verdict.is_failure()), "{first:?}");
+        assert!(matches!(told.recv().await, Some(News::StepBegan(Step::Name))));
+        drop(told);
+        // With nobody who listens, too.
+        let second = examine(&patient, &news).await;
+        let failed = second.iter().find(|finding| finding.verdict.is_failure()).unwrap();
+        let Verdict::Failed(trouble) = &failed.verdict else { panic!() };
+        assert_eq!(failed.step, Step::Hear);
+        assert!(trouble.cause.contains("quota is used up"), "{trouble:?}");
+        broker.stop().await;
+    });
+}
+
+#[test]
+fn an_examination_that_is_dropped_ends_at_once() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let patient = Patient {
+        host: "127.0.0.1".to_owned(),
+        port: listener.local_addr().unwrap().port(),
+        login: None,
+        tls: None,
+        root: "twinlight".to_owned(),
+        junctions: Vec::new(),
+        adafruit: false,
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let (news, mut told) = tokio::sync::mpsc::channel(64);
+        let exam = tokio::spawn(async move { examine(&patient, &news).await });
+        loop {
+            match told.recv().await.unwrap() {
+                News::StepBegan(Step::Connect) => break,
+                other => assert!(
+                    !matches!(&other, News::StepEnded(done) if done.verdict.is_failure()),
+                    "{other:?}"
+                ),
+            }
+        }
+        let (mut client, _) = listener.accept().unwrap();
+        exam.abort();
+        assert!(exam.await.unwrap_err().is_cancelled());
+        // Its connection goes with it, after the CONNECT that was sent.
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        client.read_to_end(&mut Vec::new()).unwrap();
+    });
 }

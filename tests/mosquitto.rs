@@ -4,11 +4,11 @@
 mod certificates;
 mod tools;
 
-use std::{fs, process::Command};
+use std::fs;
 
 use certificates::{Authority, Issued, NOW};
 use serde_json::Value;
-use tools::{Going, Lab, Mosquitto, fill, free_port};
+use tools::{Going, Lab, Mosquitto, fill, free_port, guarded, passwords};
 
 fn pair(port: u16, members: &str) -> String {
     format!(
@@ -41,17 +41,6 @@ fn end_well(run: Going) {
     assert_eq!(lines.last().unwrap()["conflicts"], 0);
 }
 
-fn passwords() -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("passwords");
-    let made = Command::new("mosquitto_passwd")
-        .args(["-b", "-c", file.to_str().unwrap(), "king", "arthur"])
-        .status()
-        .expect("this test needs a real Mosquitto: install it with \".ci/setup test\"");
-    assert!(made.success());
-    fs::read_to_string(&file).unwrap()
-}
-
 #[test]
 fn lights_alternate_anonymously() {
     let broker = Mosquitto::start("allow_anonymous true", &[]);
@@ -63,10 +52,7 @@ fn lights_alternate_anonymously() {
 
 #[test]
 fn lights_alternate_with_user_and_password_and_say_when_they_are_wrong() {
-    let broker = Mosquitto::start(
-        "allow_anonymous false\npassword_file {folder}/passwords",
-        &[("passwords", &passwords())],
-    );
+    let broker = guarded("king", "arthur");
     let lab = Lab::new();
     let mut run = start(&lab, &pair(broker.port, "user = \"king\"\npassword = \"arthur\""));
     alternate(&mut run);
@@ -87,7 +73,7 @@ fn lights_meet_across_two_listeners_with_settings_of_their_own() {
          cafile {{folder}}/ca.pem\ncertfile {{folder}}/server.pem\nkeyfile {{folder}}/server.key\n"
     );
     let files = [
-        ("passwords", &*passwords()),
+        ("passwords", &*passwords("king", "arthur")),
         ("ca.pem", &*authority.pem),
         ("server.pem", &*certificate),
         ("server.key", &*key),

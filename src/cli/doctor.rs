@@ -13,7 +13,10 @@ use super::{Common, FAILED, WELL, asked_to_end, runtime};
 use crate::{
     config::{BrokerChoice, Config},
     doctor::{Finding, News, Patient, Trouble, Verdict, examine},
-    world::broker::{Broker, BrokerConfig},
+    world::{
+        broker::{Broker, BrokerConfig},
+        meter::Meter,
+    },
 };
 
 #[derive(Clone, Debug, Args)]
@@ -60,7 +63,11 @@ async fn patient(config: &Config) -> anyhow::Result<(Patient, Option<Broker>)> {
     };
     // Nobody but the doctor has to reach it.
     let own = BrokerConfig { first_port: *port, search: true, lan: false, login: login.clone() };
-    let broker = Broker::start(&own).await?;
+    let meter = config
+        .emulated
+        .as_ref()
+        .map(|emulated| Meter::adafruit(&emulated.user, emulated.per_minute, Box::new(|_| {})));
+    let broker = Broker::start_metered(&own, meter).await?;
     Ok((Patient::embedded(config, broker.address().port()), Some(broker)))
 }
 

@@ -144,6 +144,8 @@ pub struct Patient {
     pub root: String,
     /// The junctions whose topics lights will listen to; read along, never written to.
     pub junctions: Vec<String>,
+    /// Whether it is Adafruit IO, or acts so: feeds in place of topics, no retained messages, no wills.
+    pub adafruit: bool,
 }
 
 /// More junctions are not listened to for a moment: if eight are allowed, so are the others.
@@ -164,6 +166,7 @@ impl Patient {
                 tls: tls.clone(),
                 root: config.root.to_string(),
                 junctions: junctions(config),
+                adafruit: host == ADAFRUIT,
             }),
             BrokerChoice::Embedded { .. } => None,
         }
@@ -182,6 +185,7 @@ impl Patient {
             tls: None,
             root: config.root.to_string(),
             junctions: junctions(config),
+            adafruit: config.emulated.is_some(),
         }
     }
 
@@ -195,10 +199,6 @@ impl Patient {
     /// Whether the user name is the secret, as at flespi.
     fn is_token_login(&self) -> bool {
         self.login.as_ref().is_some_and(|login| login.password.is_empty())
-    }
-
-    fn is_adafruit(&self) -> bool {
-        self.host == ADAFRUIT
     }
 }
 

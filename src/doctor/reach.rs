@@ -38,16 +38,22 @@ pub(super) async fn look_up(patient: &Patient) -> Done<Vec<SocketAddr>> {
     let mut addresses: Vec<_> = found.collect();
     addresses.sort_by_key(SocketAddr::is_ipv6);
     addresses.dedup();
-    let Some(first) = addresses.first().map(SocketAddr::ip) else {
-        return Err(Verdict::Failed(causes::name_not_found(host)));
-    };
-    let verdict = if causes::is_known_far_away(host) && is_near(first) {
-        Verdict::Doubtful(causes::name_leads_near(host, first))
-    } else {
-        let list: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
-        Verdict::Well(format!("{host} is {}", list.join(", ")))
-    };
-    Ok((addresses, verdict))
+    let verdict = judge(host, &addresses);
+    if verdict.is_failure() { Err(verdict) } else { Ok((addresses, verdict)) }
+}
+
+/// What there is to say of the addresses of a name.
+fn judge(host: &str, addresses: &[SocketAddr]) -> Verdict {
+    match addresses.first().map(SocketAddr::ip) {
+        None => Verdict::Failed(causes::name_not_found(host)),
+        Some(first) if causes::is_known_far_away(host) && is_near(first) => {
+            Verdict::Doubtful(causes::name_leads_near(host, first))
+        }
+        Some(_) => {
+            let list: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
+            Verdict::Well(format!("{host} is {}", list.join(", ")))
+        }
+    }
 }
 
 /// Whether an address is on this computer or in its network.
@@ -173,4 +179,27 @@ pub(super) async fn speaks_tls(patient: &Patient) -> bool {
         })
     };
     matches!(timeout(2 * PROBE_LIMIT, asked).await, Ok(Some(true)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(address: &str) -> Vec<SocketAddr> {
+        vec![SocketAddr::new(address.parse().unwrap(), 1883)]
+    }
+
+    #[test]
+    fn a_public_name_that_leads_into_ones_own_network_is_a_portals() {
+        let Verdict::Doubtful(trouble) = judge("test.mosquitto.org", &at("10.0.0.1")) else { panic!() };
+        assert!(trouble.cause.contains("captive portal"), "{trouble:?}");
+        assert!(matches!(judge("test.mosquitto.org", &at("203.0.113.7")), Verdict::Well(_)));
+        assert!(matches!(judge("broker.lab", &at("10.0.0.1")), Verdict::Well(_)), "it may well be near");
+        assert!(judge("broker.lab", &[]).is_failure());
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_no_reason_to_panic() {
+        assert!(matches!(judge("::1", &at("::1")), Verdict::Well(_)));
+    }
 }

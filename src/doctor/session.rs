@@ -34,7 +34,7 @@ impl<'a> Visit<'a> {
         let mark = format!("doctor-{number:08x}");
         let (state, status) = match &patient.login {
             // One feed for all examinations: an account has room for few.
-            Some(login) if patient.is_adafruit() => {
+            Some(login) if patient.adafruit => {
                 let feed = format!("{}/feeds/twinlight-doctor", login.user);
                 (feed.clone(), feed)
             }
@@ -86,7 +86,7 @@ impl<'a> Visit<'a> {
     /// Subscribes to its own topics, and to those that lights listen to.
     pub(super) async fn subscribe(&self, wire: &mut Wire) -> Done<()> {
         let mut filters = vec![self.state.clone()];
-        if self.patient.is_adafruit() {
+        if self.patient.adafruit {
             if let Some(login) = &self.patient.login {
                 filters.extend(["throttle", "errors"].map(|name| format!("{}/{name}", login.user)));
             }
@@ -150,7 +150,7 @@ impl<'a> Visit<'a> {
 
     /// Publishes a retained message, and looks whether a newcomer gets it. Removes it again.
     pub(super) async fn retained(&self, wire: &mut Wire) -> Done<()> {
-        if self.patient.is_adafruit() {
+        if self.patient.adafruit {
             return Err(Verdict::Skipped(
                 "Adafruit IO keeps none; the last value is asked for instead".to_owned(),
             ));
@@ -190,7 +190,7 @@ impl<'a> Visit<'a> {
 
     /// Lets a second client vanish, and waits for its last will.
     pub(super) async fn will(&self, wire: &mut Wire) -> Done<()> {
-        if self.patient.is_adafruit() {
+        if self.patient.adafruit {
             return Err(Verdict::Skipped("Adafruit IO has none; presence is judged by silence".to_owned()));
         }
         match self.come_again("-w", true).await {
@@ -269,7 +269,7 @@ impl<'a> Visit<'a> {
     /// What Adafruit IO says on its own topics.
     fn complaint(&self, publish: &Publish) -> Option<String> {
         let own = publish.topic.ends_with("/throttle") || publish.topic.ends_with("/errors");
-        (self.patient.is_adafruit() && own).then(|| String::from_utf8_lossy(&publish.payload).into_owned())
+        (self.patient.adafruit && own).then(|| String::from_utf8_lossy(&publish.payload).into_owned())
     }
 }
 

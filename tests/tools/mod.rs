@@ -251,6 +251,24 @@ impl Drop for Mosquitto {
     }
 }
 
+/// The text of a Mosquitto's password file with one user.
+pub fn passwords(user: &str, password: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("passwords");
+    let made = Command::new("mosquitto_passwd")
+        .args(["-b", "-c", file.to_str().unwrap(), user, password])
+        .status()
+        .expect("this test needs a real Mosquitto: install it with \".ci/setup test\"");
+    assert!(made.success());
+    fs::read_to_string(&file).unwrap()
+}
+
+/// A Mosquitto that lets this user in and nobody else.
+pub fn guarded(user: &str, password: &str) -> Mosquitto {
+    let lines = "allow_anonymous false\npassword_file {folder}/passwords";
+    Mosquitto::start(lines, &[("passwords", &passwords(user, password))])
+}
+
 /// Clients that take all connections that a broker has, until it refuses one.
 pub fn fill(port: u16) -> Vec<std::net::TcpStream> {
     use std::io::Write;
