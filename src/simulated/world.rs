@@ -452,6 +452,9 @@ impl World {
             return Err("boards cannot join a simulation: they have no simulated clock; run the live world"
                 .to_owned());
         }
+        if let Command::StartChaos { .. } = command {
+            return Err("a simulation has no chaos switch; put single faults in, or play it live".to_owned());
+        }
         if let Command::StartRecording { .. } | Command::StopRecording = command {
             return Err("a simulation is not recorded: the same seed plays it again".to_owned());
         }
@@ -501,7 +504,9 @@ impl World {
             | Command::Publish(_)
             | Command::AskWhatIsKept
             | Command::StartRecording { .. }
-            | Command::StopRecording => {}
+            | Command::StopRecording
+            | Command::StartChaos { .. }
+            | Command::StopChaos => {}
             Command::StopBroker => self.set_fault(Fault::BrokerDown, true),
             Command::StartBroker => self.set_fault(Fault::BrokerDown, false),
             Command::Resync => {

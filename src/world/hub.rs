@@ -195,6 +195,12 @@ impl Hub {
         is_change
     }
 
+    /// Chaos was switched on, with its seed, or off.
+    pub(super) fn chaos_changed(&self, seed: Option<u64>) {
+        let changed = self.ledger().chaos_changed(seed);
+        self.emit(changed);
+    }
+
     /// The faults that are in force.
     pub(super) fn faults(&self) -> Vec<Fault> {
         self.ledger().faults().to_vec()

@@ -22,6 +22,8 @@ pub(crate) struct Ledger {
     monitor: Monitor,
     broker: Option<EventKind>,
     faults: Vec<Fault>,
+    /// The seed of chaos, while it is on.
+    chaos: Option<u64>,
     ends_of_go: HashMap<LightId, EndOfGo>,
 }
 
@@ -215,6 +217,12 @@ impl Ledger {
         changed.then_some(EventKind::FaultChanged { fault, on })
     }
 
+    /// Chaos was switched on, with its seed, or off.
+    pub(crate) fn chaos_changed(&mut self, seed: Option<u64>) -> EventKind {
+        self.chaos = seed;
+        EventKind::ChaosChanged { seed }
+    }
+
     /// The faults that are in force.
     pub(crate) fn faults(&self) -> &[Fault] {
         &self.faults
@@ -264,6 +272,7 @@ impl Ledger {
         for fault in &self.faults {
             tell(EventKind::FaultChanged { fault: fault.clone(), on: true });
         }
+        tell(EventKind::ChaosChanged { seed: self.chaos });
         for (lights, certainty, since) in self.monitor.conflicts() {
             tell(EventKind::ConflictBegan { lights, certainty, since });
         }
