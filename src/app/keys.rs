@@ -27,6 +27,9 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
     if taken(Modifiers::NONE, Key::F3) {
         acts.push(Act::Toggle(Part::Faults));
     }
+    if taken(Modifiers::NONE, Key::F5) {
+        acts.push(Act::Toggle(Part::Topics));
+    }
     if taken(Modifiers::COMMAND, Key::T) {
         acts.push(Act::SwitchTheme);
     }

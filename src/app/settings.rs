@@ -32,6 +32,8 @@ pub enum Part {
     Board,
     /// The panel that puts faults in, on the left.
     Faults,
+    /// The panel that shows what passes on the broker, on the left.
+    Topics,
 }
 
 /// Everything that is remembered. A member that an older version did not have gets its default.
@@ -52,6 +54,8 @@ pub struct Settings {
     pub show_board: bool,
     /// Whether the fault panel is shown.
     pub show_faults: bool,
+    /// Whether the topic panel is shown.
+    pub show_topics: bool,
     /// What was filled in for boards, but for secrets.
     pub board: Remembered,
     /// The zoom that the user chose; `None` = by the size of the window.
@@ -76,6 +80,7 @@ impl Default for Settings {
             show_log: true,
             show_board: false,
             show_faults: false,
+            show_topics: false,
             board: Remembered::default(),
             zoom: None,
             filter: String::new(),
@@ -96,6 +101,7 @@ impl Settings {
             Part::Log => self.show_log,
             Part::Board => self.show_board,
             Part::Faults => self.show_faults,
+            Part::Topics => self.show_topics,
         }
     }
 
@@ -107,13 +113,14 @@ impl Settings {
             Part::Log => &mut self.show_log,
             Part::Board => &mut self.show_board,
             Part::Faults => &mut self.show_faults,
+            Part::Topics => &mut self.show_topics,
         };
         *shown = !*shown;
-        // Both are on the left, where there is room for one.
-        match part {
-            Part::Board if self.show_board => self.show_faults = false,
-            Part::Faults if self.show_faults => self.show_board = false,
-            _ => {}
+        // They are all on the left, where there is room for one.
+        const ON_THE_LEFT: [Part; 3] = [Part::Board, Part::Faults, Part::Topics];
+        if ON_THE_LEFT.contains(&part) && self.shows(part) {
+            (self.show_board, self.show_faults, self.show_topics) =
+                (part == Part::Board, part == Part::Faults, part == Part::Topics);
         }
     }
 

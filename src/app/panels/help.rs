@@ -8,10 +8,11 @@ use crate::app::{
 };
 
 /// All keys, with what they do; shown here and meant to be complete.
-const KEYS: [(&str, &str); 18] = [
+const KEYS: [(&str, &str); 19] = [
     ("F1", "this help"),
     ("F2", "flash a LoPy4: back up, write, set up, watch"),
     ("F3", "put faults in, and take them out"),
+    ("F5", "what passes on each topic, and a message by hand"),
     ("Tab, Space", "go to the next button or switch, and press it"),
     ("1 … 9", "select a light of the junction"),
     ("W", "cut or restore the selected light's Wi-Fi"),

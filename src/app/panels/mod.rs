@@ -10,6 +10,7 @@ pub mod help;
 pub mod light_panel;
 pub mod overview;
 pub mod timeline;
+pub mod topics;
 pub mod waiting;
 pub mod widgets;
 
