@@ -98,6 +98,12 @@ pub fn fault(fault: &Fault, on: bool) -> String {
         (Fault::Silence(_), false) => "May speak again",
         (Fault::BrokerDown, true) => "The broker was stopped on purpose",
         (Fault::BrokerDown, false) => "The broker was started again",
+        (Fault::Quota { per_minute }, true) => {
+            return format!(
+                "The broker counts from now on: {per_minute} publishes a minute pass, of all together"
+            );
+        }
+        (Fault::Quota { .. }, false) => "The broker counts publishes no more",
         (fault, true) => return format!("Was given a fault on purpose: {fault}"),
         (fault, false) => return format!("A fault is over: {}", fault.name()),
     };

@@ -1,6 +1,6 @@
 //! Events as JSON lines, for other programs.
 
-use std::time::SystemTime;
+use std::{collections::HashSet, time::SystemTime};
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,25 @@ use crate::world::{
     event::{Ignorer, Layer, LightId},
     summary::Summary,
 };
+
+/// What was told, so that nothing is told twice.
+#[derive(Default)]
+pub(super) struct News {
+    /// The lights that were last told to be online: what they tell of themselves besides changes all
+    /// the time, and is for the window.
+    online: HashSet<LightId>,
+}
+
+impl News {
+    /// Whether an event tells something new.
+    pub(super) fn has(&mut self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::PresenceChanged { light, online: true, .. } => self.online.insert(light.clone()),
+            EventKind::PresenceChanged { light, online: false, .. } => self.online.remove(light),
+            _ => true,
+        }
+    }
+}
 
 /// The line for an event; `None` for one that is for people alone.
 pub(super) fn line(event: &Event) -> Option<Value> {
@@ -85,6 +104,6 @@ fn with(light: &LightId, mut line: Value) -> Value {
     line
 }
 
-fn milliseconds(at: std::time::Duration) -> u64 {
+pub(super) fn milliseconds(at: std::time::Duration) -> u64 {
     u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
 }

@@ -74,24 +74,30 @@ pub(super) fn closing(summary: &Summary) -> String {
     text
 }
 
-/// Sees before a long run that its report will have a place.
-pub(super) fn check_folder(report: Option<&Path>) -> Result<(), Usage> {
-    match report.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) if !folder.is_dir() => {
-            Err(Usage(format!("--report: there is no folder {}; make it first", shown(folder))))
+/// That a file can come to be where `option` names one.
+pub(super) fn check_folder(option: &str, file: Option<&Path>) -> Result<(), Usage> {
+    match file.and_then(Path::parent) {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Usage(format!("{option}: there is no folder {}; make it first", shown(folder))))
         }
         _ => Ok(()),
     }
 }
 
-/// Writes the report beside its place and moves it there, so that there is never half a file.
+/// Writes the report as JSON.
 pub(super) fn write(file: &Path, report: &Value) -> anyhow::Result<()> {
+    let mut text = serde_json::to_vec_pretty(report)?;
+    text.push(b'\n');
+    write_whole(file, &text)
+}
+
+/// Writes a file beside its place and moves it there, so that there is never half of it.
+pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let advice =
         || format!("cannot write the report {}; choose a folder that exists and is yours", shown(file));
     let mut beside = tempfile::NamedTempFile::new_in(folder).with_context(advice)?;
-    serde_json::to_writer_pretty(&mut beside, report).with_context(advice)?;
-    beside.write_all(b"\n").with_context(advice)?;
+    beside.write_all(bytes).with_context(advice)?;
     beside.persist(file).with_context(advice)?;
     Ok(())
 }

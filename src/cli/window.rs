@@ -20,9 +20,10 @@ pub(super) fn open(common: &Common, lights: &Lights) -> anyhow::Result<u8> {
              \"twinlight run\" plays the same world without one"
         );
     }
-    let subtitle = match &common.config {
-        Some(file) => file.display().to_string(),
-        None => "the built-in pair".to_owned(),
+    let subtitle = match (&common.config, &common.preset) {
+        (Some(file), _) => file.display().to_string(),
+        (None, Some(name)) => format!("preset {name}"),
+        (None, None) => "the built-in pair".to_owned(),
     };
     let state_folder = common.state_folder();
     let login_file = state_folder.as_ref().map(|folder| folder.join(keep::FILE_NAME));

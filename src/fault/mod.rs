@@ -31,7 +31,7 @@ pub mod bandwidth;
 pub mod black_hole;
 pub mod delay;
 pub mod double;
-mod frame;
+pub(crate) mod frame;
 pub mod half_open;
 pub mod latency;
 pub mod lose;
@@ -39,6 +39,7 @@ pub mod refuse;
 pub mod reorder;
 pub mod reset;
 pub mod slow_close;
+mod strikes;
 mod wires;
 
 use std::fmt;
@@ -55,6 +56,7 @@ pub use self::{
     reorder::Reorder,
     reset::Reset,
     slow_close::SlowClose,
+    strikes::{Strike, Strikes},
     wires::{Item, Wires},
 };
 pub use simulation::Rng;

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use traffic_light::{Aspect, Name, Rule, View};
+use traffic_light::{Aspect, Name, Rule, Status, View};
 
 pub use super::fault::Fault;
 
@@ -270,6 +270,21 @@ pub struct About {
     pub heap: Option<u32>,
     /// Why it last started.
     pub reset: Option<String>,
+}
+
+impl From<&Status> for About {
+    fn from(status: &Status) -> About {
+        About {
+            kind: status.kind.as_deref().unwrap_or_default().to_owned(),
+            version: status.fw.as_deref().unwrap_or_default().to_owned(),
+            wifi_rssi: status.wifi_rssi,
+            wifi_joins: status.wifi_joins,
+            mqtt_joins: status.mqtt_joins,
+            uptime_s: status.uptime_s,
+            heap: status.heap,
+            reset: status.reset.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 /// What a virtual light has sent and received since its start.

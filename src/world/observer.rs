@@ -24,7 +24,7 @@ pub(super) use self::speak::Say;
 use super::{
     event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
     hub::Hub,
-    link::{Link, News, Order},
+    link::{Link, News, Order, Target},
     topics::Topics,
     twin::Twins,
 };
@@ -47,6 +47,24 @@ pub(super) struct Tell {
     pub(super) ms: Option<u32>,
 }
 
+/// A broker that runs elsewhere.
+pub(super) struct External {
+    /// `host:port`.
+    address: String,
+    /// What the user should know of the way to it.
+    note: Option<String>,
+}
+
+impl External {
+    pub(super) fn of(target: &Target) -> External {
+        let note = target.tls.as_ref().map(|tls| {
+            let unchecked = if tls.checks_the_broker() { "" } else { ", and nobody checks who answers" };
+            format!("encrypted with TLS{unchecked}")
+        });
+        External { address: target.to_string(), note }
+    }
+}
+
 #[derive(Clone, Copy, Default)]
 struct OtherRun {
     boot: u32,
@@ -57,8 +75,8 @@ pub(super) struct Observer {
     hub: Arc<Hub>,
     topics: Topics,
     junctions: HashMap<Name, Junction>,
-    /// `host:port` where the broker is not our own: then the observer tells of it.
-    external: Option<String>,
+    /// Where the broker is not our own: then the observer tells of it.
+    external: Option<External>,
     /// Shown are single messages only where somebody looks.
     shows_messages: bool,
     /// The boot of another program that was last heard under the name of a virtual light.
@@ -76,7 +94,7 @@ impl Observer {
         hub: Arc<Hub>,
         topics: Topics,
         junctions: &[Junction],
-        external: Option<String>,
+        external: Option<External>,
         shows_messages: bool,
     ) -> Observer {
         let junctions =
@@ -143,8 +161,8 @@ impl Observer {
         match news {
             News::Up(session) => {
                 self.session = Some(session);
-                if let Some(address) = &self.external {
-                    self.hub.broker_answers(address.clone());
+                if let Some(External { address, note }) = &self.external {
+                    self.hub.broker_answers(address.clone(), note.clone());
                 }
             }
             News::Layer { layer: Layer::Mqtt, up: false, reason } => {
@@ -307,16 +325,7 @@ impl Observer {
         if board && status.online {
             self.watch_firmware(light, status.fw.as_deref().unwrap_or_default());
         }
-        let about = status.online.then(|| About {
-            kind: status.kind.as_deref().unwrap_or_default().to_owned(),
-            version: status.fw.as_deref().unwrap_or_default().to_owned(),
-            wifi_rssi: status.wifi_rssi,
-            wifi_joins: status.wifi_joins,
-            mqtt_joins: status.mqtt_joins,
-            uptime_s: status.uptime_s,
-            heap: status.heap,
-            reset: status.reset.as_deref().map(str::to_owned),
-        });
+        let about = status.online.then(|| About::from(status));
         self.hub.presence_changed(light, status.online, about);
         if !status.online && known.is_some_and(|kind| kind != LightKind::Virtual) {
             self.hub.aspect_changed(light, Aspect::Dark);
@@ -330,7 +339,8 @@ fn shortened(payload: &[u8]) -> Arc<str> {
     String::from_utf8_lossy(shown).into()
 }
 
-fn words(action: Action) -> &'static str {
+/// What a command asks of a light, in a person's words.
+pub(crate) fn words(action: Action) -> &'static str {
     match action {
         Action::Identify => "show yourself",
         Action::WifiDown => "leave the Wi-Fi for a while",

@@ -66,6 +66,19 @@ impl Tally {
         self.reactions.clear();
     }
 
+    /// Takes the figures of another run in.
+    pub fn add(&mut self, other: Tally) {
+        let Summary { conflicts, greens, joins, ignored, reaction_ms: _ } = other.summary;
+        self.summary.conflicts += conflicts;
+        self.summary.ignored += ignored;
+        for (sums, counts) in [(&mut self.summary.greens, greens), (&mut self.summary.joins, joins)] {
+            for (light, count) in counts {
+                *sums.entry(light).or_default() += count;
+            }
+        }
+        self.reactions.extend(other.reactions);
+    }
+
     /// The figures so far.
     #[must_use]
     pub fn summary(&self) -> Summary {

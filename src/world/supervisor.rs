@@ -1,6 +1,7 @@
 //! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
 
 mod faults;
+mod metering;
 
 use std::{
     collections::BTreeMap,
@@ -27,8 +28,9 @@ use super::{
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
-    observer::{Observer, Say, Tell},
-    proxy::Proxy,
+    meter::Meter,
+    observer::{External, Observer, Say, Tell},
+    proxy::{Destination, Proxy},
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
@@ -39,12 +41,15 @@ const COMMAND_QUEUE: usize = 256;
 /// Events that a slow face may be behind by, for each light; more are lost, oldest first.
 const EVENTS_PER_LIGHT: usize = 64;
 const EVENT_QUEUE: usize = 8_192;
-/// File descriptors for each light (its socket, the broker's end, and the proxy's three between
+/// File descriptors for each light (its socket, two for the broker's end, and the proxy's three between
 /// them), and for everything else.
-const FILES_PER_LIGHT: u64 = 2;
+const FILES_PER_LIGHT: u64 = 3;
 const FILES_PER_PROXY: u64 = 3;
 const OTHER_FILES: u64 = 128;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const UNCHECKED: &str = "nobody checks that the broker is the broker (insecure = true): whoever is on the way to it can \
+                         read and change everything, passwords too; give its authority's certificate as ca_file instead";
 /// Lights start over this long for each of them, so that a thousand do not connect at once.
 const START_SPACING: Duration = Duration::from_micros(500);
 
@@ -84,6 +89,17 @@ pub enum WorldError {
         /// How many there may be.
         allowed: u64,
     },
+    /// There is no port on this machine for the way to a broker with TLS.
+    #[error(
+        "no port on this machine is free for the way to the broker ({0}); end other programs and try again"
+    )]
+    Tunnel(#[source] std::io::Error),
+    /// A junction's key was never made.
+    #[error(
+        "the key of junction {0} is to be made by itself (key = \"auto\"), and there is no folder to keep it in; name \
+         one with --state FOLDER, or give the key as key = \"${{TWINLIGHT_KEY}}\""
+    )]
+    NoKey(traffic_light::Name),
 }
 
 /// A world that runs. Dropping it asks the world to end; [`World::stop`] also waits for that.
@@ -99,11 +115,15 @@ struct Supervisor {
     hub: Arc<Hub>,
     commands: mpsc::Sender<Command>,
     broker: Option<Broker>,
+    /// Counts what the clients of the embedded broker do.
+    meter: Option<Meter>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, Running>,
     /// Where the faults of links are put in: of each virtual light, and of boards that have a port.
     proxies: BTreeMap<LightId, Proxy>,
+    /// Speaks TLS for links that have no proxy of their own.
+    _tunnel: Option<Proxy>,
     /// Clients that have a light's client id, and take its session over.
     usurpers: BTreeMap<LightId, Link>,
     /// What every link starts from.
@@ -129,25 +149,27 @@ impl World {
         config: Config,
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
+        if let Some(junction) = config.junctions.iter().find(|junction| junction.lacks_key()) {
+            return Err(WorldError::NoKey(junction.name().clone()));
+        }
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
-        allow_files(lights, config.links.proxy)?;
-        let broker = match &config.broker {
-            BrokerChoice::Embedded { port, lan, login } => Some(
-                Broker::start(&BrokerConfig {
-                    first_port: *port,
-                    search: true,
-                    lan: *lan,
-                    login: login.clone(),
-                })
-                .await?,
-            ),
-            BrokerChoice::External { .. } => None,
-        };
+        allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
         let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
         let hub = Arc::new(Hub::new(capacity, options.wake.clone(), options.deliveries.clone()));
+        let meter = metering::meter(&config, &hub);
+        let broker = match &config.broker {
+            BrokerChoice::Embedded { port, lan, login } => {
+                let (port, lan, login) = (*port, *lan, login.clone());
+                let config = BrokerConfig { first_port: port, search: true, lan, login };
+                Some(Broker::start_metered(&config, meter.clone()).await?)
+            }
+            BrokerChoice::External { .. } => None,
+        };
+        let tunnel = tunnel_to(&config.broker).map_err(WorldError::Tunnel)?;
         let events = hub.subscribe();
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), broker);
+        let way = Way { broker, meter, tunnel };
+        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), way);
         let task = tokio::spawn(supervisor.run(commanded));
         Ok((World { commands, hub, task: Some(task) }, events))
     }
@@ -198,15 +220,19 @@ impl Supervisor {
         options: WorldOptions,
         hub: Arc<Hub>,
         commands: mpsc::Sender<Command>,
-        broker: Option<Broker>,
+        Way { broker, meter, tunnel }: Way,
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
-            (BrokerChoice::External { host, port, login }, _) => {
-                Target { host: host.clone(), port: *port, login: SharedLogin::new(login.clone()) }
-            }
+            (BrokerChoice::External { host, port, login, tls }, _) => Target {
+                host: host.clone(),
+                port: *port,
+                login: SharedLogin::new(login.clone()),
+                tls: tls.clone(),
+            },
             (BrokerChoice::Embedded { login, .. }, broker) => {
                 let port = broker.as_ref().map_or(0, |broker| broker.address().port());
-                Target { host: "127.0.0.1".to_owned(), port, login: SharedLogin::new(login.clone()) }
+                let login = SharedLogin::new(login.clone());
+                Target { host: "127.0.0.1".to_owned(), port, login, tls: None }
             }
         };
         if let Some(broker) = &broker {
@@ -216,7 +242,12 @@ impl Supervisor {
             hub.notice(Severity::Warning, None, warning.clone());
         }
 
-        let external = broker.is_none().then(|| target.to_string());
+        if target.tls.as_ref().is_some_and(|tls| !tls.checks_the_broker()) {
+            hub.notice(Severity::Error, None, UNCHECKED);
+            tracing::warn!("{UNCHECKED}");
+        }
+
+        let external = broker.is_none().then(|| External::of(&target));
         let topics = Topics::new(&config.root);
         let mut random = match config.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
@@ -229,7 +260,7 @@ impl Supervisor {
         let spec = LinkSpec {
             client_id: String::new(),
             target,
-            via: None,
+            via: tunnel.as_ref().map(Via::through),
             subscriptions: Vec::new(),
             will: None,
             keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
@@ -256,9 +287,11 @@ impl Supervisor {
             hub,
             commands,
             broker,
+            meter,
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
+            _tunnel: tunnel,
             usurpers: BTreeMap::new(),
             spec,
             reported: options.detailed,
@@ -422,7 +455,7 @@ impl Supervisor {
             junction.as_ref().and_then(|junction| Some((junction, junction.light_config(&light.light)?)));
         match found {
             Some((junction, config)) => {
-                if let Err(error) = allow_files(self.lights.len() + 1, self.config.links.proxy) {
+                if let Err(error) = allow_files(self.lights.len() + 1, self.proxied()) {
                     self.hub.notice(Severity::Error, Some(light), error.to_string());
                     return;
                 }
@@ -510,6 +543,24 @@ impl Supervisor {
             self.hub.broker_stopped("the program ends");
         }
         self.hub.emit(EventKind::Stopped);
+    }
+}
+
+/// What there is of the broker and of the way to it before the first light starts.
+struct Way {
+    broker: Option<Broker>,
+    meter: Option<Meter>,
+    tunnel: Option<Proxy>,
+}
+
+/// Where the broker wants TLS, a way to it that is never broken on purpose.
+fn tunnel_to(broker: &BrokerChoice) -> std::io::Result<Option<Proxy>> {
+    match broker {
+        BrokerChoice::External { host, port, tls: Some(tls), .. } => {
+            let destination = Destination { host: host.clone(), port: *port, tls: Some(tls.clone()) };
+            Proxy::towards(destination, LOOPBACK, 0).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 

@@ -13,7 +13,11 @@ use crate::{
         theme,
     },
     fault::{LinkFault, Placed, Ways},
-    world::{Command, LightId, event::LightKind, fault::Fault},
+    world::{
+        Command, LightId,
+        event::LightKind,
+        fault::{Fault, USUAL_PER_MINUTE},
+    },
 };
 
 /// What is being put together.
@@ -25,6 +29,7 @@ pub struct Draft {
     link: LinkFault,
     ways: Ways,
     drift_percent: f32,
+    per_minute: u32,
     /// For how long, in seconds; `None`: until it is cleared.
     lasts_s: Option<u32>,
 }
@@ -41,6 +46,7 @@ enum Kind {
     ClockDrift,
     Suspend,
     BrokerDown,
+    Quota,
 }
 
 impl Default for Draft {
@@ -51,6 +57,7 @@ impl Default for Draft {
             link: LinkFault::example("latency").unwrap_or(LinkFault::Refuse(crate::fault::Refuse)),
             ways: Ways::Both,
             drift_percent: 2.0,
+            per_minute: USUAL_PER_MINUTE,
             lasts_s: Some(20),
         }
     }
@@ -74,7 +81,7 @@ const ON_LINK: [(&str, &str, &str); 11] = [
     ("reorder", "Reorder messages", "A share of the messages is overtaken by the next one."),
 ];
 
-const ON_LIGHT: [(Kind, &str, &str); 9] = [
+const ON_LIGHT: [(Kind, &str, &str); 10] = [
     (Kind::WifiDown, "Wi-Fi down", "Its Wi-Fi is gone; coming back takes a join."),
     (Kind::Silence, "Silence", "It keeps its session and publishes nothing."),
     (Kind::WrongPassword, "Wrong password", "It logs in with a password that is not the broker's."),
@@ -88,6 +95,12 @@ const ON_LIGHT: [(Kind, &str, &str); 9] = [
     (Kind::ClockDrift, "Clock drift", "Its clock is wrong. The rules bear 1 % and no more."),
     (Kind::Suspend, "Suspend", "Its host sleeps, lamps dark, its clock standing still."),
     (Kind::BrokerDown, "Broker down", "The broker in this program stops: it strikes all lights."),
+    (
+        Kind::Quota,
+        "Quota",
+        "The broker in this program counts as Adafruit IO does: too many publishes of all lights together are rejected, \
+         and who goes on is banned.",
+    ),
 ];
 
 /// Shows the panel.
@@ -144,7 +157,7 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
     let mut acts = Acts::default();
     let palette = shown.palette;
     ui.label(RichText::new("Put one in").strong().color(palette.accent));
-    let all = draft.kind == Kind::BrokerDown;
+    let all = matches!(draft.kind, Kind::BrokerDown | Kind::Quota);
     ui.add_enabled_ui(!all, |ui| {
         ui.horizontal_wrapped(|ui| {
             let chosen = draft.light.clone().or_else(|| shown.selected.cloned());
@@ -230,6 +243,7 @@ impl Draft {
             }
             Kind::Suspend => Fault::Suspend(light),
             Kind::BrokerDown => Fault::BrokerDown,
+            Kind::Quota => Fault::Quota { per_minute: self.per_minute },
         })
     }
 }
@@ -240,6 +254,10 @@ fn dose(ui: &mut Ui, draft: &mut Draft) {
         Kind::Link(_) => {}
         Kind::ClockDrift => {
             named(ui, "Drift", " %", Slider::new(&mut draft.drift_percent, -10.0..=10.0));
+            return;
+        }
+        Kind::Quota => {
+            named(ui, "Quota", " a minute", Slider::new(&mut draft.per_minute, 1..=1_000).logarithmic(true));
             return;
         }
         _ => return,

@@ -1,23 +1,25 @@
 //! Puts faults in and takes them out, by command and by plan.
 
 use super::*;
-use crate::{
-    config::{FaultKind, PlannedFault},
-    fault::Placed,
-};
+use crate::{config::PlannedFault, fault::Placed, world::plan};
 
 impl Supervisor {
+    /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
+    /// TLS for the link.
+    pub(super) fn proxied(&self) -> bool {
+        self.config.links.proxy || self.spec.target.tls.is_some()
+    }
+
     /// The proxy of a light's link; without one, where that is wanted or none is to be had, the link
-    /// goes straight to the broker.
+    /// goes as all others do that have none.
     pub(super) fn put_proxy_before(&mut self, light: &LightId, seed: u64) -> Option<Via> {
-        if !self.config.links.proxy {
-            return None;
+        let others = self.spec.via.clone();
+        if !self.proxied() {
+            return others;
         }
-        let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let Target { host, port, .. } = &self.spec.target;
-        match Proxy::start(listen, host, *port, seed) {
+        match Proxy::towards(self.spec.target.destination(), LOOPBACK, seed) {
             Ok(proxy) => {
-                let via = Via { address: proxy.address(), trouble: proxy.trouble() };
+                let via = Via::through(&proxy);
                 self.proxies.insert(light.clone(), proxy);
                 Some(via)
             }
@@ -25,7 +27,7 @@ impl Supervisor {
                 let text =
                     format!("{light} has no proxy, so its link cannot be broken in finer ways: {error}");
                 self.hub.notice(Severity::Warning, Some(light), text);
-                None
+                others
             }
         }
     }
@@ -34,18 +36,15 @@ impl Supervisor {
     pub(super) fn open_board_ports(&mut self) {
         for (light, port) in self.config.board_ports() {
             let ip = if self.config.links.board_lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-            let Target { host, port: broker_port, .. } = &self.spec.target;
+            let destination = self.spec.target.destination();
+            let encrypted = if destination.tls.is_some() { ", and needs no TLS of its own" } else { "" };
             let seed = self.config.seed.unwrap_or(0) ^ u64::from(port);
-            let (severity, text) = match Proxy::start(
-                SocketAddr::new(ip.into(), port),
-                host,
-                *broker_port,
-                seed,
-            ) {
+            let (severity, text) = match Proxy::towards(destination, SocketAddr::new(ip.into(), port), seed) {
                 Ok(proxy) => {
                     self.proxies.insert(light.clone(), proxy);
                     let text = format!(
-                        "port {port} leads {light} to the broker: a board that connects there can have its link broken"
+                        "port {port} leads {light} to the broker: a board that connects there can have its link \
+                         broken{encrypted}"
                     );
                     (Severity::Info, text)
                 }
@@ -94,8 +93,12 @@ impl Supervisor {
     }
 
     async fn try_fault(&mut self, fault: &Fault, on: bool) -> Result<bool, String> {
-        let Some(light) = fault.light() else {
-            return if on { self.stop_broker().await } else { self.start_broker().await };
+        let light = match (fault, fault.light()) {
+            (Fault::Quota { per_minute }, _) => return self.set_quota(on.then_some(*per_minute)),
+            (_, Some(light)) => light,
+            (_, None) => {
+                return if on { self.stop_broker().await } else { self.start_broker().await };
+            }
         };
         if let Fault::Link { placed, .. } = fault {
             return self.set_link_fault(light, placed, on);
@@ -115,7 +118,7 @@ impl Supervisor {
             Fault::Hang(_) => Ask::Hang(on),
             Fault::ClockDrift { ppm, .. } => Ask::Drift(if on { *ppm } else { 0 }),
             Fault::Suspend(_) => Ask::Suspend(on),
-            Fault::BrokerDown | Fault::Link { .. } => return Ok(false),
+            Fault::BrokerDown | Fault::Quota { .. } | Fault::Link { .. } => return Ok(false),
         };
         Ok(self.ask(light, ask))
     }
@@ -157,6 +160,14 @@ impl Supervisor {
         true
     }
 
+    fn set_quota(&self, per_minute: Option<u32>) -> Result<bool, String> {
+        let Some(meter) = &self.meter else {
+            return Err("the broker is not part of this program, and counts by its own rules".to_owned());
+        };
+        meter.set_quota(per_minute);
+        Ok(true)
+    }
+
     pub(super) async fn stop_broker(&mut self) -> Result<bool, String> {
         let BrokerChoice::Embedded { .. } = self.config.broker else {
             return Err("the broker is not part of this program; stop it where it runs".to_owned());
@@ -173,7 +184,7 @@ impl Supervisor {
             return Ok(false);
         }
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
-        match Broker::start(&config).await {
+        match Broker::start_metered(&config, self.meter.clone()).await {
             Ok(broker) => {
                 tell_of(&self.hub, &broker);
                 self.broker = Some(broker);
@@ -190,20 +201,7 @@ impl Supervisor {
 /// Puts the planned faults in and takes them out again at their times.
 pub(super) async fn follow_plan(faults: Vec<PlannedFault>, commands: mpsc::Sender<Command>) {
     let started = tokio::time::Instant::now();
-    let mut steps = Vec::new();
-    for fault in faults {
-        let ends_at = fault.ends_at();
-        match fault.what {
-            FaultKind::Lasting { fault: lasting, .. } => {
-                steps.push((fault.at, Command::PutFault { fault: lasting.clone(), lasts: None }));
-                steps.extend(ends_at.map(|at| (at, Command::ClearFault(lasting))));
-            }
-            FaultKind::SessionDrop(light) => steps.push((fault.at, Command::DropSession { light })),
-            FaultKind::Reboot(light) => steps.push((fault.at, Command::RebootLight { light })),
-        }
-    }
-    steps.sort_by_key(|(at, _)| *at);
-    for (at, command) in steps {
+    for (at, command) in plan::steps(faults) {
         tokio::time::sleep_until(started + at).await;
         if commands.send(command).await.is_err() {
             return;
