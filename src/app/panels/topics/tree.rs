@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use egui::{Align, Label, Layout, RichText, Role, Ui, WidgetInfo};
+use egui::{
+    Align, Label, Layout, RichText, Role, Sense, Ui, WidgetInfo, collapsing_header::paint_default_icon, vec2,
+};
 
 use super::{Shown, View, widgets};
 use crate::app::state::{Topic, Topics};
@@ -79,8 +81,9 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, row: &Row<'_
             Row::Level { path, depth, open, topics } => {
                 ui.add_space(*depth as f32 * INDENT);
                 let last = path.rsplit('/').next().unwrap_or(path);
-                let mark = if *open { "⏷" } else { "⏵" };
-                let response = ui.selectable_label(false, format!("{mark} {last}"));
+                let (_, icon) = ui.allocate_exact_size(vec2(11.0, 11.0), Sense::hover());
+                paint_default_icon(ui, if *open { 1.0 } else { 0.0 }, &icon);
+                let response = ui.selectable_label(false, last);
                 response.widget_info(|| {
                     let mut info = WidgetInfo::labeled(Role::Button, true, format!("Topics below {path}"));
                     info.selected = Some(*open);
