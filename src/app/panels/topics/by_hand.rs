@@ -1,6 +1,6 @@
 //! A message by hand: topic, payload, whether it is kept, quality of service.
 
-use egui::{RichText, TextEdit, Ui};
+use egui::{CollapsingHeader, RichText, TextEdit, Ui};
 
 use super::{Shown, widgets};
 use crate::{
@@ -45,12 +45,18 @@ impl Form {
     }
 }
 
-/// Shows the form.
+/// Shows the form, unless it is folded up.
 pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) -> Acts {
+    ui.separator();
+    let title = RichText::new("Publish by hand").strong().color(shown.palette.accent);
+    let folded =
+        CollapsingHeader::new(title).default_open(true).show_unindented(ui, |ui| fields(ui, shown, form));
+    folded.body_returned.unwrap_or_default()
+}
+
+fn fields(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) -> Acts {
     let mut acts = Acts::default();
     let palette = shown.palette;
-    ui.separator();
-    ui.label(RichText::new("Publish by hand").strong().color(palette.accent));
     let shared = matches!(&shown.state.broker, Broker::Running { embedded: false, .. });
     if shared {
         ui.label(

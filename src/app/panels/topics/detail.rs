@@ -7,7 +7,7 @@ use egui::{Grid, Label, RichText, Role, Ui, WidgetInfo};
 use super::{
     Shown, View,
     difference::{Change, Member, members},
-    widgets,
+    many, widgets,
 };
 use crate::app::{
     state::{Topic, Value},
@@ -55,8 +55,8 @@ fn marks(ui: &mut Ui, shown: &Shown<'_>, topic: &Topic, value: &Value) {
         let at = words::clock(value.at_ms);
         let (bytes, qos) = (value.bytes, value.qos);
         widgets::caption(ui, format!("{how} at {at}, {bytes} bytes, QoS {qos}"), palette);
-        let (many, rate) = (words::count(topic.messages), topic.per_second(shown.now_ms));
-        widgets::caption(ui, format!("{many} messages, {rate:.1}/s"), palette);
+        let (messages, rate) = (many(topic.messages, "message"), topic.per_second(shown.now_ms));
+        widgets::caption(ui, format!("{messages}, {rate:.1}/s"), palette);
     });
     let (text, color) = match topic.kept_at_ms {
         Some(at_ms) => (format!("Kept by the broker, as it told at {}", words::clock(at_ms)), palette.accent),
@@ -69,6 +69,7 @@ fn payload(ui: &mut Ui, shown: &Shown<'_>, value: &Value, before: Option<&Value>
     let palette = shown.palette;
     let was = before.map(|before| &*before.payload);
     if let Some(members) = members(was, &value.payload) {
+        ui.spacing_mut().interact_size.y = 17.0;
         Grid::new("topic-members").num_columns(3).spacing(egui::vec2(12.0, 2.0)).show(ui, |ui| {
             for member in &members {
                 line(ui, shown, member);
@@ -114,9 +115,10 @@ fn history(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, topic: &Topic, place
     let values = topic.values();
     ui.add_space(4.0);
     ui.label(RichText::new("Before").strong().color(palette.accent));
+    let values_in_words = many(values.len() as u64, "value");
     widgets::caption(
         ui,
-        format!("The last {} values; choose one to see what it changed.", values.len()),
+        format!("{values_in_words}, the newest first. Choose one to see what it changed."),
         palette,
     );
     for (index, value) in values.iter().enumerate().rev() {

@@ -38,6 +38,8 @@ pub struct View {
     /// The value that is looked at; `None` follows the newest.
     picked: Option<Arc<str>>,
     by_hand: by_hand::Form,
+    /// What the form took in the last frame.
+    form_height: f32,
 }
 
 /// Shows the panel.
@@ -91,12 +93,23 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, pace: &mut Pace) ->
         pace.within(1_000);
     }
     ui.separator();
-    ScrollArea::vertical().id_salt("topic-detail").auto_shrink(false).show(ui, |ui| {
-        detail::show(ui, shown, view);
-        ui.add_space(8.0);
-        acts.append(by_hand::show(ui, shown, &mut view.by_hand));
-    });
+    // The form stays in sight below, however long the history is.
+    let height = (ui.available_height() - view.form_height).max(40.0);
+    let scroll = ScrollArea::vertical().id_salt("topic-detail").auto_shrink(false).max_height(height);
+    scroll.show(ui, |ui| detail::show(ui, shown, view));
+    let top = ui.cursor().top();
+    acts.append(by_hand::show(ui, shown, &mut view.by_hand));
+    let form_height = ui.cursor().top() - top;
+    if (form_height - view.form_height).abs() > 0.5 {
+        view.form_height = form_height;
+        ui.ctx().request_repaint();
+    }
     acts
+}
+
+/// A number of things, in words: `1 value`, `2 values`.
+fn many(count: u64, thing: &str) -> String {
+    format!("{} {thing}{}", words::count(count), if count == 1 { "" } else { "s" })
 }
 
 fn filter(ui: &mut Ui, shown: &Shown<'_>, view: &mut View) {
@@ -112,7 +125,7 @@ fn filter(ui: &mut Ui, shown: &Shown<'_>, view: &mut View) {
         }
         let topics = &shown.state.topics;
         let rate: f32 = topics.iter().map(|(_, topic)| topic.per_second(shown.now_ms)).sum();
-        let many = words::count(topics.len() as u64);
-        widgets::caption(ui, format!("{many} topics, {rate:.1} messages/s"), shown.palette);
+        let topics = many(topics.len() as u64, "topic");
+        widgets::caption(ui, format!("{topics}, {rate:.1} messages/s"), shown.palette);
     });
 }

@@ -6,7 +6,7 @@ use egui::{
     Align, Label, Layout, RichText, Role, Sense, Ui, WidgetInfo, collapsing_header::paint_default_icon, vec2,
 };
 
-use super::{Shown, View, widgets};
+use super::{Shown, View, many, widgets};
 use crate::app::state::{Topic, Topics};
 
 /// The height of a row.
@@ -93,7 +93,7 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, row: &Row<'_
                     view.turned.insert(path.clone());
                 }
                 if !open {
-                    widgets::caption(ui, format!("{topics} topics"), shown.palette);
+                    widgets::caption(ui, many(*topics as u64, "topic"), shown.palette);
                 }
             }
             Row::Topic { name, depth, topic } => leaf(ui, shown, view, (name, *depth, topic)),
