@@ -21,7 +21,7 @@ pub(super) enum Change {
 /// One member of a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Member {
-    /// Its name; members of members with dots, such as `need.turn`.
+    /// Its name; members of members with dots, such as `need.turn` and `give.1.to`.
     pub(super) name: String,
     /// Its value; empty where it is gone.
     pub(super) value: String,
@@ -67,6 +67,11 @@ fn flatten(object: &Map<String, Value>, path: &str, members: &mut Vec<(String, S
         let name = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         match value {
             Value::Object(inner) if !inner.is_empty() => flatten(inner, &name, members),
+            Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {
+                for (place, item) in items.iter().filter_map(Value::as_object).enumerate() {
+                    flatten(item, &format!("{name}.{}", place + 1), members);
+                }
+            }
             Value::String(text) => members.push((name, text.clone())),
             other => members.push((name, other.to_string())),
         }
@@ -100,6 +105,15 @@ mod tests {
                 (text("lost"), text(""), Change::Gone(text("[\"b\"]"))),
             ]
         );
+    }
+
+    #[test]
+    fn objects_in_a_list_are_told_member_by_member() {
+        let before = r#"{"give":[{"to":"b","seq":9}]}"#;
+        let now = r#"{"give":[{"to":"b","seq":10}]}"#;
+        let changed: Vec<_> =
+            told(Some(before), now).into_iter().filter(|(_, _, change)| *change != Change::Same).collect();
+        assert_eq!(changed, [("give.1.seq".to_owned(), "10".to_owned(), Change::Was("9".to_owned()))]);
     }
 
     #[test]
