@@ -6,7 +6,10 @@ use super::{Common, FAILED, Usage, WELL, asked_to_end, runtime};
 use crate::{
     board::provision::here::make_login,
     config::BrokerChoice,
-    world::broker::{Broker, BrokerConfig, Ended},
+    world::{
+        broker::{Broker, BrokerConfig, Ended},
+        meter::Meter,
+    },
 };
 
 #[derive(Clone, Debug, Args)]
@@ -27,6 +30,10 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
         return Err(Usage(text.to_owned()).into());
     };
     let lan = lan || args.lan;
+    let meter = config.emulated.map(|emulated| {
+        let listener = Box::new(|counted| eprintln!("twinlight: {counted}"));
+        Meter::adafruit(&emulated.user, emulated.per_minute, listener)
+    });
     let made_up = (lan && login.is_none()).then(make_login);
     let config = BrokerConfig {
         first_port: args.port.unwrap_or(port),
@@ -35,7 +42,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
         login: login.or_else(|| made_up.clone()),
     };
     runtime()?.block_on(async {
-        let broker = Broker::start(&config).await?;
+        let broker = Broker::start_metered(&config, meter).await?;
         println!("the embedded broker listens at {}", broker.address());
         if let Some(wanted) = broker.wanted_port_taken() {
             println!("(port {wanted} is in use by another program)");

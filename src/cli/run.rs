@@ -1,10 +1,9 @@
 //! `twinlight run`: the same world as in the window, without one.
 
 use std::{
-    collections::HashSet,
     io::{self, Write},
     path::PathBuf,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use clap::Args;
@@ -14,11 +13,13 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{CONFLICT, Common, Usage, WELL, asked_to_end, json, report, runtime};
-use crate::world::{Event, EventKind, LightId, World, WorldOptions, summary::Tally};
+use super::{CONFLICT, Common, Lights, WELL, asked_to_end, json, report, runtime};
+use crate::world::{Event, EventKind, World, WorldOptions, summary::Tally};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct RunArgs {
+    #[command(flatten)]
+    lights: Lights,
     /// End after this many seconds; without it, when the configuration says so, or with Ctrl-C
     #[arg(long, value_name = "N", value_parser = seconds)]
     seconds: Option<f64>,
@@ -28,12 +29,15 @@ pub(super) struct RunArgs {
     /// Write what the run came to into this file
     #[arg(long, value_name = "F.json")]
     report: Option<PathBuf>,
+    /// Record all that happens into this new file, for "twinlight replay" and the window
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 /// A year is as good as for ever, and far from what a clock cannot count.
 const LONGEST_S: f64 = 365.0 * 86_400.0;
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= LONGEST_S => Ok(seconds),
         Ok(_) => Err("give a number of seconds above 0, at most a year".to_owned()),
@@ -42,23 +46,24 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
-    let config = common.load()?;
+    let config = args.lights.load(common)?;
     let run_for = args.seconds.map(Duration::from_secs_f64).or(config.run_for);
-    if let Some(folder) = args.report.as_deref().and_then(|file| file.parent())
-        && !folder.as_os_str().is_empty()
-        && !folder.is_dir()
-    {
-        let text = format!("--report: there is no folder {}; make it first", folder.display());
-        return Err(Usage(text).into());
-    }
-    let options = WorldOptions { detailed: false, wake: None, state_folder: common.state_folder() };
+    report::check_folder("--report", args.report.as_deref())?;
+    let options = WorldOptions {
+        // A recording is to show in the window all that a run shows there.
+        detailed: args.record.is_some(),
+        record_to: args.record.clone(),
+        state_folder: common.state_folder(),
+        ..WorldOptions::default()
+    };
     runtime()?.block_on(async {
         let (world, events) = World::start(config, options).await?;
         let mut listener = Listener {
             json: args.json,
             tally: Tally::default(),
             last: Duration::ZERO,
-            online: HashSet::new(),
+            news: json::News::default(),
+            started_at: world.started_at(),
         };
         listener.listen(world, events, run_for).await?;
 
@@ -83,9 +88,8 @@ struct Listener {
     json: bool,
     tally: Tally,
     last: Duration,
-    /// The lights that were last told to be online: what they tell of themselves besides changes
-    /// all the time, and is for the window.
-    online: HashSet<LightId>,
+    news: json::News,
+    started_at: SystemTime,
 }
 
 impl Listener {
@@ -124,14 +128,6 @@ impl Listener {
         Ok(())
     }
 
-    fn is_news(&mut self, event: &Event) -> bool {
-        match &event.kind {
-            EventKind::PresenceChanged { light, online: true, .. } => self.online.insert(light.clone()),
-            EventKind::PresenceChanged { light, online: false, .. } => self.online.remove(light),
-            _ => true,
-        }
-    }
-
     /// Tells of an event; returns whether more may follow.
     fn take(&mut self, event: Result<Event, RecvError>) -> io::Result<bool> {
         let event = match event {
@@ -147,11 +143,11 @@ impl Listener {
         };
         self.tally.count(&event);
         self.last = event.at;
-        if !self.is_news(&event) {
+        if !self.news.has(&event) {
             return Ok(true);
         }
         let line = if self.json {
-            json::line(&event).map(|line| line.to_string())
+            json::line(&event).map(|line| json::with_wall_clock(line, &event, self.started_at).to_string())
         } else {
             report::sentence(&event)
         };

@@ -11,10 +11,14 @@ use crate::{
         Bandwidth, BlackHole, Delay, Double, HalfOpen, LONGEST_MS, Latency, LinkFault, Lose, Placed, Refuse,
         Reorder, Reset, SlowClose, Ways,
     },
-    world::{Fault, LightId, fault::MOST_DRIFT_PPM},
+    world::{
+        Fault, LightId,
+        fault::{MOST_DRIFT_PPM, MOST_PER_MINUTE, USUAL_PER_MINUTE},
+    },
 };
 
-pub(super) const MEMBERS: [&str; 13] = [
+pub(super) const MEMBERS: [&str; 15] = [
+    "name",
     "at_s",
     "for_s",
     "every_s",
@@ -28,6 +32,7 @@ pub(super) const MEMBERS: [&str; 13] = [
     "bytes_per_s",
     "percent",
     "drift_percent",
+    "per_minute",
 ];
 
 /// What a word stands for.
@@ -37,6 +42,7 @@ pub(super) enum Kind {
     Silence,
     SessionDrop,
     BrokerDown,
+    Quota,
     Reboot,
     WrongPassword,
     NameNotFound,
@@ -48,11 +54,19 @@ pub(super) enum Kind {
     Link(usize),
 }
 
-const WORDS: [(&str, Kind); 11] = [
+impl Kind {
+    /// Whether it strikes all lights, and so names none.
+    pub(super) fn strikes_all(self) -> bool {
+        matches!(self, Kind::BrokerDown | Kind::Quota)
+    }
+}
+
+const WORDS: [(&str, Kind); 12] = [
     ("wifi-down", Kind::WifiDown),
     ("silence", Kind::Silence),
     ("session-drop", Kind::SessionDrop),
     ("broker-down", Kind::BrokerDown),
+    ("quota", Kind::Quota),
     ("reboot", Kind::Reboot),
     ("wrong-password", Kind::WrongPassword),
     ("name-not-found", Kind::NameNotFound),
@@ -62,8 +76,8 @@ const WORDS: [(&str, Kind); 11] = [
     ("suspend", Kind::Suspend),
 ];
 
-/// Makes the fault of a light that lasts so long.
-type Make = Box<dyn FnOnce(LightId, Option<Duration>) -> Option<FaultKind>>;
+/// Makes the fault that lasts so long, of a light where it strikes one.
+type Make = Box<dyn FnOnce(Option<LightId>, Option<Duration>) -> Option<FaultKind>>;
 
 pub(super) fn read_word(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<Kind> {
     let links = LinkFault::NAMES.iter().enumerate().map(|(index, name)| (*name, Kind::Link(index)));
@@ -83,9 +97,12 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>, kind: Kind) -> Op
         Kind::TakenOver => Some(lasting(Fault::TakenOver)),
         Kind::Hang => Some(lasting(Fault::Hang)),
         Kind::Suspend => Some(lasting(Fault::Suspend)),
-        Kind::SessionDrop => Some(Box::new(|light, _| Some(FaultKind::SessionDrop(light)))),
-        Kind::Reboot => Some(Box::new(|light, _| Some(FaultKind::Reboot(light)))),
-        Kind::BrokerDown => None,
+        Kind::SessionDrop => Some(Box::new(|light, _| light.map(FaultKind::SessionDrop))),
+        Kind::Reboot => Some(Box::new(|light, _| light.map(FaultKind::Reboot))),
+        Kind::BrokerDown => Some(everywhere(Fault::BrokerDown)),
+        Kind::Quota => dose
+            .number("per_minute", USUAL_PER_MINUTE, MOST_PER_MINUTE)
+            .map(|per_minute| everywhere(Fault::Quota { per_minute })),
         Kind::ClockDrift => {
             dose.drift_ppm().map(|ppm| lasting(move |light| Fault::ClockDrift { light, ppm }))
         }
@@ -94,7 +111,9 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>, kind: Kind) -> Op
         }
     };
     let used = dose.used;
-    for name in ["way", "ms", "jitter_ms", "after_ms", "bytes_per_s", "percent", "drift_percent"] {
+    for name in
+        ["way", "ms", "jitter_ms", "after_ms", "bytes_per_s", "percent", "drift_percent", "per_minute"]
+    {
         if let Some(member) = table.member(name).filter(|_| !used.contains(&name)) {
             let text = if used.is_empty() {
                 "this fault has no dose; remove it".to_owned()
@@ -108,7 +127,11 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>, kind: Kind) -> Op
 }
 
 fn lasting(fault: impl FnOnce(LightId) -> Fault + 'static) -> Make {
-    Box::new(move |light, lasts| Some(FaultKind::Lasting { fault: fault(light), lasts }))
+    Box::new(move |light, lasts| Some(FaultKind::Lasting { fault: fault(light?), lasts }))
+}
+
+fn everywhere(fault: Fault) -> Make {
+    Box::new(move |_, lasts| Some(FaultKind::Lasting { fault, lasts }))
 }
 
 struct Dose<'r, 'p, 't> {
@@ -169,8 +192,10 @@ impl Dose<'_, '_, '_> {
 
     fn number(&mut self, name: &'static str, usual: u32, most: u32) -> Option<u32> {
         self.used.push(name);
+        // What is worth nothing is refused by the fault's own check, but a quota has none here.
+        let least = u32::from(name == "per_minute");
         match self.table.member(name) {
-            Some(member) => self.reader.number(&member, 0..=most),
+            Some(member) => self.reader.number(&member, least..=most),
             None => Some(usual),
         }
     }

@@ -24,6 +24,10 @@ pub struct PlannedFault {
     pub at: Duration,
     /// What happens then.
     pub what: FaultKind,
+    /// Which `[[fault]]` of the file it comes from, counted from 0; one may come several times.
+    pub entry: usize,
+    /// What the file calls it, where it has a name of its own there.
+    pub called: Option<String>,
 }
 
 /// What a planned fault does.
@@ -43,6 +47,12 @@ pub enum FaultKind {
 }
 
 impl PlannedFault {
+    /// A failure that stands in no file.
+    #[must_use]
+    pub fn new(at: Duration, what: FaultKind) -> PlannedFault {
+        PlannedFault { at, what, entry: 0, called: None }
+    }
+
     /// The word of the configuration, such as `wifi-down`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -88,8 +98,8 @@ pub(super) fn read(
     });
     let tables = reader.tables(&member, &dose::MEMBERS);
     let mut faults = Vec::new();
-    for table in tables {
-        for fault in read_one(reader, &table, broker, junctions, lights.as_ref()) {
+    for (entry, table) in tables.into_iter().enumerate() {
+        for fault in read_one(reader, &table, entry, broker, junctions, lights.as_ref()) {
             if run_for.is_some_and(|run_for| fault.at >= run_for)
                 && let Some(at) = table.member("at_s")
             {
@@ -108,10 +118,19 @@ pub(super) fn read(
 fn read_one(
     reader: &mut Reader<'_>,
     table: &Table<'_>,
+    entry: usize,
     broker: &BrokerChoice,
     junctions: Option<&[Junction]>,
     lights: Option<&HashMap<Name, &Junction>>,
 ) -> Vec<PlannedFault> {
+    let called = table.member("name").and_then(|member| {
+        let name = reader.text(&member)?;
+        if name.trim().is_empty() {
+            reader
+                .wrong(&member, "it is empty; give it the word that an expectation is to use, or remove it");
+        }
+        Some(name.to_owned())
+    });
     let at = match table.member("at_s") {
         Some(member) => reader.seconds(&member),
         None => {
@@ -129,28 +148,35 @@ fn read_one(
     let lasts = read_lasts(reader, table, word.as_ref());
     let repeats = read_repeats(reader, table);
     let what = word.and_then(|word| {
-        if word == Kind::BrokerDown {
-            refuse_on_broker(reader, table, broker);
-            let _ = dose::read(reader, table, word);
-            return Some(FaultKind::Lasting { fault: Fault::BrokerDown, lasts: lasts? });
+        if word.strikes_all() {
+            refuse_on_broker(reader, table, word, broker);
+            let dosed = dose::read(reader, table, word);
+            return dosed?(None, lasts?);
         }
         let light = read_light(reader, table, junctions, lights);
         let dosed = dose::read(reader, table, word);
-        dosed?(light?, lasts?)
+        dosed?(Some(light?), lasts?)
     });
     let (Some(at), Some(what), Some((every, times))) = (at, what, repeats) else { return Vec::new() };
-    (0..times).map(|time| PlannedFault { at: at + every * time, what: what.clone() }).collect()
+    (0..times)
+        .map(|time| PlannedFault { at: at + every * time, what: what.clone(), entry, called: called.clone() })
+        .collect()
 }
 
-fn refuse_on_broker(reader: &mut Reader<'_>, table: &Table<'_>, broker: &BrokerChoice) {
-    if let (BrokerChoice::External { .. }, Some(member)) = (broker, table.member("what")) {
-        reader.wrong(
-            &member,
+fn refuse_on_broker(reader: &mut Reader<'_>, table: &Table<'_>, word: Kind, broker: &BrokerChoice) {
+    let (name, elsewhere) = if word == Kind::Quota {
+        ("quota", "only the embedded broker can be given a quota; use it for this, or remove the fault")
+    } else {
+        (
+            "broker-down",
             "only the embedded broker can be stopped from here; stop yours by hand, or use wifi-down on each light",
-        );
+        )
+    };
+    if let (BrokerChoice::External { .. }, Some(member)) = (broker, table.member("what")) {
+        reader.wrong(&member, elsewhere);
     }
     if let Some(member) = table.member("light") {
-        reader.wrong(&member, "broker-down strikes all lights; remove light");
+        reader.wrong(&member, format!("{name} strikes all lights; remove light"));
     }
 }
 
@@ -205,7 +231,7 @@ fn read_light(
 }
 
 /// A light of the file, by its full name.
-pub(super) fn read_light_id(
+pub(crate) fn read_light_id(
     reader: &mut Reader<'_>,
     member: &Member<'_>,
     junctions: Option<&[Junction]>,

@@ -5,47 +5,56 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
+//! | `adafruit` | the dialect and the rules of Adafruit IO |
 //! | `board` | what a board is to know, from a file of its own |
 //! | `broker` | which broker the lights meet on |
+//! | `tls` | TLS to it, and the files that it takes |
 //! | `root` | the root topic |
 //! | `junction` | lights that must not conflict |
 //! | `timing` | timings of the file and of one junction |
 //! | `fault`, `dose` | planned faults: when and on which light, what and how much |
+//! | `pick` | which lights this process runs, by the command line |
 //! | `table` | reads members, notes what is wrong with them |
 //! | `expand` | `${NAME}`: secrets come from the environment |
 //! | `nearest` | "did you mean …?" |
 //! | `error` | problems, and where they are |
 
+mod adafruit;
 mod board;
 mod broker;
 mod dose;
-mod error;
+pub(crate) mod error;
 mod expand;
 mod fault;
 mod junction;
-mod nearest;
+pub(crate) mod nearest;
+mod pick;
 mod root;
-mod table;
+pub(crate) mod table;
 mod timing;
+mod tls;
 
 use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
 
 use rand::{TryRng, rngs::SysRng};
 use toml::de::DeTable;
-use traffic_light::Name;
+use traffic_light::{Name, Rule};
 
 pub use self::{
+    adafruit::Emulated,
     board::BoardFile,
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
     fault::{FaultKind, PlannedFault},
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
+    pick::{NoSuchLight, Pick},
     root::{MAX_ROOT_BYTES, RootError, RootTopic},
 };
 use self::{
     error::Problems,
     table::{Reader, Table},
 };
+pub(crate) use self::{expand::Environment, fault::read_light_id};
 use crate::world::event::LightId;
 
 /// The text of the built-in configuration, `config/default.toml`.
@@ -57,8 +66,10 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// More errors of syntax are mostly consequences of the first ones.
 const MOST_SYNTAX_ERRORS: usize = 5;
 
-const TOP: [&str; 10] =
-    ["seed", "seconds", "root", "rule", "demand", "broker", "timing", "links", "junction", "fault"];
+const TOP: [&str; 12] = [
+    "seed", "seconds", "root", "rule", "demand", "broker", "timing", "links", "junction", "fault",
+    "scenario", "expect",
+];
 const LINKS: [&str; 5] = ["wifi_join_ms", "keep_alive_s", "proxy", "board_port", "board_lan"];
 
 /// Everything that a world is made from.
@@ -70,6 +81,8 @@ pub struct Config {
     pub run_for: Option<Duration>,
     /// Which broker the lights meet on.
     pub broker: BrokerChoice,
+    /// Whether the embedded broker is to be like Adafruit IO.
+    pub emulated: Option<Emulated>,
     /// What stands before the junction in every topic.
     pub root: RootTopic,
     /// The junctions, at least one, no two of one name.
@@ -113,14 +126,15 @@ impl Config {
     /// When the file cannot be read or does not hold a configuration that works; the error has
     /// all problems, each with its place and what to do.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let name = path.display().to_string();
-        let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
-        let random = OnceCell::new();
-        let env = |variable: &str| match variable {
-            expand::RANDOM => random.get_or_init(random_digits).clone(),
-            _ => std::env::var(variable).ok(),
-        };
-        Config::from_toml(&text, &name, &env)
+        with_file(path, Config::from_toml)
+    }
+
+    /// Reads `text`, which came from `file`, with this process's environment.
+    ///
+    /// # Errors
+    /// As for [`Config::from_toml`].
+    pub fn from_text(text: &str, file: &str) -> Result<Config, ConfigError> {
+        Config::from_toml(text, file, &with_random_digits())
     }
 
     /// Reads `text`, which came from `file`. `env` looks environment variables up; it also gives
@@ -134,18 +148,16 @@ impl Config {
         file: &str,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, ConfigError> {
-        let mut problems = Problems::new(file, text);
-        let (document, errors) = DeTable::parse_recoverable(text);
-        if syntax_problems(&mut problems, text, &errors) {
-            return Err(problems.into_error());
-        }
-        let mut reader = Reader::new(problems, env, &TOP);
-        let top = reader.top(document.get_ref());
-        let config = read(&mut reader, &top);
-        match config.filter(|_| reader.problems.count() == 0) {
-            Some(config) => Ok(Config { warnings: reader.warnings, ..config }),
-            None => Err(reader.problems.into_error()),
-        }
+        let (config, warnings) = parse(text, file, env, |reader, top| {
+            if let Some(scenario) = top.member("scenario") {
+                let text = format!(
+                    "this is a scenario, which is played here and not judged; \"twinlight scenario {file}\" does that"
+                );
+                reader.warn(&scenario, &text);
+            }
+            read(reader, top)
+        })?;
+        Ok(Config { warnings, ..config })
     }
 
     /// The junction `name`.
@@ -154,13 +166,24 @@ impl Config {
         self.junctions.iter().find(|junction| junction.name() == name)
     }
 
-    /// The ports that lead boards to the broker, one for each light that does not run here.
+    /// Lets the lights of all junctions follow this rule.
+    pub fn set_rule(&mut self, rule: Rule) {
+        for junction in &mut self.junctions {
+            junction.set_rule(rule);
+        }
+    }
+
+    /// The ports that lead boards to the broker, one for each light that the file leaves to others. A
+    /// light keeps its number where the command line picks other lights to run here.
     pub fn board_ports(&self) -> impl Iterator<Item = (LightId, u16)> {
         let elsewhere = self.junctions.iter().flat_map(|junction| {
-            junction.light_ids().filter(|light| !junction.runs(&light.light)).collect::<Vec<_>>()
+            let left = junction.light_ids().filter(|light| junction.leaves(&light.light));
+            left.map(|light| (junction.runs(&light.light), light)).collect::<Vec<_>>()
         });
         let ports = self.links.board_port.map(|first| first..=u16::MAX);
-        elsewhere.zip(ports.into_iter().flatten()).collect::<Vec<_>>().into_iter()
+        let numbered = elsewhere.zip(ports.into_iter().flatten());
+        let boards = numbered.filter(|((runs_here, _), _)| !runs_here);
+        boards.map(|((_, light), port)| (light, port)).collect::<Vec<_>>().into_iter()
     }
 
     /// All lights of all junctions, in the order of the file.
@@ -178,8 +201,50 @@ impl Default for Config {
     }
 }
 
+/// Reads the file at `path` with `from_toml`, which gets its text, its name and this process's
+/// environment.
+pub(crate) fn with_file<T>(
+    path: &Path,
+    from_toml: impl FnOnce(&str, &str, Environment<'_>) -> Result<T, ConfigError>,
+) -> Result<T, ConfigError> {
+    let name = path.display().to_string();
+    let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
+    from_toml(&text, &name, &with_random_digits())
+}
+
+/// This process's environment, and the same random digits each time that they are asked for.
+pub(crate) fn with_random_digits() -> impl Fn(&str) -> Option<String> {
+    let random = OnceCell::new();
+    move |variable: &str| match variable {
+        expand::RANDOM => random.get_or_init(random_digits).clone(),
+        _ => std::env::var(variable).ok(),
+    }
+}
+
+/// Reads `text` as TOML with `read`, which gives `None` where something is wrong that the reader then
+/// knows of. Gives what was read, and the warnings.
+pub(crate) fn parse<T>(
+    text: &str,
+    file: &str,
+    env: Environment<'_>,
+    read: impl FnOnce(&mut Reader<'_>, &Table<'_>) -> Option<T>,
+) -> Result<(T, Vec<String>), ConfigError> {
+    let mut problems = Problems::new(file, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if syntax_problems(&mut problems, text, &errors) {
+        return Err(problems.into_error());
+    }
+    let mut reader = Reader::new(problems, env, &TOP);
+    let top = reader.top(document.get_ref());
+    let done = read(&mut reader, &top);
+    match done.filter(|_| reader.problems.count() == 0) {
+        Some(done) => Ok((done, reader.warnings)),
+        None => Err(reader.problems.into_error()),
+    }
+}
+
 /// `None` where something is wrong, which the reader then knows of.
-fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
+pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
     let seed = top.member("seed").and_then(|member| reader.number(&member, 0..=u64::MAX));
     let run_for = top.member("seconds").and_then(|member| {
         let run_for = reader.seconds(&member);
@@ -188,13 +253,28 @@ fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
         }
         run_for
     });
-    let broker = broker::read(reader, top);
+    let run_for = run_for.or_else(|| read_scenario_length(reader, top));
+    let (broker, emulated) = broker::read(reader, top);
     let root = root::read(reader, top);
     let junctions = junction::read(reader, top, matches!(broker, BrokerChoice::External { .. }));
     let lan = matches!(broker, BrokerChoice::Embedded { lan: true, .. });
     let links = read_links(reader, top, lan);
     let faults = fault::read(reader, top, &broker, junctions.as_deref(), run_for);
-    Some(Config { seed, run_for, broker, root, junctions: junctions?, links, faults, warnings: Vec::new() })
+    let junctions = junctions?;
+    let warnings = Vec::new();
+    Some(Config { seed, run_for, broker, emulated, root, junctions, links, faults, warnings })
+}
+
+/// The `[[fault]]` entries, in the order of the file.
+pub(crate) fn fault_entries<'a>(reader: &mut Reader<'_>, top: &Table<'a>) -> Vec<Table<'a>> {
+    top.member("fault").map(|member| reader.tables(&member, &dose::MEMBERS)).unwrap_or_default()
+}
+
+/// The length of the scenario that the file is, where it is one: it can be played as a configuration.
+fn read_scenario_length(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Duration> {
+    let scenario = top.member("scenario")?;
+    let seconds = scenario.within("seconds")?;
+    reader.seconds(&seconds).filter(|length| !length.is_zero())
 }
 
 fn read_links(reader: &mut Reader<'_>, top: &Table<'_>, lan: bool) -> Links {
@@ -268,6 +348,20 @@ fn read_file(path: &Path) -> Result<String, String> {
             "line {line} is not UTF-8 text; save the file as UTF-8 (PowerShell: Set-Content -Encoding utf8)"
         )
     })
+}
+
+/// Whether other users of this computer can read a file that they should not.
+fn is_readable_for_others(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
 }
 
 /// Eight hex digits, so that strangers on a public broker do not meet by chance.

@@ -13,7 +13,7 @@ const PUBACK: u8 = 4;
 
 /// A part of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     /// A whole packet.
     Packet(Vec<u8>),
     /// Bytes that nobody looks into.
@@ -34,7 +34,7 @@ enum At {
 
 /// Follows one direction of one connection.
 #[derive(Debug)]
-pub(super) struct Framer {
+pub(crate) struct Framer {
     at: At,
     /// Nothing has come yet.
     fresh: bool,
@@ -45,12 +45,22 @@ pub(super) struct Framer {
 }
 
 impl Framer {
-    pub(super) fn new() -> Framer {
+    pub(crate) fn new() -> Framer {
         Framer { at: At::Boundary, fresh: true, held: Vec::new(), holding: false }
     }
 
+    /// In the middle of a stream of MQTT, between two packets.
+    pub(super) fn at_boundary() -> Framer {
+        Framer { fresh: false, ..Framer::new() }
+    }
+
+    /// Whether it is between two packets.
+    pub(super) fn is_at_boundary(&self) -> bool {
+        matches!(self.at, At::Boundary)
+    }
+
     /// Takes the next bytes in; `whole` asks for whole packets from the next boundary on.
-    pub(super) fn feed(&mut self, bytes: &[u8], whole: bool, mut out: impl FnMut(Unit)) {
+    pub(crate) fn feed(&mut self, bytes: &[u8], whole: bool, mut out: impl FnMut(Unit)) {
         if self.holding && !whole {
             self.holding = false;
             out(Unit::Raw(std::mem::take(&mut self.held)));

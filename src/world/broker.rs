@@ -17,13 +17,16 @@
 //! - At a takeover the old connection's will is published, as MQTT 3.1.1 demands, and the old connection
 //!   gets MQTT 5's DISCONNECT even if it speaks 3.1.1. The two may reach others in any order.
 //! - A peer that has not sent its CONNECT within 10 s is dropped.
+//!
+//! A broker that is given a [`Meter`] counts what its clients do: then publishes may be rejected, and a
+//! banned account is refused at CONNECT and has its connections reset.
 
 use std::{
     fmt,
     future::Future,
     hint::black_box,
     io,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4},
     pin::Pin,
     sync::Arc,
     time::Duration,
@@ -33,7 +36,8 @@ use mqtt5::{
     broker::{
         AllowAllAuthProvider, AuthProvider, AuthResult, BrokerConfig as CrateConfig, DynamicStorage,
         MemoryBackend, ResourceLimits, ResourceMonitor, StorageBackend, client_handler::ClientHandler,
-        router::MessageRouter, storage::QueueLimits, sys_topics::BrokerStats, transport::BrokerTransport,
+        events::BrokerEventHandler, router::MessageRouter, storage::QueueLimits, sys_topics::BrokerStats,
+        transport::BrokerTransport,
     },
     packet::connect::ConnectPacket,
     protocol::v5::reason_codes::ReasonCode,
@@ -42,9 +46,14 @@ use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{broadcast, oneshot, watch},
     task::{JoinHandle, JoinSet},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 use tracing::{debug, error, info, warn};
+
+use super::{
+    gate,
+    meter::{Counter, Meter},
+};
 
 /// How many ports a search tries, the first one included.
 pub const PORTS_TRIED: u16 = 100;
@@ -76,6 +85,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Rest after an accept that failed for want of file descriptors or memory.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// How long a session may take to end once its account is banned.
+const CUT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Connections that the system may hold ready for an accept; the system caps it (Linux: 4096).
 const BACKLOG: u32 = 4096;
@@ -110,7 +122,7 @@ impl fmt::Debug for Login {
 
 impl Login {
     /// Looks at every byte of user and password in any case, so that the time it takes tells nothing.
-    fn admits(&self, user: Option<&str>, password: Option<&[u8]>) -> bool {
+    pub(crate) fn admits(&self, user: Option<&str>, password: Option<&[u8]>) -> bool {
         let user_fits = same_bytes(user.unwrap_or_default().as_bytes(), self.user.as_bytes());
         let password_fits = same_bytes(password.unwrap_or_default(), self.password.as_bytes());
         user_fits & password_fits
@@ -212,6 +224,15 @@ impl Broker {
     ///
     /// If the login does not fit the rest of the configuration, or no port could be had.
     pub async fn start(config: &BrokerConfig) -> Result<Broker, BrokerError> {
+        Broker::start_metered(config, None).await
+    }
+
+    /// As [`Broker::start`], and counts with `meter` what the clients do.
+    ///
+    /// # Errors
+    ///
+    /// If the login does not fit the rest of the configuration, or no port could be had.
+    pub async fn start_metered(config: &BrokerConfig, meter: Option<Meter>) -> Result<Broker, BrokerError> {
         let login = match &config.login {
             None if config.lan => return Err(BrokerError::LanWithoutLogin),
             Some(login) if login.user.is_empty() || login.password.is_empty() => {
@@ -230,7 +251,7 @@ impl Broker {
 
         let (stop, stop_requested) = oneshot::channel();
         let (tell_end, ended) = watch::channel(None);
-        let sessions = Sessions::new(login);
+        let sessions = Sessions::new(login, meter);
         let task = tokio::spawn(async move {
             let end = serve(listener, sessions, stop_requested).await;
             tell_end.send_replace(Some(end));
@@ -342,11 +363,24 @@ struct Sessions {
     monitor: Arc<ResourceMonitor>,
     /// Held open and never used: sessions end by being dropped.
     shutdown: broadcast::Sender<()>,
+    meter: Option<Meter>,
 }
 
 impl Sessions {
-    fn new(login: Option<Login>) -> Sessions {
+    fn new(login: Option<Login>, meter: Option<Meter>) -> Sessions {
+        let storage = Arc::new(DynamicStorage::Memory(MemoryBackend::with_queue_limits(QueueLimits {
+            max_messages: QUEUED_MESSAGES,
+            max_bytes: QUEUED_BYTES,
+        })));
+        let router = MessageRouter::with_storage(Arc::clone(&storage)).with_retained_limits(MAX_RETAINED, 0);
+        let router = Arc::new(router);
+        // Where the broker is to be like Adafruit IO, the gate counts.
+        let counter = meter.clone().filter(|meter| !meter.emulates());
+        let counter = counter.map(|meter| -> Arc<dyn BrokerEventHandler> {
+            Arc::new(Counter { meter, router: Arc::clone(&router) })
+        });
         let config = CrateConfig {
+            event_handler: counter,
             bind_addresses: Vec::new(),
             max_clients: MAX_CONNECTIONS,
             max_packet_size: MAX_PACKET_BYTES,
@@ -355,11 +389,6 @@ impl Sessions {
             sys_topics_enabled: false,
             ..CrateConfig::default()
         };
-        let storage = Arc::new(DynamicStorage::Memory(MemoryBackend::with_queue_limits(QueueLimits {
-            max_messages: QUEUED_MESSAGES,
-            max_bytes: QUEUED_BYTES,
-        })));
-        let router = MessageRouter::with_storage(Arc::clone(&storage)).with_retained_limits(MAX_RETAINED, 0);
         // The crate's own provider hashes with argon2, tens of milliseconds for each of 1,000 logins, to
         // protect a password file that does not exist here; its rate limit would lock all of loopback out
         // for 300 s after five wrong passwords.
@@ -378,32 +407,57 @@ impl Sessions {
         let (shutdown, _) = broadcast::channel(1);
         Sessions {
             config: Arc::new(config),
-            router: Arc::new(router),
+            router,
             auth,
             storage,
             stats: Arc::new(BrokerStats::new()),
             monitor: Arc::new(monitor),
             shutdown,
+            meter,
         }
     }
 
     /// Serves one connection to its end.
-    fn serve(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + Send + use<> {
-        let handler = ClientHandler::new(
-            BrokerTransport::tcp(stream),
-            peer,
-            Arc::clone(&self.config),
-            Arc::clone(&self.router),
-            Arc::clone(&self.auth),
-            Some(Arc::clone(&self.storage)),
-            Arc::clone(&self.stats),
-            Arc::clone(&self.monitor),
-            self.shutdown.subscribe(),
-        );
-        async move {
-            if let Err(reason) = handler.run().await {
-                debug!(%peer, "connection ended: {reason}");
+    fn serve(&self, stream: TcpStream, peer: SocketAddr) -> BoxFuture {
+        match &self.meter {
+            None => Box::pin(self.handle(stream, peer)),
+            Some(meter) if meter.emulates() => {
+                let (meter, router) = (meter.clone(), Arc::clone(&self.router));
+                let handle = self.handler(peer);
+                Box::pin(async move {
+                    match gate::pair().await {
+                        Ok((near, far)) => {
+                            tokio::join!(gate::carry(stream, near, meter, router), handle(far));
+                        }
+                        Err(error) => warn!(%peer, "no way to the broker for a connection: {error}"),
+                    }
+                })
             }
+            Some(meter) => Box::pin(serve_counted(stream, meter.clone(), self.handler(peer))),
+        }
+    }
+
+    fn handle(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + Send + use<> {
+        let handle = self.handler(peer);
+        async move { handle(stream).await }
+    }
+
+    /// What serves the connection of a peer, once its stream is there.
+    fn handler(&self, peer: SocketAddr) -> impl FnOnce(TcpStream) -> BoxFuture + Send + use<> {
+        let (config, router) = (Arc::clone(&self.config), Arc::clone(&self.router));
+        let (auth, storage) = (Arc::clone(&self.auth), Arc::clone(&self.storage));
+        let (stats, monitor) = (Arc::clone(&self.stats), Arc::clone(&self.monitor));
+        let shutdown = self.shutdown.subscribe();
+        move |stream| {
+            let stream = BrokerTransport::tcp(stream);
+            let storage = Some(storage);
+            let handler =
+                ClientHandler::new(stream, peer, config, router, auth, storage, stats, monitor, shutdown);
+            Box::pin(async move {
+                if let Err(reason) = handler.run().await {
+                    debug!(%peer, "connection ended: {reason}");
+                }
+            })
         }
     }
 
@@ -421,6 +475,51 @@ impl Sessions {
             }
         }
     }
+}
+
+type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Serves a connection whose account may be banned meanwhile.
+async fn serve_counted(
+    mut stream: TcpStream,
+    meter: Meter,
+    handle: impl FnOnce(TcpStream) -> BoxFuture + Send,
+) {
+    let mut cuts = meter.cuts();
+    if meter.counts() {
+        if gate::first_byte(&stream).await.is_none() {
+            return;
+        }
+        if let Err(refusal) = meter.login() {
+            return gate::refuse(&mut stream, refusal.code()).await;
+        }
+    }
+    let (stream, twin) = match doubled(stream) {
+        Ok(both) => both,
+        Err(error) => return warn!("a connection cannot be counted: {error}"),
+    };
+    let mut session = handle(stream);
+    tokio::select! {
+        () = &mut session => return,
+        Ok(()) = cuts.changed() => {}
+    }
+    // The session has to see an end, so that it publishes the will; the socket's last close is the RST.
+    match TcpStream::from_std(twin) {
+        Ok(twin) => {
+            gate::reset(&twin);
+            let twin = twin.into_std().and_then(|twin| twin.shutdown(Shutdown::Read).map(|()| twin));
+            let _ = timeout(CUT_TIMEOUT, session).await;
+            drop(twin);
+        }
+        Err(error) => warn!("a banned connection ends without a reset: {error}"),
+    }
+}
+
+/// A socket, and another hold on it that outlives the session's.
+fn doubled(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
+    let stream = stream.into_std()?;
+    let twin = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, twin))
 }
 
 /// Accepts and serves until the stop is requested (or its sender dropped) or the listener is gone.

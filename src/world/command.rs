@@ -1,11 +1,24 @@
 //! What a face (window or command line) asks of the world. Everything that a person can do to the
 //! world is one of these; nothing else changes it.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use traffic_light::command::Action;
 
 use super::{broker::Login, event::LightId, fault::Fault};
+
+/// A message that a person publishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByHand {
+    /// The whole topic, root included.
+    pub topic: String,
+    /// Anything.
+    pub payload: Vec<u8>,
+    /// Whether the broker is to keep it. An empty payload lets it forget what it kept.
+    pub retain: bool,
+    /// Quality of service, 0 to 2.
+    pub qos: u8,
+}
 
 /// One request. The world answers with events, never directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +69,11 @@ pub enum Command {
         /// For how long, in milliseconds, where that has a meaning.
         ms: Option<u32>,
     },
+    /// Publish one message by hand, as anybody on the broker may. What cannot be published is refused
+    /// with a notice.
+    Publish(ByHand),
+    /// Let the broker tell once more what it keeps below the root topic.
+    AskWhatIsKept,
     /// Open the embedded broker to the network: it starts again on the same port, on all interfaces,
     /// and lets in who knows this login.
     LetBoardsJoin {
@@ -74,10 +92,27 @@ pub enum Command {
     ClearFault(Fault),
     /// Take all faults out.
     ClearFaults,
+    /// Let random faults come and go on all lights, see [`crate::chaos`].
+    StartChaos {
+        /// What they are drawn from; `None`: a new one, which the event tells.
+        seed: Option<u64>,
+        /// The mean time from one fault to the next.
+        pace: Duration,
+    },
+    /// End that, and take out what it has put in.
+    StopChaos,
     /// Stop the embedded broker.
     StopBroker,
     /// Start the embedded broker again, on the same port.
     StartBroker,
+    /// Record all that happens from now on.
+    StartRecording {
+        /// Into which file, which must not exist; `None`: one of the user's own folder, named by the
+        /// time.
+        file: Option<PathBuf>,
+    },
+    /// End the recording.
+    StopRecording,
     /// Send the present state of everything again, for a face that has lost events.
     Resync,
     /// End the world: lights say goodbye, the broker stops.

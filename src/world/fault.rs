@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{LightId, LightKind};
 use crate::fault::Placed;
 
 /// A failure put in on purpose, and where.
-///
-/// A quota, its notices and a ban belong to the broker that counts; they come with it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// The light's Wi-Fi is gone; coming back takes a join.
     WifiDown(LightId),
@@ -16,6 +17,12 @@ pub enum Fault {
     Silence(LightId),
     /// The embedded broker is stopped.
     BrokerDown,
+    /// The embedded broker counts publishes as Adafruit IO does, of all its clients together: too many are
+    /// rejected with a notice, and who goes on is banned, with a reset of every connection.
+    Quota {
+        /// How many publishes of a sliding minute pass.
+        per_minute: u32,
+    },
     /// Something between the light and the broker, with its dose.
     Link {
         /// Whose link.
@@ -44,6 +51,10 @@ pub enum Fault {
 
 /// No clock is wrong by more than a half: beyond, nothing new can be learnt.
 pub const MOST_DRIFT_PPM: i32 = 500_000;
+/// More publishes a minute are no quota.
+pub const MOST_PER_MINUTE: u32 = 100_000;
+/// What a quota is if nobody says otherwise: that of a free account on Adafruit IO.
+pub const USUAL_PER_MINUTE: u32 = 30;
 
 impl Fault {
     /// The word of the command line and the event log, such as `wifi-down`.
@@ -53,6 +64,7 @@ impl Fault {
             Fault::WifiDown(_) => "wifi-down",
             Fault::Silence(_) => "silence",
             Fault::BrokerDown => "broker-down",
+            Fault::Quota { .. } => "quota",
             Fault::Link { placed, .. } => placed.fault.name(),
             Fault::WrongPassword(_) => "wrong-password",
             Fault::NameNotFound(_) => "name-not-found",
@@ -67,7 +79,7 @@ impl Fault {
     #[must_use]
     pub fn light(&self) -> Option<&LightId> {
         match self {
-            Fault::BrokerDown => None,
+            Fault::BrokerDown | Fault::Quota { .. } => None,
             Fault::WifiDown(light)
             | Fault::Silence(light)
             | Fault::Link { light, .. }
@@ -88,6 +100,9 @@ impl Fault {
             Fault::ClockDrift { ppm, .. } if *ppm == 0 || ppm.abs() > MOST_DRIFT_PPM => Err(format!(
                 "a drift of {ppm} millionths cannot be meant; give 1 to {MOST_DRIFT_PPM}, or as much below 0"
             )),
+            Fault::Quota { per_minute } if !(1..=MOST_PER_MINUTE).contains(per_minute) => {
+                Err(format!("a quota of {per_minute} a minute cannot be meant; give 1 to {MOST_PER_MINUTE}"))
+            }
             _ => Ok(()),
         }
     }
@@ -108,7 +123,7 @@ impl Fault {
     #[must_use]
     pub fn why_not(&self, kind: LightKind) -> Option<&'static str> {
         match (kind, self) {
-            (LightKind::Virtual, _) | (_, Fault::BrokerDown) => None,
+            (LightKind::Virtual, _) | (_, Fault::BrokerDown | Fault::Quota { .. }) => None,
             (LightKind::Board, Fault::WifiDown(_) | Fault::Silence(_)) => None,
             (LightKind::Foreign, Fault::WifiDown(_)) => {
                 Some("only its owner can: switch its Wi-Fi off, or the hotspot")
@@ -139,6 +154,7 @@ impl fmt::Display for Fault {
                 let sign = if *ppm < 0 { "-" } else { "+" };
                 write!(f, "clock-drift {sign}{whole}.{part:04} %")
             }
+            Fault::Quota { per_minute } => write!(f, "quota {per_minute} a minute"),
             fault => f.write_str(fault.name()),
         }
     }
@@ -174,5 +190,16 @@ mod tests {
         assert_eq!(drift(-30_500).to_string(), "clock-drift -3.0500 %");
         assert!(drift(0).check().is_err() && drift(600_000).check().is_err());
         assert_eq!(drift(10_000).check(), Ok(()));
+    }
+
+    #[test]
+    fn a_quota_strikes_all_lights_of_any_kind_and_lets_something_pass() {
+        let quota = |per_minute| Fault::Quota { per_minute };
+        assert_eq!((quota(30).to_string(), quota(30).light()), ("quota 30 a minute".to_owned(), None));
+        assert!(quota(0).check().is_err() && quota(200_000).check().is_err());
+        assert!(quota(30).is_replaced_by(&quota(5)) && !quota(30).is_replaced_by(&Fault::BrokerDown));
+        for kind in [LightKind::Virtual, LightKind::Board, LightKind::Foreign] {
+            assert_eq!(quota(30).why_not(kind), None);
+        }
     }
 }

@@ -22,7 +22,12 @@ use tokio::{
 };
 use traffic_light::backoff::Backoff;
 
-use super::{broker::Login, event::Layer, proxy::Trouble};
+use super::{
+    broker::Login,
+    event::Layer,
+    proxy::{Destination, Proxy, Trouble},
+};
+use crate::tls::{Failure, Tls};
 
 /// Words that may wait for the light's program; the link stops reading while there are more, and
 /// TCP holds the broker back.
@@ -37,7 +42,10 @@ const LONGEST_WAIT_MS: u32 = 4_000;
 const MOST_UNACKNOWLEDGED: u16 = 200;
 const MOST_IN_FLIGHT: u16 = 256;
 /// Nobody has a name below this (RFC 6761, section 6.4).
-const UNKNOWN_HOST: &str = "no-such-broker.invalid";
+pub(crate) const UNKNOWN_HOST: &str = "no-such-broker.invalid";
+/// MQTT's port with TLS.
+const TLS_PORT: u16 = 8883;
+const CLOSED: &str = "the broker closed the connection";
 const CONNECT_TIMEOUT_S: u64 = 5;
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// MQTT's own limit: a longer message must not cost the light its session.
@@ -49,6 +57,8 @@ pub(super) struct Target {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) login: SharedLogin,
+    /// Links to a broker with TLS go through a proxy, which speaks it.
+    pub(super) tls: Option<Tls>,
 }
 
 /// A login that may change while links use it: each new connection logs in with the present one.
@@ -78,6 +88,12 @@ impl SharedLogin {
 pub(super) struct Via {
     pub(super) address: SocketAddr,
     pub(super) trouble: Trouble,
+}
+
+impl Via {
+    pub(super) fn through(proxy: &Proxy) -> Via {
+        Via { address: proxy.address(), trouble: proxy.trouble() }
+    }
 }
 
 /// What a link needs to know of its light.
@@ -125,7 +141,7 @@ pub(super) enum News {
     /// The session is over.
     Down,
     /// A message came in.
-    Message { topic: String, payload: Vec<u8>, retained: bool },
+    Message { topic: String, payload: Vec<u8>, retained: bool, qos: QoS },
 }
 
 /// The two ends that a light's program keeps of its link. Dropping it ends the link.
@@ -385,7 +401,8 @@ impl Runner {
                 }
                 Ok(rumqttc::Event::Incoming(Incoming::Publish(publish))) => {
                     let payload = publish.payload.to_vec();
-                    self.tell(News::Message { topic: publish.topic, payload, retained: publish.retain }).await
+                    let (topic, retained, qos) = (publish.topic, publish.retain, publish.qos);
+                    self.tell(News::Message { topic, payload, retained, qos }).await
                 }
                 Ok(_) => Ok(()),
                 Err(error) => return Ended::Failed(error),
@@ -427,7 +444,7 @@ impl Runner {
         }
         let target = &self.spec.target;
         match self.spec.via.as_ref().and_then(|via| take_trouble(&via.trouble)) {
-            Some(error) => (false, explain_io(&error, target)),
+            Some(error) => (false, explain_failure(&error, target)),
             None => explain(error, target),
         }
     }
@@ -474,32 +491,59 @@ fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
             (true, format!("what answers at {target} is no MQTT broker; check the port"))
         }
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
-            (false, explain_io(&io::ErrorKind::TimedOut.into(), target))
+            (false, explain_failure(&io::ErrorKind::TimedOut.into(), target))
         }
         ConnectionError::Io(io) | ConnectionError::MqttState(StateError::Io(io)) => {
-            (false, explain_io(io, target))
+            (false, explain_failure(io, target))
         }
         ConnectionError::MqttState(StateError::AwaitPingResp) => {
             (false, "the broker has not answered for two keep-alives".to_owned())
         }
-        ConnectionError::MqttState(StateError::ConnectionAborted) => {
-            (false, "the broker closed the connection".to_owned())
-        }
+        ConnectionError::MqttState(StateError::ConnectionAborted) => (false, closed(target)),
         other => (false, format!("{other}")),
     }
 }
 
-fn explain_io(error: &io::Error, target: &Target) -> String {
+/// As [`explain_io`], where TLS may have to do with it.
+fn explain_failure(error: &io::Error, target: &Target) -> String {
+    use std::io::ErrorKind;
+    if let Some(failure) = Failure::of(error) {
+        return format!("{}; {}", failure.cause(&target.host), failure.remedy());
+    }
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof
+            if wants_tls(target) =>
+        {
+            closed(target)
+        }
+        _ => explain_io(error, target),
+    }
+}
+
+/// Says in a person's words why there is no connection to `target`, and what to do.
+pub(crate) fn explain_io(error: &io::Error, target: &impl fmt::Display) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::ConnectionRefused => format!("nobody listens at {target}; is the broker running?"),
         ErrorKind::ConnectionReset => "the connection was reset by the broker".to_owned(),
-        ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => {
-            "the broker closed the connection".to_owned()
-        }
+        ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => CLOSED.to_owned(),
         ErrorKind::TimedOut => format!("{target} does not answer; check the address and the firewall"),
         _ => format!("{target}: {error}"),
     }
+}
+
+fn closed(target: &Target) -> String {
+    if wants_tls(target) {
+        format!(
+            "{target} closed the connection; that port is for TLS as a rule: write tls = true into [broker]"
+        )
+    } else {
+        CLOSED.to_owned()
+    }
+}
+
+fn wants_tls(target: &Target) -> bool {
+    target.port == TLS_PORT && target.tls.is_none()
 }
 
 /// What the proxy knows of a connection that it could not make; it is told once.
@@ -507,7 +551,8 @@ fn take_trouble(trouble: &Mutex<Option<io::Error>>) -> Option<io::Error> {
     trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-fn refusal(code: ConnectReturnCode) -> &'static str {
+/// Says in a person's words why a broker let nobody in, and what to do.
+pub(crate) fn refusal(code: ConnectReturnCode) -> &'static str {
     match code {
         ConnectReturnCode::BadUserNamePassword => {
             "the broker refused user or password; check both in the configuration"
@@ -519,6 +564,13 @@ fn refusal(code: ConnectReturnCode) -> &'static str {
         ConnectReturnCode::ServiceUnavailable => "the broker is not available just now; it is tried again",
         ConnectReturnCode::RefusedProtocolVersion => "the broker does not speak MQTT 3.1.1",
         ConnectReturnCode::Success => "the broker accepted, and yet there is no session",
+    }
+}
+
+impl Target {
+    /// Where a proxy leads that a link goes through.
+    pub(super) fn destination(&self) -> Destination {
+        Destination { host: self.host.clone(), port: self.port, tls: self.tls.clone() }
     }
 }
 

@@ -9,32 +9,46 @@
 //! | `virtual_light` | the light's program on this computer's clock |
 //! | `link` | Wi-Fi, connection and session of one light, and the way back up |
 //! | [`proxy`] | the way of one link to the broker, where its faults are put in |
+//! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program |
+//! | [`meter`] | what the clients of that broker do, counted as an account's |
+//! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
-//! | `hub` | one clock, one order of events, what is true at present |
+//! | [`delivery`] | how long words are on their way |
+//! | `hub` | one clock, one order of events |
+//! | `ledger` | what is true at present, and what of it is news |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
+//! | `plan` | planned faults as commands |
 //! | [`summary`] | what a run comes to |
 
 pub mod broker;
 pub mod clock;
 pub mod command;
+pub mod delivery;
 pub mod event;
 pub mod fault;
+mod gate;
 mod hub;
 mod last_run;
+pub(crate) mod ledger;
 mod link;
+pub mod meter;
 pub mod monitor;
 mod observer;
+pub(crate) mod plan;
 pub mod proxy;
 pub mod summary;
 mod supervisor;
 pub mod topics;
 mod twin;
+mod upstream;
 mod virtual_light;
 
-pub use command::Command;
+pub use command::{ByHand, Command};
 pub use event::{Event, EventKind, LightId};
 pub use fault::Fault;
 pub use hub::Waker;
+pub(crate) use link::{UNKNOWN_HOST, explain_io, refusal};
+pub(crate) use observer::words as action_words;
 pub use supervisor::{World, WorldError, WorldOptions};

@@ -1,18 +1,21 @@
 //! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
 
+mod chaos;
 mod faults;
+mod metering;
+mod record;
 
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{
-    sync::{broadcast, mpsc, watch},
+    sync::{broadcast, mpsc, oneshot, watch},
     task::JoinHandle,
     time::{interval, timeout},
 };
@@ -21,29 +24,38 @@ use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
     command::Command,
-    event::{Event, EventKind, LightId, LightKind, Severity},
+    delivery::Deliveries,
+    event::{Event, EventKind, LightId, LightKind, Severity, TopicKind},
     fault::Fault,
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
-    observer::{Observer, Tell},
-    proxy::Proxy,
+    meter::Meter,
+    monitor::Limits,
+    observer::{External, Observer, Say, Tell},
+    proxy::{Destination, Proxy},
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
-use crate::config::{BrokerChoice, Config, Junction};
+use crate::{
+    config::{BrokerChoice, Config, Junction, RootTopic},
+    recording::{RecordError, Recorder},
+};
 
 /// Commands that may wait for the world; a face that finds the queue full says so.
 const COMMAND_QUEUE: usize = 256;
 /// Events that a slow face may be behind by, for each light; more are lost, oldest first.
 const EVENTS_PER_LIGHT: usize = 64;
 const EVENT_QUEUE: usize = 8_192;
-/// File descriptors for each light (its socket, the broker's end, and the proxy's three between
+/// File descriptors for each light (its socket, two for the broker's end, and the proxy's three between
 /// them), and for everything else.
-const FILES_PER_LIGHT: u64 = 2;
+const FILES_PER_LIGHT: u64 = 3;
 const FILES_PER_PROXY: u64 = 3;
 const OTHER_FILES: u64 = 128;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const UNCHECKED: &str = "nobody checks that the broker is the broker (insecure = true): whoever is on the way to it can \
+                         read and change everything, passwords too; give its authority's certificate as ca_file instead";
 /// Lights start over this long for each of them, so that a thousand do not connect at once.
 const START_SPACING: Duration = Duration::from_micros(500);
 
@@ -52,10 +64,18 @@ const START_SPACING: Duration = Duration::from_micros(500);
 pub struct WorldOptions {
     /// Whether the insides of lights and the single messages are told, for somebody who looks.
     pub detailed: bool,
+    /// Into which file all is recorded from the start on; it must not exist. `None`: nothing is, until
+    /// somebody asks for it.
+    pub record_to: Option<PathBuf>,
     /// Called after each event.
     pub wake: Option<Waker>,
     /// Where the program keeps what it must remember from one run to the next; `None`: nowhere.
     pub state_folder: Option<PathBuf>,
+    /// Where each word's way from light to light is counted, for somebody who measures.
+    pub deliveries: Option<Arc<Deliveries>>,
+    /// Whether the broker is to forget, at the end, what it keeps of the virtual lights: for lights
+    /// that are not to come back.
+    pub forgets: bool,
 }
 
 /// Why a world could not be started.
@@ -64,6 +84,9 @@ pub enum WorldError {
     /// The embedded broker did not start.
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    /// The recording cannot be made.
+    #[error(transparent)]
+    Recording(#[from] RecordError),
     /// The system does not let the program open that many files.
     #[error(
         "{lights} lights need {needed} open files, and this system allows {allowed}; allow more with \
@@ -78,6 +101,17 @@ pub enum WorldError {
         /// How many there may be.
         allowed: u64,
     },
+    /// There is no port on this machine for the way to a broker with TLS.
+    #[error(
+        "no port on this machine is free for the way to the broker ({0}); end other programs and try again"
+    )]
+    Tunnel(#[source] std::io::Error),
+    /// A junction's key was never made.
+    #[error(
+        "the key of junction {0} is to be made by itself (key = \"auto\"), and there is no folder to keep it in; name \
+         one with --state FOLDER, or give the key as key = \"${{TWINLIGHT_KEY}}\""
+    )]
+    NoKey(traffic_light::Name),
 }
 
 /// A world that runs. Dropping it asks the world to end; [`World::stop`] also waits for that.
@@ -93,11 +127,15 @@ struct Supervisor {
     hub: Arc<Hub>,
     commands: mpsc::Sender<Command>,
     broker: Option<Broker>,
+    /// Counts what the clients of the embedded broker do.
+    meter: Option<Meter>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, Running>,
     /// Where the faults of links are put in: of each virtual light, and of boards that have a port.
     proxies: BTreeMap<LightId, Proxy>,
+    /// Speaks TLS for links that have no proxy of their own.
+    _tunnel: Option<Proxy>,
     /// Clients that have a light's client id, and take its session over.
     usurpers: BTreeMap<LightId, Link>,
     /// What every link starts from.
@@ -105,9 +143,20 @@ struct Supervisor {
     reported: bool,
     random: StdRng,
     observer: JoinHandle<()>,
+    /// Drives the monitor where time alone decides.
+    judge: JoinHandle<()>,
     stop_observer: watch::Sender<bool>,
-    tells: mpsc::Sender<Tell>,
+    says: mpsc::Sender<Say>,
+    /// Whether the broker is to forget the virtual lights at the end.
+    forgets: bool,
     last_run: LastRun,
+    recorder: Option<Recorder>,
+    /// Where recordings are kept that nobody named a file for.
+    recordings: Option<PathBuf>,
+    /// Random faults, while they are switched on.
+    chaos: Option<chaos::Reign>,
+    /// What boards were told to do to themselves, with its end.
+    remote: Vec<(Fault, tokio::time::Instant)>,
 }
 
 impl World {
@@ -121,25 +170,32 @@ impl World {
         config: Config,
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
+        if let Some(junction) = config.junctions.iter().find(|junction| junction.lacks_key()) {
+            return Err(WorldError::NoKey(junction.name().clone()));
+        }
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
-        allow_files(lights, config.links.proxy)?;
+        allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
+        let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
+        let hub = Arc::new(Hub::new(capacity, options.wake.clone(), options.deliveries.clone()));
+        let meter = metering::meter(&config, &hub);
         let broker = match &config.broker {
-            BrokerChoice::Embedded { port, lan, login } => Some(
-                Broker::start(&BrokerConfig {
-                    first_port: *port,
-                    search: true,
-                    lan: *lan,
-                    login: login.clone(),
-                })
-                .await?,
-            ),
+            BrokerChoice::Embedded { port, lan, login } => {
+                let (port, lan, login) = (*port, *lan, login.clone());
+                let config = BrokerConfig { first_port: port, search: true, lan, login };
+                Some(Broker::start_metered(&config, meter.clone()).await?)
+            }
             BrokerChoice::External { .. } => None,
         };
-        let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
-        let hub = Arc::new(Hub::new(capacity, options.wake.clone()));
+        let tunnel = tunnel_to(&config.broker).map_err(WorldError::Tunnel)?;
         let events = hub.subscribe();
+        let recorder = match &options.record_to {
+            Some(file) => Some(record::begin(file, &config, &hub)?),
+            None => None,
+        };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), broker);
+        let way = Way { broker, meter, tunnel };
+        let mut supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), way);
+        supervisor.recorder = recorder;
         let task = tokio::spawn(supervisor.run(commanded));
         Ok((World { commands, hub, task: Some(task) }, events))
     }
@@ -148,6 +204,12 @@ impl World {
     #[must_use]
     pub fn commands(&self) -> mpsc::Sender<Command> {
         self.commands.clone()
+    }
+
+    /// When its clock stood at zero, by the computer's wall clock.
+    #[must_use]
+    pub fn started_at(&self) -> SystemTime {
+        self.hub.clock().started_at()
     }
 
     /// One more listener; it hears what happens from now on.
@@ -184,15 +246,19 @@ impl Supervisor {
         options: WorldOptions,
         hub: Arc<Hub>,
         commands: mpsc::Sender<Command>,
-        broker: Option<Broker>,
+        Way { broker, meter, tunnel }: Way,
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
-            (BrokerChoice::External { host, port, login }, _) => {
-                Target { host: host.clone(), port: *port, login: SharedLogin::new(login.clone()) }
-            }
+            (BrokerChoice::External { host, port, login, tls }, _) => Target {
+                host: host.clone(),
+                port: *port,
+                login: SharedLogin::new(login.clone()),
+                tls: tls.clone(),
+            },
             (BrokerChoice::Embedded { login, .. }, broker) => {
                 let port = broker.as_ref().map_or(0, |broker| broker.address().port());
-                Target { host: "127.0.0.1".to_owned(), port, login: SharedLogin::new(login.clone()) }
+                let login = SharedLogin::new(login.clone());
+                Target { host: "127.0.0.1".to_owned(), port, login, tls: None }
             }
         };
         if let Some(broker) = &broker {
@@ -202,7 +268,12 @@ impl Supervisor {
             hub.notice(Severity::Warning, None, warning.clone());
         }
 
-        let external = broker.is_none().then(|| target.to_string());
+        if target.tls.as_ref().is_some_and(|tls| !tls.checks_the_broker()) {
+            hub.notice(Severity::Error, None, UNCHECKED);
+            tracing::warn!("{UNCHECKED}");
+        }
+
+        let external = broker.is_none().then(|| External::of(&target));
         let topics = Topics::new(&config.root);
         let mut random = match config.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
@@ -210,12 +281,22 @@ impl Supervisor {
         };
         let (stop_observer, stopped) = watch::channel(false);
         let junctions = &config.junctions;
+        for timing in
+            junctions.iter().filter_map(|junction| Some((junction, junction.light_configs().first()?)))
+        {
+            let (junction, light) = timing;
+            hub.set_limits(junction.name(), Limits::of(light.timing()));
+        }
+        let judge = tokio::spawn({
+            let hub = hub.clone();
+            async move { hub.keep_judging().await }
+        });
         let observer = Observer::new(hub.clone(), topics.clone(), junctions, external, options.detailed);
         let port = target.port;
         let spec = LinkSpec {
             client_id: String::new(),
             target,
-            via: None,
+            via: tunnel.as_ref().map(Via::through),
             subscriptions: Vec::new(),
             will: None,
             keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
@@ -229,30 +310,39 @@ impl Supervisor {
                 &format!("{:08x}", random.random::<u32>()),
             )
             .to_string(),
-            subscriptions: vec![topics.all()],
+            subscriptions: vec![if options.detailed { topics.everything() } else { topics.all() }],
             seed: random.random(),
             ..spec.clone()
         });
-        let (tells, told) = mpsc::channel(COMMAND_QUEUE);
-        let observer = observer.start(observer_link, told, stopped);
+        let (says, said) = mpsc::channel(COMMAND_QUEUE);
+        let observer = observer.start(observer_link, said, stopped);
 
         let last_run = LastRun::new(options.state_folder.as_deref());
+        let recordings = options.state_folder.as_ref().map(|folder| folder.join(record::FOLDER));
         let ended_ms = last_run.ended_ms(SystemTime::now());
         let mut supervisor = Supervisor {
             hub,
             commands,
             broker,
+            meter,
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
+            _tunnel: tunnel,
             usurpers: BTreeMap::new(),
             spec,
             reported: options.detailed,
             random,
             observer,
+            judge,
             stop_observer,
-            tells,
+            says,
+            forgets: options.forgets,
             last_run,
+            recorder: None,
+            recordings,
+            chaos: None,
+            remote: Vec::new(),
             config,
         };
         let junctions = supervisor.config.junctions.clone();
@@ -312,6 +402,7 @@ impl Supervisor {
         let mut touched = true;
         loop {
             let broker_ended = ended(self.broker.as_ref());
+            let chaos_due = chaos::due(self.chaos.as_ref());
             tokio::select! {
                 command = commanded.recv() => match command {
                     None | Some(Command::Shutdown) => break,
@@ -321,6 +412,7 @@ impl Supervisor {
                     self.broker = None;
                     self.hub.broker_stopped(reason);
                 }
+                () = chaos_due => self.play_chaos().await,
                 _ = touches.tick() => {
                     let now_touched = self.last_run.touch();
                     if let (true, Err(error)) = (touched, &now_touched) {
@@ -336,15 +428,17 @@ impl Supervisor {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::SetWifi { light, up } => self.set_fault(Fault::WifiDown(light), !up).await,
-            Command::SetSilence { light, on } => self.set_fault(Fault::Silence(light), on).await,
+            Command::SetWifi { light, up } => self.set_own_fault(Fault::WifiDown(light), !up).await,
+            Command::SetSilence { light, on } => self.set_own_fault(Fault::Silence(light), on).await,
             Command::PutFault { fault, lasts } => self.put_fault(fault, lasts).await,
-            Command::ClearFault(fault) => self.set_fault(fault, false).await,
+            Command::ClearFault(fault) => self.set_own_fault(fault, false).await,
             Command::ClearFaults => {
                 for fault in self.hub.faults() {
-                    self.set_fault(fault, false).await;
+                    self.set_own_fault(fault, false).await;
                 }
             }
+            Command::StartChaos { seed, pace } => self.start_chaos(seed, pace).await,
+            Command::StopChaos => self.stop_chaos().await,
             Command::DropSession { light } => {
                 self.ask(&light, Ask::Link(Order::DropSession));
             }
@@ -357,24 +451,29 @@ impl Supervisor {
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light).await,
             Command::TellLight { light, action, ms } => {
-                let told = self.tells.try_send(Tell { light: light.clone(), action, ms });
-                if told.is_err() {
-                    let text = "too many commands at once; one was dropped";
-                    self.hub.notice(Severity::Warning, Some(&light), text);
-                }
+                let about = Some(light.clone());
+                self.say(Say::Tell(Tell { light, action, ms }), about.as_ref());
             }
+            Command::Publish(message) => self.say(Say::Publish(message), None),
+            Command::AskWhatIsKept => self.say(Say::AskWhatIsKept, None),
             Command::LetBoardsJoin { login } => self.let_boards_join(login).await,
-            Command::StopBroker => self.set_fault(Fault::BrokerDown, true).await,
-            Command::StartBroker => self.set_fault(Fault::BrokerDown, false).await,
-            Command::Resync => {
-                self.hub.resync();
-                for running in self.lights.values() {
-                    // A light too busy to report does so at its next change.
-                    let _ = running.asks.try_send(Ask::Report);
-                }
-            }
+            Command::StopBroker => self.set_own_fault(Fault::BrokerDown, true).await,
+            Command::StartBroker => self.set_own_fault(Fault::BrokerDown, false).await,
+            Command::StartRecording { file } => self.start_recording(file),
+            Command::StopRecording => self.stop_recording(),
+            Command::Resync => self.tell_all(),
             Command::Shutdown => {}
         }
+    }
+
+    /// Tells all that is true once more.
+    fn tell_all(&self) {
+        self.hub.resync();
+        for running in self.lights.values() {
+            // A light too busy to report does so at its next change.
+            let _ = running.asks.try_send(Ask::Report);
+        }
+        self.tell_of_recording();
     }
 
     /// Passes a request on; returns whether it got there, and tells the user where it did not.
@@ -389,6 +488,14 @@ impl Supervisor {
         false
     }
 
+    /// Lets the observer say something.
+    fn say(&self, say: Say, about: Option<&LightId>) {
+        if self.says.try_send(say).is_err() {
+            let text = "too many commands at once; one was dropped";
+            self.hub.notice(Severity::Warning, about, text);
+        }
+    }
+
     /// Runs a light of the configuration here. It waits as after any start: whoever had its name
     /// until now may have promised something.
     fn run_light(&mut self, light: &LightId) {
@@ -400,7 +507,7 @@ impl Supervisor {
             junction.as_ref().and_then(|junction| Some((junction, junction.light_config(&light.light)?)));
         match found {
             Some((junction, config)) => {
-                if let Err(error) = allow_files(self.lights.len() + 1, self.config.links.proxy) {
+                if let Err(error) = allow_files(self.lights.len() + 1, self.proxied()) {
                     self.hub.notice(Severity::Error, Some(light), error.to_string());
                     return;
                 }
@@ -457,6 +564,7 @@ impl Supervisor {
             let _ = running.asks.try_send(Ask::Link(Order::Stop));
         }
         let lights = std::mem::take(&mut self.lights);
+        let kept = self.forgets.then(|| kept_topics(&self.config.root, lights.keys()));
         let goodbyes = async {
             for (light, running) in lights {
                 drop(running.asks);
@@ -468,9 +576,15 @@ impl Supervisor {
         if timeout(GOODBYE_TIMEOUT, goodbyes).await.is_err() {
             tracing::warn!("some lights did not say goodbye in time");
         }
+        if let Some(kept) = kept.filter(|_| self.broker.is_none()) {
+            let (done, forgotten) = oneshot::channel();
+            // It answers by dropping `done`, whatever came of it.
+            let _ = self.says.send(Say::Forget(kept, done)).await;
+            let _ = forgotten.await;
+        }
         // The observer hears the goodbyes; it is the last to go.
         let _ = self.stop_observer.send(true);
-        if timeout(GOODBYE_TIMEOUT, self.observer).await.is_err() {
+        if timeout(GOODBYE_TIMEOUT, &mut self.observer).await.is_err() {
             tracing::warn!("the observer did not end in time");
         }
         if let Err(error) = self.last_run.touch() {
@@ -480,8 +594,37 @@ impl Supervisor {
             broker.stop().await;
             self.hub.broker_stopped("the program ends");
         }
+        self.judge.abort();
         self.hub.emit(EventKind::Stopped);
+        // The recorder ends with that event.
+        self.end_recording();
     }
+}
+
+/// What there is of the broker and of the way to it before the first light starts.
+struct Way {
+    broker: Option<Broker>,
+    meter: Option<Meter>,
+    tunnel: Option<Proxy>,
+}
+
+/// Where the broker wants TLS, a way to it that is never broken on purpose.
+fn tunnel_to(broker: &BrokerChoice) -> std::io::Result<Option<Proxy>> {
+    match broker {
+        BrokerChoice::External { host, port, tls: Some(tls), .. } => {
+            let destination = Destination { host: host.clone(), port: *port, tls: Some(tls.clone()) };
+            Proxy::towards(destination, LOOPBACK, 0).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The topics on which a broker keeps the last words of `lights`.
+fn kept_topics<'a>(root: &RootTopic, lights: impl Iterator<Item = &'a LightId>) -> Vec<String> {
+    let topics = Topics::new(root);
+    lights
+        .flat_map(|light| [TopicKind::State, TopicKind::Status].map(|kind| topics.of(light, kind)))
+        .collect()
 }
 
 fn tell_of(hub: &Hub, broker: &Broker) {

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
 use traffic_light::{
-    Aspect, LightConfig, Name, Start, State, View, Waiting,
+    Aspect, LightConfig, Name, Start, State, View,
     command::Action,
     message::Message,
     program::{Facts, Note, Order as Ordered, Outside, Place, Program, Topic},
@@ -226,7 +226,8 @@ impl Driver {
                 self.host.session = None;
                 self.program.session_down(now, &mut self.host);
             }
-            News::Message { topic, payload, retained } => {
+            News::Message { topic, payload, retained, qos: _ } => {
+                self.host.hub.received();
                 self.program.hear(now, &topic, &payload, retained, &mut self.host);
             }
         }
@@ -308,7 +309,8 @@ impl Driver {
         if !self.reported {
             return;
         }
-        let (view, counters) = (self.view(), self.counters());
+        let view = self.clock.view_in_world(self.program.light().view());
+        let counters = self.counters();
         if !asked
             && let Some((told, told_counters)) = &self.told
             && *told_counters == counters
@@ -319,23 +321,6 @@ impl Driver {
         let view = Arc::new(view);
         self.told = Some((view.clone(), counters));
         self.host.hub.emit(EventKind::LightReported { light: self.host.id.clone(), view, counters });
-    }
-
-    /// The light's inside, with its deadlines on the world's clock.
-    fn view(&self) -> View {
-        let mut view = self.program.light().view();
-        let held = view.promises.iter_mut().chain(&mut view.leases).map(|held| &mut held.until);
-        let waits = match &mut view.waiting {
-            Some(Waiting::Promised(held)) => Some(&mut held.until),
-            Some(Waiting::Started { until } | Waiting::Clearance { until } | Waiting::Yields { until }) => {
-                Some(until)
-            }
-            _ => None,
-        };
-        for instant in held.chain(waits).chain(&mut view.green_until).chain([&mut view.since]) {
-            *instant = self.clock.to_world(*instant);
-        }
-        view
     }
 
     fn counters(&self) -> Counters {
@@ -399,9 +384,13 @@ impl Outside for Host {
             Topic::Status => &self.status_topic,
             _ => &self.state_topic,
         };
-        self.session.as_ref().is_some_and(|session| {
+        let sent = self.session.as_ref().is_some_and(|session| {
             session.try_publish(topic, QoS::AtLeastOnce, true, message.as_slice()).is_ok()
-        })
+        });
+        if sent {
+            self.hub.sent(message.len());
+        }
+        sent
     }
 
     fn order(&mut self, order: Ordered) -> bool {
@@ -463,15 +452,11 @@ impl Outside for Host {
     }
 
     fn says(&mut self, state: &State, ends_go: bool) {
-        if ends_go {
-            self.hub.go_ended(&self.id, state.boot, state.seq);
-        }
+        self.hub.said(&self.id, state.boot, state.seq, ends_go);
     }
 
     fn heard(&mut self, from: &Name, state: &State, waited: bool) {
-        if waited {
-            let from = LightId::new(self.id.junction.clone(), from.clone());
-            self.hub.heard(&from, &self.id, state.boot, state.seq);
-        }
+        let from = LightId::new(self.id.junction.clone(), from.clone());
+        self.hub.heard(&from, &self.id, state.boot, state.seq, waited);
     }
 }

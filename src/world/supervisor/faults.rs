@@ -1,23 +1,27 @@
 //! Puts faults in and takes them out, by command and by plan.
 
+use traffic_light::command::Action;
+
 use super::*;
-use crate::{
-    config::{FaultKind, PlannedFault},
-    fault::Placed,
-};
+use crate::{config::PlannedFault, fault::Placed, world::plan};
 
 impl Supervisor {
+    /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
+    /// TLS for the link.
+    pub(super) fn proxied(&self) -> bool {
+        self.config.links.proxy || self.spec.target.tls.is_some()
+    }
+
     /// The proxy of a light's link; without one, where that is wanted or none is to be had, the link
-    /// goes straight to the broker.
+    /// goes as all others do that have none.
     pub(super) fn put_proxy_before(&mut self, light: &LightId, seed: u64) -> Option<Via> {
-        if !self.config.links.proxy {
-            return None;
+        let others = self.spec.via.clone();
+        if !self.proxied() {
+            return others;
         }
-        let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let Target { host, port, .. } = &self.spec.target;
-        match Proxy::start(listen, host, *port, seed) {
+        match Proxy::towards(self.spec.target.destination(), LOOPBACK, seed) {
             Ok(proxy) => {
-                let via = Via { address: proxy.address(), trouble: proxy.trouble() };
+                let via = Via::through(&proxy);
                 self.proxies.insert(light.clone(), proxy);
                 Some(via)
             }
@@ -25,7 +29,7 @@ impl Supervisor {
                 let text =
                     format!("{light} has no proxy, so its link cannot be broken in finer ways: {error}");
                 self.hub.notice(Severity::Warning, Some(light), text);
-                None
+                others
             }
         }
     }
@@ -34,18 +38,15 @@ impl Supervisor {
     pub(super) fn open_board_ports(&mut self) {
         for (light, port) in self.config.board_ports() {
             let ip = if self.config.links.board_lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-            let Target { host, port: broker_port, .. } = &self.spec.target;
+            let destination = self.spec.target.destination();
+            let encrypted = if destination.tls.is_some() { ", and needs no TLS of its own" } else { "" };
             let seed = self.config.seed.unwrap_or(0) ^ u64::from(port);
-            let (severity, text) = match Proxy::start(
-                SocketAddr::new(ip.into(), port),
-                host,
-                *broker_port,
-                seed,
-            ) {
+            let (severity, text) = match Proxy::towards(destination, SocketAddr::new(ip.into(), port), seed) {
                 Ok(proxy) => {
                     self.proxies.insert(light.clone(), proxy);
                     let text = format!(
-                        "port {port} leads {light} to the broker: a board that connects there can have its link broken"
+                        "port {port} leads {light} to the broker: a board that connects there can have its link \
+                         broken{encrypted}"
                     );
                     (Severity::Info, text)
                 }
@@ -63,15 +64,81 @@ impl Supervisor {
 
     /// Puts a fault in, for a while where that is said.
     pub(super) async fn put_fault(&mut self, fault: Fault, lasts: Option<Duration>) {
-        self.set_fault(fault.clone(), true).await;
-        if let Some(lasts) = lasts {
-            let commands = self.commands.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(lasts).await;
-                // A world that has ended in between needs no end of a fault.
-                let _ = commands.send(Command::ClearFault(fault)).await;
-            });
+        if self.is_remote(&fault) {
+            self.take_from_chaos(&fault);
+            return self.tell_board(fault, lasts);
         }
+        self.set_own_fault(fault.clone(), true).await;
+        if let Some(lasts) = lasts {
+            self.clear_after(fault, lasts);
+        }
+    }
+
+    /// Whether a board has to be told of this fault over MQTT.
+    pub(super) fn is_remote(&self, fault: &Fault) -> bool {
+        let board = fault.light().is_some_and(|light| self.hub.knows(light) == Some(LightKind::Board));
+        board && matches!(fault, Fault::WifiDown(_) | Fault::Silence(_))
+    }
+
+    /// Tells a board to break itself for a while. Nobody can call one back that has left its Wi-Fi,
+    /// so there has to be an end.
+    pub(super) fn tell_board(&mut self, fault: Fault, lasts: Option<Duration>) {
+        let Some(light) = fault.light().cloned() else { return };
+        let keyed = self.config.junction(&light.junction).is_some_and(|junction| junction.key().is_some());
+        let action = if matches!(fault, Fault::Silence(_)) { Action::Silence } else { Action::WifiDown };
+        let sent = match lasts {
+            None => Err("a board cannot be called back from it; say for how long"),
+            Some(_) if !keyed => Err(
+                "the board obeys this only in a junction with a key: anybody could send it; give it a key",
+            ),
+            Some(lasts) => {
+                let ms = u32::try_from(lasts.as_millis()).unwrap_or(u32::MAX);
+                let tell = Tell { light: light.clone(), action, ms: Some(ms) };
+                let said = self.says.try_send(Say::Tell(tell));
+                said.map_err(|_| "too many commands at once; try again").map(|()| lasts)
+            }
+        };
+        match sent {
+            Ok(lasts) => {
+                let over = tokio::time::Instant::now() + lasts;
+                self.remote.retain(|(known, _)| !known.is_replaced_by(&fault));
+                self.remote.push((fault.clone(), over));
+                self.hub.fault_changed(fault.clone(), true);
+                self.clear_after(fault, lasts);
+            }
+            Err(reason) => {
+                let text = format!("{} cannot be put in: {reason}", fault.name());
+                self.hub.notice(Severity::Warning, Some(&light), text);
+            }
+        }
+    }
+
+    /// A board's fault is over, if its time is.
+    fn end_remote(&mut self, fault: &Fault) -> Result<bool, String> {
+        let now = tokio::time::Instant::now();
+        if self.remote.iter().any(|(known, over)| known.is_replaced_by(fault) && *over > now) {
+            let light = fault.light().map_or_else(String::new, ToString::to_string);
+            let text = format!("{light} was told for how long, and comes back by itself");
+            self.hub.notice(Severity::Info, fault.light(), text);
+            return Ok(false);
+        }
+        self.remote.retain(|(known, _)| !known.is_replaced_by(fault));
+        Ok(true)
+    }
+
+    fn clear_after(&self, fault: Fault, lasts: Duration) {
+        let commands = self.commands.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(lasts).await;
+            // A world that has ended in between needs no end of a fault.
+            let _ = commands.send(Command::ClearFault(fault)).await;
+        });
+    }
+
+    /// As [`Supervisor::set_fault`], for a person or a plan: chaos keeps off it.
+    pub(super) async fn set_own_fault(&mut self, fault: Fault, on: bool) {
+        self.take_from_chaos(&fault);
+        self.set_fault(fault, on).await;
     }
 
     /// Puts a fault in or takes it out, and tells; tells why where that cannot be.
@@ -94,14 +161,21 @@ impl Supervisor {
     }
 
     async fn try_fault(&mut self, fault: &Fault, on: bool) -> Result<bool, String> {
-        let Some(light) = fault.light() else {
-            return if on { self.stop_broker().await } else { self.start_broker().await };
+        let light = match (fault, fault.light()) {
+            (Fault::Quota { per_minute }, _) => return self.set_quota(on.then_some(*per_minute)),
+            (_, Some(light)) => light,
+            (_, None) => {
+                return if on { self.stop_broker().await } else { self.start_broker().await };
+            }
         };
         if let Fault::Link { placed, .. } = fault {
             return self.set_link_fault(light, placed, on);
         }
         if let Some(why) = self.hub.knows(light).and_then(|kind| fault.why_not(kind)) {
             return Err(why.to_owned());
+        }
+        if self.is_remote(fault) {
+            return if on { Err("say for how long".to_owned()) } else { self.end_remote(fault) };
         }
         let ask = match fault {
             Fault::WifiDown(_) => Ask::Link(Order::SetWifi(!on)),
@@ -115,7 +189,7 @@ impl Supervisor {
             Fault::Hang(_) => Ask::Hang(on),
             Fault::ClockDrift { ppm, .. } => Ask::Drift(if on { *ppm } else { 0 }),
             Fault::Suspend(_) => Ask::Suspend(on),
-            Fault::BrokerDown | Fault::Link { .. } => return Ok(false),
+            Fault::BrokerDown | Fault::Quota { .. } | Fault::Link { .. } => return Ok(false),
         };
         Ok(self.ask(light, ask))
     }
@@ -157,6 +231,14 @@ impl Supervisor {
         true
     }
 
+    fn set_quota(&self, per_minute: Option<u32>) -> Result<bool, String> {
+        let Some(meter) = &self.meter else {
+            return Err("the broker is not part of this program, and counts by its own rules".to_owned());
+        };
+        meter.set_quota(per_minute);
+        Ok(true)
+    }
+
     pub(super) async fn stop_broker(&mut self) -> Result<bool, String> {
         let BrokerChoice::Embedded { .. } = self.config.broker else {
             return Err("the broker is not part of this program; stop it where it runs".to_owned());
@@ -173,7 +255,7 @@ impl Supervisor {
             return Ok(false);
         }
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
-        match Broker::start(&config).await {
+        match Broker::start_metered(&config, self.meter.clone()).await {
             Ok(broker) => {
                 tell_of(&self.hub, &broker);
                 self.broker = Some(broker);
@@ -190,20 +272,7 @@ impl Supervisor {
 /// Puts the planned faults in and takes them out again at their times.
 pub(super) async fn follow_plan(faults: Vec<PlannedFault>, commands: mpsc::Sender<Command>) {
     let started = tokio::time::Instant::now();
-    let mut steps = Vec::new();
-    for fault in faults {
-        let ends_at = fault.ends_at();
-        match fault.what {
-            FaultKind::Lasting { fault: lasting, .. } => {
-                steps.push((fault.at, Command::PutFault { fault: lasting.clone(), lasts: None }));
-                steps.extend(ends_at.map(|at| (at, Command::ClearFault(lasting))));
-            }
-            FaultKind::SessionDrop(light) => steps.push((fault.at, Command::DropSession { light })),
-            FaultKind::Reboot(light) => steps.push((fault.at, Command::RebootLight { light })),
-        }
-    }
-    steps.sort_by_key(|(at, _)| *at);
-    for (at, command) in steps {
+    for (at, command) in plan::steps(faults) {
         tokio::time::sleep_until(started + at).await;
         if commands.send(command).await.is_err() {
             return;
