@@ -8,6 +8,10 @@
 //! | [`playback`] | what a simulated or recorded world has in common: it is played at any pace |
 //! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
 //! | [`config`] | what a configuration says, checked |
+//! | [`presets`] | the configurations that come with the program |
+//! | [`keys`] | the keys of junctions that are made up and kept |
+//! | [`tls`] | TLS to a broker |
+//! | [`swarm`] | many pairs of lights, and what they cost |
 //! | [`cli`] | the command line |
 
 pub mod adafruit;
@@ -16,5 +20,10 @@ pub mod board;
 pub mod cli;
 pub mod config;
 pub mod fault;
+pub mod keys;
 pub mod playback;
+pub mod presets;
+mod private;
+pub mod swarm;
+pub mod tls;
 pub mod world;

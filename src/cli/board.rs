@@ -49,11 +49,11 @@ impl BoardArgs {
 
 /// Reads what the board is to know, and says on standard error what a person should know of it.
 pub(super) fn read_provisioning(common: &Common, file: &Path) -> anyhow::Result<BoardFile> {
-    let file = BoardFile::load(file)?;
+    let file = BoardFile::load_with_keys(file, common.state_folder().as_deref())?;
     for warning in &file.warnings {
         eprintln!("warning: {warning}");
     }
-    if common.config.is_some() {
+    if common.config.is_some() || common.preset.is_some() {
         for difference in differences(&file.record, &common.load()?) {
             eprintln!("warning: {difference}");
         }

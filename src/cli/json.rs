@@ -1,5 +1,7 @@
 //! Events as JSON lines, for other programs.
 
+use std::time::SystemTime;
+
 use serde_json::{Value, json};
 
 use crate::world::{
@@ -57,6 +59,16 @@ pub(super) fn line(event: &Event) -> Option<Value> {
         _ => return None,
     };
     Some(line)
+}
+
+/// Adds to a broker's line the wall clock at its `ms`: what several processes tell can then be put in
+/// one order, as well as their computers' clocks agree.
+pub(super) fn with_wall_clock(mut line: Value, event: &Event, started_at: SystemTime) -> Value {
+    if matches!(event.kind, EventKind::BrokerStarted { .. }) {
+        let since = (started_at + event.at).duration_since(SystemTime::UNIX_EPOCH);
+        line["unix_ms"] = json!(since.map_or(0, milliseconds));
+    }
+    line
 }
 
 /// The last line of a run.

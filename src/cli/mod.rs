@@ -7,12 +7,15 @@ mod board;
 mod broker;
 mod flash;
 mod json;
+mod key;
 mod monitor;
 mod ports;
+mod presets;
 mod provision;
 mod report;
 mod restore;
 mod run;
+mod swarm;
 mod window;
 
 use std::{
@@ -23,7 +26,10 @@ use std::{
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError};
+use crate::{
+    config::{Config, ConfigError, NoSuchLight, Pick},
+    keys,
+};
 
 /// Everything went well.
 const WELL: u8 = 0;
@@ -44,6 +50,8 @@ const CHECK_FAILED: u8 = 3;
 struct Cli {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    lights: Lights,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -56,6 +64,9 @@ struct Common {
     /// The configuration; without it, a pair of lights on the embedded broker
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// A configuration that comes with the program, instead of --config; "twinlight presets" lists them
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "config")]
+    preset: Option<String>,
     /// Say more on standard error; twice says still more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -64,12 +75,26 @@ struct Common {
     state: Option<PathBuf>,
 }
 
+/// Of the window and of `run`.
+#[derive(Clone, Debug, Args)]
+struct Lights {
+    /// Run only these lights of the configuration here, such as a,b or demo/a; the others run elsewhere
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    lights: Vec<Pick>,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play the world without a window
     Run(run::RunArgs),
+    /// Make load: many pairs of lights, each light with a connection of its own
+    Swarm(swarm::SwarmArgs),
     /// Run the embedded broker alone
     Broker(broker::BrokerArgs),
+    /// List the configurations that come with the program, or print one
+    Presets(presets::PresetsArgs),
+    /// Show the key of a junction with key = "auto", or take over a partner's
+    Key(key::KeyArgs),
     /// List the serial ports, and which of them is a LoPy4
     Ports(ports::PortsArgs),
     /// Back up, flash, provision, verify and start a LoPy4
@@ -99,9 +124,18 @@ pub fn main() -> ExitCode {
     };
     start_log(cli.common.verbose);
     let done = match cli.command {
-        None => window::open(&cli.common),
+        None => window::open(&cli.common, &cli.lights),
+        // Before a command it would be taken and forgotten.
+        Some(_) if !cli.lights.lights.is_empty() => Err(Usage(
+            "--lights belongs behind \"run\", as in \"twinlight run --lights a\", or to the window alone"
+                .to_owned(),
+        )
+        .into()),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
+        Some(Command::Swarm(args)) => swarm::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
+        Some(Command::Presets(args)) => presets::run(&args),
+        Some(Command::Key(args)) => key::run(&cli.common, &args),
         Some(Command::Ports(args)) => ports::run(&args),
         Some(Command::Flash(args)) => flash::run(&cli.common, args),
         Some(Command::Provision(args)) => provision::run(&cli.common, &args),
@@ -113,9 +147,22 @@ pub fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             eprintln!("twinlight: {error:#}");
-            let usage = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<Usage>());
+            let usage = error
+                .chain()
+                .any(|cause| cause.is::<ConfigError>() || cause.is::<NoSuchLight>() || cause.is::<Usage>());
             ExitCode::from(if usage { WRONG_USAGE } else { board::CheckFailed::status(&error) })
         }
+    }
+}
+
+impl Lights {
+    /// The configuration, with the lights that are picked to run here.
+    fn load(&self, common: &Common) -> anyhow::Result<Config> {
+        let mut config = common.load()?;
+        if !self.lights.is_empty() {
+            config.run_only(&self.lights)?;
+        }
+        Ok(config)
     }
 }
 
@@ -125,10 +172,41 @@ pub fn main() -> ExitCode {
 struct Usage(String);
 
 impl Common {
-    fn load(&self) -> Result<Config, ConfigError> {
-        match &self.config {
-            Some(file) => Config::load(file),
-            None => Ok(Config::default()),
+    /// The configuration that the command line names, with the keys of its junctions. Those that are
+    /// made just now are told of among its warnings.
+    fn load(&self) -> anyhow::Result<Config> {
+        let mut config = self.load_without_keys()?;
+        for kept in keys::give(&mut config, self.state_folder().as_deref())? {
+            if kept.new {
+                config.warnings.push(format!(
+                    "a key was made for the junction {} and is kept in {}; your partner needs the same one: \"twinlight \
+                     key {}\" shows it",
+                    kept.junction,
+                    kept.file.display(),
+                    self.chosen()
+                ));
+            }
+        }
+        Ok(config)
+    }
+
+    fn load_without_keys(&self) -> anyhow::Result<Config> {
+        match (&self.config, &self.preset) {
+            (Some(file), _) => Ok(Config::load(file)?),
+            (None, Some(name)) => match crate::presets::find(name) {
+                Some(preset) => Ok(preset.load()?),
+                None => Err(Usage(format!("--preset: {}", presets::unknown(name))).into()),
+            },
+            (None, None) => Ok(Config::default()),
+        }
+    }
+
+    /// How the command line chooses the configuration, to be repeated; empty: not at all.
+    fn chosen(&self) -> String {
+        match (&self.config, &self.preset) {
+            (Some(file), _) => format!("--config {}", file.display()),
+            (None, Some(name)) => format!("--preset {name}"),
+            (None, None) => String::new(),
         }
     }
 

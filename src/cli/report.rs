@@ -5,7 +5,7 @@ use std::{fmt::Write as _, io::Write as _, path::Path};
 use anyhow::Context;
 use serde_json::Value;
 
-use super::shown;
+use super::{Usage, shown};
 use crate::world::{Event, EventKind, event::Severity, summary::Summary};
 
 /// One line for an event; `None` for one that would only be noise in a terminal.
@@ -72,6 +72,16 @@ pub(super) fn closing(summary: &Summary) -> String {
         );
     }
     text
+}
+
+/// Sees before a long run that its report will have a place.
+pub(super) fn check_folder(report: Option<&Path>) -> Result<(), Usage> {
+    match report.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if !folder.is_dir() => {
+            Err(Usage(format!("--report: there is no folder {}; make it first", shown(folder))))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes the report beside its place and moves it there, so that there is never half a file.

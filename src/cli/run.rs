@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     io::{self, Write},
     path::PathBuf,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use clap::Args;
@@ -14,11 +14,13 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{CONFLICT, Common, Usage, WELL, asked_to_end, json, report, runtime};
+use super::{CONFLICT, Common, Lights, WELL, asked_to_end, json, report, runtime};
 use crate::world::{Event, EventKind, LightId, World, WorldOptions, summary::Tally};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct RunArgs {
+    #[command(flatten)]
+    lights: Lights,
     /// End after this many seconds; without it, when the configuration says so, or with Ctrl-C
     #[arg(long, value_name = "N", value_parser = seconds)]
     seconds: Option<f64>,
@@ -33,7 +35,7 @@ pub(super) struct RunArgs {
 /// A year is as good as for ever, and far from what a clock cannot count.
 const LONGEST_S: f64 = 365.0 * 86_400.0;
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= LONGEST_S => Ok(seconds),
         Ok(_) => Err("give a number of seconds above 0, at most a year".to_owned()),
@@ -42,16 +44,10 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
-    let config = common.load()?;
+    let config = args.lights.load(common)?;
     let run_for = args.seconds.map(Duration::from_secs_f64).or(config.run_for);
-    if let Some(folder) = args.report.as_deref().and_then(|file| file.parent())
-        && !folder.as_os_str().is_empty()
-        && !folder.is_dir()
-    {
-        let text = format!("--report: there is no folder {}; make it first", folder.display());
-        return Err(Usage(text).into());
-    }
-    let options = WorldOptions { detailed: false, wake: None, state_folder: common.state_folder() };
+    report::check_folder(args.report.as_deref())?;
+    let options = WorldOptions { state_folder: common.state_folder(), ..WorldOptions::default() };
     runtime()?.block_on(async {
         let (world, events) = World::start(config, options).await?;
         let mut listener = Listener {
@@ -59,6 +55,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
             tally: Tally::default(),
             last: Duration::ZERO,
             online: HashSet::new(),
+            started_at: world.started_at(),
         };
         listener.listen(world, events, run_for).await?;
 
@@ -86,6 +83,7 @@ struct Listener {
     /// The lights that were last told to be online: what they tell of themselves besides changes
     /// all the time, and is for the window.
     online: HashSet<LightId>,
+    started_at: SystemTime,
 }
 
 impl Listener {
@@ -151,7 +149,7 @@ impl Listener {
             return Ok(true);
         }
         let line = if self.json {
-            json::line(&event).map(|line| line.to_string())
+            json::line(&event).map(|line| json::with_wall_clock(line, &event, self.started_at).to_string())
         } else {
             report::sentence(&event)
         };

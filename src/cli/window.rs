@@ -2,27 +2,28 @@
 
 use anyhow::{anyhow, bail};
 
-use super::{Common, WELL, runtime};
+use super::{Common, Lights, WELL, runtime};
 use crate::{
     app::{
         Link,
         board::{form::Lab, keep},
         window::{Window, waker},
     },
-    world::{World, WorldOptions},
+    world::{Waker, World, WorldOptions},
 };
 
-pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
-    let config = common.load()?;
+pub(super) fn open(common: &Common, lights: &Lights) -> anyhow::Result<u8> {
+    let config = lights.load(common)?;
     if !has_display() {
         bail!(
             "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set); \
              \"twinlight run\" plays the same world without one"
         );
     }
-    let subtitle = match &common.config {
-        Some(file) => file.display().to_string(),
-        None => "the built-in pair".to_owned(),
+    let subtitle = match (&common.config, &common.preset) {
+        (Some(file), _) => file.display().to_string(),
+        (None, Some(name)) => format!("preset {name}"),
+        (None, None) => "the built-in pair".to_owned(),
     };
     let state_folder = common.state_folder();
     let login_file = state_folder.as_ref().map(|folder| folder.join(keep::FILE_NAME));
@@ -32,7 +33,8 @@ pub(super) fn open(common: &Common) -> anyhow::Result<u8> {
     let mut world = None;
     let shown = window.open(|ctx| {
         let wake = waker(ctx);
-        let options = WorldOptions { detailed: true, wake: Some(std::sync::Arc::new(wake)), state_folder };
+        let wake = Some(std::sync::Arc::new(wake) as Waker);
+        let options = WorldOptions { detailed: true, wake, state_folder, ..WorldOptions::default() };
         let (started, events) = runtime.block_on(World::start(config, options))?;
         let commands = started.commands();
         world = Some(started);

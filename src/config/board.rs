@@ -12,11 +12,14 @@ use traffic_light::{
 use super::{
     BrokerChoice, Config, ConfigError,
     error::Problems,
-    junction, read_file, syntax_problems,
+    is_readable_for_others, junction, read_file, syntax_problems,
     table::{Member, Reader, Table},
     timing,
 };
-use crate::board::provision::{Member as Setting, Settings, here};
+use crate::{
+    board::provision::{Member as Setting, Settings, here},
+    keys,
+};
 
 const TOP: [&str; 14] = [
     "config",
@@ -58,10 +61,20 @@ impl BoardFile {
     /// When the file cannot be read, or a board could not work with what it says; the error has all
     /// problems, each with its place and what to do.
     pub fn load(path: &Path) -> Result<BoardFile, ConfigError> {
+        BoardFile::load_with_keys(path, None)
+    }
+
+    /// As [`BoardFile::load`], with the keys of junctions that are kept in `keys` (see
+    /// [`crate::keys`]).
+    ///
+    /// # Errors
+    /// As for [`BoardFile::load`], and when such a key cannot be read or made.
+    pub fn load_with_keys(path: &Path, keys: Option<&Path>) -> Result<BoardFile, ConfigError> {
         let name = path.display().to_string();
         let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut file = BoardFile::from_toml(&text, &name, folder, &|variable| std::env::var(variable).ok())?;
+        let env = |variable: &str| std::env::var(variable).ok();
+        let mut file = BoardFile::parse(&text, &name, Sources { folder, keys, env: &env })?;
         if !file.warnings.is_empty() && is_readable_for_others(path) {
             file.warnings.push(format!(
                 "{name}: every user of this computer can read the secrets in it; run \"chmod 600 {name}\""
@@ -81,14 +94,18 @@ impl BoardFile {
         folder: &Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<BoardFile, ConfigError> {
+        BoardFile::parse(text, file, Sources { folder, keys: None, env })
+    }
+
+    fn parse(text: &str, file: &str, sources: Sources<'_>) -> Result<BoardFile, ConfigError> {
         let mut problems = Problems::new(file, text);
         let (document, errors) = DeTable::parse_recoverable(text);
         if syntax_problems(&mut problems, text, &errors) {
             return Err(problems.into_error());
         }
-        let mut reader = Reader::new(problems, env, &TOP);
+        let mut reader = Reader::new(problems, sources.env, &TOP);
         let top = reader.top(document.get_ref());
-        let settings = read(&mut reader, &top, folder, env);
+        let settings = read(&mut reader, &top, sources);
         if reader.problems.count() > 0 {
             return Err(reader.problems.into_error());
         }
@@ -105,14 +122,19 @@ impl BoardFile {
     }
 }
 
-fn read(
-    reader: &mut Reader<'_>,
-    top: &Table<'_>,
-    folder: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Settings {
+/// Where a file's references lead.
+#[derive(Clone, Copy)]
+struct Sources<'a> {
+    /// Where a configuration that it names is looked for.
+    folder: &'a Path,
+    /// Where the keys of junctions are kept.
+    keys: Option<&'a Path>,
+    env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+fn read(reader: &mut Reader<'_>, top: &Table<'_>, sources: Sources<'_>) -> Settings {
     let mut settings = match top.member("config") {
-        Some(member) => from_config(reader, top, &member, folder, env).unwrap_or_default(),
+        Some(member) => from_config(reader, top, &member, sources).unwrap_or_default(),
         None => from_members(reader, top),
     };
     if let Some(table) = top.member("wifi").and_then(|member| reader.table(&member, &WIFI)) {
@@ -179,21 +201,20 @@ fn from_config(
     reader: &mut Reader<'_>,
     top: &Table<'_>,
     member: &Member<'_>,
-    folder: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
+    sources: Sources<'_>,
 ) -> Option<Settings> {
     for name in FROM_CONFIG {
         if let Some(member) = top.member(name) {
             reader.wrong(&member, "it comes from the file that config names; remove it here or there");
         }
     }
-    let path: PathBuf = folder.join(reader.text(member)?);
+    let path: PathBuf = sources.folder.join(reader.text(member)?);
     let name = path.display().to_string();
     let text = read_file(&path).map_err(|error| reader.wrong(member, format!("{name}: {error}"))).ok()?;
     // Another random number than the virtual lights' would be another root topic.
     let without_random =
-        |variable: &str| if variable == super::expand::RANDOM { None } else { env(variable) };
-    let config = match Config::from_toml(&text, &name, &without_random) {
+        |variable: &str| if variable == super::expand::RANDOM { None } else { (sources.env)(variable) };
+    let mut config = match Config::from_toml(&text, &name, &without_random) {
         Ok(config) => config,
         Err(error) => {
             let hint =
@@ -202,6 +223,10 @@ fn from_config(
             return None;
         }
     };
+    if let Err(error) = keys::give(&mut config, sources.keys) {
+        reader.wrong(member, error.to_string());
+        return None;
+    }
     let junction = match top.member("junction") {
         Some(place) => {
             let wanted: Name = reader.name(&place)?;
@@ -259,7 +284,16 @@ fn broker_of(
     settings: &mut Settings,
 ) {
     let (port, login) = match broker {
-        BrokerChoice::External { host, port, login } => {
+        BrokerChoice::External { tls: Some(_), .. } => {
+            let text = format!(
+                "the broker of {name} speaks TLS, and a board cannot; name in a [broker] here what the board connects \
+                 to without it: the broker's plain port, or this computer's address and its port of links.board_port, \
+                 which leads there with TLS"
+            );
+            reader.wrong(member, text);
+            return;
+        }
+        BrokerChoice::External { host, port, login, tls: None } => {
             settings.broker_host.clone_from(host);
             (*port, login)
         }
@@ -393,18 +427,5 @@ fn blame(reader: &mut Reader<'_>, top: &Table<'_>, setting: Setting, text: &str)
     match member.or(parent).or_else(|| top.member("config")) {
         Some(member) => reader.wrong(&member, text),
         None => reader.problems.add(top.at, name, text.to_owned()),
-    }
-}
-
-fn is_readable_for_others(path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        false
     }
 }

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use super::{
     adafruit::{self, Emulated},
     table::{Member, Reader, Table},
+    tls,
 };
-use crate::world::broker::Login;
+use crate::{tls::Tls, world::broker::Login};
 
 /// MQTT's port without TLS.
 const PORT: u16 = 1883;
@@ -20,8 +21,25 @@ const LAB_PASSWORD: &str = "arthur";
 /// Brokers that older instructions name, and that are no more.
 const GONE: [&str; 2] = ["mqtt.eclipse.org", "mqtt.eclipseprojects.io"];
 
-const MEMBERS: [&str; 10] =
-    ["kind", "port", "lan", "host", "user", "password", "tls", "dialect", "emulate", "quota_per_minute"];
+/// Brokers that are open to everybody in the world.
+const PUBLIC: [&str; 3] = ["test.mosquitto.org", "broker.hivemq.com", "broker.emqx.io"];
+
+const MEMBERS: [&str; 14] = [
+    "kind",
+    "port",
+    "lan",
+    "host",
+    "user",
+    "password",
+    "tls",
+    "ca_file",
+    "cert_file",
+    "key_file",
+    "insecure",
+    "dialect",
+    "emulate",
+    "quota_per_minute",
+];
 
 /// The broker that the lights meet on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +61,20 @@ pub enum BrokerChoice {
         port: u16,
         /// How to log in, where that is needed.
         login: Option<Login>,
+        /// How to encrypt; `None`: not at all.
+        tls: Option<Tls>,
     },
+}
+
+impl BrokerChoice {
+    /// How what is said to the broker is encrypted; `None`: not at all.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        match self {
+            BrokerChoice::Embedded { .. } => None,
+            BrokerChoice::External { tls, .. } => tls.as_ref(),
+        }
+    }
 }
 
 impl Default for BrokerChoice {
@@ -104,6 +135,14 @@ fn read_embedded(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
             "the embedded broker runs on this machine; remove host, or write kind = \"external\" above it",
         );
     }
+    if let Some(member) = table.member("tls")
+        && reader.flag(&member) == Some(true)
+    {
+        reader.wrong(
+            &member,
+            "the embedded broker has no TLS; remove tls, or run a Mosquitto with TLS and name it as kind = \"external\"",
+        );
+    }
     let port = table.member("port").and_then(|member| reader.number(&member, 0..=u16::MAX)).unwrap_or(PORT);
     let login = read_login(reader, table).map(|(login, _)| login);
     let lan = table.member("lan");
@@ -132,18 +171,35 @@ fn read_external(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
             String::new()
         }
     };
+    let wants_tls = table.member("tls").is_some_and(|member| reader.flag(&member) == Some(true));
     let port_member = table.member("port");
-    let port = port_member.as_ref().and_then(|member| reader.number(member, 1..=u16::MAX)).unwrap_or(PORT);
-    if let Some(member) = port_member.filter(|_| port == TLS_PORT) {
-        reader.warn(&member, "8883 is the port for TLS, which is not in this version yet; use port 1883");
+    let usual = if wants_tls { TLS_PORT } else { PORT };
+    let port = port_member.as_ref().and_then(|member| reader.number(member, 1..=u16::MAX)).unwrap_or(usual);
+    if let Some(member) = &port_member {
+        match (port, wants_tls) {
+            (TLS_PORT, false) => reader.warn(member, "8883 is the port for TLS as a rule; add tls = true"),
+            (PORT, true) => {
+                reader
+                    .warn(member, "1883 is the port without TLS as a rule; TLS has 8883 (or leave port out)");
+            }
+            _ => {}
+        }
     }
+    if let Some(member) = table.member("host").filter(|_| PUBLIC.contains(&host.as_str())) {
+        reader.warn(
+            &member,
+            "everybody in the world can read what passes this public broker, and send; put no secrets on it, and give \
+             the junction a key so that strangers cannot switch its lights",
+        );
+    }
+    let tls = tls::read(reader, table);
     let login = read_login(reader, table);
     if let Some((login, literal)) = &login
         && !(host == LAB_HOST && login.password == LAB_PASSWORD)
     {
         warn_of_secrets(reader, table, login, *literal);
     }
-    BrokerChoice::External { host, port, login: login.map(|(login, _)| login) }
+    BrokerChoice::External { host, port, login: login.map(|(login, _)| login), tls }
 }
 
 /// Which parts of a login stand in the file itself.
@@ -221,11 +277,6 @@ fn read_host(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<String> {
 }
 
 fn refuse_what_is_not_offered(reader: &mut Reader<'_>, table: &Table<'_>) {
-    if let Some(member) = table.member("tls")
-        && reader.flag(&member) == Some(true)
-    {
-        reader.wrong(&member, "TLS is not in this version yet; use port 1883 and remove tls");
-    }
     let dialects = [("standard", Dialect::Standard), ("adafruit", Dialect::Adafruit)];
     if let Some(member) = table.member("dialect")
         && reader.choice(&member, &dialects) == Some(Dialect::Adafruit)

@@ -81,6 +81,11 @@ impl<'a> Problems<'a> {
         Problems { file, text, found: Vec::new(), left_out: 0 }
     }
 
+    /// The file that is read, as it was named.
+    pub(super) fn file(&self) -> &'a str {
+        self.file
+    }
+
     /// Notes a problem of `member` at byte `at`. One that was noted before is left out: the same
     /// wrong timing may come up once for each junction.
     pub(super) fn add(&mut self, at: usize, member: &str, text: String) {

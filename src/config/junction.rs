@@ -24,12 +24,16 @@ const MEMBERS: [&str; 8] = ["name", "count", "lights", "run", "key", "rule", "de
 pub struct Junction {
     name: Name,
     lights: Vec<LightConfig>,
-    /// Those of `lights` that this program runs.
+    /// Those of `lights` that this program runs, by the file.
     run: Vec<Name>,
+    /// The same by the command line, where it says so.
+    picked: Option<Vec<Name>>,
     rule: Rule,
     demand: Demand,
     timing: Timing,
     key: Option<Key>,
+    /// Its key is made up once and kept; there is none yet.
+    lacks_key: bool,
 }
 
 /// Why there cannot be such a junction.
@@ -74,7 +78,7 @@ impl Junction {
             traffic_light::ConfigError::Timing(error) => JunctionError::Timing(error),
         })?;
         let run = lights.iter().map(|config| config.name().clone()).collect();
-        Ok(Junction { name, lights, run, rule, demand, timing, key })
+        Ok(Junction { name, lights, run, picked: None, rule, demand, timing, key, lacks_key: false })
     }
 
     /// Its name.
@@ -102,7 +106,17 @@ impl Junction {
     /// Whether this program runs its light `light`.
     #[must_use]
     pub fn runs(&self, light: &Name) -> bool {
-        self.run.contains(light)
+        self.picked.as_ref().unwrap_or(&self.run).contains(light)
+    }
+
+    /// Whether the file leaves its light `light` to others: to a board above all.
+    #[must_use]
+    pub fn leaves(&self, light: &Name) -> bool {
+        !self.run.contains(light)
+    }
+
+    pub(super) fn run_only(&mut self, picked: Vec<Name>) {
+        self.picked = Some(picked);
     }
 
     /// The lights that this program runs; the others are boards, or run elsewhere.
@@ -139,6 +153,19 @@ impl Junction {
     pub fn key(&self) -> Option<&Key> {
         self.key.as_ref()
     }
+
+    /// Whether its messages are to be signed with a key that is made up once and kept (`key =
+    /// "auto"`), and that it has not been given yet. It must not run like that.
+    #[must_use]
+    pub fn lacks_key(&self) -> bool {
+        self.lacks_key
+    }
+
+    /// Gives it the key that was made up for it.
+    pub fn set_key(&mut self, key: Key) {
+        self.key = Some(key);
+        self.lacks_key = false;
+    }
 }
 
 impl fmt::Display for JunctionError {
@@ -156,6 +183,15 @@ impl fmt::Display for JunctionError {
 }
 
 impl std::error::Error for JunctionError {}
+
+/// The key that is made up once and kept.
+const AUTO: &str = "auto";
+
+enum KeyChoice {
+    None,
+    Given(Key),
+    Auto,
+}
 
 /// What junctions have that do not say otherwise.
 struct Defaults<'a> {
@@ -244,8 +280,9 @@ fn read_one<'a>(
     };
     let lights = read_lights(reader, table);
     let key = match table.member("key") {
-        Some(member) => read_key(reader, &member, defaults.shared).map(Some),
-        None => Some(None),
+        Some(member) if reader.is_text(&member, AUTO) => Some(KeyChoice::Auto),
+        Some(member) => read_key(reader, &member, defaults.shared).map(KeyChoice::Given),
+        None => Some(KeyChoice::None),
     };
     let rule = read_rule(reader, table).unwrap_or(defaults.rule);
     let demand = read_demand(reader, table).unwrap_or(defaults.demand);
@@ -260,6 +297,8 @@ fn read_one<'a>(
 
     let (place, name) = named?;
     let (lights, key, timing) = (lights?, key?, timing.filter(|_| timings_known)?);
+    let lacks_key = matches!(key, KeyChoice::Auto);
+    let key = if let KeyChoice::Given(key) = key { Some(key) } else { None };
     let junction = Junction::new(name, &lights, rule, demand, timing, key).map_err(|error| match error {
         JunctionError::Timing(error) => {
             timing::blame(reader, &error, [timing_table.as_ref(), defaults.timing_table.as_ref()]);
@@ -268,6 +307,7 @@ fn read_one<'a>(
         error => reader.wrong(table.member("lights").as_ref().unwrap_or(&place), error.to_string()),
     });
     let mut junction = junction.ok()?;
+    junction.lacks_key = lacks_key;
     if let Some(run) = read_run(reader, table, &lights) {
         junction.run = run?;
     }

@@ -8,10 +8,12 @@
 //! | `adafruit` | the dialect and the rules of Adafruit IO |
 //! | `board` | what a board is to know, from a file of its own |
 //! | `broker` | which broker the lights meet on |
+//! | `tls` | TLS to it, and the files that it takes |
 //! | `root` | the root topic |
 //! | `junction` | lights that must not conflict |
 //! | `timing` | timings of the file and of one junction |
 //! | `fault`, `dose` | planned faults: when and on which light, what and how much |
+//! | `pick` | which lights this process runs, by the command line |
 //! | `table` | reads members, notes what is wrong with them |
 //! | `expand` | `${NAME}`: secrets come from the environment |
 //! | `nearest` | "did you mean …?" |
@@ -25,10 +27,12 @@ mod error;
 mod expand;
 mod fault;
 mod junction;
-mod nearest;
+pub(crate) mod nearest;
+mod pick;
 mod root;
 mod table;
 mod timing;
+mod tls;
 
 use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
 
@@ -43,6 +47,7 @@ pub use self::{
     error::{ConfigError, Place, Problem},
     fault::{FaultKind, PlannedFault},
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
+    pick::{NoSuchLight, Pick},
     root::{MAX_ROOT_BYTES, RootError, RootTopic},
 };
 use self::{
@@ -120,12 +125,20 @@ impl Config {
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let name = path.display().to_string();
         let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
+        Config::from_text(&text, &name)
+    }
+
+    /// Reads `text`, which came from `file`, with this process's environment.
+    ///
+    /// # Errors
+    /// As for [`Config::from_toml`].
+    pub fn from_text(text: &str, file: &str) -> Result<Config, ConfigError> {
         let random = OnceCell::new();
         let env = |variable: &str| match variable {
             expand::RANDOM => random.get_or_init(random_digits).clone(),
             _ => std::env::var(variable).ok(),
         };
-        Config::from_toml(&text, &name, &env)
+        Config::from_toml(text, file, &env)
     }
 
     /// Reads `text`, which came from `file`. `env` looks environment variables up; it also gives
@@ -159,13 +172,17 @@ impl Config {
         self.junctions.iter().find(|junction| junction.name() == name)
     }
 
-    /// The ports that lead boards to the broker, one for each light that does not run here.
+    /// The ports that lead boards to the broker, one for each light that the file leaves to others. A
+    /// light keeps its number where the command line picks other lights to run here.
     pub fn board_ports(&self) -> impl Iterator<Item = (LightId, u16)> {
         let elsewhere = self.junctions.iter().flat_map(|junction| {
-            junction.light_ids().filter(|light| !junction.runs(&light.light)).collect::<Vec<_>>()
+            let left = junction.light_ids().filter(|light| junction.leaves(&light.light));
+            left.map(|light| (junction.runs(&light.light), light)).collect::<Vec<_>>()
         });
         let ports = self.links.board_port.map(|first| first..=u16::MAX);
-        elsewhere.zip(ports.into_iter().flatten()).collect::<Vec<_>>().into_iter()
+        let numbered = elsewhere.zip(ports.into_iter().flatten());
+        let boards = numbered.filter(|((runs_here, _), _)| !runs_here);
+        boards.map(|((_, light), port)| (light, port)).collect::<Vec<_>>().into_iter()
     }
 
     /// All lights of all junctions, in the order of the file.
@@ -275,6 +292,20 @@ fn read_file(path: &Path) -> Result<String, String> {
             "line {line} is not UTF-8 text; save the file as UTF-8 (PowerShell: Set-Content -Encoding utf8)"
         )
     })
+}
+
+/// Whether other users of this computer can read a file that they should not.
+fn is_readable_for_others(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
 }
 
 /// Eight hex digits, so that strangers on a public broker do not meet by chance.

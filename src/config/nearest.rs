@@ -2,7 +2,7 @@
 
 /// The one of `known` that `word` is most likely a slip of: at most two letters away (one for
 /// short words), or the beginning of exactly one of them, as `lease` is of `lease_ms`.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let allowed = if word.chars().count() <= 4 { 1 } else { 2 };
     let close = known
         .iter()

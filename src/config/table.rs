@@ -137,6 +137,11 @@ impl<'a> Reader<'a> {
         text
     }
 
+    /// Whether a member is this text.
+    pub(super) fn is_text(&self, member: &Member<'_>, text: &str) -> bool {
+        member.value.as_str() == Some(text)
+    }
+
     /// A text in which `${NAME}` stands for an environment variable; `random` says whether
     /// `${RANDOM}` has a meaning.
     pub(super) fn expanded(&mut self, member: &Member<'_>, random: bool) -> Option<Expanded> {

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant, SystemTime};
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Instant,
+    started_at: SystemTime,
 }
 
 impl Clock {
     /// A clock that starts now.
     #[must_use]
     pub fn start() -> Clock {
-        Clock { started: Instant::now() }
+        Clock { started: Instant::now(), started_at: SystemTime::now() }
     }
 
     /// Time since the world started.
@@ -21,7 +22,14 @@ impl Clock {
         self.started.elapsed()
     }
 
-    /// The same, as the light's program counts it: whole milliseconds, rounded down.
+    /// When the world started, by the computer's wall clock, so that what several processes tell can
+    /// be put in one order.
+    #[must_use]
+    pub fn started_at(&self) -> SystemTime {
+        self.started_at
+    }
+
+    /// The same as [`Clock::now`], as the light's program counts it: whole milliseconds, rounded down.
     #[must_use]
     pub fn now_ms(&self) -> traffic_light::Instant {
         let ms = u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX);

@@ -7,6 +7,19 @@ use traffic_light::command::Action;
 
 use super::{broker::Login, event::LightId, fault::Fault};
 
+/// A message that a person publishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByHand {
+    /// The whole topic, root included.
+    pub topic: String,
+    /// Anything.
+    pub payload: Vec<u8>,
+    /// Whether the broker is to keep it. An empty payload lets it forget what it kept.
+    pub retain: bool,
+    /// Quality of service, 0 to 2.
+    pub qos: u8,
+}
+
 /// One request. The world answers with events, never directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -56,6 +69,11 @@ pub enum Command {
         /// For how long, in milliseconds, where that has a meaning.
         ms: Option<u32>,
     },
+    /// Publish one message by hand, as anybody on the broker may. What cannot be published is refused
+    /// with a notice.
+    Publish(ByHand),
+    /// Let the broker tell once more what it keeps below the root topic.
+    AskWhatIsKept,
     /// Open the embedded broker to the network: it starts again on the same port, on all interfaces,
     /// and lets in who knows this login.
     LetBoardsJoin {

@@ -127,6 +127,20 @@ pub enum EventKind {
         /// Whether the broker delivered it as a kept message.
         retained: bool,
     },
+    /// Any message below the root topic, of the contract or not. Told only where somebody looks, and
+    /// before [`EventKind::MessagePassed`] where it is of a light.
+    TopicHeard {
+        /// The whole topic.
+        topic: Arc<str>,
+        /// The payload as text, shortened where it is very long.
+        payload: Arc<str>,
+        /// How many bytes the whole payload has.
+        bytes: usize,
+        /// Whether the broker delivered it as a kept message.
+        retained: bool,
+        /// The quality of service that it was delivered with: at most 1, whatever it was sent with.
+        qos: u8,
+    },
     /// A message was counted and otherwise ignored.
     MessageIgnored {
         /// The light whose topic it came on, where the topic names one.

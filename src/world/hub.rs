@@ -13,6 +13,7 @@ use traffic_light::{Aspect, Rule};
 
 use super::{
     clock::Clock,
+    delivery::Deliveries,
     event::{About, Event, EventKind, Fault, Layer, LightId, LightKind, Severity},
     monitor::Monitor,
 };
@@ -26,6 +27,7 @@ pub(super) struct Hub {
     /// [`super::Command::Resync`].
     events: broadcast::Sender<Event>,
     wake: Option<Waker>,
+    deliveries: Option<Arc<Deliveries>>,
     /// A plain mutex: it is held for a few map operations and never across an await.
     ledger: Mutex<Ledger>,
 }
@@ -59,11 +61,12 @@ struct EndOfGo {
 }
 
 impl Hub {
-    pub(super) fn new(capacity: usize, wake: Option<Waker>) -> Hub {
+    pub(super) fn new(capacity: usize, wake: Option<Waker>, deliveries: Option<Arc<Deliveries>>) -> Hub {
         Hub {
             clock: Clock::start(),
             events: broadcast::Sender::new(capacity),
             wake,
+            deliveries,
             ledger: Mutex::new(Ledger::default()),
         }
     }
@@ -180,8 +183,8 @@ impl Hub {
     }
 
     /// A broker that runs elsewhere answers.
-    pub(super) fn broker_answers(&self, address: String) {
-        self.broker_started(EventKind::BrokerStarted { address, embedded: false, open: false, note: None });
+    pub(super) fn broker_answers(&self, address: String, note: Option<String>) {
+        self.broker_started(EventKind::BrokerStarted { address, embedded: false, open: false, note });
     }
 
     /// The broker in this program has started.
@@ -235,15 +238,40 @@ impl Hub {
         ledger.faults.iter().filter(|fault| fault.light() == Some(light)).cloned().collect()
     }
 
-    /// `light` is about to publish that its go is over.
-    pub(super) fn go_ended(&self, light: &LightId, boot: u32, seq: u32) {
-        let end = EndOfGo { boot, seq, at: self.clock.now() };
-        self.ledger().ends_of_go.insert(light.clone(), end);
+    /// `light` is about to publish word `seq`, which says, where `ends_go`, that its go is over.
+    pub(super) fn said(&self, light: &LightId, boot: u32, seq: u32, ends_go: bool) {
+        let at = self.clock.now();
+        if let Some(deliveries) = &self.deliveries {
+            deliveries.said(light, boot, seq, at);
+        }
+        if ends_go {
+            self.ledger().ends_of_go.insert(light.clone(), EndOfGo { boot, seq, at });
+        }
     }
 
-    /// `to` has received message `seq` of `from` while it waits for green.
-    pub(super) fn heard(&self, from: &LightId, to: &LightId, boot: u32, seq: u32) {
+    /// A virtual light has handed a message to its session.
+    pub(super) fn sent(&self, bytes: usize) {
+        if let Some(deliveries) = &self.deliveries {
+            deliveries.sent(bytes);
+        }
+    }
+
+    /// A message came to a virtual light.
+    pub(super) fn received(&self) {
+        if let Some(deliveries) = &self.deliveries {
+            deliveries.received();
+        }
+    }
+
+    /// `to` has received word `seq` of `from`, which was new; it may have `waited` for green.
+    pub(super) fn heard(&self, from: &LightId, to: &LightId, boot: u32, seq: u32, waited: bool) {
         let now = self.clock.now();
+        if let Some(deliveries) = &self.deliveries {
+            deliveries.heard(from, boot, seq, now);
+        }
+        if !waited {
+            return;
+        }
         let end = self.ledger().ends_of_go.get(from).copied();
         if let Some(end) = end.filter(|end| end.boot == boot && end.seq == seq) {
             let took = now.saturating_sub(end.at);

@@ -22,7 +22,12 @@ use tokio::{
 };
 use traffic_light::backoff::Backoff;
 
-use super::{broker::Login, event::Layer, proxy::Trouble};
+use super::{
+    broker::Login,
+    event::Layer,
+    proxy::{Destination, Proxy, Trouble},
+};
+use crate::tls::{Failure, Tls};
 
 /// Words that may wait for the light's program; the link stops reading while there are more, and
 /// TCP holds the broker back.
@@ -38,6 +43,8 @@ const MOST_UNACKNOWLEDGED: u16 = 200;
 const MOST_IN_FLIGHT: u16 = 256;
 /// Nobody has a name below this (RFC 6761, section 6.4).
 const UNKNOWN_HOST: &str = "no-such-broker.invalid";
+/// MQTT's port with TLS.
+const TLS_PORT: u16 = 8883;
 const CONNECT_TIMEOUT_S: u64 = 5;
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// MQTT's own limit: a longer message must not cost the light its session.
@@ -49,6 +56,8 @@ pub(super) struct Target {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) login: SharedLogin,
+    /// Links to a broker with TLS go through a proxy, which speaks it.
+    pub(super) tls: Option<Tls>,
 }
 
 /// A login that may change while links use it: each new connection logs in with the present one.
@@ -78,6 +87,12 @@ impl SharedLogin {
 pub(super) struct Via {
     pub(super) address: SocketAddr,
     pub(super) trouble: Trouble,
+}
+
+impl Via {
+    pub(super) fn through(proxy: &Proxy) -> Via {
+        Via { address: proxy.address(), trouble: proxy.trouble() }
+    }
 }
 
 /// What a link needs to know of its light.
@@ -125,7 +140,7 @@ pub(super) enum News {
     /// The session is over.
     Down,
     /// A message came in.
-    Message { topic: String, payload: Vec<u8>, retained: bool },
+    Message { topic: String, payload: Vec<u8>, retained: bool, qos: QoS },
 }
 
 /// The two ends that a light's program keeps of its link. Dropping it ends the link.
@@ -385,7 +400,8 @@ impl Runner {
                 }
                 Ok(rumqttc::Event::Incoming(Incoming::Publish(publish))) => {
                     let payload = publish.payload.to_vec();
-                    self.tell(News::Message { topic: publish.topic, payload, retained: publish.retain }).await
+                    let (topic, retained, qos) = (publish.topic, publish.retain, publish.qos);
+                    self.tell(News::Message { topic, payload, retained, qos }).await
                 }
                 Ok(_) => Ok(()),
                 Err(error) => return Ended::Failed(error),
@@ -482,24 +498,38 @@ fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
         ConnectionError::MqttState(StateError::AwaitPingResp) => {
             (false, "the broker has not answered for two keep-alives".to_owned())
         }
-        ConnectionError::MqttState(StateError::ConnectionAborted) => {
-            (false, "the broker closed the connection".to_owned())
-        }
+        ConnectionError::MqttState(StateError::ConnectionAborted) => (false, closed(target)),
         other => (false, format!("{other}")),
     }
 }
 
 fn explain_io(error: &io::Error, target: &Target) -> String {
     use std::io::ErrorKind;
+    if let Some(failure) = Failure::of(error) {
+        return format!("{}; {}", failure.cause(&target.host), failure.remedy());
+    }
     match error.kind() {
         ErrorKind::ConnectionRefused => format!("nobody listens at {target}; is the broker running?"),
+        ErrorKind::ConnectionReset if wants_tls(target) => closed(target),
         ErrorKind::ConnectionReset => "the connection was reset by the broker".to_owned(),
-        ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => {
-            "the broker closed the connection".to_owned()
-        }
+        ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => closed(target),
         ErrorKind::TimedOut => format!("{target} does not answer; check the address and the firewall"),
         _ => format!("{target}: {error}"),
     }
+}
+
+fn closed(target: &Target) -> String {
+    if wants_tls(target) {
+        format!(
+            "{target} closed the connection; that port is for TLS as a rule: write tls = true into [broker]"
+        )
+    } else {
+        "the broker closed the connection".to_owned()
+    }
+}
+
+fn wants_tls(target: &Target) -> bool {
+    target.port == TLS_PORT && target.tls.is_none()
 }
 
 /// What the proxy knows of a connection that it could not make; it is told once.
@@ -519,6 +549,13 @@ fn refusal(code: ConnectReturnCode) -> &'static str {
         ConnectReturnCode::ServiceUnavailable => "the broker is not available just now; it is tried again",
         ConnectReturnCode::RefusedProtocolVersion => "the broker does not speak MQTT 3.1.1",
         ConnectReturnCode::Success => "the broker accepted, and yet there is no session",
+    }
+}
+
+impl Target {
+    /// Where a proxy leads that a link goes through.
+    pub(super) fn destination(&self) -> Destination {
+        Destination { host: self.host.clone(), port: self.port, tls: self.tls.clone() }
     }
 }
 

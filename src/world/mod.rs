@@ -9,11 +9,13 @@
 //! | `virtual_light` | the light's program on this computer's clock |
 //! | `link` | Wi-Fi, connection and session of one light, and the way back up |
 //! | [`proxy`] | the way of one link to the broker, where its faults are put in |
+//! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program |
 //! | [`meter`] | what the clients of that broker do, counted as an account's |
 //! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
+//! | [`delivery`] | how long words are on their way |
 //! | `hub` | one clock, one order of events, what is true at present |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
 //! | [`summary`] | what a run comes to |
@@ -21,6 +23,7 @@
 pub mod broker;
 pub mod clock;
 pub mod command;
+pub mod delivery;
 pub mod event;
 pub mod fault;
 mod gate;
@@ -35,9 +38,10 @@ pub mod summary;
 mod supervisor;
 pub mod topics;
 mod twin;
+mod upstream;
 mod virtual_light;
 
-pub use command::Command;
+pub use command::{ByHand, Command};
 pub use event::{Event, EventKind, LightId};
 pub use fault::Fault;
 pub use hub::Waker;

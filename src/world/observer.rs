@@ -1,6 +1,8 @@
 //! The observer: the world's own ear on the broker. It speaks to nobody; it shows what passes,
 //! tells what had to be ignored, and is all that the program knows of boards and foreign lights.
 
+mod speak;
+
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -18,10 +20,11 @@ use traffic_light::{
     command::{Action, Command as Wired},
 };
 
+pub(super) use self::speak::Say;
 use super::{
     event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
     hub::Hub,
-    link::{Link, News, Order},
+    link::{Link, News, Order, Target},
     topics::Topics,
     twin::Twins,
 };
@@ -44,6 +47,24 @@ pub(super) struct Tell {
     pub(super) ms: Option<u32>,
 }
 
+/// A broker that runs elsewhere.
+pub(super) struct External {
+    /// `host:port`.
+    address: String,
+    /// What the user should know of the way to it.
+    note: Option<String>,
+}
+
+impl External {
+    pub(super) fn of(target: &Target) -> External {
+        let note = target.tls.as_ref().map(|tls| {
+            let unchecked = if tls.checks_the_broker() { "" } else { ", and nobody checks who answers" };
+            format!("encrypted with TLS{unchecked}")
+        });
+        External { address: target.to_string(), note }
+    }
+}
+
 #[derive(Clone, Copy, Default)]
 struct OtherRun {
     boot: u32,
@@ -54,8 +75,8 @@ pub(super) struct Observer {
     hub: Arc<Hub>,
     topics: Topics,
     junctions: HashMap<Name, Junction>,
-    /// `host:port` where the broker is not our own: then the observer tells of it.
-    external: Option<String>,
+    /// Where the broker is not our own: then the observer tells of it.
+    external: Option<External>,
     /// Shown are single messages only where somebody looks.
     shows_messages: bool,
     /// The boot of another program that was last heard under the name of a virtual light.
@@ -73,7 +94,7 @@ impl Observer {
         hub: Arc<Hub>,
         topics: Topics,
         junctions: &[Junction],
-        external: Option<String>,
+        external: Option<External>,
         shows_messages: bool,
     ) -> Observer {
         let junctions =
@@ -96,7 +117,7 @@ impl Observer {
     pub(super) fn start(
         mut self,
         mut link: Link,
-        mut tells: mpsc::Receiver<Tell>,
+        mut says: mpsc::Receiver<Say>,
         mut stop: watch::Receiver<bool>,
     ) -> JoinHandle<()> {
         tokio::spawn(async move {
@@ -109,8 +130,13 @@ impl Observer {
                         continue;
                     }
                     _ = stop.changed() => break,
-                    Some(tell) = tells.recv() => {
-                        self.tell(&tell);
+                    Some(say) = says.recv() => {
+                        match say {
+                            Say::Tell(tell) => self.tell(&tell),
+                            Say::Publish(message) => self.publish(message),
+                            Say::AskWhatIsKept => self.ask_what_is_kept(),
+                            Say::Forget(topics, _done) => self.forget(&topics, &mut link).await,
+                        }
                         continue;
                     }
                     news = link.news.recv() => news,
@@ -135,8 +161,8 @@ impl Observer {
         match news {
             News::Up(session) => {
                 self.session = Some(session);
-                if let Some(address) = &self.external {
-                    self.hub.broker_answers(address.clone());
+                if let Some(External { address, note }) = &self.external {
+                    self.hub.broker_answers(address.clone(), note.clone());
                 }
             }
             News::Layer { layer: Layer::Mqtt, up: false, reason } => {
@@ -148,16 +174,22 @@ impl Observer {
             }
             News::Down => self.session = None,
             News::Layer { .. } => {}
-            News::Message { topic, payload, retained } => self.hear(&topic, &payload, retained),
+            News::Message { topic, payload, retained, qos } => self.hear(&topic, &payload, retained, qos),
         }
     }
 
-    fn hear(&mut self, topic: &str, payload: &[u8], retained: bool) {
+    fn hear(&mut self, topic: &str, payload: &[u8], retained: bool, qos: QoS) {
+        let text = self.shows_messages.then(|| shortened(payload));
+        if let Some(payload_text) = &text {
+            let (topic, shown, bytes) = (topic.into(), payload_text.clone(), payload.len());
+            let kind = EventKind::TopicHeard { topic, payload: shown, bytes, retained, qos: qos as u8 };
+            self.hub.emit(kind);
+        }
         let Some((light, kind)) = self.topics.parse(topic) else { return };
         let Some(junction) = self.junctions.get(&light.junction) else { return };
         let (key, rule) = (junction.key().cloned(), junction.rule());
-        if self.shows_messages {
-            self.show(&light, kind, payload, retained);
+        if let Some(payload) = text {
+            self.hub.emit(EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
         }
         let heard = match kind {
             TopicKind::State => Word::decode(topic, payload, key.as_ref()).map(|word| {
@@ -172,12 +204,6 @@ impl Observer {
             let reason = format!("a message on {topic}: {reason}");
             self.hub.emit(EventKind::MessageIgnored { light: Some(light), by: Ignorer::Observer, reason });
         }
-    }
-
-    fn show(&self, light: &LightId, topic: TopicKind, payload: &[u8], retained: bool) {
-        let shown = payload.get(..SHOWN_BYTES).unwrap_or(payload);
-        let payload = String::from_utf8_lossy(shown).into();
-        self.hub.emit(EventKind::MessagePassed { light: light.clone(), topic, payload, retained });
     }
 
     /// Sends a command to the light's present run.
@@ -314,6 +340,12 @@ impl Observer {
             self.hub.aspect_changed(light, Aspect::Dark);
         }
     }
+}
+
+/// A payload as text, cut off where it is very long.
+fn shortened(payload: &[u8]) -> Arc<str> {
+    let shown = payload.get(..SHOWN_BYTES).unwrap_or(payload);
+    String::from_utf8_lossy(shown).into()
 }
 
 fn words(action: Action) -> &'static str {

@@ -3,39 +3,36 @@
 //! It listens on a port of its own and carries each connection to the broker. What it does with the
 //! bytes in between is decided by [`Wires`]; here are the sockets. Faults can change at any time and
 //! strike the connections that are there.
+//!
+//! Where the broker wants TLS, the proxy speaks it, and the faults see MQTT's own bytes as ever. What
+//! connects to the proxy needs no TLS, be it a light or a board; whoever may open its port on this
+//! machine can use the way to the broker, and with it a client certificate if there is one.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
+pub use super::upstream::{Destination, Trouble};
+use super::upstream::{Server, Upstream};
 use crate::fault::{Item, Placed, Rules, Us, Way, Wires, rules, stalls};
 
 /// More than this may not wait in one direction; the sender is held back then, as by TCP's window.
 const MOST_WAITING_BYTES: usize = 64 * 1024;
 const READ_BYTES: usize = 4 * 1024;
 const BACKLOG: u32 = 1_024;
-/// A broker that does not answer within this is given up; the light's own limit is shorter.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to look for what a broker with TLS said before it closed.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// Between two tries to get a port back that was given up on purpose.
 const REBIND_EVERY: Duration = Duration::from_millis(100);
 
 /// The faults in force, as all connections share them.
 type Faults = Arc<[Placed]>;
-
-/// Why the broker could not be reached, kept for the light: through a proxy it sees no more than
-/// that its connection ended.
-pub type Trouble = Arc<Mutex<Option<io::Error>>>;
 
 /// A proxy that runs. Dropping it cuts its connections.
 #[derive(Debug)]
@@ -47,18 +44,26 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens at `listen` (port 0: any free one) for connections to `host:port`. Has to be called
-    /// within a tokio runtime. What faults leave to chance follows from `seed` and the number of
-    /// the connection.
+    /// Listens at `listen` (port 0: any free one) for connections to `host:port`, without TLS. Has to
+    /// be called within a tokio runtime. What faults leave to chance follows from `seed` and the
+    /// number of the connection.
     ///
     /// # Errors
     /// When the port is not to be had.
     pub fn start(listen: SocketAddr, host: &str, port: u16, seed: u64) -> io::Result<Proxy> {
+        Proxy::towards(Destination { host: host.to_owned(), port, tls: None }, listen, seed)
+    }
+
+    /// As [`Proxy::start`], for connections to `destination`.
+    ///
+    /// # Errors
+    /// When the port is not to be had.
+    pub fn towards(destination: Destination, listen: SocketAddr, seed: u64) -> io::Result<Proxy> {
         let listener = bind(listen)?.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         let (faults, changed) = watch::channel::<Faults>([].into());
         let trouble = Trouble::default();
-        let upstream = Upstream { host: host.to_owned(), port, trouble: trouble.clone() };
+        let upstream = Upstream { destination, trouble: trouble.clone() };
         let task = tokio::spawn(serve(listener, address, upstream, changed, seed));
         Ok(Proxy { address, faults, trouble, task })
     }
@@ -116,33 +121,6 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-#[derive(Clone)]
-struct Upstream {
-    host: String,
-    port: u16,
-    trouble: Trouble,
-}
-
-impl Upstream {
-    async fn connect(&self) -> io::Result<TcpStream> {
-        let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect((self.host.as_str(), self.port))).await;
-        let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        match connected {
-            Ok(stream) => {
-                *trouble = None;
-                stream.set_nodelay(true)?;
-                Ok(stream)
-            }
-            Err(error) => {
-                let kind = error.kind();
-                *trouble = Some(error);
-                Err(kind.into())
-            }
-        }
     }
 }
 
@@ -250,8 +228,9 @@ impl Connection {
         let over = match self.reach_broker().await {
             Ok(Some(mut server)) => {
                 let over = self.pump(&mut server).await;
-                if !matches!(over, Over::Closed) {
-                    reset(&server);
+                match over {
+                    Over::Closed => server.say_goodbye().await,
+                    Over::Reset | Over::HalfOpen => reset(server.tcp()),
                 }
                 over
             }
@@ -293,7 +272,7 @@ impl Connection {
     }
 
     /// Connects to the broker, once anything passes; `None` when the client has gone by then.
-    async fn reach_broker(&mut self) -> io::Result<Option<TcpStream>> {
+    async fn reach_broker(&mut self) -> io::Result<Option<Server>> {
         let mut bytes = [0; READ_BYTES];
         loop {
             if !stalls(&self.faults.borrow()) {
@@ -317,7 +296,11 @@ impl Connection {
         }
     }
 
-    async fn pump(&mut self, server: &mut TcpStream) -> Over {
+    async fn pump(&mut self, server: &mut Server) -> Over {
+        // What TLS holds back because the socket was full has to be flushed; TCP holds nothing back.
+        let tls = matches!(server, Server::Tls(_));
+        let mut unflushed = false;
+        let (mut server_in, mut server_out) = split(server);
         let (mut from_client, mut from_server) = ([0; READ_BYTES], [0; READ_BYTES]);
         let mut out: [Out; 2] = Default::default();
         let (mut client_ended, mut server_ended) = (false, false);
@@ -327,10 +310,10 @@ impl Connection {
                 out[way.index()].fill(|| self.wires.pull(way, now));
             }
             // One end has closed and the other has all that came before: nothing more can come of it.
-            if out.iter().any(|out| out.ended && out.bytes.is_empty()) {
+            let [up, down] = &mut out;
+            if up.is_over() && !unflushed || down.is_over() {
                 return Over::Closed;
             }
-            let [up, down] = &mut out;
             let end = self.end();
             let end_at = end.as_ref().map(|(at_us, _)| self.instant(*at_us));
             let due = |way, out: &Out| self.wires.due_us(way).filter(|_| out.bytes.is_empty());
@@ -340,7 +323,6 @@ impl Connection {
             let (may_read_client, may_read_server) =
                 (may_read(Way::Up, client_ended), may_read(Way::Down, server_ended));
             let (mut client_in, mut client_out) = self.client.split();
-            let (mut server_in, mut server_out) = server.split();
             tokio::select! {
                 biased;
                 changed = self.faults.changed() => {
@@ -350,9 +332,19 @@ impl Connection {
                     self.take_change();
                 }
                 () = at(end_at) => return end.map_or(Over::Reset, |(_, over)| over),
-                written = server_out.write(&up.bytes), if !up.bytes.is_empty() => match written {
-                    Ok(count) => drop(up.bytes.drain(..count)),
-                    Err(_) => return Over::Reset,
+                written = write_or_flush(&mut server_out, &up.bytes), if unflushed || !up.bytes.is_empty() => match written {
+                    Ok(count) => {
+                        unflushed = tls && count > 0;
+                        drop(up.bytes.drain(..count));
+                    }
+                    Err(error) => {
+                        self.upstream.note(error);
+                        // Its last word may say why.
+                        if tls && let Ok(Err(error)) = timeout(LAST_WORD, server_in.read(&mut from_server)).await {
+                            self.upstream.note(error);
+                        }
+                        return Over::Reset;
+                    }
                 },
                 written = client_out.write(&down.bytes), if !down.bytes.is_empty() => match written {
                     Ok(count) => drop(down.bytes.drain(..count)),
@@ -372,7 +364,10 @@ impl Connection {
                         self.wires.push_end(Way::Down, self.now());
                     }
                     Ok(count) => self.wires.push(Way::Down, self.now(), &from_server[..count]),
-                    Err(_) => return Over::Reset,
+                    Err(error) => {
+                        self.upstream.note(error);
+                        return Over::Reset;
+                    }
                 },
                 () = at(due_at) => {}
             }
@@ -394,6 +389,11 @@ struct Out {
 }
 
 impl Out {
+    /// All of it is written, and nothing more comes.
+    fn is_over(&self) -> bool {
+        self.ended && self.bytes.is_empty()
+    }
+
     fn fill(&mut self, mut next: impl FnMut() -> Option<Item>) {
         while !self.ended && self.bytes.len() < READ_BYTES {
             match next() {
@@ -404,6 +404,11 @@ impl Out {
             }
         }
     }
+}
+
+/// Writes some of `bytes` and says how many; flushes where there are none.
+async fn write_or_flush(out: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<usize> {
+    if bytes.is_empty() { out.flush().await.map(|()| 0) } else { out.write(bytes).await }
 }
 
 /// Closing this socket sends an RST.

@@ -61,6 +61,11 @@ impl Tally {
         }
     }
 
+    /// Lets the reactions so far not count, as those of a start do not.
+    pub fn forget_reactions(&mut self) {
+        self.reactions.clear();
+    }
+
     /// The figures so far.
     #[must_use]
     pub fn summary(&self) -> Summary {

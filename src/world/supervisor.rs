@@ -13,7 +13,7 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{
-    sync::{broadcast, mpsc, watch},
+    sync::{broadcast, mpsc, oneshot, watch},
     task::JoinHandle,
     time::{interval, timeout},
 };
@@ -22,18 +22,19 @@ use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
     command::Command,
-    event::{Event, EventKind, LightId, LightKind, Severity},
+    delivery::Deliveries,
+    event::{Event, EventKind, LightId, LightKind, Severity, TopicKind},
     fault::Fault,
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
     meter::Meter,
-    observer::{Observer, Tell},
-    proxy::Proxy,
+    observer::{External, Observer, Say, Tell},
+    proxy::{Destination, Proxy},
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
-use crate::config::{BrokerChoice, Config, Junction};
+use crate::config::{BrokerChoice, Config, Junction, RootTopic};
 
 /// Commands that may wait for the world; a face that finds the queue full says so.
 const COMMAND_QUEUE: usize = 256;
@@ -46,6 +47,9 @@ const FILES_PER_LIGHT: u64 = 3;
 const FILES_PER_PROXY: u64 = 3;
 const OTHER_FILES: u64 = 128;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const UNCHECKED: &str = "nobody checks that the broker is the broker (insecure = true): whoever is on the way to it can \
+                         read and change everything, passwords too; give its authority's certificate as ca_file instead";
 /// Lights start over this long for each of them, so that a thousand do not connect at once.
 const START_SPACING: Duration = Duration::from_micros(500);
 
@@ -58,6 +62,11 @@ pub struct WorldOptions {
     pub wake: Option<Waker>,
     /// Where the program keeps what it must remember from one run to the next; `None`: nowhere.
     pub state_folder: Option<PathBuf>,
+    /// Where each word's way from light to light is counted, for somebody who measures.
+    pub deliveries: Option<Arc<Deliveries>>,
+    /// Whether the broker is to forget, at the end, what it keeps of the virtual lights: for lights
+    /// that are not to come back.
+    pub forgets: bool,
 }
 
 /// Why a world could not be started.
@@ -80,6 +89,17 @@ pub enum WorldError {
         /// How many there may be.
         allowed: u64,
     },
+    /// There is no port on this machine for the way to a broker with TLS.
+    #[error(
+        "no port on this machine is free for the way to the broker ({0}); end other programs and try again"
+    )]
+    Tunnel(#[source] std::io::Error),
+    /// A junction's key was never made.
+    #[error(
+        "the key of junction {0} is to be made by itself (key = \"auto\"), and there is no folder to keep it in; name \
+         one with --state FOLDER, or give the key as key = \"${{TWINLIGHT_KEY}}\""
+    )]
+    NoKey(traffic_light::Name),
 }
 
 /// A world that runs. Dropping it asks the world to end; [`World::stop`] also waits for that.
@@ -102,6 +122,8 @@ struct Supervisor {
     lights: BTreeMap<LightId, Running>,
     /// Where the faults of links are put in: of each virtual light, and of boards that have a port.
     proxies: BTreeMap<LightId, Proxy>,
+    /// Speaks TLS for links that have no proxy of their own.
+    _tunnel: Option<Proxy>,
     /// Clients that have a light's client id, and take its session over.
     usurpers: BTreeMap<LightId, Link>,
     /// What every link starts from.
@@ -110,7 +132,9 @@ struct Supervisor {
     random: StdRng,
     observer: JoinHandle<()>,
     stop_observer: watch::Sender<bool>,
-    tells: mpsc::Sender<Tell>,
+    says: mpsc::Sender<Say>,
+    /// Whether the broker is to forget the virtual lights at the end.
+    forgets: bool,
     last_run: LastRun,
 }
 
@@ -125,10 +149,13 @@ impl World {
         config: Config,
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
+        if let Some(junction) = config.junctions.iter().find(|junction| junction.lacks_key()) {
+            return Err(WorldError::NoKey(junction.name().clone()));
+        }
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
-        allow_files(lights, config.links.proxy)?;
+        allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
         let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
-        let hub = Arc::new(Hub::new(capacity, options.wake.clone()));
+        let hub = Arc::new(Hub::new(capacity, options.wake.clone(), options.deliveries.clone()));
         let meter = metering::meter(&config, &hub);
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => {
@@ -138,9 +165,11 @@ impl World {
             }
             BrokerChoice::External { .. } => None,
         };
+        let tunnel = tunnel_to(&config.broker).map_err(WorldError::Tunnel)?;
         let events = hub.subscribe();
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), (broker, meter));
+        let way = Way { broker, meter, tunnel };
+        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), way);
         let task = tokio::spawn(supervisor.run(commanded));
         Ok((World { commands, hub, task: Some(task) }, events))
     }
@@ -149,6 +178,12 @@ impl World {
     #[must_use]
     pub fn commands(&self) -> mpsc::Sender<Command> {
         self.commands.clone()
+    }
+
+    /// When its clock stood at zero, by the computer's wall clock.
+    #[must_use]
+    pub fn started_at(&self) -> SystemTime {
+        self.hub.clock().started_at()
     }
 
     /// One more listener; it hears what happens from now on.
@@ -185,15 +220,19 @@ impl Supervisor {
         options: WorldOptions,
         hub: Arc<Hub>,
         commands: mpsc::Sender<Command>,
-        (broker, meter): (Option<Broker>, Option<Meter>),
+        Way { broker, meter, tunnel }: Way,
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
-            (BrokerChoice::External { host, port, login }, _) => {
-                Target { host: host.clone(), port: *port, login: SharedLogin::new(login.clone()) }
-            }
+            (BrokerChoice::External { host, port, login, tls }, _) => Target {
+                host: host.clone(),
+                port: *port,
+                login: SharedLogin::new(login.clone()),
+                tls: tls.clone(),
+            },
             (BrokerChoice::Embedded { login, .. }, broker) => {
                 let port = broker.as_ref().map_or(0, |broker| broker.address().port());
-                Target { host: "127.0.0.1".to_owned(), port, login: SharedLogin::new(login.clone()) }
+                let login = SharedLogin::new(login.clone());
+                Target { host: "127.0.0.1".to_owned(), port, login, tls: None }
             }
         };
         if let Some(broker) = &broker {
@@ -203,7 +242,12 @@ impl Supervisor {
             hub.notice(Severity::Warning, None, warning.clone());
         }
 
-        let external = broker.is_none().then(|| target.to_string());
+        if target.tls.as_ref().is_some_and(|tls| !tls.checks_the_broker()) {
+            hub.notice(Severity::Error, None, UNCHECKED);
+            tracing::warn!("{UNCHECKED}");
+        }
+
+        let external = broker.is_none().then(|| External::of(&target));
         let topics = Topics::new(&config.root);
         let mut random = match config.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
@@ -216,7 +260,7 @@ impl Supervisor {
         let spec = LinkSpec {
             client_id: String::new(),
             target,
-            via: None,
+            via: tunnel.as_ref().map(Via::through),
             subscriptions: Vec::new(),
             will: None,
             keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
@@ -230,12 +274,12 @@ impl Supervisor {
                 &format!("{:08x}", random.random::<u32>()),
             )
             .to_string(),
-            subscriptions: vec![topics.all()],
+            subscriptions: vec![if options.detailed { topics.everything() } else { topics.all() }],
             seed: random.random(),
             ..spec.clone()
         });
-        let (tells, told) = mpsc::channel(COMMAND_QUEUE);
-        let observer = observer.start(observer_link, told, stopped);
+        let (says, said) = mpsc::channel(COMMAND_QUEUE);
+        let observer = observer.start(observer_link, said, stopped);
 
         let last_run = LastRun::new(options.state_folder.as_deref());
         let ended_ms = last_run.ended_ms(SystemTime::now());
@@ -247,13 +291,15 @@ impl Supervisor {
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
+            _tunnel: tunnel,
             usurpers: BTreeMap::new(),
             spec,
             reported: options.detailed,
             random,
             observer,
             stop_observer,
-            tells,
+            says,
+            forgets: options.forgets,
             last_run,
             config,
         };
@@ -359,12 +405,11 @@ impl Supervisor {
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light).await,
             Command::TellLight { light, action, ms } => {
-                let told = self.tells.try_send(Tell { light: light.clone(), action, ms });
-                if told.is_err() {
-                    let text = "too many commands at once; one was dropped";
-                    self.hub.notice(Severity::Warning, Some(&light), text);
-                }
+                let about = Some(light.clone());
+                self.say(Say::Tell(Tell { light, action, ms }), about.as_ref());
             }
+            Command::Publish(message) => self.say(Say::Publish(message), None),
+            Command::AskWhatIsKept => self.say(Say::AskWhatIsKept, None),
             Command::LetBoardsJoin { login } => self.let_boards_join(login).await,
             Command::StopBroker => self.set_fault(Fault::BrokerDown, true).await,
             Command::StartBroker => self.set_fault(Fault::BrokerDown, false).await,
@@ -391,6 +436,14 @@ impl Supervisor {
         false
     }
 
+    /// Lets the observer say something.
+    fn say(&self, say: Say, about: Option<&LightId>) {
+        if self.says.try_send(say).is_err() {
+            let text = "too many commands at once; one was dropped";
+            self.hub.notice(Severity::Warning, about, text);
+        }
+    }
+
     /// Runs a light of the configuration here. It waits as after any start: whoever had its name
     /// until now may have promised something.
     fn run_light(&mut self, light: &LightId) {
@@ -402,7 +455,7 @@ impl Supervisor {
             junction.as_ref().and_then(|junction| Some((junction, junction.light_config(&light.light)?)));
         match found {
             Some((junction, config)) => {
-                if let Err(error) = allow_files(self.lights.len() + 1, self.config.links.proxy) {
+                if let Err(error) = allow_files(self.lights.len() + 1, self.proxied()) {
                     self.hub.notice(Severity::Error, Some(light), error.to_string());
                     return;
                 }
@@ -459,6 +512,7 @@ impl Supervisor {
             let _ = running.asks.try_send(Ask::Link(Order::Stop));
         }
         let lights = std::mem::take(&mut self.lights);
+        let kept = self.forgets.then(|| kept_topics(&self.config.root, lights.keys()));
         let goodbyes = async {
             for (light, running) in lights {
                 drop(running.asks);
@@ -469,6 +523,12 @@ impl Supervisor {
         };
         if timeout(GOODBYE_TIMEOUT, goodbyes).await.is_err() {
             tracing::warn!("some lights did not say goodbye in time");
+        }
+        if let Some(kept) = kept.filter(|_| self.broker.is_none()) {
+            let (done, forgotten) = oneshot::channel();
+            // It answers by dropping `done`, whatever came of it.
+            let _ = self.says.send(Say::Forget(kept, done)).await;
+            let _ = forgotten.await;
         }
         // The observer hears the goodbyes; it is the last to go.
         let _ = self.stop_observer.send(true);
@@ -484,6 +544,32 @@ impl Supervisor {
         }
         self.hub.emit(EventKind::Stopped);
     }
+}
+
+/// What there is of the broker and of the way to it before the first light starts.
+struct Way {
+    broker: Option<Broker>,
+    meter: Option<Meter>,
+    tunnel: Option<Proxy>,
+}
+
+/// Where the broker wants TLS, a way to it that is never broken on purpose.
+fn tunnel_to(broker: &BrokerChoice) -> std::io::Result<Option<Proxy>> {
+    match broker {
+        BrokerChoice::External { host, port, tls: Some(tls), .. } => {
+            let destination = Destination { host: host.clone(), port: *port, tls: Some(tls.clone()) };
+            Proxy::towards(destination, LOOPBACK, 0).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The topics on which a broker keeps the last words of `lights`.
+fn kept_topics<'a>(root: &RootTopic, lights: impl Iterator<Item = &'a LightId>) -> Vec<String> {
+    let topics = Topics::new(root);
+    lights
+        .flat_map(|light| [TopicKind::State, TopicKind::Status].map(|kind| topics.of(light, kind)))
+        .collect()
 }
 
 fn tell_of(hub: &Hub, broker: &Broker) {

@@ -31,6 +31,12 @@ impl Topics {
         format!("{}/+/+/+", self.root)
     }
 
+    /// The filter that matches whatever is said below the root, of the contract or not.
+    #[must_use]
+    pub fn everything(&self) -> String {
+        format!("{}/#", self.root)
+    }
+
     /// Which light and kind a topic is of; `None` for a topic that is not of the contract.
     #[must_use]
     pub fn parse(&self, topic: &str) -> Option<(LightId, TopicKind)> {
@@ -42,6 +48,26 @@ impl Topics {
             .into_iter()
             .find(|kind| last_level(*kind) == level)?;
         levels.next().is_none().then(|| (LightId::new(junction, light), kind))
+    }
+}
+
+/// Sees that a message can be published on `topic` (MQTT 3.1.1, section 4.7).
+///
+/// # Errors
+/// What is wrong with it, and what to do.
+pub fn check_publishable(topic: &str) -> Result<(), &'static str> {
+    if topic.is_empty() {
+        Err("the topic is empty; write one, such as twinlight/demo/a/state")
+    } else if topic.len() > usize::from(u16::MAX) {
+        Err("the topic is longer than MQTT can carry; write a shorter one")
+    } else if topic.contains(['+', '#']) {
+        Err("+ and # are for listening; write one whole topic")
+    } else if topic.chars().any(char::is_control) {
+        Err("the topic holds a control character; write it anew")
+    } else if topic.starts_with('$') {
+        Err("topics that begin with $ belong to the broker; write another one")
+    } else {
+        Ok(())
     }
 }
 
@@ -74,6 +100,16 @@ mod tests {
             "",
         ] {
             assert_eq!(topics.parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_message_goes_to_one_whole_topic_that_is_not_the_brokers() {
+        for good in ["a", "twinlight/demo/a/state", "å/ä ö", "/", "a$"] {
+            assert_eq!(check_publishable(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a/+", "#", "$SYS/x", "a\0b", &"x".repeat(65_536)] {
+            assert!(check_publishable(bad).is_err(), "{bad}");
         }
     }
 }

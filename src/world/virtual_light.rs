@@ -226,7 +226,8 @@ impl Driver {
                 self.host.session = None;
                 self.program.session_down(now, &mut self.host);
             }
-            News::Message { topic, payload, retained } => {
+            News::Message { topic, payload, retained, qos: _ } => {
+                self.host.hub.received();
                 self.program.hear(now, &topic, &payload, retained, &mut self.host);
             }
         }
@@ -399,9 +400,13 @@ impl Outside for Host {
             Topic::Status => &self.status_topic,
             _ => &self.state_topic,
         };
-        self.session.as_ref().is_some_and(|session| {
+        let sent = self.session.as_ref().is_some_and(|session| {
             session.try_publish(topic, QoS::AtLeastOnce, true, message.as_slice()).is_ok()
-        })
+        });
+        if sent {
+            self.hub.sent(message.len());
+        }
+        sent
     }
 
     fn order(&mut self, order: Ordered) -> bool {
@@ -459,15 +464,11 @@ impl Outside for Host {
     }
 
     fn says(&mut self, state: &State, ends_go: bool) {
-        if ends_go {
-            self.hub.go_ended(&self.id, state.boot, state.seq);
-        }
+        self.hub.said(&self.id, state.boot, state.seq, ends_go);
     }
 
     fn heard(&mut self, from: &Name, state: &State, waited: bool) {
-        if waited {
-            let from = LightId::new(self.id.junction.clone(), from.clone());
-            self.hub.heard(&from, &self.id, state.boot, state.seq);
-        }
+        let from = LightId::new(self.id.junction.clone(), from.clone());
+        self.hub.heard(&from, &self.id, state.boot, state.seq, waited);
     }
 }

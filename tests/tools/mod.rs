@@ -182,16 +182,28 @@ pub struct Mosquitto {
 impl Mosquitto {
     /// Starts one with `listener` lines below its port; `{folder}` stands for a folder of its own.
     pub fn start(lines: &str, files: &[(&str, &str)]) -> Mosquitto {
+        Mosquitto::with(&format!("listener {{port}} 127.0.0.1\n{lines}"), files)
+    }
+
+    /// Starts one with this configuration; `{port}` stands for its port, `{folder}` for a folder of
+    /// its own with these files in it.
+    pub fn with(text: &str, files: &[(&str, &str)]) -> Mosquitto {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
-            fs::write(folder.path().join(name), text).unwrap();
+            let file = folder.path().join(name);
+            fs::write(&file, text).unwrap();
+            // As its owner would keep a key; Mosquitto minds with some files.
+            let mut permissions = fs::metadata(&file).unwrap().permissions();
+            std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
+            fs::set_permissions(&file, permissions).unwrap();
         }
         let port = free_port();
-        let lines = lines.replace("{folder}", folder.path().to_str().unwrap());
+        let text = text.replace("{folder}", folder.path().to_str().unwrap());
+        let text = text.replace("{port}", &port.to_string());
         // Started by root, Mosquitto would change to a user that cannot read the folder.
         let user = Command::new("id").arg("-un").output().unwrap();
         let user = String::from_utf8(user.stdout).unwrap();
-        let text = format!("listener {port} 127.0.0.1\nuser {}\n{lines}\n", user.trim());
+        let text = format!("{text}\nuser {}\n", user.trim());
         fs::write(folder.path().join("mosquitto.conf"), text).unwrap();
         let child = Self::spawn(&folder);
         let broker = Mosquitto { child, folder, port };

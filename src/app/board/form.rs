@@ -42,6 +42,10 @@ pub struct Elsewhere {
     pub port: u16,
     /// How to log in.
     pub login: Option<Login>,
+    /// Whether what is said to it is encrypted.
+    pub tls: bool,
+    /// Whether nobody checks who answers, although it is.
+    pub unchecked: bool,
 }
 
 impl Lab {
@@ -50,8 +54,15 @@ impl Lab {
     pub fn of(config: &Config, backups: Option<PathBuf>) -> Lab {
         let (broker, login) = match &config.broker {
             BrokerChoice::Embedded { login, .. } => (None, login.clone()),
-            BrokerChoice::External { host, port, login } => {
-                (Some(Elsewhere { host: host.clone(), port: *port, login: login.clone() }), None)
+            BrokerChoice::External { host, port, login, tls } => {
+                let elsewhere = Elsewhere {
+                    host: host.clone(),
+                    port: *port,
+                    login: login.clone(),
+                    tls: tls.is_some(),
+                    unchecked: tls.as_ref().is_some_and(|tls| !tls.checks_the_broker()),
+                };
+                (Some(elsewhere), None)
             }
         };
         let root = config.root.as_str().to_owned();
@@ -161,7 +172,8 @@ impl Form {
         }
         if let Some(broker) = &lab.broker {
             form.settings.broker_host.clone_from(&broker.host);
-            form.settings.broker_port = broker.port;
+            // A board speaks no TLS, so the broker's port for TLS is of no use to it.
+            form.settings.broker_port = if broker.tls { 1_883 } else { broker.port };
             form.log_in(broker.login.as_ref());
         }
         form

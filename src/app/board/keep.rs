@@ -3,16 +3,17 @@
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::world::broker::Login;
+use crate::{private, world::broker::Login};
 
 /// The file in the program's own folder.
 pub const FILE_NAME: &str = "boards-login.toml";
+
+const HEADER: &str = "# What boards log in with at the broker of Twinlight. Delete it to make a new one.\n";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,18 +38,7 @@ pub fn save(file: &Path, login: &Login) -> Result<PathBuf, String> {
     let kept = Kept { user: login.user.clone(), password: login.password.clone() };
     let write = || -> std::io::Result<()> {
         let text = toml::to_string(&kept).map_err(std::io::Error::other)?;
-        let folder = file.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        // A temporary file is its owner's alone from the start.
-        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
-        writeln!(
-            beside,
-            "# What boards log in with at the broker of Twinlight. Delete it to make a new one."
-        )?;
-        beside.write_all(text.as_bytes())?;
-        beside.as_file().sync_all()?;
-        beside.persist(file)?;
-        Ok(())
+        private::write(file, &format!("{HEADER}{text}"))
     };
     write().map(|()| file.to_owned()).map_err(|error| {
         format!(

@@ -56,6 +56,12 @@ fn broker(ui: &mut Ui, shown: &Shown<'_>) {
             };
             let note = note.as_deref().map(|note| format!("\n{note}")).unwrap_or_default();
             widgets::chip(ui, kind, palette.accent, palette).on_hover_text(format!("{why}{note}"));
+            if shown.lab.and_then(|lab| lab.broker.as_ref()).is_some_and(|broker| broker.unchecked) {
+                widgets::chip(ui, "not checked", palette.bad, palette).on_hover_text(
+                    "insecure = true: nobody checks that the broker is the broker. Whoever is on the way to it can \
+                     read and change everything, passwords too.",
+                );
+            }
         }
         Broker::Stopped { reason } => {
             widgets::dot(ui, Some(false), palette);

@@ -102,6 +102,10 @@ impl State {
                     });
                 }
             }
+            EventKind::TopicHeard { topic, payload, bytes, retained, qos } => {
+                let (payload, bytes, retained, qos) = (payload.clone(), *bytes, *retained, *qos);
+                self.topics.heard(topic, super::Value { at_ms: at, payload, bytes, retained, qos });
+            }
             EventKind::MessageIgnored { light, by, reason } => {
                 self.ignored += 1;
                 let text = match by {

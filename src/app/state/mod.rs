@@ -9,12 +9,14 @@ mod order;
 mod rate;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::collections::VecDeque;
 
 pub use junction::{Flight, Junction};
 pub use light::{LayerState, LightState, Message, Span};
 pub use log::{Category, Entry, Log, Text};
+pub use topics::{Topic, Topics, Value};
 use traffic_light::Name;
 
 use self::{light::push_bounded, rate::Rate};
@@ -104,6 +106,8 @@ pub struct State {
     pub messages: u64,
     /// Messages that somebody ignored.
     pub ignored: u64,
+    /// What passed the broker, topic by topic.
+    pub topics: Topics,
     /// The newest sentence for the user.
     pub notice: Option<Notice>,
     /// Whether the world has ended.

@@ -7,17 +7,22 @@ use crate::{
 };
 
 impl Supervisor {
+    /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
+    /// TLS for the link.
+    pub(super) fn proxied(&self) -> bool {
+        self.config.links.proxy || self.spec.target.tls.is_some()
+    }
+
     /// The proxy of a light's link; without one, where that is wanted or none is to be had, the link
-    /// goes straight to the broker.
+    /// goes as all others do that have none.
     pub(super) fn put_proxy_before(&mut self, light: &LightId, seed: u64) -> Option<Via> {
-        if !self.config.links.proxy {
-            return None;
+        let others = self.spec.via.clone();
+        if !self.proxied() {
+            return others;
         }
-        let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let Target { host, port, .. } = &self.spec.target;
-        match Proxy::start(listen, host, *port, seed) {
+        match Proxy::towards(self.spec.target.destination(), LOOPBACK, seed) {
             Ok(proxy) => {
-                let via = Via { address: proxy.address(), trouble: proxy.trouble() };
+                let via = Via::through(&proxy);
                 self.proxies.insert(light.clone(), proxy);
                 Some(via)
             }
@@ -25,7 +30,7 @@ impl Supervisor {
                 let text =
                     format!("{light} has no proxy, so its link cannot be broken in finer ways: {error}");
                 self.hub.notice(Severity::Warning, Some(light), text);
-                None
+                others
             }
         }
     }
@@ -34,18 +39,15 @@ impl Supervisor {
     pub(super) fn open_board_ports(&mut self) {
         for (light, port) in self.config.board_ports() {
             let ip = if self.config.links.board_lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-            let Target { host, port: broker_port, .. } = &self.spec.target;
+            let destination = self.spec.target.destination();
+            let encrypted = if destination.tls.is_some() { ", and needs no TLS of its own" } else { "" };
             let seed = self.config.seed.unwrap_or(0) ^ u64::from(port);
-            let (severity, text) = match Proxy::start(
-                SocketAddr::new(ip.into(), port),
-                host,
-                *broker_port,
-                seed,
-            ) {
+            let (severity, text) = match Proxy::towards(destination, SocketAddr::new(ip.into(), port), seed) {
                 Ok(proxy) => {
                     self.proxies.insert(light.clone(), proxy);
                     let text = format!(
-                        "port {port} leads {light} to the broker: a board that connects there can have its link broken"
+                        "port {port} leads {light} to the broker: a board that connects there can have its link \
+                         broken{encrypted}"
                     );
                     (Severity::Info, text)
                 }

@@ -1,0 +1,44 @@
+//! `twinlight presets`: the configurations that come with the program.
+
+use std::io::{self, Write};
+
+use clap::Args;
+
+use super::{Usage, WELL};
+use crate::presets::{PRESETS, find};
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct PresetsArgs {
+    /// Print the text of this one, to be kept and changed
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+}
+
+pub(super) fn run(args: &PresetsArgs) -> anyhow::Result<u8> {
+    let mut out = io::stdout().lock();
+    match &args.name {
+        Some(name) => {
+            let preset = find(name).ok_or_else(|| Usage(unknown(name)))?;
+            write!(out, "{}", preset.text)?;
+        }
+        None => {
+            for preset in PRESETS {
+                let needs = match preset.needs {
+                    [] => String::new(),
+                    needs => format!(" [export {}]", needs.join(", ")),
+                };
+                writeln!(out, "{:<20} {}: {}{needs}", preset.name, preset.title, preset.about)?;
+            }
+            writeln!(out, "\n\"twinlight --preset NAME\" opens one, \"twinlight presets NAME\" prints it.")?;
+        }
+    }
+    out.flush()?;
+    Ok(WELL)
+}
+
+/// What to say of a name that no preset has.
+pub(super) fn unknown(name: &str) -> String {
+    let names: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
+    let near = crate::config::nearest::nearest(name, &names).map(|near| format!(" did you mean {near:?}?"));
+    format!("there is no preset {name:?};{} they are {}", near.unwrap_or_default(), names.join(", "))
+}
