@@ -21,10 +21,12 @@ use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
+    budget::{Budget, SharedBudget},
     command::Command,
     delivery::Deliveries,
     event::{Event, EventKind, LightId, LightKind, Severity, TopicKind},
     fault::Fault,
+    feed_watch::FeedWatch,
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
@@ -34,7 +36,7 @@ use super::{
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
-use crate::config::{BrokerChoice, Config, Junction, RootTopic};
+use crate::config::{BrokerChoice, Config, Feeds, Junction, RootTopic};
 
 /// Commands that may wait for the world; a face that finds the queue full says so.
 const COMMAND_QUEUE: usize = 256;
@@ -248,7 +250,12 @@ impl Supervisor {
         }
 
         let external = broker.is_none().then(|| External::of(&target));
-        let topics = Topics::new(&config.root);
+        let (topics, budget) = match &config.feeds {
+            Some(feeds) => {
+                (Topics::on_feeds(&feeds.user, config.lights()), Some(budget_of(feeds, &config.junctions)))
+            }
+            None => (Topics::new(&config.root), None),
+        };
         let mut random = match config.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => rand::make_rng(),
@@ -256,6 +263,9 @@ impl Supervisor {
         let (stop_observer, stopped) = watch::channel(false);
         let junctions = &config.junctions;
         let observer = Observer::new(hub.clone(), topics.clone(), junctions, external, options.detailed);
+        let watch = config.feeds.as_ref().zip(budget.clone());
+        let observer =
+            observer.on_feeds(watch.map(|(feeds, budget)| FeedWatch::new(&feeds.user, budget, junctions)));
         let port = target.port;
         let spec = LinkSpec {
             client_id: String::new(),
@@ -266,6 +276,7 @@ impl Supervisor {
             keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
             wifi_join: None,
             seed: 0,
+            budget,
         };
         let observer_link = link::start(LinkSpec {
             client_id: client_id(
@@ -274,7 +285,7 @@ impl Supervisor {
                 &format!("{:08x}", random.random::<u32>()),
             )
             .to_string(),
-            subscriptions: vec![if options.detailed { topics.everything() } else { topics.all() }],
+            subscriptions: if options.detailed { topics.everything() } else { topics.all() },
             seed: random.random(),
             ..spec.clone()
         });
@@ -316,7 +327,11 @@ impl Supervisor {
     fn add_light(&mut self, junction: &Junction, config: &LightConfig, last_run_ended_ms: Option<u64>) {
         let id = LightId::new(junction.name().clone(), config.name().clone());
         let (name, key) = (junction.name().clone(), junction.key().cloned());
-        let Some(place) = Place::new(self.config.root.as_str(), name, key) else {
+        let place = match &self.config.feeds {
+            Some(feeds) => Place::on_feeds(&feeds.user, name, key),
+            None => Place::new(self.config.root.as_str(), name, key),
+        };
+        let Some(place) = place else {
             self.hub.notice(Severity::Error, None, "the root topic is too long; make it shorter");
             return;
         };
@@ -512,7 +527,8 @@ impl Supervisor {
             let _ = running.asks.try_send(Ask::Link(Order::Stop));
         }
         let lights = std::mem::take(&mut self.lights);
-        let kept = self.forgets.then(|| kept_topics(&self.config.root, lights.keys()));
+        let kept = (self.forgets && self.config.feeds.is_none())
+            .then(|| kept_topics(&self.config.root, lights.keys()));
         let goodbyes = async {
             for (light, running) in lights {
                 drop(running.asks);
@@ -551,6 +567,14 @@ struct Way {
     broker: Option<Broker>,
     meter: Option<Meter>,
     tunnel: Option<Proxy>,
+}
+
+/// What the lights here may publish together.
+fn budget_of(feeds: &Feeds, junctions: &[Junction]) -> SharedBudget {
+    let here = junctions.iter().flat_map(Junction::virtual_lights);
+    let planned = here.filter_map(|light| light.timing().most_per_minute());
+    let planned = planned.fold(0, u32::saturating_add);
+    SharedBudget::new(Budget::new(feeds.per_minute, planned, feeds.budget))
 }
 
 /// Where the broker wants TLS, a way to it that is never broken on purpose.
