@@ -22,7 +22,7 @@ use twinlight::{
     board::provision::Settings,
     config::Config,
     world::{
-        Command, Event, EventKind, LightId, World, WorldOptions,
+        Command, Event, EventKind, Fault, LightId, World, WorldOptions,
         broker::Login,
         event::{Layer, LightKind},
     },
@@ -145,6 +145,33 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
         let command = Wired::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
         assert_eq!((command.action, command.ms), (action, ms));
         gate.admit(&command).unwrap();
+    }
+
+    // A fault is given to it as a command, for a time: nobody can call it back from it.
+    let wifi = Fault::WifiDown(b.clone());
+    commands.send(Command::PutFault { fault: wifi.clone(), lasts: None }).await.unwrap();
+    let refused = wait(&mut events, "the refusal", |kind| match kind {
+        EventKind::Noticed { text, .. } if text.contains("cannot be put in") => Some(text.clone()),
+        _ => None,
+    });
+    assert!(refused.await.contains("say for how long"));
+    let lasts = Some(Duration::from_millis(1_500));
+    commands.send(Command::PutFault { fault: wifi.clone(), lasts }).await.unwrap();
+    let payload = timeout(PATIENCE, async {
+        loop {
+            if let Incoming::Publish(publish) = heard.recv().await.unwrap() {
+                return publish.payload;
+            }
+        }
+    });
+    let command = Wired::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
+    assert_eq!((command.action, command.ms), (Action::WifiDown, Some(1_500)));
+    for wanted in [true, false] {
+        wait(&mut events, "the fault, and its end", |kind| {
+            matches!(kind, EventKind::FaultChanged { fault, on } if *fault == wifi && *on == wanted)
+                .then_some(())
+        })
+        .await;
     }
 
     // The virtual light comes back when it is asked to.

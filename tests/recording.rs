@@ -136,6 +136,7 @@ fn kinds() -> Vec<EventKind> {
     ];
     all.extend(views);
     all.extend(faults);
+    all.extend([Some(4_711), None].map(|seed| EventKind::ChaosChanged { seed }));
     all.push(EventKind::Stopped);
     for kind in &all {
         match kind {
@@ -149,6 +150,7 @@ fn kinds() -> Vec<EventKind> {
             | EventKind::LinkChanged { .. }
             | EventKind::FaultChanged { .. }
             | EventKind::MessagePassed { .. }
+            | EventKind::ChaosChanged { .. }
             | EventKind::TopicHeard { .. }
             | EventKind::MessageIgnored { .. }
             | EventKind::ConflictBegan { .. }

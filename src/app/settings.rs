@@ -32,6 +32,8 @@ pub enum Part {
     Board,
     /// The panel that puts faults in, on the left.
     Faults,
+    /// The list of lessons, on the left.
+    Lessons,
 }
 
 /// Everything that is remembered. A member that an older version did not have gets its default.
@@ -52,6 +54,8 @@ pub struct Settings {
     pub show_board: bool,
     /// Whether the fault panel is shown.
     pub show_faults: bool,
+    /// Whether the lessons are shown.
+    pub show_lessons: bool,
     /// What was filled in for boards, but for secrets.
     pub board: Remembered,
     /// The zoom that the user chose; `None` = by the size of the window.
@@ -76,6 +80,7 @@ impl Default for Settings {
             show_log: true,
             show_board: false,
             show_faults: false,
+            show_lessons: false,
             board: Remembered::default(),
             zoom: None,
             filter: String::new(),
@@ -96,6 +101,7 @@ impl Settings {
             Part::Log => self.show_log,
             Part::Board => self.show_board,
             Part::Faults => self.show_faults,
+            Part::Lessons => self.show_lessons,
         }
     }
 
@@ -107,13 +113,26 @@ impl Settings {
             Part::Log => &mut self.show_log,
             Part::Board => &mut self.show_board,
             Part::Faults => &mut self.show_faults,
+            Part::Lessons => &mut self.show_lessons,
         };
         *shown = !*shown;
-        // Both are on the left, where there is room for one.
-        match part {
-            Part::Board if self.show_board => self.show_faults = false,
-            Part::Faults if self.show_faults => self.show_board = false,
-            _ => {}
+        // These are on the left, where there is room for one.
+        let on_left = [
+            (Part::Board, &mut self.show_board),
+            (Part::Faults, &mut self.show_faults),
+            (Part::Lessons, &mut self.show_lessons),
+        ];
+        if on_left.iter().any(|(left, shown)| *left == part && **shown) {
+            for (left, shown) in on_left {
+                *shown = left == part;
+            }
+        }
+    }
+
+    /// Shows `part`, if it is hidden.
+    pub fn open(&mut self, part: Part) {
+        if !self.shows(part) {
+            self.toggle(part);
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
             let light = fault.light().map(|light| format!(" on {light}")).unwrap_or_default();
             format!("fault {fault}{light} {}", if *on { "begins" } else { "ends" })
         }
+        EventKind::ChaosChanged { seed: Some(seed) } => format!("chaos begins, with seed {seed}"),
+        EventKind::ChaosChanged { seed: None } => "chaos ends".to_owned(),
         EventKind::ConflictBegan { lights, certainty: Certainty::Sure, .. } => {
             format!("CONFLICT: {} are in go at once", names(lights))
         }

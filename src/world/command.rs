@@ -92,6 +92,15 @@ pub enum Command {
     ClearFault(Fault),
     /// Take all faults out.
     ClearFaults,
+    /// Let random faults come and go on all lights, see [`crate::chaos`].
+    StartChaos {
+        /// What they are drawn from; `None`: a new one, which the event tells.
+        seed: Option<u64>,
+        /// The mean time from one fault to the next.
+        pace: Duration,
+    },
+    /// End that, and take out what it has put in.
+    StopChaos,
     /// Stop the embedded broker.
     StopBroker,
     /// Start the embedded broker again, on the same port.

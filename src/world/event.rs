@@ -144,6 +144,11 @@ pub enum EventKind {
         /// Whether it is in force now.
         on: bool,
     },
+    /// Random faults were switched on, or off.
+    ChaosChanged {
+        /// What they are drawn from; `None`: there is no chaos now.
+        seed: Option<u64>,
+    },
     /// A message passed the broker, as the world's own observer heard it.
     MessagePassed {
         /// The light whose topic it is.

@@ -125,11 +125,12 @@ impl Hub {
         self.judged(|ledger, _, tell| ledger.gone(light, tell));
     }
 
+    /// Sends what `change` tells under the lock, so that every face sees switches and verdicts in their
+    /// true order.
     fn judged(&self, change: impl FnOnce(&mut Ledger, Duration, &mut dyn FnMut(EventKind))) {
         let mut ledger = self.ledger();
         let at = self.clock.now();
         let due_before = ledger.due_at();
-        // Sent under the lock, so that every face sees switches and verdicts in their true order.
         change(&mut ledger, at, &mut |kind| self.emit_at(at, kind));
         if ledger.due_at() != due_before {
             self.due_changed.notify_one();
@@ -143,7 +144,9 @@ impl Hub {
             match due_at.map(|due| due.saturating_sub(self.clock.now())) {
                 None => self.due_changed.notified().await,
                 Some(wait) if wait.is_zero() => {
-                    self.judged(|ledger, at, tell| ledger.judge(at, tell));
+                    let mut ledger = self.ledger();
+                    let at = self.clock.now();
+                    ledger.check(at, |kind| self.emit_at(at, kind));
                 }
                 Some(wait) => tokio::select! {
                     () = sleep(wait) => {}
@@ -190,6 +193,12 @@ impl Hub {
         let is_change = changed.is_some();
         self.emit_news(changed);
         is_change
+    }
+
+    /// Chaos was switched on, with its seed, or off.
+    pub(super) fn chaos_changed(&self, seed: Option<u64>) {
+        let changed = self.ledger().chaos_changed(seed);
+        self.emit(changed);
     }
 
     /// The faults that are in force.

@@ -22,6 +22,8 @@ pub(crate) struct Ledger {
     monitor: Monitor,
     broker: Option<EventKind>,
     faults: Vec<Fault>,
+    /// The seed of chaos, while it is on.
+    chaos: Option<u64>,
     ends_of_go: HashMap<LightId, EndOfGo>,
 }
 
@@ -106,51 +108,53 @@ impl Ledger {
         at: Duration,
         light: &LightId,
         aspect: Aspect,
-        mut tell: impl FnMut(EventKind),
+        tell: impl FnMut(EventKind),
     ) {
-        if self.shows(light, aspect, &mut tell) == Some(true) {
-            self.monitor.observe(at, light, aspect).into_iter().for_each(tell);
+        // What does not change need not be judged again: this is called for every step of a light.
+        if self.lights.get(light).is_some_and(|known| known.aspect != aspect) {
+            self.shows(light, aspect, |monitor| monitor.observe(at, light, aspect), tell);
         }
     }
 
-    /// `light`, which runs elsewhere, was heard at `at` to say this.
+    /// `light`, which runs elsewhere, was heard at `at`.
     pub(crate) fn aspect_heard(
         &mut self,
         at: Duration,
         light: &LightId,
         word: &Word,
-        mut tell: impl FnMut(EventKind),
+        tell: impl FnMut(EventKind),
     ) {
-        // To the monitor a word that tells nothing new is news too.
-        if self.shows(light, word.aspect(), &mut tell).is_some() {
-            self.monitor.hear(at, light, word).into_iter().for_each(tell);
-        }
+        self.shows(light, word.aspect(), |monitor| monitor.hear(at, light, word), tell);
     }
 
     /// `light`, which runs elsewhere, is gone, says the broker. What its lamps show nobody knows: the
     /// monitor goes by its words.
-    pub(crate) fn gone(&mut self, light: &LightId, mut tell: impl FnMut(EventKind)) {
-        self.shows(light, Aspect::Dark, &mut tell);
+    pub(crate) fn gone(&mut self, light: &LightId, tell: impl FnMut(EventKind)) {
+        self.shows(light, Aspect::Dark, |_| Vec::new(), tell);
     }
 
-    /// Notes what a light shows; returns whether that is a change, and `None` for a light that is not
-    /// there.
-    fn shows(&mut self, light: &LightId, aspect: Aspect, tell: &mut impl FnMut(EventKind)) -> Option<bool> {
-        let known = self.lights.get_mut(light)?;
-        let changed = std::mem::replace(&mut known.aspect, aspect) != aspect;
-        if changed {
+    fn shows(
+        &mut self,
+        light: &LightId,
+        aspect: Aspect,
+        judge: impl FnOnce(&mut Monitor) -> Vec<EventKind>,
+        mut tell: impl FnMut(EventKind),
+    ) {
+        let Some(known) = self.lights.get_mut(light) else { return };
+        if known.aspect != aspect {
+            known.aspect = aspect;
             tell(EventKind::AspectChanged { light: light.clone(), aspect });
         }
-        Some(changed)
+        judge(&mut self.monitor).into_iter().for_each(tell);
     }
 
-    /// When [`Ledger::judge`] will have something to say though nothing is seen or heard.
+    /// When the monitor will have something to say though no light changes.
     pub(crate) fn due_at(&self) -> Option<Duration> {
         self.monitor.due_at()
     }
 
     /// Lets the monitor judge what time alone has made of it up to `at`.
-    pub(crate) fn judge(&mut self, at: Duration, tell: impl FnMut(EventKind)) {
+    pub(crate) fn check(&mut self, at: Duration, tell: impl FnMut(EventKind)) {
         self.monitor.check(at).into_iter().for_each(tell);
     }
 
@@ -213,6 +217,12 @@ impl Ledger {
         changed.then_some(EventKind::FaultChanged { fault, on })
     }
 
+    /// Chaos was switched on, with its seed, or off.
+    pub(crate) fn chaos_changed(&mut self, seed: Option<u64>) -> EventKind {
+        self.chaos = seed;
+        EventKind::ChaosChanged { seed }
+    }
+
     /// The faults that are in force.
     pub(crate) fn faults(&self) -> &[Fault] {
         &self.faults
@@ -262,6 +272,7 @@ impl Ledger {
         for fault in &self.faults {
             tell(EventKind::FaultChanged { fault: fault.clone(), on: true });
         }
+        tell(EventKind::ChaosChanged { seed: self.chaos });
         for (lights, certainty, since) in self.monitor.conflicts() {
             tell(EventKind::ConflictBegan { lights, certainty, since });
         }

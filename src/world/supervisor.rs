@@ -1,5 +1,6 @@
 //! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
 
+mod chaos;
 mod faults;
 mod metering;
 mod record;
@@ -152,6 +153,10 @@ struct Supervisor {
     recorder: Option<Recorder>,
     /// Where recordings are kept that nobody named a file for.
     recordings: Option<PathBuf>,
+    /// Random faults, while they are switched on.
+    chaos: Option<chaos::Reign>,
+    /// What boards were told to do to themselves, with its end.
+    remote: Vec<(Fault, tokio::time::Instant)>,
 }
 
 impl World {
@@ -162,9 +167,10 @@ impl World {
     /// # Errors
     /// When the broker cannot start or the system allows too few files.
     pub async fn start(
-        config: Config,
+        mut config: Config,
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
+        config.draw_faults(config.seed.unwrap_or_else(rand::random));
         if let Some(junction) = config.junctions.iter().find(|junction| junction.lacks_key()) {
             return Err(WorldError::NoKey(junction.name().clone()));
         }
@@ -336,6 +342,8 @@ impl Supervisor {
             last_run,
             recorder: None,
             recordings,
+            chaos: None,
+            remote: Vec::new(),
             config,
         };
         let junctions = supervisor.config.junctions.clone();
@@ -395,6 +403,7 @@ impl Supervisor {
         let mut touched = true;
         loop {
             let broker_ended = ended(self.broker.as_ref());
+            let chaos_due = chaos::due(self.chaos.as_ref());
             tokio::select! {
                 command = commanded.recv() => match command {
                     None | Some(Command::Shutdown) => break,
@@ -404,6 +413,7 @@ impl Supervisor {
                     self.broker = None;
                     self.hub.broker_stopped(reason);
                 }
+                () = chaos_due => self.play_chaos().await,
                 _ = touches.tick() => {
                     let now_touched = self.last_run.touch();
                     if let (true, Err(error)) = (touched, &now_touched) {
@@ -419,15 +429,17 @@ impl Supervisor {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::SetWifi { light, up } => self.set_fault(Fault::WifiDown(light), !up).await,
-            Command::SetSilence { light, on } => self.set_fault(Fault::Silence(light), on).await,
+            Command::SetWifi { light, up } => self.set_own_fault(Fault::WifiDown(light), !up).await,
+            Command::SetSilence { light, on } => self.set_own_fault(Fault::Silence(light), on).await,
             Command::PutFault { fault, lasts } => self.put_fault(fault, lasts).await,
-            Command::ClearFault(fault) => self.set_fault(fault, false).await,
+            Command::ClearFault(fault) => self.set_own_fault(fault, false).await,
             Command::ClearFaults => {
                 for fault in self.hub.faults() {
-                    self.set_fault(fault, false).await;
+                    self.set_own_fault(fault, false).await;
                 }
             }
+            Command::StartChaos { seed, pace } => self.start_chaos(seed, pace).await,
+            Command::StopChaos => self.stop_chaos().await,
             Command::DropSession { light } => {
                 self.ask(&light, Ask::Link(Order::DropSession));
             }
@@ -446,8 +458,8 @@ impl Supervisor {
             Command::Publish(message) => self.say(Say::Publish(message), None),
             Command::AskWhatIsKept => self.say(Say::AskWhatIsKept, None),
             Command::LetBoardsJoin { login } => self.let_boards_join(login).await,
-            Command::StopBroker => self.set_fault(Fault::BrokerDown, true).await,
-            Command::StartBroker => self.set_fault(Fault::BrokerDown, false).await,
+            Command::StopBroker => self.set_own_fault(Fault::BrokerDown, true).await,
+            Command::StartBroker => self.set_own_fault(Fault::BrokerDown, false).await,
             Command::StartRecording { file } => self.start_recording(file),
             Command::StopRecording => self.stop_recording(),
             Command::Resync => self.tell_all(),

@@ -156,6 +156,14 @@ fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
         acts.push(Act::Toggle(Part::Faults));
     }
     acts.append(recording(ui, shown));
+    let lessons = ui.selectable_label(settings.show_lessons, "Lessons");
+    lessons.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_lessons, "Lessons panel")
+    });
+    if lessons.on_hover_text("Scenarios to watch, with what they teach and how they come out (F4)").clicked()
+    {
+        acts.push(Act::Toggle(Part::Lessons));
+    }
     let menu = ui.menu_button("View", |ui| {
         for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]
         {

@@ -80,6 +80,16 @@ impl State {
                 self.log.add(at, Category::Link, Some(light.clone()), "", text);
             }
             EventKind::FaultChanged { fault, on } => self.fault_changed(at, fault, *on),
+            EventKind::ChaosChanged { seed } => {
+                if self.chaos != *seed {
+                    self.chaos = *seed;
+                    let text = match seed {
+                        Some(seed) => format!("Chaos was let loose, with seed {seed}"),
+                        None => "Chaos is over, and what it had put in is out".to_owned(),
+                    };
+                    self.log.add(at, Category::Fault, None, "", text);
+                }
+            }
             EventKind::MessagePassed { light, topic, payload, retained } => {
                 self.messages += 1;
                 self.rate.count(at);

@@ -87,6 +87,8 @@ pub struct State {
     pub log: Log,
     /// Faults, oldest first.
     pub faults: VecDeque<FaultSpan>,
+    /// The seed of chaos, while it is on.
+    pub chaos: Option<u64>,
     /// Conflicts and glitches.
     pub conflicts: Conflicts,
     /// Into which file this run is recorded.
@@ -137,6 +139,11 @@ impl State {
     #[must_use]
     pub fn messages_per_second(&self, now_ms: u64) -> f32 {
         self.rate.per_second(now_ms)
+    }
+
+    /// The faults that are on, oldest first.
+    pub fn faults_on(&self) -> impl Iterator<Item = &Fault> {
+        self.faults.iter().filter(|span| span.until_ms.is_none()).map(|span| &span.fault)
     }
 
     /// Whether the broker was stopped on purpose.
