@@ -127,6 +127,8 @@ fn kinds() -> Vec<EventKind> {
             lasted: MS(450),
             at_most: MS(500),
         },
+        EventKind::ChaosChanged { seed: Some(7) },
+        EventKind::ChaosChanged { seed: None },
         EventKind::GlitchSeen { lights, since, lasted: MS(3), at_most: MS(4) },
         EventKind::Reacted { from: light(), to: b, took: Duration::from_nanos(313_007) },
         EventKind::TwinChanged { light: light(), aspect: None },
@@ -149,6 +151,7 @@ fn kinds() -> Vec<EventKind> {
             | EventKind::PresenceChanged { .. }
             | EventKind::LinkChanged { .. }
             | EventKind::FaultChanged { .. }
+            | EventKind::ChaosChanged { .. }
             | EventKind::MessagePassed { .. }
             | EventKind::ChaosChanged { .. }
             | EventKind::TopicHeard { .. }

@@ -164,6 +164,13 @@ fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     {
         acts.push(Act::Toggle(Part::Lessons));
     }
+    let topics = ui.selectable_label(settings.show_topics, "Topics");
+    topics.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_topics, "Topic panel")
+    });
+    if topics.on_hover_text("What passes on each topic, and a message by hand (F5)").clicked() {
+        acts.push(Act::Toggle(Part::Topics));
+    }
     let menu = ui.menu_button("View", |ui| {
         for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]
         {
