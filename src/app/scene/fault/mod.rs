@@ -296,7 +296,7 @@ impl Rows<'_> {
     fn size(&self, painter: &Painter) -> Vec2 {
         let galleys = self.galleys(painter, None);
         let widest = galleys.iter().map(|galley| galley.size().x).fold(0.0, f32::max);
-        vec2(self.height + widest + 12.0, galleys.len() as f32 * self.height + 4.0)
+        vec2(self.height + widest + 14.0, galleys.len() as f32 * self.height + 4.0)
     }
 
     fn paint(&self, ui: &Ui, painter: &Painter, min: Pos2, place: &str, palette: &Palette) {
@@ -306,7 +306,7 @@ impl Rows<'_> {
         for (at, galley) in self.galleys(painter, Some(palette)).into_iter().enumerate() {
             let top = plate.top() + 2.0 + at as f32 * self.height;
             let row = Rect::from_x_y_ranges(plate.x_range().shrink(2.0), top..=top + self.height);
-            let left = pos2(row.left() + self.height + 2.0, row.center().y - galley.size().y / 2.0);
+            let left = pos2(row.left() + self.height + 4.0, row.center().y - galley.size().y / 2.0);
             painter.galley(left, galley, palette.warn);
             let Some(fault) = self.faults.get(at).filter(|_| at < self.named()) else { continue };
             let (centre, radius) = glyph::beside(row);
