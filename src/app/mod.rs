@@ -77,6 +77,8 @@ pub struct TwinlightApp {
     lab: Option<Arc<Lab>>,
     /// The fault that is being put together.
     draft: panels::faults::Draft,
+    /// What is looked at in the topic panel.
+    topics: panels::topics::View,
     /// Whether the window was to be closed while a board is worked on.
     closing: bool,
     /// Whether it was confirmed that the window is to be closed.
@@ -119,6 +121,7 @@ impl TwinlightApp {
             bench: None,
             lab: None,
             draft: panels::faults::Draft::default(),
+            topics: panels::topics::View::default(),
             closing: false,
             close_allowed: false,
             selected: None,
@@ -362,6 +365,12 @@ impl TwinlightApp {
             let lessons = Panel::left("lessons").frame(frame(palette.panel)).resizable(true);
             lessons.default_size(340.0).size_range(280.0..=520.0).show(ui, |ui| {
                 acts.append(panels::lessons::show(ui, &shown, &mut self.lessons));
+            });
+        }
+        if self.settings.show_topics {
+            let topics = Panel::left("topics").frame(frame(palette.panel)).resizable(true);
+            topics.default_size(430.0).size_range(340.0..=760.0).show(ui, |ui| {
+                acts.append(panels::topics::show(ui, &shown, &mut self.topics, pace));
             });
         }
         if let Some(junction) = junction {

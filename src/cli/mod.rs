@@ -5,6 +5,7 @@
 mod backup;
 mod board;
 mod broker;
+mod doctor;
 mod flash;
 mod json;
 mod key;
@@ -17,6 +18,7 @@ mod report;
 mod restore;
 mod run;
 mod scenario;
+mod soak;
 mod swarm;
 mod window;
 
@@ -93,10 +95,14 @@ enum Command {
     Scenario(scenario::ScenarioArgs),
     /// Tell a recording and judge it again
     Replay(replay::ReplayArgs),
+    /// Play random faults for a long time, and judge
+    Soak(soak::SoakArgs),
     /// Make load: many pairs of lights, each light with a connection of its own
     Swarm(swarm::SwarmArgs),
     /// Run the embedded broker alone
     Broker(broker::BrokerArgs),
+    /// Say why a broker cannot be used, step by step
+    Doctor(doctor::DoctorArgs),
     /// List the configurations that come with the program, or print one
     Presets(presets::PresetsArgs),
     /// Show the key of a junction with key = "auto", or take over a partner's
@@ -138,8 +144,10 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&cli.common, &args),
         Some(Command::Scenario(args)) => scenario::run(&cli.common, &args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Soak(args)) => soak::run(&cli.common, &args),
         Some(Command::Swarm(args)) => swarm::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
+        Some(Command::Doctor(args)) => doctor::run(&cli.common, &args),
         Some(Command::Presets(args)) => presets::run(&args),
         Some(Command::Key(args)) => key::run(&cli.common, &args),
         Some(Command::Ports(args)) => ports::run(&args),

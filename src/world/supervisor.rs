@@ -167,9 +167,10 @@ impl World {
     /// # Errors
     /// When the broker cannot start or the system allows too few files.
     pub async fn start(
-        config: Config,
+        mut config: Config,
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
+        config.draw_faults(config.seed.unwrap_or_else(rand::random));
         if let Some(junction) = config.junctions.iter().find(|junction| junction.lacks_key()) {
             return Err(WorldError::NoKey(junction.name().clone()));
         }
