@@ -116,7 +116,10 @@ impl Simulation {
     /// # Errors
     /// When there cannot be such a world.
     pub fn new(config: &Config, seed: u64, options: Options) -> Result<Simulation, SimulationError> {
-        Ok(Simulation { world: World::new(config.clone(), seed, options)?, length: config.run_for })
+        let mut config = config.clone();
+        config.draw_faults(seed);
+        let length = config.run_for;
+        Ok(Simulation { world: World::new(config, seed, options)?, length })
     }
 }
 

@@ -406,11 +406,17 @@ impl World {
         let now = self.net.now;
         match note {
             Note::Shows(_) | Note::Ignored(_) => {}
-            Note::Doubtful(..) | Note::Refused(_) | Note::Timing(_) | Note::NoTiming => {
+            Note::Doubtful(..)
+            | Note::Refused(_)
+            | Note::Timing(_)
+            | Note::Watchdog { .. }
+            | Note::NoTiming
+            | Note::NoCall => {
                 let (by, reason) = (Ignorer::Light(light.clone()), note.to_string());
                 self.ear.tell(now, EventKind::MessageIgnored { light: Some(light.clone()), by, reason });
             }
             Note::Overrun => self.ear.notice(now, Severity::Warning, Some(light), note.to_string()),
+            Note::Called => self.ear.notice(now, Severity::Info, Some(light), format!("{light} {note}")),
             Note::Obeys(action) => {
                 if *action == Action::Silence {
                     let changed = self.ear.ledger.fault_changed(Fault::Silence(light.clone()), true);
