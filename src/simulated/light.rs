@@ -220,7 +220,7 @@ impl Light {
                 program.session_down(local, host);
             }
             News::Message { topic, payload, retained } => {
-                program.hear(local, topic, payload, *retained, host)
+                program.hear(local, topic, payload, *retained, host);
             }
             News::TooLong(bytes) => program.hear_too_long(*bytes, host),
         }
