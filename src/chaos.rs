@@ -106,6 +106,8 @@ pub struct Chaos {
     at: Duration,
     /// What is on, with its end.
     on: Vec<(Fault, Duration)>,
+    /// How many were drawn.
+    drawn: usize,
 }
 
 impl Chaos {
@@ -126,7 +128,7 @@ impl Chaos {
             longest: options.longest.clamp(Duration::from_millis(SHORTEST_MS), SLOWEST),
             ..options
         };
-        Chaos { rng: Rng::new(seed, 0xC4A0), places, options, at: Duration::ZERO, on: Vec::new() }
+        Chaos { rng: Rng::new(seed, 0xC4A0), places, options, at: Duration::ZERO, on: Vec::new(), drawn: 0 }
     }
 
     /// Draws the time to the next fault: as calls arrive at an exchange, with the pace as their mean.
@@ -238,7 +240,9 @@ impl Iterator for Chaos {
                     let until = self.at + lasts.unwrap_or_default();
                     self.on.push((fault.clone(), until));
                 }
-                return Some(PlannedFault::new(self.at, what));
+                let entry = self.drawn;
+                self.drawn += 1;
+                return Some(PlannedFault { at: self.at, what, entry, called: None, spread: None });
             }
             // Few can be given at all, and they are on: one has to end first.
             let first_end = self.on.iter().map(|(_, until)| *until).min()?;

@@ -34,6 +34,8 @@ pub enum Part {
     Faults,
     /// The panel that shows what passes on the broker, on the left.
     Topics,
+    /// The list of lessons, on the left.
+    Lessons,
 }
 
 /// Everything that is remembered. A member that an older version did not have gets its default.
@@ -56,6 +58,8 @@ pub struct Settings {
     pub show_faults: bool,
     /// Whether the topic panel is shown.
     pub show_topics: bool,
+    /// Whether the lessons are shown.
+    pub show_lessons: bool,
     /// What was filled in for boards, but for secrets.
     pub board: Remembered,
     /// The zoom that the user chose; `None` = by the size of the window.
@@ -81,6 +85,7 @@ impl Default for Settings {
             show_board: false,
             show_faults: false,
             show_topics: false,
+            show_lessons: false,
             board: Remembered::default(),
             zoom: None,
             filter: String::new(),
@@ -102,6 +107,7 @@ impl Settings {
             Part::Board => self.show_board,
             Part::Faults => self.show_faults,
             Part::Topics => self.show_topics,
+            Part::Lessons => self.show_lessons,
         }
     }
 
@@ -114,13 +120,27 @@ impl Settings {
             Part::Board => &mut self.show_board,
             Part::Faults => &mut self.show_faults,
             Part::Topics => &mut self.show_topics,
+            Part::Lessons => &mut self.show_lessons,
         };
         *shown = !*shown;
-        // They are all on the left, where there is room for one.
-        const ON_THE_LEFT: [Part; 3] = [Part::Board, Part::Faults, Part::Topics];
-        if ON_THE_LEFT.contains(&part) && self.shows(part) {
-            (self.show_board, self.show_faults, self.show_topics) =
-                (part == Part::Board, part == Part::Faults, part == Part::Topics);
+        // These are on the left, where there is room for one.
+        let on_left = [
+            (Part::Board, &mut self.show_board),
+            (Part::Faults, &mut self.show_faults),
+            (Part::Lessons, &mut self.show_lessons),
+            (Part::Topics, &mut self.show_topics),
+        ];
+        if on_left.iter().any(|(left, shown)| *left == part && **shown) {
+            for (left, shown) in on_left {
+                *shown = left == part;
+            }
+        }
+    }
+
+    /// Shows `part`, if it is hidden.
+    pub fn open(&mut self, part: Part) {
+        if !self.shows(part) {
+            self.toggle(part);
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::{
     Event, EventKind,
-    event::{Ignorer, Layer, LightId},
+    event::{Certainty, Grade, Ignorer, Layer, LightId},
     summary::Summary,
 };
 
@@ -58,10 +58,27 @@ pub(super) fn line(event: &Event) -> Option<Value> {
                 None => line,
             }
         }
-        EventKind::ConflictBegan { lights } => {
-            let junction = lights.first().map(|light| light.junction.as_str());
-            let names: Vec<_> = lights.iter().map(|light| light.light.as_str()).collect();
-            json!({"ms": ms, "kind": "conflict", "junction": junction, "lights": names})
+        EventKind::ConflictBegan { lights, certainty, since } => {
+            let kind = match certainty {
+                Certainty::Sure => "conflict",
+                Certainty::Possible => "possible-conflict",
+            };
+            let since = milliseconds(*since);
+            of_both(
+                lights,
+                json!({"ms": ms, "kind": kind, "certainty": certainty.as_str(), "since_ms": since}),
+            )
+        }
+        EventKind::ConflictEnded { lights, certainty, lasted, at_most } => {
+            let mut line = json!({"ms": ms, "kind": "conflict-over", "certainty": certainty.as_str()});
+            if *certainty == Certainty::Sure {
+                line["grade"] = json!(Grade::of(*lasted).as_str());
+            }
+            of_both(lights, lasting(line, *lasted, *at_most))
+        }
+        EventKind::GlitchSeen { lights, since, lasted, at_most } => {
+            let line = json!({"ms": ms, "kind": "glitch", "since_ms": milliseconds(*since)});
+            of_both(lights, lasting(line, *lasted, *at_most))
         }
         // The observer hears what any light hears; one line for each message is enough, unless a
         // light knows better.
@@ -101,6 +118,18 @@ pub(super) fn summary(at: std::time::Duration, summary: &Summary) -> serde_json:
 fn with(light: &LightId, mut line: Value) -> Value {
     line["junction"] = json!(light.junction);
     line["light"] = json!(light.light);
+    line
+}
+
+fn of_both(lights: &[LightId], mut line: Value) -> Value {
+    line["junction"] = json!(lights.first().map(|light| light.junction.as_str()));
+    line["lights"] = lights.iter().map(|light| light.light.as_str()).collect();
+    line
+}
+
+fn lasting(mut line: Value, lasted: std::time::Duration, at_most: std::time::Duration) -> Value {
+    line["lasted_ms"] = json!(milliseconds(lasted));
+    line["at_most_ms"] = json!(milliseconds(at_most));
     line
 }
 

@@ -29,6 +29,9 @@ pub(super) struct RunArgs {
     /// Write what the run came to into this file
     #[arg(long, value_name = "F.json")]
     report: Option<PathBuf>,
+    /// Record all that happens into this new file, for "twinlight replay" and the window
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 /// A year is as good as for ever, and far from what a clock cannot count.
@@ -46,7 +49,13 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
     let config = args.lights.load(common)?;
     let run_for = args.seconds.map(Duration::from_secs_f64).or(config.run_for);
     report::check_folder("--report", args.report.as_deref())?;
-    let options = WorldOptions { state_folder: common.state_folder(), ..WorldOptions::default() };
+    let options = WorldOptions {
+        // A recording is to show in the window all that a run shows there.
+        detailed: args.record.is_some(),
+        record_to: args.record.clone(),
+        state_folder: common.state_folder(),
+        ..WorldOptions::default()
+    };
     runtime()?.block_on(async {
         let (world, events) = World::start(config, options).await?;
         let mut listener = Listener {

@@ -15,6 +15,7 @@ use super::{
     broker::Broker,
     ear::{Ear, random_u32},
     light::{Act, Light, Make},
+    meter::Meter,
     net::{Net, Out, Owner, Reach},
     usurper::Usurper,
 };
@@ -24,9 +25,10 @@ use crate::{
     world::{
         Command, Event, EventKind, Fault, LightId, action_words,
         broker::Login,
+        command::ByHand,
         event::{Ignorer, LightKind, Severity, TopicKind},
         plan,
-        topics::Topics,
+        topics::{Topics, check_publishable},
     },
 };
 
@@ -63,6 +65,9 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(config: Config, seed: u64, options: Options) -> Result<World, SimulationError> {
+        if config.emulated.is_some() {
+            return Err(SimulationError::Emulated);
+        }
         let (target, login) = match &config.broker {
             BrokerChoice::Embedded { port, login, .. } => {
                 let port = if *port == 0 { ANY_PORT } else { *port };
@@ -77,7 +82,7 @@ impl World {
             .collect();
         let mut world = World {
             net: Net::new(Rng::new(seed, 0)),
-            broker: Broker::new(login.clone()),
+            broker: Broker::new(login.clone(), Meter::idle(config.root.to_string())),
             ear: Ear::new(Topics::new(&config.root), keys, options.detailed),
             lights: Vec::new(),
             index: BTreeMap::new(),
@@ -158,17 +163,25 @@ impl World {
 
     pub(super) fn next_us(&self) -> Option<Us> {
         let told = self.ear.first_at().map(|at| Us::try_from(at.as_micros()).unwrap_or(Us::MAX));
-        if told.is_some() || self.ended { told } else { self.net.queue.next_us() }
+        if told.is_some() || self.ended { told } else { self.due_us() }
+    }
+
+    /// When something happens next.
+    fn due_us(&self) -> Option<Us> {
+        [self.net.queue.next_us(), self.ear.judges_us()].into_iter().flatten().min()
     }
 
     pub(super) fn play(&mut self, until: Us, take: &mut dyn FnMut(Event)) {
         while let Some(event) = self.ear.next() {
             take(event);
         }
-        while !self.ended && self.net.queue.next_us().is_some_and(|at| at <= until) {
-            let Some((at, step)) = self.net.queue.pop() else { break };
-            self.net.now = self.net.now.max(at);
-            self.take_step(step);
+        while let Some(due) = self.due_us().filter(|due| *due <= until && !self.ended) {
+            self.net.now = self.net.now.max(due);
+            if self.ear.judges_us() == Some(due) {
+                self.ear.judge(self.net.now);
+            } else if let Some((_, step)) = self.net.queue.pop() {
+                self.take_step(step);
+            }
             while let Some(event) = self.ear.next() {
                 take(event);
             }
@@ -203,6 +216,7 @@ impl World {
             },
             Step::Reached(id) => self.proxy_reached(id),
             Step::Arrive(id, way) => self.arrive(id, way),
+            Step::Cut => self.broker.cut(&mut self.net, &mut self.ear),
             Step::Wires(id) => {
                 self.net.wires_due(id);
             }
@@ -444,8 +458,11 @@ impl World {
             return Err("boards cannot join a simulation: they have no simulated clock; run the live world"
                 .to_owned());
         }
-        if let Command::Publish(_) | Command::AskWhatIsKept = command {
-            return Err("nobody speaks on a simulated broker but its lights; run the live world".to_owned());
+        if let Command::StartChaos { .. } = command {
+            return Err("a simulation has no chaos switch; put single faults in, or play it live".to_owned());
+        }
+        if let Command::StartRecording { .. } | Command::StopRecording = command {
+            return Err("a simulation is not recorded: the same seed plays it again".to_owned());
         }
         self.obey_now(command);
         Ok(())
@@ -486,7 +503,19 @@ impl World {
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light),
             Command::TellLight { light, action, ms } => self.tell_light(&light, action, ms),
-            Command::LetBoardsJoin { .. } | Command::Publish(_) | Command::AskWhatIsKept => {}
+            Command::Publish(message) => self.publish_by_hand(&message),
+            Command::AskWhatIsKept if self.broker.runs() => {
+                self.broker.tell_what_is_kept(&self.net, &mut self.ear);
+            }
+            Command::AskWhatIsKept => {
+                let text = "the broker cannot be asked just now; try again";
+                self.ear.notice(now, Severity::Warning, None, text);
+            }
+            Command::LetBoardsJoin { .. }
+            | Command::StartRecording { .. }
+            | Command::StopRecording
+            | Command::StartChaos { .. }
+            | Command::StopChaos => {}
             Command::StopBroker => self.set_fault(Fault::BrokerDown, true),
             Command::StartBroker => self.set_fault(Fault::BrokerDown, false),
             Command::Resync => {
@@ -547,6 +576,9 @@ impl World {
         if let Some(slot) = self.lights.get_mut(number) {
             *slot = None;
         }
+        // Its goodbye is still on its way, and then nobody of its name is there any more.
+        let offline = self.ear.ledger.presence_changed(light, false, None);
+        self.ear.news(now, offline);
         let removed = self.ear.ledger.light_removed(light);
         self.ear.news(now, removed);
     }
@@ -587,7 +619,7 @@ impl World {
                 command.ms = ms;
                 let topic = self.ear.topics.of(light, TopicKind::Command);
                 let message = command.encode(&topic, key.as_ref());
-                self.broker.say(&mut self.net, &mut self.ear, &topic, message.as_slice());
+                self.broker.say(&mut self.net, &mut self.ear, &topic, message.as_slice(), 1, false);
                 (Severity::Info, format!("{light} was asked: {}", action_words(action)))
             }
             (reason, _) => {
@@ -596,6 +628,26 @@ impl World {
             }
         };
         self.ear.notice(now, severity, Some(light), text);
+    }
+
+    fn publish_by_hand(&mut self, message: &ByHand) {
+        let ByHand { topic, payload, retain, qos } = message;
+        let refused = match check_publishable(topic) {
+            Err(reason) => Some(reason),
+            Ok(()) if *qos > 2 => Some("the quality of service is 0, 1 or 2"),
+            Ok(()) if !self.broker.runs() => Some("there is no session with the broker; wait for it"),
+            Ok(()) => None,
+        };
+        let (severity, text) = match refused {
+            Some(reason) => (Severity::Warning, format!("nothing was published: {reason}")),
+            None => {
+                self.broker.say(&mut self.net, &mut self.ear, topic, payload, *qos, *retain);
+                let kept = if *retain { ", to be kept" } else { "" };
+                let bytes = payload.len();
+                (Severity::Info, format!("published {bytes} bytes on {topic}, QoS {qos}{kept}"))
+            }
+        };
+        self.ear.notice(self.net.now, severity, None, text);
     }
 
     /// Lights say goodbye; the rest follows when that has arrived.

@@ -8,14 +8,18 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::broadcast;
-use traffic_light::{Aspect, Rule};
+use tokio::{
+    sync::{Notify, broadcast},
+    time::sleep,
+};
+use traffic_light::{Aspect, Name, Rule, Word};
 
 use super::{
     clock::Clock,
     delivery::Deliveries,
     event::{About, Event, EventKind, Fault, Layer, LightId, LightKind, Severity},
     ledger::Ledger,
+    monitor::Limits,
 };
 
 /// Called after each event, to wake a face that sleeps.
@@ -30,6 +34,8 @@ pub(super) struct Hub {
     deliveries: Option<Arc<Deliveries>>,
     /// A plain mutex: it is held for a few map operations and never across an await.
     ledger: Mutex<Ledger>,
+    /// The monitor has to be asked again at another moment than before.
+    due_changed: Notify,
 }
 
 impl Hub {
@@ -40,6 +46,7 @@ impl Hub {
             wake,
             deliveries,
             ledger: Mutex::new(Ledger::default()),
+            due_changed: Notify::new(),
         }
     }
 
@@ -98,12 +105,55 @@ impl Hub {
         self.ledger().is_own_boot(light, boot)
     }
 
+    /// What the monitor assumes of the lights of `junction` that are only heard.
+    pub(super) fn set_limits(&self, junction: &Name, limits: Limits) {
+        self.ledger().set_limits(junction, limits);
+    }
+
     /// The lamps of `light` switch to `aspect` now.
     pub(super) fn aspect_changed(&self, light: &LightId, aspect: Aspect) {
+        self.judged(|ledger, at, tell| ledger.aspect_changed(at, light, aspect, tell));
+    }
+
+    /// `light`, which runs elsewhere, said this now.
+    pub(super) fn aspect_heard(&self, light: &LightId, word: &Word) {
+        self.judged(|ledger, at, tell| ledger.aspect_heard(at, light, word, tell));
+    }
+
+    /// `light`, which runs elsewhere, is gone, says the broker.
+    pub(super) fn gone(&self, light: &LightId) {
+        self.judged(|ledger, _, tell| ledger.gone(light, tell));
+    }
+
+    /// Sends what `change` tells under the lock, so that every face sees switches and verdicts in their
+    /// true order.
+    fn judged(&self, change: impl FnOnce(&mut Ledger, Duration, &mut dyn FnMut(EventKind))) {
         let mut ledger = self.ledger();
         let at = self.clock.now();
-        // Sent under the lock, so that every face sees switches and verdicts in their true order.
-        ledger.aspect_changed(at, light, aspect, |kind| self.emit_at(at, kind));
+        let due_before = ledger.due_at();
+        change(&mut ledger, at, &mut |kind| self.emit_at(at, kind));
+        if ledger.due_at() != due_before {
+            self.due_changed.notify_one();
+        }
+    }
+
+    /// Asks the monitor whenever time alone may have changed its mind, for ever.
+    pub(super) async fn keep_judging(&self) {
+        loop {
+            let due_at = self.ledger().due_at();
+            match due_at.map(|due| due.saturating_sub(self.clock.now())) {
+                None => self.due_changed.notified().await,
+                Some(wait) if wait.is_zero() => {
+                    let mut ledger = self.ledger();
+                    let at = self.clock.now();
+                    ledger.check(at, |kind| self.emit_at(at, kind));
+                }
+                Some(wait) => tokio::select! {
+                    () = sleep(wait) => {}
+                    () = self.due_changed.notified() => {}
+                },
+            }
+        }
     }
 
     pub(super) fn link_changed(&self, light: &LightId, layer: Layer, up: bool, reason: impl Into<String>) {
@@ -143,6 +193,12 @@ impl Hub {
         let is_change = changed.is_some();
         self.emit_news(changed);
         is_change
+    }
+
+    /// Chaos was switched on, with its seed, or off.
+    pub(super) fn chaos_changed(&self, seed: Option<u64>) {
+        let changed = self.ledger().chaos_changed(seed);
+        self.emit(changed);
     }
 
     /// The faults that are in force.

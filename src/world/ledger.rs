@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use traffic_light::{Aspect, Rule};
+use traffic_light::{Aspect, Name, Rule, Word};
 
 use super::{
     event::{About, EventKind, Fault, Layer, LightId, LightKind},
-    monitor::Monitor,
+    monitor::{Limits, Monitor},
 };
 
 /// What is true at present. Each change gives the event that tells of it, if it is one.
@@ -22,6 +22,8 @@ pub(crate) struct Ledger {
     monitor: Monitor,
     broker: Option<EventKind>,
     faults: Vec<Fault>,
+    /// The seed of chaos, while it is on.
+    chaos: Option<u64>,
     ends_of_go: HashMap<LightId, EndOfGo>,
 }
 
@@ -95,21 +97,65 @@ impl Ledger {
         self.lights.get(light).is_some_and(|known| known.boots.contains(&boot))
     }
 
+    /// What the monitor assumes of the lights of `junction` that are only heard.
+    pub(crate) fn set_limits(&mut self, junction: &Name, limits: Limits) {
+        self.monitor.set_limits(junction, limits);
+    }
+
     /// The lamps of `light` have switched to `aspect` at `at`; what the monitor says comes after it.
     pub(crate) fn aspect_changed(
         &mut self,
         at: Duration,
         light: &LightId,
         aspect: Aspect,
+        tell: impl FnMut(EventKind),
+    ) {
+        // What does not change need not be judged again: this is called for every step of a light.
+        if self.lights.get(light).is_some_and(|known| known.aspect != aspect) {
+            self.shows(light, aspect, |monitor| monitor.observe(at, light, aspect), tell);
+        }
+    }
+
+    /// `light`, which runs elsewhere, was heard at `at`.
+    pub(crate) fn aspect_heard(
+        &mut self,
+        at: Duration,
+        light: &LightId,
+        word: &Word,
+        tell: impl FnMut(EventKind),
+    ) {
+        self.shows(light, word.aspect(), |monitor| monitor.hear(at, light, word), tell);
+    }
+
+    /// `light`, which runs elsewhere, is gone, says the broker. What its lamps show nobody knows: the
+    /// monitor goes by its words.
+    pub(crate) fn gone(&mut self, light: &LightId, tell: impl FnMut(EventKind)) {
+        self.shows(light, Aspect::Dark, |_| Vec::new(), tell);
+    }
+
+    fn shows(
+        &mut self,
+        light: &LightId,
+        aspect: Aspect,
+        judge: impl FnOnce(&mut Monitor) -> Vec<EventKind>,
         mut tell: impl FnMut(EventKind),
     ) {
         let Some(known) = self.lights.get_mut(light) else { return };
-        if known.aspect == aspect {
-            return;
+        if known.aspect != aspect {
+            known.aspect = aspect;
+            tell(EventKind::AspectChanged { light: light.clone(), aspect });
         }
-        known.aspect = aspect;
-        tell(EventKind::AspectChanged { light: light.clone(), aspect });
-        self.monitor.observe(at, light, aspect).into_iter().for_each(tell);
+        judge(&mut self.monitor).into_iter().for_each(tell);
+    }
+
+    /// When the monitor will have something to say though no light changes.
+    pub(crate) fn due_at(&self) -> Option<Duration> {
+        self.monitor.due_at()
+    }
+
+    /// Lets the monitor judge what time alone has made of it up to `at`.
+    pub(crate) fn check(&mut self, at: Duration, tell: impl FnMut(EventKind)) {
+        self.monitor.check(at).into_iter().for_each(tell);
     }
 
     pub(crate) fn link_changed(
@@ -171,6 +217,12 @@ impl Ledger {
         changed.then_some(EventKind::FaultChanged { fault, on })
     }
 
+    /// Chaos was switched on, with its seed, or off.
+    pub(crate) fn chaos_changed(&mut self, seed: Option<u64>) -> EventKind {
+        self.chaos = seed;
+        EventKind::ChaosChanged { seed }
+    }
+
     /// The faults that are in force.
     pub(crate) fn faults(&self) -> &[Fault] {
         &self.faults
@@ -220,8 +272,9 @@ impl Ledger {
         for fault in &self.faults {
             tell(EventKind::FaultChanged { fault: fault.clone(), on: true });
         }
-        for lights in self.monitor.conflicts() {
-            tell(EventKind::ConflictBegan { lights: lights.clone() });
+        tell(EventKind::ChaosChanged { seed: self.chaos });
+        for (lights, certainty, since) in self.monitor.conflicts() {
+            tell(EventKind::ConflictBegan { lights, certainty, since });
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
 use traffic_light::{
-    Aspect, Name, Rule, Status, Word,
+    Name, Rule, Status, Word,
     command::{Action, Command as Wired},
 };
 
@@ -270,7 +270,7 @@ impl Observer {
                 self.watch_name(light, state.boot);
             }
         } else if !retained {
-            self.hub.aspect_changed(light, word.aspect());
+            self.hub.aspect_heard(light, word);
         }
     }
 
@@ -328,13 +328,13 @@ impl Observer {
         let about = status.online.then(|| About::from(status));
         self.hub.presence_changed(light, status.online, about);
         if !status.online && known.is_some_and(|kind| kind != LightKind::Virtual) {
-            self.hub.aspect_changed(light, Aspect::Dark);
+            self.hub.gone(light);
         }
     }
 }
 
 /// A payload as text, cut off where it is very long.
-fn shortened(payload: &[u8]) -> Arc<str> {
+pub(crate) fn shortened(payload: &[u8]) -> Arc<str> {
     let shown = payload.get(..SHOWN_BYTES).unwrap_or(payload);
     String::from_utf8_lossy(shown).into()
 }

@@ -6,17 +6,20 @@
 use std::ops::RangeInclusive;
 
 use egui::{
-    Align, Align2, Color32, FontId, Layout, Painter, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo,
-    pos2,
+    Align, Align2, Color32, FontId, Layout, Painter, Rect, RichText, Role, Sense, Shape, Stroke, Ui,
+    WidgetInfo, pos2,
 };
 use traffic_light::Aspect;
 
 use super::{Shown, widgets};
-use crate::app::{
-    act::{Act, Acts},
-    pace::Pace,
-    state::{Junction, LightState},
-    theme, words,
+use crate::{
+    app::{
+        act::{Act, Acts},
+        pace::Pace,
+        state::{Junction, LightState, Overlap},
+        theme, words,
+    },
+    world::event::Certainty,
 };
 
 /// What the timeline can span, in seconds.
@@ -235,23 +238,41 @@ fn hatch(painter: &Painter, rect: Rect, color: Color32) {
 }
 
 fn conflicts(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &Axis) {
-    let bad = shown.palette.bad;
-    for span in shown.state.conflicts.iter().rev() {
+    let palette = shown.palette;
+    for span in shown.state.conflicts.spans.iter().rev() {
         if !span.lights.iter().any(|light| light.junction == junction.name) {
             continue;
         }
-        if let Some(x) = axis.range(span.from_ms, span.until_ms, shown.now_ms) {
-            let rect = Rect::from_x_y_ranges(*x.start()..=*x.end(), axis.plot.y_range());
-            painter.rect_filled(rect, 0.0, bad.gamma_multiply(0.28));
-            painter.vline(*x.start(), axis.plot.y_range(), Stroke::new(2.0, bad));
-            let word = painter.layout_no_wrap("conflict".to_owned(), FontId::proportional(11.5), bad);
-            let plate = Rect::from_min_size(
-                pos2(x.start() + 1.0, axis.plot.top()),
-                word.size() + egui::vec2(8.0, 0.0),
-            );
-            painter.rect_filled(plate, 2.0, shown.palette.panel);
-            painter.galley(plate.min + egui::vec2(4.0, 0.0), word, bad);
-        }
+        let Some(x) = axis.range(span.from_ms, span.until_ms, shown.now_ms) else { continue };
+        let rect = Rect::from_x_y_ranges(*x.start()..=*x.end(), axis.plot.y_range());
+        let (word, color) = match span.overlap {
+            Overlap::Conflict(Certainty::Sure) => {
+                painter.rect_filled(rect, 0.0, palette.bad.gamma_multiply(0.28));
+                painter.vline(*x.start(), axis.plot.y_range(), Stroke::new(2.0, palette.bad));
+                ("conflict", palette.bad)
+            }
+            Overlap::Conflict(Certainty::Possible) => {
+                let stroke = Stroke::new(1.5, palette.warn);
+                let corners = [
+                    rect.left_top(),
+                    rect.right_top(),
+                    rect.right_bottom(),
+                    rect.left_bottom(),
+                    rect.left_top(),
+                ];
+                painter.extend(Shape::dashed_line(&corners, stroke, 5.0, 4.0));
+                ("conflict?", palette.warn)
+            }
+            Overlap::Glitch => {
+                painter.vline(*x.start(), axis.plot.y_range(), Stroke::new(1.0, palette.warn));
+                ("glitch", palette.warn)
+            }
+        };
+        let word = painter.layout_no_wrap(word.to_owned(), FontId::proportional(11.5), color);
+        let plate =
+            Rect::from_min_size(pos2(x.start() + 1.0, axis.plot.top()), word.size() + egui::vec2(8.0, 0.0));
+        painter.rect_filled(plate, 2.0, palette.panel);
+        painter.galley(plate.min + egui::vec2(4.0, 0.0), word, color);
     }
 }
 
