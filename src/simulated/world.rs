@@ -402,7 +402,11 @@ impl World {
         let now = self.net.now;
         match note {
             Note::Shows(_) | Note::Ignored(_) => {}
-            Note::Doubtful(..) | Note::Refused(_) | Note::Timing(_) | Note::NoTiming => {
+            Note::Doubtful(..)
+            | Note::Refused(_)
+            | Note::Timing(_)
+            | Note::Watchdog { .. }
+            | Note::NoTiming => {
                 let (by, reason) = (Ignorer::Light(light.clone()), note.to_string());
                 self.ear.tell(now, EventKind::MessageIgnored { light: Some(light.clone()), by, reason });
             }

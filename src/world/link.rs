@@ -586,7 +586,18 @@ impl fmt::Display for Target {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use traffic_light::mqtt::client_id;
+
+    #[test]
+    fn a_plain_connection_that_the_port_for_tls_closes_is_told_to_use_it() {
+        let target = |port| Target { host: "h".to_owned(), port, login: SharedLogin::default(), tls: None };
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof] {
+            let said = explain_io(&kind.into(), &target(8883));
+            assert!(said.contains("write tls = true into [broker]"), "{said}");
+            assert!(!explain_io(&kind.into(), &target(1883)).contains("tls"));
+        }
+    }
 
     #[test]
     fn a_client_id_has_no_slash_and_differs_by_root() {
