@@ -22,7 +22,7 @@ use twinlight::{
     board::provision::Settings,
     config::Config,
     world::{
-        Command, Event, EventKind, LightId, World, WorldOptions,
+        Command, Event, EventKind, Fault, LightId, World, WorldOptions,
         broker::Login,
         event::{Layer, LightKind},
     },
@@ -147,6 +147,33 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
         gate.admit(&command).unwrap();
     }
 
+    // A fault is given to it as a command, for a time: nobody can call it back from it.
+    let wifi = Fault::WifiDown(b.clone());
+    commands.send(Command::PutFault { fault: wifi.clone(), lasts: None }).await.unwrap();
+    let refused = wait(&mut events, "the refusal", |kind| match kind {
+        EventKind::Noticed { text, .. } if text.contains("cannot be put in") => Some(text.clone()),
+        _ => None,
+    });
+    assert!(refused.await.contains("say for how long"));
+    let lasts = Some(Duration::from_millis(1_500));
+    commands.send(Command::PutFault { fault: wifi.clone(), lasts }).await.unwrap();
+    let payload = timeout(PATIENCE, async {
+        loop {
+            if let Incoming::Publish(publish) = heard.recv().await.unwrap() {
+                return publish.payload;
+            }
+        }
+    });
+    let command = Wired::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
+    assert_eq!((command.action, command.ms), (Action::WifiDown, Some(1_500)));
+    for wanted in [true, false] {
+        wait(&mut events, "the fault, and its end", |kind| {
+            matches!(kind, EventKind::FaultChanged { fault, on } if *fault == wifi && *on == wanted)
+                .then_some(())
+        })
+        .await;
+    }
+
     // The virtual light comes back when it is asked to.
     commands.send(Command::RunLight { light: b.clone(), on: true }).await.unwrap();
     wait(&mut events, "the virtual light", |kind| {
@@ -235,7 +262,7 @@ async fn a_board_alternates_with_a_virtual_light_and_shows_what_its_twin_shows()
         while greens.len() < 5 {
             match events.recv().await.unwrap().kind {
                 EventKind::AspectChanged { light, aspect: Aspect::Green } => greens.push(light),
-                EventKind::ConflictBegan { lights } => panic!("a conflict of {lights:?}"),
+                EventKind::ConflictBegan { lights, .. } => panic!("a conflict of {lights:?}"),
                 EventKind::TwinChanged { light, aspect } if light == b => twin = aspect,
                 kind @ EventKind::TwinDiffers { .. } => differences.push(kind),
                 kind @ EventKind::MessageIgnored { .. } => panic!("{kind:?}"),

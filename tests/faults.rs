@@ -226,3 +226,49 @@ async fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
     lab.wait("its end", |kind| matches!(kind, EventKind::FaultChanged { on: false, .. })).await;
     lab.world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chaos_strikes_by_its_seed_leaves_a_persons_faults_alone_and_mends_what_it_broke() {
+    let mut lab = Lab::start(PAIR).await;
+    let own = Fault::Silence(light("a"));
+    lab.commands.send(Command::PutFault { fault: own.clone(), lasts: None }).await.unwrap();
+    let pace = Duration::from_millis(60);
+    lab.commands.send(Command::StartChaos { seed: Some(42), pace }).await.unwrap();
+    let seed = lab.wait("chaos", |kind| matches!(kind, EventKind::ChaosChanged { .. })).await;
+    assert!(matches!(seed, EventKind::ChaosChanged { seed: Some(42) }));
+    let mut on: Vec<Fault> = Vec::new();
+    for _ in 0..20 {
+        let changed = lab.wait("a fault", |kind| matches!(kind, EventKind::FaultChanged { .. })).await;
+        let EventKind::FaultChanged { fault, on: is_on } = changed else { panic!("{changed:?}") };
+        assert_ne!(fault, own, "a person's own fault was touched");
+        on.retain(|known| !known.is_replaced_by(&fault));
+        if is_on {
+            on.push(fault);
+        }
+    }
+    lab.commands.send(Command::StopChaos).await.unwrap();
+    loop {
+        let changed = lab
+            .wait("its end", |kind| {
+                matches!(kind, EventKind::FaultChanged { .. } | EventKind::ChaosChanged { .. })
+            })
+            .await;
+        match changed {
+            EventKind::FaultChanged { fault, on: true } => on.push(fault),
+            EventKind::FaultChanged { fault, on: false } => on.retain(|known| !known.is_replaced_by(&fault)),
+            EventKind::ChaosChanged { seed } => {
+                assert_eq!(seed, None);
+                break;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(on, [], "what chaos had put in is out");
+    lab.commands.send(Command::ClearFaults).await.unwrap();
+    lab.wait(
+        "the person's own fault, which had stayed",
+        |kind| matches!(kind, EventKind::FaultChanged { fault, on: false } if *fault == own),
+    )
+    .await;
+    lab.world.stop().await;
+}

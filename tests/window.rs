@@ -18,7 +18,11 @@ use traffic_light::Aspect;
 use twinlight::{
     app::{Link, TwinlightApp, clock::Clock, settings::Settings, window::waker},
     config::Config,
-    world::{Command, Event, EventKind, World, WorldOptions, event::Severity},
+    fault::{LinkFault, Placed},
+    world::{
+        Command, Event, EventKind, Fault, World, WorldOptions,
+        event::{Certainty, Severity},
+    },
 };
 
 /// The app on a make-believe world.
@@ -186,6 +190,45 @@ fn a_conflict_is_told_in_large_letters_until_it_is_cleared() {
 }
 
 #[test]
+fn a_possible_conflict_is_told_as_a_doubt_and_a_glitch_only_in_the_log() {
+    let mut desk = Desk::new(1, 2).started(3_000);
+    let lights = vec![id("demo/a"), id("demo/b")];
+    let ms = Duration::from_millis;
+    let glitch =
+        EventKind::GlitchSeen { lights: lights.clone(), since: ms(2_800), lasted: ms(120), at_most: ms(120) };
+    desk.tell(vec![Event { at: ms(3_000), kind: glitch }]);
+    desk.settle();
+    assert!(desk.says("demo/a and demo/b were in go at once for 120 ms, too short to count"));
+    assert!(!desk.says("Clear the conflict"), "a glitch raises no alarm");
+
+    let certainty = Certainty::Possible;
+    let began = EventKind::ConflictBegan { lights: lights.clone(), certainty, since: ms(2_500) };
+    desk.tell(vec![Event { at: ms(3_000), kind: began }]);
+    desk.settle();
+    assert!(desk.says("Possible conflict: a and b. By what is heard of them, both may be in go at once"));
+    assert!(!desk.says("CONFLICT"));
+    let ended = EventKind::ConflictEnded { lights, certainty, lasted: ms(0), at_most: ms(700) };
+    desk.tell(vec![Event { at: ms(3_200), kind: ended }]);
+    desk.settle();
+    assert!(desk.says("Both may have been in go at once in junction demo at 0:02.5, for 0.7 s at the most"));
+    desk.press(Key::Escape);
+    assert!(!desk.says("Clear the conflict"));
+    assert!(desk.says("if it was one, it lasted 0.7 s at the most"), "the log keeps it");
+}
+
+#[test]
+fn a_run_is_recorded_by_a_switch_that_shows_it() {
+    let mut desk = Desk::new(1, 2).started(3_000);
+    assert_eq!(desk.harness.state().state().recording, None);
+    desk.click("Record this run");
+    assert!(desk.says("This run is recorded to recordings/run-1.jsonl"));
+    assert!(desk.harness.state().state().recording.is_some());
+    desk.click("Record this run");
+    assert_eq!(desk.harness.state().state().recording, None);
+    assert!(desk.says("This run is not recorded any more"));
+}
+
+#[test]
 fn the_theme_is_switched_by_button_and_by_key_and_remembered() {
     let mut desk = Desk::new(1, 2).started(3_000);
     desk.click("Light theme");
@@ -216,6 +259,82 @@ fn a_fault_is_put_in_dosed_seen_and_cleared() {
     assert!(desk.says("No fault is on."));
     desk.click("Close the fault panel");
     assert!(!desk.says("Put the fault in"));
+}
+
+#[test]
+fn a_link_is_picked_on_the_scene_broken_seen_there_and_mended() {
+    let mut desk = Desk::new(1, 2).started(3_000);
+    desk.click("Link of demo/b: All layers of the link are up, no fault on it");
+    assert!(desk.says("Put the fault in"), "picking opens the fault panel");
+    desk.click("Black hole");
+    desk.click("broker to light");
+    desk.click("Put the fault in");
+    assert!(desk.says("On the link of demo/b: black-hole, down"), "drawn where it strikes");
+    assert!(desk.says("Link of demo/b: All layers of the link are up, on it: black-hole, down"));
+    desk.press(Key::F3);
+    assert!(!desk.says("Put the fault in"));
+    assert!(desk.says("On now: demo/b, black-hole, down"), "in sight with the panel closed");
+    desk.click("Clear all faults");
+    assert!(!desk.says("On the link of demo/b"));
+    desk.harness.get_by_label_contains("Link of demo/a").focus();
+    desk.settle();
+    desk.press(Key::Enter);
+    desk.click("Lose messages");
+    assert!(desk.says("Put it in") || desk.says("Put the fault in"));
+    desk.click("Put the fault in");
+    assert!(desk.says("On the link of demo/a: lose 20 %"), "by keyboard too");
+}
+
+#[test]
+fn every_kind_of_fault_is_drawn_and_named_on_the_scene() {
+    let mut desk = Desk::with(1, 2, vec2(1_600.0, 1_000.0), Settings::default()).started(3_000);
+    let light = || id("demo/a");
+    let links = LinkFault::NAMES.map(|name| {
+        let placed = Placed::both(LinkFault::example(name).unwrap());
+        Fault::Link { light: light(), placed }
+    });
+    let others = [
+        Fault::WifiDown(light()),
+        Fault::Silence(light()),
+        Fault::WrongPassword(light()),
+        Fault::NameNotFound(light()),
+        Fault::TakenOver(light()),
+        Fault::Hang(light()),
+        Fault::ClockDrift { light: light(), ppm: 20_000 },
+        Fault::Suspend(light()),
+    ];
+    for fault in links.into_iter().chain(others) {
+        let place = if matches!(fault, Fault::Link { .. }) { "On the link of" } else { "On" };
+        let label = format!("{place} demo/a: {fault}");
+        let change = |on| Event {
+            at: Duration::from_millis(3_000),
+            kind: EventKind::FaultChanged { fault: fault.clone(), on },
+        };
+        desk.tell(vec![change(true)]);
+        desk.settle();
+        assert!(desk.says(&label), "nothing is called {label:?}");
+        desk.tell(vec![change(false)]);
+        desk.settle();
+        assert!(!desk.says(&label), "{label:?} stays");
+    }
+}
+
+#[test]
+fn chaos_is_switched_on_with_a_seed_seen_and_switched_off() {
+    let mut desk = Desk::new(1, 2).started(3_000);
+    desk.press(Key::F3);
+    desk.harness.get_by_label("Seed").focus();
+    desk.settle();
+    desk.harness.get_by_label("Seed").type_text("42");
+    desk.settle();
+    desk.click("Chaos");
+    assert_eq!(desk.harness.state().state().chaos, Some(42));
+    assert!(desk.says("on, seed 42"));
+    desk.press(Key::Escape);
+    desk.click("Close the fault panel");
+    assert!(desk.says("Chaos, seed 42"), "in sight with the panel closed");
+    desk.click("Stop chaos");
+    assert_eq!(desk.harness.state().state().chaos, None);
 }
 
 #[test]
@@ -376,7 +495,7 @@ fn cut_a_link_and_see_it_flash_then_restore_it_and_see_it_recover() {
     for light in ["a", "b"] {
         real.wait_for(&format!("Light demo/{light} shows green"), 15);
     }
-    assert_eq!(real.harness.state().state().conflict_count, 0);
+    assert_eq!(real.harness.state().state().conflicts.count, 0);
 }
 
 #[test]

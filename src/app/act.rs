@@ -2,7 +2,7 @@
 
 use traffic_light::Name;
 
-use super::{board::BoardAct, settings::Part, state::Category};
+use super::{board::BoardAct, panels::faults::Target, player::PlayerAct, settings::Part, state::Category};
 use crate::world::{Command, LightId};
 
 /// One thing that a person asked for in the window.
@@ -12,12 +12,16 @@ pub enum Act {
     World(Command),
     /// Ask the desk where boards are flashed.
     Board(BoardAct),
+    /// Ask the player.
+    Player(PlayerAct),
     /// Close the window, though a board is being worked on.
     CloseAnyway,
     /// Keep the window open.
     StayOpen,
     /// Select a light, and with it its junction.
     Select(LightId),
+    /// Aim the fault panel at what was picked on the scene, and open it.
+    Target(Target),
     /// Show this junction large.
     Open(Name),
     /// The conflicts seen so far are known: take the large letters away.

@@ -14,6 +14,8 @@ pub struct Clock {
     source: Source,
     /// World time minus source time; `None` until the first event.
     offset_ms: Option<i64>,
+    /// Whether the source is the world's own clock, so that nothing is to be learnt.
+    exact: bool,
 }
 
 impl Clock {
@@ -27,11 +29,20 @@ impl Clock {
     /// A clock on a source of the caller's choice.
     #[must_use]
     pub fn new(source: Source) -> Clock {
-        Clock { source, offset_ms: None }
+        Clock { source, offset_ms: None, exact: false }
+    }
+
+    /// The world's own clock, where it can be read.
+    #[must_use]
+    pub fn exact(source: Source) -> Clock {
+        Clock { source, offset_ms: None, exact: true }
     }
 
     /// Learns from an event that happened at `event_ms` and was received just now.
     pub fn observe(&mut self, event_ms: u64) {
+        if self.exact {
+            return;
+        }
         let local = signed((self.source)());
         let offset = signed(event_ms).saturating_sub(local);
         self.offset_ms = Some(self.offset_ms.map_or(offset, |known| known.max(offset)));
@@ -57,6 +68,13 @@ mod tests {
     use std::{cell::Cell, rc::Rc};
 
     use super::*;
+
+    #[test]
+    fn an_exact_clock_is_never_set() {
+        let mut clock = Clock::exact(Box::new(|| 70));
+        clock.observe(5_000);
+        assert_eq!(clock.now_ms(), 70);
+    }
 
     #[test]
     fn the_fastest_event_sets_the_clock() {

@@ -1,10 +1,13 @@
 //! What the keys do. Letters act only while no text is being typed.
 
+use std::time::Duration;
+
 use egui::{Context, Key, Modifiers, ViewportCommand};
 
 use super::{
     act::{Act, Acts},
     panels::{Shown, event_log},
+    player::{BACK, PlayerAct, Watched},
     settings::Part,
     state::{Broker, Junction},
 };
@@ -27,6 +30,12 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
     if taken(Modifiers::NONE, Key::F3) {
         acts.push(Act::Toggle(Part::Faults));
     }
+    if taken(Modifiers::NONE, Key::F4) {
+        acts.push(Act::Toggle(Part::Lessons));
+    }
+    if taken(Modifiers::NONE, Key::F5) {
+        acts.push(Act::Toggle(Part::Topics));
+    }
     if taken(Modifiers::COMMAND, Key::T) {
         acts.push(Act::SwitchTheme);
     }
@@ -39,9 +48,17 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
     if typing || help_open {
         return acts;
     }
+    if let Some(watched) = shown.watched {
+        // The keys that also move the keyboard's focus and press what has it.
+        let free = ctx.memory(|memory| memory.focused().is_none());
+        let act = watched_key(watched, |modifiers, key, always| (always || free) && taken(modifiers, key));
+        if let Some(act) = act {
+            acts.push(Act::Player(act));
+        }
+    }
     // A modifier held means another program's or egui's shortcut.
     let pressed = |key: Key| taken(Modifiers::NONE, key);
-    if shown.state.pending_conflict().is_some() && pressed(Key::Escape) {
+    if shown.state.conflicts.pending().is_some() && pressed(Key::Escape) {
         acts.push(Act::AcknowledgeConflicts);
     }
     if pressed(Key::L) {
@@ -83,6 +100,33 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
         }
     }
     acts
+}
+
+/// What a key asks of the player; `pressed` also takes whether the key acts wherever the focus is.
+fn watched_key(watched: &Watched, pressed: impl Fn(Modifiers, Key, bool) -> bool) -> Option<PlayerAct> {
+    let (progress, none) = (&watched.progress, Modifiers::NONE);
+    if pressed(none, Key::P, true) || pressed(none, Key::Space, false) {
+        return Some(PlayerAct::PlayOrPause);
+    }
+    if pressed(Modifiers::SHIFT, Key::ArrowRight, false) {
+        return Some(PlayerAct::Step);
+    }
+    if pressed(none, Key::N, true) || pressed(none, Key::ArrowRight, false) {
+        return Some(PlayerAct::StepToLamp);
+    }
+    if pressed(none, Key::ArrowLeft, false) {
+        return Some(PlayerAct::GoTo(progress.at.saturating_sub(BACK)));
+    }
+    if pressed(none, Key::Home, false) {
+        return Some(PlayerAct::GoTo(Duration::ZERO));
+    }
+    if pressed(none, Key::ArrowUp, false) {
+        return Some(PlayerAct::Speed(progress.speed + 1));
+    }
+    if pressed(none, Key::ArrowDown, false) {
+        return Some(PlayerAct::Speed(progress.speed.saturating_sub(1)));
+    }
+    None
 }
 
 fn step_junction(shown: &Shown<'_>, junction: &Junction, pressed: &impl Fn(Key) -> bool, acts: &mut Acts) {

@@ -8,9 +8,12 @@
 pub mod act;
 pub mod board;
 pub mod clock;
+mod face;
 mod keys;
 pub mod pace;
 pub mod panels;
+pub mod player;
+mod playing;
 pub mod scene;
 pub mod settings;
 pub mod state;
@@ -19,16 +22,10 @@ pub mod traffic;
 pub mod window;
 pub mod words;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui, ViewportCommand};
-use tokio::sync::{
-    broadcast::{self, error::TryRecvError},
-    mpsc::{self, error::TrySendError},
-};
+use tokio::sync::{broadcast, mpsc};
 use traffic_light::Name;
 
 use self::{
@@ -38,9 +35,12 @@ use self::{
         form::{Form, Lab},
     },
     clock::Clock,
+    face::Face,
     pace::Pace,
-    panels::Shown,
-    settings::{Settings, ThemeChoice},
+    panels::{Shown, faults::Target, lessons::Lessons},
+    player::Player,
+    playing::shown_of,
+    settings::{Part, Settings, ThemeChoice},
     state::{Junction, State},
     theme::Palette,
     traffic::Traffic,
@@ -49,12 +49,6 @@ use crate::{
     board::Desk,
     world::{Command, Event, LightId, event::Severity},
 };
-
-/// How long one frame may take events in; what is left waits for the next frame.
-const DRAIN_BUDGET: Duration = Duration::from_millis(3);
-
-/// Events taken in between two looks at the time.
-const DRAIN_BATCH: usize = 64;
 
 /// How long a notice stays on the screen.
 const NOTICE_MS: u64 = 8_000;
@@ -70,9 +64,11 @@ pub struct Link {
 
 /// The app that eframe drives.
 pub struct TwinlightApp {
-    link: Link,
-    clock: Clock,
-    state: State,
+    /// The live world.
+    live: Face,
+    /// What is played instead of it.
+    player: Option<Player>,
+    lessons: Lessons,
     settings: Settings,
     subtitle: String,
     /// Where boards are flashed.
@@ -81,6 +77,8 @@ pub struct TwinlightApp {
     lab: Option<Arc<Lab>>,
     /// The fault that is being put together.
     draft: panels::faults::Draft,
+    /// What is looked at in the topic panel.
+    topics: panels::topics::View,
     /// Whether the window was to be closed while a board is worked on.
     closing: bool,
     /// Whether it was confirmed that the window is to be closed.
@@ -114,15 +112,16 @@ impl TwinlightApp {
         let zoom = settings.zoom.unwrap_or(1.0);
         ctx.set_zoom_factor(zoom);
         TwinlightApp {
-            link,
-            clock,
-            state: State::default(),
+            live: Face::new(link, clock),
+            player: None,
+            lessons: Lessons::default(),
             open: Name::new(&settings.junction).ok(),
             settings,
             subtitle,
             bench: None,
             lab: None,
             draft: panels::faults::Draft::default(),
+            topics: panels::topics::View::default(),
             closing: false,
             close_allowed: false,
             selected: None,
@@ -159,7 +158,7 @@ impl TwinlightApp {
     /// What the app knows; for tests.
     #[must_use]
     pub fn state(&self) -> &State {
-        &self.state
+        &shown_of(&self.live, &self.player).state
     }
 
     /// What the app remembers; for tests.
@@ -168,56 +167,28 @@ impl TwinlightApp {
         &self.settings
     }
 
-    /// Takes events in within the budget; returns whether more are waiting.
-    fn drain(&mut self) -> bool {
-        let start = Instant::now();
-        loop {
-            for _ in 0..DRAIN_BATCH {
-                match self.link.events.try_recv() {
-                    Ok(event) => {
-                        self.clock.observe(u64::try_from(event.at.as_millis()).unwrap_or(u64::MAX));
-                        self.state.apply(&event);
-                    }
-                    Err(TryRecvError::Empty) => return false,
-                    Err(TryRecvError::Closed) => {
-                        self.state.stopped = true;
-                        return false;
-                    }
-                    Err(TryRecvError::Lagged(missed)) => {
-                        let now = self.clock.now_ms();
-                        let text =
-                            format!("The window fell behind by {missed} events and asks for all again");
-                        self.state.note(now, Severity::Info, None, text);
-                        self.send(Command::Resync);
-                    }
-                }
-            }
-            if start.elapsed() > DRAIN_BUDGET {
-                return true;
-            }
+    /// The world that is shown.
+    fn face(&mut self) -> &mut Face {
+        match &mut self.player {
+            Some(player) => &mut player.face,
+            None => &mut self.live,
         }
     }
 
-    fn send(&mut self, command: Command) {
-        let text = match self.link.commands.try_send(command) {
-            Ok(()) => return,
-            Err(TrySendError::Full(_)) => "The world is too busy for another command. Try again in a moment.",
-            Err(TrySendError::Closed(_)) => {
-                "The world has stopped. Close the window and start Twinlight again."
-            }
-        };
-        self.state.note(self.clock.now_ms(), Severity::Warning, None, text.to_owned());
+    fn note(&mut self, severity: Severity, text: String) {
+        self.face().note(severity, text);
     }
 
     fn perform(&mut self, ctx: &Context, acts: Acts) {
         for act in acts {
             match act {
-                Act::World(command) => self.send(command),
+                Act::World(command) => self.face().send(command),
+                Act::Player(act) => self.perform_player(ctx, act),
                 Act::Board(act) => {
                     let waker = ctx.clone();
                     let wake = move || waker.request_repaint();
                     if let Some(text) = self.bench.as_mut().and_then(|bench| bench.perform(act, wake)) {
-                        self.state.note(self.clock.now_ms(), Severity::Warning, None, text);
+                        self.note(Severity::Warning, text);
                     }
                 }
                 Act::CloseAnyway => {
@@ -231,10 +202,19 @@ impl TwinlightApp {
                 Act::StayOpen => self.closing = false,
                 Act::Select(light) => {
                     self.open = Some(light.junction.clone());
+                    self.draft.aim(Target::Light(light.clone()));
                     self.selected = Some(light);
                 }
+                Act::Target(target) => {
+                    if let Target::Light(light) | Target::Link(light) = &target {
+                        self.open = Some(light.junction.clone());
+                        self.selected = Some(light.clone());
+                    }
+                    self.draft.aim(target);
+                    self.settings.open(Part::Faults);
+                }
                 Act::Open(junction) => self.open = Some(junction),
-                Act::AcknowledgeConflicts => self.state.acknowledge_conflicts(),
+                Act::AcknowledgeConflicts => self.face().state.conflicts.acknowledge(),
                 Act::SwitchTheme => {
                     let dark = ctx.theme() == egui::Theme::Dark;
                     self.settings.theme = if dark { ThemeChoice::Light } else { ThemeChoice::Dark };
@@ -262,16 +242,16 @@ impl TwinlightApp {
                 Said::Trouble(text) => (Severity::Error, text),
                 Said::BoardStarts => {
                     if let Some(light) = bench.form.light().filter(|_| bench.form.takes_place)
-                        && self.state.light(&light).is_some_and(state::LightState::is_virtual)
+                        && self.live.state.light(&light).is_some_and(state::LightState::is_virtual)
                     {
                         let gone = Command::RunLight { light, on: false };
                         // A world too busy for it says so when the board and the light meet.
-                        let _ = self.link.commands.try_send(gone);
+                        let _ = self.live.link.commands.try_send(gone);
                     }
                     continue;
                 }
             };
-            self.state.note(self.clock.now_ms(), severity, None, text);
+            self.live.note(severity, text);
         }
     }
 
@@ -288,13 +268,15 @@ impl TwinlightApp {
 
     /// The place of the junction that is shown large; the first one until the user chose.
     fn open_place(&self) -> Option<usize> {
-        let chosen = self.open.as_ref().and_then(|name| self.state.place_of(name));
-        chosen.or((!self.state.junctions.is_empty()).then_some(0))
+        let state = self.state();
+        let chosen = self.open.as_ref().and_then(|name| state.place_of(name));
+        chosen.or((!state.junctions.is_empty()).then_some(0))
     }
 
     /// Keeps a light of the open junction selected, so that the keys always act on one.
     fn keep_selection(&mut self) {
-        let Some(junction) = self.open_place().and_then(|place| self.state.junctions.get(place)) else {
+        let state = &shown_of(&self.live, &self.player).state;
+        let Some(junction) = self.open_place().and_then(|place| state.junctions.get(place)) else {
             return;
         };
         let here = self
@@ -339,26 +321,33 @@ impl TwinlightApp {
     /// Draws one frame; returns what was asked for.
     fn draw(&mut self, ui: &mut Ui, pace: &mut Pace) -> Acts {
         let mut acts = Acts::default();
-        let now_ms = self.clock.now_ms();
+        let watched = self.player.as_ref().map(Player::watched);
+        let face = shown_of(&self.live, &self.player);
         let palette = Palette::of(ui.visuals());
         let shown = Shown {
-            state: &self.state,
+            state: &face.state,
             settings: &self.settings,
-            now_ms,
+            now_ms: face.clock.now_ms(),
             palette,
-            lab: self.lab.as_deref(),
+            // Boards join the live lab alone.
+            lab: self.lab.as_deref().filter(|_| watched.is_none()),
+            watched: watched.as_ref(),
             selected: self.selected.as_ref(),
             subtitle: &self.subtitle,
         };
         let place = self.open_place();
-        let junction = place.and_then(|place| self.state.junctions.get(place));
+        let junction = place.and_then(|place| face.state.junctions.get(place));
         acts.append(keys::read(ui.ctx(), &shown, junction, self.help_open || self.closing));
         let frame = |fill| Frame::new().fill(fill).inner_margin(Margin::symmetric(12, 6));
         Panel::top("bar").frame(frame(palette.panel)).show(ui, |ui| {
             acts.append(panels::broker_bar::show(ui, &shown));
+            if let Some(watched) = &watched {
+                acts.append(player::bar::show(ui, &shown, watched));
+            }
+            acts.append(panels::fault_strip::show(ui, &shown));
             acts.append(panels::conflict::show(ui, &shown));
         });
-        if let Some(bench) = self.bench.as_mut().filter(|_| self.settings.show_board) {
+        if let Some(bench) = self.bench.as_mut().filter(|_| self.settings.show_board && watched.is_none()) {
             let waker = ui.ctx().clone();
             bench.look_around(move || waker.request_repaint());
             let board = Panel::left("board").frame(frame(palette.panel)).resizable(true);
@@ -370,6 +359,18 @@ impl TwinlightApp {
             let faults = Panel::left("faults").frame(frame(palette.panel)).resizable(true);
             faults.default_size(340.0).size_range(300.0..=520.0).show(ui, |ui| {
                 acts.append(panels::faults::show(ui, &shown, &mut self.draft));
+            });
+        }
+        if self.settings.show_lessons {
+            let lessons = Panel::left("lessons").frame(frame(palette.panel)).resizable(true);
+            lessons.default_size(340.0).size_range(280.0..=520.0).show(ui, |ui| {
+                acts.append(panels::lessons::show(ui, &shown, &mut self.lessons));
+            });
+        }
+        if self.settings.show_topics {
+            let topics = Panel::left("topics").frame(frame(palette.panel)).resizable(true);
+            topics.default_size(430.0).size_range(340.0..=760.0).show(ui, |ui| {
+                acts.append(panels::topics::show(ui, &shown, &mut self.topics, pace));
             });
         }
         if let Some(junction) = junction {
@@ -386,7 +387,7 @@ impl TwinlightApp {
             );
         }
         if let Some(junction) = junction.filter(|_| self.settings.show_timeline) {
-            let size = panels::timeline::height(junction.lights.len()).min(small * 0.4);
+            let size = panels::timeline::height(&face.state, junction).min(small * 0.4);
             let timeline = Panel::bottom("timeline").frame(frame(palette.panel)).resizable(false);
             timeline.exact_size(size).show(ui, |ui| {
                 acts.append(panels::timeline::show(ui, &shown, junction, self.look_at_ms, pace));
@@ -445,7 +446,10 @@ fn notice(ctx: &Context, shown: &Shown<'_>, pace: &mut Pace) {
 
 impl eframe::App for TwinlightApp {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
-        if self.drain() {
+        // The live lab goes on while something else is shown, and is there when it is wanted again.
+        let more = self.live.drain();
+        let more_played = self.player.as_mut().is_some_and(|player| player.face.drain());
+        if more || more_played {
             ctx.request_repaint();
         }
         self.serve_desk();
@@ -459,6 +463,10 @@ impl eframe::App for TwinlightApp {
         let mut pace = Pace::new(self.settings.reduce_motion);
         let acts = self.draw(ui, &mut pace);
         self.perform(&ctx, acts);
+        // What stands still needs no frame until it is played on.
+        if self.player.as_ref().is_some_and(Player::stands) {
+            return;
+        }
         let focused = ctx.input(|input| input.viewport().focused.unwrap_or(true));
         if let Some(delay) = pace.delay(focused) {
             ctx.request_repaint_after(delay);
@@ -477,6 +485,6 @@ impl eframe::App for TwinlightApp {
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
         // If the queue is full, the dropped sender ends the world as well.
-        let _ = self.link.commands.try_send(Command::Shutdown);
+        let _ = self.live.link.commands.try_send(Command::Shutdown);
     }
 }

@@ -32,6 +32,10 @@ pub enum Part {
     Board,
     /// The panel that puts faults in, on the left.
     Faults,
+    /// The list of lessons, on the left.
+    Lessons,
+    /// The panel that shows what passes on the broker, on the left.
+    Topics,
 }
 
 /// Everything that is remembered. A member that an older version did not have gets its default.
@@ -52,6 +56,10 @@ pub struct Settings {
     pub show_board: bool,
     /// Whether the fault panel is shown.
     pub show_faults: bool,
+    /// Whether the lessons are shown.
+    pub show_lessons: bool,
+    /// Whether the topic panel is shown.
+    pub show_topics: bool,
     /// What was filled in for boards, but for secrets.
     pub board: Remembered,
     /// The zoom that the user chose; `None` = by the size of the window.
@@ -76,6 +84,8 @@ impl Default for Settings {
             show_log: true,
             show_board: false,
             show_faults: false,
+            show_lessons: false,
+            show_topics: false,
             board: Remembered::default(),
             zoom: None,
             filter: String::new(),
@@ -96,24 +106,40 @@ impl Settings {
             Part::Log => self.show_log,
             Part::Board => self.show_board,
             Part::Faults => self.show_faults,
+            Part::Lessons => self.show_lessons,
+            Part::Topics => self.show_topics,
         }
     }
 
     /// Shows `part` if it is hidden, and the other way round.
     pub fn toggle(&mut self, part: Part) {
-        let shown = match part {
+        let shown = self.switch(part);
+        *shown = !*shown;
+        // They are all on the left, where there is room for one.
+        const ON_THE_LEFT: [Part; 4] = [Part::Board, Part::Faults, Part::Lessons, Part::Topics];
+        if ON_THE_LEFT.contains(&part) && self.shows(part) {
+            for other in ON_THE_LEFT.into_iter().filter(|other| *other != part) {
+                *self.switch(other) = false;
+            }
+        }
+    }
+
+    /// Shows `part`, if it is hidden.
+    pub fn open(&mut self, part: Part) {
+        if !self.shows(part) {
+            self.toggle(part);
+        }
+    }
+
+    fn switch(&mut self, part: Part) -> &mut bool {
+        match part {
             Part::Lights => &mut self.show_lights,
             Part::Timeline => &mut self.show_timeline,
             Part::Log => &mut self.show_log,
             Part::Board => &mut self.show_board,
             Part::Faults => &mut self.show_faults,
-        };
-        *shown = !*shown;
-        // Both are on the left, where there is room for one.
-        match part {
-            Part::Board if self.show_board => self.show_faults = false,
-            Part::Faults if self.show_faults => self.show_board = false,
-            _ => {}
+            Part::Lessons => &mut self.show_lessons,
+            Part::Topics => &mut self.show_topics,
         }
     }
 

@@ -8,10 +8,11 @@ use super::{
     Link, TwinlightApp,
     board::form::Lab,
     clock::Clock,
+    player::Reel,
     settings::{STORAGE_KEY, Settings},
 };
 
-use crate::board::Desk;
+use crate::{board::Desk, scenario::Scenario};
 
 /// Time that events are gathered for before they are shown: a busy world must not drive the window
 /// faster than its animation.
@@ -27,7 +28,6 @@ pub fn waker(ctx: &egui::Context) -> impl Fn() + Send + Sync + 'static {
 pub type LinkError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the window is called, and what it is told of the run.
-#[derive(Clone, Debug)]
 pub struct Window {
     /// The title.
     pub title: String,
@@ -35,6 +35,16 @@ pub struct Window {
     pub subtitle: String,
     /// What the configuration says of lights and broker, for boards.
     pub lab: Lab,
+    /// What is to be played at once, before the live lab is looked at.
+    pub opening: Option<Opening>,
+}
+
+/// What the window opens with.
+pub enum Opening {
+    /// A scenario in a simulated world, with this seed.
+    Scenario(Box<Scenario>, u64),
+    /// Something else that can be played: a recording.
+    Reel(Reel),
 }
 
 impl Window {
@@ -64,7 +74,14 @@ impl Window {
                 let link = make_link(&cc.egui_ctx)?;
                 let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, self.subtitle);
                 let desk = Desk::open(Arc::new(waker(&cc.egui_ctx)))?;
-                Ok(Box::new(app.with_desk(desk, self.lab)))
+                let app = app.with_desk(desk, self.lab);
+                Ok(Box::new(match self.opening {
+                    None => app,
+                    Some(Opening::Scenario(scenario, seed)) => {
+                        app.with_scenario(&cc.egui_ctx, *scenario, seed)
+                    }
+                    Some(Opening::Reel(reel)) => app.with_reel(&cc.egui_ctx, reel),
+                }))
             }),
         )
     }

@@ -1,10 +1,15 @@
 //! What the window says in words; one place, so that a thing has one name everywhere.
 
+use std::time::Duration;
+
 use traffic_light::{Aspect, Waiting};
 
-use crate::world::{
-    LightId,
-    event::{Fault, Layer, LightKind},
+use crate::{
+    fault::{LinkFault, Ways},
+    world::{
+        LightId,
+        event::{Certainty, Fault, Layer, LightKind},
+    },
 };
 
 /// What an aspect is called on the screen.
@@ -121,6 +126,53 @@ pub fn fault_name(fault: &Fault) -> &'static str {
     }
 }
 
+/// A fault in a few words, with its dose and direction, for where it is drawn.
+#[must_use]
+pub fn fault_in_short(fault: &Fault) -> String {
+    match fault {
+        Fault::Link { placed, .. } => {
+            let way = match placed.ways {
+                Ways::Both => "",
+                Ways::Up => ", to broker",
+                Ways::Down => ", to light",
+            };
+            format!("{}{way}", link_fault_in_short(&placed.fault))
+        }
+        Fault::WifiDown(_) => "Wi-Fi cut".to_owned(),
+        Fault::Silence(_) => "silenced".to_owned(),
+        Fault::BrokerDown => "broker stopped".to_owned(),
+        Fault::Quota { per_minute } => format!("{per_minute} messages a minute"),
+        Fault::WrongPassword(_) => "wrong password".to_owned(),
+        Fault::NameNotFound(_) => "name not found".to_owned(),
+        Fault::TakenOver(_) => "taken over".to_owned(),
+        Fault::Hang(_) => "hangs".to_owned(),
+        Fault::ClockDrift { ppm, .. } => format!("clock {:+.1} %", f64::from(*ppm) / 10_000.0),
+        Fault::Suspend(_) => "asleep".to_owned(),
+    }
+}
+
+fn link_fault_in_short(fault: &LinkFault) -> String {
+    match fault {
+        LinkFault::Latency(dose) if dose.jitter_ms == 0 => format!("+{} ms", dose.ms),
+        LinkFault::Latency(dose) => format!("+{} ± {} ms", dose.ms, dose.jitter_ms),
+        LinkFault::Bandwidth(dose) => format!("{} bytes/s", dose.bytes_per_s),
+        LinkFault::BlackHole(_) => "nothing passes".to_owned(),
+        LinkFault::Reset(dose) if dose.after_ms == 0 => "reset".to_owned(),
+        LinkFault::Reset(dose) => format!("reset after {}", short_span(dose.after_ms)),
+        LinkFault::Refuse(_) => "refused".to_owned(),
+        LinkFault::SlowClose(dose) => format!("closes {} late", short_span(dose.ms)),
+        LinkFault::HalfOpen(_) => "half open".to_owned(),
+        LinkFault::Lose(dose) => format!("{} % lost", dose.percent),
+        LinkFault::Double(dose) => format!("{} % twice", dose.percent),
+        LinkFault::Delay(dose) => format!("{} % {} late", dose.percent, short_span(dose.ms)),
+        LinkFault::Reorder(dose) => format!("{} % overtaken", dose.percent),
+    }
+}
+
+fn short_span(ms: u32) -> String {
+    if ms < 1_000 { format!("{ms} ms") } else { format!("{:.1} s", f64::from(ms) / 1_000.0) }
+}
+
 /// When the reason to wait ends, on the world's clock, where that is known.
 #[must_use]
 pub fn waits_until_ms(waiting: &Waiting) -> Option<u64> {
@@ -131,6 +183,45 @@ pub fn waits_until_ms(waiting: &Waiting) -> Option<u64> {
         }
         _ => None,
     }
+}
+
+/// The log's first word and sentence for a conflict that begins.
+#[must_use]
+pub fn conflict_began(lights: &[LightId], certainty: Certainty) -> (&'static str, String) {
+    match certainty {
+        Certainty::Sure => ("CONFLICT", format!("{} are in go at once", list(lights))),
+        Certainty::Possible => {
+            ("Possible conflict:", format!("{} may be in go at once, by what is heard of them", list(lights)))
+        }
+    }
+}
+
+/// The log's first word and sentence for a conflict that is over.
+#[must_use]
+pub fn conflict_ended(
+    lights: &[LightId],
+    certainty: Certainty,
+    lasted: Duration,
+    at_most: Duration,
+) -> (&'static str, String) {
+    let (lights, lasted_s, at_most_s) = (list(lights), lasted.as_secs_f32(), at_most.as_secs_f32());
+    match certainty {
+        Certainty::Sure if lasted == at_most => ("Conflict", format!("{lights}: over after {lasted_s:.1} s")),
+        Certainty::Sure => {
+            let text = format!("{lights}: over after {lasted_s:.1} s for sure, {at_most_s:.1} s at the most");
+            ("Conflict", text)
+        }
+        Certainty::Possible => {
+            let text = format!("{lights}: over; if it was one, it lasted {at_most_s:.1} s at the most");
+            ("Possible conflict:", text)
+        }
+    }
+}
+
+/// The log's sentence for a glitch.
+#[must_use]
+pub fn glitch(lights: &[LightId], lasted: Duration) -> String {
+    format!("{} were in go at once for {} ms, too short to count", list(lights), lasted.as_millis())
 }
 
 /// `a`, `a and b`, or `a, b and c`.
@@ -173,6 +264,19 @@ pub fn seconds_left(now_ms: u64, until_ms: u64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_says_its_dose_and_direction_in_a_few_words() {
+        use traffic_light::Name;
+
+        use crate::fault::{BlackHole, Delay, Latency, Placed};
+        let light = || LightId::new(Name::new("demo").unwrap(), Name::new("a").unwrap());
+        let link = |placed| fault_in_short(&Fault::Link { light: light(), placed });
+        assert_eq!(link(Placed::both(Latency { ms: 200, jitter_ms: 50 })), "+200 ± 50 ms");
+        assert_eq!(link(Placed::down(BlackHole)), "nothing passes, to light");
+        assert_eq!(link(Placed::up(Delay { percent: 30, ms: 1_500 })), "30 % 1.5 s late, to broker");
+        assert_eq!(fault_in_short(&Fault::ClockDrift { light: light(), ppm: -20_000 }), "clock -2.0 %");
+    }
 
     #[test]
     fn numbers_are_grouped_in_threes() {

@@ -1,14 +1,33 @@
 //! Events as JSON lines, for other programs.
 
-use std::time::SystemTime;
+use std::{collections::HashSet, time::SystemTime};
 
 use serde_json::{Value, json};
 
 use crate::world::{
     Event, EventKind,
-    event::{Ignorer, Layer, LightId},
+    event::{Certainty, Grade, Ignorer, Layer, LightId},
     summary::Summary,
 };
+
+/// What was told, so that nothing is told twice.
+#[derive(Default)]
+pub(super) struct News {
+    /// The lights that were last told to be online: what they tell of themselves besides changes all
+    /// the time, and is for the window.
+    online: HashSet<LightId>,
+}
+
+impl News {
+    /// Whether an event tells something new.
+    pub(super) fn has(&mut self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::PresenceChanged { light, online: true, .. } => self.online.insert(light.clone()),
+            EventKind::PresenceChanged { light, online: false, .. } => self.online.remove(light),
+            _ => true,
+        }
+    }
+}
 
 /// The line for an event; `None` for one that is for people alone.
 pub(super) fn line(event: &Event) -> Option<Value> {
@@ -39,10 +58,27 @@ pub(super) fn line(event: &Event) -> Option<Value> {
                 None => line,
             }
         }
-        EventKind::ConflictBegan { lights } => {
-            let junction = lights.first().map(|light| light.junction.as_str());
-            let names: Vec<_> = lights.iter().map(|light| light.light.as_str()).collect();
-            json!({"ms": ms, "kind": "conflict", "junction": junction, "lights": names})
+        EventKind::ConflictBegan { lights, certainty, since } => {
+            let kind = match certainty {
+                Certainty::Sure => "conflict",
+                Certainty::Possible => "possible-conflict",
+            };
+            let since = milliseconds(*since);
+            of_both(
+                lights,
+                json!({"ms": ms, "kind": kind, "certainty": certainty.as_str(), "since_ms": since}),
+            )
+        }
+        EventKind::ConflictEnded { lights, certainty, lasted, at_most } => {
+            let mut line = json!({"ms": ms, "kind": "conflict-over", "certainty": certainty.as_str()});
+            if *certainty == Certainty::Sure {
+                line["grade"] = json!(Grade::of(*lasted).as_str());
+            }
+            of_both(lights, lasting(line, *lasted, *at_most))
+        }
+        EventKind::GlitchSeen { lights, since, lasted, at_most } => {
+            let line = json!({"ms": ms, "kind": "glitch", "since_ms": milliseconds(*since)});
+            of_both(lights, lasting(line, *lasted, *at_most))
         }
         // The observer hears what any light hears; one line for each message is enough, unless a
         // light knows better.
@@ -85,6 +121,18 @@ fn with(light: &LightId, mut line: Value) -> Value {
     line
 }
 
-fn milliseconds(at: std::time::Duration) -> u64 {
+fn of_both(lights: &[LightId], mut line: Value) -> Value {
+    line["junction"] = json!(lights.first().map(|light| light.junction.as_str()));
+    line["lights"] = lights.iter().map(|light| light.light.as_str()).collect();
+    line
+}
+
+fn lasting(mut line: Value, lasted: std::time::Duration, at_most: std::time::Duration) -> Value {
+    line["lasted_ms"] = json!(milliseconds(lasted));
+    line["at_most_ms"] = json!(milliseconds(at_most));
+    line
+}
+
+pub(super) fn milliseconds(at: std::time::Duration) -> u64 {
     u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,6 +5,7 @@
 mod backup;
 mod board;
 mod broker;
+mod doctor;
 mod flash;
 mod json;
 mod key;
@@ -12,9 +13,12 @@ mod monitor;
 mod ports;
 mod presets;
 mod provision;
+mod replay;
 mod report;
 mod restore;
 mod run;
+mod scenario;
+mod soak;
 mod swarm;
 mod window;
 
@@ -51,7 +55,7 @@ struct Cli {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
-    lights: Lights,
+    window: window::WindowArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -76,7 +80,7 @@ struct Common {
 }
 
 /// Of the window and of `run`.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 struct Lights {
     /// Run only these lights of the configuration here, such as a,b or demo/a; the others run elsewhere
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
@@ -87,10 +91,18 @@ struct Lights {
 enum Command {
     /// Play the world without a window
     Run(run::RunArgs),
+    /// Play faults, and check what must hold meanwhile
+    Scenario(scenario::ScenarioArgs),
+    /// Tell a recording and judge it again
+    Replay(replay::ReplayArgs),
+    /// Play random faults for a long time, and judge
+    Soak(soak::SoakArgs),
     /// Make load: many pairs of lights, each light with a connection of its own
     Swarm(swarm::SwarmArgs),
     /// Run the embedded broker alone
     Broker(broker::BrokerArgs),
+    /// Say why a broker cannot be used, step by step
+    Doctor(doctor::DoctorArgs),
     /// List the configurations that come with the program, or print one
     Presets(presets::PresetsArgs),
     /// Show the key of a junction with key = "auto", or take over a partner's
@@ -123,17 +135,19 @@ pub fn main() -> ExitCode {
         }
     };
     start_log(cli.common.verbose);
+    if let (Some(_), Some(refused)) = (&cli.command, cli.window.refuse()) {
+        eprintln!("twinlight: {refused}");
+        return ExitCode::from(WRONG_USAGE);
+    }
     let done = match cli.command {
-        None => window::open(&cli.common, &cli.lights),
-        // Before a command it would be taken and forgotten.
-        Some(_) if !cli.lights.lights.is_empty() => Err(Usage(
-            "--lights belongs behind \"run\", as in \"twinlight run --lights a\", or to the window alone"
-                .to_owned(),
-        )
-        .into()),
+        None => window::open(&cli.common, &cli.window),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
+        Some(Command::Scenario(args)) => scenario::run(&cli.common, &args),
+        Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Soak(args)) => soak::run(&cli.common, &args),
         Some(Command::Swarm(args)) => swarm::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
+        Some(Command::Doctor(args)) => doctor::run(&cli.common, &args),
         Some(Command::Presets(args)) => presets::run(&args),
         Some(Command::Key(args)) => key::run(&cli.common, &args),
         Some(Command::Ports(args)) => ports::run(&args),

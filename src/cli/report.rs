@@ -6,7 +6,11 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::{Usage, shown};
-use crate::world::{Event, EventKind, event::Severity, summary::Summary};
+use crate::world::{
+    Event, EventKind, LightId,
+    event::{Certainty, Severity},
+    summary::Summary,
+};
 
 /// One line for an event; `None` for one that would only be noise in a terminal.
 pub(super) fn sentence(event: &Event) -> Option<String> {
@@ -28,12 +32,37 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
             let light = fault.light().map(|light| format!(" on {light}")).unwrap_or_default();
             format!("fault {fault}{light} {}", if *on { "begins" } else { "ends" })
         }
-        EventKind::ConflictBegan { lights } => {
-            let names: Vec<_> = lights.iter().map(ToString::to_string).collect();
-            format!("CONFLICT: {} are in go at once", names.join(" and "))
+        EventKind::ChaosChanged { seed: Some(seed) } => format!("chaos begins, with seed {seed}"),
+        EventKind::ChaosChanged { seed: None } => "chaos ends".to_owned(),
+        EventKind::ConflictBegan { lights, certainty: Certainty::Sure, .. } => {
+            format!("CONFLICT: {} are in go at once", names(lights))
         }
-        EventKind::ConflictEnded { lasted, .. } => {
-            format!("the conflict is over after {:.1} s", lasted.as_secs_f64())
+        EventKind::ConflictBegan { lights, certainty: Certainty::Possible, .. } => {
+            format!("possible conflict: {} may be in go at once, by what is heard of them", names(lights))
+        }
+        EventKind::ConflictEnded { lights, certainty, lasted, at_most } => {
+            let lights = names(lights);
+            match certainty {
+                Certainty::Sure if lasted == at_most => {
+                    format!("the conflict of {lights} is over after {:.2} s", lasted.as_secs_f64())
+                }
+                Certainty::Sure => format!(
+                    "the conflict of {lights} is over after {:.2} s or more, {:.2} s at the most",
+                    lasted.as_secs_f64(),
+                    at_most.as_secs_f64()
+                ),
+                Certainty::Possible => format!(
+                    "the possible conflict of {lights} is over: if it was one, it lasted for {:.2} s at the most",
+                    at_most.as_secs_f64()
+                ),
+            }
+        }
+        EventKind::GlitchSeen { lights, lasted, .. } => {
+            format!(
+                "glitch: {} were in go at once for {} ms, too short to count",
+                names(lights),
+                lasted.as_millis()
+            )
         }
         EventKind::TwinDiffers { light, board, twin } => {
             format!("{light} shows {board}, and its twin shows {twin}")
@@ -42,6 +71,7 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
             format!("{light} shows what its twin shows again, after {:.1} s", lasted.as_secs_f64())
         }
         EventKind::MessageIgnored { reason, .. } => format!("ignored: {reason}"),
+        EventKind::RecordingChanged { file: Some(file) } => format!("this run is recorded to {file}"),
         EventKind::Noticed { severity, text, .. } => match severity {
             Severity::Info => text.clone(),
             Severity::Warning => format!("warning: {text}"),
@@ -52,11 +82,22 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
     Some(format!("{:9.3} s  {text}", event.at.as_secs_f64()))
 }
 
+fn names(lights: &[LightId]) -> String {
+    let names: Vec<_> = lights.iter().map(ToString::to_string).collect();
+    names.join(" and ")
+}
+
 /// What a run came to, in a few lines.
 pub(super) fn closing(summary: &Summary) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(text, "conflicts: {}", summary.conflicts);
+    if summary.possible_conflicts > 0 {
+        let _ = writeln!(text, "possible conflicts: {}", summary.possible_conflicts);
+    }
+    if summary.glitches > 0 {
+        let _ = writeln!(text, "glitches: {}", summary.glitches);
+    }
     for (light, greens) in &summary.greens {
         let joins = summary.joins.get(light).copied().unwrap_or_default();
         let _ = writeln!(text, "{light}: {greens} greens, {joins} sessions");
@@ -74,24 +115,30 @@ pub(super) fn closing(summary: &Summary) -> String {
     text
 }
 
-/// Sees before a long run that its report will have a place.
-pub(super) fn check_folder(report: Option<&Path>) -> Result<(), Usage> {
-    match report.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) if !folder.is_dir() => {
-            Err(Usage(format!("--report: there is no folder {}; make it first", shown(folder))))
+/// That a file can come to be where `option` names one.
+pub(super) fn check_folder(option: &str, file: Option<&Path>) -> Result<(), Usage> {
+    match file.and_then(Path::parent) {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Usage(format!("{option}: there is no folder {}; make it first", shown(folder))))
         }
         _ => Ok(()),
     }
 }
 
-/// Writes the report beside its place and moves it there, so that there is never half a file.
+/// Writes the report as JSON.
 pub(super) fn write(file: &Path, report: &Value) -> anyhow::Result<()> {
+    let mut text = serde_json::to_vec_pretty(report)?;
+    text.push(b'\n');
+    write_whole(file, &text)
+}
+
+/// Writes a file beside its place and moves it there, so that there is never half of it.
+pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let advice =
         || format!("cannot write the report {}; choose a folder that exists and is yours", shown(file));
     let mut beside = tempfile::NamedTempFile::new_in(folder).with_context(advice)?;
-    serde_json::to_writer_pretty(&mut beside, report).with_context(advice)?;
-    beside.write_all(b"\n").with_context(advice)?;
+    beside.write_all(bytes).with_context(advice)?;
     beside.persist(file).with_context(advice)?;
     Ok(())
 }

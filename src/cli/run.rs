@@ -1,7 +1,6 @@
 //! `twinlight run`: the same world as in the window, without one.
 
 use std::{
-    collections::HashSet,
     io::{self, Write},
     path::PathBuf,
     time::{Duration, SystemTime},
@@ -15,7 +14,7 @@ use tokio::{
 };
 
 use super::{CONFLICT, Common, Lights, WELL, asked_to_end, json, report, runtime};
-use crate::world::{Event, EventKind, LightId, World, WorldOptions, summary::Tally};
+use crate::world::{Event, EventKind, World, WorldOptions, summary::Tally};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct RunArgs {
@@ -30,6 +29,9 @@ pub(super) struct RunArgs {
     /// Write what the run came to into this file
     #[arg(long, value_name = "F.json")]
     report: Option<PathBuf>,
+    /// Record all that happens into this new file, for "twinlight replay" and the window
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 /// A year is as good as for ever, and far from what a clock cannot count.
@@ -46,15 +48,22 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
 pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
     let config = args.lights.load(common)?;
     let run_for = args.seconds.map(Duration::from_secs_f64).or(config.run_for);
-    report::check_folder(args.report.as_deref())?;
-    let options = WorldOptions { state_folder: common.state_folder(), ..WorldOptions::default() };
+    report::check_folder("--report", args.report.as_deref())?;
+    report::check_folder("--record", args.record.as_deref())?;
+    let options = WorldOptions {
+        // A recording is to show in the window all that a run shows there.
+        detailed: args.record.is_some(),
+        record_to: args.record.clone(),
+        state_folder: common.state_folder(),
+        ..WorldOptions::default()
+    };
     runtime()?.block_on(async {
         let (world, events) = World::start(config, options).await?;
         let mut listener = Listener {
             json: args.json,
             tally: Tally::default(),
             last: Duration::ZERO,
-            online: HashSet::new(),
+            news: json::News::default(),
             started_at: world.started_at(),
         };
         listener.listen(world, events, run_for).await?;
@@ -80,9 +89,7 @@ struct Listener {
     json: bool,
     tally: Tally,
     last: Duration,
-    /// The lights that were last told to be online: what they tell of themselves besides changes
-    /// all the time, and is for the window.
-    online: HashSet<LightId>,
+    news: json::News,
     started_at: SystemTime,
 }
 
@@ -122,14 +129,6 @@ impl Listener {
         Ok(())
     }
 
-    fn is_news(&mut self, event: &Event) -> bool {
-        match &event.kind {
-            EventKind::PresenceChanged { light, online: true, .. } => self.online.insert(light.clone()),
-            EventKind::PresenceChanged { light, online: false, .. } => self.online.remove(light),
-            _ => true,
-        }
-    }
-
     /// Tells of an event; returns whether more may follow.
     fn take(&mut self, event: Result<Event, RecvError>) -> io::Result<bool> {
         let event = match event {
@@ -145,7 +144,7 @@ impl Listener {
         };
         self.tally.count(&event);
         self.last = event.at;
-        if !self.is_news(&event) {
+        if !self.news.has(&event) {
             return Ok(true);
         }
         let line = if self.json {

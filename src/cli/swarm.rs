@@ -50,7 +50,7 @@ pub(super) fn run(common: &Common, args: &SwarmArgs) -> anyhow::Result<u8> {
         );
         return Err(Usage(text).into());
     }
-    report::check_folder(args.report.as_deref())?;
+    report::check_folder("--report", args.report.as_deref())?;
     let measured_for = Duration::from_secs_f64(args.seconds);
     let plan = Plan { pairs: args.pairs, measured_for, proxies: args.proxies };
     let config = swarm::configure(base, &plan)?;

@@ -1,19 +1,73 @@
 //! `twinlight`: the window, with its world on a runtime beside it.
 
-use anyhow::{anyhow, bail};
+use std::path::PathBuf;
 
-use super::{Common, Lights, WELL, runtime};
+use anyhow::{anyhow, bail};
+use clap::Args;
+
+use super::{Common, Lights, Usage, WELL, runtime};
 use crate::{
     app::{
         Link,
         board::{form::Lab, keep},
-        window::{Window, waker},
+        player::Reel,
+        window::{Opening, Window, waker},
     },
+    scenario::Scenario,
     world::{Waker, World, WorldOptions},
 };
 
-pub(super) fn open(common: &Common, lights: &Lights) -> anyhow::Result<u8> {
-    let config = lights.load(common)?;
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct WindowArgs {
+    #[command(flatten)]
+    lights: Lights,
+    /// Record all that happens in the window's run into this new file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Open the window with this scenario, played in a simulated world
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// What the simulation's random numbers are drawn from
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "scenario")]
+    seed: u64,
+    /// Open the window with this recording, as "twinlight run --record FILE" makes it
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    replay: Option<PathBuf>,
+}
+
+impl WindowArgs {
+    /// Why these do not go with a command; `None` where they were left out.
+    pub(super) fn refuse(&self) -> Option<Usage> {
+        // Before a command they would be taken and forgotten.
+        let text = if self.scenario.is_some() {
+            "--scenario opens the window; leave it out, or the command"
+        } else if self.replay.is_some() {
+            "--replay opens the window; leave it out, or write \"twinlight replay FILE\""
+        } else if self.record.is_some() {
+            "--record before a command is the window's; write \"run --record FILE\""
+        } else if !self.lights.lights.is_empty() {
+            "--lights belongs behind \"run\", as in \"twinlight run --lights a\", or to the window alone"
+        } else {
+            return None;
+        };
+        Some(Usage(text.to_owned()))
+    }
+
+    fn opening(&self) -> anyhow::Result<Option<Opening>> {
+        // What is wrong is told before a window is opened for nothing.
+        if let Some(file) = &self.replay {
+            return Ok(Some(Opening::Reel(Reel::recording(file)?)));
+        }
+        let Some(file) = &self.scenario else { return Ok(None) };
+        let scenario = Scenario::load(file)?;
+        Reel::simulation(scenario.clone(), self.seed).map_err(Usage)?;
+        Ok(Some(Opening::Scenario(Box::new(scenario), self.seed)))
+    }
+}
+
+pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
+    let config = args.lights.load(common)?;
+    let opening = args.opening()?;
     if !has_display() {
         bail!(
             "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set); \
@@ -26,15 +80,17 @@ pub(super) fn open(common: &Common, lights: &Lights) -> anyhow::Result<u8> {
         (None, None) => "the built-in pair".to_owned(),
     };
     let state_folder = common.state_folder();
+    let record_to = args.record.clone();
     let login_file = state_folder.as_ref().map(|folder| folder.join(keep::FILE_NAME));
     let lab = Lab::of(&config, crate::board::default_folder().ok()).with_login_file(login_file);
-    let window = Window { title: "Twinlight".to_owned(), subtitle, lab };
+    let window = Window { title: "Twinlight".to_owned(), subtitle, lab, opening };
     let runtime = runtime()?;
     let mut world = None;
     let shown = window.open(|ctx| {
         let wake = waker(ctx);
         let wake = Some(std::sync::Arc::new(wake) as Waker);
-        let options = WorldOptions { detailed: true, wake, state_folder, ..WorldOptions::default() };
+        let options =
+            WorldOptions { detailed: true, wake, state_folder, record_to, ..WorldOptions::default() };
         let (started, events) = runtime.block_on(World::start(config, options))?;
         let commands = started.commands();
         world = Some(started);

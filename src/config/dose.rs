@@ -17,8 +17,10 @@ use crate::{
     },
 };
 
-pub(super) const MEMBERS: [&str; 14] = [
+pub(super) const MEMBERS: [&str; 16] = [
+    "name",
     "at_s",
+    "spread_s",
     "for_s",
     "every_s",
     "times",

@@ -48,7 +48,7 @@ impl ConfigError {
     }
 
     /// The file as a whole cannot be read.
-    pub(super) fn unreadable(file: &str, text: String) -> ConfigError {
+    pub(crate) fn unreadable(file: &str, text: String) -> ConfigError {
         let problem = Problem { place: None, member: String::new(), text };
         ConfigError { file: file.to_owned(), problems: vec![problem], left_out: 0 }
     }
@@ -69,7 +69,7 @@ impl Place {
 
 /// Gathers what is wrong while a file is read, so that a person can mend it all at once.
 #[derive(Debug)]
-pub(super) struct Problems<'a> {
+pub(crate) struct Problems<'a> {
     file: &'a str,
     text: &'a str,
     found: Vec<Problem>,
@@ -77,7 +77,7 @@ pub(super) struct Problems<'a> {
 }
 
 impl<'a> Problems<'a> {
-    pub(super) fn new(file: &'a str, text: &'a str) -> Problems<'a> {
+    pub(crate) fn new(file: &'a str, text: &'a str) -> Problems<'a> {
         Problems { file, text, found: Vec::new(), left_out: 0 }
     }
 
@@ -88,7 +88,7 @@ impl<'a> Problems<'a> {
 
     /// Notes a problem of `member` at byte `at`. One that was noted before is left out: the same
     /// wrong timing may come up once for each junction.
-    pub(super) fn add(&mut self, at: usize, member: &str, text: String) {
+    pub(crate) fn add(&mut self, at: usize, member: &str, text: String) {
         if self.found.len() == MOST_KEPT {
             self.left_out += 1;
             return;
@@ -100,12 +100,12 @@ impl<'a> Problems<'a> {
         }
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.found.len() + self.left_out
     }
 
     /// `file:line:column: member: text`, for a warning.
-    pub(super) fn describe(&self, at: usize, member: &str, text: &str) -> String {
+    pub(crate) fn describe(&self, at: usize, member: &str, text: &str) -> String {
         line(
             self.file,
             &Problem {
@@ -117,12 +117,12 @@ impl<'a> Problems<'a> {
     }
 
     /// The line of byte `at`.
-    pub(super) fn line_of(&self, at: usize) -> usize {
+    pub(crate) fn line_of(&self, at: usize) -> usize {
         Place::of(self.text, at).line
     }
 
     /// The error that says all of it, in the order of the file.
-    pub(super) fn into_error(mut self) -> ConfigError {
+    pub(crate) fn into_error(mut self) -> ConfigError {
         self.found.sort_by_key(|problem| problem.place);
         ConfigError { file: self.file.to_owned(), problems: self.found, left_out: self.left_out }
     }

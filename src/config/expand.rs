@@ -4,22 +4,22 @@
 use std::fmt;
 
 /// The name that stands for eight random hex digits, in the root topic alone.
-pub(super) const RANDOM: &str = "RANDOM";
+pub(crate) const RANDOM: &str = "RANDOM";
 
 /// Looks a variable up.
-pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A text with its references replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Expanded {
-    pub(super) text: String,
+pub(crate) struct Expanded {
+    pub(crate) text: String,
     /// Whether the file held the text itself, without any reference.
-    pub(super) literal: bool,
+    pub(crate) literal: bool,
 }
 
 /// Why a text cannot be completed. Never holds a variable's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ExpandError {
+pub(crate) enum ExpandError {
     Unset(String),
     Empty(String),
     Unclosed,
@@ -28,7 +28,7 @@ pub(super) enum ExpandError {
 }
 
 /// Replaces the references in `text`. `random` says whether `${RANDOM}` has a meaning here.
-pub(super) fn expand(text: &str, random: bool, env: Environment<'_>) -> Result<Expanded, ExpandError> {
+pub(crate) fn expand(text: &str, random: bool, env: Environment<'_>) -> Result<Expanded, ExpandError> {
     let mut expanded = Expanded { text: String::new(), literal: true };
     let mut rest = text;
     while let Some((before, reference)) = rest.split_once("${") {

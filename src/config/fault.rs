@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use simulation::Rng;
 use traffic_light::Name;
 
 use super::{
@@ -24,6 +25,22 @@ pub struct PlannedFault {
     pub at: Duration,
     /// What happens then.
     pub what: FaultKind,
+    /// Which `[[fault]]` of the file it comes from, counted from 0; one may come several times.
+    pub entry: usize,
+    /// What the file calls it, where it has a name of its own there.
+    pub called: Option<String>,
+    /// Where the seed decides how much later than `at` it comes.
+    pub spread: Option<Spread>,
+}
+
+/// How much later a fault may come than it is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// At the most.
+    pub up_to: Duration,
+    /// What the draw goes by besides the seed: the time of the entry, so that all that is planned
+    /// for one moment with one spread stays together, and a fault that comes again keeps its pace.
+    pub together: Duration,
 }
 
 /// What a planned fault does.
@@ -43,6 +60,27 @@ pub enum FaultKind {
 }
 
 impl PlannedFault {
+    /// A failure that stands in no file.
+    #[must_use]
+    pub fn new(at: Duration, what: FaultKind) -> PlannedFault {
+        PlannedFault { at, what, entry: 0, called: None, spread: None }
+    }
+
+    /// The same at the moment that `seed` gives it.
+    #[must_use]
+    pub fn drawn(self, seed: u64) -> PlannedFault {
+        let Some(Spread { up_to, together }) = self.spread else { return self };
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let later = Rng::new(seed, ms(together)).between(0, ms(up_to));
+        PlannedFault { at: self.at.saturating_add(Duration::from_millis(later)), spread: None, ..self }
+    }
+
+    /// When it begins at the latest, since the world's start.
+    #[must_use]
+    pub fn latest(&self) -> Duration {
+        self.at.saturating_add(self.spread.map(|spread| spread.up_to).unwrap_or_default())
+    }
+
     /// The word of the configuration, such as `wifi-down`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -88,8 +126,8 @@ pub(super) fn read(
     });
     let tables = reader.tables(&member, &dose::MEMBERS);
     let mut faults = Vec::new();
-    for table in tables {
-        for fault in read_one(reader, &table, broker, junctions, lights.as_ref()) {
+    for (entry, table) in tables.into_iter().enumerate() {
+        for fault in read_one(reader, &table, entry, broker, junctions, lights.as_ref()) {
             if run_for.is_some_and(|run_for| fault.at >= run_for)
                 && let Some(at) = table.member("at_s")
             {
@@ -108,10 +146,19 @@ pub(super) fn read(
 fn read_one(
     reader: &mut Reader<'_>,
     table: &Table<'_>,
+    entry: usize,
     broker: &BrokerChoice,
     junctions: Option<&[Junction]>,
     lights: Option<&HashMap<Name, &Junction>>,
 ) -> Vec<PlannedFault> {
+    let called = table.member("name").and_then(|member| {
+        let name = reader.text(&member)?;
+        if name.trim().is_empty() {
+            reader
+                .wrong(&member, "it is empty; give it the word that an expectation is to use, or remove it");
+        }
+        Some(name.to_owned())
+    });
     let at = match table.member("at_s") {
         Some(member) => reader.seconds(&member),
         None => {
@@ -138,8 +185,23 @@ fn read_one(
         let dosed = dose::read(reader, table, word);
         dosed?(Some(light?), lasts?)
     });
+    let spread = match table.member("spread_s") {
+        Some(member) => {
+            let Some(up_to) = reader.seconds(&member) else { return Vec::new() };
+            at.map(|together| Spread { up_to, together })
+        }
+        None => None,
+    };
     let (Some(at), Some(what), Some((every, times))) = (at, what, repeats) else { return Vec::new() };
-    (0..times).map(|time| PlannedFault { at: at + every * time, what: what.clone() }).collect()
+    (0..times)
+        .map(|time| PlannedFault {
+            at: at + every * time,
+            what: what.clone(),
+            entry,
+            called: called.clone(),
+            spread,
+        })
+        .collect()
 }
 
 fn refuse_on_broker(reader: &mut Reader<'_>, table: &Table<'_>, word: Kind, broker: &BrokerChoice) {
@@ -210,7 +272,7 @@ fn read_light(
 }
 
 /// A light of the file, by its full name.
-pub(super) fn read_light_id(
+pub(crate) fn read_light_id(
     reader: &mut Reader<'_>,
     member: &Member<'_>,
     junctions: Option<&[Junction]>,
@@ -240,6 +302,7 @@ pub(super) fn read_light_id(
 /// The end of one would end the other, which nobody means.
 fn refuse_overlaps(reader: &mut Reader<'_>, faults: &[(usize, PlannedFault)], path: &str) {
     let mut seen: Vec<(&Fault, usize, Option<Duration>)> = Vec::new();
+    let late = |planned: &PlannedFault| planned.latest().saturating_sub(planned.at);
     for (place, planned) in faults {
         let FaultKind::Lasting { fault, .. } = &planned.what else { continue };
         let last = seen.iter().position(|(other, ..)| other.is_replaced_by(fault));
@@ -253,6 +316,7 @@ fn refuse_overlaps(reader: &mut Reader<'_>, faults: &[(usize, PlannedFault)], pa
             );
             reader.problems.add(*place, path, text);
         }
-        seen.push((fault, *place, planned.ends_at()));
+        let end = planned.ends_at().map(|end| end.saturating_add(late(planned)));
+        seen.push((fault, *place, end));
     }
 }

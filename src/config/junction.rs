@@ -81,6 +81,19 @@ impl Junction {
         Ok(Junction { name, lights, run, picked: None, rule, demand, timing, key, lacks_key: false })
     }
 
+    /// Lets its lights follow another rule.
+    pub fn set_rule(&mut self, rule: Rule) {
+        self.rule = rule;
+        for light in &mut self.lights {
+            // What could be wrong with it was not wrong before.
+            if let Ok(changed) =
+                LightConfig::new(light.name().clone(), light.peers(), rule, self.demand, self.timing)
+            {
+                *light = changed;
+            }
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &Name {

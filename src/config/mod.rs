@@ -23,14 +23,14 @@ mod adafruit;
 mod board;
 mod broker;
 mod dose;
-mod error;
+pub(crate) mod error;
 mod expand;
 mod fault;
 mod junction;
 pub(crate) mod nearest;
 mod pick;
 mod root;
-mod table;
+pub(crate) mod table;
 mod timing;
 mod tls;
 
@@ -38,7 +38,7 @@ use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
 
 use rand::{TryRng, rngs::SysRng};
 use toml::de::DeTable;
-use traffic_light::{Name, Timing};
+use traffic_light::{Name, Rule, Timing};
 
 use self::{
     adafruit::Said,
@@ -50,11 +50,12 @@ pub use self::{
     board::BoardFile,
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
-    fault::{FaultKind, PlannedFault},
+    fault::{FaultKind, PlannedFault, Spread},
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
     pick::{NoSuchLight, Pick},
     root::{MAX_ROOT_BYTES, RootError, RootTopic},
 };
+pub(crate) use self::{expand::Environment, fault::read_light_id};
 use crate::world::event::LightId;
 
 /// The text of the built-in configuration, `config/default.toml`.
@@ -66,8 +67,10 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// More errors of syntax are mostly consequences of the first ones.
 const MOST_SYNTAX_ERRORS: usize = 5;
 
-const TOP: [&str; 10] =
-    ["seed", "seconds", "root", "rule", "demand", "broker", "timing", "links", "junction", "fault"];
+const TOP: [&str; 12] = [
+    "seed", "seconds", "root", "rule", "demand", "broker", "timing", "links", "junction", "fault",
+    "scenario", "expect",
+];
 const LINKS: [&str; 5] = ["wifi_join_ms", "keep_alive_s", "proxy", "board_port", "board_lan"];
 
 /// Everything that a world is made from.
@@ -126,9 +129,7 @@ impl Config {
     /// When the file cannot be read or does not hold a configuration that works; the error has
     /// all problems, each with its place and what to do.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let name = path.display().to_string();
-        let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
-        Config::from_text(&text, &name)
+        with_file(path, Config::from_toml)
     }
 
     /// Reads `text`, which came from `file`, with this process's environment.
@@ -136,12 +137,7 @@ impl Config {
     /// # Errors
     /// As for [`Config::from_toml`].
     pub fn from_text(text: &str, file: &str) -> Result<Config, ConfigError> {
-        let random = OnceCell::new();
-        let env = |variable: &str| match variable {
-            expand::RANDOM => random.get_or_init(random_digits).clone(),
-            _ => std::env::var(variable).ok(),
-        };
-        Config::from_toml(text, file, &env)
+        Config::from_toml(text, file, &with_random_digits())
     }
 
     /// Reads `text`, which came from `file`. `env` looks environment variables up; it also gives
@@ -155,24 +151,36 @@ impl Config {
         file: &str,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, ConfigError> {
-        let mut problems = Problems::new(file, text);
-        let (document, errors) = DeTable::parse_recoverable(text);
-        if syntax_problems(&mut problems, text, &errors) {
-            return Err(problems.into_error());
-        }
-        let mut reader = Reader::new(problems, env, &TOP);
-        let top = reader.top(document.get_ref());
-        let config = read(&mut reader, &top);
-        match config.filter(|_| reader.problems.count() == 0) {
-            Some(config) => Ok(Config { warnings: reader.warnings, ..config }),
-            None => Err(reader.problems.into_error()),
-        }
+        let (config, warnings) = parse(text, file, env, |reader, top| {
+            if let Some(scenario) = top.member("scenario") {
+                let text = format!(
+                    "this is a scenario, which is played here and not judged; \"twinlight scenario {file}\" does that"
+                );
+                reader.warn(&scenario, &text);
+            }
+            read(reader, top)
+        })?;
+        Ok(Config { warnings, ..config })
     }
 
     /// The junction `name`.
     #[must_use]
     pub fn junction(&self, name: &Name) -> Option<&Junction> {
         self.junctions.iter().find(|junction| junction.name() == name)
+    }
+
+    /// Lets the lights of all junctions follow this rule.
+    pub fn set_rule(&mut self, rule: Rule) {
+        for junction in &mut self.junctions {
+            junction.set_rule(rule);
+        }
+    }
+
+    /// Lets `seed` decide when the faults come whose moment is open.
+    pub fn draw_faults(&mut self, seed: u64) {
+        let faults = std::mem::take(&mut self.faults);
+        self.faults = faults.into_iter().map(|fault| fault.drawn(seed)).collect();
+        self.faults.sort_by_key(|fault| fault.at);
     }
 
     /// The ports that lead boards to the broker, one for each light that the file leaves to others. A
@@ -203,8 +211,50 @@ impl Default for Config {
     }
 }
 
+/// Reads the file at `path` with `from_toml`, which gets its text, its name and this process's
+/// environment.
+pub(crate) fn with_file<T>(
+    path: &Path,
+    from_toml: impl FnOnce(&str, &str, Environment<'_>) -> Result<T, ConfigError>,
+) -> Result<T, ConfigError> {
+    let name = path.display().to_string();
+    let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
+    from_toml(&text, &name, &with_random_digits())
+}
+
+/// This process's environment, and the same random digits each time that they are asked for.
+pub(crate) fn with_random_digits() -> impl Fn(&str) -> Option<String> {
+    let random = OnceCell::new();
+    move |variable: &str| match variable {
+        expand::RANDOM => random.get_or_init(random_digits).clone(),
+        _ => std::env::var(variable).ok(),
+    }
+}
+
+/// Reads `text` as TOML with `read`, which gives `None` where something is wrong that the reader then
+/// knows of. Gives what was read, and the warnings.
+pub(crate) fn parse<T>(
+    text: &str,
+    file: &str,
+    env: Environment<'_>,
+    read: impl FnOnce(&mut Reader<'_>, &Table<'_>) -> Option<T>,
+) -> Result<(T, Vec<String>), ConfigError> {
+    let mut problems = Problems::new(file, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if syntax_problems(&mut problems, text, &errors) {
+        return Err(problems.into_error());
+    }
+    let mut reader = Reader::new(problems, env, &TOP);
+    let top = reader.top(document.get_ref());
+    let done = read(&mut reader, &top);
+    match done.filter(|_| reader.problems.count() == 0) {
+        Some(done) => Ok((done, reader.warnings)),
+        None => Err(reader.problems.into_error()),
+    }
+}
+
 /// `None` where something is wrong, which the reader then knows of.
-fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
+pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
     let seed = top.member("seed").and_then(|member| reader.number(&member, 0..=u64::MAX));
     let run_for = top.member("seconds").and_then(|member| {
         let run_for = reader.seconds(&member);
@@ -213,6 +263,7 @@ fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
         }
         run_for
     });
+    let run_for = run_for.or_else(|| read_scenario_length(reader, top));
     let (broker, Said { emulated, feeds }) = broker::read(reader, top);
     let root = root::read(reader, top);
     let usual = match &feeds {
@@ -230,6 +281,18 @@ fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
     let junctions = junctions?;
     let warnings = Vec::new();
     Some(Config { seed, run_for, broker, emulated, feeds, root, junctions, links, faults, warnings })
+}
+
+/// The `[[fault]]` entries, in the order of the file.
+pub(crate) fn fault_entries<'a>(reader: &mut Reader<'_>, top: &Table<'a>) -> Vec<Table<'a>> {
+    top.member("fault").map(|member| reader.tables(&member, &dose::MEMBERS)).unwrap_or_default()
+}
+
+/// The length of the scenario that the file is, where it is one: it can be played as a configuration.
+fn read_scenario_length(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Duration> {
+    let scenario = top.member("scenario")?;
+    let seconds = scenario.within("seconds")?;
+    reader.seconds(&seconds).filter(|length| !length.is_zero())
 }
 
 fn read_links(reader: &mut Reader<'_>, top: &Table<'_>, lan: bool) -> Links {

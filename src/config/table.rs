@@ -24,9 +24,9 @@ const LONGEST_S: f64 = 604_800.0;
 const MOST_WARNINGS: usize = 20;
 
 /// What a file is read with.
-pub(super) struct Reader<'a> {
-    pub(super) problems: Problems<'a>,
-    pub(super) warnings: Vec<String>,
+pub(crate) struct Reader<'a> {
+    pub(crate) problems: Problems<'a>,
+    pub(crate) warnings: Vec<String>,
     env: Environment<'a>,
     /// Members of the file's top level, to tell of one that has slipped into a table.
     top: &'static [&'static str],
@@ -34,32 +34,32 @@ pub(super) struct Reader<'a> {
 
 /// A table of the file.
 #[derive(Clone, Debug)]
-pub(super) struct Table<'a> {
+pub(crate) struct Table<'a> {
     /// Dotted, from the top.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Byte offset of its header.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     members: &'a DeTable<'a>,
 }
 
 /// A member of a table.
 #[derive(Clone, Debug)]
-pub(super) struct Member<'a> {
+pub(crate) struct Member<'a> {
     /// Dotted, from the top.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Byte offset of its value, or of its name where the value is a table.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     value: &'a DeValue<'a>,
 }
 
 impl<'a> Table<'a> {
     /// The member `name`, where it is given.
-    pub(super) fn member(&self, name: &str) -> Option<Member<'a>> {
+    pub(crate) fn member(&self, name: &str) -> Option<Member<'a>> {
         self.members.get(name).map(|value| self.make(name, value))
     }
 
     /// The path of the member `name`, given or not.
-    pub(super) fn path_of(&self, name: &str) -> String {
+    pub(crate) fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
@@ -102,10 +102,15 @@ impl<'a> Member<'a> {
             _ => None,
         }
     }
+
+    /// The member `name` of this one, where it is a table and has it.
+    pub(crate) fn within(&self, name: &str) -> Option<Member<'a>> {
+        self.peek_table()?.member(name)
+    }
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         problems: Problems<'a>,
         env: Environment<'a>,
         top: &'static [&'static str],
@@ -113,24 +118,24 @@ impl<'a> Reader<'a> {
         Reader { problems, warnings: Vec::new(), env, top }
     }
 
-    pub(super) fn wrong(&mut self, member: &Member<'_>, text: impl Into<String>) {
+    pub(crate) fn wrong(&mut self, member: &Member<'_>, text: impl Into<String>) {
         self.problems.add(member.at, &member.path, text.into());
     }
 
     /// A member that `table` must have is not there.
-    pub(super) fn missing(&mut self, table: &Table<'_>, name: &str, remedy: &str) {
+    pub(crate) fn missing(&mut self, table: &Table<'_>, name: &str, remedy: &str) {
         let text = format!("it is missing; {remedy}");
         self.problems.add(table.at, &table.path_of(name), text);
     }
 
-    pub(super) fn warn(&mut self, member: &Member<'_>, text: &str) {
+    pub(crate) fn warn(&mut self, member: &Member<'_>, text: &str) {
         if self.warnings.len() < MOST_WARNINGS {
             self.warnings.push(self.problems.describe(member.at, &member.path, text));
         }
     }
 
     /// Warns that a secret stands in the file itself.
-    pub(super) fn secret_stands_here(&mut self, member: &Member<'_>, variable: &str) {
+    pub(crate) fn secret_stands_here(&mut self, member: &Member<'_>, variable: &str) {
         let text = format!(
             "a secret stands in this file, which may end up in a repository; write \"${{{variable}}}\" in its \
              place and export {variable}=…"
@@ -139,14 +144,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The file's top level.
-    pub(super) fn top<'m>(&mut self, members: &'m DeTable<'m>) -> Table<'m> {
+    pub(crate) fn top<'m>(&mut self, members: &'m DeTable<'m>) -> Table<'m> {
         let table = Table { path: String::new(), at: 0, members };
         self.refuse_unknown(&table, self.top);
         table
     }
 
     /// A table whose members are all in `known`.
-    pub(super) fn table<'m>(&mut self, member: &Member<'m>, known: &[&str]) -> Option<Table<'m>> {
+    pub(crate) fn table<'m>(&mut self, member: &Member<'m>, known: &[&str]) -> Option<Table<'m>> {
         let DeValue::Table(members) = member.value else {
             self.wrong_type(member, &format!("a table; write it as [{}]", member.path));
             return None;
@@ -157,7 +162,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The tables of `[[name]]`; those that are none are noted and left out.
-    pub(super) fn tables<'m>(&mut self, member: &Member<'m>, known: &[&str]) -> Vec<Table<'m>> {
+    pub(crate) fn tables<'m>(&mut self, member: &Member<'m>, known: &[&str]) -> Vec<Table<'m>> {
         let DeValue::Array(items) = member.value else {
             self.wrong_type(member, &format!("a list of tables; write [[{}]], in two brackets", member.path));
             return Vec::new();
@@ -165,7 +170,7 @@ impl<'a> Reader<'a> {
         items.iter().filter_map(|item| self.table(&item_of(member, item), known)).collect()
     }
 
-    pub(super) fn text<'m>(&mut self, member: &Member<'m>) -> Option<&'m str> {
+    pub(crate) fn text<'m>(&mut self, member: &Member<'m>) -> Option<&'m str> {
         let text = member.value.as_str();
         if text.is_none() {
             self.wrong_type(member, "a text; put it in quotes");
@@ -180,12 +185,12 @@ impl<'a> Reader<'a> {
 
     /// A text in which `${NAME}` stands for an environment variable; `random` says whether
     /// `${RANDOM}` has a meaning.
-    pub(super) fn expanded(&mut self, member: &Member<'_>, random: bool) -> Option<Expanded> {
+    pub(crate) fn expanded(&mut self, member: &Member<'_>, random: bool) -> Option<Expanded> {
         let text = self.text(member)?;
         expand(text, random, self.env).map_err(|error| self.wrong(member, error.to_string())).ok()
     }
 
-    pub(super) fn flag(&mut self, member: &Member<'_>) -> Option<bool> {
+    pub(crate) fn flag(&mut self, member: &Member<'_>) -> Option<bool> {
         let flag = member.value.as_bool();
         if flag.is_none() {
             self.wrong_type(member, "true or false, without quotes");
@@ -194,7 +199,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number in `range`.
-    pub(super) fn number<N>(&mut self, member: &Member<'_>, range: RangeInclusive<N>) -> Option<N>
+    pub(crate) fn number<N>(&mut self, member: &Member<'_>, range: RangeInclusive<N>) -> Option<N>
     where
         N: TryFrom<u64> + PartialOrd + std::fmt::Display,
     {
@@ -214,7 +219,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number in `range`, with or without a fraction.
-    pub(super) fn real(&mut self, member: &Member<'_>, range: RangeInclusive<f64>) -> Option<f64> {
+    pub(crate) fn real(&mut self, member: &Member<'_>, range: RangeInclusive<f64>) -> Option<f64> {
         let written = match member.value {
             DeValue::Integer(written) if written.radix() == 10 => written.as_str(),
             DeValue::Float(written) => written.as_str(),
@@ -232,7 +237,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A time in seconds, with or without a fraction.
-    pub(super) fn seconds(&mut self, member: &Member<'_>) -> Option<Duration> {
+    pub(crate) fn seconds(&mut self, member: &Member<'_>) -> Option<Duration> {
         let written = match member.value {
             DeValue::Integer(written) => {
                 u32::from_str_radix(written.as_str(), written.radix()).map_or(f64::NAN, f64::from)
@@ -252,7 +257,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One word of a few.
-    pub(super) fn choice<T: Copy>(&mut self, member: &Member<'_>, choices: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(&mut self, member: &Member<'_>, choices: &[(&str, T)]) -> Option<T> {
         let word = self.text(member)?;
         if let Some((_, choice)) = choices.iter().find(|(known, _)| *known == word) {
             return Some(*choice);
@@ -267,13 +272,13 @@ impl<'a> Reader<'a> {
         None
     }
 
-    pub(super) fn name(&mut self, member: &Member<'_>) -> Option<Name> {
+    pub(crate) fn name(&mut self, member: &Member<'_>) -> Option<Name> {
         let text = self.text(member)?;
         Name::new(text).map_err(|error| self.wrong(member, format!("{text:?} is no name; {error}"))).ok()
     }
 
     /// A list of names, each with its place; `None` where one of them is wrong.
-    pub(super) fn names<'m>(&mut self, member: &Member<'m>) -> Option<Vec<(Member<'m>, Name)>> {
+    pub(crate) fn names<'m>(&mut self, member: &Member<'m>) -> Option<Vec<(Member<'m>, Name)>> {
         let DeValue::Array(items) = member.value else {
             self.wrong_type(member, "a list of names, such as [\"a\", \"b\"]");
             return None;

@@ -1,9 +1,11 @@
 //! Only so many bytes a second.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Passage, Rng};
 
 /// A narrow wire: bytes wait for their turn, and what waits too long holds the sender back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bandwidth {
     /// Bytes a second, each direction for itself.
     pub bytes_per_s: u32,

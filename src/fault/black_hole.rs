@@ -1,10 +1,12 @@
 //! The connection stays, nothing passes.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Passage, Rng};
 
 /// Packets on their way vanish. TCP sends them again, so that all of it arrives once this is over,
 /// unless an end has given the connection up by then; a new connection does not come to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BlackHole;
 
 impl Effect for BlackHole {

@@ -1,9 +1,11 @@
 //! PUBLISH packets come late.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Fate, Rng, chance, check_ms, check_percent, us};
 
 /// A packet is held back while later ones pass: an old message comes after new ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Delay {
     /// How many of a hundred packets, 1 to 100.
     pub percent: u8,

@@ -1,10 +1,12 @@
 //! PUBLISH packets come twice.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Fate, Rng, chance, check_percent};
 
 /// The packet arrives twice in a row. Its second acknowledgement is kept from the sender, who has
 /// sent one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Double {
     /// How many of a hundred packets, 1 to 100.
     pub percent: u8,

@@ -49,6 +49,16 @@ impl Framer {
         Framer { at: At::Boundary, fresh: true, held: Vec::new(), holding: false }
     }
 
+    /// In the middle of a stream of MQTT, between two packets.
+    pub(super) fn at_boundary() -> Framer {
+        Framer { fresh: false, ..Framer::new() }
+    }
+
+    /// Whether it is between two packets.
+    pub(super) fn is_at_boundary(&self) -> bool {
+        matches!(self.at, At::Boundary)
+    }
+
     /// Takes the next bytes in; `whole` asks for whole packets from the next boundary on.
     pub(crate) fn feed(&mut self, bytes: &[u8], whole: bool, mut out: impl FnMut(Unit)) {
         if self.holding && !whole {

@@ -1,11 +1,13 @@
 //! One end is gone, and the other is not told.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Rules, check_ms, us};
 
 /// The broker's end of the connection ends (so that the broker says the light's will), and the
 /// light's end stays as if nothing had happened: what it sends is taken and goes nowhere (RFC 9293,
 /// section 3.5.1, "half-open"). Only the light's keep-alive can notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HalfOpen {
     /// How long a connection is whole, in milliseconds, counted from when it was made or this was
     /// put in, whichever is later; 0 breaks it at once.

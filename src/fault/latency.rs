@@ -1,9 +1,11 @@
 //! Every byte takes longer.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Passage, Rng, check_ms, us};
 
 /// A longer way. Bytes keep their order, whatever the jitter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Latency {
     /// How much longer, in milliseconds.
     pub ms: u32,

@@ -1,11 +1,13 @@
 //! PUBLISH packets are lost.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Fate, Rng, chance, check_percent};
 
 /// The packet does not arrive and nobody is told. At QoS 1 the sender keeps it unacknowledged, and
 /// sends it again only when it connects to the same session anew (MQTT 3.1.1, section 4.4); a light
 /// starts clean and never does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Lose {
     /// How many of a hundred packets, 1 to 100.
     pub percent: u8,

@@ -39,9 +39,12 @@ pub mod refuse;
 pub mod reorder;
 pub mod reset;
 pub mod slow_close;
+mod strikes;
 mod wires;
 
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     bandwidth::Bandwidth,
@@ -55,6 +58,7 @@ pub use self::{
     reorder::Reorder,
     reset::Reset,
     slow_close::SlowClose,
+    strikes::{Strike, Strikes},
     wires::{Item, Wires},
 };
 pub use simulation::Rng;
@@ -93,7 +97,8 @@ impl Way {
 }
 
 /// Which directions a fault strikes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ways {
     /// From the light to the broker.
     Up,
@@ -123,7 +128,8 @@ impl Ways {
 }
 
 /// One failure of a link, with its dose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LinkFault {
     /// Every byte takes longer.
     Latency(Latency),
@@ -151,7 +157,7 @@ pub enum LinkFault {
 
 /// A fault of a link, and the directions that it strikes. Of one fault there is at most one for the
 /// same directions; put in again, it takes the new dose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Placed {
     /// What it does.
     pub fault: LinkFault,

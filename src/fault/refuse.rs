@@ -1,9 +1,11 @@
 //! No new connection is accepted.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Rules};
 
 /// Nobody listens: `ECONNREFUSED`. A connection that is there stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Refuse;
 
 impl Effect for Refuse {

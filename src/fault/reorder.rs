@@ -1,9 +1,11 @@
 //! PUBLISH packets are overtaken.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Fate, Rng, chance, check_percent};
 
 /// A packet waits until a few later ones have passed; if none come, it goes on after two seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reorder {
     /// How many of a hundred packets, 1 to 100.
     pub percent: u8,

@@ -1,9 +1,11 @@
 //! The connection is reset by the peer.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Rules, check_ms, us};
 
 /// A real RST to both ends: `ECONNRESET` at the next read or write. What was on its way is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reset {
     /// How long a connection lives, in milliseconds, counted from when it was made or this was put
     /// in, whichever is later; 0 resets at once.

@@ -1,9 +1,11 @@
 //! One end learns late that the other has closed.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Passage, Rng, check_ms, us};
 
 /// The end of the stream travels longer than its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SlowClose {
     /// How much longer, in milliseconds.
     pub ms: u32,

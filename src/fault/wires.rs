@@ -71,6 +71,28 @@ impl Wires {
         Wires { faults, reads_packets, rng: Rng::new(seed, 0), pipes }
     }
 
+    /// A connection that has carried MQTT for a while, without faults, and is between two packets
+    /// both ways. So whoever has no fault to play need not have bytes read.
+    #[must_use]
+    pub fn joined(faults: Arc<[Placed]>, seed: u64) -> Wires {
+        let mut wires = Wires::new(faults, seed);
+        for pipe in &mut wires.pipes {
+            pipe.framer = Framer::at_boundary();
+        }
+        wires
+    }
+
+    /// Whether nothing has to be remembered: without faults, bytes can go past it from here, and it
+    /// can be [joined](Wires::joined) again.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let is_idle = |pipe: &Pipe| {
+            let waits = !pipe.held.is_empty() || !pipe.wire.is_empty() || !pipe.copies.is_empty();
+            !waits && pipe.framer.is_at_boundary()
+        };
+        self.faults.is_empty() && self.pipes.iter().all(is_idle)
+    }
+
     /// Other faults are in force from `now` on. What is on its way goes its new way from here.
     pub fn change(&mut self, now: Us, faults: Arc<[Placed]>) {
         self.reads_packets = reads_packets(&faults);

@@ -122,7 +122,7 @@ impl fmt::Debug for Login {
 
 impl Login {
     /// Looks at every byte of user and password in any case, so that the time it takes tells nothing.
-    fn admits(&self, user: Option<&str>, password: Option<&[u8]>) -> bool {
+    pub(crate) fn admits(&self, user: Option<&str>, password: Option<&[u8]>) -> bool {
         let user_fits = same_bytes(user.unwrap_or_default().as_bytes(), self.user.as_bytes());
         let password_fits = same_bytes(password.unwrap_or_default(), self.password.as_bytes());
         user_fits & password_fits

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use traffic_light::{View, Waiting};
+
 /// Counts from the start of the world. Cheap to copy.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -39,7 +41,7 @@ impl Clock {
 
 /// A virtual light's own clock: the world's, until a fault makes it wrong or stand still.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LightClock {
+pub(crate) struct LightClock {
     /// Since when it runs as it does, on the world's clock.
     since: Duration,
     /// What it showed then, in microseconds.
@@ -50,29 +52,57 @@ pub(super) struct LightClock {
 }
 
 impl LightClock {
-    pub(super) fn new() -> LightClock {
+    pub(crate) fn new() -> LightClock {
         LightClock { since: Duration::ZERO, base_us: 0, ppm: 0, stands: false }
     }
 
     /// What it shows, when the world's clock shows `now`.
-    pub(super) fn read(&self, now: Duration) -> traffic_light::Instant {
+    pub(crate) fn read(&self, now: Duration) -> traffic_light::Instant {
         traffic_light::Instant::from_ms(self.us(now) / 1_000)
     }
 
-    pub(super) fn set_drift(&mut self, now: Duration, ppm: i32) {
+    pub(crate) fn set_drift(&mut self, now: Duration, ppm: i32) {
         *self = LightClock { since: now, base_us: self.us(now), ppm, ..*self };
     }
 
-    pub(super) fn set_standing(&mut self, now: Duration, stands: bool) {
+    pub(crate) fn set_standing(&mut self, now: Duration, stands: bool) {
         *self = LightClock { since: now, base_us: self.us(now), stands, ..*self };
     }
 
     /// When it shows `instant`, on the world's clock, if it goes on as it does.
-    pub(super) fn to_world(self, instant: traffic_light::Instant) -> traffic_light::Instant {
+    pub(crate) fn to_world(self, instant: traffic_light::Instant) -> traffic_light::Instant {
         let ahead_us = i128::from(instant.as_ms()) * 1_000 - i128::from(self.base_us);
         let world_us = i128::try_from(self.since.as_micros()).unwrap_or(i128::MAX / 4)
             + ahead_us * 1_000_000 / i128::from(self.rate());
         traffic_light::Instant::from_ms(u64::try_from(world_us.max(0) / 1_000).unwrap_or(u64::MAX))
+    }
+
+    /// When it first shows `instant`, on the world's clock, if it goes on as it does; `None` while it
+    /// stands still before that.
+    pub(crate) fn when(&self, instant: traffic_light::Instant) -> Option<Duration> {
+        let ahead_us = instant.as_ms().saturating_mul(1_000).saturating_sub(self.base_us);
+        if ahead_us == 0 {
+            return Some(self.since);
+        }
+        let ahead_us = (u128::from(ahead_us) * 1_000_000).div_ceil(u128::from(self.rate()));
+        let ahead = Duration::from_micros(u64::try_from(ahead_us).unwrap_or(u64::MAX));
+        (!self.stands).then(|| self.since.saturating_add(ahead))
+    }
+
+    /// A light's inside, with its deadlines on the world's clock.
+    pub(crate) fn view_in_world(&self, mut view: View) -> View {
+        let held = view.promises.iter_mut().chain(&mut view.leases).map(|held| &mut held.until);
+        let waits = match &mut view.waiting {
+            Some(Waiting::Promised(held)) => Some(&mut held.until),
+            Some(Waiting::Started { until } | Waiting::Clearance { until } | Waiting::Yields { until }) => {
+                Some(until)
+            }
+            _ => None,
+        };
+        for instant in held.chain(waits).chain(&mut view.green_until).chain([&mut view.since]) {
+            *instant = self.to_world(*instant);
+        }
+        view
     }
 
     fn us(&self, now: Duration) -> u64 {
@@ -135,6 +165,22 @@ mod tests {
         clock.set_standing(s(60), false);
         clock.set_drift(s(60), 0);
         assert_eq!(clock.read(s(61)).as_ms(), 17_000, "what it was wrong by stays");
+    }
+
+    #[test]
+    fn a_light_can_be_woken_at_the_first_moment_at_which_its_clock_shows_a_time() {
+        let at = traffic_light::Instant::from_ms;
+        let mut clock = LightClock::new();
+        for ppm in [0, 10_000, -10_000, 3, -500_000] {
+            clock.set_drift(Duration::from_micros(1_234_567), ppm);
+            for ms in [1_235, 1_236, 5_000, 777_777] {
+                let when = clock.when(at(ms)).unwrap();
+                assert!(clock.read(when) >= at(ms), "{ppm}: {ms}");
+                assert!(clock.read(when - Duration::from_micros(1)) < at(ms), "{ppm}: {ms}");
+            }
+        }
+        clock.set_standing(Duration::from_secs(9), true);
+        assert_eq!(clock.when(at(1_000_000)), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a face (window or command line) asks of the world. Everything that a person can do to the
 //! world is one of these; nothing else changes it.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use traffic_light::command::Action;
 
@@ -92,10 +92,27 @@ pub enum Command {
     ClearFault(Fault),
     /// Take all faults out.
     ClearFaults,
+    /// Let random faults come and go on all lights, see [`crate::chaos`].
+    StartChaos {
+        /// What they are drawn from; `None`: a new one, which the event tells.
+        seed: Option<u64>,
+        /// The mean time from one fault to the next.
+        pace: Duration,
+    },
+    /// End that, and take out what it has put in.
+    StopChaos,
     /// Stop the embedded broker.
     StopBroker,
     /// Start the embedded broker again, on the same port.
     StartBroker,
+    /// Record all that happens from now on.
+    StartRecording {
+        /// Into which file, which must not exist; `None`: one of the user's own folder, named by the
+        /// time.
+        file: Option<PathBuf>,
+    },
+    /// End the recording.
+    StopRecording,
     /// Send the present state of everything again, for a face that has lost events.
     Resync,
     /// End the world: lights say goodbye, the broker stops.

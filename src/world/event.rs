@@ -2,12 +2,19 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use traffic_light::{Aspect, Name, Rule, View};
+use serde::{Deserialize, Serialize};
+use traffic_light::{Aspect, Name, Rule, Status, View};
 
-pub use super::fault::Fault;
+pub use super::{
+    fault::Fault,
+    monitor::{Certainty, Grade},
+};
 
 /// Names one light of one junction. Cheap to copy about; prints as `junction/light`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+///
+/// In a recording it is that text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct LightId {
     /// The junction.
     pub junction: Name,
@@ -23,6 +30,22 @@ impl LightId {
     }
 }
 
+impl From<LightId> for String {
+    fn from(light: LightId) -> String {
+        light.to_string()
+    }
+}
+
+impl TryFrom<String> for LightId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<LightId, String> {
+        let name = |text: &str| Name::new(text).map_err(|error| error.to_string());
+        let (junction, light) = text.split_once('/').ok_or("a light is called junction/light")?;
+        Ok(LightId::new(name(junction)?, name(light)?))
+    }
+}
+
 impl fmt::Display for LightId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.junction, self.light)
@@ -30,16 +53,20 @@ impl fmt::Display for LightId {
 }
 
 /// One thing that happened, and when.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// Time since the world started, on the one clock that all virtual lights share.
+    #[serde(rename = "ns", with = "nanos")]
     pub at: Duration,
     /// What happened.
+    #[serde(rename = "event")]
     pub kind: EventKind,
 }
 
-/// What happened.
-#[derive(Clone, Debug)]
+/// What happened. Its form in a recording ([`crate::recording`]) is derived: a member may be added
+/// with a default, and nothing else changed without another version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EventKind {
     /// A light of the configuration exists now; comes once for each before anything else of it.
     LightAdded {
@@ -85,6 +112,7 @@ pub enum EventKind {
         /// Which light.
         light: LightId,
         /// Its program's state, with deadlines on the world's clock (milliseconds since it started).
+        #[serde(with = "crate::recording::view")]
         view: Arc<View>,
         /// What it has sent and received.
         counters: Counters,
@@ -115,6 +143,11 @@ pub enum EventKind {
         fault: Fault,
         /// Whether it is in force now.
         on: bool,
+    },
+    /// Random faults were switched on, or off.
+    ChaosChanged {
+        /// What they are drawn from; `None`: there is no chaos now.
+        seed: Option<u64>,
     },
     /// A message passed the broker, as the world's own observer heard it.
     MessagePassed {
@@ -150,17 +183,44 @@ pub enum EventKind {
         /// Why, in a person's words.
         reason: String,
     },
-    /// Two conflicting lights were seen in go at once. Ends with [`EventKind::ConflictEnded`].
+    /// Two conflicting lights are in go at once, or may be. Ends with [`EventKind::ConflictEnded`];
+    /// a possible conflict that turns out to be sure begins once more, as that.
     ConflictBegan {
-        /// The lights in go, sorted.
+        /// The two lights, sorted.
         lights: Vec<LightId>,
+        /// How sure that is.
+        certainty: Certainty,
+        /// Since when, on the world's clock: it counts as a conflict only some time later.
+        #[serde(with = "nanos")]
+        since: Duration,
     },
     /// The conflict of these lights is over.
     ConflictEnded {
-        /// The lights that were in go at once, sorted.
+        /// The two lights, sorted.
         lights: Vec<LightId>,
-        /// How long it lasted.
+        /// How sure it was.
+        certainty: Certainty,
+        /// How long both were in go at once for sure, without a moment of doubt; nothing for a possible
+        /// conflict that turned out to be none.
+        #[serde(with = "nanos")]
         lasted: Duration,
+        /// How long they may have been. The same as `lasted` where both run in this program.
+        #[serde(with = "nanos")]
+        at_most: Duration,
+    },
+    /// Two conflicting lights were in go at once for too short a time to count as a conflict.
+    GlitchSeen {
+        /// The two lights, sorted.
+        lights: Vec<LightId>,
+        /// Since when, on the world's clock.
+        #[serde(with = "nanos")]
+        since: Duration,
+        /// How long they were for sure.
+        #[serde(with = "nanos")]
+        lasted: Duration,
+        /// How long they may have been.
+        #[serde(with = "nanos")]
+        at_most: Duration,
     },
     /// A waiting light has received that `from` ended its go.
     Reacted {
@@ -169,6 +229,7 @@ pub enum EventKind {
         /// The light that heard it while it waited for green.
         to: LightId,
         /// From the publishing by `from` to the receipt by `to`.
+        #[serde(with = "nanos")]
         took: Duration,
     },
     /// What a board should show, by its twin: the same library, stepped here with the words that
@@ -194,7 +255,13 @@ pub enum EventKind {
         /// The board.
         light: LightId,
         /// For how long they differed.
+        #[serde(with = "nanos")]
         lasted: Duration,
+    },
+    /// A recording of this run began, or ended.
+    RecordingChanged {
+        /// The file; `None`: nothing is recorded now.
+        file: Option<String>,
     },
     /// Something that a person should read: a refusal, two lights of one name, a full queue.
     Noticed {
@@ -210,7 +277,8 @@ pub enum EventKind {
 }
 
 /// Where a light's program runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LightKind {
     /// In this program.
     Virtual,
@@ -221,7 +289,8 @@ pub enum LightKind {
 }
 
 /// One layer of a light's link, from the air to the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// The (simulated) Wi-Fi association.
     Wifi,
@@ -232,7 +301,8 @@ pub enum Layer {
 }
 
 /// The last level of a light's topics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TopicKind {
     /// `…/state`.
     State,
@@ -243,7 +313,8 @@ pub enum TopicKind {
 }
 
 /// Who ignored a message.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ignorer {
     /// One of the virtual lights.
     Light(LightId),
@@ -252,7 +323,8 @@ pub enum Ignorer {
 }
 
 /// What a light's status message tells of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct About {
     /// `virtual`, `board`, or what else the light calls itself.
     pub kind: String,
@@ -272,8 +344,24 @@ pub struct About {
     pub reset: Option<String>,
 }
 
+impl From<&Status> for About {
+    fn from(status: &Status) -> About {
+        About {
+            kind: status.kind.as_deref().unwrap_or_default().to_owned(),
+            version: status.fw.as_deref().unwrap_or_default().to_owned(),
+            wifi_rssi: status.wifi_rssi,
+            wifi_joins: status.wifi_joins,
+            mqtt_joins: status.mqtt_joins,
+            uptime_s: status.uptime_s,
+            heap: status.heap,
+            reset: status.reset.as_deref().map(str::to_owned),
+        }
+    }
+}
+
 /// What a virtual light has sent and received since its start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counters {
     /// Messages given to the broker.
     pub sent: u64,
@@ -292,7 +380,8 @@ pub struct Counters {
 }
 
 /// How grave a notice is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Good to know.
     Info,
@@ -300,4 +389,19 @@ pub enum Severity {
     Warning,
     /// Something has failed.
     Error,
+}
+
+/// Spans as whole nanoseconds, so that nothing is judged otherwise for being recorded.
+mod nanos {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_nanos)
+    }
 }

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{LightId, LightKind};
 use crate::fault::Placed;
 
 /// A failure put in on purpose, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// The light's Wi-Fi is gone; coming back takes a join.
     WifiDown(LightId),

@@ -1,21 +1,25 @@
-//! Where everything that happens comes together: it stamps events with the world's one clock, keeps
-//! what is true at present, and lets the monitor judge each change of lamps as it happens.
+//! Where everything that happens comes together: it stamps events with the world's one clock, and
+//! keeps the ledger of what is true at present, in which the monitor judges each change of lamps as
+//! it happens.
 
 use std::{
-    collections::{BTreeMap, HashMap},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::sync::broadcast;
-use traffic_light::{Aspect, Rule};
+use tokio::{
+    sync::{Notify, broadcast},
+    time::sleep,
+};
+use traffic_light::{Aspect, Name, Rule, Word};
 
 use super::{
     clock::Clock,
     delivery::Deliveries,
     event::{About, Event, EventKind, Fault, Layer, LightId, LightKind, Severity},
-    monitor::Monitor,
+    ledger::Ledger,
+    monitor::Limits,
 };
 
 /// Called after each event, to wake a face that sleeps.
@@ -30,34 +34,8 @@ pub(super) struct Hub {
     deliveries: Option<Arc<Deliveries>>,
     /// A plain mutex: it is held for a few map operations and never across an await.
     ledger: Mutex<Ledger>,
-}
-
-#[derive(Default)]
-struct Ledger {
-    lights: BTreeMap<LightId, Known>,
-    monitor: Monitor,
-    broker: Option<EventKind>,
-    faults: Vec<Fault>,
-    ends_of_go: HashMap<LightId, EndOfGo>,
-}
-
-struct Known {
-    kind: LightKind,
-    rule: Rule,
-    keyed: bool,
-    aspect: Aspect,
-    links: BTreeMap<Layer, (bool, String)>,
-    presence: Option<(bool, Option<About>)>,
-    /// Of a virtual light: the numbers of all its runs in this world.
-    boots: Vec<u32>,
-}
-
-/// The message in which a light told that its go was over.
-#[derive(Clone, Copy)]
-struct EndOfGo {
-    boot: u32,
-    seq: u32,
-    at: Duration,
+    /// The monitor has to be asked again at another moment than before.
+    due_changed: Notify,
 }
 
 impl Hub {
@@ -68,6 +46,7 @@ impl Hub {
             wake,
             deliveries,
             ledger: Mutex::new(Ledger::default()),
+            due_changed: Notify::new(),
         }
     }
 
@@ -96,90 +75,93 @@ impl Hub {
     }
 
     pub(super) fn light_added(&self, light: &LightId, kind: LightKind, rule: Rule, keyed: bool) {
-        let known = Known {
-            kind,
-            rule,
-            keyed,
-            aspect: Aspect::Dark,
-            links: BTreeMap::new(),
-            presence: None,
-            boots: Vec::new(),
-        };
-        self.ledger().lights.insert(light.clone(), known);
-        self.emit(EventKind::LightAdded { light: light.clone(), kind, rule, keyed });
+        let added = self.ledger().light_added(light, kind, rule, keyed);
+        self.emit(added);
     }
 
     /// A light turned out to be of another kind than it seemed.
     pub(super) fn light_is(&self, light: &LightId, kind: LightKind) {
-        if let Some(known) = self.ledger().lights.get_mut(light) {
-            known.kind = kind;
-            let (rule, keyed) = (known.rule, known.keyed);
-            self.emit(EventKind::LightAdded { light: light.clone(), kind, rule, keyed });
-        }
+        let is = self.ledger().light_is(light, kind);
+        self.emit_news(is);
     }
 
     /// A light is no longer run here. Its lamps are out already.
     pub(super) fn light_removed(&self, light: &LightId) {
-        if self.ledger().lights.remove(light).is_some() {
-            self.emit(EventKind::LightRemoved { light: light.clone() });
-        }
+        let removed = self.ledger().light_removed(light);
+        self.emit_news(removed);
     }
 
     pub(super) fn knows(&self, light: &LightId) -> Option<LightKind> {
-        self.ledger().lights.get(light).map(|known| known.kind)
+        self.ledger().knows(light)
     }
 
     /// A virtual light runs as `boot` from now on.
     pub(super) fn booted(&self, light: &LightId, boot: u32) {
-        if let Some(known) = self.ledger().lights.get_mut(light) {
-            known.boots.push(boot);
-        }
+        self.ledger().booted(light, boot);
     }
 
     /// Whether `boot` is a run of this virtual light in this world.
     pub(super) fn is_own_boot(&self, light: &LightId, boot: u32) -> bool {
-        self.ledger().lights.get(light).is_some_and(|known| known.boots.contains(&boot))
+        self.ledger().is_own_boot(light, boot)
+    }
+
+    /// What the monitor assumes of the lights of `junction` that are only heard.
+    pub(super) fn set_limits(&self, junction: &Name, limits: Limits) {
+        self.ledger().set_limits(junction, limits);
     }
 
     /// The lamps of `light` switch to `aspect` now.
     pub(super) fn aspect_changed(&self, light: &LightId, aspect: Aspect) {
+        self.judged(|ledger, at, tell| ledger.aspect_changed(at, light, aspect, tell));
+    }
+
+    /// `light`, which runs elsewhere, said this now.
+    pub(super) fn aspect_heard(&self, light: &LightId, word: &Word) {
+        self.judged(|ledger, at, tell| ledger.aspect_heard(at, light, word, tell));
+    }
+
+    /// `light`, which runs elsewhere, is gone, says the broker.
+    pub(super) fn gone(&self, light: &LightId) {
+        self.judged(|ledger, _, tell| ledger.gone(light, tell));
+    }
+
+    /// Sends what `change` tells under the lock, so that every face sees switches and verdicts in their
+    /// true order.
+    fn judged(&self, change: impl FnOnce(&mut Ledger, Duration, &mut dyn FnMut(EventKind))) {
         let mut ledger = self.ledger();
-        let Some(known) = ledger.lights.get_mut(light) else { return };
-        if known.aspect == aspect {
-            return;
-        }
-        known.aspect = aspect;
         let at = self.clock.now();
-        let judged = ledger.monitor.observe(at, light, aspect);
-        // Sent under the lock, so that every face sees switches and verdicts in their true order.
-        self.emit_at(at, EventKind::AspectChanged { light: light.clone(), aspect });
-        for kind in judged {
-            self.emit_at(at, kind);
+        let due_before = ledger.due_at();
+        change(&mut ledger, at, &mut |kind| self.emit_at(at, kind));
+        if ledger.due_at() != due_before {
+            self.due_changed.notify_one();
+        }
+    }
+
+    /// Asks the monitor whenever time alone may have changed its mind, for ever.
+    pub(super) async fn keep_judging(&self) {
+        loop {
+            let due_at = self.ledger().due_at();
+            match due_at.map(|due| due.saturating_sub(self.clock.now())) {
+                None => self.due_changed.notified().await,
+                Some(wait) if wait.is_zero() => {
+                    self.judged(|ledger, at, tell| ledger.check(at, tell));
+                }
+                Some(wait) => tokio::select! {
+                    () = sleep(wait) => {}
+                    () = self.due_changed.notified() => {}
+                },
+            }
         }
     }
 
     pub(super) fn link_changed(&self, light: &LightId, layer: Layer, up: bool, reason: impl Into<String>) {
-        let reason = reason.into();
-        let mut ledger = self.ledger();
-        let Some(known) = ledger.lights.get_mut(light) else { return };
-        let last = known.links.insert(layer, (up, reason.clone()));
-        if last.is_some_and(|(was_up, said)| was_up == up && said == reason) {
-            return;
-        }
-        drop(ledger);
-        self.emit(EventKind::LinkChanged { light: light.clone(), layer, up, reason });
+        let changed = self.ledger().link_changed(light, layer, up, reason);
+        self.emit_news(changed);
     }
 
     pub(super) fn presence_changed(&self, light: &LightId, online: bool, about: Option<About>) {
-        let mut ledger = self.ledger();
-        let Some(known) = ledger.lights.get_mut(light) else { return };
-        let presence = Some((online, about.clone()));
-        if known.presence == presence {
-            return;
-        }
-        known.presence = presence;
-        drop(ledger);
-        self.emit(EventKind::PresenceChanged { light: light.clone(), online, about });
+        let changed = self.ledger().presence_changed(light, online, about);
+        self.emit_news(changed);
     }
 
     /// A broker that runs elsewhere answers.
@@ -193,49 +175,38 @@ impl Hub {
     }
 
     fn broker_started(&self, kind: EventKind) {
-        self.ledger().broker = Some(kind.clone());
-        self.emit(kind);
+        let started = self.ledger().broker_started(kind);
+        self.emit(started);
     }
 
     pub(super) fn broker_stopped(&self, reason: impl Into<String>) {
-        let reason = reason.into();
-        let mut ledger = self.ledger();
-        // An outside broker that stays away is told of once for each reason.
-        if matches!(&ledger.broker, Some(EventKind::BrokerStopped { reason: known }) if *known == reason) {
-            return;
-        }
-        let kind = EventKind::BrokerStopped { reason };
-        ledger.broker = Some(kind.clone());
-        drop(ledger);
-        self.emit(kind);
+        let stopped = self.ledger().broker_stopped(reason);
+        self.emit_news(stopped);
     }
 
     /// Notes that a fault was put in, got another dose, or has ended; returns whether that is a
     /// change.
     pub(super) fn fault_changed(&self, fault: Fault, on: bool) -> bool {
-        let mut ledger = self.ledger();
-        let place = ledger.faults.iter().position(|known| known.is_replaced_by(&fault));
-        let was = place.map(|place| ledger.faults.remove(place));
-        if on {
-            ledger.faults.push(fault.clone());
-        }
-        drop(ledger);
-        let changed = if on { was.as_ref() != Some(&fault) } else { was.is_some() };
-        if changed {
-            self.emit(EventKind::FaultChanged { fault, on });
-        }
-        changed
+        let changed = self.ledger().fault_changed(fault, on);
+        let is_change = changed.is_some();
+        self.emit_news(changed);
+        is_change
+    }
+
+    /// Chaos was switched on, with its seed, or off.
+    pub(super) fn chaos_changed(&self, seed: Option<u64>) {
+        let changed = self.ledger().chaos_changed(seed);
+        self.emit(changed);
     }
 
     /// The faults that are in force.
     pub(super) fn faults(&self) -> Vec<Fault> {
-        self.ledger().faults.clone()
+        self.ledger().faults().to_vec()
     }
 
     /// The faults that are on at `light`.
     pub(super) fn faults_of(&self, light: &LightId) -> Vec<Fault> {
-        let ledger = self.ledger();
-        ledger.faults.iter().filter(|fault| fault.light() == Some(light)).cloned().collect()
+        self.ledger().faults_of(light)
     }
 
     /// `light` is about to publish word `seq`, which says, where `ends_go`, that its go is over.
@@ -245,7 +216,7 @@ impl Hub {
             deliveries.said(light, boot, seq, at);
         }
         if ends_go {
-            self.ledger().ends_of_go.insert(light.clone(), EndOfGo { boot, seq, at });
+            self.ledger().go_ended(at, light, boot, seq);
         }
     }
 
@@ -265,43 +236,25 @@ impl Hub {
 
     /// `to` has received word `seq` of `from`, which was new; it may have `waited` for green.
     pub(super) fn heard(&self, from: &LightId, to: &LightId, boot: u32, seq: u32, waited: bool) {
-        let now = self.clock.now();
+        let at = self.clock.now();
         if let Some(deliveries) = &self.deliveries {
-            deliveries.heard(from, boot, seq, now);
+            deliveries.heard(from, boot, seq, at);
         }
-        if !waited {
-            return;
-        }
-        let end = self.ledger().ends_of_go.get(from).copied();
-        if let Some(end) = end.filter(|end| end.boot == boot && end.seq == seq) {
-            let took = now.saturating_sub(end.at);
-            self.emit(EventKind::Reacted { from: from.clone(), to: to.clone(), took });
+        if waited {
+            let reacted = self.ledger().heard(at, from, to, boot, seq);
+            self.emit_news(reacted);
         }
     }
 
     /// Tells all that is true at present once more, but for the insides of the lights.
     pub(super) fn resync(&self) {
-        let ledger = self.ledger();
-        for kind in ledger.broker.iter() {
-            self.emit(kind.clone());
-        }
-        for (light, known) in &ledger.lights {
-            let (kind, rule, keyed) = (known.kind, known.rule, known.keyed);
-            self.emit(EventKind::LightAdded { light: light.clone(), kind, rule, keyed });
-            self.emit(EventKind::AspectChanged { light: light.clone(), aspect: known.aspect });
-            for (layer, (up, reason)) in &known.links {
-                let (layer, up, reason) = (*layer, *up, reason.clone());
-                self.emit(EventKind::LinkChanged { light: light.clone(), layer, up, reason });
-            }
-            if let Some((online, about)) = known.presence.clone() {
-                self.emit(EventKind::PresenceChanged { light: light.clone(), online, about });
-            }
-        }
-        for fault in &ledger.faults {
-            self.emit(EventKind::FaultChanged { fault: fault.clone(), on: true });
-        }
-        for lights in ledger.monitor.conflicts() {
-            self.emit(EventKind::ConflictBegan { lights: lights.clone() });
+        let at = self.clock.now();
+        self.ledger().present(|kind| self.emit_at(at, kind));
+    }
+
+    fn emit_news(&self, kind: Option<EventKind>) {
+        if let Some(kind) = kind {
+            self.emit(kind);
         }
     }
 

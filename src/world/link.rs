@@ -44,9 +44,10 @@ const LONGEST_WAIT_MS: u32 = 4_000;
 const MOST_UNACKNOWLEDGED: u16 = 200;
 const MOST_IN_FLIGHT: u16 = 256;
 /// Nobody has a name below this (RFC 6761, section 6.4).
-const UNKNOWN_HOST: &str = "no-such-broker.invalid";
+pub(crate) const UNKNOWN_HOST: &str = "no-such-broker.invalid";
 /// MQTT's port with TLS.
 const TLS_PORT: u16 = 8883;
+const CLOSED: &str = "the broker closed the connection";
 const CONNECT_TIMEOUT_S: u64 = 5;
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// The last return code of CONNACK that MQTT 3.1.1 knows.
@@ -500,7 +501,7 @@ impl Runner {
         }
         let target = &self.spec.target;
         match self.spec.via.as_ref().and_then(|via| take_trouble(&via.trouble)) {
-            Some(error) => (false, explain_io(&error, target)),
+            Some(error) => (false, explain_failure(&error, target)),
             None => explain(error, target),
         }
     }
@@ -554,12 +555,12 @@ fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
             (true, format!("what answers at {target} is no MQTT broker; check the port"))
         }
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
-            (false, explain_io(&io::ErrorKind::TimedOut.into(), target))
+            (false, explain_failure(&io::ErrorKind::TimedOut.into(), target))
         }
         ConnectionError::Io(io)
         | ConnectionError::MqttState(
             StateError::Io(io) | StateError::Deserialization(mqttbytes::Error::Io(io)),
-        ) => (false, explain_io(io, target)),
+        ) => (false, explain_failure(io, target)),
         ConnectionError::MqttState(StateError::AwaitPingResp) => {
             (false, "the broker has not answered for two keep-alives".to_owned())
         }
@@ -568,16 +569,29 @@ fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
     }
 }
 
-fn explain_io(error: &io::Error, target: &Target) -> String {
+/// As [`explain_io`], where TLS may have to do with it.
+fn explain_failure(error: &io::Error, target: &Target) -> String {
     use std::io::ErrorKind;
     if let Some(failure) = Failure::of(error) {
         return format!("{}; {}", failure.cause(&target.host), failure.remedy());
     }
     match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof
+            if wants_tls(target) =>
+        {
+            closed(target)
+        }
+        _ => explain_io(error, target),
+    }
+}
+
+/// Says in a person's words why there is no connection to `target`, and what to do.
+pub(crate) fn explain_io(error: &io::Error, target: &impl fmt::Display) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
         ErrorKind::ConnectionRefused => format!("nobody listens at {target}; is the broker running?"),
-        ErrorKind::ConnectionReset if wants_tls(target) => closed(target),
         ErrorKind::ConnectionReset => "the connection was reset by the broker".to_owned(),
-        ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => closed(target),
+        ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => CLOSED.to_owned(),
         ErrorKind::TimedOut => format!("{target} does not answer; check the address and the firewall"),
         _ => format!("{target}: {error}"),
     }
@@ -589,7 +603,7 @@ fn closed(target: &Target) -> String {
             "{target} closed the connection; that port is for TLS as a rule: write tls = true into [broker]"
         )
     } else {
-        "the broker closed the connection".to_owned()
+        CLOSED.to_owned()
     }
 }
 
@@ -602,7 +616,8 @@ fn take_trouble(trouble: &Mutex<Option<io::Error>>) -> Option<io::Error> {
     trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-fn refusal(code: ConnectReturnCode) -> &'static str {
+/// Says in a person's words why a broker let nobody in, and what to do.
+pub(crate) fn refusal(code: ConnectReturnCode) -> &'static str {
     match code {
         ConnectReturnCode::BadUserNamePassword => {
             "the broker refused user or password; check both in the configuration"
@@ -660,7 +675,18 @@ impl fmt::Display for Target {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use traffic_light::mqtt::client_id;
+
+    #[test]
+    fn a_plain_connection_that_the_port_for_tls_closes_is_told_to_use_it() {
+        let target = |port| Target { host: "h".to_owned(), port, login: SharedLogin::default(), tls: None };
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof] {
+            let said = explain_io(&kind.into(), &target(8883));
+            assert!(said.contains("write tls = true into [broker]"), "{said}");
+            assert!(!explain_io(&kind.into(), &target(1883)).contains("tls"));
+        }
+    }
 
     #[test]
     fn a_client_id_has_no_slash_and_differs_by_root() {

@@ -18,8 +18,10 @@
 //! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
 //! | [`delivery`] | how long words are on their way |
-//! | `hub` | one clock, one order of events, what is true at present |
+//! | `hub` | one clock, one order of events |
+//! | `ledger` | what is true at present, and what of it is news |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
+//! | `plan` | planned faults as commands |
 //! | [`summary`] | what a run comes to |
 
 pub mod broker;
@@ -33,10 +35,12 @@ mod feed_watch;
 mod gate;
 mod hub;
 mod last_run;
+pub(crate) mod ledger;
 mod link;
 pub mod meter;
 pub mod monitor;
 mod observer;
+pub(crate) mod plan;
 pub mod proxy;
 pub mod summary;
 mod supervisor;
@@ -49,4 +53,6 @@ pub use command::{ByHand, Command};
 pub use event::{Event, EventKind, LightId};
 pub use fault::Fault;
 pub use hub::Waker;
+pub(crate) use link::{UNKNOWN_HOST, explain_io, refusal};
+pub(crate) use observer::{shortened, words as action_words};
 pub use supervisor::{World, WorldError, WorldOptions};

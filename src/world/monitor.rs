@@ -1,99 +1,144 @@
 //! The monitor: an independent watcher that reports when two conflicting lights are in go at once.
 //!
 //! It knows what the lamps show and nothing of promises, as the malfunction unit of a real signal
-//! cabinet does. For virtual lights it is exact: they share one clock, and their lamps switch under
-//! the same lock that it judges under. Of boards and foreign lights it knows what they say.
+//! cabinet does. It is pure: it is told what is seen and heard and when, and when time has passed
+//! ([`Monitor::due_at`]), and gives its verdicts; the real world and a simulated one drive the same.
+//!
+//! **Virtual lights** share one clock, and their lamps switch under the lock that it judges under:
+//! of them it is exact.
+//!
+//! **Boards and foreign lights** are only heard. Of each of their go's the monitor keeps from when to
+//! when it lasted *possibly*, and when *certainly*. Two certain go's at once are a **sure** conflict,
+//! two possible ones a **possible** conflict. What it takes for granted ([`Limits`]):
+//!
+//! - Of the words that are heard of a run within any `lost_after`, the fastest took no longer than
+//!   `rtt`, and so did the first of all. Any other word may be late, doubled, out of order or lost.
+//! - A light's own clock (`at`) is right within ρ. The fastest word then bounds when every other
+//!   one was said; a clock that does not go, or contradicts what is heard by more than
+//!   `lost_after`, is not believed.
+//! - A go is certain only between two words of one run without a word missing in between, and
+//!   neither before the first nor after the last; a light that has left go stays out of it for
+//!   `lost_after`. A possible go begins with the word before where one is missing, or where a quota
+//!   makes aspects ride on later words.
+//! - A plain word has neither clock nor number. It is taken at its word: it was said at most `rtt`
+//!   ago, and holds until another could have been heard, for at most `lost_after`.
+//! - A light that was in go when it fell silent may be so until its longest go is over, and at
+//!   least for `lost_after`; not longer.
+//!
+//! What it cannot tell: a go of which no word was heard at all, such as one that begins after a
+//! light has fallen silent out of go; and an overlap under 450 ms that is not certain.
+//!
+//! An overlap is graded by how long it lasted, see [`Grade`]; a conflict is told as soon as it is
+//! one.
+
+mod go;
+mod hearing;
+mod junction;
+mod limits;
+mod overlap;
+#[cfg(test)]
+mod tests;
+mod track;
+mod verdict;
 
 use std::{
     collections::{BTreeSet, HashMap},
     time::Duration,
 };
 
-use traffic_light::{Aspect, Name};
+use traffic_light::{Aspect, Name, Word};
 
+use self::junction::Junction;
+pub use self::{
+    limits::Limits,
+    verdict::{CONFLICT_FROM, Certainty, GLITCH_BELOW, Grade},
+};
 use super::event::{EventKind, LightId};
 
 /// Which lights are in go, junction by junction.
 #[derive(Debug, Default)]
 pub struct Monitor {
-    junctions: HashMap<Name, Junction>,
-}
-
-#[derive(Debug, Default)]
-struct Junction {
-    in_go: BTreeSet<LightId>,
-    conflict: Option<(Vec<LightId>, Duration)>,
+    places: HashMap<Name, usize>,
+    junctions: Vec<Junction>,
+    /// Junctions that have to be judged again at some moment, by that moment.
+    due: BTreeSet<(Duration, usize)>,
 }
 
 impl Monitor {
-    /// Takes note that `light` shows `aspect` since `at`, and says which conflicts began or ended.
+    /// What is assumed of the lights of `junction` that are only heard; the defaults go with the
+    /// default timings.
+    pub fn set_limits(&mut self, junction: &Name, limits: Limits) {
+        let place = self.place(junction);
+        if let Some(junction) = self.junctions.get_mut(place) {
+            junction.set_limits(limits);
+        }
+    }
+
+    /// Takes note that the lamps of `light` are seen to show `aspect` from `now` on, and gives what
+    /// is news: conflicts that began or ended, glitches.
     #[must_use]
-    pub fn observe(&mut self, at: Duration, light: &LightId, aspect: Aspect) -> Vec<EventKind> {
-        let junction = self.junctions.entry(light.junction.clone()).or_default();
-        let changed =
-            if aspect.is_go() { junction.in_go.insert(light.clone()) } else { junction.in_go.remove(light) };
+    pub fn observe(&mut self, now: Duration, light: &LightId, aspect: Aspect) -> Vec<EventKind> {
+        self.with(&light.junction, |junction, news| junction.see(now, &light.light, aspect.is_go(), news))
+    }
+
+    /// Takes note that `light` is heard at `now`, and gives what is news.
+    #[must_use]
+    pub fn hear(&mut self, now: Duration, light: &LightId, word: &Word) -> Vec<EventKind> {
+        self.with(&light.junction, |junction, news| junction.hear(now, &light.light, word, news))
+    }
+
+    /// When [`Monitor::check`] will have something to say though nothing is seen or heard.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Duration> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Judges what time alone has made of it up to `now`, and gives what is news. Costs nothing
+    /// before [`Monitor::due_at`].
+    #[must_use]
+    pub fn check(&mut self, now: Duration) -> Vec<EventKind> {
         let mut news = Vec::new();
-        if !changed {
-            return news;
-        }
-        if let Some((lights, since)) = junction.conflict.take() {
-            news.push(EventKind::ConflictEnded { lights, lasted: at.saturating_sub(since) });
-        }
-        if junction.in_go.len() > 1 {
-            let lights: Vec<_> = junction.in_go.iter().cloned().collect();
-            junction.conflict = Some((lights.clone(), at));
-            news.push(EventKind::ConflictBegan { lights });
+        while let Some((at, place)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, place));
+            let Some(junction) = self.junctions.get_mut(place) else { continue };
+            junction.judge(now, &mut news);
+            if let Some(due) = junction.due_at {
+                self.due.insert((due, place));
+            }
         }
         news
     }
 
-    /// The conflicts that go on.
-    pub fn conflicts(&self) -> impl Iterator<Item = &Vec<LightId>> {
-        self.junctions.values().filter_map(|junction| junction.conflict.as_ref()).map(|(lights, _)| lights)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn light(name: &str) -> LightId {
-        let (junction, light) = name.split_once('/').unwrap();
-        LightId::new(Name::new(junction).unwrap(), Name::new(light).unwrap())
+    /// The conflicts that go on: which lights, how sure it is, and since when.
+    pub fn conflicts(&self) -> impl Iterator<Item = (Vec<LightId>, Certainty, Duration)> {
+        self.junctions.iter().flat_map(Junction::conflicts)
     }
 
-    fn kinds(news: &[EventKind]) -> Vec<String> {
-        news.iter()
-            .map(|kind| match kind {
-                EventKind::ConflictBegan { lights } => format!("began {}", lights.len()),
-                EventKind::ConflictEnded { lights, lasted } => format!("ended {} {lasted:?}", lights.len()),
-                other => format!("{other:?}"),
-            })
-            .collect()
+    fn with(
+        &mut self,
+        junction: &Name,
+        judge: impl FnOnce(&mut Junction, &mut Vec<EventKind>),
+    ) -> Vec<EventKind> {
+        let mut news = Vec::new();
+        let place = self.place(junction);
+        if let Some(junction) = self.junctions.get_mut(place) {
+            let before = junction.due_at;
+            judge(junction, &mut news);
+            if junction.due_at != before {
+                before.map(|due| self.due.remove(&(due, place)));
+                junction.due_at.map(|due| self.due.insert((due, place)));
+            }
+        }
+        news
     }
 
-    #[test]
-    fn red_amber_and_amber_count_as_go_and_other_junctions_do_not_matter() {
-        let mut monitor = Monitor::default();
-        let ms = Duration::from_millis;
-        assert!(monitor.observe(ms(0), &light("x/a"), Aspect::Amber).is_empty());
-        assert!(monitor.observe(ms(1), &light("y/b"), Aspect::Green).is_empty());
-        assert!(monitor.observe(ms(2), &light("x/b"), Aspect::FlashingAmber).is_empty());
-        assert_eq!(kinds(&monitor.observe(ms(3), &light("x/b"), Aspect::RedAmber)), ["began 2"]);
-        assert!(monitor.observe(ms(4), &light("x/b"), Aspect::Green).is_empty(), "the same conflict goes on");
-        assert_eq!(kinds(&monitor.observe(ms(9), &light("x/a"), Aspect::Red)), ["ended 2 6ms"]);
-    }
-
-    #[test]
-    fn a_third_light_makes_it_another_conflict() {
-        let mut monitor = Monitor::default();
-        let ms = Duration::from_millis;
-        let _ = monitor.observe(ms(0), &light("x/a"), Aspect::Green);
-        let _ = monitor.observe(ms(1), &light("x/b"), Aspect::Green);
-        assert_eq!(kinds(&monitor.observe(ms(5), &light("x/c"), Aspect::Green)), ["ended 2 4ms", "began 3"]);
-        assert_eq!(monitor.conflicts().count(), 1);
-        assert_eq!(kinds(&monitor.observe(ms(6), &light("x/b"), Aspect::Dark)), ["ended 3 1ms", "began 2"]);
-        assert_eq!(kinds(&monitor.observe(ms(7), &light("x/c"), Aspect::Red)), ["ended 2 1ms"]);
-        assert_eq!(monitor.conflicts().count(), 0);
+    fn place(&mut self, junction: &Name) -> usize {
+        if let Some(place) = self.places.get(junction) {
+            return *place;
+        }
+        self.junctions.push(Junction::new(junction.clone(), Limits::default()));
+        let place = self.junctions.len() - 1;
+        self.places.insert(junction.clone(), place);
+        place
     }
 }

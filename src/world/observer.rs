@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
 use traffic_light::{
-    Aspect, Name, Rule, Status, Word,
+    Name, Rule, Status, Word,
     command::{Action, Command as Wired},
 };
 
@@ -299,7 +299,7 @@ impl Observer {
                 self.watch_name(light, state.boot);
             }
         } else if !retained {
-            self.hub.aspect_changed(light, word.aspect());
+            self.hub.aspect_heard(light, word);
         }
     }
 
@@ -327,7 +327,7 @@ impl Observer {
         for light in feeds.gone(self.hub.clock().now()) {
             self.hub.presence_changed(&light, false, None);
             if self.hub.knows(&light).is_some_and(|kind| kind != LightKind::Virtual) {
-                self.hub.aspect_changed(&light, Aspect::Dark);
+                self.hub.gone(&light);
             }
         }
     }
@@ -383,30 +383,22 @@ impl Observer {
         if board && status.online {
             self.watch_firmware(light, status.fw.as_deref().unwrap_or_default());
         }
-        let about = status.online.then(|| About {
-            kind: status.kind.as_deref().unwrap_or_default().to_owned(),
-            version: status.fw.as_deref().unwrap_or_default().to_owned(),
-            wifi_rssi: status.wifi_rssi,
-            wifi_joins: status.wifi_joins,
-            mqtt_joins: status.mqtt_joins,
-            uptime_s: status.uptime_s,
-            heap: status.heap,
-            reset: status.reset.as_deref().map(str::to_owned),
-        });
+        let about = status.online.then(|| About::from(status));
         self.hub.presence_changed(light, status.online, about);
         if !status.online && known.is_some_and(|kind| kind != LightKind::Virtual) {
-            self.hub.aspect_changed(light, Aspect::Dark);
+            self.hub.gone(light);
         }
     }
 }
 
 /// A payload as text, cut off where it is very long.
-fn shortened(payload: &[u8]) -> Arc<str> {
+pub(crate) fn shortened(payload: &[u8]) -> Arc<str> {
     let shown = payload.get(..SHOWN_BYTES).unwrap_or(payload);
     String::from_utf8_lossy(shown).into()
 }
 
-fn words(action: Action) -> &'static str {
+/// What a command asks of a light, in a person's words.
+pub(crate) fn words(action: Action) -> &'static str {
     match action {
         Action::Identify => "show yourself",
         Action::WifiDown => "leave the Wi-Fi for a while",

@@ -20,7 +20,7 @@ use tokio::{
 
 pub use super::upstream::{Destination, Trouble};
 use super::upstream::{Server, Upstream};
-use crate::fault::{Item, Placed, Rules, Us, Way, Wires, rules, stalls};
+use crate::fault::{Item, Placed, Strike, Strikes, Us, Way, Wires, rules, stalls};
 
 /// More than this may not wait in one direction; the sender is held back then, as by TCP's window.
 const MOST_WAITING_BYTES: usize = 64 * 1024;
@@ -196,9 +196,7 @@ struct Connection {
     faults: watch::Receiver<Faults>,
     wires: Wires,
     began: Instant,
-    rules: Rules,
-    /// When `rules` came into force, from which resets are counted.
-    ruled_us: Us,
+    strikes: Strikes,
 }
 
 /// How a connection ends.
@@ -207,8 +205,8 @@ enum Over {
     Closed,
     /// Both ends get an RST.
     Reset,
-    /// The broker's end is gone, the light's is not told.
-    HalfOpen,
+    /// A fault ends it.
+    Struck(Strike),
 }
 
 impl Connection {
@@ -219,8 +217,8 @@ impl Connection {
         seed: u64,
     ) -> Connection {
         let present = faults.borrow_and_update().clone();
-        let (rules, wires) = (rules(&present), Wires::new(present, seed));
-        Connection { client, upstream, faults, wires, began: Instant::now(), rules, ruled_us: 0 }
+        let (strikes, wires) = (Strikes::new(0, &present), Wires::new(present, seed));
+        Connection { client, upstream, faults, wires, began: Instant::now(), strikes }
     }
 
     async fn carry(mut self) {
@@ -230,7 +228,7 @@ impl Connection {
                 let over = self.pump(&mut server).await;
                 match over {
                     Over::Closed => server.say_goodbye().await,
-                    Over::Reset | Over::HalfOpen => reset(server.tcp()),
+                    Over::Reset | Over::Struck(_) => reset(server.tcp()),
                 }
                 over
             }
@@ -239,8 +237,8 @@ impl Connection {
         };
         match over {
             Over::Closed => {}
-            Over::Reset => reset(&self.client),
-            Over::HalfOpen => self.swallow().await,
+            Over::Reset | Over::Struck(Strike::Reset) => reset(&self.client),
+            Over::Struck(Strike::HalfOpen) => self.swallow().await,
         }
     }
 
@@ -255,20 +253,8 @@ impl Connection {
     fn take_change(&mut self) {
         let now = self.now();
         let faults = self.faults.borrow_and_update().clone();
-        let rules = rules(&faults);
-        if rules != self.rules {
-            self.rules = rules;
-            self.ruled_us = now;
-        }
+        self.strikes.change(now, &faults);
         self.wires.change(now, faults);
-    }
-
-    /// When a fault ends this connection, and how.
-    fn end(&self) -> Option<(Us, Over)> {
-        let Rules { reset_after_us, half_open_after_us, .. } = self.rules;
-        let reset = reset_after_us.map(|after_us| (self.ruled_us + after_us, Over::Reset));
-        let half_open = half_open_after_us.map(|after_us| (self.ruled_us + after_us, Over::HalfOpen));
-        [reset, half_open].into_iter().flatten().min_by_key(|(at_us, _)| *at_us)
     }
 
     /// Connects to the broker, once anything passes; `None` when the client has gone by then.
@@ -278,7 +264,7 @@ impl Connection {
             if !stalls(&self.faults.borrow()) {
                 return self.upstream.connect().await.map(Some);
             }
-            let end_us = self.end().map(|(at_us, _)| self.instant(at_us));
+            let end_at = self.strikes.next().map(|(at_us, _)| self.instant(at_us));
             tokio::select! {
                 changed = self.faults.changed() => {
                     changed.map_err(io::Error::other)?;
@@ -291,7 +277,7 @@ impl Connection {
                     }
                     self.wires.push(Way::Up, self.now(), &bytes[..count]);
                 }
-                () = at(end_us) => return Err(io::ErrorKind::ConnectionReset.into()),
+                () = at(end_at) => return Err(io::ErrorKind::ConnectionReset.into()),
             }
         }
     }
@@ -314,8 +300,8 @@ impl Connection {
             if up.is_over() && !unflushed || down.is_over() {
                 return Over::Closed;
             }
-            let end = self.end();
-            let end_at = end.as_ref().map(|(at_us, _)| self.instant(*at_us));
+            let end = self.strikes.next();
+            let end_at = end.map(|(at_us, _)| self.instant(at_us));
             let due = |way, out: &Out| self.wires.due_us(way).filter(|_| out.bytes.is_empty());
             let due_us = [due(Way::Up, up), due(Way::Down, down)].into_iter().flatten().min();
             let due_at = due_us.map(|due_us| self.instant(due_us));
@@ -331,7 +317,7 @@ impl Connection {
                     }
                     self.take_change();
                 }
-                () = at(end_at) => return end.map_or(Over::Reset, |(_, over)| over),
+                () = at(end_at) => return end.map_or(Over::Reset, |(_, strike)| Over::Struck(strike)),
                 written = write_or_flush(&mut server_out, &up.bytes), if unflushed || !up.bytes.is_empty() => match written {
                     Ok(count) => {
                         unflushed = tls && count > 0;

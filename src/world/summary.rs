@@ -1,17 +1,24 @@
 //! What a run comes to, folded from its events.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use serde::Serialize;
 use traffic_light::Aspect;
 
-use super::event::{Event, EventKind, Layer, LightId};
+use super::event::{Certainty, Event, EventKind, Layer, LightId};
 
 /// The figures of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
-    /// Conflicts that the monitor reported.
+    /// Sure conflicts that the monitor reported.
     pub conflicts: u64,
+    /// Conflicts that may have been, and did not turn out to be sure.
+    pub possible_conflicts: u64,
+    /// Overlaps too short to count as a conflict.
+    pub glitches: u64,
     /// Greens shown, by light.
     pub greens: BTreeMap<String, u64>,
     /// Sessions got, by light.
@@ -40,6 +47,10 @@ pub struct Reaction {
 pub struct Tally {
     summary: Summary,
     reactions: Vec<Duration>,
+    /// What each light showed last: a resync tells it again.
+    shown: HashMap<LightId, Aspect>,
+    /// The lights of possible conflicts that go on.
+    maybe: BTreeSet<Vec<LightId>>,
 }
 
 impl Tally {
@@ -50,11 +61,28 @@ impl Tally {
                 self.summary.greens.entry(light.to_string()).or_default();
                 self.summary.joins.entry(light.to_string()).or_default();
             }
-            EventKind::AspectChanged { light, aspect: Aspect::Green } => add(&mut self.summary.greens, light),
+            EventKind::AspectChanged { light, aspect } => {
+                if self.shown.insert(light.clone(), *aspect) != Some(*aspect) && *aspect == Aspect::Green {
+                    add(&mut self.summary.greens, light);
+                }
+            }
             EventKind::LinkChanged { light, layer: Layer::Mqtt, up: true, .. } => {
                 add(&mut self.summary.joins, light);
             }
-            EventKind::ConflictBegan { .. } => self.summary.conflicts += 1,
+            EventKind::ConflictBegan { lights, certainty: Certainty::Sure, .. } => {
+                self.summary.conflicts += 1;
+                if self.maybe.remove(lights) {
+                    self.summary.possible_conflicts -= 1;
+                }
+            }
+            EventKind::ConflictBegan { lights, certainty: Certainty::Possible, .. } => {
+                self.summary.possible_conflicts += 1;
+                self.maybe.insert(lights.clone());
+            }
+            EventKind::ConflictEnded { lights, .. } => {
+                self.maybe.remove(lights);
+            }
+            EventKind::GlitchSeen { .. } => self.summary.glitches += 1,
             EventKind::MessageIgnored { .. } => self.summary.ignored += 1,
             EventKind::Reacted { took, .. } => self.reactions.push(*took),
             _ => {}
@@ -64,6 +92,22 @@ impl Tally {
     /// Lets the reactions so far not count, as those of a start do not.
     pub fn forget_reactions(&mut self) {
         self.reactions.clear();
+    }
+
+    /// Takes the figures of another run in.
+    pub fn add(&mut self, other: Tally) {
+        let Summary { conflicts, possible_conflicts, glitches, greens, joins, ignored, reaction_ms: _ } =
+            other.summary;
+        self.summary.conflicts += conflicts;
+        self.summary.possible_conflicts += possible_conflicts;
+        self.summary.glitches += glitches;
+        self.summary.ignored += ignored;
+        for (sums, counts) in [(&mut self.summary.greens, greens), (&mut self.summary.joins, joins)] {
+            for (light, count) in counts {
+                *sums.entry(light).or_default() += count;
+            }
+        }
+        self.reactions.extend(other.reactions);
     }
 
     /// The figures so far.

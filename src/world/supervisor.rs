@@ -1,12 +1,14 @@
 //! Starts the broker, the lights and the observer, obeys commands, and ends everything in order.
 
+mod chaos;
 mod faults;
 mod metering;
+mod record;
 
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -31,12 +33,16 @@ use super::{
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
     meter::Meter,
+    monitor::Limits,
     observer::{External, Observer, Say, Tell},
     proxy::{Destination, Proxy},
     topics::Topics,
     virtual_light::{self, Ask, Make, Running},
 };
-use crate::config::{BrokerChoice, Config, Feeds, Junction, RootTopic};
+use crate::{
+    config::{BrokerChoice, Config, Feeds, Junction, RootTopic},
+    recording::{RecordError, Recorder},
+};
 
 /// Commands that may wait for the world; a face that finds the queue full says so.
 const COMMAND_QUEUE: usize = 256;
@@ -60,6 +66,9 @@ const START_SPACING: Duration = Duration::from_micros(500);
 pub struct WorldOptions {
     /// Whether the insides of lights and the single messages are told, for somebody who looks.
     pub detailed: bool,
+    /// Into which file all is recorded from the start on; it must not exist. `None`: nothing is, until
+    /// somebody asks for it.
+    pub record_to: Option<PathBuf>,
     /// Called after each event.
     pub wake: Option<Waker>,
     /// Where the program keeps what it must remember from one run to the next; `None`: nowhere.
@@ -77,6 +86,9 @@ pub enum WorldError {
     /// The embedded broker did not start.
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    /// The recording cannot be made.
+    #[error(transparent)]
+    Recording(#[from] RecordError),
     /// The system does not let the program open that many files.
     #[error(
         "{lights} lights need {needed} open files, and this system allows {allowed}; allow more with \
@@ -133,11 +145,20 @@ struct Supervisor {
     reported: bool,
     random: StdRng,
     observer: JoinHandle<()>,
+    /// Drives the monitor where time alone decides.
+    judge: JoinHandle<()>,
     stop_observer: watch::Sender<bool>,
     says: mpsc::Sender<Say>,
     /// Whether the broker is to forget the virtual lights at the end.
     forgets: bool,
     last_run: LastRun,
+    recorder: Option<Recorder>,
+    /// Where recordings are kept that nobody named a file for.
+    recordings: Option<PathBuf>,
+    /// Random faults, while they are switched on.
+    chaos: Option<chaos::Reign>,
+    /// What boards were told to do to themselves, with its end.
+    remote: Vec<(Fault, tokio::time::Instant)>,
 }
 
 impl World {
@@ -148,9 +169,10 @@ impl World {
     /// # Errors
     /// When the broker cannot start or the system allows too few files.
     pub async fn start(
-        config: Config,
+        mut config: Config,
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
+        config.draw_faults(config.seed.unwrap_or_else(rand::random));
         if let Some(junction) = config.junctions.iter().find(|junction| junction.lacks_key()) {
             return Err(WorldError::NoKey(junction.name().clone()));
         }
@@ -169,9 +191,14 @@ impl World {
         };
         let tunnel = tunnel_to(&config.broker).map_err(WorldError::Tunnel)?;
         let events = hub.subscribe();
+        let recorder = match &options.record_to {
+            Some(file) => Some(record::begin(file, &config, &hub)?),
+            None => None,
+        };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
         let way = Way { broker, meter, tunnel };
-        let supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), way);
+        let mut supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), way);
+        supervisor.recorder = recorder;
         let task = tokio::spawn(supervisor.run(commanded));
         Ok((World { commands, hub, task: Some(task) }, events))
     }
@@ -262,6 +289,16 @@ impl Supervisor {
         };
         let (stop_observer, stopped) = watch::channel(false);
         let junctions = &config.junctions;
+        for timing in
+            junctions.iter().filter_map(|junction| Some((junction, junction.light_configs().first()?)))
+        {
+            let (junction, light) = timing;
+            hub.set_limits(junction.name(), Limits::of(light.timing()));
+        }
+        let judge = tokio::spawn({
+            let hub = hub.clone();
+            async move { hub.keep_judging().await }
+        });
         let observer = Observer::new(hub.clone(), topics.clone(), junctions, external, options.detailed);
         let watch = config.feeds.as_ref().zip(budget.clone());
         let observer =
@@ -293,6 +330,7 @@ impl Supervisor {
         let observer = observer.start(observer_link, said, stopped);
 
         let last_run = LastRun::new(options.state_folder.as_deref());
+        let recordings = options.state_folder.as_ref().map(|folder| folder.join(record::FOLDER));
         let ended_ms = last_run.ended_ms(SystemTime::now());
         let mut supervisor = Supervisor {
             hub,
@@ -308,10 +346,15 @@ impl Supervisor {
             reported: options.detailed,
             random,
             observer,
+            judge,
             stop_observer,
             says,
             forgets: options.forgets,
             last_run,
+            recorder: None,
+            recordings,
+            chaos: None,
+            remote: Vec::new(),
             config,
         };
         let junctions = supervisor.config.junctions.clone();
@@ -375,6 +418,7 @@ impl Supervisor {
         let mut touched = true;
         loop {
             let broker_ended = ended(self.broker.as_ref());
+            let chaos_due = chaos::due(self.chaos.as_ref());
             tokio::select! {
                 command = commanded.recv() => match command {
                     None | Some(Command::Shutdown) => break,
@@ -384,6 +428,7 @@ impl Supervisor {
                     self.broker = None;
                     self.hub.broker_stopped(reason);
                 }
+                () = chaos_due => self.play_chaos().await,
                 _ = touches.tick() => {
                     let now_touched = self.last_run.touch();
                     if let (true, Err(error)) = (touched, &now_touched) {
@@ -399,15 +444,17 @@ impl Supervisor {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::SetWifi { light, up } => self.set_fault(Fault::WifiDown(light), !up).await,
-            Command::SetSilence { light, on } => self.set_fault(Fault::Silence(light), on).await,
+            Command::SetWifi { light, up } => self.set_own_fault(Fault::WifiDown(light), !up).await,
+            Command::SetSilence { light, on } => self.set_own_fault(Fault::Silence(light), on).await,
             Command::PutFault { fault, lasts } => self.put_fault(fault, lasts).await,
-            Command::ClearFault(fault) => self.set_fault(fault, false).await,
+            Command::ClearFault(fault) => self.set_own_fault(fault, false).await,
             Command::ClearFaults => {
                 for fault in self.hub.faults() {
-                    self.set_fault(fault, false).await;
+                    self.set_own_fault(fault, false).await;
                 }
             }
+            Command::StartChaos { seed, pace } => self.start_chaos(seed, pace).await,
+            Command::StopChaos => self.stop_chaos().await,
             Command::DropSession { light } => {
                 self.ask(&light, Ask::Link(Order::DropSession));
             }
@@ -426,17 +473,23 @@ impl Supervisor {
             Command::Publish(message) => self.say(Say::Publish(message), None),
             Command::AskWhatIsKept => self.say(Say::AskWhatIsKept, None),
             Command::LetBoardsJoin { login } => self.let_boards_join(login).await,
-            Command::StopBroker => self.set_fault(Fault::BrokerDown, true).await,
-            Command::StartBroker => self.set_fault(Fault::BrokerDown, false).await,
-            Command::Resync => {
-                self.hub.resync();
-                for running in self.lights.values() {
-                    // A light too busy to report does so at its next change.
-                    let _ = running.asks.try_send(Ask::Report);
-                }
-            }
+            Command::StopBroker => self.set_own_fault(Fault::BrokerDown, true).await,
+            Command::StartBroker => self.set_own_fault(Fault::BrokerDown, false).await,
+            Command::StartRecording { file } => self.start_recording(file),
+            Command::StopRecording => self.stop_recording(),
+            Command::Resync => self.tell_all(),
             Command::Shutdown => {}
         }
+    }
+
+    /// Tells all that is true once more.
+    fn tell_all(&self) {
+        self.hub.resync();
+        for running in self.lights.values() {
+            // A light too busy to report does so at its next change.
+            let _ = running.asks.try_send(Ask::Report);
+        }
+        self.tell_of_recording();
     }
 
     /// Passes a request on; returns whether it got there, and tells the user where it did not.
@@ -548,7 +601,7 @@ impl Supervisor {
         }
         // The observer hears the goodbyes; it is the last to go.
         let _ = self.stop_observer.send(true);
-        if timeout(GOODBYE_TIMEOUT, self.observer).await.is_err() {
+        if timeout(GOODBYE_TIMEOUT, &mut self.observer).await.is_err() {
             tracing::warn!("the observer did not end in time");
         }
         if let Err(error) = self.last_run.touch() {
@@ -558,7 +611,10 @@ impl Supervisor {
             broker.stop().await;
             self.hub.broker_stopped("the program ends");
         }
+        self.judge.abort();
         self.hub.emit(EventKind::Stopped);
+        // The recorder ends with that event.
+        self.end_recording();
     }
 }
 

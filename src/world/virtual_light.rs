@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
 use traffic_light::{
-    Aspect, LightConfig, Name, Start, State, View, Waiting,
+    Aspect, LightConfig, Name, Start, State, View,
     command::Action,
     message::Message,
     program::{Facts, Note, Order as Ordered, Outside, Place, Program, Topic},
@@ -317,7 +317,8 @@ impl Driver {
         if !self.reported {
             return;
         }
-        let (view, counters) = (self.view(), self.counters());
+        let view = self.clock.view_in_world(self.program.light().view());
+        let counters = self.counters();
         if !asked
             && let Some((told, told_counters)) = &self.told
             && *told_counters == counters
@@ -328,23 +329,6 @@ impl Driver {
         let view = Arc::new(view);
         self.told = Some((view.clone(), counters));
         self.host.hub.emit(EventKind::LightReported { light: self.host.id.clone(), view, counters });
-    }
-
-    /// The light's inside, with its deadlines on the world's clock.
-    fn view(&self) -> View {
-        let mut view = self.program.light().view();
-        let held = view.promises.iter_mut().chain(&mut view.leases).map(|held| &mut held.until);
-        let waits = match &mut view.waiting {
-            Some(Waiting::Promised(held)) => Some(&mut held.until),
-            Some(Waiting::Started { until } | Waiting::Clearance { until } | Waiting::Yields { until }) => {
-                Some(until)
-            }
-            _ => None,
-        };
-        for instant in held.chain(waits).chain(&mut view.green_until).chain([&mut view.since]) {
-            *instant = self.clock.to_world(*instant);
-        }
-        view
     }
 
     fn counters(&self) -> Counters {
@@ -457,7 +441,12 @@ impl Outside for Host {
         match note {
             // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
             Note::Shows(_) | Note::Ignored(_) => {}
-            Note::Doubtful(..) | Note::Refused(_) | Note::Timing(_) | Note::NoTiming | Note::NoCall => {
+            Note::Doubtful(..)
+            | Note::Refused(_)
+            | Note::Timing(_)
+            | Note::Watchdog { .. }
+            | Note::NoTiming
+            | Note::NoCall => {
                 self.ignored(note.to_string());
             }
             Note::Called => {

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use traffic_light::{Aspect, Held, Instant, Name, Rule, View, Waiting};
 use twinlight::world::{
     Command, Event, EventKind, LightId,
-    event::{Counters, Fault, Layer, LightKind, TopicKind},
+    event::{Certainty, Counters, Fault, Layer, LightKind, TopicKind},
 };
 
 const GO_MS: u64 = 8_000;
@@ -137,6 +137,15 @@ impl Script {
                     push(&mut events, now, EventKind::FaultChanged { fault, on: false });
                 }
             }
+            Command::StartChaos { seed, .. } => {
+                push(&mut events, now, EventKind::ChaosChanged { seed: Some(seed.unwrap_or(4_711)) });
+            }
+            Command::StopChaos => push(&mut events, now, EventKind::ChaosChanged { seed: None }),
+            Command::StartRecording { file: None } => {
+                let file = Some("recordings/run-1.jsonl".to_owned());
+                push(&mut events, now, EventKind::RecordingChanged { file });
+            }
+            Command::StopRecording => push(&mut events, now, EventKind::RecordingChanged { file: None }),
             Command::StopBroker => {
                 self.broker_down = true;
                 push(&mut events, now, EventKind::FaultChanged { fault: Fault::BrokerDown, on: true });
@@ -247,10 +256,15 @@ impl Script {
                 .filter(|id| id.junction == first)
                 .take(2)
                 .collect();
+            let lasted = Duration::from_millis(1_300);
             let kind = if self.conflict {
-                EventKind::ConflictBegan { lights }
+                EventKind::ConflictBegan {
+                    lights,
+                    certainty: Certainty::Sure,
+                    since: Duration::from_millis(now),
+                }
             } else {
-                EventKind::ConflictEnded { lights, lasted: Duration::from_millis(1_300) }
+                EventKind::ConflictEnded { lights, certainty: Certainty::Sure, lasted, at_most: lasted }
             };
             push(events, now, kind);
         }

@@ -95,6 +95,35 @@ fn numbers(ui: &mut Ui, shown: &Shown<'_>) {
     }
 }
 
+/// The recording's switch: a red dot and a word while it runs.
+fn recording(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
+    let mut acts = Acts::default();
+    let file = shown.state.recording.as_deref();
+    let text = match file {
+        Some(_) => RichText::new("Recording").color(shown.palette.bad),
+        None => RichText::new("Record"),
+    };
+    let button = ui.selectable_label(file.is_some(), text);
+    button.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Switch, true, file.is_some(), "Record this run")
+    });
+    let why = match file {
+        Some(file) => format!("This run is recorded to {file}. Press to end the recording."),
+        None => "Keeps all that happens from now on in a file, to be played and judged again".to_owned(),
+    };
+    if file.is_some() {
+        let (rect, _) = ui.allocate_exact_size(egui::vec2(12.0, 14.0), egui::Sense::hover());
+        ui.painter().circle_filled(rect.center(), 5.0, shown.palette.bad);
+    }
+    if button.on_hover_text(why).clicked() {
+        acts.ask(match file {
+            Some(_) => Command::StopRecording,
+            None => Command::StartRecording { file: None },
+        });
+    }
+    acts
+}
+
 /// From the right: these appear in reverse.
 fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     let mut acts = Acts::default();
@@ -125,6 +154,22 @@ fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     });
     if faults.on_hover_text("Break links, lights and the broker on purpose (F3)").clicked() {
         acts.push(Act::Toggle(Part::Faults));
+    }
+    acts.append(recording(ui, shown));
+    let lessons = ui.selectable_label(settings.show_lessons, "Lessons");
+    lessons.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_lessons, "Lessons panel")
+    });
+    if lessons.on_hover_text("Scenarios to watch, with what they teach and how they come out (F4)").clicked()
+    {
+        acts.push(Act::Toggle(Part::Lessons));
+    }
+    let topics = ui.selectable_label(settings.show_topics, "Topics");
+    topics.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_topics, "Topic panel")
+    });
+    if topics.on_hover_text("What passes on each topic, and a message by hand (F5)").clicked() {
+        acts.push(Act::Toggle(Part::Topics));
     }
     let menu = ui.menu_button("View", |ui| {
         for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]

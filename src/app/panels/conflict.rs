@@ -1,29 +1,41 @@
-//! The large letters when two conflicting lights were seen in go at once.
+//! The large letters when two conflicting lights were seen in go at once, and the smaller ones when
+//! they may have been.
 
-use egui::{Align, Color32, CornerRadius, Frame, Layout, Margin, RichText, Role, Ui, WidgetInfo};
+use egui::{Align, Color32, CornerRadius, Frame, Layout, Margin, RichText, Role, Stroke, Ui, WidgetInfo};
 
 use super::{Shown, widgets};
-use crate::app::{
-    act::{Act, Acts},
-    state::ConflictSpan,
-    theme, words,
+use crate::{
+    app::{
+        act::{Act, Acts},
+        state::{ConflictSpan, Overlap},
+        theme, words,
+    },
+    world::event::Certainty,
 };
 
 /// Shows the banner while a conflict is not acknowledged.
 pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     let mut acts = Acts::default();
-    let Some(conflict) = shown.state.pending_conflict() else { return acts };
-    let (headline, detail) = sentences(conflict, shown);
+    let Some(conflict) = shown.state.conflicts.pending() else { return acts };
+    let sure = conflict.overlap == Overlap::Conflict(Certainty::Sure);
+    let (headline, detail) = if sure { sentences(conflict, shown) } else { doubtful(conflict, shown) };
+    // A doubt is told apart from a certainty by words, size and frame, not by its colour alone.
+    let (fill, letters, size) = if sure {
+        (shown.palette.alarm, Color32::WHITE, theme::alarm())
+    } else {
+        (shown.palette.card, shown.palette.warn, theme::title())
+    };
     let frame = Frame::new()
-        .fill(shown.palette.alarm)
+        .fill(fill)
+        .stroke(Stroke::new(2.0, if sure { shown.palette.alarm } else { shown.palette.warn }))
         .corner_radius(CornerRadius::same(8))
         .inner_margin(Margin::symmetric(14, 7));
     let banner = frame.show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
-                ui.label(RichText::new(&headline).text_style(theme::alarm()).color(Color32::WHITE));
-                ui.label(RichText::new(&detail).color(Color32::WHITE));
+                ui.label(RichText::new(&headline).text_style(size).color(letters));
+                ui.label(RichText::new(&detail).color(letters));
             });
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let button = widgets::named_button(ui, "Clear", "Clear the conflict");
@@ -48,25 +60,49 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
 }
 
 fn sentences(conflict: &ConflictSpan, shown: &Shown<'_>) -> (String, String) {
-    let names: Vec<String> = conflict.lights.iter().map(|light| light.light.to_string()).collect();
-    let names = match names.as_slice() {
-        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        _ => words::list(&conflict.lights),
-    };
-    let junction = conflict.lights.first().map(|light| format!(" in junction {}", light.junction));
-    let junction = junction.unwrap_or_default();
-    let several = match shown.state.conflict_count - shown.state.acknowledged {
-        1 => String::new(),
-        unseen => format!(" {unseen} conflicts since the last Clear."),
-    };
-    let who = if conflict.lights.len() > 2 { "All" } else { "Both" };
+    let (place, several) = (place(conflict), several(shown));
     let detail = match conflict.until_ms {
-        None => format!("{who} are in go at once{junction}, now.{several}"),
+        None => format!("Both are in go at once{place}, now.{several}"),
         Some(until) => {
             let lasted = words::seconds_left(conflict.from_ms, until);
             let at = words::clock(conflict.from_ms);
-            format!("{who} were in go at once{junction} at {at}, for {lasted:.1} s.{several}")
+            format!("Both were in go at once{place} at {at}, for {lasted:.1} s.{several}")
         }
     };
-    (format!("CONFLICT: {names}"), detail)
+    (format!("CONFLICT: {}", names(conflict)), detail)
+}
+
+fn doubtful(conflict: &ConflictSpan, shown: &Shown<'_>) -> (String, String) {
+    let (place, several) = (place(conflict), several(shown));
+    let detail = match conflict.until_ms {
+        None => {
+            format!(
+                "By what is heard of them, both may be in go at once{place}, now; look at the lamps.{several}"
+            )
+        }
+        Some(until) => {
+            let lasted = words::seconds_left(conflict.from_ms, until);
+            let at = words::clock(conflict.from_ms);
+            format!(
+                "Both may have been in go at once{place} at {at}, for {lasted:.1} s at the most.{several}"
+            )
+        }
+    };
+    (format!("Possible conflict: {}", names(conflict)), detail)
+}
+
+fn names(conflict: &ConflictSpan) -> String {
+    let names: Vec<_> = conflict.lights.iter().map(|light| light.light.as_str()).collect();
+    names.join(" and ")
+}
+
+fn place(conflict: &ConflictSpan) -> String {
+    conflict.lights.first().map(|light| format!(" in junction {}", light.junction)).unwrap_or_default()
+}
+
+fn several(shown: &Shown<'_>) -> String {
+    match shown.state.conflicts.unseen() {
+        0 | 1 => String::new(),
+        unseen => format!(" {unseen} conflicts since the last Clear."),
+    }
 }

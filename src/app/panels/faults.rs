@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use egui::{RichText, ScrollArea, Slider, Ui};
 
-use super::{Shown, widgets};
+use super::{Shown, chaos, widgets};
 use crate::{
     app::{
         act::{Act, Acts},
+        scene::fault::glyph,
         settings::Part,
         theme,
     },
@@ -19,6 +20,17 @@ use crate::{
         fault::{Fault, USUAL_PER_MINUTE},
     },
 };
+
+/// Something on the scene that can be picked to be broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A light itself.
+    Light(LightId),
+    /// The link of a light.
+    Link(LightId),
+    /// The broker.
+    Broker,
+}
 
 /// What is being put together.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +44,7 @@ pub struct Draft {
     per_minute: u32,
     /// For how long, in seconds; `None`: until it is cleared.
     lasts_s: Option<u32>,
+    chaos: chaos::Draft,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +72,7 @@ impl Default for Draft {
             drift_percent: 2.0,
             per_minute: USUAL_PER_MINUTE,
             lasts_s: Some(20),
+            chaos: chaos::Draft::default(),
         }
     }
 }
@@ -103,6 +117,14 @@ const ON_LIGHT: [(Kind, &str, &str); 10] = [
     ),
 ];
 
+/// What a fault does, in a sentence.
+#[must_use]
+pub fn meaning(fault: &Fault) -> &'static str {
+    let on_link = ON_LINK.iter().find(|(word, ..)| *word == fault.name()).map(|(.., why)| *why);
+    let on_light = ON_LIGHT.iter().find(|(kind, ..)| kind.word() == fault.name()).map(|(.., why)| *why);
+    on_link.or(on_light).unwrap_or_default()
+}
+
 /// Shows the panel.
 pub fn show(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
     let mut acts = Acts::default();
@@ -116,9 +138,11 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
         });
     });
     ui.separator();
+    acts.append(chaos::show(ui, shown, &mut draft.chaos));
+    ui.separator();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         acts.append(on_now(ui, shown));
-        ui.add_space(10.0);
+        ui.add_space(8.0);
         acts.append(put_in(ui, shown, draft));
     });
     acts
@@ -140,16 +164,34 @@ fn on_now(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     if on.is_empty() {
         widgets::caption(ui, "No fault is on.", shown.palette);
     }
-    for span in on {
-        ui.horizontal_wrapped(|ui| {
-            let place = span.fault.light().map_or_else(|| "all lights".to_owned(), LightId::to_string);
-            let text = format!("{place}: {}", span.fault);
-            ui.label(RichText::new(&text).color(shown.palette.warn));
+    // A long list must not push away what the next one is put together with.
+    let most = (ui.ctx().content_rect().height() * 0.22).max(90.0);
+    ScrollArea::vertical().id_salt("on now").max_height(most).auto_shrink([false, true]).show(ui, |ui| {
+        for span in on {
+            acts.append(on_row(ui, shown, &span.fault));
+        }
+    });
+    acts
+}
+
+fn on_row(ui: &mut Ui, shown: &Shown<'_>, fault: &Fault) -> Acts {
+    let mut acts = Acts::default();
+    ui.horizontal(|ui| {
+        let place = fault.light().map_or_else(|| "all lights".to_owned(), LightId::to_string);
+        let text = format!("{place}: {fault}");
+        let (sign, _) = ui.allocate_exact_size(egui::vec2(20.0, 20.0), egui::Sense::hover());
+        glyph::paint(ui.painter(), sign.center(), 8.5, fault, shown.palette);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.add_space(10.0);
             if widgets::named_button(ui, "Clear", &format!("Clear {text}")).clicked() {
-                acts.ask(Command::ClearFault(span.fault.clone()));
+                acts.ask(Command::ClearFault(fault.clone()));
             }
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let words = RichText::new(&text).color(shown.palette.warn);
+                ui.add(egui::Label::new(words).truncate()).on_hover_text(meaning(fault));
+            });
         });
-    }
+    });
     acts
 }
 
@@ -207,8 +249,18 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
         .light()
         .and_then(|light| shown.state.light(light))
         .map_or(LightKind::Virtual, |light| light.kind);
-    let refused =
-        fault.check().err().or_else(|| fault.why_not(kind).map(|why| format!("Not from here: {why}")));
+    let by_hand = fault.why_not(kind).map(|why| format!("Not from here: {why}"));
+    // The world alone knows whether a board's link goes through it.
+    let (by_hand, hint) = match &fault {
+        Fault::Link { .. } if kind == LightKind::Board => (None, by_hand),
+        _ => (by_hand, None),
+    };
+    let endless = (kind == LightKind::Board && draft.lasts_s.is_none() && fault.why_not(kind).is_none())
+        .then(|| "a board cannot be called back from it: let it end by itself".to_owned());
+    let refused = fault.check().err().or(by_hand).or(endless);
+    if let Some(hint) = hint.filter(|_| refused.is_none()) {
+        widgets::caption(ui, hint, palette);
+    }
     if let Some(reason) = &refused {
         ui.label(RichText::new(crate::app::board::sentence(reason)).color(palette.warn));
     }
@@ -224,7 +276,47 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
     acts
 }
 
+impl Kind {
+    /// The word that [`Fault::name`] gives.
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Link(word) => word,
+            Kind::WifiDown => "wifi-down",
+            Kind::Silence => "silence",
+            Kind::WrongPassword => "wrong-password",
+            Kind::NameNotFound => "name-not-found",
+            Kind::TakenOver => "taken-over",
+            Kind::Hang => "hang",
+            Kind::ClockDrift => "clock-drift",
+            Kind::Suspend => "suspend",
+            Kind::BrokerDown => "broker-down",
+            Kind::Quota => "quota",
+        }
+    }
+}
+
 impl Draft {
+    /// Takes what was picked on the scene, with a fault that can strike it.
+    pub fn aim(&mut self, target: Target) {
+        let on_link = matches!(self.kind, Kind::Link(_));
+        match target {
+            Target::Light(light) => {
+                self.light = Some(light);
+                if matches!(self.kind, Kind::BrokerDown | Kind::Quota) {
+                    self.kind = Kind::WifiDown;
+                }
+            }
+            Target::Link(light) => {
+                self.light = Some(light);
+                if !on_link {
+                    self.kind = Kind::Link(self.link.name());
+                }
+            }
+            Target::Broker if self.kind == Kind::Quota => {}
+            Target::Broker => self.kind = Kind::BrokerDown,
+        }
+    }
+
     fn fault(&self, light: LightId) -> Option<Fault> {
         Some(match self.kind {
             Kind::Link(_) => {
@@ -289,7 +381,8 @@ fn dose(ui: &mut Ui, draft: &mut Draft) {
         LinkFault::BlackHole(_) | LinkFault::Refuse(_) => {}
     }
     if !draft.link.strikes_connections() {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
             for (ways, name) in
                 [(Ways::Both, "both ways"), (Ways::Up, "light to broker"), (Ways::Down, "broker to light")]
             {

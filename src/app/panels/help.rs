@@ -8,10 +8,12 @@ use crate::app::{
 };
 
 /// All keys, with what they do; shown here and meant to be complete.
-const KEYS: [(&str, &str); 18] = [
+const KEYS: [(&str, &str); 25] = [
     ("F1", "this help"),
     ("F2", "flash a LoPy4: back up, write, set up, watch"),
     ("F3", "put faults in, and take them out"),
+    ("F4", "lessons: scenarios to watch, and how they come out"),
+    ("F5", "what passes on each topic, and a message by hand"),
     ("Tab, Space", "go to the next button or switch, and press it"),
     ("1 … 9", "select a light of the junction"),
     ("W", "cut or restore the selected light's Wi-Fi"),
@@ -22,6 +24,11 @@ const KEYS: [(&str, &str); 18] = [
     ("B", "stop or start the broker"),
     ("Page up, Page down", "the junction before or after"),
     ("L", "go to the log's filter"),
+    ("Space or P", "of what is played: pause, or play on"),
+    ("→ or N", "of what is played: on to the next change of a lamp"),
+    ("Shift+→", "of what is played: on by a tenth of a second"),
+    ("←, Home", "of what is played: back by five seconds, back to the start"),
+    ("↑, ↓", "of what is played: faster, slower"),
     ("Esc", "clear the conflict, leave the filter, close the help"),
     ("Ctrl+T", "light or dark theme"),
     ("Ctrl+Plus, Ctrl+Minus, Ctrl+0", "zoom"),
@@ -29,7 +36,7 @@ const KEYS: [(&str, &str); 18] = [
     ("Ctrl+Q", "close the window; the lights say goodbye"),
 ];
 
-const MEANINGS: [(&str, &str); 7] = [
+const MEANINGS: [(&str, &str); 10] = [
     (
         "The crossing",
         "Each head shows what its light reports. Cars only look at the lamps: they make a conflict visible, and never act on anything.",
@@ -47,16 +54,28 @@ const MEANINGS: [(&str, &str); 7] = [
         "Wi-Fi, TCP and MQTT build on each other; the cross sits where the lowest one is cut. A grey dashed link is a light that says nothing.",
     ),
     (
+        "Faults",
+        "Each kind has its sign, on the link or beside the light that it strikes; a triangle beside it means one direction alone. Click a link, the broker, or a light twice, to break it.",
+    ),
+    (
+        "Lessons",
+        "Scenarios that are played in a simulation with a clock of its own, at any pace, and judged while they run. The bar at the top says so as long as one is shown.",
+    ),
+    (
         "Flashing amber",
         "The fail-safe: a light that cannot reach its junction ends up there, never in a lasting green.",
     ),
     (
         "Conflict",
-        "Two conflicting lights in go at once. An independent watcher reports it; the large letters stay until you clear them.",
+        "Two conflicting lights in go at once for 0.2 s or longer; a shorter time is a glitch. An independent watcher reports it; the large letters stay until you clear them.",
+    ),
+    (
+        "Possible conflict",
+        "Lights of this program are seen; boards and foreign lights are only heard, late and perhaps not at all. Where their words leave it open whether two were in go at once, the watcher says so.",
     ),
     (
         "The timeline",
-        "Each light has three lanes, in the order of the lamps. Faults are marked below the time axis, conflicts through all rows.",
+        "Each light has three lanes, in the order of the lamps. Faults are marked below the time axis, conflicts through all rows: full for a sure one, dashed for a possible one, a thin line for a glitch.",
     ),
 ];
 

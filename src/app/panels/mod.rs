@@ -2,18 +2,22 @@
 
 pub mod board;
 pub mod broker_bar;
+pub mod chaos;
 pub mod closing;
 pub mod conflict;
 pub mod event_log;
+pub mod fault_strip;
 pub mod faults;
 pub mod help;
+pub mod lessons;
 pub mod light_panel;
 pub mod overview;
 pub mod timeline;
+pub mod topics;
 pub mod waiting;
 pub mod widgets;
 
-use super::{board::form::Lab, settings::Settings, state::State, theme::Palette};
+use super::{board::form::Lab, player::Watched, settings::Settings, state::State, theme::Palette};
 use crate::world::LightId;
 
 /// What a panel may look at.
@@ -29,6 +33,8 @@ pub struct Shown<'a> {
     pub palette: &'static Palette,
     /// What the configuration says, where boards can be flashed.
     pub lab: Option<&'a Lab>,
+    /// What is played, where the live lab is not shown.
+    pub watched: Option<&'a Watched>,
     /// The selected light.
     pub selected: Option<&'a LightId>,
     /// What the window is told to call this run, such as its configuration.

@@ -57,12 +57,18 @@ fn tile(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, open: bool, pace: &
             .iter()
             .map(|light| format!("{} {}", light.id.light, words::aspect(light.aspect)))
             .collect();
-        let conflict = if junction.conflict_since_ms.is_some() { ", CONFLICT" } else { "" };
+        let conflict = match (junction.conflict_since_ms, junction.maybe_since_ms) {
+            (Some(_), _) => ", CONFLICT",
+            (None, Some(_)) => ", possible conflict",
+            (None, None) => "",
+        };
         let label = format!("Junction {}: {}{conflict}", junction.name, lights.join(", "));
         WidgetInfo::selected(Role::Button, true, open, label)
     });
     let edge = if junction.conflict_since_ms.is_some() {
         Stroke::new(3.0, palette.bad)
+    } else if junction.maybe_since_ms.is_some() {
+        Stroke::new(2.0, palette.warn)
     } else if response.has_focus() {
         Stroke::new(2.0, palette.text)
     } else if open {

@@ -2,6 +2,7 @@
 //! pure function of the state and the time; the cars alone have a memory, in [`Traffic`].
 
 mod cars;
+pub(super) mod fault;
 pub mod geometry;
 mod ground;
 pub mod head;
@@ -15,7 +16,7 @@ use self::geometry::{Arm, Plan, Post, posts};
 use super::{
     act::{Act, Acts},
     pace::Pace,
-    panels::Shown,
+    panels::{Shown, faults::Target},
     state::{Junction, LightState},
     theme::Palette,
     traffic::{Approach, Traffic},
@@ -33,13 +34,14 @@ pub fn show(
     traffic: &mut Traffic,
     pace: &mut Pace,
 ) -> Acts {
-    let (rect, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+    // Clicked for the links that lie on it; not a stop of the keyboard, as each link is one itself.
+    let (rect, ground) = ui.allocate_exact_size(ui.available_size(), Sense::CLICK);
     let mut acts = Acts::default();
     if rect.width() < 80.0 || rect.height() < 80.0 {
         return acts;
     }
     let painter = ui.painter_at(rect);
-    let plan = Plan::new(rect);
+    let plan = Plan::new(rect, junction.lights.len());
     let posts = posts(junction.lights.len());
     let arms: Vec<Arm> = posts.iter().map(|post| post.arm).collect();
     let (palette, now, calm) = (shown.palette, shown.now_ms, shown.settings.reduce_motion);
@@ -48,8 +50,8 @@ pub fn show(
     if !calm {
         drive(&painter, &plan, junction, &posts, palette, now, traffic, pace);
     }
-    let broker_runs = !shown.state.broker_stopped();
-    network::paint_links(&painter, &plan, junction, &posts, palette, broker_runs);
+    acts.append(fault::pick_links(ui, &ground, &plan, junction, &posts, shown));
+    network::paint_links(&painter, &plan, junction, &posts, shown);
     let promises = promise::paint(&painter, &plan, junction, &posts, palette, now, pace);
     for post in &posts {
         if let Some(light) = junction.lights.get(post.light) {
@@ -58,10 +60,12 @@ pub fn show(
         }
     }
     if !calm {
-        network::paint_flights(&painter, &plan, junction, &posts, palette, now, pace);
+        network::paint_flights(&painter, &plan, junction, &posts, shown, pace);
     }
+    fault::paint_on_links(&painter, &plan, junction, &posts, shown);
     let said = network::paint_broker(&painter, &plan, &shown.state.broker, palette);
-    tell(ui, plan.broker(), "broker", said, "Every message between the lights passes the broker.");
+    acts.append(pick_broker(ui, &painter, plan.broker(), &said, palette));
+    fault::list_on_broker(ui, &painter, &plan, shown);
     for (at, (centre, said)) in promises.into_iter().enumerate() {
         let size = vec2(2.0, 2.0) * promise::shield_radius(&plan);
         let why = "The light that the arrow comes from has given its word; the other may count on it for that long.";
@@ -130,7 +134,8 @@ fn show_head(
     if post.repeats {
         return acts;
     }
-    plaque(painter, plan, post, light, shown);
+    let plaque = plaque(painter, plan, post, light, shown);
+    fault::list(ui, painter, plan, post, plaque, light, shown);
     let id = ui.scope_id().with(("head", &light.id));
     let response = ui.interact(rect, id, Sense::click());
     response.widget_info(|| {
@@ -157,14 +162,34 @@ fn show_head(
         words::meaning(light.aspect),
         network::link_in_words(light),
     ));
-    if response.clicked() {
+    if response.double_clicked() {
+        acts.push(Act::Target(Target::Light(light.id.clone())));
+    } else if response.clicked() {
         acts.push(Act::Select(light.id.clone()));
     }
     acts
 }
 
-/// The light's name and aspect beside its head.
-fn plaque(painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown: &Shown<'_>) {
+/// The broker can be picked, to be broken.
+fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, said: &str, palette: &Palette) -> Acts {
+    let mut acts = Acts::default();
+    let response = ui.interact(rect, ui.scope_id().with("broker"), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, said));
+    if response.has_focus() || response.hovered() {
+        let color = if response.has_focus() { palette.text } else { palette.accent };
+        painter.rect_stroke(rect.expand(2.0), 8.0, Stroke::new(2.0, color), StrokeKind::Outside);
+    }
+    if response.clicked() {
+        acts.push(Act::Target(Target::Broker));
+    }
+    response.on_hover_text(format!(
+        "{said}.\nEvery message between the lights passes the broker. Click to break it on purpose."
+    ));
+    acts
+}
+
+/// The light's name and aspect beside its head; returns where.
+fn plaque(painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown: &Shown<'_>) -> Rect {
     let (palette, head) = (shown.palette, plan.head(post));
     let size = plan.m(2.6).clamp(15.0, 26.0);
     let name =
@@ -191,6 +216,7 @@ fn plaque(painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown:
     let below = at + vec2(0.0, name.size().y);
     painter.galley(at, name, palette.on_lawn);
     painter.galley(below, word, palette.on_lawn);
+    rect
 }
 
 /// The junction's name and rule in the corner of the picture.

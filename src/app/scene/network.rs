@@ -2,14 +2,21 @@
 
 use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Vec2, pos2, vec2};
 
-use super::geometry::{Plan, Post, cubic};
-use crate::app::{
-    pace::Pace,
-    state::{Broker, Junction, LightState},
-    theme::Palette,
-    words,
+use super::{
+    fault::{Marks, broken},
+    geometry::{Plan, Post, at_share, cubic},
 };
-use crate::world::event::Layer;
+use crate::{
+    app::{
+        pace::Pace,
+        panels::Shown,
+        state::{Broker, Junction, LightState},
+        theme::Palette,
+        words,
+    },
+    fault::Way,
+    world::event::Layer,
+};
 
 /// How long a message is drawn on its way to the broker, and as long from there to the others.
 /// Longer than it takes: nobody would see a millisecond.
@@ -21,31 +28,26 @@ pub(super) fn paint_links(
     plan: &Plan,
     junction: &Junction,
     posts: &[Post],
-    palette: &Palette,
-    broker_runs: bool,
+    shown: &Shown<'_>,
 ) {
     for post in posts.iter().filter(|post| !post.repeats) {
         if let Some(light) = junction.lights.get(post.light) {
-            paint_link(painter, plan, *post, light, palette, broker_runs);
+            paint_link(painter, plan, *post, light, shown);
         }
     }
 }
 
-fn paint_link(
-    painter: &Painter,
-    plan: &Plan,
-    post: Post,
-    light: &LightState,
-    palette: &Palette,
-    broker_runs: bool,
-) {
+fn paint_link(painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown: &Shown<'_>) {
+    let palette = shown.palette;
     let way = plan.link(post);
     let width = plan.m(0.32).clamp(1.5, 4.0);
-    let broken = light.broken_layer().or((!broker_runs).then_some(Layer::Mqtt));
+    let broken = broken(shown.state, light);
+    let marks = Marks::of(shown.state, light);
     let known = light.is_virtual() || light.online == Some(true);
     if broken.is_none() && known && !light.silenced {
         painter.line(sample(&way, 0.0, 1.0), Stroke::new(width + 2.0, halo(palette)));
-        painter.line(sample(&way, 0.0, 1.0), Stroke::new(width, palette.link));
+        let color = if marks.on_link.is_empty() { palette.link } else { palette.warn };
+        painter.line(sample(&way, 0.0, 1.0), Stroke::new(width, color));
         return;
     }
     let color = if broken.is_some() { palette.bad } else { palette.idle };
@@ -55,19 +57,20 @@ fn paint_link(
         plan.m(1.0).max(4.0),
         plan.m(0.8).max(3.0),
     ));
-    let (at, text) = match broken {
-        Some(Layer::Wifi) => (0.3, "no Wi-Fi"),
-        Some(Layer::Tcp) => (0.52, "no connection"),
-        Some(Layer::Mqtt) => (0.74, "no session"),
-        None if light.silenced => (0.45, "silent"),
-        None => (0.45, "not heard"),
+    let text = match broken {
+        Some(Layer::Wifi) => "no Wi-Fi",
+        Some(Layer::Tcp) => "no connection",
+        Some(Layer::Mqtt) => "no session",
+        None if light.silenced => "silent",
+        None => "not heard",
     };
-    let centre = cubic(&way, at);
+    let centre = cubic(&way, at_share(&way, marks.cross.unwrap_or(0.45)));
     if broken.is_some() {
         cut_mark(painter, centre, plan.m(1.5).clamp(7.0, 14.0), palette);
     }
-    let side = if post.arm.corner().y < 0.0 { Align2::CENTER_BOTTOM } else { Align2::CENTER_TOP };
-    let off = if post.arm.corner().y < 0.0 { -1.0 } else { 1.0 };
+    // Towards the street: beyond the link is the list of what is on at it.
+    let (side, off) =
+        if post.arm.corner().y < 0.0 { (Align2::CENTER_TOP, 1.0) } else { (Align2::CENTER_BOTTOM, -1.0) };
     label(painter, centre + vec2(0.0, off * plan.m(2.0).max(10.0)), side, text, color, palette);
 }
 
@@ -76,7 +79,7 @@ fn halo(palette: &Palette) -> Color32 {
     palette.plaque.gamma_multiply(0.7)
 }
 
-fn sample(way: &[Pos2; 4], from: f32, to: f32) -> Vec<Pos2> {
+pub(super) fn sample(way: &[Pos2; 4], from: f32, to: f32) -> Vec<Pos2> {
     const STEPS: u16 = 28;
     (0..=STEPS).map(|step| cubic(way, from + (to - from) * f32::from(step) / f32::from(STEPS))).collect()
 }
@@ -116,10 +119,14 @@ pub(super) fn paint_flights(
     plan: &Plan,
     junction: &Junction,
     posts: &[Post],
-    palette: &Palette,
-    now_ms: u64,
+    shown: &Shown<'_>,
     pace: &mut Pace,
 ) {
+    let (palette, now_ms) = (shown.palette, shown.now_ms);
+    let hole = |post: Post, way: Way| {
+        let hole = junction.lights.get(post.light).and_then(|light| Marks::of(shown.state, light).hole(way));
+        hole.map(|share| at_share(&plan.link(post), share))
+    };
     let post_of = |light: usize| posts.iter().find(|post| post.light == light && !post.repeats);
     for flight in junction.flights.iter().rev() {
         let age = now_ms.saturating_sub(flight.at_ms);
@@ -132,14 +139,17 @@ pub(super) fn paint_flights(
         let share = (age % HOP_MS) as f32 / HOP_MS as f32;
         let eased = share * share * (3.0 - 2.0 * share);
         if age < HOP_MS {
-            if let Some(post) = post_of(sender) {
+            if let Some(post) = post_of(sender)
+                && hole(*post, Way::Up).is_none_or(|hole| eased < hole)
+            {
                 dot(painter, &plan.link(*post), eased, color, plan);
             }
         } else {
             for post in posts.iter().filter(|post| post.light != sender && !post.repeats) {
                 let deaf =
                     junction.lights.get(post.light).is_some_and(|light| light.broken_layer().is_some());
-                if !deaf {
+                let swallowed = hole(*post, Way::Down).is_some_and(|hole| 1.0 - eased < hole);
+                if !deaf && !swallowed {
                     dot(painter, &plan.link(*post), 1.0 - eased, color, plan);
                 }
             }

@@ -1,18 +1,20 @@
 //! How each event changes what the window knows.
 
+use std::time::Duration;
+
 use super::{Broker, Category, Flight, Junction, LightState, Message, Notice, State, order, severity_word};
 use crate::{
     app::words,
     world::{
         Event, EventKind, LightId,
-        event::{Fault, Ignorer, TopicKind},
+        event::{Certainty, Fault, Ignorer, TopicKind},
     },
 };
 
 impl State {
     /// Takes one event in.
     pub fn apply(&mut self, event: &Event) {
-        let at = u64::try_from(event.at.as_millis()).unwrap_or(u64::MAX);
+        let at = milliseconds(event.at);
         self.latest_ms = self.latest_ms.max(at);
         match &event.kind {
             EventKind::LightAdded { light, kind, rule, keyed } => {
@@ -78,6 +80,16 @@ impl State {
                 self.log.add(at, Category::Link, Some(light.clone()), "", text);
             }
             EventKind::FaultChanged { fault, on } => self.fault_changed(at, fault, *on),
+            EventKind::ChaosChanged { seed } => {
+                if self.chaos != *seed {
+                    self.chaos = *seed;
+                    let text = match seed {
+                        Some(seed) => format!("Chaos was let loose, with seed {seed}"),
+                        None => "Chaos is over, and what it had put in is out".to_owned(),
+                    };
+                    self.log.add(at, Category::Fault, None, "", text);
+                }
+            }
             EventKind::MessagePassed { light, topic, payload, retained } => {
                 self.messages += 1;
                 self.rate.count(at);
@@ -114,18 +126,24 @@ impl State {
                 };
                 self.log.add(at, Category::Notice, light.clone(), "", text);
             }
-            EventKind::ConflictBegan { lights } => {
-                if self.begin_conflict(lights, at) {
-                    let text = format!("{} are in go at once", words::list(lights));
-                    self.log.add(at, Category::Conflict, None, "CONFLICT", text);
+            EventKind::ConflictBegan { lights, certainty, since } => {
+                if self.conflicts.begin(lights, *certainty, milliseconds(*since)) {
+                    let (lead, text) = words::conflict_began(lights, *certainty);
+                    self.log.add(at, Category::Conflict, None, lead, text);
                 }
-                self.set_conflict(lights, Some(at));
+                self.mark_conflict(lights);
             }
-            EventKind::ConflictEnded { lights, lasted } => {
-                self.end_conflict(lights, at);
-                self.set_conflict(lights, None);
-                let text = format!("{}: over after {:.1} s", words::list(lights), lasted.as_secs_f32());
-                self.log.add(at, Category::Conflict, None, "Conflict", text);
+            EventKind::ConflictEnded { lights, certainty, lasted, at_most } => {
+                let shown = if *certainty == Certainty::Sure { lasted } else { at_most };
+                self.conflicts.end(lights, milliseconds(*shown));
+                self.mark_conflict(lights);
+                let (lead, text) = words::conflict_ended(lights, *certainty, *lasted, *at_most);
+                self.log.add(at, Category::Conflict, None, lead, text);
+            }
+            EventKind::GlitchSeen { lights, since, lasted, .. } => {
+                self.conflicts.glitch(lights, milliseconds(*since), milliseconds(*lasted));
+                let text = words::glitch(lights, *lasted);
+                self.log.add(at, Category::Conflict, None, "Glitch:", text);
             }
             EventKind::TwinChanged { light, aspect } => {
                 if let Some(known) = self.light_mut(light) {
@@ -150,6 +168,16 @@ impl State {
                 let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
                 if let Some(known) = self.light_mut(to) {
                     known.reacted(took_us);
+                }
+            }
+            EventKind::RecordingChanged { file } => {
+                if self.recording != *file {
+                    let text = match file {
+                        Some(file) => format!("This run is recorded to {file}"),
+                        None => "This run is not recorded any more".to_owned(),
+                    };
+                    self.log.add(at, Category::Notice, None, "", text);
+                    self.recording.clone_from(file);
                 }
             }
             EventKind::Noticed { severity, light, text } => {
@@ -205,11 +233,18 @@ impl State {
         self.junction_mut(light)?.light_mut(light)
     }
 
-    fn set_conflict(&mut self, lights: &[LightId], since_ms: Option<u64>) {
-        if let Some(junction) = lights.first().and_then(|light| self.junction_mut(light)) {
-            junction.conflict_since_ms = since_ms;
+    fn mark_conflict(&mut self, lights: &[LightId]) {
+        let Some(light) = lights.first() else { return };
+        let sure = self.conflicts.since(light, Certainty::Sure);
+        let possible = self.conflicts.since(light, Certainty::Possible);
+        if let Some(junction) = self.junction_mut(light) {
+            (junction.conflict_since_ms, junction.maybe_since_ms) = (sure, possible);
         }
     }
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn topic_word(topic: TopicKind) -> &'static str {

@@ -36,11 +36,21 @@ pub struct Junction {
     pub flights: VecDeque<Flight>,
     /// Since when two of its lights are in go at once.
     pub conflict_since_ms: Option<u64>,
+    /// Since when two of its lights may be in go at once, by what is heard of them.
+    pub maybe_since_ms: Option<u64>,
 }
 
 impl Junction {
     pub(super) fn new(name: Name, rule: Rule, keyed: bool) -> Junction {
-        Junction { name, rule, keyed, lights: Vec::new(), flights: VecDeque::new(), conflict_since_ms: None }
+        Junction {
+            name,
+            rule,
+            keyed,
+            lights: Vec::new(),
+            flights: VecDeque::new(),
+            conflict_since_ms: None,
+            maybe_since_ms: None,
+        }
     }
 
     /// The light of this name.

@@ -1,6 +1,7 @@
 //! What the window knows: a pure fold of the world's events, bounded in every direction. The one
 //! source of truth for all panels; only [`State::apply`] and the few methods below change it.
 
+mod conflicts;
 mod fold;
 mod junction;
 mod light;
@@ -13,6 +14,7 @@ mod topics;
 
 use std::collections::VecDeque;
 
+pub use conflicts::{ConflictSpan, Conflicts, Overlap};
 pub use junction::{Flight, Junction};
 pub use light::{LayerState, LightState, Message, Span};
 pub use log::{Category, Entry, Log, Text};
@@ -63,17 +65,6 @@ pub struct FaultSpan {
     pub until_ms: Option<u64>,
 }
 
-/// A conflict and how long it lasted.
-#[derive(Clone, Debug)]
-pub struct ConflictSpan {
-    /// The lights in go at once.
-    pub lights: Vec<LightId>,
-    /// When it began.
-    pub from_ms: u64,
-    /// When it ended; `None` = it goes on.
-    pub until_ms: Option<u64>,
-}
-
 /// A sentence for the user, shown over the window for a while.
 #[derive(Clone, Debug)]
 pub struct Notice {
@@ -96,12 +87,12 @@ pub struct State {
     pub log: Log,
     /// Faults, oldest first.
     pub faults: VecDeque<FaultSpan>,
-    /// Conflicts, oldest first.
-    pub conflicts: VecDeque<ConflictSpan>,
-    /// How many conflicts there were.
-    pub conflict_count: u64,
-    /// How many of them the user has acknowledged.
-    pub acknowledged: u64,
+    /// The seed of chaos, while it is on.
+    pub chaos: Option<u64>,
+    /// Conflicts and glitches.
+    pub conflicts: Conflicts,
+    /// Into which file this run is recorded.
+    pub recording: Option<String>,
     /// Messages that passed the broker.
     pub messages: u64,
     /// Messages that somebody ignored.
@@ -150,21 +141,15 @@ impl State {
         self.rate.per_second(now_ms)
     }
 
+    /// The faults that are on, oldest first.
+    pub fn faults_on(&self) -> impl Iterator<Item = &Fault> {
+        self.faults.iter().filter(|span| span.until_ms.is_none()).map(|span| &span.fault)
+    }
+
     /// Whether the broker was stopped on purpose.
     #[must_use]
     pub fn broker_stopped(&self) -> bool {
         matches!(self.broker, Broker::Stopped { .. })
-    }
-
-    /// The newest conflict that was not acknowledged.
-    #[must_use]
-    pub fn pending_conflict(&self) -> Option<&ConflictSpan> {
-        (self.conflict_count > self.acknowledged).then(|| self.conflicts.back()).flatten()
-    }
-
-    /// Takes the conflicts seen so far for known.
-    pub fn acknowledge_conflicts(&mut self) {
-        self.acknowledged = self.conflict_count;
     }
 
     /// Tells the user something that the window itself found out.
@@ -197,24 +182,6 @@ impl State {
             (Some(_), true) | (None, false) => return false,
         }
         true
-    }
-
-    fn begin_conflict(&mut self, lights: &[LightId], at_ms: u64) -> bool {
-        if self.conflicts.iter().any(|span| span.until_ms.is_none() && span.lights == lights) {
-            return false;
-        }
-        self.conflict_count += 1;
-        let span = ConflictSpan { lights: lights.to_vec(), from_ms: at_ms, until_ms: None };
-        push_bounded(&mut self.conflicts, span, MAX_MARKS);
-        true
-    }
-
-    fn end_conflict(&mut self, lights: &[LightId], at_ms: u64) {
-        let open =
-            self.conflicts.iter_mut().rev().find(|span| span.until_ms.is_none() && span.lights == lights);
-        if let Some(span) = open {
-            span.until_ms = Some(at_ms);
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use traffic_light::{Aspect, Name, Rule};
 use super::*;
 use crate::world::{
     Event, EventKind,
-    event::{LightKind, TopicKind},
+    event::{Certainty, LightKind, TopicKind},
 };
 
 fn id(text: &str) -> LightId {
@@ -17,6 +17,10 @@ fn id(text: &str) -> LightId {
 
 fn apply(state: &mut State, at_ms: u64, kind: EventKind) {
     state.apply(&Event { at: Duration::from_millis(at_ms), kind });
+}
+
+fn began(lights: &[LightId], certainty: Certainty, since_ms: u64) -> EventKind {
+    EventKind::ConflictBegan { lights: lights.to_vec(), certainty, since: Duration::from_millis(since_ms) }
 }
 
 fn add(state: &mut State, light: &str) {
@@ -33,13 +37,13 @@ fn a_resync_tells_nothing_twice() {
         add(&mut state, "demo/a");
         apply(&mut state, 10, EventKind::AspectChanged { light: id("demo/a"), aspect: Aspect::Green });
         apply(&mut state, 20, EventKind::FaultChanged { fault: Fault::WifiDown(id("demo/a")), on: true });
-        apply(&mut state, 30, EventKind::ConflictBegan { lights: vec![id("demo/a"), id("demo/b")] });
+        apply(&mut state, 30, began(&[id("demo/a"), id("demo/b")], Certainty::Sure, 30));
     }
     assert_eq!(state.junctions.len(), 1);
     assert_eq!(state.junctions[0].lights.len(), 2);
     assert_eq!(state.light(&id("demo/a")).unwrap().spans.len(), 1);
     assert_eq!(state.faults.len(), 1);
-    assert_eq!(state.conflict_count, 1);
+    assert_eq!(state.conflicts.count, 1);
     assert_eq!(state.log.count(), 3);
 }
 
@@ -49,11 +53,35 @@ fn a_conflict_stays_until_it_is_acknowledged() {
     add(&mut state, "demo/a");
     add(&mut state, "demo/b");
     let lights = vec![id("demo/a"), id("demo/b")];
-    apply(&mut state, 100, EventKind::ConflictBegan { lights: lights.clone() });
-    apply(&mut state, 900, EventKind::ConflictEnded { lights, lasted: Duration::from_millis(800) });
-    assert_eq!(state.pending_conflict().unwrap().until_ms, Some(900));
-    state.acknowledge_conflicts();
-    assert!(state.pending_conflict().is_none());
+    apply(&mut state, 300, began(&lights, Certainty::Sure, 100));
+    assert_eq!(state.junctions[0].conflict_since_ms, Some(100));
+    let lasted = Duration::from_millis(800);
+    let ended = EventKind::ConflictEnded { lights, certainty: Certainty::Sure, lasted, at_most: lasted };
+    apply(&mut state, 900, ended);
+    assert_eq!(state.junctions[0].conflict_since_ms, None);
+    assert_eq!(state.conflicts.pending().unwrap().until_ms, Some(900));
+    state.conflicts.acknowledge();
+    assert!(state.conflicts.pending().is_none());
+}
+
+#[test]
+fn a_possible_conflict_gives_way_to_the_sure_one_and_a_glitch_raises_no_alarm() {
+    let mut state = State::default();
+    add(&mut state, "demo/a");
+    add(&mut state, "demo/b");
+    let lights = [id("demo/a"), id("demo/b")];
+    let lasted = Duration::from_millis(120);
+    let since = Duration::from_millis(50);
+    apply(&mut state, 170, EventKind::GlitchSeen { lights: lights.to_vec(), since, lasted, at_most: lasted });
+    assert!(state.conflicts.pending().is_none());
+    apply(&mut state, 1_000, began(&lights, Certainty::Possible, 500));
+    assert_eq!(state.conflicts.count, 0, "a doubt is no conflict");
+    assert_eq!(state.junctions[0].maybe_since_ms, Some(500));
+    apply(&mut state, 1_500, began(&lights, Certainty::Sure, 800));
+    let pending = state.conflicts.pending().unwrap();
+    assert_eq!(pending.overlap, Overlap::Conflict(Certainty::Sure));
+    assert_eq!((state.junctions[0].conflict_since_ms, state.junctions[0].maybe_since_ms), (Some(800), None));
+    assert_eq!(state.conflicts.count, 1);
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! Puts faults in and takes them out, by command and by plan.
 
+use traffic_light::command::Action;
+
 use super::*;
-use crate::{
-    config::{FaultKind, PlannedFault},
-    fault::Placed,
-};
+use crate::{config::PlannedFault, fault::Placed, world::plan};
 
 impl Supervisor {
     /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
@@ -65,15 +64,81 @@ impl Supervisor {
 
     /// Puts a fault in, for a while where that is said.
     pub(super) async fn put_fault(&mut self, fault: Fault, lasts: Option<Duration>) {
-        self.set_fault(fault.clone(), true).await;
-        if let Some(lasts) = lasts {
-            let commands = self.commands.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(lasts).await;
-                // A world that has ended in between needs no end of a fault.
-                let _ = commands.send(Command::ClearFault(fault)).await;
-            });
+        if self.is_remote(&fault) {
+            self.take_from_chaos(&fault);
+            return self.tell_board(fault, lasts);
         }
+        self.set_own_fault(fault.clone(), true).await;
+        if let Some(lasts) = lasts {
+            self.clear_after(fault, lasts);
+        }
+    }
+
+    /// Whether a board has to be told of this fault over MQTT.
+    pub(super) fn is_remote(&self, fault: &Fault) -> bool {
+        let board = fault.light().is_some_and(|light| self.hub.knows(light) == Some(LightKind::Board));
+        board && matches!(fault, Fault::WifiDown(_) | Fault::Silence(_))
+    }
+
+    /// Tells a board to break itself for a while. Nobody can call one back that has left its Wi-Fi,
+    /// so there has to be an end.
+    pub(super) fn tell_board(&mut self, fault: Fault, lasts: Option<Duration>) {
+        let Some(light) = fault.light().cloned() else { return };
+        let keyed = self.config.junction(&light.junction).is_some_and(|junction| junction.key().is_some());
+        let action = if matches!(fault, Fault::Silence(_)) { Action::Silence } else { Action::WifiDown };
+        let sent = match lasts {
+            None => Err("a board cannot be called back from it; say for how long"),
+            Some(_) if !keyed => Err(
+                "the board obeys this only in a junction with a key: anybody could send it; give it a key",
+            ),
+            Some(lasts) => {
+                let ms = u32::try_from(lasts.as_millis()).unwrap_or(u32::MAX);
+                let tell = Tell { light: light.clone(), action, ms: Some(ms) };
+                let said = self.says.try_send(Say::Tell(tell));
+                said.map_err(|_| "too many commands at once; try again").map(|()| lasts)
+            }
+        };
+        match sent {
+            Ok(lasts) => {
+                let over = tokio::time::Instant::now() + lasts;
+                self.remote.retain(|(known, _)| !known.is_replaced_by(&fault));
+                self.remote.push((fault.clone(), over));
+                self.hub.fault_changed(fault.clone(), true);
+                self.clear_after(fault, lasts);
+            }
+            Err(reason) => {
+                let text = format!("{} cannot be put in: {reason}", fault.name());
+                self.hub.notice(Severity::Warning, Some(&light), text);
+            }
+        }
+    }
+
+    /// A board's fault is over, if its time is.
+    fn end_remote(&mut self, fault: &Fault) -> Result<bool, String> {
+        let now = tokio::time::Instant::now();
+        if self.remote.iter().any(|(known, over)| known.is_replaced_by(fault) && *over > now) {
+            let light = fault.light().map_or_else(String::new, ToString::to_string);
+            let text = format!("{light} was told for how long, and comes back by itself");
+            self.hub.notice(Severity::Info, fault.light(), text);
+            return Ok(false);
+        }
+        self.remote.retain(|(known, _)| !known.is_replaced_by(fault));
+        Ok(true)
+    }
+
+    fn clear_after(&self, fault: Fault, lasts: Duration) {
+        let commands = self.commands.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(lasts).await;
+            // A world that has ended in between needs no end of a fault.
+            let _ = commands.send(Command::ClearFault(fault)).await;
+        });
+    }
+
+    /// As [`Supervisor::set_fault`], for a person or a plan: chaos keeps off it.
+    pub(super) async fn set_own_fault(&mut self, fault: Fault, on: bool) {
+        self.take_from_chaos(&fault);
+        self.set_fault(fault, on).await;
     }
 
     /// Puts a fault in or takes it out, and tells; tells why where that cannot be.
@@ -108,6 +173,9 @@ impl Supervisor {
         }
         if let Some(why) = self.hub.knows(light).and_then(|kind| fault.why_not(kind)) {
             return Err(why.to_owned());
+        }
+        if self.is_remote(fault) {
+            return if on { Err("say for how long".to_owned()) } else { self.end_remote(fault) };
         }
         let ask = match fault {
             Fault::WifiDown(_) => Ask::Link(Order::SetWifi(!on)),
@@ -204,20 +272,7 @@ impl Supervisor {
 /// Puts the planned faults in and takes them out again at their times.
 pub(super) async fn follow_plan(faults: Vec<PlannedFault>, commands: mpsc::Sender<Command>) {
     let started = tokio::time::Instant::now();
-    let mut steps = Vec::new();
-    for fault in faults {
-        let ends_at = fault.ends_at();
-        match fault.what {
-            FaultKind::Lasting { fault: lasting, .. } => {
-                steps.push((fault.at, Command::PutFault { fault: lasting.clone(), lasts: None }));
-                steps.extend(ends_at.map(|at| (at, Command::ClearFault(lasting))));
-            }
-            FaultKind::SessionDrop(light) => steps.push((fault.at, Command::DropSession { light })),
-            FaultKind::Reboot(light) => steps.push((fault.at, Command::RebootLight { light })),
-        }
-    }
-    steps.sort_by_key(|(at, _)| *at);
-    for (at, command) in steps {
+    for (at, command) in plan::steps(faults) {
         tokio::time::sleep_until(started + at).await;
         if commands.send(command).await.is_err() {
             return;

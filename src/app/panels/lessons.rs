@@ -1,0 +1,187 @@
+//! The lessons: scenarios that come with the program, each with what it teaches, and how the one
+//! that is played stands.
+
+use egui::{CollapsingHeader, Color32, Frame, RichText, ScrollArea, TextEdit, Ui, WidgetInfo};
+
+use super::{Shown, widgets};
+use crate::{
+    app::{
+        act::{Act, Acts},
+        player::{PlayerAct, Reel, Watched},
+        settings::Part,
+        theme,
+    },
+    scenario::{Lesson, Outcome, Scenario, Verdict, lessons},
+};
+
+/// What can be chosen, and the seed that is typed.
+#[derive(Debug)]
+pub struct Lessons {
+    /// What can be played, in the order of the list: what the command line named comes first.
+    pub entries: Vec<Scenario>,
+    /// Whether the lessons that come with the program are among them.
+    read: bool,
+    /// The seed as it was typed.
+    pub seed: String,
+}
+
+impl Default for Lessons {
+    fn default() -> Lessons {
+        Lessons { entries: Vec::new(), read: false, seed: "1".to_owned() }
+    }
+}
+
+impl Lessons {
+    /// Reads the lessons that come with the program, once they are looked for.
+    pub fn read(&mut self) {
+        if !self.read {
+            self.read = true;
+            self.entries.extend(lessons().iter().map(Lesson::scenario));
+        }
+    }
+
+    /// What plays the one at `place`.
+    ///
+    /// # Errors
+    /// Why it cannot be played here.
+    pub fn reel(&self, place: usize, seed: u64) -> Result<Reel, String> {
+        let lesson = self.entries.get(place).ok_or("There is no such lesson.")?;
+        Reel::simulation(lesson.clone(), seed)
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.seed.trim().parse().ok()
+    }
+}
+
+/// Shows the panel.
+pub fn show(ui: &mut Ui, shown: &Shown<'_>, lessons: &mut Lessons) -> Acts {
+    let mut acts = Acts::default();
+    lessons.read();
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Lessons").text_style(theme::title()).strong());
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let close = widgets::named_button(ui, "Close", "Close the lessons");
+            if close.on_hover_text("Hides this panel; what is played goes on (F4)").clicked() {
+                acts.push(Act::Toggle(Part::Lessons));
+            }
+        });
+    });
+    ui.separator();
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        if let Some(watched) = shown.watched {
+            playing(ui, shown, watched);
+            ui.add_space(10.0);
+            ui.separator();
+        }
+        widgets::caption(
+            ui,
+            "Each is played in a simulation with a clock of its own; the live lab goes on meanwhile.",
+            shown.palette,
+        );
+        ui.horizontal(|ui| {
+            let label = ui.label("Seed of the simulation");
+            let field = TextEdit::singleline(&mut lessons.seed).desired_width(80.0);
+            let why = "The same seed gives the same run; another one gives other delays, losses and starts.";
+            ui.add(field).labelled_by(label.id).on_hover_text(why);
+        });
+        let seed = lessons.seed();
+        if seed.is_none() {
+            let text = "A seed is a whole number, such as 1.";
+            ui.label(RichText::new(text).color(shown.palette.warn));
+        }
+        ui.add_space(4.0);
+        for (place, lesson) in lessons.entries.iter().enumerate() {
+            acts.append(entry(ui, shown, place, lesson, seed));
+        }
+    });
+    acts
+}
+
+fn entry(ui: &mut Ui, shown: &Shown<'_>, place: usize, lesson: &Scenario, seed: Option<u64>) -> Acts {
+    let mut acts = Acts::default();
+    let palette = shown.palette;
+    let frame = Frame::new()
+        .fill(palette.card)
+        .stroke(egui::Stroke::new(1.0, palette.line))
+        .corner_radius(egui::CornerRadius::same(8))
+        .inner_margin(egui::Margin::same(8));
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.push_id(place, |ui| {
+            ui.horizontal(|ui| {
+                let why_not = lesson.why_not_simulated();
+                let may = why_not.is_none() && seed.is_some();
+                let play = ui.add_enabled(may, egui::Button::new("Play"));
+                let name = format!("Play the lesson {}", lesson.title);
+                play.widget_info(|| WidgetInfo::labeled(egui::Role::Button, may, &name));
+                let off = why_not.map_or_else(
+                    || "Give it a seed first.".to_owned(),
+                    |why| format!("It cannot be simulated: {why}"),
+                );
+                if let (true, Some(seed)) = (play.on_disabled_hover_text(off).clicked(), seed) {
+                    acts.push(Act::Player(PlayerAct::Open { place, seed }));
+                }
+                ui.add(egui::Label::new(RichText::new(&lesson.title).strong()).wrap());
+            });
+            let seconds = lesson.length.as_secs_f64();
+            let rule = lesson.config.junctions.first().map_or_else(String::new, |junction| {
+                format!(
+                    " · {} rule",
+                    if junction.rule() == traffic_light::Rule::Lease { "lease" } else { "react" }
+                )
+            });
+            widgets::caption(ui, format!("{seconds:.0} s{rule}"), palette);
+            let mut paragraphs = lesson.teaches.split("\n\n");
+            if let Some(first) = paragraphs.next() {
+                ui.add(egui::Label::new(first.replace('\n', " ")).wrap());
+            }
+            let rest: Vec<_> = paragraphs.collect();
+            if !rest.is_empty() {
+                let more = CollapsingHeader::new(RichText::new("What to watch").small()).show(ui, |ui| {
+                    for paragraph in rest {
+                        ui.add(egui::Label::new(paragraph.replace('\n', " ")).wrap());
+                    }
+                });
+                let (open, name) = (more.fully_open(), format!("What to watch in {}", lesson.title));
+                let role = egui::Role::DisclosureTriangle;
+                more.header_response.widget_info(|| WidgetInfo::selected(role, true, open, &name));
+            }
+        });
+    });
+    ui.add_space(2.0);
+    acts
+}
+
+/// What is played now, and what became of what was expected.
+fn playing(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) {
+    let palette = shown.palette;
+    ui.label(RichText::new(format!("Now: {}", watched.title)).color(palette.accent).strong());
+    if watched.progress.verdicts.is_empty() {
+        widgets::caption(ui, "Nothing is expected of it.", palette);
+    }
+    for verdict in watched.progress.verdicts.iter() {
+        let (word, color) = look(verdict, watched.progress.ended, shown);
+        ui.add_space(4.0);
+        let said = format!("{word}: {}. {}", verdict.expectation, verdict.evidence);
+        let text = RichText::new(&verdict.expectation).color(palette.text);
+        let response = ui.add(egui::Label::new(text).wrap());
+        response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &said));
+        ui.horizontal_wrapped(|ui| {
+            widgets::chip(ui, word, color, palette);
+            ui.label(RichText::new(&verdict.evidence).small().color(palette.weak));
+        });
+    }
+}
+
+/// A word and a colour for a verdict; at the end, what could not be judged counts as failed.
+fn look(verdict: &Verdict, ended: bool, shown: &Shown<'_>) -> (&'static str, Color32) {
+    let palette = shown.palette;
+    match verdict.outcome {
+        Outcome::Held if ended => ("held", palette.ok),
+        Outcome::Held => ("holds so far", palette.ok),
+        Outcome::Failed => ("failed", palette.bad),
+        Outcome::NotJudged if ended => ("could not be judged", palette.bad),
+        Outcome::NotJudged => ("not judged yet", palette.weak),
+    }
+}

@@ -1,0 +1,217 @@
+//! The player's controls.
+
+use std::time::Duration;
+
+use egui::{Button, Rect, Response, RichText, Shape, Slider, Stroke, Ui, WidgetInfo, vec2};
+
+use super::{BACK, PlayerAct, SPEEDS, Watched, reel::Kind};
+use crate::{
+    app::{
+        act::{Act, Acts},
+        panels::{Shown, widgets},
+        words,
+    },
+    scenario::Outcome,
+};
+
+/// Shows the bar.
+pub fn show(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) -> Acts {
+    let mut acts = Acts::default();
+    ui.horizontal(|ui| {
+        ui.set_min_height(28.0);
+        what(ui, shown, watched);
+        if watched.progress.opened {
+            ui.separator();
+            controls(ui, watched, &mut acts);
+            ui.separator();
+            position(ui, shown, watched, &mut acts);
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let leave = widgets::named_button(ui, "Back to the live lab", "Back to the live lab");
+            if leave.on_hover_text("The live lights have gone on all the time.").clicked() {
+                acts.push(Act::Player(PlayerAct::Leave));
+            }
+            verdicts(ui, shown, watched);
+        });
+    });
+    acts
+}
+
+fn what(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) {
+    let palette = shown.palette;
+    let (chip, why) = match watched.kind {
+        Kind::Simulation { seed } => (
+            format!("Simulation · seed {seed}"),
+            "A simulated world with a clock of its own, not the live lab. The same seed gives the same run.",
+        ),
+        Kind::Recording => {
+            ("Recording".to_owned(), "What happened before, as it was written down; it cannot be changed.")
+        }
+    };
+    widgets::chip(ui, &chip, palette.warn, palette).on_hover_text(why);
+    let title = ui.add(egui::Label::new(RichText::new(&watched.title).strong()).truncate());
+    if !watched.teaches.is_empty() {
+        title.on_hover_text(&watched.teaches);
+    }
+    match &watched.progress.failed {
+        Some(reason) => {
+            ui.label(RichText::new(format!("It cannot be played: {reason}")).color(palette.bad));
+        }
+        None if !watched.progress.opened => {
+            ui.spinner();
+            ui.label("is being opened…");
+        }
+        None => {}
+    }
+}
+
+fn controls(ui: &mut Ui, watched: &Watched, acts: &mut Acts) {
+    let progress = &watched.progress;
+    let start = PlayerAct::GoTo(Duration::ZERO);
+    let mut button = |ui: &mut Ui, enabled: bool, sign: Sign, name: &str, why: &str, act: PlayerAct| {
+        if sign.button(ui, enabled, name).on_hover_text(format!("{name}: {why}")).clicked() {
+            acts.push(Act::Player(act));
+        }
+    };
+    ui.spacing_mut().item_spacing.x = 4.0;
+    button(ui, true, Sign::Start, "Restart", "from the start, with the same seed (Home)", start);
+    let back = PlayerAct::GoTo(progress.at.saturating_sub(BACK));
+    button(ui, true, Sign::Back, "Back 5 s", "plays it from the start up to there (←)", back);
+    let (sign, name, why) = if progress.playing {
+        (Sign::Pause, "Pause", "everything stands still, the clock too (Space or P)")
+    } else if progress.ended {
+        (Sign::Play, "Play again", "from the start (Space or P)")
+    } else {
+        (Sign::Play, "Play", "lets time pass (Space or P)")
+    };
+    button(ui, true, sign, name, why, PlayerAct::PlayOrPause);
+    let may = !progress.ended;
+    let why = "and stand still there (Shift+→)";
+    button(ui, may, Sign::Step, "Step 0.1 s", why, PlayerAct::Step);
+    let why = "that changes, and stand still there (→ or N)";
+    button(ui, may, Sign::Lamp, "Step to the next lamp", why, PlayerAct::StepToLamp);
+    let speed = egui::ComboBox::from_id_salt("speed")
+        .selected_text(times(progress.speed))
+        .width(58.0)
+        .show_ui(ui, |ui| {
+            for speed in 0..SPEEDS.len() {
+                if ui.selectable_label(progress.speed == speed, times(speed)).clicked() {
+                    acts.push(Act::Player(PlayerAct::Speed(speed)));
+                }
+            }
+        });
+    let name = format!("Speed, {}", times(progress.speed));
+    speed.response.widget_info(|| WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
+    speed.response.on_hover_text("How many times faster than life it goes (↑ and ↓)");
+    ui.spacing_mut().item_spacing.x = 8.0;
+}
+
+/// What is painted on a button.
+#[derive(Clone, Copy)]
+enum Sign {
+    Start,
+    Back,
+    Play,
+    Pause,
+    Step,
+    Lamp,
+}
+
+impl Sign {
+    fn button(self, ui: &mut Ui, enabled: bool, name: &str) -> Response {
+        let response = ui.add_enabled(enabled, Button::new("").min_size(vec2(34.0, 26.0)));
+        response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, enabled, name));
+        let color = if enabled { ui.visuals().text_color() } else { ui.visuals().weak_text_color() };
+        let (painter, centre) = (ui.painter(), response.rect.center());
+        let at = |x: f32, y: f32| centre + vec2(x, y);
+        let triangle = |x: f32, wide: f32| {
+            let points = vec![at(x, -6.0), at(x + wide, 0.0), at(x, 6.0)];
+            painter.add(Shape::convex_polygon(points, color, Stroke::NONE));
+        };
+        let bar = |x: f32| {
+            painter.rect_filled(Rect::from_min_max(at(x - 1.5, -6.0), at(x + 1.5, 6.0)), 1.0, color);
+        };
+        match self {
+            Sign::Start => {
+                bar(-6.0);
+                triangle(6.0, -9.0);
+            }
+            Sign::Back => {
+                triangle(0.0, -8.0);
+                triangle(8.0, -8.0);
+            }
+            Sign::Play => triangle(-4.0, 10.0),
+            Sign::Pause => {
+                bar(-3.5);
+                bar(3.5);
+            }
+            Sign::Step => {
+                bar(-5.0);
+                triangle(-1.0, 8.0);
+            }
+            Sign::Lamp => {
+                triangle(-8.0, 8.0);
+                painter.circle_filled(at(5.0, 0.0), 4.0, color);
+            }
+        }
+        response
+    }
+}
+
+/// A speed as it is written: `0.25×`.
+fn times(speed: usize) -> String {
+    format!("{}×", SPEEDS.get(speed).copied().unwrap_or(1.0))
+}
+
+fn position(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched, acts: &mut Acts) {
+    let progress = &watched.progress;
+    let ms = |at: Duration| u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+    let now = words::clock(ms(watched.now));
+    let Some(length) = progress.length else {
+        ui.label(RichText::new(now).monospace());
+        return;
+    };
+    if ui.available_width() > 420.0 {
+        let mut at_s = watched.now.as_secs_f64();
+        ui.spacing_mut().slider_width = (ui.available_width() - 420.0).clamp(60.0, 320.0);
+        let slider =
+            Slider::new(&mut at_s, progress.began.as_secs_f64()..=length.as_secs_f64()).show_value(false);
+        let slider = ui.add(slider);
+        let name = format!("Position, {at_s:.1} of {:.1} seconds", length.as_secs_f64());
+        slider.widget_info(|| WidgetInfo::slider(true, at_s, &name));
+        // Not while it is dragged: each move back would be played from the start.
+        let dragged_to = ui.scope_id().with("dragged to");
+        if slider.dragged() {
+            ui.data_mut(|data| data.insert_temp(dragged_to, at_s));
+        }
+        let target = if slider.drag_stopped() {
+            ui.data_mut(|data| data.remove_temp::<f64>(dragged_to)).or(Some(at_s))
+        } else {
+            (slider.changed() && !slider.dragged()).then_some(at_s)
+        };
+        if let Some(target_s) = target {
+            acts.push(Act::Player(PlayerAct::GoTo(Duration::from_secs_f64(target_s.max(0.0)))));
+        }
+    }
+    ui.label(RichText::new(format!("{now} of {}", words::clock(ms(length)))).monospace());
+    if let Some(target) = progress.going_to {
+        widgets::caption(ui, format!("going to {}…", words::clock(ms(target))), shown.palette);
+    }
+}
+
+/// How the expectations stand, in one line.
+fn verdicts(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) {
+    let (verdicts, palette) = (&watched.progress.verdicts, shown.palette);
+    if verdicts.is_empty() {
+        return;
+    }
+    let count = |outcome| verdicts.iter().filter(|verdict| verdict.outcome == outcome).count();
+    let (held, failed) = (count(Outcome::Held), count(Outcome::Failed));
+    let text = match failed {
+        0 => format!("{held} of {} hold", verdicts.len()),
+        failed => format!("{failed} of {} failed", verdicts.len()),
+    };
+    let color = if failed > 0 { palette.bad } else { palette.ok };
+    let why = "What is expected of this run, so far. The lessons panel (F4) tells each with its evidence.";
+    ui.label(RichText::new(text).color(color)).on_hover_text(why);
+}

@@ -1,0 +1,120 @@
+//! Where a playback stands, how fast it goes, and what can be asked of it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::scenario::Verdict;
+
+/// How many times faster than life it can go.
+pub const SPEEDS: [f64; 7] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
+/// The place of life's own speed among them.
+pub const LIFE: usize = 2;
+/// How far the clock may run ahead of what was played, in real time: a frame and a bit.
+const AHEAD: Duration = Duration::from_millis(40);
+
+/// What the window asks of the player.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Let time pass, or stand still.
+    Play(bool),
+    /// Go this fast: a place in [`SPEEDS`].
+    Speed(usize),
+    /// Go on to the next change of a lamp and stand still there.
+    StepToLamp,
+    /// Go on by so much and stand still there.
+    Step(Duration),
+    /// Go to this later moment as fast as it can be.
+    GoTo(Duration),
+}
+
+/// What the player tells.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Whether what is played has been opened.
+    pub opened: bool,
+    /// Why it cannot be played.
+    pub failed: Option<String>,
+    /// Where it begins: a recording may begin in the middle of a run.
+    pub began: Duration,
+    /// Up to where it was played.
+    pub at: Duration,
+    /// When that was so.
+    pub told: Instant,
+    /// Whether time passes.
+    pub playing: bool,
+    /// A place in [`SPEEDS`].
+    pub speed: usize,
+    /// How long it is, where it has an end.
+    pub length: Option<Duration>,
+    /// Whether it is at its end.
+    pub ended: bool,
+    /// Where it is being wound to.
+    pub going_to: Option<Duration>,
+    /// What became of the expectations so far, where there are any.
+    pub verdicts: Arc<[Verdict]>,
+}
+
+impl Progress {
+    /// Before anything was opened.
+    #[must_use]
+    pub fn start(playing: bool, speed: usize) -> Progress {
+        Progress {
+            opened: false,
+            failed: None,
+            began: Duration::ZERO,
+            at: Duration::ZERO,
+            told: Instant::now(),
+            playing,
+            speed: speed.min(SPEEDS.len() - 1),
+            length: None,
+            ended: false,
+            going_to: None,
+            verdicts: Arc::from([]),
+        }
+    }
+
+    /// How many times faster than life it goes.
+    #[must_use]
+    pub fn times(&self) -> f64 {
+        SPEEDS.get(self.speed).copied().unwrap_or(1.0)
+    }
+
+    /// What the playback's clock shows at `now`: between two words of the player it runs on, but
+    /// never far ahead of what was played.
+    #[must_use]
+    pub fn clock(&self, now: Instant) -> Duration {
+        if !self.playing || self.going_to.is_some() || self.ended {
+            return self.at;
+        }
+        let since = now.saturating_duration_since(self.told).min(AHEAD);
+        let at = self.at + since.mul_f64(self.times());
+        self.length.map_or(at, |length| at.min(length))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_runs_at_the_speed_and_not_far_ahead_of_what_was_played() {
+        let told = Instant::now();
+        let progress = Progress { told, at: Duration::from_secs(10), ..Progress::start(true, 4) };
+        let after = |ms| progress.clock(told + Duration::from_millis(ms));
+        assert_eq!(after(10), Duration::from_millis(10_040));
+        assert_eq!(after(5_000), Duration::from_millis(10_160));
+    }
+
+    #[test]
+    fn the_clock_stands_while_it_is_paused_and_at_the_end() {
+        let told = Instant::now();
+        let at = Duration::from_secs(3);
+        let later = told + Duration::from_millis(30);
+        assert_eq!(Progress { told, at, ..Progress::start(false, LIFE) }.clock(later), at);
+        let length = Some(Duration::from_millis(3_010));
+        let close = Progress { told, at, length, ..Progress::start(true, LIFE) };
+        assert_eq!(close.clock(later), Duration::from_millis(3_010));
+    }
+}

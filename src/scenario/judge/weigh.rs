@@ -1,0 +1,304 @@
+//! Weighs one expectation against what was seen.
+
+use std::time::Duration;
+
+use traffic_light::Aspect;
+
+use super::{
+    Judge, Outcome, Verdict, clash,
+    moment::{Known, moment, told},
+};
+use crate::{
+    scenario::{
+        Expectation,
+        expect::{Check, Count, Moment, Scope, Seconds, Window},
+        record::LightRecord,
+    },
+    world::LightId,
+};
+
+/// Single lights that a sentence names.
+const MOST_NAMED: usize = 4;
+
+/// An outcome and its evidence.
+pub(super) type Weighed = (Outcome, String);
+
+pub(super) fn weigh(judge: &Judge, expectation: &Expectation) -> Verdict {
+    let (mut outcome, mut evidence) = match &expectation.check {
+        Check::NoConflict => clash::no_conflict(judge, expectation),
+        Check::Conflict => clash::conflict(judge, expectation),
+        Check::NoUnsafeFlashing => clash::unsafe_flashing(judge, expectation, false),
+        Check::UnsafeFlashing => clash::unsafe_flashing(judge, expectation, true),
+        Check::Flashing { from, within } => shown(judge, expectation, Aspect::FlashingAmber, from, *within),
+        Check::Alternating { from, within } => shown(judge, expectation, Aspect::Green, from, *within),
+        Check::Steady => {
+            never_shown(judge, expectation, "flashed amber", |aspect| aspect == Aspect::FlashingAmber)
+        }
+        Check::NoGo => never_shown(judge, expectation, "was in go", Aspect::is_go),
+        Check::Greens { at_least } => greens(judge, expectation, *at_least),
+        Check::Joins { at_most } => joins(judge, expectation, *at_most),
+        Check::Reaction { p99 } => reaction(judge, expectation, *p99),
+        Check::Ignored { at_least, at_most } => ignored(judge, expectation, *at_least, *at_most),
+    };
+    // What was seen stands; what was not seen may have been missed.
+    if let Some(why) = &judge.record.incomplete
+        && rests_on_absence(&expectation.check, outcome)
+    {
+        (outcome, evidence) = (Outcome::NotJudged, format!("not everything was seen: {why}"));
+    }
+    Verdict { expectation: expectation.to_string(), outcome, evidence }
+}
+
+/// When the expectation is decided at the latest, where that depends on a moment that has come.
+pub(super) fn deadline(judge: &Judge, expectation: &Expectation) -> Option<Duration> {
+    let (Check::Flashing { from, within } | Check::Alternating { from, within }) = &expectation.check else {
+        return None;
+    };
+    match moment(judge, from) {
+        Known::At(at) => Some(at.saturating_add(*within)),
+        _ => None,
+    }
+}
+
+/// Whether something that was not seen led to this outcome.
+fn rests_on_absence(check: &Check, outcome: Outcome) -> bool {
+    let by_absence = match check {
+        Check::NoConflict | Check::NoUnsafeFlashing | Check::Steady | Check::NoGo | Check::Joins { .. } => {
+            Outcome::Held
+        }
+        Check::Conflict
+        | Check::UnsafeFlashing
+        | Check::Flashing { .. }
+        | Check::Alternating { .. }
+        | Check::Greens { .. } => Outcome::Failed,
+        Check::Reaction { .. } | Check::Ignored { .. } => return outcome != Outcome::NotJudged,
+    };
+    outcome == by_absence
+}
+
+/// Each light shows `aspect` at some time within `within` of a moment.
+fn shown(
+    judge: &Judge,
+    expectation: &Expectation,
+    aspect: Aspect,
+    from: &Moment,
+    within: Duration,
+) -> Weighed {
+    if let Some(unseen) = unseen(judge, expectation) {
+        return unseen;
+    }
+    let base = match moment(judge, from) {
+        Known::At(at) => at,
+        Known::Open(why) | Known::Never(why) => return (Outcome::NotJudged, why),
+    };
+    let deadline = base.saturating_add(within);
+    let green = aspect == Aspect::Green;
+    let later = |at: Duration| format!("{} later", Seconds(at.saturating_sub(base)));
+    let (mut came, mut missing) = (Vec::new(), Vec::new());
+    for (light, record) in lights(judge, expectation) {
+        let began = record.began(aspect).find(|at| (base..=deadline).contains(at));
+        // A green has to begin; a light that flashes already does what is wanted.
+        let already = !green && record.aspect_at(base) == Some(aspect);
+        match began {
+            _ if already => came.push((light, "already".to_owned())),
+            Some(at) => came.push((light, later(at))),
+            None => missing.push((light, record)),
+        }
+    }
+    let about = told(judge, from, base);
+    if missing.is_empty() {
+        let verb = if green { " had green" } else { " flashed amber" };
+        let verbs = [verb].into_iter().chain(std::iter::repeat(""));
+        let each = came.iter().zip(verbs).map(|((light, when), verb)| format!("{light}{verb} {when}"));
+        let each = listed(&each.collect::<Vec<_>>());
+        return (Outcome::Held, format!("{about}; {each} (allowed: {})", Seconds(within)));
+    }
+    let names = listed(&missing.iter().map(|(light, _)| light.to_string()).collect::<Vec<_>>());
+    if judge.record.reached < deadline {
+        return (
+            Outcome::NotJudged,
+            format!("{about}; {names} not yet, with time until {}", Seconds(deadline)),
+        );
+    }
+    let verb = if green { "had no green" } else { "did not flash amber" };
+    let instead = missing.first().map(|(light, record)| {
+        match (record.began(aspect).find(|at| *at > deadline), record.aspect_at(deadline)) {
+            (Some(at), _) => format!("{light} did {}", later(at)),
+            (None, Some(shows)) => format!("{light} showed {shows} then"),
+            (None, None) => format!("{light} showed nothing yet"),
+        }
+    });
+    let instead = instead.unwrap_or_default();
+    (Outcome::Failed, format!("{about}; {names} {verb} within {} ({instead})", Seconds(within)))
+}
+
+fn never_shown(
+    judge: &Judge,
+    expectation: &Expectation,
+    verb: &str,
+    bad: impl Fn(Aspect) -> bool,
+) -> Weighed {
+    let window = expectation.window;
+    let mut first: Option<(Duration, Duration, &LightId)> = None;
+    for (light, record) in lights(judge, expectation) {
+        let mut spans = record.spans(judge.record.reached);
+        let found =
+            spans.find(|(from, until, aspect)| bad(*aspect) && *from <= window.until && *until > window.from);
+        if let Some((from, until, _)) = found
+            && first.is_none_or(|(earliest, ..)| from < earliest)
+        {
+            first = Some((from, until, light));
+        }
+    }
+    if let Some((from, until, light)) = first {
+        let text =
+            format!("{light} {verb} from {} on, for {}", Seconds(from), Seconds(until.saturating_sub(from)));
+        return (Outcome::Failed, text);
+    }
+    unseen(judge, expectation).unwrap_or_else(|| until_end(judge, &window, "none did".to_owned()))
+}
+
+fn greens(judge: &Judge, expectation: &Expectation, at_least: u64) -> Weighed {
+    if let Some(unseen) = unseen(judge, expectation) {
+        return unseen;
+    }
+    let counted = counted(judge, expectation, |record| Box::new(record.began(Aspect::Green)));
+    let text =
+        listed(&counted.iter().map(|(light, count)| format!("{light} had {count}")).collect::<Vec<_>>());
+    if counted.iter().all(|(_, count)| *count >= at_least) {
+        return (Outcome::Held, text);
+    }
+    if judge.record.reached < expectation.window.until {
+        return open(judge, &expectation.window, &text);
+    }
+    (Outcome::Failed, text)
+}
+
+fn joins(judge: &Judge, expectation: &Expectation, at_most: u64) -> Weighed {
+    let counted: Vec<_> = counted(judge, expectation, |record| Box::new(record.joins()))
+        .into_iter()
+        .filter(|(light, _)| runs_here(judge, light))
+        .collect();
+    let text = listed(
+        &counted
+            .iter()
+            .map(|(light, count)| format!("{light} joined {}", Count(*count, "time")))
+            .collect::<Vec<_>>(),
+    );
+    if counted.iter().any(|(_, count)| *count > at_most) {
+        return (Outcome::Failed, text);
+    }
+    unseen(judge, expectation).unwrap_or_else(|| until_end(judge, &expectation.window, text))
+}
+
+fn reaction(judge: &Judge, expectation: &Expectation, allowed: Duration) -> Weighed {
+    let mut took: Vec<Duration> = judge
+        .record
+        .reactions
+        .iter()
+        .filter(|reacted| expectation.scope.includes(&reacted.to) && expectation.window.includes(reacted.at))
+        .map(|reacted| reacted.took)
+        .collect();
+    took.sort_unstable();
+    // Nearest rank, as in the summary of a run.
+    let rank = (took.len() * 99).div_ceil(100).max(1);
+    let over = judge.record.reached >= expectation.window.until;
+    match took.get(rank - 1) {
+        None if over => (Outcome::NotJudged, "no reaction was measured".to_owned()),
+        None => open(judge, &expectation.window, "no reaction was measured so far"),
+        Some(p99) => {
+            let ms = p99.as_secs_f64() * 1_000.0;
+            let text =
+                format!("99 of 100 took at most {ms:.2} ms, of {}", Count(took.len() as u64, "reaction"));
+            match (over, *p99 <= allowed) {
+                (false, _) => open(judge, &expectation.window, &text),
+                (true, true) => (Outcome::Held, text),
+                (true, false) => (Outcome::Failed, text),
+            }
+        }
+    }
+}
+
+fn ignored(judge: &Judge, expectation: &Expectation, at_least: u64, at_most: Option<u64>) -> Weighed {
+    let all = expectation.scope == Scope::All;
+    let mut found = judge.record.ignored.iter().filter(|ignored| {
+        let of_scope = ignored.light.as_ref().is_some_and(|light| expectation.scope.includes(light));
+        expectation.window.includes(ignored.at) && (all || of_scope)
+    });
+    let first = found.next();
+    let count = first.map_or(0, |_| 1 + found.count() as u64);
+    let example = first
+        .map(|ignored| format!("; the first at {}: {}", Seconds(ignored.at), ignored.reason))
+        .unwrap_or_default();
+    let text = format!("{} ignored{example}", Count(count, "message"));
+    if at_most.is_some_and(|most| count > most) {
+        return (Outcome::Failed, text);
+    }
+    if at_most.is_none() && count >= at_least {
+        return (Outcome::Held, text);
+    }
+    if judge.record.reached < expectation.window.until {
+        return open(judge, &expectation.window, &text);
+    }
+    (if count >= at_least { Outcome::Held } else { Outcome::Failed }, text)
+}
+
+/// The lights of the expectation's scope of which something is known.
+pub(super) fn lights<'j>(
+    judge: &'j Judge,
+    expectation: &'j Expectation,
+) -> impl Iterator<Item = (&'j LightId, &'j LightRecord)> {
+    judge.record.lights.iter().filter(|(light, _)| expectation.scope.includes(light))
+}
+
+/// How many moments of each light fall into the window.
+fn counted<'j>(
+    judge: &'j Judge,
+    expectation: &'j Expectation,
+    moments: impl for<'r> Fn(&'r LightRecord) -> Box<dyn Iterator<Item = Duration> + 'r>,
+) -> Vec<(&'j LightId, u64)> {
+    lights(judge, expectation)
+        .map(|(light, record)| {
+            (light, moments(record).filter(|at| expectation.window.includes(*at)).count() as u64)
+        })
+        .collect()
+}
+
+/// Nothing can be said where nothing was heard of a light.
+pub(super) fn unseen(judge: &Judge, expectation: &Expectation) -> Option<Weighed> {
+    let silent =
+        |light: &LightId| judge.record.lights.get(light).is_none_or(|record| record.aspects.is_empty());
+    let names: Vec<_> = expectation
+        .scope
+        .lights(&judge.config)
+        .iter()
+        .filter(|light| silent(light))
+        .map(ToString::to_string)
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    Some((Outcome::NotJudged, format!("nothing was seen of {}", listed(&names))))
+}
+
+/// What is seen to its end holds.
+pub(super) fn until_end(judge: &Judge, window: &Window, text: String) -> Weighed {
+    if judge.record.reached < window.until { open(judge, window, &text) } else { (Outcome::Held, text) }
+}
+
+pub(super) fn open(judge: &Judge, window: &Window, text: &str) -> Weighed {
+    let (reached, until) = (Seconds(judge.record.reached), Seconds(window.until));
+    (Outcome::NotJudged, format!("{text}, up to {reached} of {until}"))
+}
+
+fn runs_here(judge: &Judge, light: &LightId) -> bool {
+    judge.config.junction(&light.junction).is_some_and(|junction| junction.runs(&light.light))
+}
+
+pub(super) fn listed(parts: &[String]) -> String {
+    let mut text = parts.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if parts.len() > MOST_NAMED {
+        text += &format!(" and {} more", parts.len() - MOST_NAMED);
+    }
+    text
+}

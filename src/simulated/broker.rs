@@ -1,0 +1,458 @@
+//! The simulated broker: bytes in from each connection, bytes out to others, without a socket.
+//!
+//! It does what MQTT 3.1.1 and the embedded broker do, as far as a light can see: clean sessions,
+//! retained messages, wills, takeover, a login, keep-alive, acknowledgements at QoS 1. It keeps
+//! nothing for a client that is away and never sends a message twice. It does not know QoS 2,
+//! UNSUBSCRIBE and kept sessions, which no light uses; who sends such is closed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    Step,
+    ear::{Ear, at},
+    meter::Meter,
+    net::{ConnId, Net},
+    packet::{self, Connect, Malformed, Packet},
+};
+use crate::{
+    adafruit::Refusal,
+    fault::{Us, Way},
+    world::{broker::Login, event::Severity, meter::Counted},
+};
+
+/// A peer that has not said hello within this is dropped.
+const HELLO_US: Us = 10_000_000;
+/// A client that asks for no keep-alive is dropped after so much silence all the same, as by the
+/// embedded broker.
+const NO_KEEP_ALIVE_US: Us = 300_000_000;
+/// From a ban to the reset of its connections, so that the notice of it still gets there.
+const LAST_NOTICE_US: Us = 250_000;
+
+struct Client {
+    id: ConnId,
+    /// Empty until it has said hello.
+    name: String,
+    filters: Vec<(String, u8)>,
+    will: Option<Kept>,
+    silence_us: Us,
+    heard_us: Us,
+    /// When its silence is judged next.
+    check_us: Us,
+    last_packet: u16,
+    /// The beginning of a packet that has not come whole.
+    inbox: Vec<u8>,
+}
+
+/// A message that is to be said later.
+#[derive(Clone)]
+struct Kept {
+    topic: String,
+    payload: Vec<u8>,
+    retain: bool,
+}
+
+struct Topic {
+    name: String,
+    retained: Option<Vec<u8>>,
+    /// Who hears it, and at which QoS.
+    hear: Vec<(ConnId, u8)>,
+}
+
+/// What the broker remembers. A stop forgets all of it.
+pub(super) struct Broker {
+    login: Option<Login>,
+    pub(super) meter: Meter,
+    runs: bool,
+    /// By the index of their connection.
+    clients: Vec<Option<Client>>,
+    names: BTreeMap<String, ConnId>,
+    topics: Vec<Topic>,
+    /// Looked up, never walked through.
+    by_name: HashMap<String, usize>,
+    packet: Vec<u8>,
+}
+
+impl Broker {
+    pub(super) fn new(login: Option<Login>, meter: Meter) -> Broker {
+        Broker {
+            login,
+            meter,
+            runs: false,
+            clients: Vec::new(),
+            names: BTreeMap::new(),
+            topics: Vec::new(),
+            by_name: HashMap::new(),
+            packet: Vec::new(),
+        }
+    }
+
+    pub(super) fn runs(&self) -> bool {
+        self.runs
+    }
+
+    pub(super) fn start(&mut self) {
+        self.runs = true;
+    }
+
+    /// Closes all connections, as a process that is killed does, and forgets everything.
+    pub(super) fn stop(&mut self, net: &mut Net) {
+        let clients = std::mem::take(&mut self.clients);
+        for client in clients.into_iter().flatten() {
+            net.close(client.id);
+        }
+        self.runs = false;
+        self.names.clear();
+        self.topics.clear();
+        self.by_name.clear();
+    }
+
+    /// Somebody has connected.
+    pub(super) fn accept(&mut self, net: &mut Net, id: ConnId) {
+        let client = Client {
+            id,
+            name: String::new(),
+            filters: Vec::new(),
+            will: None,
+            silence_us: HELLO_US,
+            heard_us: net.now,
+            check_us: net.now + HELLO_US,
+            last_packet: 0,
+            inbox: Vec::new(),
+        };
+        if self.clients.len() <= id.index {
+            self.clients.resize_with(id.index + 1, || None);
+        }
+        self.clients[id.index] = Some(client);
+        net.plan(net.now + HELLO_US, Step::KeepAlive(id));
+    }
+
+    /// Bytes of a client have arrived.
+    pub(super) fn take(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, bytes: &[u8]) {
+        let Some(client) = self.client(id) else { return };
+        client.heard_us = net.now;
+        if client.inbox.is_empty() {
+            let used = self.take_whole(net, ear, id, bytes);
+            if let (Some(client), Some(rest)) = (self.client(id), bytes.get(used..)) {
+                client.inbox.extend_from_slice(rest);
+            }
+            return;
+        }
+        let mut inbox = std::mem::take(&mut client.inbox);
+        inbox.extend_from_slice(bytes);
+        let used = self.take_whole(net, ear, id, &inbox);
+        inbox.drain(..used);
+        if let Some(client) = self.client(id) {
+            client.inbox = inbox;
+        }
+    }
+
+    /// Takes all whole packets, and returns their length.
+    fn take_whole(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, bytes: &[u8]) -> usize {
+        let mut used = 0;
+        while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
+            let taken = match packet::length(rest) {
+                Ok(None) => return used,
+                Ok(Some((head, total))) => {
+                    used += total;
+                    let packet =
+                        rest.get(..total).ok_or(Malformed).and_then(|whole| packet::read(whole, head));
+                    packet.and_then(|packet| self.obey(net, ear, id, packet))
+                }
+                Err(malformed) => Err(malformed),
+            };
+            if taken.is_err() {
+                self.close(net, ear, id, true);
+            }
+            if self.client(id).is_none() {
+                return bytes.len();
+            }
+        }
+        used
+    }
+
+    fn obey(
+        &mut self,
+        net: &mut Net,
+        ear: &mut Ear,
+        id: ConnId,
+        packet: Packet<'_>,
+    ) -> Result<(), Malformed> {
+        let greeted = self.client(id).is_some_and(|client| !client.name.is_empty());
+        match packet {
+            Packet::Connect(connect) if !greeted => self.greet(net, ear, id, &connect),
+            Packet::Connect(_) => return Err(Malformed),
+            _ if !greeted => return Err(Malformed),
+            Packet::Publish { topic, payload, id: number, retain } => {
+                if let Some(number) = number {
+                    let [high, low] = number.to_be_bytes();
+                    net.send(id, Way::Down, &[0x40, 2, high, low]);
+                }
+                let qos = u8::from(number.is_some());
+                if self.passes(net, ear, topic, payload) {
+                    self.publish(net, ear, topic, payload, qos, retain);
+                }
+            }
+            Packet::PubAck => {}
+            Packet::Subscribe { id: number, filters } => self.subscribe(net, ear, id, number, filters)?,
+            Packet::Ping => net.send(id, Way::Down, &[0xD0, 0]),
+            Packet::Disconnect => self.close(net, ear, id, false),
+        }
+        Ok(())
+    }
+
+    fn greet(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, connect: &Connect<'_>) {
+        let admitted = self.login.as_ref().is_none_or(|login| login.admits(connect.user, connect.password));
+        let code = match connect.client_id {
+            "" => 2,
+            _ if !admitted => 4,
+            _ => self.meter.login(at(net.now)).map_or_else(Refusal::code, |()| 0),
+        };
+        if code != 0 {
+            net.send(id, Way::Down, &[0x20, 2, 0, code]);
+            return self.close(net, ear, id, false);
+        }
+        if let Some(earlier) = self.names.get(connect.client_id).copied() {
+            self.close(net, ear, earlier, true);
+        }
+        self.names.insert(connect.client_id.to_owned(), id);
+        let now = net.now;
+        if let Some(client) = self.client(id) {
+            connect.client_id.clone_into(&mut client.name);
+            client.will = connect.will.map(|will| Kept {
+                topic: will.topic.to_owned(),
+                payload: will.payload.to_vec(),
+                retain: will.retain,
+            });
+            client.silence_us = match connect.keep_alive_s {
+                0 => NO_KEEP_ALIVE_US,
+                s => u64::from(s) * 1_500_000,
+            };
+            client.check_us = now + client.silence_us;
+            net.plan(client.check_us, Step::KeepAlive(id));
+        }
+        net.send(id, Way::Down, &[0x20, 2, 0, 0]);
+    }
+
+    /// Whether a quota lets a message pass; sees to what comes of it.
+    fn passes(&mut self, net: &mut Net, ear: &mut Ear, topic: &str, payload: &[u8]) -> bool {
+        if !self.meter.counts() {
+            return true;
+        }
+        let (published, told) = self.meter.publish(at(net.now), topic, payload);
+        if let Some(counted) = told {
+            let severity = if counted == Counted::Released { Severity::Info } else { Severity::Warning };
+            ear.notice(net.now, severity, None, counted.to_string());
+        }
+        self.see_to(net, ear, published.notices, published.bans);
+        published.passed
+    }
+
+    fn see_to(&mut self, net: &mut Net, ear: &mut Ear, notices: Vec<(String, String)>, bans: bool) {
+        for (topic, text) in notices {
+            if !bans && topic.ends_with("/errors") {
+                let rejected = Counted::Rejected(text.clone()).to_string();
+                ear.notice(net.now, Severity::Warning, None, rejected);
+            }
+            self.publish(net, ear, &topic, text.as_bytes(), 0, false);
+        }
+        if bans {
+            let seconds = self.meter.banned_for(at(net.now)).as_secs();
+            ear.notice(net.now, Severity::Warning, None, Counted::Banned { seconds }.to_string());
+            net.plan(net.now + LAST_NOTICE_US, Step::Cut);
+        }
+    }
+
+    /// The account is banned: every connection gets an RST.
+    pub(super) fn cut(&mut self, net: &mut Net, ear: &mut Ear) {
+        let clients: Vec<ConnId> = self.clients.iter().flatten().map(|client| client.id).collect();
+        for id in clients {
+            self.forget(net, ear, id, true);
+            net.reset(id);
+        }
+    }
+
+    fn subscribe(
+        &mut self,
+        net: &mut Net,
+        ear: &mut Ear,
+        id: ConnId,
+        number: u16,
+        list: &[u8],
+    ) -> Result<(), Malformed> {
+        let [high, low] = number.to_be_bytes();
+        let mut answer = vec![0x90, 2, high, low];
+        let mut kept = Vec::new();
+        for filter in packet::filters(list) {
+            let (filter, qos) = filter?;
+            let qos = qos.min(1);
+            let subscribed = self.meter.subscribe(at(net.now), filter);
+            self.see_to(net, ear, subscribed.notices, subscribed.bans);
+            if !subscribed.passed {
+                answer.push(0x80);
+                continue;
+            }
+            answer.push(qos);
+            for topic in self.topics.iter_mut().filter(|topic| matches(filter, &topic.name)) {
+                topic.hear.retain(|(other, _)| *other != id);
+                topic.hear.push((id, qos));
+                kept.extend(topic.retained.clone().map(|payload| (topic.name.clone(), payload, qos)));
+            }
+            if let Some(client) = self.client(id) {
+                client.filters.push((filter.to_owned(), qos));
+            }
+        }
+        answer[1] = u8::try_from(answer.len() - 2).ok().filter(|length| *length < 128).ok_or(Malformed)?;
+        net.send(id, Way::Down, &answer);
+        for (topic, payload, qos) in kept {
+            self.deliver(net, id, &topic, &payload, qos, true);
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, net: &mut Net, ear: &mut Ear, topic: &str, payload: &[u8], qos: u8, retain: bool) {
+        let index = match self.by_name.get(topic) {
+            Some(index) => *index,
+            None => self.add_topic(topic),
+        };
+        let Some(known) = self.topics.get_mut(index) else { return };
+        if retain {
+            match &mut known.retained {
+                _ if payload.is_empty() => known.retained = None,
+                Some(kept) => {
+                    kept.clear();
+                    kept.extend_from_slice(payload);
+                }
+                none => *none = Some(payload.to_vec()),
+            }
+        }
+        let hear = std::mem::take(&mut known.hear);
+        for (id, granted) in &hear {
+            self.deliver(net, *id, topic, payload, qos.min(*granted), false);
+        }
+        if let Some(known) = self.topics.get_mut(index) {
+            known.hear = hear;
+        }
+        ear.hear(net.now, topic, payload, false, qos);
+    }
+
+    fn add_topic(&mut self, name: &str) -> usize {
+        let clients = self.clients.iter().flatten();
+        let hear = clients.filter_map(|client| {
+            let found = client.filters.iter().rev().find(|(filter, _)| matches(filter, name))?;
+            Some((client.id, found.1))
+        });
+        let topic = Topic { name: name.to_owned(), retained: None, hear: hear.collect() };
+        self.topics.push(topic);
+        self.by_name.insert(name.to_owned(), self.topics.len() - 1);
+        self.topics.len() - 1
+    }
+
+    fn deliver(&mut self, net: &mut Net, id: ConnId, topic: &str, payload: &[u8], qos: u8, retain: bool) {
+        let Some(client) = self.client(id) else { return };
+        let number = (qos > 0).then(|| {
+            client.last_packet = client.last_packet.checked_add(1).unwrap_or(1);
+            client.last_packet
+        });
+        packet::publish(&mut self.packet, topic, payload, number, retain);
+        net.send(id, Way::Down, &self.packet);
+    }
+
+    /// A client's connection has ended at the other end, or was reset.
+    pub(super) fn lost(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId) {
+        self.forget(net, ear, id, true);
+    }
+
+    /// It is time to look whether a client still speaks.
+    pub(super) fn check(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId) {
+        let now = net.now;
+        let Some(client) = self.client(id).filter(|client| client.check_us == now) else { return };
+        let due_us = client.heard_us + client.silence_us;
+        // Bytes without a hello are no sign of life.
+        if now >= due_us || client.name.is_empty() {
+            self.close(net, ear, id, true);
+        } else {
+            client.check_us = due_us;
+            net.plan(due_us, Step::KeepAlive(id));
+        }
+    }
+
+    fn close(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, with_will: bool) {
+        self.forget(net, ear, id, with_will);
+        net.close(id);
+    }
+
+    fn forget(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, with_will: bool) {
+        let Some(client) =
+            self.clients.get_mut(id.index).and_then(|slot| slot.take_if(|client| client.id == id))
+        else {
+            return;
+        };
+        if self.names.get(&client.name) == Some(&id) {
+            self.names.remove(&client.name);
+        }
+        for topic in &mut self.topics {
+            topic.hear.retain(|(other, _)| *other != id);
+        }
+        if let Some(Kept { topic, payload, retain }) = client.will.filter(|_| with_will) {
+            self.publish(net, ear, &topic, &payload, 1, retain);
+        }
+    }
+
+    /// Says something that comes from no connection.
+    pub(super) fn say(
+        &mut self,
+        net: &mut Net,
+        ear: &mut Ear,
+        topic: &str,
+        payload: &[u8],
+        qos: u8,
+        retain: bool,
+    ) {
+        if self.passes(net, ear, topic, payload) {
+            self.publish(net, ear, topic, payload, qos, retain);
+        }
+    }
+
+    /// Tells the ear once more what is kept.
+    pub(super) fn tell_what_is_kept(&self, net: &Net, ear: &mut Ear) {
+        for topic in &self.topics {
+            if let Some(payload) = &topic.retained {
+                ear.hear(net.now, &topic.name, payload, true, 1);
+            }
+        }
+    }
+
+    fn client(&mut self, id: ConnId) -> Option<&mut Client> {
+        self.clients.get_mut(id.index)?.as_mut().filter(|client| client.id == id)
+    }
+}
+
+/// Whether `filter` matches `topic` (section 4.7).
+fn matches(filter: &str, topic: &str) -> bool {
+    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
+    loop {
+        match (filter.next(), topic.next()) {
+            (Some("#"), _) => return true,
+            (None, None) => return true,
+            (Some(wanted), Some(level)) if wanted == "+" || wanted == level => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_match_as_the_standard_has_it() {
+        for (filter, topic) in
+            [("a/b", "a/b"), ("a/+", "a/b"), ("a/#", "a/b/c"), ("a/#", "a"), ("+/+/c", "a/b/c")]
+        {
+            assert!(matches(filter, topic), "{filter} {topic}");
+        }
+        for (filter, topic) in [("a/b", "a"), ("a", "a/b"), ("a/+", "a/b/c"), ("+", "a/b"), ("a/b", "a/bc")] {
+            assert!(!matches(filter, topic), "{filter} {topic}");
+        }
+    }
+}

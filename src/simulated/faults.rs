@@ -1,0 +1,162 @@
+//! Puts faults in and takes them out.
+
+use std::sync::Arc;
+
+use super::{
+    Step,
+    ear::at,
+    net::{Owner, Reach},
+    world::World,
+};
+use crate::{
+    fault::{Placed, stalls},
+    world::{EventKind, Fault, LightId, event::Severity},
+};
+
+impl World {
+    /// Puts a fault in or takes it out, and tells; tells why where that cannot be.
+    pub(super) fn set_fault(&mut self, fault: Fault, on: bool) {
+        let now = self.net.now;
+        let done = match fault.check() {
+            Ok(()) => self.try_fault(&fault, on),
+            Err(reason) => Err(reason),
+        };
+        match done {
+            Ok(true) => {
+                let changed = self.ear.ledger.fault_changed(fault, on);
+                self.ear.news(now, changed);
+            }
+            // It was told already, or there is nothing to tell.
+            Ok(false) => {}
+            Err(reason) => {
+                let text = format!("{} cannot be put in: {reason}", fault.name());
+                self.ear.notice(now, Severity::Warning, fault.light(), text);
+            }
+        }
+    }
+
+    fn try_fault(&mut self, fault: &Fault, on: bool) -> Result<bool, String> {
+        let light = match (fault, fault.light()) {
+            (Fault::Quota { per_minute }, _) => return Ok(self.set_quota(on.then_some(*per_minute))),
+            (_, Some(light)) => light,
+            (_, None) => return Ok(if on { self.stop_broker() } else { self.start_broker() }),
+        };
+        let now = self.net.now;
+        match fault {
+            Fault::Link { placed, .. } => return self.set_link_fault(light, *placed, on),
+            Fault::WrongPassword(_) if on && self.login.is_none() => {
+                return Err("this broker lets everybody in; give it a user and a password first".to_owned());
+            }
+            _ => {}
+        }
+        Ok(self.on_light(light, |world, number| match fault {
+            Fault::WifiDown(_) => world.set_wifi(number, !on),
+            Fault::Silence(_) => {
+                let Some(light) = world.light(number) else { return };
+                light.silenced = on;
+                let local = light.local(now);
+                light.program.set_silent(local, on, &mut light.host);
+                world.call_program(number);
+            }
+            Fault::WrongPassword(_) => {
+                if let Some(light) = world.light(number) {
+                    light.link.wrong_password = on;
+                }
+                world.drop_session(number);
+            }
+            Fault::NameNotFound(_) => {
+                if let Some(light) = world.light(number) {
+                    light.link.name_not_found = on;
+                }
+                world.drop_session(number);
+            }
+            Fault::TakenOver(_) => world.set_usurper(number, on),
+            Fault::Hang(_) => world.set_hung(number, on),
+            Fault::ClockDrift { ppm, .. } => {
+                if let Some(light) = world.light(number) {
+                    light.clock.set_drift(at(now), if on { *ppm } else { 0 });
+                }
+                world.call_program(number);
+                world.clock_changed(number);
+            }
+            Fault::Suspend(_) => world.set_asleep(number, on),
+            Fault::BrokerDown | Fault::Quota { .. } | Fault::Link { .. } => {}
+        }))
+    }
+
+    fn set_hung(&mut self, number: usize, on: bool) {
+        let now = self.net.now;
+        let Some(light) = self.light(number) else { return };
+        if on {
+            let watchdog_us = u64::from(light.watchdog_ms()) * 1_000;
+            let bites_us = *light.watchdog_us.get_or_insert(now + watchdog_us);
+            self.net.plan(bites_us, Step::Watchdog(number));
+            return;
+        }
+        light.watchdog_us = None;
+        if light.runs() {
+            light.catch_up(now);
+        }
+        self.call_program(number);
+        self.read_on(number);
+    }
+
+    fn set_link_fault(&mut self, light: &LightId, placed: Placed, on: bool) -> Result<bool, String> {
+        let Some(number) = self.index.get(light).copied() else {
+            return Err(if self.config.lights().any(|other| other == *light) {
+                "it does not run in this simulation; add it to run, or strike another".to_owned()
+            } else {
+                format!("there is no light {light}")
+            });
+        };
+        if !self.config.links.proxy {
+            return Err("its link has no proxy; set links.proxy = true".to_owned());
+        }
+        let mut faults = self.faults_on(number).to_vec();
+        faults.retain(|other| !other.is_replaced_by(&placed));
+        if on {
+            faults.push(placed);
+        }
+        let faults: Arc<[Placed]> = faults.into();
+        self.link_faults.insert(light.clone(), faults.clone());
+        for id in self.net.of(Owner::Light(number)) {
+            self.net.change(id, &faults);
+            let at_proxy = self.net.get(id).is_some_and(|conn| conn.reach == Reach::Proxy);
+            if at_proxy && !stalls(&faults) {
+                let answer_us = self.net.now + self.net.round_trip_us();
+                self.net.plan(answer_us, Step::Reached(id));
+            }
+        }
+        Ok(true)
+    }
+
+    fn set_quota(&mut self, per_minute: Option<u32>) -> bool {
+        self.broker.meter.set_quota(per_minute);
+        true
+    }
+
+    pub(super) fn stop_broker(&mut self) -> bool {
+        if !self.broker.runs() {
+            return false;
+        }
+        self.broker.stop(&mut self.net);
+        let stopped = self.ear.ledger.broker_stopped("stopped on purpose");
+        self.ear.news(self.net.now, stopped);
+        true
+    }
+
+    pub(super) fn start_broker(&mut self) -> bool {
+        if self.broker.runs() {
+            return false;
+        }
+        self.broker.start();
+        let started = self.ear.ledger.broker_started(EventKind::BrokerStarted {
+            address: self.target.clone(),
+            embedded: true,
+            open: false,
+            note: Some("simulated".to_owned()),
+        });
+        self.ear.tell(self.net.now, started);
+        true
+    }
+}

@@ -1,0 +1,155 @@
+//! The simulated world: the same world as [`crate::world`], on a clock of its own. It takes the same
+//! [`Command`]s and gives the same [`Event`]s, follows from its configuration and a seed alone, and
+//! runs as fast as the computer can.
+//!
+//! A light is the board's program with the board's ladder and MQTT session
+//! ([`traffic_light::program`], [`traffic_light::ladder`], [`traffic_light::mqtt`]); its bytes pass
+//! [`crate::fault::Wires`] to a broker that is simulated too. So what is judged here is the code that
+//! runs on boards, and a fault means what it means in the live world's proxy.
+//!
+//! | module | one idea |
+//! | --- | --- |
+//! | `world` | everything that happens, one step after the other |
+//! | `light` | the program, and what is around it |
+//! | `link` | up the ladder and down again |
+//! | `net` | connections, and what faults make of them |
+//! | `broker`, `packet` | sessions, routing, retained messages, wills; the bytes of MQTT |
+//! | `faults` | puts faults in and takes them out |
+//! | `usurper` | takes a light's session over again and again |
+//! | `meter` | a quota, counted |
+//! | `ear` | what the world's observer hears, and what is told |
+//!
+//! What is simple here: joining Wi-Fi takes the configured time, give or take a third, and always
+//! works; bytes travel 0.2 to 2 ms each way; the broker answers at once, and the world's ear hears
+//! with it; a computer's load is nothing. A configuration with a broker of its own is played with a
+//! simulated broker of that address and login, which can be stopped like any other; lights that it
+//! does not `run` are not there, so that the others find them lost.
+
+mod broker;
+mod ear;
+mod faults;
+mod light;
+mod link;
+mod meter;
+mod net;
+mod packet;
+mod usurper;
+mod world;
+
+use std::time::Duration;
+
+use self::{ear::at, net::ConnId, world::World};
+use crate::{
+    config::Config,
+    fault::{Us, Way},
+    playback::Playback,
+    world::{Command, Event},
+};
+
+/// What a face wants of a simulation beside its configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whether the insides of lights and the single messages are told, for somebody who looks.
+    pub detailed: bool,
+}
+
+/// Why there is no simulation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SimulationError {
+    /// The root topic does not fit a board's record.
+    #[error("the root topic {0:?} is too long; make it shorter")]
+    Root(String),
+    /// The embedded broker is to be like Adafruit IO.
+    #[error(
+        "a broker that is like Adafruit IO cannot be simulated; remove emulate from [broker], or run the live world \
+         (a quota alone can be simulated: give it as a fault)"
+    )]
+    Emulated,
+}
+
+/// A world that is simulated. See the [module](self).
+pub struct Simulation {
+    world: World,
+    length: Option<Duration>,
+}
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A light's program is called.
+    Check(usize),
+    /// A light's program is reset, if it still hangs.
+    Watchdog(usize),
+    /// A light takes the next step of its ladder.
+    Climb(usize),
+    /// A light looks after its session.
+    Session(usize),
+    Usurper(usize),
+    /// An answer to who dialled.
+    Dialled(ConnId),
+    /// The proxy's answer from the broker.
+    Reached(ConnId),
+    /// Bytes arrive.
+    Arrive(ConnId, Way),
+    /// The account is banned: every connection is reset.
+    Cut,
+    /// Something comes out of a connection's wires.
+    Wires(ConnId),
+    /// A fault strikes a connection as a whole.
+    Strike(ConnId),
+    /// The broker looks whether a client still speaks.
+    KeepAlive(ConnId),
+    Obey(Box<Command>),
+    /// The last words have been said.
+    Over,
+}
+
+impl Simulation {
+    /// The world of `config` before its first moment. The same seed means the same events.
+    ///
+    /// `config.seed` and `config.run_for` are not looked at, but for [`Playback::length`].
+    ///
+    /// # Errors
+    /// When there cannot be such a world.
+    pub fn new(config: &Config, seed: u64, options: Options) -> Result<Simulation, SimulationError> {
+        let mut config = config.clone();
+        config.draw_faults(seed);
+        let length = config.run_for;
+        Ok(Simulation { world: World::new(config, seed, options)?, length })
+    }
+}
+
+impl Playback for Simulation {
+    /// When something happens next that may be an event: a simulation finds out by playing on.
+    fn next_at(&mut self) -> Option<Duration> {
+        self.world.next_us().map(at)
+    }
+
+    fn play(&mut self, until: Duration, take: &mut dyn FnMut(Event)) {
+        let until = Us::try_from(until.as_micros()).unwrap_or(Us::MAX);
+        self.world.play(until, take);
+    }
+
+    fn now(&self) -> Duration {
+        at(self.world.now())
+    }
+
+    /// What the configuration says. A simulation goes on beyond it for as long as it is played.
+    fn length(&self) -> Option<Duration> {
+        self.length
+    }
+
+    /// What cannot be meant is told by a notice, as in the live world.
+    ///
+    /// # Errors
+    /// After its end; and where boards would have to join, which cannot be part of a simulation.
+    fn obey(&mut self, command: Command) -> Result<(), String> {
+        self.world.obey(command)
+    }
+}
+
+impl std::fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Simulation").field("now", &self.now()).finish_non_exhaustive()
+    }
+}

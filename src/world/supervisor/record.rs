@@ -1,0 +1,89 @@
+//! Recording what happens, on and off.
+
+use std::{fs, time::UNIX_EPOCH};
+
+use super::*;
+use crate::recording::{Header, RecorderNews};
+
+/// The folder for recordings that nobody named a file for, beside what else is remembered.
+pub(super) const FOLDER: &str = "recordings";
+
+/// Begins to record all that happens in `hub` from now on.
+pub(super) fn begin(file: &Path, config: &Config, hub: &Arc<Hub>) -> Result<Recorder, RecordError> {
+    let told = hub.clone();
+    let name = file.display().to_string();
+    let tell = move |news| match news {
+        RecorderNews::Lost(lost) => {
+            let text = format!(
+                "the disk is too slow for the recording: {lost} events are missing in it, and more may follow"
+            );
+            told.notice(Severity::Warning, None, text);
+        }
+        RecorderNews::Failed(reason) => {
+            told.notice(Severity::Error, None, format!("the recording {name} has ended: {reason}"));
+            told.emit(EventKind::RecordingChanged { file: None });
+        }
+    };
+    Recorder::start(file, &Header::of(config, hub.clock().started_at()), hub.subscribe(), tell)
+}
+
+impl Supervisor {
+    /// Records from now on, beginning with all that is true at present.
+    pub(super) fn start_recording(&mut self, file: Option<PathBuf>) {
+        if let Some(recorder) = self.recorder.as_ref().filter(|recorder| !recorder.has_ended()) {
+            let text = format!("this run is recorded already, to {}", recorder.file().display());
+            self.hub.notice(Severity::Warning, None, text);
+            return;
+        }
+        let begun = match file {
+            Some(file) => Ok(file),
+            None => self.new_file(),
+        };
+        let begun =
+            begun.and_then(|file| begin(&file, &self.config, &self.hub).map_err(|error| error.to_string()));
+        match begun {
+            Ok(recorder) => {
+                self.recorder = Some(recorder);
+                self.tell_all();
+            }
+            Err(reason) => self.hub.notice(Severity::Error, None, reason),
+        }
+    }
+
+    pub(super) fn stop_recording(&mut self) {
+        if let Some((file, events)) = self.end_recording() {
+            self.hub.notice(Severity::Info, None, format!("{events} events were recorded to {file}"));
+            self.hub.emit(EventKind::RecordingChanged { file: None });
+        }
+    }
+
+    pub(super) fn tell_of_recording(&self) {
+        let recorder = self.recorder.as_ref().filter(|recorder| !recorder.has_ended());
+        let file = recorder.map(|recorder| recorder.file().display().to_string());
+        self.hub.emit(EventKind::RecordingChanged { file });
+    }
+
+    /// Ends it; returns the file and how many events it has.
+    pub(super) fn end_recording(&mut self) -> Option<(String, u64)> {
+        let recorder = self.recorder.take()?;
+        let file = recorder.file().display().to_string();
+        Some((file, recorder.finish().events))
+    }
+
+    /// A file that is not there yet, named by the time.
+    fn new_file(&self) -> Result<PathBuf, String> {
+        let folder = self.recordings.as_ref().ok_or(
+            "this system has no folder for recordings; name a file with --record FILE when Twinlight is started",
+        )?;
+        fs::create_dir_all(folder).map_err(|error| {
+            format!("cannot make the folder {} for recordings: {error}; make it yourself", folder.display())
+        })?;
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let name = |count: u32| match count {
+            0 => format!("run-{now_s}.jsonl"),
+            count => format!("run-{now_s}-{count}.jsonl"),
+        };
+        let free = (0..1_000).map(|count| folder.join(name(count))).find(|file| !file.exists());
+        free.ok_or_else(|| "there are too many recordings of this second; try again".to_owned())
+    }
+}

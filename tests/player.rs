@@ -1,0 +1,265 @@
+//! The player in the window: lessons in a simulated world, and a playback made by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod script;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use egui::{Key, Modifiers, vec2};
+use egui_kittest::{Harness, kittest::Queryable};
+use script::Script;
+use tokio::sync::{broadcast, mpsc};
+use twinlight::{
+    app::{
+        Link, TwinlightApp,
+        clock::Clock,
+        player::{Film, Reel, reel::Kind},
+        settings::Settings,
+    },
+    playback::Playback,
+    world::{Command, Event},
+};
+
+/// A make-believe world on a clock of its own.
+struct Scripted {
+    script: Script,
+    begun: bool,
+    now: Duration,
+    length: Duration,
+    obeys: bool,
+}
+
+impl Playback for Scripted {
+    fn next_at(&mut self) -> Option<Duration> {
+        (self.now < self.length).then_some(self.now + Duration::from_millis(100))
+    }
+
+    fn play(&mut self, until: Duration, take: &mut dyn FnMut(Event)) {
+        if !self.begun {
+            self.begun = true;
+            self.script.begin().into_iter().for_each(&mut *take);
+        }
+        self.now = until.min(self.length).max(self.now);
+        let ms = u64::try_from(self.now.as_millis()).unwrap();
+        self.script.run_until(ms).into_iter().for_each(take);
+    }
+
+    fn now(&self) -> Duration {
+        self.now
+    }
+
+    fn length(&self) -> Option<Duration> {
+        Some(self.length)
+    }
+
+    fn obey(&mut self, _: Command) -> Result<(), String> {
+        if self.obeys { Ok(()) } else { Err("What was recorded cannot be changed.".to_owned()) }
+    }
+}
+
+fn recording(length_s: u64) -> Reel {
+    let make = move || {
+        let playback = Scripted {
+            script: Script::new(1, 2),
+            begun: false,
+            now: Duration::ZERO,
+            length: Duration::from_secs(length_s),
+            obeys: false,
+        };
+        Ok(Film { playback: Box::new(playback), judge: None })
+    };
+    let (title, teaches) = ("by hand".to_owned(), String::new());
+    Reel { title, kind: Kind::Recording, teaches, make: Arc::new(make) }
+}
+
+/// The app with a live world that says nothing, and maybe something that is played.
+struct Desk {
+    harness: Harness<'static, TwinlightApp>,
+    commands: mpsc::Receiver<Command>,
+    _events: broadcast::Sender<Event>,
+    longest_frame: Duration,
+}
+
+impl Desk {
+    fn new(reel: Option<Reel>) -> Desk {
+        let (sender, commands) = mpsc::channel(16);
+        let (events, receiver) = broadcast::channel(1_024);
+        let mut live = Script::new(1, 2);
+        for event in live.begin() {
+            events.send(event).unwrap();
+        }
+        let link = Link { commands: sender, events: receiver };
+        let harness = Harness::builder().with_size(vec2(1_280.0, 900.0)).build_eframe(|cc| {
+            let app = TwinlightApp::new(
+                &cc.egui_ctx,
+                link,
+                Clock::new(Box::new(|| 0)),
+                Settings::default(),
+                "test".to_owned(),
+            );
+            match reel {
+                Some(reel) => app.with_reel(&cc.egui_ctx, reel),
+                None => app,
+            }
+        });
+        Desk { harness, commands, _events: events, longest_frame: Duration::ZERO }
+    }
+
+    fn step(&mut self) {
+        let start = Instant::now();
+        self.harness.step();
+        self.longest_frame = self.longest_frame.max(start.elapsed());
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..4 {
+            self.step();
+        }
+        self.harness.check_accessibility();
+    }
+
+    /// Frames in real time until `done`.
+    fn wait(&mut self, what: &str, done: impl Fn(&Desk) -> bool) {
+        let start = Instant::now();
+        while !done(self) {
+            assert!(start.elapsed() < Duration::from_secs(60), "never came: {what}");
+            self.step();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn wait_for(&mut self, label: &str) {
+        self.wait(label, |desk| desk.says(label));
+    }
+
+    fn click(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.settle();
+    }
+
+    fn press(&mut self, key: Key) {
+        self.harness.key_press(key);
+        self.settle();
+    }
+
+    fn says(&self, label: &str) -> bool {
+        self.harness.query_all_by_label_contains(label).next().is_some()
+    }
+
+    fn latest_ms(&self) -> u64 {
+        self.harness.state().state().latest_ms
+    }
+}
+
+#[test]
+fn a_lesson_is_played_paused_stepped_and_left_for_the_live_lab() {
+    let mut desk = Desk::new(None);
+    desk.settle();
+    desk.press(Key::F4);
+    let title = twinlight::scenario::lessons()[0].scenario().title;
+    desk.click(&format!("Play the lesson {title}"));
+    desk.wait_for("Pause");
+    assert!(desk.says("Simulation · seed 1"), "nobody may take it for the live lab");
+    desk.wait("the lights of the lesson", |desk| desk.says("shows red"));
+    desk.press(Key::P);
+    desk.wait_for("Play");
+    let paused_at = desk.latest_ms();
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(10));
+        desk.step();
+    }
+    assert_eq!(desk.latest_ms(), paused_at, "nothing happens while it is paused");
+    let spans = |desk: &Desk| -> usize {
+        let junctions = &desk.harness.state().state().junctions;
+        junctions.iter().flat_map(|junction| &junction.lights).map(|light| light.spans.len()).sum()
+    };
+    for _ in 0..2 {
+        let before = spans(&desk);
+        desk.press(Key::N);
+        desk.wait("a change of a lamp", |desk| spans(desk) > before);
+    }
+    assert!(desk.says("not judged yet") || desk.says("holds so far"), "verdicts are shown while it runs");
+    desk.click("Back to the live lab");
+    assert!(!desk.says("Simulation · seed 1"));
+    assert!(desk.says("Broker at 127.0.0.1:1883 runs"), "the live lab is as it was");
+    assert!(desk.commands.try_recv().is_err(), "the live lab was asked for nothing");
+}
+
+#[test]
+fn a_lesson_played_to_its_end_has_a_verdict_on_everything() {
+    let mut desk = Desk::new(None);
+    desk.settle();
+    desk.press(Key::F4);
+    let scenario = twinlight::scenario::lessons()[0].scenario();
+    desk.click(&format!("Play the lesson {}", scenario.title));
+    desk.wait_for("Pause");
+    for _ in 0..4 {
+        desk.press(Key::ArrowUp);
+    }
+    desk.wait_for("Speed, 16×");
+    desk.wait_for("Play again");
+    desk.settle();
+    for expectation in &scenario.expectations {
+        assert!(desk.says(&format!("held: {expectation}")), "no verdict on {expectation}");
+    }
+}
+
+#[test]
+fn a_recording_is_wound_forth_and_back_and_cannot_be_changed() {
+    let mut desk = Desk::new(Some(recording(120)));
+    desk.wait_for("Pause");
+    desk.click("Pause");
+    desk.wait_for("Play");
+    let before = desk.latest_ms();
+    desk.click("Step 0.1 s");
+    desk.wait("a tenth of a second", |desk| desk.says("of 2:00.0"));
+    desk.click("Step to the next lamp");
+    desk.wait("the next lamp", |desk| desk.latest_ms() > before);
+    for _ in 0..3 {
+        desk.click("Step to the next lamp");
+    }
+    desk.wait("eight seconds", |desk| desk.latest_ms() >= 8_000);
+    let far = desk.latest_ms();
+    desk.click("Back 5 s");
+    desk.wait("five seconds less", |desk| {
+        let at = desk.latest_ms();
+        at + 4_800 <= far && at + 5_200 >= far
+    });
+    desk.click("Silence demo/a");
+    desk.wait_for("What was recorded cannot be changed.");
+    desk.click("Restart");
+    desk.wait("the start", |desk| desk.latest_ms() < 1_000);
+}
+
+#[test]
+fn what_cannot_be_opened_says_why() {
+    let make = || Err("the file ends in the middle of a message; record it again".to_owned());
+    let reel = Reel {
+        title: "broken".to_owned(),
+        kind: Kind::Recording,
+        teaches: String::new(),
+        make: Arc::new(make),
+    };
+    let mut desk = Desk::new(Some(reel));
+    desk.wait_for("It cannot be played: the file ends in the middle of a message; record it again");
+    desk.click("Back to the live lab");
+    assert!(!desk.says("It cannot be played"));
+}
+
+#[test]
+fn a_long_recording_is_wound_without_blocking_a_frame() {
+    let mut desk = Desk::new(Some(recording(3_600)));
+    desk.wait_for("Pause");
+    desk.press(Key::P);
+    desk.wait_for("Play");
+    // An hour in one go, by the reading of its own clock.
+    desk.harness.get_by_label_contains("Position, ").set_value_accesskit(3_500.0);
+    desk.wait("nearly an hour", |desk| desk.latest_ms() >= 3_499_000);
+    // A frame of a loaded machine may be long; one that waits for the hour would be far longer.
+    assert!(desk.longest_frame < Duration::from_secs(2), "{:?}", desk.longest_frame);
+    desk.harness.key_press_modifiers(Modifiers::NONE, Key::Home);
+    desk.wait("the start", |desk| desk.latest_ms() < 1_000);
+}
