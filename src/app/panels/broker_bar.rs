@@ -171,6 +171,13 @@ fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     if topics.on_hover_text("What passes on each topic, and a message by hand (F5)").clicked() {
         acts.push(Act::Toggle(Part::Topics));
     }
+    let brokers = ui.selectable_label(settings.show_brokers, "Brokers");
+    brokers.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_brokers, "Broker panel")
+    });
+    if brokers.on_hover_text("Other brokers: look at one with the doctor, and use it (F6)").clicked() {
+        acts.push(Act::Toggle(Part::Brokers));
+    }
     let menu = ui.menu_button("View", |ui| {
         for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]
         {
