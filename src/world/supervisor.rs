@@ -156,7 +156,7 @@ struct Supervisor {
     /// Where recordings are kept that nobody named a file for.
     recordings: Option<PathBuf>,
     /// Random faults, while they are switched on.
-    chaos: Option<chaos::Reign>,
+    chaos: Option<chaos::Reigns>,
     /// What boards were told to do to themselves, with its end.
     remote: Vec<(Fault, tokio::time::Instant)>,
 }
