@@ -417,7 +417,6 @@ impl World {
             }
             Note::Called => self.ear.notice(now, Severity::Info, Some(light), format!("{light} {note}")),
             Note::Overrun => self.ear.notice(now, Severity::Warning, Some(light), note.to_string()),
-            Note::Called => self.ear.notice(now, Severity::Info, Some(light), format!("{light} {note}")),
             Note::Obeys(action) => {
                 if *action == Action::Silence {
                     let changed = self.ear.ledger.fault_changed(Fault::Silence(light.clone()), true);
