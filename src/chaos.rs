@@ -242,7 +242,7 @@ impl Iterator for Chaos {
                 }
                 let entry = self.drawn;
                 self.drawn += 1;
-                return Some(PlannedFault { at: self.at, what, entry, called: None });
+                return Some(PlannedFault { entry, ..PlannedFault::new(self.at, what) });
             }
             // Few can be given at all, and they are on: one has to end first.
             let first_end = self.on.iter().map(|(_, until)| *until).min()?;

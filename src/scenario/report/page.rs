@@ -98,7 +98,7 @@ fn write_timeline(html: &mut String, report: &Report<'_>, shown: &Played) -> fmt
 
 fn write_verdicts(html: &mut String, report: &Report<'_>, verdicts: &[Verdict]) -> fmt::Result {
     html.push_str(
-        "<h2>What had to hold</h2>\n<div class=\"card scroll\" role=\"group\" aria-label=\"Verdicts\" tabindex=\"0\"><table>\n\
+        "<h2>What had to hold</h2>\n<div class=\"card tables scroll\" role=\"group\" aria-label=\"Verdicts\" tabindex=\"0\"><table>\n\
          <thead><tr><th scope=\"col\">Verdict</th><th scope=\"col\">Expected</th><th scope=\"col\">Evidence</th></tr></thead>\n\
          <tbody>\n",
     );
@@ -124,7 +124,7 @@ fn write_verdicts(html: &mut String, report: &Report<'_>, verdicts: &[Verdict]) 
 
 fn write_figures(html: &mut String, summary: &Summary) -> fmt::Result {
     html.push_str(
-        "<h2>Figures</h2>\n<div class=\"card\"><table>\n<thead><tr><th scope=\"col\">Light</th>\
+        "<h2>Figures</h2>\n<div class=\"card tables\"><table class=\"figures\">\n<thead><tr><th scope=\"col\">Light</th>\
          <th scope=\"col\" class=\"number\">Greens</th><th scope=\"col\" class=\"number\">Sessions</th></tr></thead>\n<tbody>\n",
     );
     for (light, greens) in &summary.greens {

@@ -70,7 +70,7 @@ impl<'r> Layout<'r> {
             .min()
             .map_or(end, |crowded| crowded.min(end));
         let seconds = end.as_secs_f64().max(1.0);
-        let width = (seconds * 9.0).clamp(860.0, 12_000.0);
+        let width = (seconds * 6.0).clamp(862.0, 12_000.0);
         let scale = width / seconds;
 
         let mut faults = Vec::new();
