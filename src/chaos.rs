@@ -2,6 +2,8 @@
 //!
 //! A seed means the same faults for ever, at the same times, for the same lights and options.
 
+mod reign;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
@@ -12,6 +14,8 @@ use crate::{
     },
     world::{Fault, LightId, event::LightKind},
 };
+
+pub use self::reign::{Reign, longest_at};
 
 /// What may come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +29,7 @@ pub struct ChaosOptions {
     pub longest: Duration,
     /// Whether links can be broken in finer ways: whether they go through proxies.
     pub links: bool,
-    /// Whether the broker can be stopped: it is part of this program.
+    /// Whether the broker can be stopped, and made to count: it is part of this program.
     pub stops_broker: bool,
     /// Whether the broker asks for a login, so that a wrong password can be one.
     pub has_login: bool,
@@ -69,6 +73,7 @@ enum Kind {
     WifiDown,
     Silence,
     BrokerDown,
+    Quota,
     /// An index of [`LinkFault::NAMES`].
     Link(usize),
     WrongPassword,
@@ -81,10 +86,11 @@ enum Kind {
     Reboot,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::WifiDown,
     Kind::Silence,
     Kind::BrokerDown,
+    Kind::Quota,
     Kind::WrongPassword,
     Kind::NameNotFound,
     Kind::TakenOver,
@@ -166,6 +172,7 @@ impl Chaos {
             Kind::WifiDown => Fault::WifiDown(light),
             Kind::Silence => Fault::Silence(light),
             Kind::BrokerDown => Fault::BrokerDown,
+            Kind::Quota => Fault::Quota { per_minute: self.rng.ms(20, 600) },
             Kind::Link(index) => Fault::Link { light, placed: self.dose(index)? },
             Kind::WrongPassword => Fault::WrongPassword(light),
             Kind::NameNotFound => Fault::NameNotFound(light),
@@ -260,7 +267,7 @@ fn kinds_for(light: &LightId, options: &ChaosOptions) -> Vec<Kind> {
     let can = |kind: &Kind| match kind {
         Kind::WifiDown => may(&Fault::WifiDown(light.clone())),
         Kind::Silence => may(&Fault::Silence(light.clone())),
-        Kind::BrokerDown => options.stops_broker,
+        Kind::BrokerDown | Kind::Quota => options.stops_broker,
         Kind::Link(_) => {
             options.links && may(&Fault::Link { light: light.clone(), placed: Placed::both(Refuse) })
         }

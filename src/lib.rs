@@ -14,6 +14,7 @@
 //! | [`scenario`] | a timeline of faults, what must hold meanwhile, and the verdict |
 //! | [`config`] | what a configuration says, checked |
 //! | [`presets`] | the configurations that come with the program |
+//! | [`doctor`] | why a broker cannot be used |
 //! | [`keys`] | the keys of junctions that are made up and kept |
 //! | [`tls`] | TLS to a broker |
 //! | [`swarm`] | many pairs of lights, and what they cost |
@@ -25,6 +26,7 @@ pub mod board;
 pub mod chaos;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod fault;
 pub mod keys;
 pub mod playback;

@@ -6,7 +6,7 @@ mod tools;
 use std::thread;
 
 use serde_json::Value;
-use tools::{Lab, Mosquitto, Run, free_port, publish_raw};
+use tools::{Lab, Run, free_port, guarded, publish_raw};
 
 const PAIR: &str =
     "[broker]\nkind = \"embedded\"\nport = 0\n[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\n";
@@ -278,7 +278,7 @@ fn a_board_with_another_firmware_than_this_program_is_told_of_once() {
 
 #[test]
 fn the_pair_works_over_mosquitto_with_user_and_password_and_through_its_restart() {
-    let mut broker = mosquitto_with_password();
+    let mut broker = guarded("lab", "s3cret-of-the-lab");
     let config = |password: &str| {
         format!(
             "[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {}\nuser = \"lab\"\npassword = \"{password}\"\n\
@@ -315,18 +315,6 @@ fn the_pair_works_over_mosquitto_with_user_and_password_and_through_its_restart(
     let (status, lines) = going.end();
     assert_eq!(status, 0);
     assert_eq!(lines.last().unwrap()["conflicts"], 0);
-}
-
-fn mosquitto_with_password() -> Mosquitto {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("passwords");
-    let made = std::process::Command::new("mosquitto_passwd")
-        .args(["-b", "-c", file.to_str().unwrap(), "lab", "s3cret-of-the-lab"])
-        .status()
-        .expect("this test needs a real Mosquitto: install it with \".ci/setup test\"");
-    assert!(made.success());
-    let passwords = std::fs::read_to_string(&file).unwrap();
-    Mosquitto::start("allow_anonymous false\npassword_file {folder}/passwords", &[("passwords", &passwords)])
 }
 
 #[test]

@@ -33,6 +33,9 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
     if taken(Modifiers::NONE, Key::F4) {
         acts.push(Act::Toggle(Part::Lessons));
     }
+    if taken(Modifiers::NONE, Key::F5) {
+        acts.push(Act::Toggle(Part::Topics));
+    }
     if taken(Modifiers::COMMAND, Key::T) {
         acts.push(Act::SwitchTheme);
     }
@@ -118,10 +121,10 @@ fn watched_key(watched: &Watched, pressed: impl Fn(Modifiers, Key, bool) -> bool
         return Some(PlayerAct::GoTo(Duration::ZERO));
     }
     if pressed(none, Key::ArrowUp, false) {
-        return Some(PlayerAct::Speed(progress.speed + 1));
+        return Some(PlayerAct::Faster);
     }
     if pressed(none, Key::ArrowDown, false) {
-        return Some(PlayerAct::Speed(progress.speed.saturating_sub(1)));
+        return Some(PlayerAct::Slower);
     }
     None
 }

@@ -5,6 +5,7 @@
 mod backup;
 mod board;
 mod broker;
+mod doctor;
 mod flash;
 mod json;
 mod key;
@@ -100,6 +101,8 @@ enum Command {
     Swarm(swarm::SwarmArgs),
     /// Run the embedded broker alone
     Broker(broker::BrokerArgs),
+    /// Say why a broker cannot be used, step by step
+    Doctor(doctor::DoctorArgs),
     /// List the configurations that come with the program, or print one
     Presets(presets::PresetsArgs),
     /// Show the key of a junction with key = "auto", or take over a partner's
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
         Some(Command::Soak(args)) => soak::run(&cli.common, &args),
         Some(Command::Swarm(args)) => swarm::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
+        Some(Command::Doctor(args)) => doctor::run(&cli.common, &args),
         Some(Command::Presets(args)) => presets::run(&args),
         Some(Command::Key(args)) => key::run(&cli.common, &args),
         Some(Command::Ports(args)) => ports::run(&args),

@@ -251,6 +251,45 @@ impl Drop for Mosquitto {
     }
 }
 
+/// The text of a Mosquitto's password file with one user.
+pub fn passwords(user: &str, password: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("passwords");
+    let made = Command::new("mosquitto_passwd")
+        .args(["-b", "-c", file.to_str().unwrap(), user, password])
+        .status()
+        .expect("this test needs a real Mosquitto: install it with \".ci/setup test\"");
+    assert!(made.success());
+    fs::read_to_string(&file).unwrap()
+}
+
+/// A Mosquitto that lets this user in and nobody else.
+pub fn guarded(user: &str, password: &str) -> Mosquitto {
+    let lines = "allow_anonymous false\npassword_file {folder}/passwords";
+    Mosquitto::start(lines, &[("passwords", &passwords(user, password))])
+}
+
+/// Clients that take all connections that a broker has, until it refuses one.
+pub fn fill(port: u16) -> Vec<std::net::TcpStream> {
+    use std::io::Write;
+    // The look whether it runs was a connection too.
+    thread::sleep(Duration::from_millis(300));
+    let mut clients = Vec::new();
+    for number in b'a'..=b'z' {
+        let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let hello = [&b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01"[..], &[number]].concat();
+        let mut answer = [0; 4];
+        // One that is refused may be gone before it has spoken.
+        if client.write_all(&hello).is_err() || client.read_exact(&mut answer).is_err() {
+            return clients;
+        }
+        assert_eq!(answer, [0x20, 2, 0, 0]);
+        clients.push(client);
+    }
+    panic!("the broker refused nobody");
+}
+
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }

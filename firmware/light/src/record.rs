@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     crc::crc32,
+    feeds,
     key::{Key, MAX_KEY_BYTES},
     light::{ConfigError, Demand, LightConfig, MAX_PEERS, Rule},
     name::Name,
@@ -31,6 +32,9 @@ pub const MAX_SSID_BYTES: usize = 32;
 pub const MAX_ROOT_BYTES: usize = 128;
 /// The most bytes of a host name, a user name and a broker's password.
 pub const MAX_LOGIN_BYTES: usize = 128;
+/// The shortest watchdog of a board: erasing a sector of its flash, during which nothing runs, takes up
+/// to 400 ms (data sheet of the GD25Q32C).
+pub const MIN_WATCHDOG_MS: u32 = 500;
 /// The GPIOs of a LoPy4 that an LED may be on: led out to a pin, able to drive, and not taken by a
 /// strap, the log, the flash and PSRAM chips, the radios or the expansion board.
 pub const LED_GPIOS: [u8; 7] = [4, 14, 22, 25, 26, 32, 33];
@@ -81,7 +85,8 @@ pub struct Broker {
     pub host: String<MAX_LOGIN_BYTES>,
     /// Its TCP port.
     pub port: u16,
-    /// Whether the connection has to be encrypted. The firmware cannot do that yet, and says so.
+    /// Whether the connection has to be encrypted. The firmware cannot do that and says so; its README has
+    /// the measurements.
     pub tls: bool,
     /// The user name; empty to log in without one.
     pub user: String<MAX_LOGIN_BYTES>,
@@ -148,6 +153,8 @@ pub enum RecordError {
     Malformed,
     /// The light cannot be.
     Light(ConfigError),
+    /// The watchdog would bite while the flash is written.
+    Watchdog,
     /// The key has fewer than 16 bytes.
     Key,
     /// The network's name is empty or too long.
@@ -164,8 +171,12 @@ pub enum RecordError {
     PasswordWithoutUser,
     /// The broker asks for TLS.
     Tls,
-    /// The broker's dialect is not spoken by boards.
-    Dialect,
+    /// Adafruit IO's topics begin with the account's name, which the user name has to be.
+    Account,
+    /// Adafruit IO counts publishes, and the timings have no quota.
+    Quota,
+    /// On Adafruit IO two of the junction's feeds would be one.
+    Feeds(Name),
     /// The root topic cannot stand at the beginning of a topic.
     Root,
     /// No LED can be on that GPIO.
@@ -231,6 +242,9 @@ impl Record {
     /// The first reason why not.
     pub fn check(&self) -> Result<(), RecordError> {
         self.light_config().map_err(RecordError::Light)?;
+        if self.timing.watchdog_ms < MIN_WATCHDOG_MS {
+            return Err(RecordError::Watchdog);
+        }
         if self.wifi.ssid.is_empty() || self.wifi.ssid.contains('\0') {
             return Err(RecordError::Ssid);
         }
@@ -238,7 +252,21 @@ impl Record {
             return Err(RecordError::WifiPassword);
         }
         self.broker.check()?;
+        if self.broker.dialect == Dialect::AdafruitIo {
+            self.check_feeds()?;
+        }
         self.leds.check()
+    }
+
+    fn check_feeds(&self) -> Result<(), RecordError> {
+        if self.timing.quota.is_none() {
+            return Err(RecordError::Quota);
+        }
+        let call = feeds::call_feed(&self.junction, &self.light);
+        match self.peers.iter().find(|peer| feeds::state_feed(&self.junction, peer) == call) {
+            Some(peer) => Err(RecordError::Feeds(peer.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Writes the record, as it goes to the start of the partition.
@@ -319,8 +347,8 @@ impl Broker {
         if self.tls {
             return Err(RecordError::Tls);
         }
-        if self.dialect != Dialect::Standard {
-            return Err(RecordError::Dialect);
+        if self.dialect == Dialect::AdafruitIo && !feeds::is_account(&self.user) {
+            return Err(RecordError::Account);
         }
         let root = self.root.as_str();
         if root.starts_with('$')
@@ -510,6 +538,11 @@ impl fmt::Display for RecordError {
                 f.write_str("the provisioning record holds values that cannot be; provision the board again")
             }
             RecordError::Light(error) => error.fmt(f),
+            RecordError::Watchdog => write!(
+                f,
+                "a board's flash takes up to 400 ms to erase a sector, and nothing runs meanwhile: make watchdog_ms at \
+                 least {MIN_WATCHDOG_MS}"
+            ),
             RecordError::Key => f.write_str("a junction's key has at least 16 bytes"),
             RecordError::Ssid => {
                 write!(f, "the name of a Wi-Fi network has 1 to {MAX_SSID_BYTES} bytes, none of them zero")
@@ -526,13 +559,22 @@ impl fmt::Display for RecordError {
                 f.write_str("MQTT 3.1.1 has no password without a user name; give a user name too")
             }
             RecordError::Tls => f.write_str(
-                "a board cannot encrypt its connection: this firmware has no TLS. Use the broker's plain port, or \
-                 let the board join the broker of this program; signed messages are protected against forgery, not \
-                 against reading",
+                "a board cannot encrypt its connection: this firmware has no TLS. Let the board connect to a port of \
+                 this program that leads to the broker (board_port in [links]), which encrypts for it, or use the \
+                 broker's plain port; signed messages are protected against forgery, not against reading",
             ),
-            RecordError::Dialect => f.write_str(
-                "a board does not speak Adafruit IO's dialect: it has no last will and no commands there. Let the \
-                 board join another broker; virtual lights can use Adafruit IO",
+            RecordError::Account => f.write_str(
+                "Adafruit IO's topics begin with the account's name; give it as the user name, and the account's key as \
+                 the password",
+            ),
+            RecordError::Quota => f.write_str(
+                "Adafruit IO bans an account that publishes too much, and these timings have no quota; take timings \
+                 with one",
+            ),
+            RecordError::Feeds(peer) => write!(
+                f,
+                "on Adafruit IO the feed of light {peer} would be the one that calls this light; give one of them another \
+                 name"
             ),
             RecordError::Root => f.write_str(
                 "a root topic has no empty level, no \"+\", \"#\" or control character, and does not begin with \"$\"",
@@ -699,7 +741,8 @@ mod tests {
             record.encode().unwrap_err()
         };
         assert_eq!(refused(|r| r.broker.tls = true), RecordError::Tls);
-        assert_eq!(refused(|r| r.broker.dialect = Dialect::AdafruitIo), RecordError::Dialect);
+        assert_eq!(refused(|r| r.broker.dialect = Dialect::AdafruitIo), RecordError::Account);
+        assert_eq!(refused(|r| r.timing.watchdog_ms = MIN_WATCHDOG_MS - 1), RecordError::Watchdog);
         assert_eq!(refused(|r| r.wifi.ssid.clear()), RecordError::Ssid);
         assert_eq!(refused(|r| r.wifi.password = text(7)), RecordError::WifiPassword);
         assert_eq!(refused(|r| r.broker.host.clear()), RecordError::Host);
@@ -723,6 +766,21 @@ mod tests {
             refused(|r| r.peers = [r.light.clone()].into_iter().collect()),
             RecordError::Light(ConfigError::NamedTwice(name("a")))
         );
+    }
+
+    #[test]
+    fn a_board_may_join_adafruit_io_where_it_counts_and_every_feed_is_one_lights() {
+        let mut record = small();
+        record.broker.dialect = Dialect::AdafruitIo;
+        record.broker.user = text(5);
+        assert_eq!(record.check(), Err(RecordError::Quota));
+        record.timing = Timing::on_quota();
+        let bytes = record.encode().unwrap();
+        assert_eq!(Record::decode(&bytes), Ok(record.clone()));
+        record.peers.push(name("a-call")).unwrap();
+        assert_eq!(record.check(), Err(RecordError::Feeds(name("a-call"))));
+        record.broker.user = String::try_from("a/b").unwrap();
+        assert_eq!(record.check(), Err(RecordError::Account));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod lessons;
 pub mod light_panel;
 pub mod overview;
 pub mod timeline;
+pub mod topics;
 pub mod waiting;
 pub mod widgets;
 
@@ -38,4 +39,13 @@ pub struct Shown<'a> {
     pub selected: Option<&'a LightId>,
     /// What the window is told to call this run, such as its configuration.
     pub subtitle: &'a str,
+}
+
+impl Shown<'_> {
+    /// Whether lamps switch at once: where nothing is to move, and where time stands still, so that
+    /// none is caught half lit.
+    #[must_use]
+    pub fn lamps_switch_at_once(&self) -> bool {
+        self.settings.reduce_motion || self.watched.is_some_and(Watched::stands)
+    }
 }

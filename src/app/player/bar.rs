@@ -174,7 +174,8 @@ fn position(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched, acts: &mut Acts) 
     if ui.available_width() > 420.0 {
         let mut at_s = watched.now.as_secs_f64();
         ui.spacing_mut().slider_width = (ui.available_width() - 420.0).clamp(60.0, 320.0);
-        let slider = Slider::new(&mut at_s, 0.0..=length.as_secs_f64()).show_value(false);
+        let slider =
+            Slider::new(&mut at_s, progress.began.as_secs_f64()..=length.as_secs_f64()).show_value(false);
         let slider = ui.add(slider);
         let name = format!("Position, {at_s:.1} of {:.1} seconds", length.as_secs_f64());
         slider.widget_info(|| WidgetInfo::slider(true, at_s, &name));
@@ -206,10 +207,9 @@ fn verdicts(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) {
     }
     let count = |outcome| verdicts.iter().filter(|verdict| verdict.outcome == outcome).count();
     let (held, failed) = (count(Outcome::Held), count(Outcome::Failed));
-    let text = match failed {
-        0 => format!("{held} of {} hold", verdicts.len()),
-        failed => format!("{failed} of {} failed", verdicts.len()),
-    };
+    let counts = [(failed, "failed"), (held, "held"), (count(Outcome::NotJudged), "open")];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let text = counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(" · ");
     let color = if failed > 0 { palette.bad } else { palette.ok };
     let why = "What is expected of this run, so far. The lessons panel (F4) tells each with its evidence.";
     ui.label(RichText::new(text).color(color)).on_hover_text(why);

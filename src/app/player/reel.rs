@@ -1,9 +1,10 @@
 //! What can be played, and how it is made each time from its start.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use crate::{
     playback::Playback,
+    recording::Recording,
     scenario::{Judge, Scenario},
     simulated::{Options, Simulation},
 };
@@ -45,6 +46,19 @@ pub struct Reel {
 }
 
 impl Reel {
+    /// The recording in this file, which is read each time that it is played.
+    #[must_use]
+    pub fn recording(file: &Path) -> Reel {
+        let title = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let file = file.to_owned();
+        let teaches = format!("What was recorded into {}.", file.display());
+        let make = move || {
+            let playback = Recording::open(&file).map_err(|error| error.to_string())?;
+            Ok(Film { playback: Box::new(playback), judge: None })
+        };
+        Reel { title, kind: Kind::Recording, teaches, make: Arc::new(make) }
+    }
+
     /// A scenario, played in a simulated world.
     ///
     /// # Errors

@@ -79,17 +79,9 @@ impl Story {
 
     fn conflict(self, at: f64, until: f64) -> Story {
         let lights = vec![light("a"), light("b")];
-        let lasted = secs(until - at);
-        self.at(
-            at,
-            "begins",
-            EventKind::ConflictBegan { lights: lights.clone(), certainty: Certainty::Sure, since: secs(at) },
-        )
-        .at(
-            until,
-            "ends",
-            EventKind::ConflictEnded { lights, certainty: Certainty::Sure, lasted, at_most: lasted },
-        )
+        let (lasted, certainty) = (secs(until - at), Certainty::Sure);
+        self.at(at, "begins", EventKind::ConflictBegan { lights: lights.clone(), certainty, since: secs(at) })
+            .at(until, "ends", EventKind::ConflictEnded { lights, certainty, lasted, at_most: lasted })
     }
 
     fn reacted(self, at: f64, ms: u64) -> Story {

@@ -1,0 +1,154 @@
+//! `twinlight doctor`: why a broker cannot be used.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use clap::Args;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::{Common, FAILED, WELL, asked_to_end, runtime};
+use crate::{
+    config::{BrokerChoice, Config},
+    doctor::{Finding, News, Patient, Trouble, Verdict, examine},
+    world::{
+        broker::{Broker, BrokerConfig},
+        meter::Meter,
+    },
+};
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Print one JSON object a line instead of sentences: one for each step, and one for all of them
+    #[arg(long)]
+    json: bool,
+}
+
+/// There are two pieces of news for each step.
+const NEWS_QUEUE: usize = 16;
+
+pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<u8> {
+    let config = common.load()?;
+    for warning in &config.warnings {
+        eprintln!("warning: {warning}");
+    }
+    runtime()?.block_on(async {
+        let (patient, broker) = patient(&config).await?;
+        if !args.json {
+            let whose = if broker.is_some() { " (the one in this program, started for this)" } else { "" };
+            println!("the broker at {}{whose}", patient.address());
+        }
+        let findings = tokio::select! {
+            findings = told(&patient, args.json) => findings?,
+            () = asked_to_end() => anyhow::bail!("ended before all steps were done"),
+        };
+        if let Some(broker) = broker {
+            broker.stop().await;
+        }
+        let last = if args.json { closing_line(&findings).to_string() } else { closing(&findings) };
+        say(&last)?;
+        Ok(if findings.iter().any(|finding| finding.verdict.is_failure()) { FAILED } else { WELL })
+    })
+}
+
+/// The configured broker. The one in this program is started: lights would do the same.
+async fn patient(config: &Config) -> anyhow::Result<(Patient, Option<Broker>)> {
+    if let Some(patient) = Patient::of(config) {
+        return Ok((patient, None));
+    }
+    let BrokerChoice::Embedded { port, login, .. } = &config.broker else {
+        anyhow::bail!("the configuration names no broker");
+    };
+    // Nobody but the doctor has to reach it.
+    let own = BrokerConfig { first_port: *port, search: true, lan: false, login: login.clone() };
+    let meter = config
+        .emulated
+        .as_ref()
+        .map(|emulated| Meter::adafruit(&emulated.user, emulated.per_minute, Box::new(|_| {})));
+    let broker = Broker::start_metered(&own, meter).await?;
+    Ok((Patient::embedded(config, broker.address().port()), Some(broker)))
+}
+
+/// Examines, and tells of each step once it is done.
+async fn told(patient: &Patient, json: bool) -> io::Result<Vec<Finding>> {
+    let (sender, mut news) = mpsc::channel(NEWS_QUEUE);
+    // Owns its end: where nothing can be told any more, the examination must not wait for it.
+    let telling = async move {
+        while let Some(news) = news.recv().await {
+            if let News::StepEnded(finding) = news {
+                say(&if json { line(&finding).to_string() } else { sentence(&finding) })?;
+            }
+        }
+        io::Result::Ok(())
+    };
+    let examining = async {
+        let findings = examine(patient, &sender).await;
+        drop(sender);
+        findings
+    };
+    let (findings, told) = tokio::join!(examining, telling);
+    told.map(|()| findings)
+}
+
+fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+fn sentence(finding: &Finding) -> String {
+    let Finding { step, verdict, took } = finding;
+    let ms = took.as_secs_f64() * 1_000.0;
+    let text = match verdict {
+        Verdict::Well(seen) => seen.clone(),
+        Verdict::Skipped(why) => format!("not tried: {why}"),
+        Verdict::Doubtful(Trouble { cause, remedy }) | Verdict::Failed(Trouble { cause, remedy }) => {
+            format!("{cause}\n{:32}what to do: {remedy}", "")
+        }
+    };
+    format!("{:8}  {step:9}  {ms:8.1} ms  {text}", verdict.word())
+}
+
+fn line(finding: &Finding) -> Value {
+    let Finding { step, verdict, took } = finding;
+    let ms = milliseconds(*took);
+    let mut line = json!({"kind": "step", "step": step.word(), "verdict": verdict.word(), "ms": ms});
+    match verdict {
+        Verdict::Well(text) | Verdict::Skipped(text) => line["text"] = json!(text),
+        Verdict::Doubtful(Trouble { cause, remedy }) | Verdict::Failed(Trouble { cause, remedy }) => {
+            line["cause"] = json!(cause);
+            line["remedy"] = json!(remedy);
+        }
+    }
+    line
+}
+
+/// To the microsecond.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1_000_000.0).round() / 1_000.0
+}
+
+fn words(findings: &[Finding], wanted: impl Fn(&Verdict) -> bool) -> Vec<&'static str> {
+    findings.iter().filter(|finding| wanted(&finding.verdict)).map(|finding| finding.step.word()).collect()
+}
+
+fn closing_line(findings: &[Finding]) -> Value {
+    let failed = words(findings, Verdict::is_failure);
+    let doubtful = words(findings, |verdict| matches!(verdict, Verdict::Doubtful(_)));
+    let ms = milliseconds(findings.iter().map(|finding| finding.took).sum());
+    json!({"kind": "examination", "well": failed.is_empty(), "failed": failed, "doubtful": doubtful, "ms": ms})
+}
+
+fn closing(findings: &[Finding]) -> String {
+    let failed = words(findings, Verdict::is_failure);
+    let doubtful = words(findings, |verdict| matches!(verdict, Verdict::Doubtful(_)));
+    match (&failed[..], &doubtful[..]) {
+        ([], []) => "lights can work with this broker".to_owned(),
+        ([], doubtful) => format!("lights can work with this broker; see {}", doubtful.join(", ")),
+        (failed, _) => {
+            format!("lights cannot work with this broker as they should; see {}", failed.join(", "))
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! Why a step failed most likely, and what to do, in a person's words.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{Patient, Trouble, wire::Instead};
+
+/// Brokers of the lab that are far away whatever network one is in.
+const FAR_AWAY: [&str; 5] =
+    ["test.mosquitto.org", "broker.hivemq.com", "broker.emqx.io", "mqtt.flespi.io", "io.adafruit.com"];
+/// Port numbers that mean the one or the other as a rule.
+const PLAIN_PORT: u16 = 1883;
+const TLS_PORT: u16 = 8883;
+
+const PORTAL: &str = "open a web page in a browser on this computer: if a login of the network comes instead, log in \
+                      there, or use another network";
+
+pub(super) fn is_known_far_away(host: &str) -> bool {
+    FAR_AWAY.contains(&host)
+}
+
+// Name.
+
+pub(super) fn name_not_found(host: &str) -> Trouble {
+    let remedy = if host.ends_with(".local") {
+        "names with .local are told within one network only: check that its computer is on and in this network, and \
+         that multicast DNS runs here (Debian: apt install libnss-mdns); or write its address as host"
+    } else if host.contains('.') {
+        "check how host is written, and that this computer is online (another name in a browser)"
+    } else {
+        "check how host is written; a name without a dot is known in one network only, so its address may serve better"
+    };
+    Trouble::new(format!("nobody knows the name {host}"), remedy)
+}
+
+pub(super) fn name_server_silent(host: &str) -> Trouble {
+    Trouble::new(
+        format!("no name server says within 8 s what {host} is"),
+        "check that this computer is online; a VPN or a network's login page may be in the way",
+    )
+}
+
+pub(super) fn name_leads_near(host: &str, address: IpAddr) -> Trouble {
+    Trouble::new(
+        format!(
+            "{host} is far away, and this network says that it is at {address}, near by: a captive portal, or a filter"
+        ),
+        PORTAL,
+    )
+}
+
+// TCP.
+
+pub(super) fn loopback_alone(address: SocketAddr) -> Trouble {
+    let port = address.port();
+    Trouble::new(
+        format!("a broker on this computer listens on 127.0.0.1:{port} alone, and not at {address}"),
+        format!(
+            "write host = \"localhost\"; or, if others are to reach it: Mosquitto 2 without a listener takes connections \
+             from its own computer alone, so write \"listener {port}\", and \"allow_anonymous true\" or a password_file, \
+             into mosquitto.conf"
+        ),
+    )
+}
+
+pub(super) fn nothing_listens(address: SocketAddr, own: bool) -> Trouble {
+    let port = address.port();
+    if own {
+        return Trouble::new(
+            format!("nothing on this computer listens at {address}"),
+            "start the broker there (for Mosquitto: mosquitto -c config/mosquitto/mosquitto.conf), or correct host and \
+             port",
+        );
+    }
+    Trouble::new(
+        format!(
+            "the computer at {address} is there, and nothing on it takes connections from here on port {port}"
+        ),
+        format!(
+            "check the port, and that the broker runs; Mosquitto 2 without a listener takes connections from its own \
+             computer alone: write \"listener {port}\", and \"allow_anonymous true\" or a password_file, into its \
+             mosquitto.conf"
+        ),
+    )
+}
+
+pub(super) fn no_answer(address: SocketAddr) -> Trouble {
+    Trouble::new(
+        format!("{address} does not answer at all: a firewall, another network, or a computer that is off"),
+        "check that this computer is in the network that the broker is in (a university's broker may need its VPN), and \
+         that no firewall drops the port",
+    )
+}
+
+pub(super) fn no_way(address: SocketAddr) -> Trouble {
+    Trouble::new(
+        format!("this computer has no way to {address}"),
+        "check that it is online, and in the right network",
+    )
+}
+
+// TLS.
+
+pub(super) fn unchecked(version: &str) -> Trouble {
+    Trouble::new(
+        format!("{version}, but nobody checks who answers (insecure = true)"),
+        "give the certificate of the broker's authority as ca_file, and remove insecure",
+    )
+}
+
+pub(super) fn plain_there(patient: &Patient) -> Trouble {
+    let port = if patient.port == TLS_PORT { "" } else { ", or the broker's port for TLS (8883 as a rule)" };
+    Trouble::new(
+        format!("{} speaks MQTT without TLS, and the configuration asks for TLS", patient.address()),
+        format!("write tls = false to do without{port}"),
+    )
+}
+
+pub(super) fn tls_there(patient: &Patient) -> Trouble {
+    let port = if patient.port == PLAIN_PORT {
+        ""
+    } else {
+        ", or name the broker's port without it (1883 as a rule)"
+    };
+    Trouble::new(
+        format!("{} speaks TLS, and the configuration asks for none", patient.address()),
+        format!("write tls = true into [broker]{port}"),
+    )
+}
+
+// CONNECT.
+
+pub(super) fn refused(patient: &Patient, code: u8) -> Trouble {
+    match code {
+        1 => Trouble::new(
+            "the broker does not speak MQTT 3.1.1",
+            "switch that version on there, or use another broker",
+        ),
+        2 => Trouble::new(
+            "the broker does not take the client's name",
+            "ask whoever runs it which names are allowed",
+        ),
+        3 => Trouble::new(
+            "the broker says that it is not available just now",
+            "wait and try again; a public one may be overloaded",
+        ),
+        4 | 5 => not_let_in(patient, code),
+        6 | 7 => Trouble::new(
+            format!(
+                "the broker refuses with code {code}, which is in no standard; Adafruit IO means by it that the account \
+                     is throttled or banned for a while"
+            ),
+            "wait half a minute at least and let nothing else use the account meanwhile; then check user and key",
+        ),
+        code => Trouble::new(
+            format!("the broker refuses with code {code}, which is in no standard"),
+            "ask whoever runs it",
+        ),
+    }
+}
+
+fn not_let_in(patient: &Patient, code: u8) -> Trouble {
+    let Some(login) = &patient.login else {
+        return Trouble::new(
+            format!("the broker lets nobody in without user and password (code {code})"),
+            "add user and password to [broker]; or, if it is your own Mosquitto and for this computer alone, write \
+             \"allow_anonymous true\" into mosquitto.conf",
+        );
+    };
+    let token_in_password = "flespi wants the token as the user, and an empty password";
+    // What acts like Adafruit IO is spoken of like it.
+    let host = if patient.adafruit { super::ADAFRUIT } else { patient.host.as_str() };
+    match host {
+        "mqtt.flespi.io" if !login.password.is_empty() => Trouble::new(
+            format!("{token_in_password}; here something stands in password (code {code})"),
+            "write user = \"${FLESPI_TOKEN}\" and password = \"\"",
+        ),
+        "mqtt.flespi.io" => Trouble::new(
+            format!("flespi does not take this token (code {code})"),
+            "make a new one at flespi.io, and give it alone, without \"FlespiToken\" before it",
+        ),
+        super::ADAFRUIT if login.user.starts_with("aio_") || login.password.is_empty() => Trouble::new(
+            format!("Adafruit IO wants your user name as user and the key (aio_…) as password (code {code})"),
+            "write user = \"${AIO_USER}\" and password = \"${AIO_KEY}\"",
+        ),
+        super::ADAFRUIT => Trouble::new(
+            format!("Adafruit IO does not take this user name and key (code {code})"),
+            "look both up at io.adafruit.com (the yellow key); a key that was renewed makes the old one useless. After a \
+             refusal wait half a minute",
+        ),
+        _ if code == 4 => Trouble::new(
+            "the broker knows no such user, or the password is wrong (code 4)",
+            "check user and password, capital letters too",
+        ),
+        // Mosquitto says 5 for a wrong password too.
+        _ => Trouble::new(
+            format!(
+                "the broker does not let the user {} in: user or password is wrong, or the user may not (code 5)",
+                shown(&login.user)
+            ),
+            "check user and password, capital letters too; then ask whoever runs the broker whether the user may connect",
+        ),
+    }
+}
+
+/// A user name may be a token, which is nobody's business.
+fn shown(user: &str) -> &str {
+    if user.len() > 24 { "of this token" } else { user }
+}
+
+pub(super) fn closed_at_connect(patient: &Patient, reset: bool) -> Trouble {
+    let how = if reset { "resets" } else { "closes" };
+    let tls =
+        if patient.tls.is_some() { "a certificate that it wants of its clients (cert_file), " } else { "" };
+    let adafruit =
+        if patient.adafruit { "a ban for flooding (it takes half a minute and longer), " } else { "" };
+    Trouble::new(
+        format!(
+            "the broker {how} the connection without a word: {adafruit}{tls}a limit on connections (Mosquitto: \
+             max_connections), or a ban of this computer"
+        ),
+        "end programs that use the same broker, wait a minute and try again; if the broker is yours, its log says why",
+    )
+}
+
+/// What came was not what MQTT has there.
+pub(super) fn instead(patient: &Patient, instead: &Instead, awaited: &str) -> Trouble {
+    let address = patient.address();
+    match instead {
+        Instead::Silence => Trouble::new(
+            format!("{address} takes the connection, and {awaited} does not come"),
+            "check the port: something else than a broker may listen there, or a firewall may hold the answers back",
+        ),
+        Instead::End { .. } => Trouble::new(
+            format!("the broker closed the connection, and {awaited} did not come"),
+            "try again; if it stays so, the broker's log says why",
+        ),
+        Instead::Code(code) => {
+            Trouble::new(format!("the broker refuses with code {code}"), "ask whoever runs it")
+        }
+        Instead::Http(line) => Trouble::new(
+            format!(
+                "a web server answers at {address} (\"{line}\"): a captive portal that answers for everybody, or the \
+                 port of a web page"
+            ),
+            format!("{PORTAL}; and check the port"),
+        ),
+        Instead::Tls => tls_there(patient),
+        Instead::TlsSaid(failure) => Trouble::new(failure.cause(&patient.host), failure.remedy()),
+        Instead::NotMqtt(start) => Trouble::new(
+            format!("what answers at {address} is no MQTT broker; it says \"{start}\""),
+            "check the port (1883 as a rule, 8883 with TLS); in a foreign network, a login page may be in the way",
+        ),
+        Instead::Io(error) => Trouble::new(
+            format!("the connection failed: {error}"),
+            "try again; if it stays so, check the network",
+        ),
+    }
+}
+
+// Subscribe.
+
+pub(super) fn may_not_read(patient: &Patient, refused: &[&str]) -> Trouble {
+    let root = &patient.root;
+    Trouble::new(
+        format!("the broker refuses to let this user read {}", refused.join(" and ")),
+        format!(
+            "choose a root topic that this user may use; or, if the broker is yours, allow it (Mosquitto's acl_file: \
+             \"topic readwrite {root}/#\")"
+        ),
+    )
+}
+
+pub(super) fn at_subscribe(patient: &Patient, what: &Instead) -> Trouble {
+    match what {
+        Instead::End { .. } => Trouble::new(
+            "the broker closes the connection at the subscription: this user may not read these topics",
+            format!("choose another root topic than {}, or ask whoever runs the broker", patient.root),
+        ),
+        what => instead(patient, what, "the answer to a subscription"),
+    }
+}
+
+pub(super) fn lower_qos() -> Trouble {
+    Trouble::new(
+        "the broker grants QoS 0 where QoS 1 was asked for: a message that is lost on the way is not sent again",
+        "raise its highest QoS (Mosquitto: max_qos) to 1 if it is yours; lights work, and flash amber more often where \
+         messages get lost",
+    )
+}
+
+// Hear.
+
+pub(super) fn not_heard(patient: &Patient, topic: &str) -> Trouble {
+    let root = &patient.root;
+    let who = match &patient.login {
+        Some(_) => "this user",
+        None => "somebody without a user name",
+    };
+    Trouble::new(
+        format!(
+            "the broker takes a message to {topic} and does not deliver it to the subscription: {who} may not write \
+             there, or not read (many brokers do not say so)"
+        ),
+        format!(
+            "choose a root topic that may be used; or, if the broker is yours, allow it (Mosquitto's acl_file: \"topic \
+             readwrite {root}/#\")"
+        ),
+    )
+}
+
+pub(super) fn not_acknowledged() -> Trouble {
+    Trouble::new(
+        "a message of QoS 1 is delivered, and the broker never acknowledges it",
+        "use another broker: lights give up a session whose messages are not acknowledged",
+    )
+}
+
+pub(super) fn silent_at_publish() -> Trouble {
+    Trouble::new(
+        "the broker says nothing more once a message was sent to it",
+        "try again; if it stays so, something between here and the broker swallows messages, or it is overloaded",
+    )
+}
+
+pub(super) fn closed_at_publish(patient: &Patient) -> Trouble {
+    if patient.adafruit {
+        return quota("the connection was closed");
+    }
+    Trouble::new(
+        "the broker closes the connection at a message of QoS 1: it takes QoS 0 alone (Mosquitto: max_qos 0), or this user \
+         may not write there",
+        format!(
+            "set max_qos to 1 or 2 if the broker is yours; else choose another root topic than {}, or another broker",
+            patient.root
+        ),
+    )
+}
+
+pub(super) fn quota(said: &str) -> Trouble {
+    Trouble::new(
+        format!("the account's quota is used up: {said}"),
+        "wait a minute, end other programs that use the account, and give the lights the timings of config/adafruit.toml",
+    )
+}
+
+// Retained and will.
+
+pub(super) fn not_retained(patient: &Patient) -> Trouble {
+    Trouble::new(
+        format!(
+            "{} keeps no retained message: who comes later sees nothing until a light speaks again",
+            patient.host
+        ),
+        "switch retained messages on if the broker is yours (Mosquitto: retain_available true); lights agree without \
+         them, and only what is shown at first is missing",
+    )
+}
+
+pub(super) fn retained_unmarked() -> Trouble {
+    Trouble::new(
+        "the broker delivers a retained message without saying that it is an old one",
+        "do not use this broker: a light would take an old message for a fresh one",
+    )
+}
+
+pub(super) fn closed_at_retained() -> Trouble {
+    Trouble::new(
+        "the broker closes the connection at a retained message: it allows none",
+        "switch them on if the broker is yours (Mosquitto: retain_available true), or use another one: all states of \
+         lights are sent as retained",
+    )
+}
+
+pub(super) fn not_removed(topic: &str) -> Trouble {
+    Trouble::new(
+        format!(
+            "the broker works, but the connection ended before the doctor had removed its message from {topic}"
+        ),
+        format!("remove it, if it disturbs: mosquitto_pub -t {topic} -r -n"),
+    )
+}
+
+pub(super) fn no_will_taken() -> Trouble {
+    Trouble::new(
+        "the broker closes the connection of a client with a last will of QoS 1, retained",
+        "allow them if the broker is yours (Mosquitto: max_qos 1, retain_available true; room for one connection more in \
+         max_connections), or use another one: each light has such a will",
+    )
+}
+
+pub(super) fn no_will_heard(topic: &str) -> Trouble {
+    Trouble::new(
+        format!("a client vanished, and its last will on {topic} did not come within 5 s"),
+        "lights agree without it; only \"online\" stays wrong for a while. If the broker is yours, see that it allows \
+         writing there, and does not delay wills",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::broker::Login;
+
+    fn patient(host: &str, login: Option<(&str, &str)>) -> Patient {
+        Patient {
+            host: host.to_owned(),
+            port: 8883,
+            login: login
+                .map(|(user, password)| Login { user: user.to_owned(), password: password.to_owned() }),
+            tls: None,
+            root: "twinlight".to_owned(),
+            junctions: Vec::new(),
+            adafruit: host == super::super::ADAFRUIT,
+        }
+    }
+
+    fn told(host: &str, login: Option<(&str, &str)>, code: u8) -> String {
+        let Trouble { cause, remedy } = refused(&patient(host, login), code);
+        format!("{cause}; {remedy}")
+    }
+
+    #[test]
+    fn a_token_in_the_wrong_member_is_told_where_it_belongs() {
+        let said = told("mqtt.flespi.io", Some(("me", "t0ken")), 5);
+        assert!(said.contains("the token as the user, and an empty password"), "{said}");
+        let said = told("mqtt.flespi.io", Some(("t0ken", "")), 4);
+        assert!(said.contains("does not take this token"), "{said}");
+        for login in [("aio_abc", "me"), ("me", "")] {
+            let said = told("io.adafruit.com", Some(login), 5);
+            assert!(said.contains("the key (aio_…) as password"), "{said}");
+        }
+        let said = told("io.adafruit.com", Some(("me", "aio_abc")), 5);
+        assert!(said.contains("does not take this user name and key"), "{said}");
+    }
+
+    #[test]
+    fn no_secret_is_told() {
+        let token = "FlespiTokenFlespiTokenFlespiToken";
+        for host in ["mqtt.flespi.io", "io.adafruit.com", "broker.lab"] {
+            for login in [(token, ""), ("me", token), (token, token)] {
+                for code in 1..=9 {
+                    assert!(!told(host, Some(login), code).contains(token), "{host} {code}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_of_ones_own_network_is_told_of_as_such() {
+        assert!(name_not_found("broker.local").remedy.contains("multicast DNS"));
+        assert!(name_not_found("broker").remedy.contains("its address may serve better"));
+        assert!(name_not_found("broker.example").remedy.contains("online"));
+    }
+}
