@@ -6,7 +6,7 @@ mod tools;
 use std::thread;
 
 use serde_json::Value;
-use tools::{Lab, Mosquitto, Run, free_port, guarded, publish_raw};
+use tools::{Lab, Run, free_port, guarded, publish_raw};
 
 const PAIR: &str =
     "[broker]\nkind = \"embedded\"\nport = 0\n[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\n";
