@@ -25,7 +25,7 @@ pub struct ChaosOptions {
     pub longest: Duration,
     /// Whether links can be broken in finer ways: whether they go through proxies.
     pub links: bool,
-    /// Whether the broker can be stopped: it is part of this program.
+    /// Whether the broker can be stopped, and made to count: it is part of this program.
     pub stops_broker: bool,
     /// Whether the broker asks for a login, so that a wrong password can be one.
     pub has_login: bool,
@@ -69,6 +69,7 @@ enum Kind {
     WifiDown,
     Silence,
     BrokerDown,
+    Quota,
     /// An index of [`LinkFault::NAMES`].
     Link(usize),
     WrongPassword,
@@ -81,10 +82,11 @@ enum Kind {
     Reboot,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::WifiDown,
     Kind::Silence,
     Kind::BrokerDown,
+    Kind::Quota,
     Kind::WrongPassword,
     Kind::NameNotFound,
     Kind::TakenOver,
@@ -166,6 +168,7 @@ impl Chaos {
             Kind::WifiDown => Fault::WifiDown(light),
             Kind::Silence => Fault::Silence(light),
             Kind::BrokerDown => Fault::BrokerDown,
+            Kind::Quota => Fault::Quota { per_minute: self.rng.ms(20, 600) },
             Kind::Link(index) => Fault::Link { light, placed: self.dose(index)? },
             Kind::WrongPassword => Fault::WrongPassword(light),
             Kind::NameNotFound => Fault::NameNotFound(light),
@@ -242,7 +245,7 @@ impl Iterator for Chaos {
                 }
                 let entry = self.drawn;
                 self.drawn += 1;
-                return Some(PlannedFault { at: self.at, what, entry, called: None });
+                return Some(PlannedFault { entry, ..PlannedFault::new(self.at, what) });
             }
             // Few can be given at all, and they are on: one has to end first.
             let first_end = self.on.iter().map(|(_, until)| *until).min()?;
@@ -260,7 +263,7 @@ fn kinds_for(light: &LightId, options: &ChaosOptions) -> Vec<Kind> {
     let can = |kind: &Kind| match kind {
         Kind::WifiDown => may(&Fault::WifiDown(light.clone())),
         Kind::Silence => may(&Fault::Silence(light.clone())),
-        Kind::BrokerDown => options.stops_broker,
+        Kind::BrokerDown | Kind::Quota => options.stops_broker,
         Kind::Link(_) => {
             options.links && may(&Fault::Link { light: light.clone(), placed: Placed::both(Refuse) })
         }

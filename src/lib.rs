@@ -8,6 +8,7 @@
 //! | [`playback`] | what a simulated or recorded world has in common: it is played at any pace |
 //! | [`chaos`] | random faults without end, from a seed |
 //! | [`simulated`] | the same world on a simulated clock |
+//! | [`soak`] | random faults for a long time, and a judgement |
 //! | [`recording`] | a run in a file: written, read, judged again |
 //! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
 //! | [`scenario`] | a timeline of faults, what must hold meanwhile, and the verdict |
@@ -34,6 +35,7 @@ mod private;
 pub mod recording;
 pub mod scenario;
 pub mod simulated;
+pub mod soak;
 pub mod swarm;
 pub mod tls;
 pub mod world;

@@ -131,7 +131,8 @@ fn slips_of_the_pen_are_met_with_the_nearest_word() {
     assert_refused(
         "what = \"no-conflit\"",
         "22:8: expect.what: \"no-conflit\" is not known; did you mean \"no-conflict\"? It may be \"no-conflict\", \
-         \"conflict\", \"flashing\", \"alternating\", \"steady\", \"no-go\", \"greens\", \"joins\", \"reaction\" or \"ignored\"",
+         \"conflict\", \"no-unsafe-flashing\", \"unsafe-flashing\", \"flashing\", \"alternating\", \"steady\", \"no-go\", \
+         \"greens\", \"joins\", \"reaction\" or \"ignored\"",
     );
     assert_refused(
         "what = \"flashing\"\nafter = \"wifi-dwn\"\nwithin_s = 9",

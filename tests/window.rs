@@ -217,6 +217,18 @@ fn a_possible_conflict_is_told_as_a_doubt_and_a_glitch_only_in_the_log() {
 }
 
 #[test]
+fn a_run_is_recorded_by_a_switch_that_shows_it() {
+    let mut desk = Desk::new(1, 2).started(3_000);
+    assert_eq!(desk.harness.state().state().recording, None);
+    desk.click("Record this run");
+    assert!(desk.says("This run is recorded to recordings/run-1.jsonl"));
+    assert!(desk.harness.state().state().recording.is_some());
+    desk.click("Record this run");
+    assert_eq!(desk.harness.state().state().recording, None);
+    assert!(desk.says("This run is not recorded any more"));
+}
+
+#[test]
 fn the_theme_is_switched_by_button_and_by_key_and_remembered() {
     let mut desk = Desk::new(1, 2).started(3_000);
     desk.click("Light theme");

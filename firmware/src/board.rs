@@ -17,8 +17,7 @@ use traffic_light::{
     record::{Antenna, LED_GPIOS, LedGpios, Record},
 };
 
-/// Without a record a program that hangs is reset after this. Longer than erasing a sector of the
-/// flash takes (0.4 s at the worst), during which nothing runs.
+/// Without a record a program that hangs is reset after this.
 const WATCHDOG_MS: u32 = 1_000;
 
 /// The pins that the board needs, or may need.
@@ -38,6 +37,7 @@ pub struct Board {
     lamps: Option<[Output<'static>; 3]>,
     button: Input<'static>,
     watchdog: Wdt<TIMG1<'static>>,
+    watchdog_ms: u32,
     /// Keeps its level for as long as the board runs.
     _antenna: Output<'static>,
 }
@@ -46,7 +46,7 @@ impl Board {
     /// Sets the antenna and the lamps up as the record says, and starts the watchdog.
     pub fn new(pins: Pins, record: Option<&Record>, mut watchdog: Wdt<TIMG1<'static>>) -> Board {
         let watchdog_ms = record.map_or(WATCHDOG_MS, |record| record.timing.watchdog_ms);
-        watchdog.set_timeout(MwdtStage::Stage0, Duration::from_millis(u64::from(watchdog_ms)));
+        watchdog.set_timeout(MwdtStage::Stage0, span(watchdog_ms));
         watchdog.enable();
 
         let antenna = if chip_revision() < ChipRevision::from_combined(100) {
@@ -62,6 +62,7 @@ impl Board {
             lamps: record.and_then(|record| lamps(pins.led_candidates, record.leds)),
             button: Input::new(pins.button, InputConfig::default().with_pull(Pull::Up)),
             watchdog,
+            watchdog_ms,
             _antenna: Output::new(antenna, level, OutputConfig::default()),
         }
     }
@@ -84,6 +85,20 @@ impl Board {
     pub fn feed_watchdog(&mut self) {
         self.watchdog.feed();
     }
+
+    /// Lets a program that hangs for `watchdog_ms` be reset: leases count on it, so it has to be that
+    /// of the timings in force.
+    pub fn set_watchdog(&mut self, watchdog_ms: u32) {
+        if self.watchdog_ms != watchdog_ms {
+            self.watchdog_ms = watchdog_ms;
+            self.watchdog.set_timeout(MwdtStage::Stage0, span(watchdog_ms));
+            self.watchdog.feed();
+        }
+    }
+}
+
+fn span(ms: u32) -> Duration {
+    Duration::from_millis(u64::from(ms))
 }
 
 /// The outputs for red, amber and green; the record has been checked for pins that can be.

@@ -24,14 +24,14 @@ use traffic_light::{
     lamps::{Colour, Lamps, Progress},
     message::Message,
     program::{Facts, Note, Order, Outside, Program, Topic, TopicText},
-    record::{Record, RecordError},
+    record::{MIN_WATCHDOG_MS, Record, RecordError},
 };
 
 use crate::{board::Board, flash::Flash, led, link, log::uptime_s, stack::Painted};
 
-/// The stack of the light's thread: a step and its signature need about a third of it.
-const STACK_BYTES: usize = 16 * 1024;
-/// Lamps, button and LED are looked after this often; the program is called twice a tick.
+/// The stack of the light's thread; 11 kB of it were ever used.
+const STACK_BYTES: usize = 20 * 1024;
+/// Lamps, button and LED are looked after at least this often; the program is called twice a tick.
 const LOOK_EVERY_MS: u64 = 25;
 /// The main thread tells every second that it lives. Without that for so long, the watchdog bites.
 const MAIN_MAY_HANG_S: u32 = 30;
@@ -252,6 +252,10 @@ impl Outside for Host {
         }
     }
 
+    fn least_watchdog_ms(&self) -> u32 {
+        MIN_WATCHDOG_MS
+    }
+
     fn note(&mut self, note: Note) {
         if note.is_warning() {
             log::warn!("{note}");
@@ -264,8 +268,8 @@ impl Outside for Host {
 #[embassy_executor::task]
 async fn run(light: Box<(Program, Host)>) {
     let (mut program, mut host) = *light;
-    let check_every_ms = u64::from(program.light().config().timing().tick_ms / 2).max(1);
-    let mut looks = Ticker::every(Duration::from_millis(LOOK_EVERY_MS.min(check_every_ms)));
+    let mut check_every_ms = 0;
+    let mut looks = Ticker::every(Duration::from_millis(LOOK_EVERY_MS));
     let mut button = Button::new(now());
     let mut colour = None;
     let mut checked_at = now();
@@ -288,6 +292,14 @@ async fn run(light: Box<(Program, Host)>) {
         }
         if host.reboot_at.is_some() {
             return reboot(host).await;
+        }
+        // The command "set" changes them.
+        let timing = program.light().config().timing();
+        host.board.set_watchdog(timing.watchdog_ms);
+        let half_a_tick_ms = u64::from(timing.tick_ms / 2).max(1);
+        if check_every_ms != half_a_tick_ms {
+            check_every_ms = half_a_tick_ms;
+            looks = Ticker::every(Duration::from_millis(LOOK_EVERY_MS.min(check_every_ms)));
         }
         let now = now();
         host.board.show(Lamps::of(host.aspect, now));
@@ -356,12 +368,14 @@ fn tell_state(program: &Program, now: Instant) {
     let counters = program.counters();
     let view = light.view();
     log::info!(
-        "light \"{}\" shows {} with start number {}; waiting: {:?}",
+        "light \"{}\" shows {} with start number {}",
         light.config().name(),
         light.aspect(),
         light.boot(),
-        view.waiting,
     );
+    if let Some(waiting) = view.waiting {
+        log::info!("it does not go: {waiting}");
+    }
     log::info!(
         "{} greens; messages: {} sent, {} dropped, {} heard, {} ignored; {} Wi-Fi joins, {} sessions; up {} s",
         counters.greens,

@@ -25,7 +25,7 @@ use traffic_light::{
     message::Message,
     mqtt::{self, End, Event, Hello, Session},
     program::{Order, Topic, TopicText},
-    record::Record,
+    record::{Record, Wifi},
 };
 
 use crate::light::{
@@ -40,6 +40,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TCP_TIMEOUT: Duration = Duration::from_secs(20);
 /// For the last packets of a connection that is dropped on purpose.
 const LAST_PACKETS: Duration = Duration::from_millis(100);
+/// The most that the radio sends with, in quarters of a dBm: 15 dBm. The driver's own 5 dBm do not reach
+/// through a building; over 16 dBm it is known to fail to authenticate on some hardware, and 20 dBm are the
+/// most that is allowed in Europe, the antenna's gain included (EN 300 328).
+const TRANSMIT_POWER: i8 = 60;
 /// How often the signal strength is read.
 const RSSI_EVERY: Duration = Duration::from_secs(5);
 const SOCKET_BYTES: usize = 2_048;
@@ -55,7 +59,10 @@ pub fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record, topics: Topi
     static RESOURCES: StaticCell<StackResources<4>> = StaticCell::new();
     let interface = Interface::station();
     let config = ControllerConfig::default().with_initial_config(station(&record)?);
-    let controller = WifiController::new(wifi, config)?;
+    let mut controller = WifiController::new(wifi, config)?;
+    if let Err(error) = controller.set_max_tx_power(TRANSMIT_POWER) {
+        log::warn!("the radio stays at its lowest power: {error}");
+    }
     let random = Rng::new();
     let seed = u64::from(random.random()) << 32 | u64::from(random.random());
     let (stack, runner) = embassy_net::new(
@@ -131,6 +138,8 @@ struct Link {
 enum Over {
     /// The network is gone.
     WifiGone(Option<DisconnectReason>),
+    /// The network took the address back.
+    NoAddress,
     /// The light's program asks for it.
     Ordered(Order),
     /// The broker's name is not known.
@@ -179,10 +188,7 @@ impl Link {
             Ok(Ok(_)) => None,
             Ok(Err(ConnectionError::Failed(info))) => Some(WifiTrouble::Reason(info.reason)),
             Ok(Err(_)) => Some(WifiTrouble::Driver),
-            Err(_) => {
-                let _ = with_timeout(JOIN_TIMEOUT, self.controller.disconnect_async()).await;
-                Some(WifiTrouble::Timeout)
-            }
+            Err(_) => return self.leave_wifi(&WifiTrouble::Timeout).await,
         };
         if let Some(trouble) = failed {
             return self.lose_wifi(&trouble);
@@ -190,8 +196,7 @@ impl Link {
         // The stack asks for an address anew whenever the network comes up, and forgets it when it
         // goes down.
         if with_timeout(ADDRESS_TIMEOUT, self.stack.wait_config_up()).await.is_err() {
-            let _ = with_timeout(JOIN_TIMEOUT, self.controller.disconnect_async()).await;
-            return self.lose_wifi(&WifiTrouble::NoAddress);
+            return self.leave_wifi(&WifiTrouble::NoAddress).await;
         }
         let address = self.stack.config_v4().map(|config| config.address.address());
         ADDRESS.lock(|cell| cell.set(address));
@@ -203,11 +208,17 @@ impl Link {
         log::info!("joined Wi-Fi \"{ssid}\" in {took}, address {address}");
     }
 
+    /// Leaves a network that is of no use as it is.
+    async fn leave_wifi(&mut self, trouble: &WifiTrouble) {
+        let _ = with_timeout(JOIN_TIMEOUT, self.controller.disconnect_async()).await;
+        self.lose_wifi(trouble);
+    }
+
     fn lose_wifi(&mut self, trouble: &WifiTrouble) {
         self.off_wifi();
         let wait_ms = self.ladder.wifi_lost(light::now(), self.random.random());
-        let ssid = &self.record.wifi.ssid;
-        log::warn!("no Wi-Fi: {}; next try in {}", trouble.about(ssid), Seconds::of_ms(wait_ms));
+        let trouble = trouble.about(&self.record.wifi);
+        log::warn!("no Wi-Fi: {trouble}; next try in {}", Seconds::of_ms(wait_ms));
     }
 
     fn off_wifi(&mut self) {
@@ -228,6 +239,7 @@ impl Link {
                 self.lose_wifi(&reason.map_or(WifiTrouble::Driver, WifiTrouble::Reason));
                 return;
             }
+            Over::NoAddress => return self.leave_wifi(&WifiTrouble::NoAddress).await,
             Over::Ordered(order @ Order::WifiDown { .. }) => {
                 self.obey(order);
                 return;
@@ -254,6 +266,9 @@ impl Link {
     /// Connects and carries words until that ends.
     async fn connection(&mut self) -> Over {
         let began = Moment::now();
+        if !self.stack.is_config_up() {
+            return Over::NoAddress;
+        }
         let address = match select(self.address(), self.controller.wait_for_disconnect_async()).await {
             Either::First(Some(address)) => address,
             Either::First(None) => return Over::NameNotFound,
@@ -424,11 +439,11 @@ enum WifiTrouble {
 }
 
 impl WifiTrouble {
-    fn about<'a>(&'a self, ssid: &'a str) -> impl fmt::Display + 'a {
-        struct About<'a>(&'a WifiTrouble, &'a str);
+    fn about<'a>(&'a self, wifi: &'a Wifi) -> impl fmt::Display + 'a {
+        struct About<'a>(&'a WifiTrouble, &'a Wifi);
         impl fmt::Display for About<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let About(trouble, ssid) = self;
+                let About(trouble, Wifi { ssid, password }) = self;
                 match trouble {
                     WifiTrouble::Reason(DisconnectReason::NoAccessPointFound) => {
                         write!(f, "no network \"{ssid}\" is in reach; a LoPy4 hears 2.4 GHz alone")
@@ -445,7 +460,17 @@ impl WifiTrouble {
                     WifiTrouble::Reason(
                         DisconnectReason::NoAccessPointFoundWithCompatibleSecurity
                         | DisconnectReason::NoAccessPointFoundInAuthmodeThreshold,
-                    ) => write!(f, "the network \"{ssid}\" is secured in another way than open or WPA2"),
+                    ) if password.is_empty() => {
+                        write!(f, "the network \"{ssid}\" wants a password; provision the board with it")
+                    }
+                    WifiTrouble::Reason(
+                        DisconnectReason::NoAccessPointFoundWithCompatibleSecurity
+                        | DisconnectReason::NoAccessPointFoundInAuthmodeThreshold,
+                    ) => write!(
+                        f,
+                        "the network \"{ssid}\" is open, or secured by less than WPA2; a password is only sent to one \
+                         with WPA2"
+                    ),
                     WifiTrouble::Reason(reason) => {
                         write!(f, "the network \"{ssid}\" let go of the board ({reason:?})")
                     }
@@ -457,7 +482,7 @@ impl WifiTrouble {
                 }
             }
         }
-        About(self, ssid)
+        About(self, wifi)
     }
 }
 

@@ -33,6 +33,9 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
     if taken(Modifiers::NONE, Key::F4) {
         acts.push(Act::Toggle(Part::Lessons));
     }
+    if taken(Modifiers::NONE, Key::F5) {
+        acts.push(Act::Toggle(Part::Topics));
+    }
     if taken(Modifiers::COMMAND, Key::T) {
         acts.push(Act::SwitchTheme);
     }

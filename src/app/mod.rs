@@ -13,6 +13,7 @@ mod keys;
 pub mod pace;
 pub mod panels;
 pub mod player;
+mod playing;
 pub mod scene;
 pub mod settings;
 pub mod state;
@@ -37,7 +38,8 @@ use self::{
     face::Face,
     pace::Pace,
     panels::{Shown, faults::Target, lessons::Lessons},
-    player::{Player, PlayerAct, Reel},
+    player::Player,
+    playing::shown_of,
     settings::{Part, Settings, ThemeChoice},
     state::{Junction, State},
     theme::Palette,
@@ -45,7 +47,6 @@ use self::{
 };
 use crate::{
     board::Desk,
-    scenario::Scenario,
     world::{Command, Event, LightId, event::Severity},
 };
 
@@ -76,6 +77,8 @@ pub struct TwinlightApp {
     lab: Option<Arc<Lab>>,
     /// The fault that is being put together.
     draft: panels::faults::Draft,
+    /// What is looked at in the topic panel.
+    topics: panels::topics::View,
     /// Whether the window was to be closed while a board is worked on.
     closing: bool,
     /// Whether it was confirmed that the window is to be closed.
@@ -118,6 +121,7 @@ impl TwinlightApp {
             bench: None,
             lab: None,
             draft: panels::faults::Draft::default(),
+            topics: panels::topics::View::default(),
             closing: false,
             close_allowed: false,
             selected: None,
@@ -227,56 +231,6 @@ impl TwinlightApp {
             // What was asked for shows in the next frame.
             ctx.request_repaint();
         }
-    }
-
-    fn perform_player(&mut self, ctx: &Context, act: PlayerAct) {
-        let done = match act {
-            PlayerAct::Leave => {
-                self.watch(None);
-                Ok(())
-            }
-            PlayerAct::Open { place, seed } => self.lessons.reel(place, seed).and_then(|reel| {
-                let player = Player::open(reel, Arc::new(window::waker(ctx)))?;
-                self.watch(Some(player));
-                Ok(())
-            }),
-            act => self.player.as_mut().map_or(Ok(false), |player| player.perform(&act)).map(|anew| {
-                if anew {
-                    // Cars do not drive backwards.
-                    self.traffic_of = None;
-                }
-            }),
-        };
-        if let Err(text) = done {
-            self.note(Severity::Warning, text);
-        }
-    }
-
-    /// Shows what is played, or the live lab again.
-    fn watch(&mut self, player: Option<Player>) {
-        self.player = player;
-        self.look_at_ms = None;
-        self.traffic_of = None;
-    }
-
-    /// Plays `reel` at once, with the live lab behind it.
-    #[must_use]
-    pub fn with_reel(mut self, ctx: &Context, reel: Reel) -> TwinlightApp {
-        match Player::open(reel, Arc::new(window::waker(ctx))) {
-            Ok(player) => self.watch(Some(player)),
-            Err(text) => self.note(Severity::Error, text),
-        }
-        self
-    }
-
-    /// Plays a scenario at once, and lists it before the lessons.
-    #[must_use]
-    pub fn with_scenario(mut self, ctx: &Context, scenario: Scenario, seed: u64) -> TwinlightApp {
-        self.lessons.entries.insert(0, scenario);
-        self.lessons.seed = seed.to_string();
-        self.settings.open(Part::Lessons);
-        self.perform_player(ctx, PlayerAct::Open { place: 0, seed });
-        self
     }
 
     /// Takes the desk's events in. A board that starts takes the place of its virtual light.
@@ -413,6 +367,12 @@ impl TwinlightApp {
                 acts.append(panels::lessons::show(ui, &shown, &mut self.lessons));
             });
         }
+        if self.settings.show_topics {
+            let topics = Panel::left("topics").frame(frame(palette.panel)).resizable(true);
+            topics.default_size(430.0).size_range(340.0..=760.0).show(ui, |ui| {
+                acts.append(panels::topics::show(ui, &shown, &mut self.topics, pace));
+            });
+        }
         if let Some(junction) = junction {
             side_panels(ui, &shown, junction, pace, &mut acts);
         }
@@ -427,7 +387,7 @@ impl TwinlightApp {
             );
         }
         if let Some(junction) = junction.filter(|_| self.settings.show_timeline) {
-            let size = panels::timeline::height(junction.lights.len()).min(small * 0.4);
+            let size = panels::timeline::height(&face.state, junction).min(small * 0.4);
             let timeline = Panel::bottom("timeline").frame(frame(palette.panel)).resizable(false);
             timeline.exact_size(size).show(ui, |ui| {
                 acts.append(panels::timeline::show(ui, &shown, junction, self.look_at_ms, pace));
@@ -446,11 +406,6 @@ impl TwinlightApp {
         }
         acts
     }
-}
-
-/// The world that is shown: what is played, or the live one.
-fn shown_of<'a>(live: &'a Face, player: &'a Option<Player>) -> &'a Face {
-    player.as_ref().map_or(live, |player| &player.face)
 }
 
 fn side_panels(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, pace: &mut Pace, acts: &mut Acts) {

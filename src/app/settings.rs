@@ -34,6 +34,8 @@ pub enum Part {
     Faults,
     /// The list of lessons, on the left.
     Lessons,
+    /// The panel that shows what passes on the broker, on the left.
+    Topics,
 }
 
 /// Everything that is remembered. A member that an older version did not have gets its default.
@@ -56,6 +58,8 @@ pub struct Settings {
     pub show_faults: bool,
     /// Whether the lessons are shown.
     pub show_lessons: bool,
+    /// Whether the topic panel is shown.
+    pub show_topics: bool,
     /// What was filled in for boards, but for secrets.
     pub board: Remembered,
     /// The zoom that the user chose; `None` = by the size of the window.
@@ -81,6 +85,7 @@ impl Default for Settings {
             show_board: false,
             show_faults: false,
             show_lessons: false,
+            show_topics: false,
             board: Remembered::default(),
             zoom: None,
             filter: String::new(),
@@ -102,29 +107,19 @@ impl Settings {
             Part::Board => self.show_board,
             Part::Faults => self.show_faults,
             Part::Lessons => self.show_lessons,
+            Part::Topics => self.show_topics,
         }
     }
 
     /// Shows `part` if it is hidden, and the other way round.
     pub fn toggle(&mut self, part: Part) {
-        let shown = match part {
-            Part::Lights => &mut self.show_lights,
-            Part::Timeline => &mut self.show_timeline,
-            Part::Log => &mut self.show_log,
-            Part::Board => &mut self.show_board,
-            Part::Faults => &mut self.show_faults,
-            Part::Lessons => &mut self.show_lessons,
-        };
+        let shown = self.switch(part);
         *shown = !*shown;
-        // These are on the left, where there is room for one.
-        let on_left = [
-            (Part::Board, &mut self.show_board),
-            (Part::Faults, &mut self.show_faults),
-            (Part::Lessons, &mut self.show_lessons),
-        ];
-        if on_left.iter().any(|(left, shown)| *left == part && **shown) {
-            for (left, shown) in on_left {
-                *shown = left == part;
+        // They are all on the left, where there is room for one.
+        const ON_THE_LEFT: [Part; 4] = [Part::Board, Part::Faults, Part::Lessons, Part::Topics];
+        if ON_THE_LEFT.contains(&part) && self.shows(part) {
+            for other in ON_THE_LEFT.into_iter().filter(|other| *other != part) {
+                *self.switch(other) = false;
             }
         }
     }
@@ -133,6 +128,18 @@ impl Settings {
     pub fn open(&mut self, part: Part) {
         if !self.shows(part) {
             self.toggle(part);
+        }
+    }
+
+    fn switch(&mut self, part: Part) -> &mut bool {
+        match part {
+            Part::Lights => &mut self.show_lights,
+            Part::Timeline => &mut self.show_timeline,
+            Part::Log => &mut self.show_log,
+            Part::Board => &mut self.show_board,
+            Part::Faults => &mut self.show_faults,
+            Part::Lessons => &mut self.show_lessons,
+            Part::Topics => &mut self.show_topics,
         }
     }
 

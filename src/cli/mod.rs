@@ -18,6 +18,7 @@ mod report;
 mod restore;
 mod run;
 mod scenario;
+mod soak;
 mod swarm;
 mod window;
 
@@ -94,6 +95,8 @@ enum Command {
     Scenario(scenario::ScenarioArgs),
     /// Tell a recording and judge it again
     Replay(replay::ReplayArgs),
+    /// Play random faults for a long time, and judge
+    Soak(soak::SoakArgs),
     /// Make load: many pairs of lights, each light with a connection of its own
     Swarm(swarm::SwarmArgs),
     /// Run the embedded broker alone
@@ -141,6 +144,7 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&cli.common, &args),
         Some(Command::Scenario(args)) => scenario::run(&cli.common, &args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Soak(args)) => soak::run(&cli.common, &args),
         Some(Command::Swarm(args)) => swarm::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
         Some(Command::Doctor(args)) => doctor::run(&cli.common, &args),

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
+    time::SystemTime,
 };
 
 use clap::Args;
@@ -33,7 +34,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
         eprintln!("twinlight: {}, {warning}", args.file.display());
     }
     let judged = judge(&recording);
-    let told = tell(&judged, args.json);
+    let told = tell(&judged, args.json.then(|| recording.header().started_at()));
     match told {
         // Whoever read along has seen enough; the verdict is the exit status.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
@@ -64,12 +65,17 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     Ok(if summary.conflicts > 0 { CONFLICT } else { WELL })
 }
 
-fn tell(judged: &Judged, as_json: bool) -> io::Result<()> {
+/// `as_json` is when the run started, where the lines are to be JSON.
+fn tell(judged: &Judged, as_json: Option<SystemTime>) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut news = json::News::default();
     for event in judged.events.iter().filter(|event| news.has(event)) {
-        let line =
-            if as_json { json::line(event).map(|line| line.to_string()) } else { report::sentence(event) };
+        let line = match as_json {
+            Some(started_at) => {
+                json::line(event).map(|line| json::with_wall_clock(line, event, started_at).to_string())
+            }
+            None => report::sentence(event),
+        };
         if let Some(line) = line {
             writeln!(out, "{line}")?;
         }

@@ -49,6 +49,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
     let config = args.lights.load(common)?;
     let run_for = args.seconds.map(Duration::from_secs_f64).or(config.run_for);
     report::check_folder("--report", args.report.as_deref())?;
+    report::check_folder("--record", args.record.as_deref())?;
     let options = WorldOptions {
         // A recording is to show in the window all that a run shows there.
         detailed: args.record.is_some(),

@@ -30,6 +30,9 @@ pub(super) struct WindowArgs {
     /// What the simulation's random numbers are drawn from
     #[arg(long, value_name = "N", default_value_t = 1, requires = "scenario")]
     seed: u64,
+    /// Open the window with this recording, as "twinlight run --record FILE" makes it
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    replay: Option<PathBuf>,
 }
 
 impl WindowArgs {
@@ -38,6 +41,8 @@ impl WindowArgs {
         // Before a command they would be taken and forgotten.
         let text = if self.scenario.is_some() {
             "--scenario opens the window; leave it out, or the command"
+        } else if self.replay.is_some() {
+            "--replay opens the window; leave it out, or write \"twinlight replay FILE\""
         } else if self.record.is_some() {
             "--record before a command is the window's; write \"run --record FILE\""
         } else if !self.lights.lights.is_empty() {
@@ -49,9 +54,12 @@ impl WindowArgs {
     }
 
     fn opening(&self) -> anyhow::Result<Option<Opening>> {
+        // What is wrong is told before a window is opened for nothing.
+        if let Some(file) = &self.replay {
+            return Ok(Some(Opening::Reel(Reel::recording(file)?)));
+        }
         let Some(file) = &self.scenario else { return Ok(None) };
         let scenario = Scenario::load(file)?;
-        // Told before a window is opened for nothing.
         Reel::simulation(scenario.clone(), self.seed).map_err(Usage)?;
         Ok(Some(Opening::Scenario(Box::new(scenario), self.seed)))
     }

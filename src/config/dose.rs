@@ -17,9 +17,10 @@ use crate::{
     },
 };
 
-pub(super) const MEMBERS: [&str; 15] = [
+pub(super) const MEMBERS: [&str; 16] = [
     "name",
     "at_s",
+    "spread_s",
     "for_s",
     "every_s",
     "times",

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use simulation::Rng;
 use traffic_light::Name;
 
 use super::{
@@ -28,6 +29,18 @@ pub struct PlannedFault {
     pub entry: usize,
     /// What the file calls it, where it has a name of its own there.
     pub called: Option<String>,
+    /// Where the seed decides how much later than `at` it comes.
+    pub spread: Option<Spread>,
+}
+
+/// How much later a fault may come than it is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// At the most.
+    pub up_to: Duration,
+    /// What the draw goes by besides the seed: the time of the entry, so that all that is planned
+    /// for one moment with one spread stays together, and a fault that comes again keeps its pace.
+    pub together: Duration,
 }
 
 /// What a planned fault does.
@@ -50,7 +63,22 @@ impl PlannedFault {
     /// A failure that stands in no file.
     #[must_use]
     pub fn new(at: Duration, what: FaultKind) -> PlannedFault {
-        PlannedFault { at, what, entry: 0, called: None }
+        PlannedFault { at, what, entry: 0, called: None, spread: None }
+    }
+
+    /// The same at the moment that `seed` gives it.
+    #[must_use]
+    pub fn drawn(self, seed: u64) -> PlannedFault {
+        let Some(Spread { up_to, together }) = self.spread else { return self };
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let later = Rng::new(seed, ms(together)).between(0, ms(up_to));
+        PlannedFault { at: self.at.saturating_add(Duration::from_millis(later)), spread: None, ..self }
+    }
+
+    /// When it begins at the latest, since the world's start.
+    #[must_use]
+    pub fn latest(&self) -> Duration {
+        self.at.saturating_add(self.spread.map(|spread| spread.up_to).unwrap_or_default())
     }
 
     /// The word of the configuration, such as `wifi-down`.
@@ -157,9 +185,22 @@ fn read_one(
         let dosed = dose::read(reader, table, word);
         dosed?(Some(light?), lasts?)
     });
+    let spread = match table.member("spread_s") {
+        Some(member) => {
+            let Some(up_to) = reader.seconds(&member) else { return Vec::new() };
+            at.map(|together| Spread { up_to, together })
+        }
+        None => None,
+    };
     let (Some(at), Some(what), Some((every, times))) = (at, what, repeats) else { return Vec::new() };
     (0..times)
-        .map(|time| PlannedFault { at: at + every * time, what: what.clone(), entry, called: called.clone() })
+        .map(|time| PlannedFault {
+            at: at + every * time,
+            what: what.clone(),
+            entry,
+            called: called.clone(),
+            spread,
+        })
         .collect()
 }
 
@@ -261,6 +302,7 @@ pub(crate) fn read_light_id(
 /// The end of one would end the other, which nobody means.
 fn refuse_overlaps(reader: &mut Reader<'_>, faults: &[(usize, PlannedFault)], path: &str) {
     let mut seen: Vec<(&Fault, usize, Option<Duration>)> = Vec::new();
+    let late = |planned: &PlannedFault| planned.latest().saturating_sub(planned.at);
     for (place, planned) in faults {
         let FaultKind::Lasting { fault, .. } = &planned.what else { continue };
         let last = seen.iter().position(|(other, ..)| other.is_replaced_by(fault));
@@ -274,6 +316,7 @@ fn refuse_overlaps(reader: &mut Reader<'_>, faults: &[(usize, PlannedFault)], pa
             );
             reader.problems.add(*place, path, text);
         }
-        seen.push((fault, *place, planned.ends_at()));
+        let end = planned.ends_at().map(|end| end.saturating_add(late(planned)));
+        seen.push((fault, *place, end));
     }
 }

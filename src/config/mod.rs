@@ -45,7 +45,7 @@ pub use self::{
     board::BoardFile,
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
-    fault::{FaultKind, PlannedFault},
+    fault::{FaultKind, PlannedFault, Spread},
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
     pick::{NoSuchLight, Pick},
     root::{MAX_ROOT_BYTES, RootError, RootTopic},
@@ -171,6 +171,13 @@ impl Config {
         for junction in &mut self.junctions {
             junction.set_rule(rule);
         }
+    }
+
+    /// Lets `seed` decide when the faults come whose moment is open.
+    pub fn draw_faults(&mut self, seed: u64) {
+        let faults = std::mem::take(&mut self.faults);
+        self.faults = faults.into_iter().map(|fault| fault.drawn(seed)).collect();
+        self.faults.sort_by_key(|fault| fault.at);
     }
 
     /// The ports that lead boards to the broker, one for each light that the file leaves to others. A

@@ -1,6 +1,6 @@
 //! The lines of a recording.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use traffic_light::{Demand, Name, Rule, Timing};
@@ -20,8 +20,8 @@ pub struct Header {
     v: u32,
     /// The version of the program that made it.
     pub program: String,
-    /// When, in seconds since 1970.
-    pub made_unix_s: u64,
+    /// When the run started, in nanoseconds since 1970.
+    pub started_unix_ns: u64,
     /// The seed of the run, where it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -54,17 +54,25 @@ pub(super) struct Gap {
 }
 
 impl Header {
-    /// The header of a run of `config` that is recorded from now on.
+    /// The header of a run of `config` that started at `started_at`.
     #[must_use]
-    pub fn of(config: &Config) -> Header {
+    pub fn of(config: &Config, started_at: SystemTime) -> Header {
         Header {
             recording: WORD.to_owned(),
             v: VERSION,
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            made_unix_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            started_unix_ns: started_at
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)),
             seed: config.seed,
             junctions: config.junctions.iter().filter_map(Recorded::of).collect(),
         }
+    }
+
+    /// When the run started.
+    #[must_use]
+    pub fn started_at(&self) -> SystemTime {
+        UNIX_EPOCH.checked_add(Duration::from_nanos(self.started_unix_ns)).unwrap_or(UNIX_EPOCH)
     }
 
     /// # Errors

@@ -2,15 +2,15 @@
 //!
 //! A recording is text, one JSON object a line, so that it can be read by eye and by other programs,
 //! and grows at its end alone. The first line says what it is: `recording` (`twinlight`), `v` (the
-//! version of the format, 1), `program`, `made_unix_s`, `seed`, and of each junction its name, lights,
+//! version of the format, 1), `program`, `started_unix_ns`, `seed`, and of each junction its name, lights,
 //! rule, demand and timings, and whether its messages are signed. Keys, passwords and user names are
 //! never in it. Every other line is an event,
 //!
 //! ```json
-//! {"us":1234567,"event":{"aspect-changed":{"light":"demo/a","aspect":"green"}}}
+//! {"ns":1234567890,"event":{"aspect-changed":{"light":"demo/a","aspect":"green"}}}
 //! ```
 //!
-//! with its time in microseconds since the run's start, or `{"lost":12}`: so many events are missing
+//! with its time in nanoseconds since the run's start, or `{"lost":12}`: so many events are missing
 //! here, for the disk was too slow. An event is a [`crate::world::EventKind`], its name in
 //! kebab-case; the messages that passed the broker are among them, as they were heard, and the insides
 //! of the virtual lights. A recording that was begun in the middle of a run begins with all that was

@@ -26,6 +26,11 @@ pub enum Check {
     NoConflict,
     /// A conflict comes: with at least one of the seeds, where there are several.
     Conflict,
+    /// No light flashes amber while a conflicting one is in go.
+    NoUnsafeFlashing,
+    /// A light flashes amber while a conflicting one is in go: with at least one of the seeds, where
+    /// there are several.
+    UnsafeFlashing,
     /// Each light flashes amber at some time within `within` of `from`.
     Flashing {
         /// From when.
@@ -119,6 +124,8 @@ impl Check {
         match self {
             Check::NoConflict => "no-conflict",
             Check::Conflict => "conflict",
+            Check::NoUnsafeFlashing => "no-unsafe-flashing",
+            Check::UnsafeFlashing => "unsafe-flashing",
             Check::Flashing { .. } => "flashing",
             Check::Alternating { .. } => "alternating",
             Check::Steady => "steady",
@@ -128,6 +135,15 @@ impl Check {
             Check::Reaction { .. } => "reaction",
             Check::Ignored { .. } => "ignored",
         }
+    }
+}
+
+impl Check {
+    /// Whether it is looked for, and one run of many that shows it is enough; else it is asked of
+    /// every run.
+    #[must_use]
+    pub fn is_sought(&self) -> bool {
+        matches!(self, Check::Conflict | Check::UnsafeFlashing)
     }
 }
 
@@ -199,6 +215,12 @@ impl fmt::Display for Expectation {
         match &self.check {
             Check::NoConflict => write!(f, "never a conflict{}", self.place())?,
             Check::Conflict => write!(f, "a conflict{}", self.place())?,
+            Check::NoUnsafeFlashing => {
+                write!(f, "no light flashes amber{} while another is in go", self.place())?;
+            }
+            Check::UnsafeFlashing => {
+                write!(f, "a light flashes amber{} while another is in go", self.place())?;
+            }
             Check::Flashing { from, within } => {
                 write!(f, "{} flashes amber within {} of {from}", self.each(), Seconds(*within))?;
             }

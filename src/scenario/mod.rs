@@ -83,6 +83,15 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// The same with the moments that `seed` gives its faults. What plays it has to get this one, and
+    /// so has the [`Judge`].
+    #[must_use]
+    pub fn drawn(&self, seed: u64) -> Scenario {
+        let mut drawn = self.clone();
+        drawn.config.draw_faults(seed);
+        drawn
+    }
+
     /// Why it can be played live alone; `None` where it can be simulated.
     #[must_use]
     pub fn why_not_simulated(&self) -> Option<String> {

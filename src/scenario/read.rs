@@ -141,7 +141,7 @@ fn read_stage(
 
 fn refuse_late_faults(reader: &mut Reader<'_>, top: &Table<'_>, config: &Config, length: Duration) {
     let entries = config::fault_entries(reader, top);
-    for fault in config.faults.iter().filter(|fault| fault.at >= length) {
+    for fault in config.faults.iter().filter(|fault| fault.latest() >= length) {
         if let Some(at) = entries.get(fault.entry).and_then(|entry| entry.member("at_s")) {
             let text = "the scenario is over before it begins; give the scenario more seconds, or the fault an \
                         earlier time";
@@ -186,7 +186,10 @@ fn read_expectations(
 fn contradict(one: &Expectation, other: &Expectation) -> bool {
     let opposite = matches!(
         (&one.check, &other.check),
-        (Check::NoConflict, Check::Conflict) | (Check::Conflict, Check::NoConflict)
+        (Check::NoConflict, Check::Conflict)
+            | (Check::Conflict, Check::NoConflict)
+            | (Check::NoUnsafeFlashing, Check::UnsafeFlashing)
+            | (Check::UnsafeFlashing, Check::NoUnsafeFlashing)
     );
     let apart = one.window.until < other.window.from || other.window.until < one.window.from;
     opposite && !apart && one.scope == other.scope

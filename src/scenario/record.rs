@@ -6,7 +6,7 @@ use traffic_light::{Aspect, Rule};
 
 use crate::world::{
     Event, EventKind, Fault, LightId,
-    event::{Ignorer, Layer, LightKind, Severity},
+    event::{Certainty, Ignorer, Layer, LightKind, Severity},
 };
 
 /// Things that are kept of one run; a run in which more happens is not judged. Far above what the
@@ -22,6 +22,8 @@ pub struct Record {
     pub faults: Vec<FaultSpan>,
     /// Conflicts, in the order of their start.
     pub conflicts: Vec<ConflictSpan>,
+    /// Overlaps too short to count as conflicts, in the order of their start.
+    pub glitches: Vec<ConflictSpan>,
     /// Reactions, in their order.
     pub reactions: Vec<Reacted>,
     /// Messages that were ignored, in their order.
@@ -79,6 +81,8 @@ pub struct FaultSpan {
 pub struct ConflictSpan {
     /// The lights in go at once, sorted.
     pub lights: Vec<LightId>,
+    /// How sure that is.
+    pub certainty: Certainty,
     /// When it began.
     pub from: Duration,
     /// When it ended; `None` while it lasts.
@@ -140,20 +144,30 @@ impl Record {
                 }
             }
             EventKind::FaultChanged { fault, on } => self.see_fault(at, fault, *on),
-            EventKind::ConflictBegan { lights, since, .. } => {
-                let known = |span: &ConflictSpan| span.until.is_none() && span.lights == *lights;
-                if !self.conflicts.iter().any(known) {
-                    self.conflicts.push(ConflictSpan { lights: lights.clone(), from: *since, until: None });
+            EventKind::ConflictBegan { lights, certainty, since } => {
+                match self.open_conflict(lights) {
+                    // What was possible has turned out to be so.
+                    Some(span) => span.certainty = span.certainty.max(*certainty),
+                    None => self.conflicts.push(ConflictSpan {
+                        lights: lights.clone(),
+                        certainty: *certainty,
+                        from: *since,
+                        until: None,
+                    }),
                 }
             }
-            EventKind::ConflictEnded { lights, .. } => {
-                let open = self.conflicts.iter_mut().rev();
-                if let Some(span) =
-                    open.into_iter().find(|span| span.until.is_none() && span.lights == *lights)
-                {
-                    span.until = Some(at);
+            EventKind::ConflictEnded { lights, certainty, lasted, at_most } => {
+                if let Some(span) = self.open_conflict(lights) {
+                    span.certainty = *certainty;
+                    span.until = Some(span.from + *(lasted.max(at_most)));
                 }
             }
+            EventKind::GlitchSeen { lights, since, at_most, .. } => self.glitches.push(ConflictSpan {
+                lights: lights.clone(),
+                certainty: Certainty::Possible,
+                from: *since,
+                until: Some(*since + *at_most),
+            }),
             EventKind::Reacted { to, took, .. } => {
                 self.reactions.push(Reacted { at, to: to.clone(), took: *took });
             }
@@ -208,6 +222,10 @@ impl Record {
         }
     }
 
+    fn open_conflict(&mut self, lights: &[LightId]) -> Option<&mut ConflictSpan> {
+        self.conflicts.iter_mut().rev().find(|span| span.until.is_none() && span.lights == lights)
+    }
+
     fn see_broker(&mut self, at: Duration, up: bool) {
         if self.broker.last().is_none_or(|(_, last)| *last != up) {
             self.broker.push((at, up));
@@ -218,6 +236,7 @@ impl Record {
     fn told(&self) -> usize {
         self.faults.len()
             + self.conflicts.len()
+            + self.glitches.len()
             + self.reactions.len()
             + self.ignored.len()
             + self.broker.len()
@@ -237,6 +256,19 @@ impl LightRecord {
     pub fn spans(&self, end: Duration) -> impl Iterator<Item = (Duration, Duration, Aspect)> {
         let ends = self.aspects.iter().skip(1).map(|(at, _)| *at).chain([end]);
         self.aspects.iter().zip(ends).map(|((from, aspect), until)| (*from, until, *aspect))
+    }
+
+    /// From when to when it was in go, up to `end`.
+    #[must_use]
+    pub fn goes(&self, end: Duration) -> Vec<(Duration, Duration)> {
+        let mut goes: Vec<(Duration, Duration)> = Vec::new();
+        for (from, until, _) in self.spans(end).filter(|(.., aspect)| aspect.is_go()) {
+            match goes.last_mut() {
+                Some((_, last)) if *last == from => *last = until,
+                _ => goes.push((from, until)),
+            }
+        }
+        goes
     }
 
     /// When it began to show `aspect`, again and again.

@@ -50,7 +50,7 @@ pub struct Series {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Worth {
     Held,
-    ShowsConflict,
+    ShowsSought,
     NotJudged,
     Failed,
 }
@@ -74,7 +74,7 @@ pub fn play(
     tell: &mut dyn FnMut(&Event),
     stop: &dyn Fn() -> bool,
 ) -> Played {
-    let mut judge = Judge::new(scenario);
+    let mut judge = Judge::new(&scenario.drawn(seed));
     let mut tally = Tally::default();
     while stage.now() < judge.ends_at() && !stop() {
         let until = judge.ends_at().min(stage.now() + LOOK_EVERY);
@@ -103,8 +103,9 @@ impl Played {
     fn worth(&self, checks: &[Check]) -> Worth {
         let all = self.verdicts.iter().zip(checks);
         let worths = all.map(|(verdict, check)| match (verdict.outcome, check) {
-            (Outcome::Held, Check::Conflict) => Worth::ShowsConflict,
-            (Outcome::Held, _) | (Outcome::Failed, Check::Conflict) => Worth::Held,
+            (Outcome::Held, check) if check.is_sought() => Worth::ShowsSought,
+            (Outcome::Failed, check) if check.is_sought() => Worth::Held,
+            (Outcome::Held, _) => Worth::Held,
             (Outcome::NotJudged, _) => Worth::NotJudged,
             (Outcome::Failed, _) => Worth::Failed,
         });
@@ -200,9 +201,8 @@ impl Counted {
 
     fn verdict(&self, check: &Check, runs: usize) -> Verdict {
         let [held, failed, not_judged] = self.counts;
-        // A conflict is looked for, not asked of every run.
         let outcome = match check {
-            Check::Conflict if held > 0 => Outcome::Held,
+            check if check.is_sought() && held > 0 => Outcome::Held,
             _ if failed > 0 => Outcome::Failed,
             _ if not_judged > 0 || runs == 0 => Outcome::NotJudged,
             _ => Outcome::Held,

@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Step,
-    ear::Ear,
+    ear::{Ear, at},
+    meter::Meter,
     net::{ConnId, Net},
     packet::{self, Connect, Malformed, Packet},
 };
 use crate::{
+    adafruit::Refusal,
     fault::{Us, Way},
-    world::broker::Login,
+    world::{broker::Login, event::Severity, meter::Counted},
 };
 
 /// A peer that has not said hello within this is dropped.
@@ -23,6 +25,8 @@ const HELLO_US: Us = 10_000_000;
 /// A client that asks for no keep-alive is dropped after so much silence all the same, as by the
 /// embedded broker.
 const NO_KEEP_ALIVE_US: Us = 300_000_000;
+/// From a ban to the reset of its connections, so that the notice of it still gets there.
+const LAST_NOTICE_US: Us = 250_000;
 
 struct Client {
     id: ConnId,
@@ -57,6 +61,7 @@ struct Topic {
 /// What the broker remembers. A stop forgets all of it.
 pub(super) struct Broker {
     login: Option<Login>,
+    pub(super) meter: Meter,
     runs: bool,
     /// By the index of their connection.
     clients: Vec<Option<Client>>,
@@ -68,9 +73,10 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    pub(super) fn new(login: Option<Login>) -> Broker {
+    pub(super) fn new(login: Option<Login>, meter: Meter) -> Broker {
         Broker {
             login,
+            meter,
             runs: false,
             clients: Vec::new(),
             names: BTreeMap::new(),
@@ -94,7 +100,10 @@ impl Broker {
         for client in clients.into_iter().flatten() {
             net.close(client.id);
         }
-        *self = Broker::new(self.login.take());
+        self.runs = false;
+        self.names.clear();
+        self.topics.clear();
+        self.by_name.clear();
     }
 
     /// Somebody has connected.
@@ -179,10 +188,12 @@ impl Broker {
                     net.send(id, Way::Down, &[0x40, 2, high, low]);
                 }
                 let qos = u8::from(number.is_some());
-                self.publish(net, ear, topic, payload, qos, retain);
+                if self.passes(net, ear, topic, payload) {
+                    self.publish(net, ear, topic, payload, qos, retain);
+                }
             }
             Packet::PubAck => {}
-            Packet::Subscribe { id: number, filters } => self.subscribe(net, id, number, filters)?,
+            Packet::Subscribe { id: number, filters } => self.subscribe(net, ear, id, number, filters)?,
             Packet::Ping => net.send(id, Way::Down, &[0xD0, 0]),
             Packet::Disconnect => self.close(net, ear, id, false),
         }
@@ -194,7 +205,7 @@ impl Broker {
         let code = match connect.client_id {
             "" => 2,
             _ if !admitted => 4,
-            _ => 0,
+            _ => self.meter.login(at(net.now)).map_or_else(Refusal::code, |()| 0),
         };
         if code != 0 {
             net.send(id, Way::Down, &[0x20, 2, 0, code]);
@@ -222,13 +233,64 @@ impl Broker {
         net.send(id, Way::Down, &[0x20, 2, 0, 0]);
     }
 
-    fn subscribe(&mut self, net: &mut Net, id: ConnId, number: u16, list: &[u8]) -> Result<(), Malformed> {
+    /// Whether a quota lets a message pass; sees to what comes of it.
+    fn passes(&mut self, net: &mut Net, ear: &mut Ear, topic: &str, payload: &[u8]) -> bool {
+        if !self.meter.counts() {
+            return true;
+        }
+        let (published, told) = self.meter.publish(at(net.now), topic, payload);
+        if let Some(counted) = told {
+            let severity = if counted == Counted::Released { Severity::Info } else { Severity::Warning };
+            ear.notice(net.now, severity, None, counted.to_string());
+        }
+        self.see_to(net, ear, published.notices, published.bans);
+        published.passed
+    }
+
+    fn see_to(&mut self, net: &mut Net, ear: &mut Ear, notices: Vec<(String, String)>, bans: bool) {
+        for (topic, text) in notices {
+            if !bans && topic.ends_with("/errors") {
+                let rejected = Counted::Rejected(text.clone()).to_string();
+                ear.notice(net.now, Severity::Warning, None, rejected);
+            }
+            self.publish(net, ear, &topic, text.as_bytes(), 0, false);
+        }
+        if bans {
+            let seconds = self.meter.banned_for(at(net.now)).as_secs();
+            ear.notice(net.now, Severity::Warning, None, Counted::Banned { seconds }.to_string());
+            net.plan(net.now + LAST_NOTICE_US, Step::Cut);
+        }
+    }
+
+    /// The account is banned: every connection gets an RST.
+    pub(super) fn cut(&mut self, net: &mut Net, ear: &mut Ear) {
+        let clients: Vec<ConnId> = self.clients.iter().flatten().map(|client| client.id).collect();
+        for id in clients {
+            self.forget(net, ear, id, true);
+            net.reset(id);
+        }
+    }
+
+    fn subscribe(
+        &mut self,
+        net: &mut Net,
+        ear: &mut Ear,
+        id: ConnId,
+        number: u16,
+        list: &[u8],
+    ) -> Result<(), Malformed> {
         let [high, low] = number.to_be_bytes();
         let mut answer = vec![0x90, 2, high, low];
         let mut kept = Vec::new();
         for filter in packet::filters(list) {
             let (filter, qos) = filter?;
             let qos = qos.min(1);
+            let subscribed = self.meter.subscribe(at(net.now), filter);
+            self.see_to(net, ear, subscribed.notices, subscribed.bans);
+            if !subscribed.passed {
+                answer.push(0x80);
+                continue;
+            }
             answer.push(qos);
             for topic in self.topics.iter_mut().filter(|topic| matches(filter, &topic.name)) {
                 topic.hear.retain(|(other, _)| *other != id);
@@ -270,7 +332,7 @@ impl Broker {
         if let Some(known) = self.topics.get_mut(index) {
             known.hear = hear;
         }
-        ear.hear(net.now, topic, payload, false);
+        ear.hear(net.now, topic, payload, false, qos);
     }
 
     fn add_topic(&mut self, name: &str) -> usize {
@@ -337,8 +399,27 @@ impl Broker {
     }
 
     /// Says something that comes from no connection.
-    pub(super) fn say(&mut self, net: &mut Net, ear: &mut Ear, topic: &str, payload: &[u8]) {
-        self.publish(net, ear, topic, payload, 1, false);
+    pub(super) fn say(
+        &mut self,
+        net: &mut Net,
+        ear: &mut Ear,
+        topic: &str,
+        payload: &[u8],
+        qos: u8,
+        retain: bool,
+    ) {
+        if self.passes(net, ear, topic, payload) {
+            self.publish(net, ear, topic, payload, qos, retain);
+        }
+    }
+
+    /// Tells the ear once more what is kept.
+    pub(super) fn tell_what_is_kept(&self, net: &Net, ear: &mut Ear) {
+        for topic in &self.topics {
+            if let Some(payload) = &topic.retained {
+                ear.hear(net.now, &topic.name, payload, true, 1);
+            }
+        }
     }
 
     fn client(&mut self, id: ConnId) -> Option<&mut Client> {

@@ -12,12 +12,10 @@ use crate::{
         Event, EventKind, LightId,
         event::{About, Ignorer, Severity, TopicKind},
         ledger::Ledger,
+        shortened,
         topics::Topics,
     },
 };
-
-/// A longer payload is shown cut off, as by the observer.
-const SHOWN_BYTES: usize = 1_024;
 
 /// What is true, and what was told of it.
 pub(super) struct Ear {
@@ -86,19 +84,22 @@ impl Ear {
     }
 
     /// A message passes the broker.
-    pub(super) fn hear(&mut self, now: Us, topic: &str, payload: &[u8], retained: bool) {
+    pub(super) fn hear(&mut self, now: Us, topic: &str, payload: &[u8], retained: bool, qos: u8) {
         // Where nobody looks at single messages, only what a light says of itself is news.
         if !self.detailed && !topic.ends_with("/status") {
             return;
+        }
+        let text = self.detailed.then(|| shortened(payload));
+        if let (Some(payload_text), true) = (&text, self.topics.are_below_root(topic)) {
+            let (topic, shown, bytes) = (topic.into(), payload_text.clone(), payload.len());
+            self.tell(now, EventKind::TopicHeard { topic, payload: shown, bytes, retained, qos: qos.min(1) });
         }
         let Some((light, kind)) = self.topics.parse(topic) else { return };
         let Some((_, key)) = self.keys.iter().find(|(junction, _)| *junction == light.junction) else {
             return;
         };
         let key = key.clone();
-        if self.detailed {
-            let shown = payload.get(..SHOWN_BYTES).unwrap_or(payload);
-            let payload = String::from_utf8_lossy(shown).into();
+        if let Some(payload) = text {
             self.tell(now, EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
         }
         let heard = match kind {

@@ -36,11 +36,10 @@ impl World {
     }
 
     fn try_fault(&mut self, fault: &Fault, on: bool) -> Result<bool, String> {
-        if let Fault::Quota { .. } = fault {
-            return Err("the simulated broker does not count messages; use the live world".to_owned());
-        }
-        let Some(light) = fault.light() else {
-            return Ok(if on { self.stop_broker() } else { self.start_broker() });
+        let light = match (fault, fault.light()) {
+            (Fault::Quota { per_minute }, _) => return Ok(self.set_quota(on.then_some(*per_minute))),
+            (_, Some(light)) => light,
+            (_, None) => return Ok(if on { self.stop_broker() } else { self.start_broker() }),
         };
         let now = self.net.now;
         match fault {
@@ -129,6 +128,11 @@ impl World {
             }
         }
         Ok(true)
+    }
+
+    fn set_quota(&mut self, per_minute: Option<u32>) -> bool {
+        self.broker.meter.set_quota(per_minute);
+        true
     }
 
     pub(super) fn stop_broker(&mut self) -> bool {

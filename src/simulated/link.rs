@@ -140,11 +140,14 @@ impl World {
         }
     }
 
+    fn nobody_listens(&self) -> String {
+        explain_io(&std::io::ErrorKind::ConnectionRefused.into(), &self.target)
+    }
+
     /// Nobody takes the connection.
     pub(super) fn not_connected(&mut self, number: usize, id: ConnId) {
         self.net.remove(id);
-        let refused = std::io::ErrorKind::ConnectionRefused.into();
-        let text = explain_io(&refused, &self.target);
+        let text = self.nobody_listens();
         self.lose_session(number, &text, true);
     }
 
@@ -266,15 +269,12 @@ impl World {
 
     fn connection_ended(&mut self, number: usize, id: ConnId, end: Out) {
         self.net.remove(id);
-        let kind = match end {
-            Out::Reset => std::io::ErrorKind::ConnectionReset,
-            _ => std::io::ErrorKind::UnexpectedEof,
+        let text = match end {
+            // A proxy that cannot reach the broker resets the light, and knows why.
+            Out::Reset if !self.broker.runs() => self.nobody_listens(),
+            Out::Reset => explain_io(&std::io::ErrorKind::ConnectionReset.into(), &self.target),
+            Out::End | Out::Bytes(_) => explain_io(&std::io::ErrorKind::UnexpectedEof.into(), &self.target),
         };
-        let mut text = explain_io(&kind.into(), &self.target);
-        // A proxy that cannot reach the broker resets the light, and knows why.
-        if end == Out::Reset && !self.broker.runs() {
-            text = explain_io(&std::io::ErrorKind::ConnectionRefused.into(), &self.target);
-        }
         self.lose_session(number, &text, true);
     }
 

@@ -16,6 +16,7 @@
 //! | `broker`, `packet` | sessions, routing, retained messages, wills; the bytes of MQTT |
 //! | `faults` | puts faults in and takes them out |
 //! | `usurper` | takes a light's session over again and again |
+//! | `meter` | a quota, counted |
 //! | `ear` | what the world's observer hears, and what is told |
 //!
 //! What is simple here: joining Wi-Fi takes the configured time, give or take a third, and always
@@ -29,6 +30,7 @@ mod ear;
 mod faults;
 mod light;
 mod link;
+mod meter;
 mod net;
 mod packet;
 mod usurper;
@@ -57,6 +59,12 @@ pub enum SimulationError {
     /// The root topic does not fit a board's record.
     #[error("the root topic {0:?} is too long; make it shorter")]
     Root(String),
+    /// The embedded broker is to be like Adafruit IO.
+    #[error(
+        "a broker that is like Adafruit IO cannot be simulated; remove emulate from [broker], or run the live world \
+         (a quota alone can be simulated: give it as a fault)"
+    )]
+    Emulated,
 }
 
 /// A world that is simulated. See the [module](self).
@@ -83,6 +91,8 @@ enum Step {
     Reached(ConnId),
     /// Bytes arrive.
     Arrive(ConnId, Way),
+    /// The account is banned: every connection is reset.
+    Cut,
     /// Something comes out of a connection's wires.
     Wires(ConnId),
     /// A fault strikes a connection as a whole.
@@ -102,7 +112,10 @@ impl Simulation {
     /// # Errors
     /// When there cannot be such a world.
     pub fn new(config: &Config, seed: u64, options: Options) -> Result<Simulation, SimulationError> {
-        Ok(Simulation { world: World::new(config.clone(), seed, options)?, length: config.run_for })
+        let mut config = config.clone();
+        config.draw_faults(seed);
+        let length = config.run_for;
+        Ok(Simulation { world: World::new(config, seed, options)?, length })
     }
 }
 

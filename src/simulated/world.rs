@@ -15,6 +15,7 @@ use super::{
     broker::Broker,
     ear::{Ear, random_u32},
     light::{Act, Light, Make},
+    meter::Meter,
     net::{Net, Out, Owner, Reach},
     usurper::Usurper,
 };
@@ -24,9 +25,10 @@ use crate::{
     world::{
         Command, Event, EventKind, Fault, LightId, action_words,
         broker::Login,
+        command::ByHand,
         event::{Ignorer, LightKind, Severity, TopicKind},
         plan,
-        topics::Topics,
+        topics::{Topics, check_publishable},
     },
 };
 
@@ -63,6 +65,9 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(config: Config, seed: u64, options: Options) -> Result<World, SimulationError> {
+        if config.emulated.is_some() {
+            return Err(SimulationError::Emulated);
+        }
         let (target, login) = match &config.broker {
             BrokerChoice::Embedded { port, login, .. } => {
                 let port = if *port == 0 { ANY_PORT } else { *port };
@@ -77,7 +82,7 @@ impl World {
             .collect();
         let mut world = World {
             net: Net::new(Rng::new(seed, 0)),
-            broker: Broker::new(login.clone()),
+            broker: Broker::new(login.clone(), Meter::idle(config.root.to_string())),
             ear: Ear::new(Topics::new(&config.root), keys, options.detailed),
             lights: Vec::new(),
             index: BTreeMap::new(),
@@ -211,6 +216,7 @@ impl World {
             },
             Step::Reached(id) => self.proxy_reached(id),
             Step::Arrive(id, way) => self.arrive(id, way),
+            Step::Cut => self.broker.cut(&mut self.net, &mut self.ear),
             Step::Wires(id) => {
                 self.net.wires_due(id);
             }
@@ -396,7 +402,11 @@ impl World {
         let now = self.net.now;
         match note {
             Note::Shows(_) | Note::Ignored(_) => {}
-            Note::Doubtful(..) | Note::Refused(_) | Note::Timing(_) | Note::NoTiming => {
+            Note::Doubtful(..)
+            | Note::Refused(_)
+            | Note::Timing(_)
+            | Note::Watchdog { .. }
+            | Note::NoTiming => {
                 let (by, reason) = (Ignorer::Light(light.clone()), note.to_string());
                 self.ear.tell(now, EventKind::MessageIgnored { light: Some(light.clone()), by, reason });
             }
@@ -458,9 +468,6 @@ impl World {
         if let Command::StartRecording { .. } | Command::StopRecording = command {
             return Err("a simulation is not recorded: the same seed plays it again".to_owned());
         }
-        if let Command::Publish(_) | Command::AskWhatIsKept = command {
-            return Err("nobody speaks on a simulated broker but its lights; run the live world".to_owned());
-        }
         self.obey_now(command);
         Ok(())
     }
@@ -500,9 +507,15 @@ impl World {
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light),
             Command::TellLight { light, action, ms } => self.tell_light(&light, action, ms),
+            Command::Publish(message) => self.publish_by_hand(&message),
+            Command::AskWhatIsKept if self.broker.runs() => {
+                self.broker.tell_what_is_kept(&self.net, &mut self.ear);
+            }
+            Command::AskWhatIsKept => {
+                let text = "the broker cannot be asked just now; try again";
+                self.ear.notice(now, Severity::Warning, None, text);
+            }
             Command::LetBoardsJoin { .. }
-            | Command::Publish(_)
-            | Command::AskWhatIsKept
             | Command::StartRecording { .. }
             | Command::StopRecording
             | Command::StartChaos { .. }
@@ -567,6 +580,9 @@ impl World {
         if let Some(slot) = self.lights.get_mut(number) {
             *slot = None;
         }
+        // Its goodbye is still on its way, and then nobody of its name is there any more.
+        let offline = self.ear.ledger.presence_changed(light, false, None);
+        self.ear.news(now, offline);
         let removed = self.ear.ledger.light_removed(light);
         self.ear.news(now, removed);
     }
@@ -607,7 +623,7 @@ impl World {
                 command.ms = ms;
                 let topic = self.ear.topics.of(light, TopicKind::Command);
                 let message = command.encode(&topic, key.as_ref());
-                self.broker.say(&mut self.net, &mut self.ear, &topic, message.as_slice());
+                self.broker.say(&mut self.net, &mut self.ear, &topic, message.as_slice(), 1, false);
                 (Severity::Info, format!("{light} was asked: {}", action_words(action)))
             }
             (reason, _) => {
@@ -616,6 +632,26 @@ impl World {
             }
         };
         self.ear.notice(now, severity, Some(light), text);
+    }
+
+    fn publish_by_hand(&mut self, message: &ByHand) {
+        let ByHand { topic, payload, retain, qos } = message;
+        let refused = match check_publishable(topic) {
+            Err(reason) => Some(reason),
+            Ok(()) if *qos > 2 => Some("the quality of service is 0, 1 or 2"),
+            Ok(()) if !self.broker.runs() => Some("there is no session with the broker; wait for it"),
+            Ok(()) => None,
+        };
+        let (severity, text) = match refused {
+            Some(reason) => (Severity::Warning, format!("nothing was published: {reason}")),
+            None => {
+                self.broker.say(&mut self.net, &mut self.ear, topic, payload, *qos, *retain);
+                let kept = if *retain { ", to be kept" } else { "" };
+                let bytes = payload.len();
+                (Severity::Info, format!("published {bytes} bytes on {topic}, QoS {qos}{kept}"))
+            }
+        };
+        self.ear.notice(self.net.now, severity, None, text);
     }
 
     /// Lights say goodbye; the rest follows when that has arrived.

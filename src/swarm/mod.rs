@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_swarm_takes_everything_but_the_lights_from_the_configuration() {
-        let text = "root = \"lab\"\n[broker]\nport = 0\n[timing]\nheartbeat_ms = 400\n[[junction]]\nname = \"x\"\n\
+        let text = "root = \"lab\"\n[broker]\nport = 0\n[timing]\nheartbeat_ms = 490\n[[junction]]\nname = \"x\"\n\
                     lights = [\"k\", \"l\", \"m\"]\nkey = \"0123456789abcdef\"\n\
                     [[fault]]\nat_s = 1\nwhat = \"broker-down\"\n";
         let base = Config::from_toml(text, "test.toml", &|_| None).unwrap();
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!((made.junctions.len(), made.lights().count(), made.faults.len()), (3, 6, 0));
         assert_eq!((&made.root, &made.broker), (&base.root, &base.broker));
         for junction in &made.junctions {
-            assert_eq!(junction.timing().heartbeat_ms, 400);
+            assert_eq!(junction.timing().heartbeat_ms, 490);
             assert_eq!(junction.key(), base.junctions[0].key());
         }
         let again = configure(base, &plan).unwrap();

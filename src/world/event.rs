@@ -56,7 +56,7 @@ impl fmt::Display for LightId {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// Time since the world started, on the one clock that all virtual lights share.
-    #[serde(rename = "us", with = "micros")]
+    #[serde(rename = "ns", with = "nanos")]
     pub at: Duration,
     /// What happened.
     #[serde(rename = "event")]
@@ -191,7 +191,7 @@ pub enum EventKind {
         /// How sure that is.
         certainty: Certainty,
         /// Since when, on the world's clock: it counts as a conflict only some time later.
-        #[serde(with = "micros")]
+        #[serde(with = "nanos")]
         since: Duration,
     },
     /// The conflict of these lights is over.
@@ -200,11 +200,12 @@ pub enum EventKind {
         lights: Vec<LightId>,
         /// How sure it was.
         certainty: Certainty,
-        /// How long both were in go at once for sure; nothing for a possible conflict.
-        #[serde(with = "micros")]
+        /// How long both were in go at once for sure, without a moment of doubt; nothing for a possible
+        /// conflict that turned out to be none.
+        #[serde(with = "nanos")]
         lasted: Duration,
         /// How long they may have been. The same as `lasted` where both run in this program.
-        #[serde(with = "micros")]
+        #[serde(with = "nanos")]
         at_most: Duration,
     },
     /// Two conflicting lights were in go at once for too short a time to count as a conflict.
@@ -212,13 +213,13 @@ pub enum EventKind {
         /// The two lights, sorted.
         lights: Vec<LightId>,
         /// Since when, on the world's clock.
-        #[serde(with = "micros")]
+        #[serde(with = "nanos")]
         since: Duration,
         /// How long they were for sure.
-        #[serde(with = "micros")]
+        #[serde(with = "nanos")]
         lasted: Duration,
         /// How long they may have been.
-        #[serde(with = "micros")]
+        #[serde(with = "nanos")]
         at_most: Duration,
     },
     /// A waiting light has received that `from` ended its go.
@@ -228,7 +229,7 @@ pub enum EventKind {
         /// The light that heard it while it waited for green.
         to: LightId,
         /// From the publishing by `from` to the receipt by `to`.
-        #[serde(with = "micros")]
+        #[serde(with = "nanos")]
         took: Duration,
     },
     /// What a board should show, by its twin: the same library, stepped here with the words that
@@ -254,7 +255,7 @@ pub enum EventKind {
         /// The board.
         light: LightId,
         /// For how long they differed.
-        #[serde(with = "micros")]
+        #[serde(with = "nanos")]
         lasted: Duration,
     },
     /// A recording of this run began, or ended.
@@ -390,17 +391,17 @@ pub enum Severity {
     Error,
 }
 
-/// Spans as whole microseconds.
-mod micros {
+/// Spans as whole nanoseconds, so that nothing is judged otherwise for being recorded.
+mod nanos {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(span.as_micros()).unwrap_or(u64::MAX))
+        serializer.serialize_u64(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        u64::deserialize(deserializer).map(Duration::from_micros)
+        u64::deserialize(deserializer).map(Duration::from_nanos)
     }
 }

@@ -144,9 +144,7 @@ impl Hub {
             match due_at.map(|due| due.saturating_sub(self.clock.now())) {
                 None => self.due_changed.notified().await,
                 Some(wait) if wait.is_zero() => {
-                    let mut ledger = self.ledger();
-                    let at = self.clock.now();
-                    ledger.check(at, |kind| self.emit_at(at, kind));
+                    self.judged(|ledger, at, tell| ledger.check(at, tell));
                 }
                 Some(wait) => tokio::select! {
                     () = sleep(wait) => {}

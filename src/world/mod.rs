@@ -50,5 +50,5 @@ pub use event::{Event, EventKind, LightId};
 pub use fault::Fault;
 pub use hub::Waker;
 pub(crate) use link::{UNKNOWN_HOST, explain_io, refusal};
-pub(crate) use observer::words as action_words;
+pub(crate) use observer::{shortened, words as action_words};
 pub use supervisor::{World, WorldError, WorldOptions};

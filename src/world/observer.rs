@@ -334,7 +334,7 @@ impl Observer {
 }
 
 /// A payload as text, cut off where it is very long.
-fn shortened(payload: &[u8]) -> Arc<str> {
+pub(crate) fn shortened(payload: &[u8]) -> Arc<str> {
     let shown = payload.get(..SHOWN_BYTES).unwrap_or(payload);
     String::from_utf8_lossy(shown).into()
 }

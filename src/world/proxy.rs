@@ -203,7 +203,9 @@ struct Connection {
 enum Over {
     /// One end has closed, and the other has been told.
     Closed,
+    /// Both ends get an RST.
     Reset,
+    /// A fault ends it.
     Struck(Strike),
 }
 

@@ -1,7 +1,7 @@
 //! What a run comes to, folded from its events.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -47,6 +47,8 @@ pub struct Reaction {
 pub struct Tally {
     summary: Summary,
     reactions: Vec<Duration>,
+    /// What each light showed last: a resync tells it again.
+    shown: HashMap<LightId, Aspect>,
     /// The lights of possible conflicts that go on.
     maybe: BTreeSet<Vec<LightId>>,
 }
@@ -59,7 +61,11 @@ impl Tally {
                 self.summary.greens.entry(light.to_string()).or_default();
                 self.summary.joins.entry(light.to_string()).or_default();
             }
-            EventKind::AspectChanged { light, aspect: Aspect::Green } => add(&mut self.summary.greens, light),
+            EventKind::AspectChanged { light, aspect } => {
+                if self.shown.insert(light.clone(), *aspect) != Some(*aspect) && *aspect == Aspect::Green {
+                    add(&mut self.summary.greens, light);
+                }
+            }
             EventKind::LinkChanged { light, layer: Layer::Mqtt, up: true, .. } => {
                 add(&mut self.summary.joins, light);
             }

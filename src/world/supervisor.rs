@@ -168,6 +168,7 @@ impl World {
         mut config: Config,
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
+        config.draw_faults(config.seed.unwrap_or_else(rand::random));
         // Nothing runs unsigned that is to be signed, wherever the configuration came from.
         keys::give(&mut config, options.state_folder.as_deref())?;
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();

@@ -37,6 +37,11 @@ impl Topics {
         format!("{}/#", self.root)
     }
 
+    /// Whether `topic` is below the root, which [`Topics::everything`] listens to.
+    pub(crate) fn are_below_root(&self, topic: &str) -> bool {
+        topic.strip_prefix(&self.root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// Which light and kind a topic is of; `None` for a topic that is not of the contract.
     #[must_use]
     pub fn parse(&self, topic: &str) -> Option<(LightId, TopicKind)> {

@@ -431,7 +431,11 @@ impl Outside for Host {
         match note {
             // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
             Note::Shows(_) | Note::Ignored(_) => {}
-            Note::Doubtful(..) | Note::Refused(_) | Note::Timing(_) | Note::NoTiming => {
+            Note::Doubtful(..)
+            | Note::Refused(_)
+            | Note::Timing(_)
+            | Note::Watchdog { .. }
+            | Note::NoTiming => {
                 self.ignored(note.to_string());
             }
             Note::Overrun => self.hub.notice(Severity::Warning, Some(&self.id), note.to_string()),

@@ -141,6 +141,11 @@ impl Script {
                 push(&mut events, now, EventKind::ChaosChanged { seed: Some(seed.unwrap_or(4_711)) });
             }
             Command::StopChaos => push(&mut events, now, EventKind::ChaosChanged { seed: None }),
+            Command::StartRecording { file: None } => {
+                let file = Some("recordings/run-1.jsonl".to_owned());
+                push(&mut events, now, EventKind::RecordingChanged { file });
+            }
+            Command::StopRecording => push(&mut events, now, EventKind::RecordingChanged { file: None }),
             Command::StopBroker => {
                 self.broker_down = true;
                 push(&mut events, now, EventKind::FaultChanged { fault: Fault::BrokerDown, on: true });

@@ -197,7 +197,19 @@ impl Status {
     pub fn decode(topic: &str, payload: &[u8], key: Option<&Key>) -> Result<Status, Ignored> {
         let status: Status = read(topic, payload, key)?;
         check_version(status.v)?;
+        status.check()?;
         Ok(status)
+    }
+
+    /// The reader of JSON leaves escapes as they stand and lets control characters pass, which belong
+    /// neither in a version nor on anybody's terminal.
+    fn check(&self) -> Result<(), Ignored> {
+        let plain = |text: &String<MAX_TEXT_BYTES>| !text.chars().any(|c| c.is_control() || c == '\\');
+        if [&self.kind, &self.fw, &self.reset].into_iter().flatten().all(plain) {
+            Ok(())
+        } else {
+            Err(Ignored::Impossible("a text with escapes or control characters"))
+        }
     }
 }
 

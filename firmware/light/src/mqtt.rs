@@ -78,6 +78,8 @@ pub enum End {
     NoAnswer,
     /// The broker did not answer for two keep-alives.
     Silent,
+    /// The broker has not acknowledged as many messages as may wait for that: no more can be sent.
+    Unacknowledged,
     /// What the light has to say about itself is longer than a packet may be.
     TooMuchToSay,
 }
@@ -101,6 +103,8 @@ pub struct Session {
     to_skip: usize,
     outbox: Vec<u8, OUTBOX_BYTES>,
     unacked: Vec<u16, MAX_UNACKED>,
+    /// A message was refused because too many were unacknowledged, and they still are.
+    stuck: bool,
     last_id: u16,
     keep_alive_ms: u64,
     /// When the next answer is due, or the next ping to be sent.
@@ -121,6 +125,7 @@ impl Session {
             to_skip: 0,
             outbox: Vec::new(),
             unacked: Vec::new(),
+            stuck: false,
             last_id: 0,
             keep_alive_ms: u64::from(hello.keep_alive_s) * 1_000,
             due_at: now.after(ANSWER_MS),
@@ -164,9 +169,15 @@ impl Session {
 
     /// Sends a message, retained, at QoS 1, now or never.
     ///
-    /// Returns whether it was taken; it is not where too much is waiting already.
+    /// Returns whether it was taken; it is not where too much is waiting already. Where that is the
+    /// broker's acknowledgements, the session is of no use any more: lost ones never come, and
+    /// [`Session::check`] is due at once.
     pub fn publish(&mut self, topic: &str, payload: &[u8]) -> bool {
-        if !self.is_up() || self.unacked.is_full() {
+        if !self.is_up() {
+            return false;
+        }
+        if self.unacked.is_full() {
+            self.stuck = true;
             return false;
         }
         let id = self.next_id();
@@ -245,6 +256,9 @@ impl Session {
     /// # Errors
     /// When it does not.
     pub fn check(&mut self, now: Instant) -> Result<(), End> {
+        if self.stuck {
+            return Err(End::Unacknowledged);
+        }
         if now < self.due_at {
             return Ok(());
         }
@@ -263,7 +277,7 @@ impl Session {
     /// When [`Session::check`] has something to do.
     #[must_use]
     pub fn due_at(&self) -> Instant {
-        self.due_at
+        if self.stuck { Instant::from_ms(0) } else { self.due_at }
     }
 
     /// MQTT's goodbye: the broker then keeps the will to itself.
@@ -306,6 +320,7 @@ impl Session {
         let &[high, low] = self.body(header) else { return Err(End::NotMqtt) };
         let id = u16::from_be_bytes([high, low]);
         self.unacked.retain(|unacked| *unacked != id);
+        self.stuck &= self.unacked.is_full();
         Ok(())
     }
 
@@ -486,6 +501,9 @@ impl fmt::Display for End {
             }
             End::NoAnswer => "the broker did not answer in time",
             End::Silent => "the broker has not answered for two keep-alives",
+            End::Unacknowledged => {
+                "the broker has not acknowledged the last 32 messages, so this session is of no use"
+            }
             End::TooMuchToSay => "the names, topics and passwords are too long for one packet; choose shorter ones",
         })
     }
@@ -667,6 +685,23 @@ mod tests {
         fed(&mut session, &[0x40, 2, 0, 2]);
         assert_eq!(session.next_event(at(30)), Ok(None));
         assert!(session.publish("a", b""), "the broker has acknowledged one");
+    }
+
+    #[test]
+    fn a_session_whose_messages_are_never_acknowledged_is_given_up_and_a_slow_one_is_not() {
+        let mut session = up();
+        for _ in 0..MAX_UNACKED {
+            assert!(session.publish("a", b""));
+            sent(&mut session);
+        }
+        assert_eq!(session.check(at(100)), Ok(()), "as many may wait");
+        assert!(!session.publish("a", b""));
+        assert_eq!(session.due_at(), at(0), "it is to be looked after now");
+        let mut slow = session.clone();
+        assert_eq!(session.check(at(100)), Err(End::Unacknowledged));
+        fed(&mut slow, &[0x40, 2, 0, 2]);
+        assert_eq!(slow.next_event(at(101)), Ok(None));
+        assert_eq!((slow.check(at(101)), slow.due_at()), (Ok(()), at(5_020)));
     }
 
     #[test]

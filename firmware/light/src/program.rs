@@ -112,6 +112,11 @@ pub enum Note {
     Obeys(Action),
     /// Timings that were sent cannot work.
     Timing(Infeasible),
+    /// The host cannot be watched as closely as timings that were sent ask for.
+    Watchdog {
+        /// The shortest watchdog that it can bear, in milliseconds.
+        least_ms: u32,
+    },
     /// The command `set` came without timings.
     NoTiming,
     /// The host had no room for an order.
@@ -131,6 +136,11 @@ pub trait Outside {
     fn order(&mut self, order: Order) -> bool;
     /// What the host knows of itself just now.
     fn facts(&self) -> Facts;
+    /// The shortest watchdog that the host can bear, in milliseconds; timings with a shorter one are
+    /// refused.
+    fn least_watchdog_ms(&self) -> u32 {
+        0
+    }
     /// Writes to the log.
     fn note(&mut self, note: Note);
     /// The light is about to say `state`; `ends_go` where that tells of the end of its go. For hosts
@@ -404,6 +414,10 @@ impl Program {
                 None => self.ignore(Note::NoTiming, outside),
                 Some(timing) => match timing.check() {
                     Err(error) => self.ignore(Note::Timing(error), outside),
+                    Ok(()) if timing.watchdog_ms < outside.least_watchdog_ms() => {
+                        let least_ms = outside.least_watchdog_ms();
+                        self.ignore(Note::Watchdog { least_ms }, outside);
+                    }
                     Ok(()) => {
                         // A promise must be remembered over a reset before it can be made.
                         if timing.lease_ms > self.kept_lease_ms {
@@ -482,6 +496,9 @@ impl fmt::Display for Note {
             Note::Obeys(Action::Reboot) => f.write_str("was asked to start anew"),
             Note::Obeys(Action::Set) => f.write_str("was asked to take other timings"),
             Note::Timing(why) => write!(f, "these timings cannot work: {why}"),
+            Note::Watchdog { least_ms } => {
+                write!(f, "these timings cannot work here: make watchdog_ms at least {least_ms}")
+            }
             Note::NoTiming => f.write_str("\"set\" needs the member \"timing\""),
             Note::Overrun => f.write_str("too many commands at once; one was dropped"),
             Note::Speaks => f.write_str("speaks again"),
@@ -508,9 +525,14 @@ mod tests {
         said: Vec<(u32, bool)>,
         heard: Vec<(u32, bool)>,
         stuck: bool,
+        least_watchdog_ms: u32,
     }
 
     impl Outside for Board {
+        fn least_watchdog_ms(&self) -> u32 {
+            self.least_watchdog_ms
+        }
+
         fn show(&mut self, aspect: Aspect) {
             self.shown.push(aspect);
         }
@@ -792,6 +814,12 @@ mod tests {
         set.timing = Some(Timing { amber_ms: 0, ..Timing::default() });
         command(&mut program, &mut board, 200, &set);
         assert!(matches!(board.notes.last(), Some(Note::Timing(_))));
+
+        board.least_watchdog_ms = 500;
+        set.n = 4;
+        set.timing = Some(Timing { watchdog_ms: 499, ..Timing::default() });
+        command(&mut program, &mut board, 300, &set);
+        assert_eq!(board.notes.last(), Some(&Note::Watchdog { least_ms: 500 }));
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub const MAX_SSID_BYTES: usize = 32;
 pub const MAX_ROOT_BYTES: usize = 128;
 /// The most bytes of a host name, a user name and a broker's password.
 pub const MAX_LOGIN_BYTES: usize = 128;
+/// The shortest watchdog of a board: erasing a sector of its flash, during which nothing runs, takes up
+/// to 400 ms (data sheet of the GD25Q32C).
+pub const MIN_WATCHDOG_MS: u32 = 500;
 /// The GPIOs of a LoPy4 that an LED may be on: led out to a pin, able to drive, and not taken by a
 /// strap, the log, the flash and PSRAM chips, the radios or the expansion board.
 pub const LED_GPIOS: [u8; 7] = [4, 14, 22, 25, 26, 32, 33];
@@ -81,7 +84,8 @@ pub struct Broker {
     pub host: String<MAX_LOGIN_BYTES>,
     /// Its TCP port.
     pub port: u16,
-    /// Whether the connection has to be encrypted. The firmware cannot do that yet, and says so.
+    /// Whether the connection has to be encrypted. The firmware cannot do that and says so; its README has
+    /// the measurements.
     pub tls: bool,
     /// The user name; empty to log in without one.
     pub user: String<MAX_LOGIN_BYTES>,
@@ -148,6 +152,8 @@ pub enum RecordError {
     Malformed,
     /// The light cannot be.
     Light(ConfigError),
+    /// The watchdog would bite while the flash is written.
+    Watchdog,
     /// The key has fewer than 16 bytes.
     Key,
     /// The network's name is empty or too long.
@@ -231,6 +237,9 @@ impl Record {
     /// The first reason why not.
     pub fn check(&self) -> Result<(), RecordError> {
         self.light_config().map_err(RecordError::Light)?;
+        if self.timing.watchdog_ms < MIN_WATCHDOG_MS {
+            return Err(RecordError::Watchdog);
+        }
         if self.wifi.ssid.is_empty() || self.wifi.ssid.contains('\0') {
             return Err(RecordError::Ssid);
         }
@@ -510,6 +519,11 @@ impl fmt::Display for RecordError {
                 f.write_str("the provisioning record holds values that cannot be; provision the board again")
             }
             RecordError::Light(error) => error.fmt(f),
+            RecordError::Watchdog => write!(
+                f,
+                "a board's flash takes up to 400 ms to erase a sector, and nothing runs meanwhile: make watchdog_ms at \
+                 least {MIN_WATCHDOG_MS}"
+            ),
             RecordError::Key => f.write_str("a junction's key has at least 16 bytes"),
             RecordError::Ssid => {
                 write!(f, "the name of a Wi-Fi network has 1 to {MAX_SSID_BYTES} bytes, none of them zero")
@@ -526,9 +540,9 @@ impl fmt::Display for RecordError {
                 f.write_str("MQTT 3.1.1 has no password without a user name; give a user name too")
             }
             RecordError::Tls => f.write_str(
-                "a board cannot encrypt its connection: this firmware has no TLS. Use the broker's plain port, or \
-                 let the board join the broker of this program; signed messages are protected against forgery, not \
-                 against reading",
+                "a board cannot encrypt its connection: this firmware has no TLS. Let the board connect to a port of \
+                 this program that leads to the broker (board_port in [links]), which encrypts for it, or use the \
+                 broker's plain port; signed messages are protected against forgery, not against reading",
             ),
             RecordError::Dialect => f.write_str(
                 "a board does not speak Adafruit IO's dialect: it has no last will and no commands there. Let the \
@@ -700,6 +714,7 @@ mod tests {
         };
         assert_eq!(refused(|r| r.broker.tls = true), RecordError::Tls);
         assert_eq!(refused(|r| r.broker.dialect = Dialect::AdafruitIo), RecordError::Dialect);
+        assert_eq!(refused(|r| r.timing.watchdog_ms = MIN_WATCHDOG_MS - 1), RecordError::Watchdog);
         assert_eq!(refused(|r| r.wifi.ssid.clear()), RecordError::Ssid);
         assert_eq!(refused(|r| r.wifi.password = text(7)), RecordError::WifiPassword);
         assert_eq!(refused(|r| r.broker.host.clear()), RecordError::Host);

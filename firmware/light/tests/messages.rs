@@ -239,6 +239,16 @@ fn commands_are_obeyed_once_in_order_and_for_this_boot() {
     assert_eq!(open.admit(&Command::new(7, 1, Action::Identify)), Ok(()));
 }
 
+/// Found by fuzzing: such texts came through as they stood, onto whatever screen shows them.
+#[test]
+fn a_status_with_escapes_or_control_characters_is_ignored() {
+    for fw in ["0.1.\u{10}", r"0.1.\u001b[2J", r#"0.1\"0"#, "\u{1b}[2J"] {
+        let text = format!(r#"{{"v":1,"online":true,"fw":"{fw}"}}"#);
+        let read = Status::decode(TOPIC, text.as_bytes(), None);
+        assert!(matches!(read, Err(Ignored::Impossible(_))), "{fw:?}: {read:?}");
+    }
+}
+
 #[test]
 fn commands_and_status_are_read_as_they_are_written() {
     let text = br#"{"v":1,"boot":7,"n":5,"do":"wifi-down","ms":10000}"#;

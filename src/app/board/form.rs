@@ -133,6 +133,8 @@ pub struct Form {
     pub restore_of_another: bool,
     /// Whether passwords are shown.
     pub show_secrets: bool,
+    /// Whether the QR code of the broker's address holds the password.
+    pub password_in_code: bool,
     /// Whether the virtual light of the same name gives its place to the board.
     pub takes_place: bool,
     /// Under which boards reach this computer, the likeliest first.
@@ -156,6 +158,7 @@ impl Form {
             restore: String::new(),
             restore_of_another: false,
             show_secrets: false,
+            password_in_code: false,
             takes_place: true,
             addresses: Vec::new(),
             errors: Vec::new(),

@@ -4,12 +4,14 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | [`form`] | what a person fills in, and the jobs that it makes |
+//! | [`invitation`] | the address of the broker here, as text and as a QR code |
 //! | [`keep`] | the login that boards were given, from run to run |
 //! | [`state`] | a fold of the desk's events |
 //! | [`errand`] | small things that block, done on threads of their own |
 
 pub mod errand;
 pub mod form;
+pub mod invitation;
 pub mod keep;
 pub mod state;
 
@@ -62,6 +64,8 @@ pub struct Workbench {
     pub lab: Arc<Lab>,
     /// The login of the broker inside this program.
     pub login: Option<Login>,
+    /// The QR code that was last shown.
+    pub code: Option<invitation::Code>,
 }
 
 impl Workbench {
@@ -69,7 +73,8 @@ impl Workbench {
     #[must_use]
     pub fn new(desk: Desk, lab: Arc<Lab>, form: Form) -> Workbench {
         let login = lab.login.clone();
-        Workbench { desk, errands: Errands::default(), state: BoardState::default(), form, lab, login }
+        let (errands, state) = (Errands::default(), BoardState::default());
+        Workbench { desk, errands, state, form, lab, login, code: None }
     }
 
     /// Looks, the first time, what this computer knows that a board has to be told. `wake` is called

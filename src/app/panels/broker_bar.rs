@@ -112,7 +112,8 @@ fn recording(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
         None => "Keeps all that happens from now on in a file, to be played and judged again".to_owned(),
     };
     if file.is_some() {
-        widgets::dot(ui, Some(false), shown.palette);
+        let (rect, _) = ui.allocate_exact_size(egui::vec2(12.0, 14.0), egui::Sense::hover());
+        ui.painter().circle_filled(rect.center(), 5.0, shown.palette.bad);
     }
     if button.on_hover_text(why).clicked() {
         acts.ask(match file {
@@ -162,6 +163,13 @@ fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     if lessons.on_hover_text("Scenarios to watch, with what they teach and how they come out (F4)").clicked()
     {
         acts.push(Act::Toggle(Part::Lessons));
+    }
+    let topics = ui.selectable_label(settings.show_topics, "Topics");
+    topics.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_topics, "Topic panel")
+    });
+    if topics.on_hover_text("What passes on each topic, and a message by hand (F5)").clicked() {
+        acts.push(Act::Toggle(Part::Topics));
     }
     let menu = ui.menu_button("View", |ui| {
         for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]

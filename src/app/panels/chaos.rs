@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use egui::{RichText, Slider, TextEdit, Ui};
+use egui::{RichText, TextEdit, Ui};
 
 use super::{Shown, widgets};
 use crate::{app::act::Acts, world::Command};
@@ -60,10 +60,12 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
     });
     ui.horizontal(|ui| {
         let label = ui.label("Seed");
-        let field = TextEdit::singleline(&mut draft.seed).desired_width(90.0).hint_text("a new one");
+        let field = TextEdit::singleline(&mut draft.seed).desired_width(76.0).hint_text("a new one");
         ui.add_enabled(on.is_none(), field).labelled_by(label.id);
-        let pace = Slider::new(&mut draft.pace_s, 1..=120).text("s between faults").logarithmic(true);
-        ui.add_enabled(on.is_none(), pace);
+        let pace = egui::DragValue::new(&mut draft.pace_s).range(1..=120).suffix(" s");
+        let label = ui.label("every");
+        let pace = ui.add_enabled(on.is_none(), pace).labelled_by(label.id);
+        pace.on_hover_text("The mean time from one fault to the next.");
     });
     if command.is_none() {
         let text = "A seed is a whole number, such as 42; leave it empty for a new one.";

@@ -1,6 +1,8 @@
 //! What is on now, in sight while the fault panel is closed.
 
-use egui::{RichText, Sense, Ui, WidgetInfo, vec2};
+use std::sync::Arc;
+
+use egui::{Galley, RichText, Sense, Ui, WidgetInfo, vec2};
 
 use super::{Shown, widgets};
 use crate::{
@@ -13,8 +15,10 @@ use crate::{
     world::{Command, Fault, LightId},
 };
 
-/// The most faults that are named; the others are counted.
-const MOST: usize = 8;
+/// What a sign takes beside its words.
+const SIGN: f32 = 26.0;
+/// What the count of those takes that have no room.
+const MORE: f32 = 84.0;
 
 /// Shows the strip, if there is anything to show.
 pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
@@ -48,12 +52,13 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
         }
         ui.separator();
         for (at, fault) in on.iter().enumerate() {
-            let room = ui.available_width() > 190.0 && at < MOST;
-            if !room {
+            let galley = words_of(ui, shown, fault);
+            let last = at + 1 == on.len();
+            if ui.available_width() < galley.size().x + SIGN + if last { 0.0 } else { MORE } {
                 widgets::caption(ui, format!("and {} more", on.len() - at), palette);
                 break;
             }
-            if chip(ui, shown, fault) {
+            if chip(ui, shown, fault, galley) {
                 acts.push(Act::Toggle(Part::Faults));
             }
         }
@@ -61,14 +66,17 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     acts
 }
 
-/// One fault, with its sign; returns whether it was pressed.
-fn chip(ui: &mut Ui, shown: &Shown<'_>, fault: &Fault) -> bool {
-    let palette = shown.palette;
+fn words_of(ui: &Ui, shown: &Shown<'_>, fault: &Fault) -> Arc<Galley> {
     let place = fault.light().map(|light| format!("{}: ", light.light)).unwrap_or_default();
     let font = egui::TextStyle::Small.resolve(ui.style());
     let text = format!("{place}{}", words::fault_in_short(fault));
-    let galley = ui.painter().layout_no_wrap(text, font, palette.warn);
-    let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + 24.0, 22.0), Sense::click());
+    ui.painter().layout_no_wrap(text, font, shown.palette.warn)
+}
+
+/// One fault, with its sign; returns whether it was pressed.
+fn chip(ui: &mut Ui, shown: &Shown<'_>, fault: &Fault, galley: Arc<Galley>) -> bool {
+    let palette = shown.palette;
+    let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + SIGN, 22.0), Sense::click());
     let whole = fault.light().map_or_else(|| "all lights".to_owned(), LightId::to_string);
     response
         .widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, format!("On now: {whole}, {fault}")));

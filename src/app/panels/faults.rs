@@ -138,13 +138,12 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
         });
     });
     ui.separator();
+    acts.append(chaos::show(ui, shown, &mut draft.chaos));
+    ui.separator();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         acts.append(on_now(ui, shown));
-        ui.add_space(10.0);
+        ui.add_space(8.0);
         acts.append(put_in(ui, shown, draft));
-        ui.add_space(10.0);
-        ui.separator();
-        acts.append(chaos::show(ui, shown, &mut draft.chaos));
     });
     acts
 }
@@ -165,18 +164,34 @@ fn on_now(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     if on.is_empty() {
         widgets::caption(ui, "No fault is on.", shown.palette);
     }
-    for span in on {
-        ui.horizontal_wrapped(|ui| {
-            let place = span.fault.light().map_or_else(|| "all lights".to_owned(), LightId::to_string);
-            let text = format!("{place}: {}", span.fault);
-            let (sign, _) = ui.allocate_exact_size(egui::vec2(20.0, 20.0), egui::Sense::hover());
-            glyph::paint(ui.painter(), sign.center(), 8.5, &span.fault, shown.palette);
-            ui.label(RichText::new(&text).color(shown.palette.warn));
+    // A long list must not push away what the next one is put together with.
+    let most = (ui.ctx().content_rect().height() * 0.22).max(90.0);
+    ScrollArea::vertical().id_salt("on now").max_height(most).auto_shrink([false, true]).show(ui, |ui| {
+        for span in on {
+            acts.append(on_row(ui, shown, &span.fault));
+        }
+    });
+    acts
+}
+
+fn on_row(ui: &mut Ui, shown: &Shown<'_>, fault: &Fault) -> Acts {
+    let mut acts = Acts::default();
+    ui.horizontal(|ui| {
+        let place = fault.light().map_or_else(|| "all lights".to_owned(), LightId::to_string);
+        let text = format!("{place}: {fault}");
+        let (sign, _) = ui.allocate_exact_size(egui::vec2(20.0, 20.0), egui::Sense::hover());
+        glyph::paint(ui.painter(), sign.center(), 8.5, fault, shown.palette);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.add_space(10.0);
             if widgets::named_button(ui, "Clear", &format!("Clear {text}")).clicked() {
-                acts.ask(Command::ClearFault(span.fault.clone()));
+                acts.ask(Command::ClearFault(fault.clone()));
             }
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let words = RichText::new(&text).color(shown.palette.warn);
+                ui.add(egui::Label::new(words).truncate()).on_hover_text(meaning(fault));
+            });
         });
-    }
+    });
     acts
 }
 
@@ -366,7 +381,8 @@ fn dose(ui: &mut Ui, draft: &mut Draft) {
         LinkFault::BlackHole(_) | LinkFault::Refuse(_) => {}
     }
     if !draft.link.strikes_connections() {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
             for (ways, name) in
                 [(Ways::Both, "both ways"), (Ways::Up, "light to broker"), (Ways::Down, "broker to light")]
             {

@@ -13,6 +13,7 @@ pub mod lessons;
 pub mod light_panel;
 pub mod overview;
 pub mod timeline;
+pub mod topics;
 pub mod waiting;
 pub mod widgets;
 

@@ -16,7 +16,7 @@ use crate::{
     app::{
         act::{Act, Acts},
         pace::Pace,
-        state::{Junction, LightState, Overlap},
+        state::{FaultSpan, Junction, LightState, Overlap, State},
         theme, words,
     },
     world::event::Certainty,
@@ -26,14 +26,21 @@ use crate::{
 const SPANS_S: [(u32, &str); 4] = [(30, "30 s"), (60, "1 min"), (120, "2 min"), (300, "5 min")];
 const ROW: f32 = 31.0;
 const AXIS: f32 = 18.0;
-const FAULTS: f32 = 17.0;
+/// Faults at once that have a lane of their own.
+const FAULT_LANES: usize = 3;
+const FAULT_LANE: f32 = 13.5;
 /// How often the time axis moves on while nothing else does.
 const SCROLL_MS: u64 = 1_000;
 
-/// The height that a junction of `lights` lights needs.
+/// The height that a junction needs.
 #[must_use]
-pub fn height(lights: usize) -> f32 {
-    38.0 + AXIS + FAULTS + ROW * lights.clamp(1, 6) as f32
+pub fn height(state: &State, junction: &Junction) -> f32 {
+    38.0 + AXIS + faults_height(state, junction) + ROW * junction.lights.len().clamp(1, 6) as f32
+}
+
+fn faults_height(state: &State, junction: &Junction) -> f32 {
+    let lanes = lanes_of_faults(state, junction).into_iter().filter_map(|(_, lane)| lane).max();
+    3.5 + FAULT_LANE * (lanes.unwrap_or(0) + 1) as f32
 }
 
 /// Shows a junction's timeline; `look_at_ms` is its right end, `None` = now.
@@ -72,7 +79,7 @@ pub fn show(
     if rect.width() < 120.0 || rect.height() < 30.0 {
         return acts;
     }
-    let axis = Axis::new(shown, rect, look_at_ms);
+    let axis = Axis::new(shown, rect, faults_height(shown.state, junction), look_at_ms);
     if response.dragged() {
         let shift = axis.ms_of(response.drag_delta().x.abs());
         let end = axis.end_ms;
@@ -98,12 +105,12 @@ struct Axis {
 }
 
 impl Axis {
-    fn new(shown: &Shown<'_>, rect: Rect, look_at_ms: Option<u64>) -> Axis {
+    fn new(shown: &Shown<'_>, rect: Rect, faults_height: f32, look_at_ms: Option<u64>) -> Axis {
         let span_ms = u64::from(shown.settings.span_s.clamp(5, 600)) * 1_000;
         let end_ms = look_at_ms.unwrap_or(shown.now_ms).max(span_ms / 20);
         let plot = Rect::from_min_max(
             pos2(rect.left() + 62.0, rect.top()),
-            pos2(rect.right() - 8.0, rect.bottom() - AXIS - FAULTS),
+            pos2(rect.right() - 8.0, rect.bottom() - AXIS - faults_height),
         );
         Axis { plot, from_ms: end_ms.saturating_sub(span_ms), end_ms, span_ms }
     }
@@ -276,31 +283,53 @@ fn conflicts(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &A
     }
 }
 
+/// Which lane each fault of the junction is drawn in, so that two at once lie below each other;
+/// `None` where all are taken. In the order of [`State::faults`].
+fn lanes_of_faults<'a>(state: &'a State, junction: &Junction) -> Vec<(&'a FaultSpan, Option<usize>)> {
+    let mut ends: [Option<u64>; FAULT_LANES] = [None; FAULT_LANES];
+    let here = state
+        .faults
+        .iter()
+        .filter(|span| span.fault.light().is_none_or(|light| light.junction == junction.name));
+    let place = |span: &'a FaultSpan| {
+        let free = ends.iter().position(|end| end.is_none_or(|end| end <= span.from_ms));
+        if let Some(lane) = free {
+            ends[lane] = Some(span.until_ms.unwrap_or(u64::MAX));
+        }
+        (span, free)
+    };
+    here.map(place).collect()
+}
+
 fn faults(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &Axis) {
     let warn = shown.palette.warn;
-    let top = axis.plot.bottom() + AXIS;
+    let first = axis.plot.bottom() + AXIS;
     painter.text(
-        pos2(axis.plot.left() - 8.0, top + 6.0),
+        pos2(axis.plot.left() - 8.0, first + 6.0),
         Align2::RIGHT_CENTER,
         "faults",
         FontId::proportional(11.5),
         shown.palette.weak,
     );
-    let mut labelled_until = f32::NEG_INFINITY;
-    for span in &shown.state.faults {
-        if span.fault.light().is_some_and(|light| light.junction != junction.name) {
-            continue;
-        }
+    let mut labelled_until = [f32::NEG_INFINITY; FAULT_LANES];
+    for (span, lane) in lanes_of_faults(shown.state, junction) {
         let Some(x) = axis.range(span.from_ms, span.until_ms, shown.now_ms) else { continue };
+        let Some(lane) = lane else {
+            // No room for its bar: a mark where it begins.
+            let y = first..=first + FAULT_LANES as f32 * FAULT_LANE - 1.5;
+            painter.vline(*x.start(), y, Stroke::new(1.0, warn));
+            continue;
+        };
+        let top = first + lane as f32 * FAULT_LANE;
         let bar = Rect::from_x_y_ranges(*x.start()..=*x.end(), top + 1.0..=top + 12.0);
         painter.rect_filled(bar, 2.0, warn.gamma_multiply(0.35));
-        painter.vline(*x.start(), top - 2.0..=top + 13.0, Stroke::new(1.5, warn));
+        painter.vline(*x.start(), top - 1.0..=top + 12.0, Stroke::new(1.5, warn));
         let name = words::fault_name(&span.fault);
         let name =
             span.fault.light().map_or_else(|| name.to_owned(), |light| format!("{}: {name}", light.light));
         let galley = painter.layout_no_wrap(name, FontId::proportional(11.0), shown.palette.text);
-        if *x.start() > labelled_until {
-            labelled_until = x.start() + galley.size().x + 8.0;
+        if *x.start() > labelled_until[lane] {
+            labelled_until[lane] = x.start() + galley.size().x + 8.0;
             painter.galley(pos2(x.start() + 4.0, top), galley, shown.palette.text);
         }
     }

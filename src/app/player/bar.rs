@@ -174,7 +174,8 @@ fn position(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched, acts: &mut Acts) 
     if ui.available_width() > 420.0 {
         let mut at_s = watched.now.as_secs_f64();
         ui.spacing_mut().slider_width = (ui.available_width() - 420.0).clamp(60.0, 320.0);
-        let slider = Slider::new(&mut at_s, 0.0..=length.as_secs_f64()).show_value(false);
+        let slider =
+            Slider::new(&mut at_s, progress.began.as_secs_f64()..=length.as_secs_f64()).show_value(false);
         let slider = ui.add(slider);
         let name = format!("Position, {at_s:.1} of {:.1} seconds", length.as_secs_f64());
         slider.widget_info(|| WidgetInfo::slider(true, at_s, &name));

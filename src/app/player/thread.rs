@@ -73,7 +73,8 @@ impl Player {
             }
         };
         shown.opened = true;
-        shown.going_to = (self.from > Duration::ZERO).then_some(self.from);
+        shown.began = film.playback.now();
+        shown.going_to = (self.from > shown.began).then_some(self.from);
         let now = Instant::now();
         let mut machine =
             Machine { film, events: self.events.clone(), shown, to_lamp: None, beat: now, judged: now };

@@ -36,6 +36,8 @@ pub struct Progress {
     pub opened: bool,
     /// Why it cannot be played.
     pub failed: Option<String>,
+    /// Where it begins: a recording may begin in the middle of a run.
+    pub began: Duration,
     /// Up to where it was played.
     pub at: Duration,
     /// When that was so.
@@ -61,6 +63,7 @@ impl Progress {
         Progress {
             opened: false,
             failed: None,
+            began: Duration::ZERO,
             at: Duration::ZERO,
             told: Instant::now(),
             playing,

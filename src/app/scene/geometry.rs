@@ -104,12 +104,23 @@ const HEAD_OFF_M: f32 = HALF_STREET_M + 3.6;
 /// A head's size in metres: far more than life, for it is what this is about.
 const HEAD_M: Vec2 = vec2(8.2, 19.4);
 
+/// What a light's plaque takes beside its head, in points, with the longest word on it.
+const PLAQUE: f32 = 116.0;
+/// What the list of faults takes beside the plaque.
+const LIST: f32 = 160.0;
+
 impl Plan {
-    /// Fits a crossing into `rect`.
+    /// Fits a crossing of `lights` lights into `rect`: in the middle, or as far to the left as the
+    /// lists beside the heads on the right need.
     #[must_use]
-    pub fn new(rect: Rect) -> Plan {
+    pub fn new(rect: Rect, lights: usize) -> Plan {
         let scale = (rect.height() / 59.0).min(rect.width() / 92.0).max(2.0);
-        Plan { rect, centre: rect.center(), scale }
+        let heads = (HEAD_OFF_M + HEAD_M.x) * scale;
+        let wanted = rect.right() - heads - PLAQUE - LIST;
+        // The heads on the left only repeat, or have their plaques beside them.
+        let least = rect.left() + heads + if lights <= 2 { 12.0 } else { PLAQUE };
+        let centre = pos2(rect.center().x.min(wanted.max(least)), rect.center().y);
+        Plan { rect, centre, scale }
     }
 
     /// The point `along_m` before or behind the middle and `right_m` to the driver's right.
@@ -200,6 +211,35 @@ pub fn cubic(points: &[Pos2; 4], t: f32) -> Pos2 {
     (a * (u * u * u) + b * (3.0 * u * u * t) + c * (3.0 * u * t * t) + d * (t * t * t)).to_pos2()
 }
 
+/// Straight pieces that a cubic curve is measured by.
+const PIECES: u16 = 24;
+
+/// How long a cubic curve is.
+#[must_use]
+pub fn length(points: &[Pos2; 4]) -> f32 {
+    pieces(points).map(|(_, length)| length).sum()
+}
+
+/// The parameter of a cubic curve at this share of its length: the parameter itself runs faster
+/// where the curve is wide.
+#[must_use]
+pub fn at_share(points: &[Pos2; 4], share: f32) -> f32 {
+    let mut left = length(points) * share.clamp(0.0, 1.0);
+    for (from, length) in pieces(points) {
+        if left <= length {
+            return from + left / length.max(1e-6) / f32::from(PIECES);
+        }
+        left -= length;
+    }
+    1.0
+}
+
+/// Where each piece begins, and its length.
+fn pieces(points: &[Pos2; 4]) -> impl Iterator<Item = (f32, f32)> {
+    let at = |piece: u16| f32::from(piece) / f32::from(PIECES);
+    (0..PIECES).map(move |piece| (at(piece), cubic(points, at(piece)).distance(cubic(points, at(piece + 1)))))
+}
+
 /// A point of a quadratic curve.
 #[must_use]
 pub fn quadratic(points: &[Pos2; 3], t: f32) -> Pos2 {
@@ -214,7 +254,7 @@ mod tests {
 
     #[test]
     fn cars_drive_on_the_right_and_heads_stand_on_the_near_right_corner() {
-        let plan = Plan::new(Rect::from_min_size(Pos2::ZERO, vec2(900.0, 590.0)));
+        let plan = Plan::new(Rect::from_min_size(Pos2::ZERO, vec2(900.0, 590.0)), 2);
         let from_the_west = plan.on(Arm::West, -20.0, 1.8);
         assert!(from_the_west.x < plan.centre.x && from_the_west.y > plan.centre.y);
         let head = plan.head(Post { arm: Arm::West, light: 0, repeats: false });
@@ -222,13 +262,30 @@ mod tests {
     }
 
     #[test]
+    fn half_of_a_link_is_as_long_as_the_other_half() {
+        let plan = Plan::new(Rect::from_min_size(Pos2::ZERO, vec2(900.0, 590.0)), 2);
+        let way = plan.link(Post { arm: Arm::North, light: 0, repeats: false });
+        let half = at_share(&way, 0.5);
+        let until_half: f32 = (0..100)
+            .map(|step| {
+                cubic(&way, half * step as f32 / 100.0)
+                    .distance(cubic(&way, half * (step + 1) as f32 / 100.0))
+            })
+            .sum();
+        assert!((until_half * 2.0 - length(&way)).abs() < length(&way) * 0.01);
+        assert!(at_share(&way, 0.0) < 1e-6 && (at_share(&way, 1.0) - 1.0).abs() < 1e-3);
+    }
+
+    #[test]
     fn heads_keep_off_the_street_and_inside_the_picture() {
         for size in [vec2(680.0, 300.0), vec2(1_000.0, 600.0), vec2(600.0, 900.0)] {
-            let plan = Plan::new(Rect::from_min_size(pos2(40.0, 30.0), size));
-            for post in posts(4).into_iter().chain(posts(2)) {
-                let head = plan.head(post);
-                assert!(plan.rect.contains_rect(head), "{post:?} at {size:?}");
-                assert!(!head.intersects(plan.crossing().expand(plan.m(3.0))));
+            for lights in [2, 4] {
+                let plan = Plan::new(Rect::from_min_size(pos2(40.0, 30.0), size), lights);
+                for post in posts(lights) {
+                    let head = plan.head(post);
+                    assert!(plan.rect.contains_rect(head), "{post:?} at {size:?}");
+                    assert!(!head.intersects(plan.crossing().expand(plan.m(3.0))));
+                }
             }
         }
     }

@@ -41,7 +41,7 @@ pub fn show(
         return acts;
     }
     let painter = ui.painter_at(rect);
-    let plan = Plan::new(rect);
+    let plan = Plan::new(rect, junction.lights.len());
     let posts = posts(junction.lights.len());
     let arms: Vec<Arm> = posts.iter().map(|post| post.arm).collect();
     let (palette, now, calm) = (shown.palette, shown.now_ms, shown.settings.reduce_motion);
@@ -50,9 +50,8 @@ pub fn show(
     if !calm {
         drive(&painter, &plan, junction, &posts, palette, now, traffic, pace);
     }
-    let broker_runs = !shown.state.broker_stopped();
     acts.append(fault::pick_links(ui, &ground, &plan, junction, &posts, shown));
-    network::paint_links(&painter, &plan, junction, &posts, shown, broker_runs);
+    network::paint_links(&painter, &plan, junction, &posts, shown);
     let promises = promise::paint(&painter, &plan, junction, &posts, palette, now, pace);
     for post in &posts {
         if let Some(light) = junction.lights.get(post.light) {
@@ -66,6 +65,7 @@ pub fn show(
     fault::paint_on_links(&painter, &plan, junction, &posts, shown);
     let said = network::paint_broker(&painter, &plan, &shown.state.broker, palette);
     acts.append(pick_broker(ui, &painter, plan.broker(), &said, palette));
+    fault::list_on_broker(ui, &painter, &plan, shown);
     for (at, (centre, said)) in promises.into_iter().enumerate() {
         let size = vec2(2.0, 2.0) * promise::shield_radius(&plan);
         let why = "The light that the arrow comes from has given its word; the other may count on it for that long.";

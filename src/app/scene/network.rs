@@ -3,8 +3,8 @@
 use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Vec2, pos2, vec2};
 
 use super::{
-    fault::{Marks, cross_at},
-    geometry::{Plan, Post, cubic},
+    fault::{Marks, broken},
+    geometry::{Plan, Post, at_share, cubic},
 };
 use crate::{
     app::{
@@ -29,32 +29,24 @@ pub(super) fn paint_links(
     junction: &Junction,
     posts: &[Post],
     shown: &Shown<'_>,
-    broker_runs: bool,
 ) {
     for post in posts.iter().filter(|post| !post.repeats) {
         if let Some(light) = junction.lights.get(post.light) {
-            paint_link(painter, plan, *post, light, shown, broker_runs);
+            paint_link(painter, plan, *post, light, shown);
         }
     }
 }
 
-fn paint_link(
-    painter: &Painter,
-    plan: &Plan,
-    post: Post,
-    light: &LightState,
-    shown: &Shown<'_>,
-    broker_runs: bool,
-) {
+fn paint_link(painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown: &Shown<'_>) {
     let palette = shown.palette;
     let way = plan.link(post);
     let width = plan.m(0.32).clamp(1.5, 4.0);
-    let broken = light.broken_layer().or((!broker_runs).then_some(Layer::Mqtt));
+    let broken = broken(shown.state, light);
+    let marks = Marks::of(shown.state, light);
     let known = light.is_virtual() || light.online == Some(true);
     if broken.is_none() && known && !light.silenced {
         painter.line(sample(&way, 0.0, 1.0), Stroke::new(width + 2.0, halo(palette)));
-        let struck = !Marks::of(shown.state, light).on_link.is_empty();
-        let color = if struck { palette.warn } else { palette.link };
+        let color = if marks.on_link.is_empty() { palette.link } else { palette.warn };
         painter.line(sample(&way, 0.0, 1.0), Stroke::new(width, color));
         return;
     }
@@ -72,13 +64,13 @@ fn paint_link(
         None if light.silenced => "silent",
         None => "not heard",
     };
-    let at = broken.map_or(0.45, cross_at);
-    let centre = cubic(&way, at);
+    let centre = cubic(&way, at_share(&way, marks.cross.unwrap_or(0.45)));
     if broken.is_some() {
         cut_mark(painter, centre, plan.m(1.5).clamp(7.0, 14.0), palette);
     }
-    let side = if post.arm.corner().y < 0.0 { Align2::CENTER_BOTTOM } else { Align2::CENTER_TOP };
-    let off = if post.arm.corner().y < 0.0 { -1.0 } else { 1.0 };
+    // Towards the street: beyond the link is the list of what is on at it.
+    let (side, off) =
+        if post.arm.corner().y < 0.0 { (Align2::CENTER_TOP, 1.0) } else { (Align2::CENTER_BOTTOM, -1.0) };
     label(painter, centre + vec2(0.0, off * plan.m(2.0).max(10.0)), side, text, color, palette);
 }
 
@@ -131,8 +123,9 @@ pub(super) fn paint_flights(
     pace: &mut Pace,
 ) {
     let (palette, now_ms) = (shown.palette, shown.now_ms);
-    let hole = |light: usize, way: Way| {
-        junction.lights.get(light).and_then(|light| Marks::of(shown.state, light).hole(way))
+    let hole = |post: Post, way: Way| {
+        let hole = junction.lights.get(post.light).and_then(|light| Marks::of(shown.state, light).hole(way));
+        hole.map(|share| at_share(&plan.link(post), share))
     };
     let post_of = |light: usize| posts.iter().find(|post| post.light == light && !post.repeats);
     for flight in junction.flights.iter().rev() {
@@ -147,7 +140,7 @@ pub(super) fn paint_flights(
         let eased = share * share * (3.0 - 2.0 * share);
         if age < HOP_MS {
             if let Some(post) = post_of(sender)
-                && hole(sender, Way::Up).is_none_or(|hole| eased < hole)
+                && hole(*post, Way::Up).is_none_or(|hole| eased < hole)
             {
                 dot(painter, &plan.link(*post), eased, color, plan);
             }
@@ -155,7 +148,7 @@ pub(super) fn paint_flights(
             for post in posts.iter().filter(|post| post.light != sender && !post.repeats) {
                 let deaf =
                     junction.lights.get(post.light).is_some_and(|light| light.broken_layer().is_some());
-                let swallowed = hole(post.light, Way::Down).is_some_and(|hole| 1.0 - eased < hole);
+                let swallowed = hole(*post, Way::Down).is_some_and(|hole| 1.0 - eased < hole);
                 if !deaf && !swallowed {
                     dot(painter, &plan.link(*post), 1.0 - eased, color, plan);
                 }

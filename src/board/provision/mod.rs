@@ -231,7 +231,7 @@ fn bounded<const N: usize>(
 /// What the record's own check is about.
 fn member_of(error: &RecordError) -> Member {
     match error {
-        RecordError::Light(ConfigError::Timing(_)) => Member::Timing,
+        RecordError::Light(ConfigError::Timing(_)) | RecordError::Watchdog => Member::Timing,
         RecordError::Light(_) => Member::Peers,
         RecordError::Key => Member::Key,
         RecordError::Ssid => Member::WifiSsid,

@@ -36,15 +36,15 @@ struct Listener {
 }
 
 pub(super) async fn play(plan: &Plan<'_>, state_folder: Option<PathBuf>) -> anyhow::Result<Series> {
-    let mut config = plan.scenario.config.clone();
-    config.seed = plan.args.seed.or(config.seed);
+    let scenario = plan.scenario.drawn(plan.first_seed);
+    let mut config = scenario.config.clone();
+    config.seed = Some(plan.first_seed);
     // They have been told already.
     config.warnings.clear();
-    let seed = config.seed;
     let options = WorldOptions { state_folder, ..WorldOptions::default() };
     let (world, events) = World::start(config, options).await?;
     let mut listener = Listener {
-        judge: Judge::new(&plan.scenario),
+        judge: Judge::new(&scenario),
         tally: Tally::default(),
         json: plan.args.json,
         news: json::News::default(),
@@ -52,7 +52,7 @@ pub(super) async fn play(plan: &Plan<'_>, state_folder: Option<PathBuf>) -> anyh
     listener.listen(events).await?;
     world.stop().await;
     let mut series = Series::new(&plan.scenario);
-    series.add(Played::of(seed, listener.judge, listener.tally));
+    series.add(Played::of(Some(plan.first_seed), listener.judge, listener.tally));
     Ok(series)
 }
 

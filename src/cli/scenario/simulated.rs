@@ -85,7 +85,7 @@ fn play_some(plan: &Plan<'_>, seeds: &[u64], stop: &AtomicBool) -> io::Result<Ve
 }
 
 fn play_seed(plan: &Plan<'_>, seed: u64, stop: &AtomicBool) -> Told {
-    let mut simulation = Simulation::new(&plan.scenario.config, seed, Options::default())?;
+    let mut simulation = Simulation::new(&plan.scenario.drawn(seed).config, seed, Options::default())?;
     let mut lines = Vec::new();
     let mut news = json::News::default();
     let mut tell = |event: &crate::world::Event| {

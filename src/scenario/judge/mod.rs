@@ -3,6 +3,8 @@
 //! It takes events and nothing else: no clock, no I/O. The same judge serves a simulated run, a live
 //! one, and one that was recorded.
 
+mod clash;
+mod moment;
 mod weigh;
 
 use std::{fmt, time::Duration};

@@ -79,17 +79,9 @@ impl Story {
 
     fn conflict(self, at: f64, until: f64) -> Story {
         let lights = vec![light("a"), light("b")];
-        let lasted = secs(until - at);
-        self.at(
-            at,
-            "begins",
-            EventKind::ConflictBegan { lights: lights.clone(), certainty: Certainty::Sure, since: secs(at) },
-        )
-        .at(
-            until,
-            "ends",
-            EventKind::ConflictEnded { lights, certainty: Certainty::Sure, lasted, at_most: lasted },
-        )
+        let (lasted, certainty) = (secs(until - at), Certainty::Sure);
+        self.at(at, "begins", EventKind::ConflictBegan { lights: lights.clone(), certainty, since: secs(at) })
+            .at(until, "ends", EventKind::ConflictEnded { lights, certainty, lasted, at_most: lasted })
     }
 
     fn reacted(self, at: f64, ms: u64) -> Story {
@@ -131,7 +123,7 @@ fn no_conflict_holds_at_the_end_and_fails_at_once() {
     story().conflict(8.0, 9.0).conflict(18.5, 19.0).comes_to(
         60.0,
         Failed,
-        "demo/a and demo/b were in go at once from 8 s on, for 1 s (the first of 2)",
+        "demo/a and demo/b were in go at once from 8 s on, for 1 s (one of 2)",
     );
 }
 
@@ -152,6 +144,55 @@ fn a_conflict_counts_where_and_when_it_is_asked_for() {
         Held,
         "demo/a and demo/b were in go at once from 9 s on, for 2 s",
     );
+}
+
+/// What is heard of boards may leave it open.
+#[test]
+fn a_possible_conflict_fails_who_wants_none_and_shows_none_to_who_wants_one() {
+    let possible = |expectation: &str| {
+        let lights = vec![light("a"), light("b")];
+        let certainty = Certainty::Possible;
+        let began = EventKind::ConflictBegan { lights: lights.clone(), certainty, since: secs(7.9) };
+        let ended =
+            EventKind::ConflictEnded { lights, certainty, lasted: Duration::ZERO, at_most: secs(2.0) };
+        Story::of(expectation).at(8.2, "begins", began).at(10.5, "ends", ended)
+    };
+    let told = "demo/a and demo/b may have been in go at once from 7.9 s on, for up to 2 s";
+    possible("what = \"no-conflict\"").comes_to(60.0, Failed, told);
+    possible("what = \"conflict\"").comes_to(60.0, NotJudged, told);
+    let sure = possible("what = \"conflict\"").conflict(20.0, 21.0);
+    sure.comes_to(60.0, Held, "demo/a and demo/b were in go at once from 20 s on, for 1 s (one of 2)");
+}
+
+#[test]
+fn a_conflict_that_turns_out_to_be_sure_is_one() {
+    let lights = vec![light("a"), light("b")];
+    let possible = EventKind::ConflictBegan { lights, certainty: Certainty::Possible, since: secs(7.9) };
+    let story = Story::of("what = \"conflict\"").at(8.2, "perhaps", possible).conflict(8.5, 9.5);
+    story.comes_to(60.0, Held, "demo/a and demo/b were in go at once from 7.9 s on, for 1 s");
+}
+
+#[test]
+fn a_glitch_is_told_apart_and_fails_nothing() {
+    let lights = vec![light("a"), light("b")];
+    let short = Duration::from_millis(120);
+    let glitch = EventKind::GlitchSeen { lights, since: secs(8.0), lasted: short, at_most: short };
+    let story = Story::of("what = \"no-conflict\"").at(8.12, "a glitch", glitch);
+    story.comes_to(60.0, Held, "none, with 0 greens and 1 overlap of less than 200 ms");
+}
+
+#[test]
+fn flashing_against_a_go_is_unsafe_from_a_glitch_on() {
+    let story = |expectation: &str, until| {
+        let story = Story::of(expectation).shows(5.0, "a", Aspect::RedAmber).shows(6.0, "a", Aspect::Green);
+        story.shows(7.0, "b", Aspect::FlashingAmber).shows(until, "a", Aspect::Red)
+    };
+    let told = "demo/b flashed amber while demo/a was in go, from 7 s on, for 0.25 s";
+    story("what = \"no-unsafe-flashing\"", 7.25).comes_to(60.0, Failed, told);
+    story("what = \"unsafe-flashing\"", 7.25).comes_to(8.0, Held, told);
+    story("what = \"no-unsafe-flashing\"", 7.1).comes_to(60.0, Held, "none did");
+    story("what = \"unsafe-flashing\"", 7.1).comes_to(60.0, Failed, "none did");
+    story("what = \"unsafe-flashing\"", 7.1).comes_to(30.0, NotJudged, "none did, up to 30 s of 60 s");
 }
 
 #[test]

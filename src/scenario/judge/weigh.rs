@@ -4,41 +4,31 @@ use std::time::Duration;
 
 use traffic_light::Aspect;
 
-use super::{Judge, Outcome, Verdict, is_instant};
+use super::{
+    Judge, Outcome, Verdict, clash,
+    moment::{Known, moment, told},
+};
 use crate::{
-    config::FaultKind,
     scenario::{
         Expectation,
-        expect::{Check, Count, FaultName, Moment, Scope, Seconds, Window},
-        record::{ConflictSpan, FaultSpan, LightRecord},
+        expect::{Check, Count, Moment, Scope, Seconds, Window},
+        record::LightRecord,
     },
     world::LightId,
 };
 
-/// A fault that has not begun so long after its time never will.
-const LATEST_FAULT: Duration = Duration::from_secs(2);
-/// How much earlier than planned a fault may seem to begin: two clocks that started one after the
-/// other.
-const EARLIEST_FAULT: Duration = Duration::from_millis(100);
 /// Single lights that a sentence names.
 const MOST_NAMED: usize = 4;
 
 /// An outcome and its evidence.
-type Weighed = (Outcome, String);
-
-/// A moment of an expectation, as far as it is known.
-enum Known {
-    At(Duration),
-    /// It has not come, and may.
-    Open(String),
-    /// It has not come, and will not.
-    Never(String),
-}
+pub(super) type Weighed = (Outcome, String);
 
 pub(super) fn weigh(judge: &Judge, expectation: &Expectation) -> Verdict {
     let (mut outcome, mut evidence) = match &expectation.check {
-        Check::NoConflict => no_conflict(judge, expectation),
-        Check::Conflict => conflict(judge, expectation),
+        Check::NoConflict => clash::no_conflict(judge, expectation),
+        Check::Conflict => clash::conflict(judge, expectation),
+        Check::NoUnsafeFlashing => clash::unsafe_flashing(judge, expectation, false),
+        Check::UnsafeFlashing => clash::unsafe_flashing(judge, expectation, true),
         Check::Flashing { from, within } => shown(judge, expectation, Aspect::FlashingAmber, from, *within),
         Check::Alternating { from, within } => shown(judge, expectation, Aspect::Green, from, *within),
         Check::Steady => {
@@ -73,62 +63,17 @@ pub(super) fn deadline(judge: &Judge, expectation: &Expectation) -> Option<Durat
 /// Whether something that was not seen led to this outcome.
 fn rests_on_absence(check: &Check, outcome: Outcome) -> bool {
     let by_absence = match check {
-        Check::NoConflict | Check::Steady | Check::NoGo | Check::Joins { .. } => Outcome::Held,
-        Check::Conflict | Check::Flashing { .. } | Check::Alternating { .. } | Check::Greens { .. } => {
-            Outcome::Failed
+        Check::NoConflict | Check::NoUnsafeFlashing | Check::Steady | Check::NoGo | Check::Joins { .. } => {
+            Outcome::Held
         }
+        Check::Conflict
+        | Check::UnsafeFlashing
+        | Check::Flashing { .. }
+        | Check::Alternating { .. }
+        | Check::Greens { .. } => Outcome::Failed,
         Check::Reaction { .. } | Check::Ignored { .. } => return outcome != Outcome::NotJudged,
     };
     outcome == by_absence
-}
-
-fn no_conflict(judge: &Judge, expectation: &Expectation) -> Weighed {
-    let found = conflicts(judge, expectation);
-    if let Some(first) = found.first() {
-        return (Outcome::Failed, conflict_told(judge, first, found.len()));
-    }
-    if let Some(unseen) = unseen(judge, expectation) {
-        return unseen;
-    }
-    let greens: usize = lights(judge, expectation)
-        .map(|(_, record)| record.began(Aspect::Green).filter(|at| expectation.window.includes(*at)).count())
-        .sum();
-    let greens = Count(greens as u64, "green");
-    until_end(judge, &expectation.window, format!("none, with {greens}"))
-}
-
-fn conflict(judge: &Judge, expectation: &Expectation) -> Weighed {
-    let found = conflicts(judge, expectation);
-    match found.first() {
-        Some(first) => (Outcome::Held, conflict_told(judge, first, found.len())),
-        None if judge.record.reached >= expectation.window.until => (Outcome::Failed, "none came".to_owned()),
-        None => open(judge, &expectation.window, "none so far"),
-    }
-}
-
-fn conflicts<'j>(judge: &'j Judge, expectation: &Expectation) -> Vec<&'j ConflictSpan> {
-    let reached = judge.record.reached;
-    let window = expectation.window;
-    let within = |span: &&ConflictSpan| {
-        span.lights.iter().any(|light| expectation.scope.includes(light))
-            && span.from <= window.until
-            && span.until.unwrap_or(reached) >= window.from
-    };
-    judge.record.conflicts.iter().filter(within).collect()
-}
-
-fn conflict_told(judge: &Judge, first: &ConflictSpan, count: usize) -> String {
-    let names: Vec<_> = first.lights.iter().map(ToString::to_string).collect();
-    let lasted = first.until.unwrap_or(judge.record.reached).saturating_sub(first.from);
-    let length = match first.until {
-        Some(_) => format!("for {}", Seconds(lasted)),
-        None => "to the end".to_owned(),
-    };
-    let others = match count {
-        1 => String::new(),
-        _ => format!(" (the first of {count})"),
-    };
-    format!("{} were in go at once from {} on, {length}{others}", names.join(" and "), Seconds(first.from))
 }
 
 /// Each light shows `aspect` at some time within `within` of a moment.
@@ -299,7 +244,7 @@ fn ignored(judge: &Judge, expectation: &Expectation, at_least: u64, at_most: Opt
 }
 
 /// The lights of the expectation's scope of which something is known.
-fn lights<'j>(
+pub(super) fn lights<'j>(
     judge: &'j Judge,
     expectation: &'j Expectation,
 ) -> impl Iterator<Item = (&'j LightId, &'j LightRecord)> {
@@ -320,7 +265,7 @@ fn counted<'j>(
 }
 
 /// Nothing can be said where nothing was heard of a light.
-fn unseen(judge: &Judge, expectation: &Expectation) -> Option<Weighed> {
+pub(super) fn unseen(judge: &Judge, expectation: &Expectation) -> Option<Weighed> {
     let silent =
         |light: &LightId| judge.record.lights.get(light).is_none_or(|record| record.aspects.is_empty());
     let names: Vec<_> = expectation
@@ -337,110 +282,20 @@ fn unseen(judge: &Judge, expectation: &Expectation) -> Option<Weighed> {
 }
 
 /// What is seen to its end holds.
-fn until_end(judge: &Judge, window: &Window, text: String) -> Weighed {
+pub(super) fn until_end(judge: &Judge, window: &Window, text: String) -> Weighed {
     if judge.record.reached < window.until { open(judge, window, &text) } else { (Outcome::Held, text) }
 }
 
-fn open(judge: &Judge, window: &Window, text: &str) -> Weighed {
+pub(super) fn open(judge: &Judge, window: &Window, text: &str) -> Weighed {
     let (reached, until) = (Seconds(judge.record.reached), Seconds(window.until));
     (Outcome::NotJudged, format!("{text}, up to {reached} of {until}"))
-}
-
-fn moment(judge: &Judge, moment: &Moment) -> Known {
-    match moment {
-        Moment::At(at) if judge.record.reached >= *at => Known::At(*at),
-        Moment::At(at) => Known::Open(format!("second {} has not come yet", Seconds(*at).number())),
-        Moment::Began(fault) => began(judge, fault),
-        Moment::Ended(fault) => ended(judge, fault),
-        Moment::LinksUp(fault) => match ended(judge, fault) {
-            Known::At(ended) => links_up(judge, fault, ended),
-            other => other,
-        },
-    }
-}
-
-fn began(judge: &Judge, fault: &FaultName) -> Known {
-    let Some(planned) = judge.planned(fault.entry).next() else { return never(fault) };
-    let reached = judge.record.reached;
-    if is_instant(planned) {
-        return if reached >= planned.at { Known::At(planned.at) } else { not_yet(fault, planned.at) };
-    }
-    match span(judge, planned) {
-        Some(span) => Known::At(span.from),
-        None if reached > planned.at + LATEST_FAULT => not_put_in(judge, fault, planned.at),
-        None => not_yet(fault, planned.at),
-    }
-}
-
-fn ended(judge: &Judge, fault: &FaultName) -> Known {
-    let Some(planned) = judge.planned(fault.entry).next_back() else { return never(fault) };
-    let Some(ends_at) = planned.ends_at() else { return never(fault) };
-    let reached = judge.record.reached;
-    if is_instant(planned) {
-        return if reached >= ends_at { Known::At(ends_at) } else { not_yet(fault, ends_at) };
-    }
-    match span(judge, planned) {
-        Some(FaultSpan { until: Some(until), .. }) => Known::At(*until),
-        Some(_) if reached > ends_at + LATEST_FAULT => {
-            Known::Never(format!("{} should have ended at {}, and goes on", fault.name, Seconds(ends_at)))
-        }
-        None if reached > planned.at + LATEST_FAULT => not_put_in(judge, fault, planned.at),
-        _ => Known::Open(format!("{} ends at {}", fault.name, Seconds(ends_at))),
-    }
-}
-
-/// When, after `ended`, the last session was there again that had to be.
-fn links_up(judge: &Judge, fault: &FaultName, ended: Duration) -> Known {
-    let mut last = ended;
-    for (light, at, up) in judge.record.sessions() {
-        if !up {
-            let text = format!("{light} has no session since {}, after {}", Seconds(at), fault.name);
-            let over = judge.record.reached >= judge.length;
-            return if over { Known::Never(text) } else { Known::Open(text) };
-        }
-        last = last.max(at);
-    }
-    Known::At(last)
-}
-
-/// The fault that was put in by this plan.
-fn span<'j>(judge: &'j Judge, planned: &crate::config::PlannedFault) -> Option<&'j FaultSpan> {
-    let FaultKind::Lasting { fault, .. } = &planned.what else { return None };
-    let earliest = planned.at.saturating_sub(EARLIEST_FAULT);
-    judge.record.faults.iter().find(|span| span.fault == *fault && span.from >= earliest)
-}
-
-fn never(fault: &FaultName) -> Known {
-    Known::Never(format!("{} is not in the plan", fault.name))
-}
-
-fn not_yet(fault: &FaultName, at: Duration) -> Known {
-    Known::Open(format!("{} begins at {}", fault.name, Seconds(at)))
-}
-
-fn not_put_in(judge: &Judge, fault: &FaultName, at: Duration) -> Known {
-    let about = judge.record.notices.iter().rev().find(|(noticed, _)| *noticed + EARLIEST_FAULT >= at);
-    let why = about.map(|(_, text)| format!(": {text}")).unwrap_or_default();
-    Known::Never(format!("{} was not put in at {}{why}", fault.name, Seconds(at)))
-}
-
-fn told(judge: &Judge, moment: &Moment, at: Duration) -> String {
-    let at = Seconds(at);
-    let instant = |fault: &FaultName| judge.planned(fault.entry).next().is_some_and(is_instant);
-    match moment {
-        Moment::Ended(fault) if instant(fault) => format!("{} came at {at}", fault.name),
-        Moment::At(_) => format!("from {at} on"),
-        Moment::Began(fault) => format!("{} began at {at}", fault.name),
-        Moment::Ended(fault) => format!("{} ended at {at}", fault.name),
-        Moment::LinksUp(fault) => format!("all links were up at {at}, after {}", fault.name),
-    }
 }
 
 fn runs_here(judge: &Judge, light: &LightId) -> bool {
     judge.config.junction(&light.junction).is_some_and(|junction| junction.runs(&light.light))
 }
 
-fn listed(parts: &[String]) -> String {
+pub(super) fn listed(parts: &[String]) -> String {
     let mut text = parts.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
     if parts.len() > MOST_NAMED {
         text += &format!(" and {} more", parts.len() - MOST_NAMED);

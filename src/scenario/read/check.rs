@@ -28,6 +28,8 @@ const MOST_LISTED: usize = 8;
 enum Word {
     NoConflict,
     Conflict,
+    NoUnsafeFlashing,
+    UnsafeFlashing,
     Flashing,
     Alternating,
     Steady,
@@ -38,9 +40,11 @@ enum Word {
     Ignored,
 }
 
-const WORDS: [(&str, Word); 10] = [
+const WORDS: [(&str, Word); 12] = [
     ("no-conflict", Word::NoConflict),
     ("conflict", Word::Conflict),
+    ("no-unsafe-flashing", Word::NoUnsafeFlashing),
+    ("unsafe-flashing", Word::UnsafeFlashing),
     ("flashing", Word::Flashing),
     ("alternating", Word::Alternating),
     ("steady", Word::Steady),
@@ -55,7 +59,12 @@ impl Word {
     /// The members that it takes besides what, light and junction.
     fn members(self) -> &'static [&'static str] {
         match self {
-            Word::NoConflict | Word::Conflict | Word::Steady | Word::NoGo => &["from_s", "until_s"],
+            Word::NoConflict
+            | Word::Conflict
+            | Word::NoUnsafeFlashing
+            | Word::UnsafeFlashing
+            | Word::Steady
+            | Word::NoGo => &["from_s", "until_s"],
             Word::Flashing => &["after", "at_s", "within_s"],
             Word::Alternating => &["after", "since", "at_s", "within_s"],
             Word::Greens => &["at_least", "from_s", "until_s"],
@@ -120,6 +129,8 @@ fn read_check(reader: &mut Reader<'_>, table: &Table<'_>, word: Word, known: &Kn
     Some(match word {
         Word::NoConflict => Check::NoConflict,
         Word::Conflict => Check::Conflict,
+        Word::NoUnsafeFlashing => Check::NoUnsafeFlashing,
+        Word::UnsafeFlashing => Check::UnsafeFlashing,
         Word::Steady => Check::Steady,
         Word::NoGo => Check::NoGo,
         Word::Flashing => {
@@ -324,9 +335,10 @@ fn read_moment(
             let light = first.light().map(|light| format!(" on {light}")).unwrap_or_default();
             let fault = FaultName { entry, name: format!("{name}{light}") };
             if word == Word::Flashing {
-                return Some((Moment::Began(fault), first.at));
+                return Some((Moment::Began(fault), first.latest()));
             }
-            let Some(end) = last.ends_at() else {
+            let late = last.latest().saturating_sub(last.at);
+            let Some(end) = last.ends_at().map(|end| end.saturating_add(late)) else {
                 return refused(reader, &member, "that fault never ends; give it for_s, or use at_s here");
             };
             let links_up = since.is_some_and(|(links_up, _)| links_up);

@@ -53,7 +53,7 @@ impl Junction {
 
     /// The conflicts that go on: lights, how sure it is, since when.
     pub(super) fn conflicts(&self) -> impl Iterator<Item = (Vec<LightId>, Certainty, Duration)> {
-        self.overlaps.iter().filter(|overlap| !overlap.settled).filter_map(|overlap| {
+        self.overlaps.iter().filter(|overlap| overlap.is_open()).filter_map(|overlap| {
             let (certainty, since) = overlap.told?;
             Some((self.lights(overlap), certainty, since))
         })
@@ -98,38 +98,61 @@ impl Junction {
 
     fn judge_one(&mut self, now: Duration, at: usize, news: &mut Vec<EventKind>) {
         let Some(overlap) = self.overlaps.get(at).filter(|overlap| !overlap.settled) else { return };
-        let (Some(one), Some(other)) = (self.go(overlap.one), self.go(overlap.other)) else { return };
-        let extent = Extent::of(one, other, now);
-        let lights = || self.lights(overlap);
+        let Some(extent) = self.extent(overlap, now) else { return };
         let verdict = overlap.verdict(&extent);
         if let Some((certainty, since)) = verdict {
-            news.push(EventKind::ConflictBegan { lights: lights(), certainty, since });
-        }
-        let told = verdict.or(overlap.told);
-        if extent.settled {
-            let (lasted, at_most) = (extent.sure_for(), extent.possible);
-            match told {
-                Some((Certainty::Sure, _)) => {
-                    let certainty = Certainty::Sure;
-                    news.push(EventKind::ConflictEnded { lights: lights(), certainty, lasted, at_most });
-                }
-                Some((certainty @ Certainty::Possible, _)) => {
-                    news.push(EventKind::ConflictEnded { lights: lights(), certainty, lasted, at_most });
-                }
-                None => {
-                    if let Some((since, _)) = extent.sure {
-                        news.push(EventKind::GlitchSeen { lights: lights(), since, lasted, at_most });
-                    }
-                }
-            }
+            let (one, other) = (overlap.one.0, overlap.other.0);
+            let lights = self.lights(overlap);
+            self.end_others(now, at, (one, other), news);
+            news.push(EventKind::ConflictBegan { lights, certainty, since });
         }
         let Some(overlap) = self.overlaps.get_mut(at) else { return };
-        (overlap.told, overlap.settled) = (told, extent.settled);
-        if !extent.settled
-            && let Some(due) = overlap.due_at(&extent)
-        {
+        overlap.told = verdict.or(overlap.told);
+        if extent.settled {
+            self.settle(at, &extent, news);
+        } else if let Some(due) = overlap.due_at(&extent) {
             self.due_at = Some(self.due_at.map_or(due, |known| known.min(due)));
         }
+    }
+
+    /// Of two lights one conflict goes on at a time: what was told of earlier or later go's of theirs,
+    /// and might still have changed, is over with this.
+    fn end_others(&mut self, now: Duration, at: usize, lights: (usize, usize), news: &mut Vec<EventKind>) {
+        for other in 0..self.overlaps.len() {
+            let Some(overlap) = self.overlaps.get(other).filter(|overlap| overlap.is_open()) else {
+                continue;
+            };
+            let of = (overlap.one.0, overlap.other.0);
+            if other != at
+                && (of == lights || of == (lights.1, lights.0))
+                && let Some(extent) = self.extent(overlap, now)
+            {
+                self.settle(other, &extent, news);
+            }
+        }
+    }
+
+    fn settle(&mut self, at: usize, extent: &Extent, news: &mut Vec<EventKind>) {
+        let Some(overlap) = self.overlaps.get(at) else { return };
+        let (lasted, at_most) = (extent.longest_sure, extent.possible);
+        match (overlap.told(), extent.sure_from) {
+            (Some(certainty), _) => {
+                let lights = self.lights(overlap);
+                news.push(EventKind::ConflictEnded { lights, certainty, lasted, at_most });
+            }
+            (None, Some(since)) => {
+                let lights = self.lights(overlap);
+                news.push(EventKind::GlitchSeen { lights, since, lasted, at_most });
+            }
+            (None, None) => {}
+        }
+        if let Some(overlap) = self.overlaps.get_mut(at) {
+            overlap.settled = true;
+        }
+    }
+
+    fn extent(&self, overlap: &Overlap, now: Duration) -> Option<Extent> {
+        Some(Extent::of(self.go(overlap.one)?, self.go(overlap.other)?, now))
     }
 
     /// Forgets go's that are over and that no later word can lie beside.

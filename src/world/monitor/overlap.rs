@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Certainty,
-    go::{Go, Span, common},
+    go::{Go, common},
     verdict::{CONFLICT_FROM, GLITCH_BELOW},
 };
 
@@ -27,9 +27,9 @@ pub(super) struct Overlap {
 pub(super) struct Extent {
     pub(super) possible_from: Duration,
     pub(super) possible: Duration,
-    /// From the first certain moment to the last.
-    pub(super) sure: Option<Span>,
-    /// The longest certain span without a gap.
+    /// The first certain moment.
+    pub(super) sure_from: Option<Duration>,
+    /// The longest certain span, without a gap of doubt in it.
     pub(super) longest_sure: Duration,
     /// Whether nothing can change any more.
     pub(super) settled: bool,
@@ -53,11 +53,16 @@ impl Overlap {
         self.told.map(|(certainty, _)| certainty)
     }
 
+    /// Whether a conflict was told of it that is not over.
+    pub(super) fn is_open(&self) -> bool {
+        self.told.is_some() && !self.settled
+    }
+
     /// What has become of it, if that is news.
     pub(super) fn verdict(&self, extent: &Extent) -> Option<(Certainty, Duration)> {
         let told = self.told();
-        match extent.sure {
-            Some((from, _)) if told < Some(Certainty::Sure) && extent.longest_sure >= GLITCH_BELOW => {
+        match extent.sure_from {
+            Some(from) if told < Some(Certainty::Sure) && extent.longest_sure >= GLITCH_BELOW => {
                 Some((Certainty::Sure, from))
             }
             _ if told.is_none() && extent.possible >= CONFLICT_FROM => {
@@ -80,11 +85,10 @@ impl Extent {
     pub(super) fn of(one: &Go, other: &Go, now: Duration) -> Extent {
         let possible_from = one.possible_from.max(other.possible_from);
         let until = one.possible_until(now).min(other.possible_until(now));
-        let (mut sure, mut longest_sure): (Option<Span>, _) = (None, Duration::ZERO);
+        let (mut first_sure, mut longest_sure) = (None, Duration::ZERO);
         for span in one.certain(now) {
             for (from, to) in other.certain(now).filter_map(|with| common(span, with)) {
-                let first = sure.map_or(from, |(first, _)| first);
-                sure = Some((first, to));
+                first_sure.get_or_insert(from);
                 longest_sure = longest_sure.max(to - from);
             }
         }
@@ -104,17 +108,12 @@ impl Extent {
         Extent {
             possible_from,
             possible: until.saturating_sub(possible_from),
-            sure,
+            sure_from: first_sure,
             longest_sure,
             settled,
             settles_at: settles.into_iter().flatten().filter(ahead).min(),
             sure_at: both(one.certain_at(sure_from), other.certain_at(sure_from)),
             possible_at: both(one.possible_at(maybe_from), other.possible_at(maybe_from)),
         }
-    }
-
-    /// How long both were surely in go, pauses of doubt included.
-    pub(super) fn sure_for(&self) -> Duration {
-        self.sure.map_or(Duration::ZERO, |(from, to)| to - from)
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn begin(file: &Path, config: &Config, hub: &Arc<Hub>) -> Result<Reco
             told.emit(EventKind::RecordingChanged { file: None });
         }
     };
-    Recorder::start(file, &Header::of(config), hub.subscribe(), tell)
+    Recorder::start(file, &Header::of(config, hub.clock().started_at()), hub.subscribe(), tell)
 }
 
 impl Supervisor {

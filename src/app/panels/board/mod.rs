@@ -13,6 +13,7 @@
 
 mod by_hand;
 mod field;
+mod invitation;
 mod job;
 mod light;
 mod log;

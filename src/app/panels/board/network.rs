@@ -5,7 +5,7 @@ use egui::{RichText, Ui};
 use super::{
     Shown,
     field::{self, Field},
-    section, widgets,
+    invitation, section, widgets,
 };
 use crate::{
     app::{
@@ -81,17 +81,10 @@ fn this_computer(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts 
     let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(1_883);
     form.fill_in_this_computer(port);
     if *open {
-        let text = match form.addresses.first() {
-            Some(found) => format!("Boards reach it at {found}, port {port}."),
-            None => "It is open to this network, but this computer seems to be in none.".to_owned(),
-        };
-        ui.label(RichText::new(text).color(palette.ok));
         if form.settings.broker_user.is_empty() {
             form.log_in(bench.login.as_ref());
         }
-        if form.addresses.len() > 1 {
-            addresses(ui, form);
-        }
+        invitation::show(ui, shown, bench, port);
     } else {
         ui.label(
             "The broker listens on this computer alone. Letting boards join opens its port to everybody in this \
@@ -111,22 +104,11 @@ fn this_computer(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts 
         }
     }
     for member in [Member::BrokerHost, Member::BrokerPort, Member::BrokerUser, Member::BrokerPassword] {
-        if let Some(error) = form.error(member) {
+        if let Some(error) = bench.form.error(member) {
             field::wrong(ui, palette, error);
         }
     }
     acts
-}
-
-fn addresses(ui: &mut Ui, form: &mut Form) {
-    let all: Vec<_> =
-        form.addresses.iter().enumerate().map(|(place, address)| (place, address.to_string())).collect();
-    let mut place = 0;
-    let chosen =
-        field::row(ui, "Address", |ui| field::choice(ui, "Address of this computer", &mut place, &all));
-    if chosen {
-        form.addresses.swap(0, place);
-    }
 }
 
 fn elsewhere(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) {

@@ -3,10 +3,15 @@
 
 pub(in crate::app) mod glyph;
 
-use egui::{FontId, Painter, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2};
+use std::sync::Arc;
+
+use egui::{
+    Color32, FontId, Galley, Painter, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
+    pos2, vec2,
+};
 
 use super::{
-    geometry::{Plan, Post, cubic},
+    geometry::{Plan, Post, at_share, cubic, length},
     network::link_in_words,
 };
 use crate::{
@@ -21,14 +26,14 @@ use crate::{
     world::{Fault, event::Layer},
 };
 
-/// Where signs sit on a link, from the light (0) to the broker (1); the first free one is taken.
-const PLACES: [f32; 6] = [0.42, 0.62, 0.2, 0.31, 0.52, 0.73];
-/// Where those sit that strike the broker's end.
-const BROKER_END: [f32; 4] = [0.9, 0.8, 0.7, 0.6];
+/// The share of a link's length that its signs lie on, from the light (0) to the broker (1).
+const SIGNS: [f32; 2] = [0.08, 0.94];
+/// The most that a sign takes of it.
+const WIDEST: f32 = 0.17;
 /// How near to a link the pointer picks it, in points.
 const NEAR: f32 = 9.0;
 
-/// A fault of a link and where its sign is.
+/// A fault of a link, and the share of the link's length where its sign is.
 pub(super) struct Mark<'a> {
     pub(super) fault: &'a Fault,
     at: f32,
@@ -38,32 +43,40 @@ pub(super) struct Mark<'a> {
 pub(super) struct Marks<'a> {
     on_light: Vec<&'a Fault>,
     pub(super) on_link: Vec<Mark<'a>>,
+    /// The share of the link's length where the cross of a broken layer is.
+    pub(super) cross: Option<f32>,
+    /// The share of the link's length that each has for itself.
+    room: f32,
 }
 
 impl<'a> Marks<'a> {
-    /// What is on at `light`.
+    /// What is on at `light`, laid out so that nothing covers another.
     pub(super) fn of(state: &'a State, light: &LightState) -> Marks<'a> {
-        let mut marks = Marks { on_light: Vec::new(), on_link: Vec::new() };
-        // The cross of a broken layer has the place that is nearest to it.
-        let crossed = light.broken_layer().map(cross_at);
-        for fault in state.faults_on().filter(|fault| fault.light() == Some(&light.id)) {
-            let Fault::Link { placed, .. } = fault else {
-                marks.on_light.push(fault);
-                continue;
-            };
-            let at_end =
-                placed.fault.strikes_connections() || matches!(placed.fault, LinkFault::SlowClose(_));
-            let places: &[f32] = if at_end { &BROKER_END } else { &PLACES };
-            let free = |at: &&f32| {
-                marks.on_link.iter().all(|mark| (mark.at - **at).abs() > 0.07)
-                    && crossed.is_none_or(|cross| (cross - **at).abs() > 0.08)
-            };
-            // Where all are taken, the list beside the light still has it.
-            if let Some(at) = places.iter().find(free) {
-                marks.on_link.push(Mark { fault, at: *at });
-            } else {
-                marks.on_link.push(Mark { fault, at: f32::NAN });
-            }
+        let on = state.faults_on().filter(|fault| fault.light() == Some(&light.id));
+        let (on_link, on_light): (Vec<_>, Vec<_>) = on.partition(|fault| matches!(fault, Fault::Link { .. }));
+        // What strikes the broker's end is there, whatever the order.
+        let (at_end, on_way): (Vec<_>, Vec<_>) = on_link.into_iter().partition(|fault| strikes_end(fault));
+        let broken = broken(state, light);
+        let places = on_way.len() + at_end.len() + usize::from(broken.is_some());
+        let [first, last] = SIGNS;
+        let room = ((last - first) / places.max(1) as f32).min(WIDEST);
+        let mut marks = Marks { on_light, on_link: Vec::new(), cross: None, room };
+        for (place, fault) in at_end.iter().copied().enumerate() {
+            marks.on_link.push(Mark { fault, at: last - room * (place as f32 + 0.5) });
+        }
+        let until = last - room * at_end.len() as f32;
+        let others = on_way.len() + usize::from(broken.is_some());
+        let share = |place: usize| first + (until - first) * (place as f32 + 0.5) / others as f32;
+        // The lower the broken layer, the nearer the cross is to the light.
+        let crossed = broken.map(|layer| on_way.len() * (layer as usize) / 2);
+        marks.cross = crossed.map(share);
+        let free = (0..others).filter(|place| Some(*place) != crossed);
+        marks
+            .on_link
+            .extend(on_way.into_iter().zip(free).map(|(fault, place)| Mark { fault, at: share(place) }));
+        if others == 1 {
+            // Alone, it is where the eye looks for it.
+            marks.cross = broken.map(cross_at);
         }
         marks
     }
@@ -76,7 +89,7 @@ impl<'a> Marks<'a> {
             }
             _ => false,
         });
-        let places = holes.map(|mark| if mark.at.is_nan() { 0.5 } else { mark.at });
+        let places = holes.map(|mark| mark.at);
         match way {
             Way::Up => places.min_by(f32::total_cmp),
             Way::Down => places.max_by(f32::total_cmp),
@@ -88,8 +101,18 @@ impl<'a> Marks<'a> {
     }
 }
 
-/// Where the cross of a broken layer sits on a link.
-pub(super) fn cross_at(layer: Layer) -> f32 {
+fn strikes_end(fault: &Fault) -> bool {
+    let Fault::Link { placed, .. } = fault else { return false };
+    placed.fault.strikes_connections() || matches!(placed.fault, LinkFault::SlowClose(_))
+}
+
+/// The lowest layer that does not carry, as far as is known.
+pub(super) fn broken(state: &State, light: &LightState) -> Option<Layer> {
+    light.broken_layer().or(state.broker_stopped().then_some(Layer::Mqtt))
+}
+
+/// Where the cross of a broken layer is on a link without faults.
+fn cross_at(layer: Layer) -> f32 {
     match layer {
         Layer::Wifi => 0.3,
         Layer::Tcp => 0.52,
@@ -162,13 +185,15 @@ pub(super) fn paint_on_links(
     posts: &[Post],
     shown: &Shown<'_>,
 ) {
-    let radius = plan.m(1.5).clamp(8.0, 15.0);
     for post in posts.iter().filter(|post| !post.repeats) {
         let Some(light) = junction.lights.get(post.light) else { continue };
         let way = plan.link(*post);
-        for mark in Marks::of(shown.state, light).on_link.iter().filter(|mark| !mark.at.is_nan()) {
-            let centre = cubic(&way, mark.at);
-            let along = (cubic(&way, mark.at + 0.02) - cubic(&way, mark.at - 0.02)).normalized();
+        let marks = Marks::of(shown.state, light);
+        let radius = plan.m(1.5).clamp(8.0, 15.0).min(length(&way) * marks.room * 0.4).max(6.0);
+        for mark in &marks.on_link {
+            let at = at_share(&way, mark.at);
+            let centre = cubic(&way, at);
+            let along = (cubic(&way, at + 0.02) - cubic(&way, at - 0.02)).normalized();
             glyph::paint(painter, centre, radius, mark.fault, shown.palette);
             if let Fault::Link { placed, .. } = mark.fault {
                 match placed.ways {
@@ -196,63 +221,101 @@ pub(super) fn list(
     if faults.is_empty() {
         return;
     }
-    let palette = shown.palette;
     let (below, right) = (post.arm.corner().y < 0.0, post.arm.corner().x > 0.0);
-    let height = plan.m(2.7).clamp(17.0, 22.0);
     let inside = plan.rect.shrink(4.0);
     // To the right there is room up to the link; to the left up to the picture's edge.
     let (top, bottom) = match (right, below) {
-        (true, true) => (plaque.top(), plan.link(post)[0].y - 10.0),
-        (true, false) => (plan.link(post)[0].y + 10.0, plaque.bottom()),
+        (true, true) => (inside.top(), plan.link(post)[0].y - 12.0),
+        (true, false) => (plan.link(post)[0].y + 12.0, inside.bottom()),
         (false, true) => (plaque.bottom() + 4.0, inside.bottom()),
         (false, false) => (inside.top(), plaque.top() - 4.0),
     };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rows of a list")]
-    let room = ((bottom - top) / height).floor().max(1.0) as usize;
-    let shown_rows = if faults.len() > room { room.saturating_sub(1).max(1) } else { faults.len() };
-    let mut rows: Vec<(Option<&Fault>, String)> =
-        faults.iter().take(shown_rows).map(|fault| (Some(*fault), words::fault_in_short(fault))).collect();
-    let more = faults.len() - shown_rows;
-    if more > 0 {
-        rows.push((None, format!("and {more} more")));
+    let rows = Rows { faults: &faults, height: row_height(plan), room: bottom - top };
+    let size = rows.size(painter);
+    let beside = plaque.right() + 6.0;
+    if right && beside + size.x > inside.right() {
+        // No room beside the plaque: under it, or over it, and over the link if it must be.
+        let x = plaque.left().min(inside.right() - size.x);
+        let y = if below { plaque.bottom() + 3.0 } else { plaque.top() - 3.0 - size.y };
+        return rows.paint(ui, painter, pos2(x, y), &light.id.to_string(), shown.palette);
     }
-    let font = FontId::proportional((height * 0.62).clamp(11.5, 13.5));
-    let galleys: Vec<_> = rows
-        .iter()
-        .map(|(_, text)| painter.layout_no_wrap(text.clone(), font.clone(), palette.warn))
-        .collect();
-    let sign = height + 2.0;
-    let widest = galleys.iter().map(|galley| galley.size().x).fold(0.0, f32::max);
-    let size = vec2(sign + widest + 10.0, rows.len() as f32 * height + 4.0);
-    let x = if right { plaque.right() + 6.0 } else { plaque.right() - size.x };
-    let x = x.min(inside.right() - size.x).max(inside.left());
-    let y = if below { top } else { bottom - size.y };
-    let plate = Rect::from_min_size(pos2(x, y), size);
-    painter.rect(
-        plate,
-        6.0,
-        palette.plaque,
-        Stroke::new(1.0, palette.warn.gamma_multiply(0.6)),
-        StrokeKind::Inside,
-    );
-    for (at, ((fault, _), galley)) in rows.iter().zip(galleys).enumerate() {
-        let row = Rect::from_min_size(
-            plate.min + vec2(2.0, 2.0 + at as f32 * height),
-            vec2(plate.width() - 4.0, height),
-        );
-        let left = pos2(row.left() + sign, row.center().y - galley.size().y / 2.0);
-        painter.galley(left, galley, palette.warn);
-        let Some(fault) = fault else { continue };
-        let (centre, radius) = glyph::beside(row);
-        glyph::paint(painter, centre, radius, fault, palette);
-        tell(ui, row, at, light, fault, palette);
-    }
+    let x = if right { beside } else { plaque.right() - size.x };
+    let x = x.max(inside.left());
+    // At the plaque's height, unless there are many.
+    let y = match (right, below) {
+        (true, true) => plaque.top().min(bottom - size.y).max(top),
+        (true, false) => (plaque.bottom() - size.y).max(top).min(bottom - size.y),
+        (false, true) => top,
+        (false, false) => bottom - size.y,
+    };
+    rows.paint(ui, painter, pos2(x, y), &light.id.to_string(), shown.palette);
 }
 
-fn tell(ui: &Ui, row: Rect, at: usize, light: &LightState, fault: &Fault, _palette: &Palette) {
-    let place = if matches!(fault, Fault::Link { .. }) { "On the link of" } else { "On" };
-    let said = format!("{place} {}: {fault}", light.id);
-    let response = ui.interact(row, ui.scope_id().with(("fault", &light.id, at)), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
-    response.on_hover_text(format!("{said}.\n{}", crate::app::panels::faults::meaning(fault)));
+/// The list of what is on at the broker, below it.
+pub(super) fn list_on_broker(ui: &Ui, painter: &Painter, plan: &Plan, shown: &Shown<'_>) {
+    let faults: Vec<&Fault> = shown.state.faults_on().filter(|fault| fault.light().is_none()).collect();
+    if faults.is_empty() {
+        return;
+    }
+    let broker = plan.broker();
+    let rows = Rows { faults: &faults, height: row_height(plan), room: plan.rect.bottom() - broker.bottom() };
+    let size = rows.size(painter);
+    let left = (broker.center().x - size.x / 2.0).min(plan.rect.right() - 4.0 - size.x);
+    rows.paint(ui, painter, pos2(left, broker.bottom() + 6.0), "the broker", shown.palette);
+}
+
+fn row_height(plan: &Plan) -> f32 {
+    plan.m(2.7).clamp(17.0, 22.0)
+}
+
+/// A list of faults, each with its sign and its words.
+struct Rows<'a> {
+    faults: &'a [&'a Fault],
+    height: f32,
+    /// How high it may be.
+    room: f32,
+}
+
+impl Rows<'_> {
+    /// How many faults are named; the others are counted.
+    fn named(&self) -> usize {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rows of a list")]
+        let room = (self.room / self.height).floor().max(1.0) as usize;
+        if self.faults.len() > room { room.saturating_sub(1).max(1) } else { self.faults.len() }
+    }
+
+    fn galleys(&self, painter: &Painter, palette: Option<&Palette>) -> Vec<Arc<Galley>> {
+        let font = FontId::proportional((self.height * 0.62).clamp(11.5, 13.5));
+        let color = palette.map_or(Color32::PLACEHOLDER, |palette| palette.warn);
+        let more = self.faults.len() - self.named();
+        let named = self.faults.iter().take(self.named()).map(|fault| words::fault_in_short(fault));
+        let counted = (more > 0).then(|| format!("and {more} more"));
+        named.chain(counted).map(|text| painter.layout_no_wrap(text, font.clone(), color)).collect()
+    }
+
+    fn size(&self, painter: &Painter) -> Vec2 {
+        let galleys = self.galleys(painter, None);
+        let widest = galleys.iter().map(|galley| galley.size().x).fold(0.0, f32::max);
+        vec2(self.height + widest + 12.0, galleys.len() as f32 * self.height + 4.0)
+    }
+
+    fn paint(&self, ui: &Ui, painter: &Painter, min: Pos2, place: &str, palette: &Palette) {
+        let plate = Rect::from_min_size(min, self.size(painter));
+        let edge = Stroke::new(1.0, palette.warn.gamma_multiply(0.6));
+        painter.rect(plate, 6.0, palette.plaque, edge, StrokeKind::Inside);
+        for (at, galley) in self.galleys(painter, Some(palette)).into_iter().enumerate() {
+            let top = plate.top() + 2.0 + at as f32 * self.height;
+            let row = Rect::from_x_y_ranges(plate.x_range().shrink(2.0), top..=top + self.height);
+            let left = pos2(row.left() + self.height + 2.0, row.center().y - galley.size().y / 2.0);
+            painter.galley(left, galley, palette.warn);
+            let Some(fault) = self.faults.get(at).filter(|_| at < self.named()) else { continue };
+            let (centre, radius) = glyph::beside(row);
+            glyph::paint(painter, centre, radius, fault, palette);
+            let on = if matches!(fault, Fault::Link { .. }) { "On the link of" } else { "On" };
+            let said = format!("{on} {place}: {fault}");
+            let response = ui.interact(row, ui.scope_id().with(("fault", place, at)), Sense::hover());
+            response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
+            response.on_hover_text(format!("{said}.\n{}", crate::app::panels::faults::meaning(fault)));
+        }
+    }
 }

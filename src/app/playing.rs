@@ -1,0 +1,71 @@
+//! What is shown: the live lab, or something that is played while the lab goes on behind it.
+
+use std::sync::Arc;
+
+use egui::Context;
+
+use super::{
+    TwinlightApp,
+    face::Face,
+    player::{Player, PlayerAct, Reel},
+    settings::Part,
+    window,
+};
+use crate::{scenario::Scenario, world::event::Severity};
+
+impl TwinlightApp {
+    pub(super) fn perform_player(&mut self, ctx: &Context, act: PlayerAct) {
+        let done = match act {
+            PlayerAct::Leave => {
+                self.watch(None);
+                Ok(())
+            }
+            PlayerAct::Open { place, seed } => self.lessons.reel(place, seed).and_then(|reel| {
+                let player = Player::open(reel, Arc::new(window::waker(ctx)))?;
+                self.watch(Some(player));
+                Ok(())
+            }),
+            act => self.player.as_mut().map_or(Ok(false), |player| player.perform(&act)).map(|anew| {
+                if anew {
+                    // Cars do not drive backwards.
+                    self.traffic_of = None;
+                }
+            }),
+        };
+        if let Err(text) = done {
+            self.note(Severity::Warning, text);
+        }
+    }
+
+    /// Shows what is played, or the live lab again.
+    fn watch(&mut self, player: Option<Player>) {
+        self.player = player;
+        self.look_at_ms = None;
+        self.traffic_of = None;
+    }
+
+    /// Plays `reel` at once, with the live lab behind it.
+    #[must_use]
+    pub fn with_reel(mut self, ctx: &Context, reel: Reel) -> TwinlightApp {
+        match Player::open(reel, Arc::new(window::waker(ctx))) {
+            Ok(player) => self.watch(Some(player)),
+            Err(text) => self.note(Severity::Error, text),
+        }
+        self
+    }
+
+    /// Plays a scenario at once, and lists it before the lessons.
+    #[must_use]
+    pub fn with_scenario(mut self, ctx: &Context, scenario: Scenario, seed: u64) -> TwinlightApp {
+        self.lessons.entries.insert(0, scenario);
+        self.lessons.seed = seed.to_string();
+        self.settings.open(Part::Lessons);
+        self.perform_player(ctx, PlayerAct::Open { place: 0, seed });
+        self
+    }
+}
+
+/// The world that is shown: what is played, or the live one.
+pub(super) fn shown_of<'a>(live: &'a Face, player: &'a Option<Player>) -> &'a Face {
+    player.as_ref().map_or(live, |player| &player.face)
+}

@@ -1,0 +1,145 @@
+//! Lights that show what they must not show at once.
+
+use std::time::Duration;
+
+use traffic_light::Aspect;
+
+use super::{
+    Judge, Outcome,
+    weigh::{Weighed, lights, open, unseen, until_end},
+};
+use crate::{
+    scenario::{
+        Expectation,
+        expect::{Count, Seconds},
+        record::ConflictSpan,
+    },
+    world::{
+        LightId,
+        monitor::{Certainty, GLITCH_BELOW},
+    },
+};
+
+pub(super) fn no_conflict(judge: &Judge, expectation: &Expectation) -> Weighed {
+    let found = conflicts(judge, expectation);
+    // A sure one says more than one that was only possible.
+    let worst = found.iter().find(|span| span.certainty == Certainty::Sure).or(found.first());
+    if let Some(worst) = worst {
+        return (Outcome::Failed, conflict_told(judge, worst, found.len()));
+    }
+    if let Some(unseen) = unseen(judge, expectation) {
+        return unseen;
+    }
+    let greens: usize = lights(judge, expectation)
+        .map(|(_, record)| record.began(Aspect::Green).filter(|at| expectation.window.includes(*at)).count())
+        .sum();
+    let glitches = judge.record.glitches.iter().filter(|glitch| {
+        glitch.lights.iter().any(|light| expectation.scope.includes(light))
+            && expectation.window.includes(glitch.from)
+    });
+    let glitches = match glitches.count() as u64 {
+        0 => String::new(),
+        count => format!(" and {} of less than {} ms", Count(count, "overlap"), GLITCH_BELOW.as_millis()),
+    };
+    until_end(judge, &expectation.window, format!("none, with {}{glitches}", Count(greens as u64, "green")))
+}
+
+pub(super) fn conflict(judge: &Judge, expectation: &Expectation) -> Weighed {
+    let found = conflicts(judge, expectation);
+    let sure = found.iter().find(|span| span.certainty == Certainty::Sure);
+    let over = judge.record.reached >= expectation.window.until;
+    match (sure, found.first()) {
+        (Some(sure), _) => (Outcome::Held, conflict_told(judge, sure, found.len())),
+        (None, Some(possible)) if over => (Outcome::NotJudged, conflict_told(judge, possible, found.len())),
+        (None, None) if over => (Outcome::Failed, "none came".to_owned()),
+        _ => open(judge, &expectation.window, "none so far"),
+    }
+}
+
+fn conflicts<'j>(judge: &'j Judge, expectation: &Expectation) -> Vec<&'j ConflictSpan> {
+    let reached = judge.record.reached;
+    let window = expectation.window;
+    let within = |span: &&ConflictSpan| {
+        span.lights.iter().any(|light| expectation.scope.includes(light))
+            && span.from <= window.until
+            && span.until.unwrap_or(reached) >= window.from
+    };
+    judge.record.conflicts.iter().filter(within).collect()
+}
+
+fn conflict_told(judge: &Judge, span: &ConflictSpan, count: usize) -> String {
+    let names: Vec<_> = span.lights.iter().map(ToString::to_string).collect();
+    let lasted = span.until.unwrap_or(judge.record.reached).saturating_sub(span.from);
+    let length = match (span.until, span.certainty) {
+        (Some(_), Certainty::Sure) => format!("for {}", Seconds(lasted)),
+        (Some(_), Certainty::Possible) => format!("for up to {}", Seconds(lasted)),
+        (None, _) => "to the end".to_owned(),
+    };
+    let were = match span.certainty {
+        Certainty::Sure => "were",
+        Certainty::Possible => "may have been",
+    };
+    let others = if count == 1 { String::new() } else { format!(" (one of {count})") };
+    format!("{} {were} in go at once from {} on, {length}{others}", names.join(" and "), Seconds(span.from))
+}
+
+/// One light that flashed while another was in go.
+struct Unsafe<'j> {
+    flashing: &'j LightId,
+    going: &'j LightId,
+    from: Duration,
+    until: Duration,
+}
+
+pub(super) fn unsafe_flashing(judge: &Judge, expectation: &Expectation, sought: bool) -> Weighed {
+    let mut found = flashing_against_go(judge, expectation);
+    found.sort_by_key(|clash| clash.from);
+    if let Some(first) = found.first() {
+        let others =
+            if found.len() == 1 { String::new() } else { format!(" (the first of {})", found.len()) };
+        let text = format!(
+            "{} flashed amber while {} was in go, from {} on, for {}{others}",
+            first.flashing,
+            first.going,
+            Seconds(first.from),
+            Seconds(first.until.saturating_sub(first.from))
+        );
+        return (if sought { Outcome::Held } else { Outcome::Failed }, text);
+    }
+    if let Some(unseen) = unseen(judge, expectation) {
+        return unseen;
+    }
+    match (sought, judge.record.reached >= expectation.window.until) {
+        (true, true) => (Outcome::Failed, "none did".to_owned()),
+        _ => until_end(judge, &expectation.window, "none did".to_owned()),
+    }
+}
+
+/// Overlaps that are shorter than a glitch do not count: lamps that switch one after the other.
+fn flashing_against_go<'j>(judge: &'j Judge, expectation: &'j Expectation) -> Vec<Unsafe<'j>> {
+    let end = judge.record.reached;
+    let window = expectation.window;
+    let mut found = Vec::new();
+    for (flashing, record) in lights(judge, expectation) {
+        let others = judge
+            .record
+            .lights
+            .iter()
+            .filter(|(other, _)| other.junction == flashing.junction && *other != flashing);
+        for (going, other) in others {
+            let flashes = record.spans(end).filter(|(.., aspect)| *aspect == Aspect::FlashingAmber);
+            let goes = other.goes(end);
+            for (flash_from, flash_until, _) in flashes {
+                let first = goes.partition_point(|(_, until)| *until <= flash_from);
+                for (from, until) in goes.iter().skip(first).take_while(|(from, _)| *from < flash_until) {
+                    let (from, until) = (flash_from.max(*from), flash_until.min(*until));
+                    let within = from <= window.until && until >= window.from;
+                    if within && until.saturating_sub(from) >= GLITCH_BELOW {
+                        found.push(Unsafe { flashing, going, from, until });
+                    }
+                }
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,66 @@
+//! The soak: random faults for a long time, and a judgement. It ends every hour with a quiet time, in
+//! which all faults are taken out and every light has to get its green again.
+//!
+//! Left out is what the rules do not bear, since a conflict is possible then: clocks that are wrong
+//! by more than ρ (1 %). Timings that cannot work are refused by the configuration already.
+//!
+//! | module | one idea |
+//! | --- | --- |
+//! | `judge` | what is seen of one junction or more: conflicts, greens, who is stuck |
+//! | `figures` | what it all comes to |
+//! | `simulated` | many worlds at once, on simulated clocks |
+//! | `live` | one real world, as it is configured |
+
+mod figures;
+mod judge;
+mod live;
+mod simulated;
+
+use std::time::Duration;
+
+use crate::{
+    chaos::ChaosOptions,
+    config::{BrokerChoice, Config, FaultKind, PlannedFault},
+    world::Command,
+};
+
+pub use self::{
+    figures::{Failure, Figures},
+    judge::Judge,
+    live::live,
+    simulated::{Plan, Progress, simulated},
+};
+
+/// Random faults come for so long, then it is quiet.
+pub const ROUND: Duration = Duration::from_secs(3_600);
+/// Within this after the end of all faults every light has had its green, or is stuck. A light may
+/// have to notice a dead connection first, join, connect, sit a promise out, and wait for its turn.
+pub const QUIET: Duration = Duration::from_secs(120);
+/// The shortest soak that shows anything.
+pub const SHORTEST: Duration = Duration::from_secs(20);
+
+/// What may come to the lights of `config` in a soak of `time`: a fault in 20 s on an average, and more
+/// often in a soak of a few minutes.
+fn options(config: &Config, time: Duration) -> ChaosOptions {
+    let (stops_broker, login) = match &config.broker {
+        BrokerChoice::Embedded { login, .. } => (true, login),
+        BrokerChoice::External { login, .. } => (false, login),
+    };
+    ChaosOptions {
+        pace: (time / 30).clamp(Duration::from_secs(2), Duration::from_secs(20)),
+        longest: (time / 4).clamp(Duration::from_secs(5), Duration::from_secs(40)),
+        links: config.links.proxy,
+        stops_broker,
+        has_login: login.is_some(),
+        ..ChaosOptions::default()
+    }
+}
+
+/// How a random fault is asked for.
+fn command(planned: PlannedFault) -> Command {
+    match planned.what {
+        FaultKind::Lasting { fault, lasts } => Command::PutFault { fault, lasts },
+        FaultKind::SessionDrop(light) => Command::DropSession { light },
+        FaultKind::Reboot(light) => Command::RebootLight { light },
+    }
+}

@@ -1,0 +1,224 @@
+//! The topic panel, driven by the names that a screen reader says: on events made by hand, and on the
+//! real world with its broker.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::{Duration, Instant};
+
+use egui::{Key, vec2};
+use egui_kittest::{Harness, kittest::Queryable};
+use tokio::{
+    runtime::Runtime,
+    sync::{broadcast, mpsc},
+};
+use twinlight::{
+    app::{Link, TwinlightApp, clock::Clock, settings::Settings, window::waker},
+    config::Config,
+    world::{ByHand, Command, Event, EventKind, World, WorldOptions},
+};
+
+const STATE: &str = "twinlight/demo/a/state";
+
+/// The app on events that the test makes.
+struct Desk {
+    harness: Harness<'static, TwinlightApp>,
+    events: broadcast::Sender<Event>,
+    commands: mpsc::Receiver<Command>,
+}
+
+impl Desk {
+    fn new(embedded: bool) -> Desk {
+        let (sender, commands) = mpsc::channel(4);
+        let (events, receiver) = broadcast::channel(4_096);
+        let link = Link { commands: sender, events: receiver };
+        let clock = Clock::new(Box::new(|| 9_000));
+        let harness = Harness::builder().with_size(vec2(1_280.0, 900.0)).build_eframe(|cc| {
+            TwinlightApp::new(&cc.egui_ctx, link, clock, Settings::default(), "test".to_owned())
+        });
+        let mut desk = Desk { harness, events, commands };
+        let address = "127.0.0.1:1883".to_owned();
+        desk.tell(1, EventKind::BrokerStarted { address, embedded, open: false, note: None });
+        desk.press(Key::F5);
+        desk
+    }
+
+    fn tell(&mut self, at_ms: u64, kind: EventKind) {
+        self.events.send(Event { at: Duration::from_millis(at_ms), kind }).unwrap();
+        self.settle();
+    }
+
+    fn hear(&mut self, at_ms: u64, topic: &str, payload: &str, retained: bool) {
+        let (topic, bytes) = (topic.into(), payload.len());
+        self.tell(at_ms, EventKind::TopicHeard { topic, payload: payload.into(), bytes, retained, qos: 1 });
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..3 {
+            self.harness.step();
+        }
+        self.harness.check_accessibility();
+    }
+
+    fn press(&mut self, key: Key) {
+        self.harness.key_press(key);
+        self.settle();
+    }
+
+    fn click(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.settle();
+    }
+
+    fn write(&mut self, field: &str, text: &str) {
+        write(&mut self.harness, field, text);
+        self.settle();
+    }
+
+    fn says(&self, label: &str) -> bool {
+        says(&self.harness, label)
+    }
+}
+
+fn says(harness: &Harness<'static, TwinlightApp>, label: &str) -> bool {
+    harness.query_all_by_label_contains(label).next().is_some()
+}
+
+fn write(harness: &mut Harness<'static, TwinlightApp>, field: &str, text: &str) {
+    harness.get_by_label(field).focus();
+    harness.step();
+    harness.get_by_label(field).type_text(text);
+    harness.step();
+}
+
+#[test]
+fn a_topic_shows_its_last_value_and_in_words_what_changed() {
+    let mut desk = Desk::new(true);
+    assert!(desk.says("Nothing has been heard"));
+    desk.hear(2_000, STATE, r#"{"v":1,"aspect":"red","seq":41,"lost":["b"]}"#, false);
+    desk.hear(3_000, STATE, r#"{"v":1,"aspect":"green","seq":42,"need":{"turn":7}}"#, false);
+    assert!(desk.says(&format!("Topic {STATE}")) && desk.says("Topics below twinlight/demo"));
+    desk.click(&format!("Topic {STATE}"));
+    for told in ["changed, was red", "changed, was 41", "gone, was [\"b\"]", "need.turn", "new", "said live"]
+    {
+        assert!(desk.says(told), "it does not say {told:?}");
+    }
+    assert!(desk.says("Not known to be kept"));
+
+    desk.hear(4_000, STATE, r#"{"v":1,"aspect":"amber","seq":43,"need":{"turn":7}}"#, false);
+    assert!(desk.says("changed, was green"), "the newest value is followed");
+    desk.click("Value at 0:03.0");
+    assert!(desk.says("changed, was red"), "an earlier value is held against the one before it");
+    desk.hear(5_000, STATE, r#"{"v":1,"aspect":"red","seq":44}"#, false);
+    assert!(desk.says("changed, was red"), "what was chosen stays");
+    desk.click("Follow the newest value");
+    assert!(desk.says("changed, was amber"));
+}
+
+#[test]
+fn what_the_broker_keeps_is_marked_and_can_be_asked_for() {
+    let mut desk = Desk::new(true);
+    desk.hear(2_000, STATE, "red", false);
+    desk.click(&format!("Topic {STATE}"));
+    desk.click("Ask the broker what it keeps");
+    assert_eq!(desk.commands.try_recv().unwrap(), Command::AskWhatIsKept);
+    desk.hear(3_000, STATE, "red", true);
+    assert!(desk.says("Kept by the broker, as it told at 0:03.0"));
+    desk.hear(4_000, STATE, "", false);
+    assert!(desk.says("Not known to be kept") && desk.says("changed; was red"));
+}
+
+#[test]
+fn the_tree_is_filtered_and_its_levels_close() {
+    let mut desk = Desk::new(true);
+    for topic in [STATE, "twinlight/demo/b/state", "twinlight/demo/b/status"] {
+        desk.hear(2_000, topic, "red", false);
+    }
+    desk.click("Topics below twinlight/demo/b");
+    assert!(desk.says("2 topics") && !desk.says("Topic twinlight/demo/b/state"));
+    desk.write("Filter of the topics", "STATUS");
+    assert!(desk.says("Topic twinlight/demo/b/status") && !desk.says(&format!("Topic {STATE}")));
+    desk.press(Key::Escape);
+    assert!(desk.says(&format!("Topic {STATE}")));
+}
+
+#[test]
+fn a_message_by_hand_goes_out_as_it_was_filled_in() {
+    let mut desk = Desk::new(true);
+    desk.write("Topic to publish on", "twinlight/demo/a/+");
+    assert!(desk.says("write one whole topic"), "what cannot be published is refused with what to do");
+    desk.click("Publish the message");
+    assert!(desk.commands.try_recv().is_err());
+
+    desk.hear(2_000, STATE, "red", false);
+    desk.click(&format!("Topic {STATE}"));
+    desk.click("Put this message into the form below");
+    desk.write("Payload to publish", &"d".repeat(600));
+    assert!(desk.says("a light ignores more than 512"), "it may be tried all the same");
+    desk.click("Keep (retain)");
+    desk.click("QoS 2");
+    desk.click("Publish the message");
+    let Command::Publish(ByHand { topic, payload, retain, qos }) = desk.commands.try_recv().unwrap() else {
+        panic!("another command");
+    };
+    assert_eq!((topic.as_str(), payload.len(), retain, qos), (STATE, 603, true, 2));
+}
+
+#[test]
+fn on_a_broker_that_others_use_nothing_is_published_before_it_is_allowed() {
+    let mut desk = Desk::new(false);
+    assert!(desk.says("Others may use it too") && !desk.says("Publish the message"));
+    desk.click("I may publish on this broker");
+    assert!(desk.says("Publish the message"));
+}
+
+#[test]
+fn the_panels_on_the_left_give_way_to_each_other_by_key() {
+    let mut desk = Desk::new(true);
+    desk.press(Key::F3);
+    assert!(desk.says("Close the fault panel") && !desk.says("Close the topic panel"));
+    desk.press(Key::F5);
+    assert!(desk.says("Close the topic panel") && !desk.says("Close the fault panel"));
+    desk.click("Close the topic panel");
+    assert!(!desk.says("Close the topic panel"));
+}
+
+#[test]
+fn what_is_published_by_hand_is_seen_in_the_tree_and_kept_when_asked() {
+    let text = "[broker]\nkind = \"embedded\"\nport = 0\n[links]\nwifi_join_ms = 100\n[[junction]]\nname = \"demo\"\n";
+    let config = Config::from_toml(text, "test.toml", &|_| None).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let mut started = None;
+    let mut harness = Harness::builder().with_size(vec2(1_280.0, 900.0)).build_eframe(|cc| {
+        let wake: twinlight::world::Waker = std::sync::Arc::new(waker(&cc.egui_ctx));
+        let options = WorldOptions { detailed: true, wake: Some(wake), ..WorldOptions::default() };
+        let (world, events) = runtime.block_on(World::start(config, options)).unwrap();
+        let link = Link { commands: world.commands(), events };
+        started = Some(world);
+        TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), Settings::default(), String::new())
+    });
+    let wait_for = |harness: &mut Harness<'static, TwinlightApp>, label: &str| {
+        let start = Instant::now();
+        while !says(harness, label) {
+            assert!(start.elapsed() < Duration::from_secs(30), "{label} did not come");
+            harness.step();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    harness.key_press(Key::F5);
+    wait_for(&mut harness, &format!("Topic {STATE}"));
+
+    // Of no light and no contract: the panel shows whatever is said below the root.
+    write(&mut harness, "Topic to publish on", "twinlight/notes/by-hand");
+    write(&mut harness, "Payload to publish", "hello lights");
+    harness.get_by_label("Keep (retain)").click();
+    harness.step();
+    harness.get_by_label("Publish the message").click();
+    wait_for(&mut harness, "Topic twinlight/notes/by-hand");
+    harness.get_by_label("Topic twinlight/notes/by-hand").click();
+    wait_for(&mut harness, "said live");
+    assert!(says(&harness, "Not known to be kept"), "it came live");
+    harness.get_by_label("Ask the broker what it keeps").click();
+    wait_for(&mut harness, "Kept by the broker, as it told at");
+    let topic = harness.state().state().topics.get("twinlight/notes/by-hand").unwrap();
+    assert_eq!((topic.messages, &*topic.last().unwrap().payload), (1, "hello lights"));
+    runtime.block_on(started.unwrap().stop());
+}
