@@ -415,8 +415,8 @@ impl World {
                 let (by, reason) = (Ignorer::Light(light.clone()), note.to_string());
                 self.ear.tell(now, EventKind::MessageIgnored { light: Some(light.clone()), by, reason });
             }
-            Note::Overrun => self.ear.notice(now, Severity::Warning, Some(light), note.to_string()),
             Note::Called => self.ear.notice(now, Severity::Info, Some(light), format!("{light} {note}")),
+            Note::Overrun => self.ear.notice(now, Severity::Warning, Some(light), note.to_string()),
             Note::Obeys(action) => {
                 if *action == Action::Silence {
                     let changed = self.ear.ledger.fault_changed(Fault::Silence(light.clone()), true);

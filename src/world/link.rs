@@ -12,10 +12,10 @@ use std::{
 };
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use rumqttc::mqttbytes::Error::InvalidConnectReturnCode;
 use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, Incoming, LastWill, MqttOptions,
     NetworkOptions, Outgoing, QoS, StateError, SubscribeReasonCode,
+    mqttbytes::{self, Error::InvalidConnectReturnCode},
 };
 use tokio::{
     sync::mpsc,
@@ -557,9 +557,10 @@ fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
             (false, explain_failure(&io::ErrorKind::TimedOut.into(), target))
         }
-        ConnectionError::Io(io) | ConnectionError::MqttState(StateError::Io(io)) => {
-            (false, explain_failure(io, target))
-        }
+        ConnectionError::Io(io)
+        | ConnectionError::MqttState(
+            StateError::Io(io) | StateError::Deserialization(mqttbytes::Error::Io(io)),
+        ) => (false, explain_failure(io, target)),
         ConnectionError::MqttState(StateError::AwaitPingResp) => {
             (false, "the broker has not answered for two keep-alives".to_owned())
         }
