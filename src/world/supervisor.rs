@@ -40,7 +40,7 @@ use super::{
     virtual_light::{self, Ask, Make, Running},
 };
 use crate::{
-    config::{BrokerChoice, Config, Feeds, Junction, RootTopic},
+    config::{BrokerChoice, Config, Junction, RootTopic},
     recording::{RecordError, Recorder},
 };
 
@@ -278,9 +278,10 @@ impl Supervisor {
 
         let external = broker.is_none().then(|| External::of(&target));
         let (topics, budget) = match &config.feeds {
-            Some(feeds) => {
-                (Topics::on_feeds(&feeds.user, config.lights()), Some(budget_of(feeds, &config.junctions)))
-            }
+            Some(feeds) => (
+                Topics::on_feeds(&feeds.user, config.lights()),
+                Some(SharedBudget::new(Budget::of(feeds, &config.junctions))),
+            ),
             None => (Topics::new(&config.root), None),
         };
         let mut random = match config.seed {
@@ -623,14 +624,6 @@ struct Way {
     broker: Option<Broker>,
     meter: Option<Meter>,
     tunnel: Option<Proxy>,
-}
-
-/// What the lights here may publish together.
-fn budget_of(feeds: &Feeds, junctions: &[Junction]) -> SharedBudget {
-    let here = junctions.iter().flat_map(Junction::virtual_lights);
-    let planned = here.filter_map(|light| light.timing().most_per_minute());
-    let planned = planned.fold(0, u32::saturating_add);
-    SharedBudget::new(Budget::new(feeds.per_minute, planned, feeds.budget))
 }
 
 /// Where the broker wants TLS, a way to it that is never broken on purpose.
