@@ -2,6 +2,8 @@
 //!
 //! A seed means the same faults for ever, at the same times, for the same lights and options.
 
+mod reign;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
@@ -12,6 +14,8 @@ use crate::{
     },
     world::{Fault, LightId, event::LightKind},
 };
+
+pub use self::reign::{Reign, longest_at};
 
 /// What may come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,8 +310,15 @@ mod tests {
     fn every_kind_comes_up_with_a_dose_that_can_be_meant() {
         let faults: Vec<_> = Chaos::new(1, lights(&["a", "b"]), all()).take(2_000).collect();
         let names: BTreeSet<_> = faults.iter().map(PlannedFault::name).collect();
-        let others =
-            ["wifi-down", "silence", "broker-down", "wrong-password", "name-not-found", "taken-over"];
+        let others = [
+            "wifi-down",
+            "silence",
+            "broker-down",
+            "quota",
+            "wrong-password",
+            "name-not-found",
+            "taken-over",
+        ];
         let more = ["hang", "clock-drift", "suspend", "session-drop", "reboot"];
         let wanted: BTreeSet<_> = LinkFault::NAMES.into_iter().chain(others).chain(more).collect();
         assert_eq!(names, wanted);

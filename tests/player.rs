@@ -19,8 +19,9 @@ use twinlight::{
         player::{Film, Reel, reel::Kind},
         settings::Settings,
     },
+    config::Config,
     playback::Playback,
-    world::{Command, Event},
+    world::{Command, Event, EventKind, World, WorldOptions},
 };
 
 /// A make-believe world on a clock of its own.
@@ -262,4 +263,40 @@ fn a_long_recording_is_wound_without_blocking_a_frame() {
     assert!(desk.longest_frame < Duration::from_secs(2), "{:?}", desk.longest_frame);
     desk.harness.key_press_modifiers(Modifiers::NONE, Key::Home);
     desk.wait("the start", |desk| desk.latest_ms() < 1_000);
+}
+
+#[test]
+fn a_recorded_run_is_played_from_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.jsonl");
+    let text = "[broker]\nkind = \"embedded\"\nport = 0\n[links]\nwifi_join_ms = 50\n[[junction]]\nname = \"kept\"\n";
+    let config = Config::from_toml(text, "test.toml", &|_| None).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let options =
+            WorldOptions { record_to: Some(file.clone()), detailed: true, ..WorldOptions::default() };
+        let (world, mut events) = World::start(config, options).await.unwrap();
+        // Until both have shown something.
+        let mut shown = std::collections::BTreeSet::new();
+        while shown.len() < 2 {
+            if let EventKind::AspectChanged { light, .. } = events.recv().await.unwrap().kind {
+                shown.insert(light);
+            }
+        }
+        world.stop().await;
+    });
+
+    let mut desk = Desk::new(None);
+    desk.settle();
+    desk.press(Key::F4);
+    desk.harness.get_by_label("Or a recording, from its file").focus();
+    desk.settle();
+    desk.harness.get_by_label("Or a recording, from its file").type_text(file.to_str().unwrap());
+    desk.settle();
+    desk.click("Play the recording");
+    desk.wait_for("Play again");
+    assert!(desk.says("Light kept/a") && desk.says("Light kept/b"));
+    assert!(desk.says("run.jsonl") && desk.says("Recording"));
+    desk.click("Back to the live lab");
+    assert!(desk.says("Light demo/a") && !desk.says("Light kept/a"));
 }

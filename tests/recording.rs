@@ -138,6 +138,7 @@ fn kinds() -> Vec<EventKind> {
     ];
     all.extend(views);
     all.extend(faults);
+    all.extend([Some(4_711), None].map(|seed| EventKind::ChaosChanged { seed }));
     all.push(EventKind::Stopped);
     for kind in &all {
         match kind {
@@ -152,6 +153,7 @@ fn kinds() -> Vec<EventKind> {
             | EventKind::FaultChanged { .. }
             | EventKind::ChaosChanged { .. }
             | EventKind::MessagePassed { .. }
+            | EventKind::ChaosChanged { .. }
             | EventKind::TopicHeard { .. }
             | EventKind::MessageIgnored { .. }
             | EventKind::ConflictBegan { .. }

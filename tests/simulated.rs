@@ -543,6 +543,39 @@ fn a_quota_rejects_and_then_bans_and_lights_come_back_when_it_is_over() {
 }
 
 #[test]
+fn the_chaos_switch_brings_faults_takes_them_out_and_leaves_a_persons_own_alone() {
+    let mut lab = Lab::running(22);
+    lab.put(Fault::Silence(light("b")));
+    lab.obey(Command::StartChaos { seed: Some(5), pace: s(2) });
+    let since = lab.simulation.now();
+    lab.play(600);
+    let changes = |on| {
+        let changes = lab.told.iter().filter(|event| event.at >= since);
+        changes
+            .filter(|event| matches!(&event.kind, EventKind::FaultChanged { on: told, .. } if *told == on))
+            .count()
+    };
+    assert!(changes(true) > 50 && changes(false) > 50, "{} and {}", changes(true), changes(false));
+    assert!(lab.told.iter().any(|event| matches!(event.kind, EventKind::ChaosChanged { seed: Some(5) })));
+    let since = lab.simulation.now();
+    lab.obey(Command::StopChaos);
+    lab.obey(Command::Resync);
+    lab.play(1);
+    let left: Vec<_> = lab
+        .told
+        .iter()
+        .filter(|event| event.at >= since)
+        .filter_map(|event| match &event.kind {
+            EventKind::FaultChanged { fault, on: true } => Some(fault),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(left, [&Fault::Silence(light("b"))], "a person put it in");
+    lab.clear();
+    lab.alternates();
+}
+
+#[test]
 fn messages_can_be_published_by_hand_and_what_is_kept_is_told_again() {
     use twinlight::world::command::ByHand;
     let mut simulation = Simulation::new(&config(PAIR), 21, Options { detailed: true }).unwrap();

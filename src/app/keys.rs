@@ -121,10 +121,10 @@ fn watched_key(watched: &Watched, pressed: impl Fn(Modifiers, Key, bool) -> bool
         return Some(PlayerAct::GoTo(Duration::ZERO));
     }
     if pressed(none, Key::ArrowUp, false) {
-        return Some(PlayerAct::Speed(progress.speed + 1));
+        return Some(PlayerAct::Faster);
     }
     if pressed(none, Key::ArrowDown, false) {
-        return Some(PlayerAct::Speed(progress.speed.saturating_sub(1)));
+        return Some(PlayerAct::Slower);
     }
     None
 }

@@ -20,11 +20,10 @@ impl TwinlightApp {
                 self.watch(None);
                 Ok(())
             }
-            PlayerAct::Open { place, seed } => self.lessons.reel(place, seed).and_then(|reel| {
-                let player = Player::open(reel, Arc::new(window::waker(ctx)))?;
-                self.watch(Some(player));
-                Ok(())
-            }),
+            PlayerAct::Open { place, seed } => {
+                self.lessons.reel(place, seed).and_then(|reel| self.play(ctx, reel))
+            }
+            PlayerAct::OpenRecording(file) => self.play(ctx, Reel::recording(&file)),
             act => self.player.as_mut().map_or(Ok(false), |player| player.perform(&act)).map(|anew| {
                 if anew {
                     // Cars do not drive backwards.
@@ -37,6 +36,12 @@ impl TwinlightApp {
         }
     }
 
+    fn play(&mut self, ctx: &Context, reel: Reel) -> Result<(), String> {
+        let player = Player::open(reel, Arc::new(window::waker(ctx)))?;
+        self.watch(Some(player));
+        Ok(())
+    }
+
     /// Shows what is played, or the live lab again.
     fn watch(&mut self, player: Option<Player>) {
         self.player = player;
@@ -47,9 +52,8 @@ impl TwinlightApp {
     /// Plays `reel` at once, with the live lab behind it.
     #[must_use]
     pub fn with_reel(mut self, ctx: &Context, reel: Reel) -> TwinlightApp {
-        match Player::open(reel, Arc::new(window::waker(ctx))) {
-            Ok(player) => self.watch(Some(player)),
-            Err(text) => self.note(Severity::Error, text),
+        if let Err(text) = self.play(ctx, reel) {
+            self.note(Severity::Error, text);
         }
         self
     }

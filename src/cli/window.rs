@@ -13,6 +13,7 @@ use crate::{
         player::Reel,
         window::{Opening, Window, waker},
     },
+    recording::Recording,
     scenario::Scenario,
     world::{Waker, World, WorldOptions},
 };
@@ -56,7 +57,10 @@ impl WindowArgs {
     fn opening(&self) -> anyhow::Result<Option<Opening>> {
         // What is wrong is told before a window is opened for nothing.
         if let Some(file) = &self.replay {
-            return Ok(Some(Opening::Reel(Reel::recording(file)?)));
+            for warning in Recording::open(file)?.warnings() {
+                eprintln!("twinlight: {warning}");
+            }
+            return Ok(Some(Opening::Reel(Reel::recording(file))));
         }
         let Some(file) = &self.scenario else { return Ok(None) };
         let scenario = Scenario::load(file)?;

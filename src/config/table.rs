@@ -70,6 +70,11 @@ impl<'a> Table<'a> {
 
 /// Looks without judging, before the member is read.
 impl<'a> Member<'a> {
+    /// The member `name` of this one, where it is a table and has it.
+    pub(crate) fn within(&self, name: &str) -> Option<Member<'a>> {
+        self.peek_table()?.member(name)
+    }
+
     /// The tables of a list of them; others are left out.
     pub(super) fn peek_tables(&self) -> Vec<Table<'a>> {
         let items = self.value.as_array().map(|items| items.iter()).into_iter().flatten();
@@ -101,11 +106,6 @@ impl<'a> Member<'a> {
             DeValue::Integer(written) => u32::from_str_radix(written.as_str(), written.radix()).ok(),
             _ => None,
         }
-    }
-
-    /// The member `name` of this one, where it is a table and has it.
-    pub(crate) fn within(&self, name: &str) -> Option<Member<'a>> {
-        self.peek_table()?.member(name)
     }
 }
 

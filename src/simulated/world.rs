@@ -13,6 +13,7 @@ use traffic_light::{
 use super::{
     Options, SimulationError, Step,
     broker::Broker,
+    chaos::Reigns,
     ear::{Ear, random_u32},
     light::{Act, Light, Make},
     net::{Net, Out, Owner, Reach},
@@ -62,6 +63,7 @@ pub(super) struct World {
     landed: Vec<u8>,
     pub(super) topic: String,
     pub(super) payload: Vec<u8>,
+    pub(super) chaos: Option<Reigns>,
     ending: bool,
     ended: bool,
 }
@@ -107,6 +109,7 @@ impl World {
             landed: Vec::new(),
             topic: String::new(),
             payload: Vec::new(),
+            chaos: None,
             ending: false,
             ended: false,
             config,
@@ -243,6 +246,7 @@ impl World {
             Step::Strike(id) => self.strike(id),
             Step::KeepAlive(id) => self.broker.check(&mut self.net, &mut self.ear, id),
             Step::Obey(command) => self.obey_now(*command),
+            Step::Chaos => self.play_chaos(),
             Step::Over => self.end(),
         }
     }
@@ -484,9 +488,6 @@ impl World {
             return Err("boards cannot join a simulation: they have no simulated clock; run the live world"
                 .to_owned());
         }
-        if let Command::StartChaos { .. } = command {
-            return Err("a simulation has no chaos switch; put single faults in, or play it live".to_owned());
-        }
         if let Command::StartRecording { .. } | Command::StopRecording = command {
             return Err("a simulation is not recorded: the same seed plays it again".to_owned());
         }
@@ -494,22 +495,22 @@ impl World {
         Ok(())
     }
 
-    fn obey_now(&mut self, command: Command) {
+    pub(super) fn obey_now(&mut self, command: Command) {
         let now = self.net.now;
         match command {
-            Command::SetWifi { light, up } => self.set_fault(Fault::WifiDown(light), !up),
-            Command::SetSilence { light, on } => self.set_fault(Fault::Silence(light), on),
+            Command::SetWifi { light, up } => self.set_own_fault(Fault::WifiDown(light), !up),
+            Command::SetSilence { light, on } => self.set_own_fault(Fault::Silence(light), on),
             Command::PutFault { fault, lasts } => {
-                self.set_fault(fault.clone(), true);
+                self.set_own_fault(fault.clone(), true);
                 if let Some(lasts) = lasts {
                     let us = Us::try_from(lasts.as_micros()).unwrap_or(Us::MAX / 2);
                     self.net.plan(now.saturating_add(us), Step::Obey(Box::new(Command::ClearFault(fault))));
                 }
             }
-            Command::ClearFault(fault) => self.set_fault(fault, false),
+            Command::ClearFault(fault) => self.set_own_fault(fault, false),
             Command::ClearFaults => {
                 for fault in self.ear.ledger.faults().to_vec() {
-                    self.set_fault(fault, false);
+                    self.set_own_fault(fault, false);
                 }
             }
             Command::DropSession { light } => {
@@ -529,6 +530,8 @@ impl World {
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light),
             Command::TellLight { light, action, ms } => self.tell_light(&light, action, ms),
+            Command::StartChaos { seed, pace } => self.start_chaos(seed, pace),
+            Command::StopChaos => self.stop_chaos(),
             Command::Publish(message) => self.publish_by_hand(&message),
             Command::AskWhatIsKept if self.broker.runs() => {
                 self.broker.tell_what_is_kept(&self.net, &mut self.ear);
@@ -537,13 +540,9 @@ impl World {
                 let text = "the broker cannot be asked just now; try again";
                 self.ear.notice(now, Severity::Warning, None, text);
             }
-            Command::LetBoardsJoin { .. }
-            | Command::StartRecording { .. }
-            | Command::StopRecording
-            | Command::StartChaos { .. }
-            | Command::StopChaos => {}
-            Command::StopBroker => self.set_fault(Fault::BrokerDown, true),
-            Command::StartBroker => self.set_fault(Fault::BrokerDown, false),
+            Command::LetBoardsJoin { .. } | Command::StartRecording { .. } | Command::StopRecording => {}
+            Command::StopBroker => self.set_own_fault(Fault::BrokerDown, true),
+            Command::StartBroker => self.set_own_fault(Fault::BrokerDown, false),
             Command::Resync => {
                 self.ear.resync(now);
                 for number in 0..self.lights.len() {

@@ -682,9 +682,9 @@ mod tests {
     fn a_plain_connection_that_the_port_for_tls_closes_is_told_to_use_it() {
         let target = |port| Target { host: "h".to_owned(), port, login: SharedLogin::default(), tls: None };
         for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof] {
-            let said = explain_io(&kind.into(), &target(8883));
+            let said = explain_failure(&kind.into(), &target(8883));
             assert!(said.contains("write tls = true into [broker]"), "{said}");
-            assert!(!explain_io(&kind.into(), &target(1883)).contains("tls"));
+            assert!(!explain_failure(&kind.into(), &target(1883)).contains("tls"));
         }
     }
 

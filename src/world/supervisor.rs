@@ -156,7 +156,7 @@ struct Supervisor {
     /// Where recordings are kept that nobody named a file for.
     recordings: Option<PathBuf>,
     /// Random faults, while they are switched on.
-    chaos: Option<chaos::Reign>,
+    chaos: Option<chaos::Reigns>,
     /// What boards were told to do to themselves, with its end.
     remote: Vec<(Fault, tokio::time::Instant)>,
 }
@@ -556,6 +556,12 @@ impl Supervisor {
 
     /// Starts the broker again on all interfaces. Links that lose their session log in anew.
     async fn let_boards_join(&mut self, new: Login) {
+        if self.config.emulated.is_some() {
+            let text = "this broker is an account with a user and key of its own; write lan = true into [broker] and start \
+                        again";
+            self.hub.notice(Severity::Warning, None, text);
+            return;
+        }
         let BrokerChoice::Embedded { lan, login, .. } = &mut self.config.broker else {
             let text = "the broker is not part of this program; open it where it runs";
             self.hub.notice(Severity::Warning, None, text);

@@ -86,7 +86,7 @@ fn chip(ui: &mut Ui, shown: &Shown<'_>, fault: &Fault, galley: Arc<Galley>) -> b
     }
     let centre = egui::pos2(rect.left() + 10.0, rect.center().y);
     glyph::paint(ui.painter(), centre, 8.5, fault, palette);
-    let left = egui::pos2(rect.left() + 22.0, rect.center().y - galley.size().y / 2.0);
+    let left = egui::pos2(rect.left() + 23.0, rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(left, galley, palette.warn);
     response.on_hover_text(format!("{whole}: {fault}.\nOpens the fault panel.")).clicked()
 }

@@ -221,6 +221,7 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
     ui.add_space(4.0);
     widgets::caption(ui, "On the link between the light and the broker:", palette);
     ui.horizontal_wrapped(|ui| {
+        tighten(ui);
         for (word, name, why) in ON_LINK {
             let chosen = draft.kind == Kind::Link(word);
             if ui.selectable_label(chosen, name).on_hover_text(why).clicked() && !chosen {
@@ -232,6 +233,7 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
     });
     widgets::caption(ui, "On the light, or the broker:", palette);
     ui.horizontal_wrapped(|ui| {
+        tighten(ui);
         for (kind, name, why) in ON_LIGHT {
             if ui.selectable_label(draft.kind == kind, name).on_hover_text(why).clicked() {
                 draft.kind = kind;
@@ -390,6 +392,12 @@ fn dose(ui: &mut Ui, draft: &mut Draft) {
             }
         });
     }
+}
+
+/// Many words in few lines.
+fn tighten(ui: &mut Ui) {
+    ui.spacing_mut().item_spacing = egui::vec2(1.0, 2.0);
+    ui.spacing_mut().button_padding.x = 6.0;
 }
 
 fn percent(ui: &mut Ui, value: &mut u8) {

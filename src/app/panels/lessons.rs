@@ -23,11 +23,13 @@ pub struct Lessons {
     read: bool,
     /// The seed as it was typed.
     pub seed: String,
+    /// The file of a recording: the last one that was made here, or what was typed.
+    pub recording: String,
 }
 
 impl Default for Lessons {
     fn default() -> Lessons {
-        Lessons { entries: Vec::new(), read: false, seed: "1".to_owned() }
+        Lessons { entries: Vec::new(), read: false, seed: "1".to_owned(), recording: String::new() }
     }
 }
 
@@ -94,6 +96,33 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, lessons: &mut Lessons) -> Acts {
         for (place, lesson) in lessons.entries.iter().enumerate() {
             acts.append(entry(ui, shown, place, lesson, seed));
         }
+        ui.add_space(6.0);
+        acts.append(recording(ui, shown, lessons));
+    });
+    acts
+}
+
+fn recording(ui: &mut Ui, shown: &Shown<'_>, lessons: &mut Lessons) -> Acts {
+    let mut acts = Acts::default();
+    // Of the live lab; what is played was recorded once itself.
+    let being_made = shown.state.recording.as_ref().filter(|_| shown.watched.is_none());
+    if let Some(file) = being_made {
+        lessons.recording.clone_from(file);
+    }
+    let label = ui.label(RichText::new("Or a recording, from its file").strong().color(shown.palette.accent));
+    ui.horizontal(|ui| {
+        let file = lessons.recording.trim();
+        let may = !file.is_empty() && being_made.is_none();
+        let play = ui.add_enabled(may, egui::Button::new("Play"));
+        play.widget_info(|| WidgetInfo::labeled(egui::Role::Button, may, "Play the recording"));
+        let off = "Name a file first; one that is being recorded has to be ended.";
+        if play.on_disabled_hover_text(off).clicked() {
+            acts.push(Act::Player(PlayerAct::OpenRecording(file.into())));
+        }
+        let field = TextEdit::singleline(&mut lessons.recording).desired_width(f32::INFINITY);
+        ui.add(field)
+            .labelled_by(label.id)
+            .on_hover_text("As the Record button above, or twinlight run --record, makes it.");
     });
     acts
 }

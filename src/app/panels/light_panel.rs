@@ -96,7 +96,7 @@ fn card(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, light: &LightState,
 }
 
 fn header(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, selected: bool, pace: &mut Pace) -> Acts {
-    let (palette, calm) = (shown.palette, shown.settings.reduce_motion);
+    let (palette, calm) = (shown.palette, shown.lamps_switch_at_once());
     let mut acts = Acts::default();
     ui.horizontal(|ui| {
         let (rect, _) = ui.allocate_exact_size(vec2(18.0, 42.0), Sense::hover());

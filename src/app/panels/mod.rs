@@ -40,3 +40,12 @@ pub struct Shown<'a> {
     /// What the window is told to call this run, such as its configuration.
     pub subtitle: &'a str,
 }
+
+impl Shown<'_> {
+    /// Whether lamps switch at once: where nothing is to move, and where time stands still, so that
+    /// none is caught half lit.
+    #[must_use]
+    pub fn lamps_switch_at_once(&self) -> bool {
+        self.settings.reduce_motion || self.watched.is_some_and(Watched::stands)
+    }
+}

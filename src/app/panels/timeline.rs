@@ -316,8 +316,8 @@ fn faults(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &Axis
         let Some(x) = axis.range(span.from_ms, span.until_ms, shown.now_ms) else { continue };
         let Some(lane) = lane else {
             // No room for its bar: a mark where it begins.
-            let y = first..=first + FAULT_LANES as f32 * FAULT_LANE - 1.5;
-            painter.vline(*x.start(), y, Stroke::new(1.0, warn));
+            let below = first + FAULT_LANES as f32 * FAULT_LANE;
+            painter.vline(*x.start(), below - 4.0..=below, Stroke::new(1.5, warn));
             continue;
         };
         let top = first + lane as f32 * FAULT_LANE;

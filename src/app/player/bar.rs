@@ -207,10 +207,9 @@ fn verdicts(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) {
     }
     let count = |outcome| verdicts.iter().filter(|verdict| verdict.outcome == outcome).count();
     let (held, failed) = (count(Outcome::Held), count(Outcome::Failed));
-    let text = match failed {
-        0 => format!("{held} of {} hold", verdicts.len()),
-        failed => format!("{failed} of {} failed", verdicts.len()),
-    };
+    let counts = [(failed, "failed"), (held, "held"), (count(Outcome::NotJudged), "open")];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let text = counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(" · ");
     let color = if failed > 0 { palette.bad } else { palette.ok };
     let why = "What is expected of this run, so far. The lessons panel (F4) tells each with its evidence.";
     ui.label(RichText::new(text).color(color)).on_hover_text(why);

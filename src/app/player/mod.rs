@@ -13,6 +13,7 @@ mod thread;
 pub mod transport;
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -44,6 +45,10 @@ pub enum PlayerAct {
     Step,
     /// Go this fast: a place in [`SPEEDS`].
     Speed(usize),
+    /// Go one place faster.
+    Faster,
+    /// Go one place slower.
+    Slower,
     /// Go to this moment: a later one is wound to, an earlier one played to from the start.
     GoTo(Duration),
     /// Play a lesson, by its place in the list, with this seed.
@@ -53,6 +58,8 @@ pub enum PlayerAct {
         /// What the simulation's random numbers are drawn from.
         seed: u64,
     },
+    /// Play the recording in this file.
+    OpenRecording(PathBuf),
     /// Go back to the live lab.
     Leave,
 }
@@ -70,6 +77,14 @@ pub struct Watched {
     pub progress: Progress,
     /// What its clock shows.
     pub now: Duration,
+}
+
+impl Watched {
+    /// Whether its clock stands still, so that the picture does too.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        !self.progress.playing && self.progress.going_to.is_none()
+    }
 }
 
 /// Something that is played, and the window's side of it.
@@ -140,7 +155,7 @@ impl Player {
         }
     }
 
-    /// Whether its clock stands still, so that the picture does too.
+    /// As [`Watched::stands`].
     pub(super) fn stands(&self) -> bool {
         let progress = self.progress.borrow();
         !progress.playing && progress.going_to.is_none()
@@ -156,13 +171,15 @@ impl Player {
             PlayerAct::PlayOrPause if progress.ended => {
                 return self.reopen(Duration::ZERO, true);
             }
-            PlayerAct::PlayOrPause => Order::Play(!progress.playing),
+            PlayerAct::PlayOrPause => Order::Toggle,
+            PlayerAct::Faster => Order::SpeedUp(true),
+            PlayerAct::Slower => Order::SpeedUp(false),
             PlayerAct::StepToLamp => Order::StepToLamp,
             PlayerAct::Step => Order::Step(STEP),
             PlayerAct::Speed(speed) => Order::Speed(*speed),
             PlayerAct::GoTo(at) if *at < progress.at => return self.reopen(*at, progress.playing),
             PlayerAct::GoTo(at) => Order::GoTo(*at),
-            PlayerAct::Open { .. } | PlayerAct::Leave => return Ok(false),
+            PlayerAct::Open { .. } | PlayerAct::OpenRecording(_) | PlayerAct::Leave => return Ok(false),
         };
         // A full queue empties within a beat; a closed one belongs to what could not be opened.
         let sent = self.orders.try_send(order);

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     playback::Playback,
-    recording::{Recording, RecordingError},
+    recording::Recording,
     scenario::{Judge, Scenario},
     simulated::{Options, Simulation},
 };
@@ -46,24 +46,17 @@ pub struct Reel {
 }
 
 impl Reel {
-    /// The recording in this file, which is read now, and again each time that it is played.
-    ///
-    /// # Errors
-    /// Why it cannot be read, and what to do.
-    pub fn recording(file: &Path) -> Result<Reel, RecordingError> {
-        let recording = Recording::open(file)?;
-        let lost = match recording.lost() {
-            0 => String::new(),
-            lost => format!(" {lost} events are missing: the disk was too slow."),
-        };
-        let teaches = format!("Recorded by Twinlight {}.{lost}", recording.header().program);
+    /// The recording in this file, which is read each time that it is played.
+    #[must_use]
+    pub fn recording(file: &Path) -> Reel {
         let title = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let file = file.to_owned();
+        let teaches = format!("What was recorded into {}.", file.display());
         let make = move || {
             let playback = Recording::open(&file).map_err(|error| error.to_string())?;
             Ok(Film { playback: Box::new(playback), judge: None })
         };
-        Ok(Reel { title, kind: Kind::Recording, teaches, make: Arc::new(make) })
+        Reel { title, kind: Kind::Recording, teaches, make: Arc::new(make) }
     }
 
     /// A scenario, played in a simulated world.

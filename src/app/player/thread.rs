@@ -103,8 +103,10 @@ impl Machine {
         // Up to here it went on as before.
         self.advance(Instant::now());
         match order {
-            Order::Play(on) => self.shown.playing = on && !self.shown.ended,
+            Order::Toggle => self.shown.playing = !self.shown.playing && !self.shown.ended,
             Order::Speed(speed) => self.shown.speed = speed.min(SPEEDS.len() - 1),
+            Order::SpeedUp(true) => self.shown.speed = (self.shown.speed + 1).min(SPEEDS.len() - 1),
+            Order::SpeedUp(false) => self.shown.speed = self.shown.speed.saturating_sub(1),
             Order::StepToLamp => {
                 self.shown.playing = false;
                 self.to_lamp = Some(self.film.playback.now() + LONGEST_STEP);

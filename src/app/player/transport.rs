@@ -17,10 +17,12 @@ const AHEAD: Duration = Duration::from_millis(40);
 /// What the window asks of the player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// Let time pass, or stand still.
-    Play(bool),
+    /// Let time pass if it stands still, and the other way round.
+    Toggle,
     /// Go this fast: a place in [`SPEEDS`].
     Speed(usize),
+    /// Go one place faster, or slower.
+    SpeedUp(bool),
     /// Go on to the next change of a lamp and stand still there.
     StepToLamp,
     /// Go on by so much and stand still there.

@@ -55,7 +55,7 @@ pub fn show(
     let promises = promise::paint(&painter, &plan, junction, &posts, palette, now, pace);
     for post in &posts {
         if let Some(light) = junction.lights.get(post.light) {
-            head::pace(light.aspect, light.since_ms, now, calm, pace);
+            head::pace(light.aspect, light.since_ms, now, shown.lamps_switch_at_once(), pace);
             acts.append(show_head(ui, &painter, &plan, *post, light, shown));
         }
     }
@@ -124,7 +124,7 @@ fn show_head(
     light: &LightState,
     shown: &Shown<'_>,
 ) -> Acts {
-    let (palette, calm) = (shown.palette, shown.settings.reduce_motion);
+    let (palette, calm) = (shown.palette, shown.lamps_switch_at_once());
     let rect = plan.head(post);
     let lamps = head::lamps(light.aspect, light.previous, light.since_ms, shown.now_ms, calm);
     // Virtual lights are known exactly; others may have fallen silent.

@@ -42,7 +42,7 @@ fn paint_link(painter: &Painter, plan: &Plan, post: Post, light: &LightState, sh
     let way = plan.link(post);
     let width = plan.m(0.32).clamp(1.5, 4.0);
     let broken = broken(shown.state, light);
-    let marks = Marks::of(shown.state, light);
+    let marks = Marks::of(shown.state, light, post);
     let known = light.is_virtual() || light.online == Some(true);
     if broken.is_none() && known && !light.silenced {
         painter.line(sample(&way, 0.0, 1.0), Stroke::new(width + 2.0, halo(palette)));
@@ -64,7 +64,10 @@ fn paint_link(painter: &Painter, plan: &Plan, post: Post, light: &LightState, sh
         None if light.silenced => "silent",
         None => "not heard",
     };
-    let centre = cubic(&way, at_share(&way, marks.cross.unwrap_or(0.45)));
+    let centre = cubic(
+        &way,
+        at_share(&way, marks.cross.unwrap_or(if post.arm.corner().x > 0.0 { 0.45 } else { 0.2 })),
+    );
     if broken.is_some() {
         cut_mark(painter, centre, plan.m(1.5).clamp(7.0, 14.0), palette);
     }
@@ -124,7 +127,8 @@ pub(super) fn paint_flights(
 ) {
     let (palette, now_ms) = (shown.palette, shown.now_ms);
     let hole = |post: Post, way: Way| {
-        let hole = junction.lights.get(post.light).and_then(|light| Marks::of(shown.state, light).hole(way));
+        let hole =
+            junction.lights.get(post.light).and_then(|light| Marks::of(shown.state, light, post).hole(way));
         hole.map(|share| at_share(&plan.link(post), share))
     };
     let post_of = |light: usize| posts.iter().find(|post| post.light == light && !post.repeats);

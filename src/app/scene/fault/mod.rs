@@ -28,6 +28,8 @@ use crate::{
 
 /// The share of a link's length that its signs lie on, from the light (0) to the broker (1).
 const SIGNS: [f32; 2] = [0.08, 0.94];
+/// The same for a light on the left: its link goes on behind the heads on the right.
+const SIGNS_LEFT: [f32; 2] = [0.05, 0.33];
 /// The most that a sign takes of it.
 const WIDEST: f32 = 0.17;
 /// How near to a link the pointer picks it, in points.
@@ -50,34 +52,36 @@ pub(super) struct Marks<'a> {
 }
 
 impl<'a> Marks<'a> {
-    /// What is on at `light`, laid out so that nothing covers another.
-    pub(super) fn of(state: &'a State, light: &LightState) -> Marks<'a> {
+    /// What is on at `light`, which has its head at `post`, laid out so that nothing covers another.
+    pub(super) fn of(state: &'a State, light: &LightState, post: Post) -> Marks<'a> {
         let on = state.faults_on().filter(|fault| fault.light() == Some(&light.id));
         let (on_link, on_light): (Vec<_>, Vec<_>) = on.partition(|fault| matches!(fault, Fault::Link { .. }));
         // What strikes the broker's end is there, whatever the order.
         let (at_end, on_way): (Vec<_>, Vec<_>) = on_link.into_iter().partition(|fault| strikes_end(fault));
         let broken = broken(state, light);
-        let places = on_way.len() + at_end.len() + usize::from(broken.is_some());
-        let [first, last] = SIGNS;
-        let room = ((last - first) / places.max(1) as f32).min(WIDEST);
+        let others = on_way.len() + usize::from(broken.is_some());
+        let (right, [_, end]) = (post.arm.corner().x > 0.0, SIGNS);
+        let [first, last] = if right { SIGNS } else { SIGNS_LEFT };
+        // To the left they do not share their stretch with those at the broker's end.
+        let together = others + if right { at_end.len() } else { 0 };
+        let room = ((last - first) / together.max(1) as f32).min(WIDEST);
         let mut marks = Marks { on_light, on_link: Vec::new(), cross: None, room };
         for (place, fault) in at_end.iter().copied().enumerate() {
-            marks.on_link.push(Mark { fault, at: last - room * (place as f32 + 0.5) });
+            marks.on_link.push(Mark { fault, at: end - room * (place as f32 + 0.5) });
         }
-        let until = last - room * at_end.len() as f32;
-        let others = on_way.len() + usize::from(broken.is_some());
+        let until = if right { last - room * at_end.len() as f32 } else { last };
         let share = |place: usize| first + (until - first) * (place as f32 + 0.5) / others as f32;
         // The lower the broken layer, the nearer the cross is to the light.
         let crossed = broken.map(|layer| on_way.len() * (layer as usize) / 2);
-        marks.cross = crossed.map(share);
+        marks.cross = match broken {
+            // Alone, it is where its layer is.
+            Some(layer) if others == 1 => Some(first + (until - first) * cross_at(layer)),
+            _ => crossed.map(share),
+        };
         let free = (0..others).filter(|place| Some(*place) != crossed);
         marks
             .on_link
             .extend(on_way.into_iter().zip(free).map(|(fault, place)| Mark { fault, at: share(place) }));
-        if others == 1 {
-            // Alone, it is where the eye looks for it.
-            marks.cross = broken.map(cross_at);
-        }
         marks
     }
 
@@ -111,12 +115,12 @@ pub(super) fn broken(state: &State, light: &LightState) -> Option<Layer> {
     light.broken_layer().or(state.broker_stopped().then_some(Layer::Mqtt))
 }
 
-/// Where the cross of a broken layer is on a link without faults.
+/// Where the cross of a broken layer is on the stretch of a link without faults.
 fn cross_at(layer: Layer) -> f32 {
     match layer {
-        Layer::Wifi => 0.3,
-        Layer::Tcp => 0.52,
-        Layer::Mqtt => 0.74,
+        Layer::Wifi => 0.25,
+        Layer::Tcp => 0.5,
+        Layer::Mqtt => 0.75,
     }
 }
 
@@ -135,7 +139,7 @@ pub(super) fn pick_links(
         let way = plan.link(*post);
         let grip = Rect::from_center_size(cubic(&way, 0.5), Vec2::splat(24.0));
         let grip = ui.interact(grip, ui.scope_id().with(("link", &light.id)), Sense::click());
-        let said = said_of_link(light, &Marks::of(shown.state, light));
+        let said = said_of_link(light, &Marks::of(shown.state, light, *post));
         grip.widget_info(|| WidgetInfo::labeled(Role::Button, true, &said));
         let near = |at: Option<Pos2>| at.is_some_and(|at| distance(&way, at) < NEAR);
         let hovered = grip.hovered() || (ground.hovered() && near(ground.hover_pos()));
@@ -188,7 +192,7 @@ pub(super) fn paint_on_links(
     for post in posts.iter().filter(|post| !post.repeats) {
         let Some(light) = junction.lights.get(post.light) else { continue };
         let way = plan.link(*post);
-        let marks = Marks::of(shown.state, light);
+        let marks = Marks::of(shown.state, light, *post);
         let radius = plan.m(1.5).clamp(8.0, 15.0).min(length(&way) * marks.room * 0.4).max(6.0);
         for mark in &marks.on_link {
             let at = at_share(&way, mark.at);
@@ -216,7 +220,7 @@ pub(super) fn list(
     light: &LightState,
     shown: &Shown<'_>,
 ) {
-    let marks = Marks::of(shown.state, light);
+    let marks = Marks::of(shown.state, light, post);
     let faults: Vec<&Fault> = marks.all().collect();
     if faults.is_empty() {
         return;
@@ -296,7 +300,7 @@ impl Rows<'_> {
     fn size(&self, painter: &Painter) -> Vec2 {
         let galleys = self.galleys(painter, None);
         let widest = galleys.iter().map(|galley| galley.size().x).fold(0.0, f32::max);
-        vec2(self.height + widest + 12.0, galleys.len() as f32 * self.height + 4.0)
+        vec2(self.height + widest + 14.0, galleys.len() as f32 * self.height + 4.0)
     }
 
     fn paint(&self, ui: &Ui, painter: &Painter, min: Pos2, place: &str, palette: &Palette) {
@@ -306,7 +310,7 @@ impl Rows<'_> {
         for (at, galley) in self.galleys(painter, Some(palette)).into_iter().enumerate() {
             let top = plate.top() + 2.0 + at as f32 * self.height;
             let row = Rect::from_x_y_ranges(plate.x_range().shrink(2.0), top..=top + self.height);
-            let left = pos2(row.left() + self.height + 2.0, row.center().y - galley.size().y / 2.0);
+            let left = pos2(row.left() + self.height + 4.0, row.center().y - galley.size().y / 2.0);
             painter.galley(left, galley, palette.warn);
             let Some(fault) = self.faults.get(at).filter(|_| at < self.named()) else { continue };
             let (centre, radius) = glyph::beside(row);
