@@ -303,7 +303,7 @@ impl Runner {
         self.refusals = self.refusals.saturating_add(1);
         match &self.spec.budget {
             // It tells this link when, as all others.
-            Some(budget) => budget.with(|budget, now| budget.refused(now)),
+            Some(budget) => budget.with(Budget::refused),
             None if code > LAST_STANDARD_CODE => {
                 return REFUSED_REST.saturating_mul(self.refusals.min(MOST_RESTS));
             }
