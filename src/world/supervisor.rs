@@ -40,7 +40,7 @@ use super::{
     virtual_light::{self, Ask, Make, Running},
 };
 use crate::{
-    config::{BrokerChoice, Config, Feeds, Junction, RootTopic},
+    config::{BrokerChoice, Config, Junction, RootTopic},
     keys::{self, KeyError},
     recording::{RecordError, Recorder},
 };
@@ -275,9 +275,10 @@ impl Supervisor {
 
         let external = broker.is_none().then(|| External::of(&target));
         let (topics, budget) = match &config.feeds {
-            Some(feeds) => {
-                (Topics::on_feeds(&feeds.user, config.lights()), Some(budget_of(feeds, &config.junctions)))
-            }
+            Some(feeds) => (
+                Topics::on_feeds(&feeds.user, config.lights()),
+                Some(SharedBudget::new(Budget::of(feeds, &config.junctions))),
+            ),
             None => (Topics::new(&config.root), None),
         };
         let mut random = match config.seed {
@@ -552,6 +553,12 @@ impl Supervisor {
 
     /// Starts the broker again on all interfaces. Links that lose their session log in anew.
     async fn let_boards_join(&mut self, new: Login) {
+        if self.config.emulated.is_some() {
+            let text = "this broker is an account with a user and key of its own; write lan = true into [broker] and start \
+                        again";
+            self.hub.notice(Severity::Warning, None, text);
+            return;
+        }
         let BrokerChoice::Embedded { lan, login, .. } = &mut self.config.broker else {
             let text = "the broker is not part of this program; open it where it runs";
             self.hub.notice(Severity::Warning, None, text);
@@ -620,14 +627,6 @@ struct Way {
     broker: Option<Broker>,
     meter: Option<Meter>,
     tunnel: Option<Proxy>,
-}
-
-/// What the lights here may publish together.
-fn budget_of(feeds: &Feeds, junctions: &[Junction]) -> SharedBudget {
-    let here = junctions.iter().flat_map(Junction::virtual_lights);
-    let planned = here.filter_map(|light| light.timing().most_per_minute());
-    let planned = planned.fold(0, u32::saturating_add);
-    SharedBudget::new(Budget::new(feeds.per_minute, planned, feeds.budget))
 }
 
 /// Where the broker wants TLS, a way to it that is never broken on purpose.
