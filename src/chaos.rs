@@ -2,6 +2,8 @@
 //!
 //! A seed means the same faults for ever, at the same times, for the same lights and options.
 
+mod reign;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
@@ -12,6 +14,8 @@ use crate::{
     },
     world::{Fault, LightId, event::LightKind},
 };
+
+pub use self::reign::{Reign, longest_at};
 
 /// What may come.
 #[derive(Clone, Debug, PartialEq, Eq)]

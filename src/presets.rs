@@ -31,7 +31,7 @@ macro_rules! preset {
 }
 
 /// All of them: first what works anywhere, then the brokers, then what shows something.
-pub const PRESETS: [Preset; 13] = [
+pub const PRESETS: [Preset; 14] = [
     preset!("default", "A pair", "two lights on the broker inside this program; nothing to install", []),
     preset!("crossing", "A crossing", "four lights, of which one may go at a time, on the broker inside", []),
     preset!("mosquitto", "Mosquitto here", "a Mosquitto 2 of your own on this computer", []),
@@ -58,6 +58,12 @@ pub const PRESETS: [Preset; 13] = [
         "Adafruit IO",
         "your account at io.adafruit.com; slow, as it allows 30 messages a minute",
         ["AIO_USER", "AIO_KEY"]
+    ),
+    preset!(
+        "adafruit-emulated",
+        "Like Adafruit IO, here",
+        "a broker inside this program that counts and bans as Adafruit IO does",
+        []
     ),
     preset!("test-mosquitto-org", "test.mosquitto.org", "a public test broker; everybody can read along", []),
     preset!("hivemq", "HiveMQ public", "a public test broker; everybody can read along", []),

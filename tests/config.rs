@@ -71,7 +71,7 @@ const PUBLIC: [&str; 3] = ["test-mosquitto-org.toml", "hivemq.toml", "emqx.toml"
 #[test]
 fn every_shipped_file_loads_without_a_warning() {
     let files = shipped();
-    assert_eq!(files.len(), 14, "{files:?}");
+    assert_eq!(files.len(), 16, "{files:?}");
     for path in files {
         let text = fs::read_to_string(&path).unwrap();
         let file = path.file_name().unwrap().to_str().unwrap();
@@ -87,16 +87,7 @@ fn every_shipped_file_loads_without_a_warning() {
                 assert_eq!(error.problems().len(), 1, "{error}");
                 assert_eq!(error.problems()[0].member, "broker.ca_file", "{error}");
             }
-            Err(error) => {
-                assert_eq!(file, "adafruit.toml", "{error}");
-                assert_eq!(error.problems().len(), 1, "{error}");
-                assert!(text.starts_with("# NOT YET"));
-                let said = error.to_string();
-                assert!(
-                    said.contains("broker.dialect: Adafruit IO's dialect is not in this version yet"),
-                    "{said}"
-                );
-            }
+            Err(error) => panic!("{file}: {error}"),
         }
     }
 }
@@ -778,10 +769,7 @@ fn the_embedded_broker_is_like_adafruit_io_where_that_is_asked_for() {
     assert_eq!((emulated.user.as_str(), emulated.per_minute), ("king", 60));
     assert_eq!(read("emulate = \"nothing\"").unwrap().emulated, None);
     for (members, words) in [
-        (
-            "emulate = \"adafruit\"",
-            "f.toml:2:11: broker.emulate: Adafruit IO has accounts; add user = \"class\"",
-        ),
+        ("emulate = \"adafruit\"", "f.toml:2:11: broker.emulate: Adafruit IO has accounts; add user"),
         ("emulate = \"aio\"", "it may be \"nothing\" or \"adafruit\""),
         (
             "kind = \"external\"\nhost = \"h\"\nemulate = \"adafruit\"",
@@ -795,4 +783,101 @@ fn the_embedded_broker_is_like_adafruit_io_where_that_is_asked_for() {
         let said = read(members).unwrap_err().to_string();
         assert!(said.contains(words), "{members}: {said}");
     }
+}
+
+/// Two lights on feeds, with what else stands in `[broker]` and below.
+fn feeds(broker: &str, rest: &str) -> Result<Config, twinlight::config::ConfigError> {
+    let text = format!(
+        "[broker]\nkind = \"external\"\nhost = \"h\"\nuser = \"king\"\npassword = \"${{KEY}}\"\n\
+         dialect = \"adafruit\"\n{broker}{rest}"
+    );
+    Config::from_toml(&text, "f.toml", &|_| Some("secret".to_owned()))
+}
+
+#[test]
+fn lights_on_feeds_have_timings_that_fit_the_account_however_many_they_are() {
+    let config = feeds("", PAIR).unwrap();
+    let found = config.feeds.unwrap();
+    assert_eq!((found.user.as_str(), found.per_minute, found.budget), ("king", 30, true));
+    assert_eq!(*config.junctions[0].timing(), Timing::on_quota());
+    assert_eq!(config.warnings, Vec::<String>::new());
+
+    let plus = feeds("quota_per_minute = 60\n", PAIR).unwrap();
+    assert_eq!(Some(*plus.junctions[0].timing()), Timing::on_account(2, 60));
+    let four = "[[junction]]\nname = \"p\"\ncount = 2\n";
+    assert_eq!(Some(*feeds("", four).unwrap().junctions[0].timing()), Timing::on_account(4, 30));
+    let more = "[[junction]]\nname = \"p\"\nlights = [\"a\", \"b\", \"c\"]\n[[junction]]\nname = \"q\"\n";
+    assert_eq!(Some(*feeds("", more).unwrap().junctions[1].timing()), Timing::on_account(5, 30));
+    let said = feeds("", "[[junction]]\nname = \"p\"\ncount = 6\n").unwrap_err().to_string();
+    assert!(
+        said.starts_with("f.toml:6:11: broker.dialect: 12 lights on an account with 30 publishes a minute"),
+        "{said}"
+    );
+    let emulated =
+        "[broker]\nemulate = \"adafruit\"\nuser = \"u\"\npassword = \"k\"\n[[junction]]\nname = \"demo\"\n";
+    let emulated = Config::from_toml(emulated, "f.toml", &|_| None).unwrap();
+    assert_eq!(emulated.feeds.unwrap().user, "u", "an emulated account is spoken to as a real one");
+    let standard = "[broker]\nemulate = \"adafruit\"\nuser = \"u\"\npassword = \"k\"\ndialect = \"standard\"\n\
+                    [[junction]]\nname = \"demo\"\n";
+    assert_eq!(
+        Config::from_toml(standard, "f.toml", &|_| None).unwrap().feeds,
+        None,
+        "to see what comes of it"
+    );
+}
+
+#[test]
+fn what_does_not_go_with_feeds_is_refused_or_warned_of() {
+    for (broker, rest, words) in [
+        (
+            "",
+            "[[junction]]\nname = \"a-b\"\nlights = [\"c\", \"x\"]\n[[junction]]\nname = \"a\"\nlights = [\"b-c\", \"y\"]\n",
+            "a-b/c and a/b-c would have one feed, a-b-c; give one of them another name",
+        ),
+        (
+            "",
+            "[[junction]]\nname = \"demo\"\nlights = [\"a\", \"a-call\"]\ndemand = \"call\"\n",
+            "the button of demo/a and demo/a-call would have one feed",
+        ),
+        ("budget = 3\n", PAIR, "f.toml:7:10: broker.budget: it is an integer; it must be true or false"),
+        ("quota_per_minute = 0\n", PAIR, "broker.quota_per_minute: 0 is out of range"),
+        (
+            "",
+            "[timing]\nheartbeat_ms = 1000\n[[junction]]\nname = \"demo\"\n",
+            "the quota allows less than one message a heartbeat",
+        ),
+    ] {
+        let said = feeds(broker, rest).unwrap_err().to_string();
+        assert!(said.contains(words), "{rest}: {said}");
+    }
+    let read = |text: &str| Config::from_toml(text, "f.toml", &|_| None).unwrap_err().to_string();
+    let login = "host = \"h\"\nuser = \"king\"\npassword = \"\"\ndialect = \"adafruit\"\n";
+    let root = read(&format!("root = \"x\"\n[broker]\nkind = \"external\"\n{login}{PAIR}"));
+    assert!(root.starts_with("f.toml:1:8: root: Adafruit IO has feeds and no free topics"), "{root}");
+    let user = read(&format!("[broker]\nkind = \"external\"\n{}{PAIR}", login.replace("king", "king/x")));
+    assert!(
+        user.starts_with("f.toml:4:8: broker.user: every topic begins with the account's name"),
+        "{user}"
+    );
+    let none = read(&format!("[broker]\nkind = \"external\"\nhost = \"h\"\ndialect = \"adafruit\"\n{PAIR}"));
+    assert!(none.starts_with("f.toml:4:11: broker.dialect: Adafruit IO has accounts; add user"), "{none}");
+    let idle = read(&format!("[broker]\nquota_per_minute = 30\nbudget = true\n{PAIR}"));
+    assert!(
+        idle.contains("only Adafruit IO counts") && idle.contains("a budget goes with dialect"),
+        "{idle}"
+    );
+
+    let fast = "[timing]\nheartbeat_ms = 1000\nquota = { burst = 100, refill_ms = 500 }\n[[junction]]\nname = \"demo\"\n";
+    for (broker, much, consequence) in [
+        ("", "up to 440 times a minute", "some of it will be held back"),
+        ("budget = false\n", "up to 440 times a minute", "the account will be banned"),
+    ] {
+        let warnings = feeds(broker, fast).unwrap().warnings;
+        assert!(
+            warnings.len() == 1 && warnings[0].contains(much) && warnings[0].contains(consequence),
+            "{warnings:?}"
+        );
+    }
+    let many = "[[junction]]\nname = \"p\"\nlights = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\"]\ndemand = \"call\"\n";
+    assert!(feeds("", many).unwrap().warnings[0].contains("need 12 feeds, and a free account has 10"));
 }

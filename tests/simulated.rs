@@ -258,6 +258,18 @@ fn a_light_that_sleeps_is_dark_loses_its_session_and_comes_back() {
 }
 
 #[test]
+fn what_happens_to_the_link_of_a_light_that_sleeps_or_hangs_is_told_to_its_program_later() {
+    for fault in [Fault::Suspend(light("a")), Fault::Hang(light("a"))] {
+        let mut lab = Lab::running(23);
+        let since = lab.put(fault);
+        lab.obey(Command::DropSession { light: light("a") });
+        lab.simulation.play(since + Duration::from_millis(800), &mut |_| ());
+        lab.clear();
+        lab.alternates();
+    }
+}
+
+#[test]
 fn a_wrong_password_and_an_unknown_name_keep_a_light_out_until_they_are_put_right() {
     for (fault, word) in [
         (Fault::WrongPassword(light("a")), "refused user or password"),
@@ -538,6 +550,39 @@ fn a_quota_rejects_and_then_bans_and_lights_come_back_when_it_is_over() {
     assert!(after < s(40) && reason.contains("reset"), "{after:?} {reason}");
     let refused = lab.first(since, |kind| matches!(kind, EventKind::LinkChanged { layer: Layer::Mqtt, up: false, reason, .. } if reason.contains("code 7")));
     assert!(refused.is_some(), "nobody is let in while the account is banned");
+    lab.clear();
+    lab.alternates();
+}
+
+#[test]
+fn the_chaos_switch_brings_faults_takes_them_out_and_leaves_a_persons_own_alone() {
+    let mut lab = Lab::running(22);
+    lab.put(Fault::Silence(light("b")));
+    lab.obey(Command::StartChaos { seed: Some(5), pace: s(2) });
+    let since = lab.simulation.now();
+    lab.play(600);
+    let changes = |on| {
+        let changes = lab.told.iter().filter(|event| event.at >= since);
+        changes
+            .filter(|event| matches!(&event.kind, EventKind::FaultChanged { on: told, .. } if *told == on))
+            .count()
+    };
+    assert!(changes(true) > 50 && changes(false) > 50, "{} and {}", changes(true), changes(false));
+    assert!(lab.told.iter().any(|event| matches!(event.kind, EventKind::ChaosChanged { seed: Some(5) })));
+    let since = lab.simulation.now();
+    lab.obey(Command::StopChaos);
+    lab.obey(Command::Resync);
+    lab.play(1);
+    let left: Vec<_> = lab
+        .told
+        .iter()
+        .filter(|event| event.at >= since)
+        .filter_map(|event| match &event.kind {
+            EventKind::FaultChanged { fault, on: true } => Some(fault),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(left, [&Fault::Silence(light("b"))], "a person put it in");
     lab.clear();
     lab.alternates();
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tools::{Lab, Mosquitto};
+use twinlight::fault::LinkFault;
 
 /// What a soak said, and how it ended.
 fn soak(lab: &Lab, args: &[&str]) -> (Value, i32) {
@@ -38,7 +39,11 @@ fn a_short_soak_of_all_faults_passes_and_its_seed_means_the_same_figures() {
     assert_eq!(figures["simulated_s"], 3.0 * 5_400.0);
     assert!(figures["greens"].as_u64().unwrap() > 600 && figures["sessions"].as_u64().unwrap() > 100);
     assert!((5.0..60.0).contains(&figures["longest_recovery_s"].as_f64().unwrap()));
-    assert_eq!(figures["faults"].as_object().unwrap().len(), 22, "all kinds: {figures:#}");
+    let kinds = figures["faults"].as_object().unwrap();
+    assert!(
+        kinds.len() >= 22 && LinkFault::NAMES.iter().all(|name| kinds.contains_key(*name)),
+        "{figures:#}"
+    );
     let written: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
     assert_eq!(written["soak"], figures);
     let (again, _) = soak(&lab, &[&args[..], &["--threads", "1"]].concat());

@@ -98,7 +98,7 @@ fn verdicts(judged: &Judged, lost: u64) -> Value {
 fn line(verdict: &Verdict) -> Value {
     let Verdict { lights, certainty, since } = verdict;
     let names: Vec<_> = lights.iter().map(LightId::to_string).collect();
-    json!({"what": what(verdict), "certainty": certainty, "lights": names, "since_ms": since.as_millis() as u64})
+    json!({"what": what(verdict), "certainty": certainty, "lights": names, "since_ms": json::milliseconds(*since)})
 }
 
 fn is_same(judged: &Judged) -> bool {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 use traffic_light::{
     Demand, Name, Rule, Timing,
-    record::{Antenna, LED_GPIOS, Record},
+    feeds::PUBLISHES_PER_MINUTE,
+    record::{Antenna, Dialect, LED_GPIOS, Record},
 };
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
     timing,
 };
 use crate::{
-    board::provision::{Member as Setting, Settings, here},
+    board::provision::{Member as Setting, Settings, dialect_of, here},
     keys,
 };
 
@@ -144,6 +145,10 @@ fn read(reader: &mut Reader<'_>, top: &Table<'_>, sources: Sources<'_>) -> Setti
     }
     if let Some(table) = top.member("broker").and_then(|member| reader.table(&member, &BROKER)) {
         read_broker(reader, &table, &mut settings);
+        if settings.broker_dialect == Dialect::AdafruitIo && settings.timing == Timing::default() {
+            let lights = u32::try_from(settings.peers.len() + 1).unwrap_or(u32::MAX);
+            settings.timing = Timing::on_account(lights, PUBLISHES_PER_MINUTE).unwrap_or(settings.timing);
+        }
     } else if top.member("broker").is_none() && top.member("config").is_none() {
         reader.missing(top, "broker", "add [broker] with host = \"…\", the broker's name or address");
     }
@@ -270,6 +275,7 @@ fn from_config(
     config.root.as_str().clone_into(&mut settings.broker_root);
     settings.keep_alive_s = config.links.keep_alive_s;
     if top.member("broker").is_none() {
+        settings.broker_dialect = dialect_of(&config);
         broker_of(reader, member, &name, &config.broker, &mut settings);
     }
     Some(settings)
@@ -371,10 +377,9 @@ fn read_broker(reader: &mut Reader<'_>, table: &Table<'_>, settings: &mut Settin
     {
         reader.wrong(&member, traffic_light::record::RecordError::Tls.to_string());
     }
-    if let Some(member) = table.member("dialect")
-        && reader.choice(&member, &[("standard", false), ("adafruit", true)]) == Some(true)
-    {
-        reader.wrong(&member, traffic_light::record::RecordError::Dialect.to_string());
+    let dialects = [("standard", Dialect::Standard), ("adafruit", Dialect::AdafruitIo)];
+    if let Some(dialect) = table.member("dialect").and_then(|member| reader.choice(&member, &dialects)) {
+        settings.broker_dialect = dialect;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
-    adafruit::{self, Emulated},
+    adafruit::{self, Said},
     table::{Member, Reader, Table},
     tls,
 };
@@ -24,7 +24,7 @@ const GONE: [&str; 2] = ["mqtt.eclipse.org", "mqtt.eclipseprojects.io"];
 /// Brokers that are open to everybody in the world.
 const PUBLIC: [&str; 3] = ["test.mosquitto.org", "broker.hivemq.com", "broker.emqx.io"];
 
-const MEMBERS: [&str; 14] = [
+const MEMBERS: &[&str] = &[
     "kind",
     "port",
     "lan",
@@ -39,6 +39,7 @@ const MEMBERS: [&str; 14] = [
     "dialect",
     "emulate",
     "quota_per_minute",
+    "budget",
 ];
 
 /// The broker that the lights meet on.
@@ -90,42 +91,26 @@ enum Kind {
     External,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Dialect {
-    Standard,
-    Adafruit,
-}
-
-pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> (BrokerChoice, Option<Emulated>) {
-    let Some(table) = top.member("broker").and_then(|member| reader.table(&member, &MEMBERS)) else {
-        return (BrokerChoice::default(), None);
+pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> (BrokerChoice, Said) {
+    let Some(table) = top.member("broker").and_then(|member| reader.table(&member, MEMBERS)) else {
+        return (BrokerChoice::default(), Said::default());
     };
-    refuse_what_is_not_offered(reader, &table);
     let kinds = [("embedded", Kind::Embedded), ("external", Kind::External)];
     let kind = match table.member("kind") {
         Some(member) => match reader.choice(&member, &kinds) {
             Some(kind) => kind,
-            None => return (BrokerChoice::default(), None),
+            None => return (BrokerChoice::default(), Said::default()),
         },
         None => Kind::Embedded,
     };
-    match kind {
-        Kind::Embedded => {
-            let broker = read_embedded(reader, &table);
-            let user = match &broker {
-                BrokerChoice::Embedded { login, .. } => login.as_ref().map(|login| login.user.clone()),
-                BrokerChoice::External { .. } => None,
-            };
-            let emulated = adafruit::read_emulated(reader, &table, user.as_deref());
-            (broker, emulated)
-        }
-        Kind::External => {
-            if let Some(member) = table.member("emulate") {
-                reader.wrong(&member, "only the embedded broker can be like another; remove emulate");
-            }
-            (read_external(reader, &table), None)
-        }
-    }
+    let broker = match kind {
+        Kind::Embedded => read_embedded(reader, &table),
+        Kind::External => read_external(reader, &table),
+    };
+    let (BrokerChoice::Embedded { login, .. } | BrokerChoice::External { login, .. }) = &broker;
+    let user = login.as_ref().map(|login| login.user.as_str());
+    let said = adafruit::read(reader, &table, kind == Kind::Embedded, user);
+    (broker, said)
 }
 
 fn read_embedded(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
@@ -274,16 +259,4 @@ fn read_host(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<String> {
     };
     reader.wrong(member, reason);
     None
-}
-
-fn refuse_what_is_not_offered(reader: &mut Reader<'_>, table: &Table<'_>) {
-    let dialects = [("standard", Dialect::Standard), ("adafruit", Dialect::Adafruit)];
-    if let Some(member) = table.member("dialect")
-        && reader.choice(&member, &dialects) == Some(Dialect::Adafruit)
-    {
-        reader.wrong(
-            &member,
-            "Adafruit IO's dialect is not in this version yet; use another broker, such as config/default.toml's",
-        );
-    }
 }

@@ -220,14 +220,21 @@ struct Defaults<'a> {
 ///
 /// A key that stands in the file is worth a warning where strangers see the messages that it signs:
 /// on a broker that is `shared`.
-pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>, shared: bool) -> Option<Vec<Junction>> {
+///
+/// Timings that nobody gives are `usual`.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    top: &Table<'_>,
+    shared: bool,
+    usual: Timing,
+) -> Option<Vec<Junction>> {
     let problems_before = reader.problems.count();
     let rule = read_rule(reader, top).unwrap_or_default();
     let demand = read_demand(reader, top).unwrap_or_default();
     let timing_table = timing::table(reader, top);
     let timing = match &timing_table {
-        Some(table) => timing::read(reader, table, Timing::default()),
-        None => Some(Timing::default()),
+        Some(table) => timing::read(reader, table, usual),
+        None => Some(usual),
     };
     // Without the file's own timings nothing can be said of a junction's: they build on them.
     let timings_known = timing.is_some();
@@ -275,6 +282,17 @@ pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>, shared: bool) -> Op
         }
     }
     (reader.problems.count() == problems_before).then_some(all)
+}
+
+/// How many lights the file has, as far as that can be told before it is known to be right.
+pub(super) fn count_lights(top: &Table<'_>) -> u32 {
+    let tables = top.member("junction").map(|member| member.peek_tables()).unwrap_or_default();
+    let lights = tables.iter().map(|table| {
+        let lights = table.member("lights").and_then(|member| member.peek_length()).unwrap_or(2);
+        let count = table.member("count").and_then(|member| member.peek_number()).unwrap_or(1);
+        u32::try_from(lights).unwrap_or(u32::MAX).saturating_mul(count)
+    });
+    lights.fold(0, u32::saturating_add)
 }
 
 /// One `[[junction]]` table: one junction, or `count` of them. Returns the member that names them.

@@ -38,10 +38,15 @@ use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
 
 use rand::{TryRng, rngs::SysRng};
 use toml::de::DeTable;
-use traffic_light::{Name, Rule};
+use traffic_light::{Name, Rule, Timing};
 
+use self::{
+    adafruit::Said,
+    error::Problems,
+    table::{Reader, Table},
+};
 pub use self::{
-    adafruit::Emulated,
+    adafruit::{Emulated, Feeds},
     board::BoardFile,
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
@@ -49,10 +54,6 @@ pub use self::{
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
     pick::{NoSuchLight, Pick},
     root::{MAX_ROOT_BYTES, RootError, RootTopic},
-};
-use self::{
-    error::Problems,
-    table::{Reader, Table},
 };
 pub(crate) use self::{expand::Environment, fault::read_light_id};
 use crate::world::event::LightId;
@@ -83,6 +84,8 @@ pub struct Config {
     pub broker: BrokerChoice,
     /// Whether the embedded broker is to be like Adafruit IO.
     pub emulated: Option<Emulated>,
+    /// Whether the lights meet on feeds, as Adafruit IO has them; otherwise on topics below the root.
+    pub feeds: Option<Feeds>,
     /// What stands before the junction in every topic.
     pub root: RootTopic,
     /// The junctions, at least one, no two of one name.
@@ -261,15 +264,23 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
         run_for
     });
     let run_for = run_for.or_else(|| read_scenario_length(reader, top));
-    let (broker, emulated) = broker::read(reader, top);
+    let (broker, Said { emulated, feeds }) = broker::read(reader, top);
     let root = root::read(reader, top);
-    let junctions = junction::read(reader, top, matches!(broker, BrokerChoice::External { .. }));
+    let usual = match &feeds {
+        Some(feeds) => feeds.timing(reader, top, junction::count_lights(top)),
+        None => Some(Timing::default()),
+    };
+    let shared = matches!(broker, BrokerChoice::External { .. });
+    let junctions = junction::read(reader, top, shared, usual?);
+    if let (Some(feeds), Some(junctions)) = (&feeds, &junctions) {
+        feeds.check(reader, top, junctions);
+    }
     let lan = matches!(broker, BrokerChoice::Embedded { lan: true, .. });
     let links = read_links(reader, top, lan);
     let faults = fault::read(reader, top, &broker, junctions.as_deref(), run_for);
     let junctions = junctions?;
     let warnings = Vec::new();
-    Some(Config { seed, run_for, broker, emulated, root, junctions, links, faults, warnings })
+    Some(Config { seed, run_for, broker, emulated, feeds, root, junctions, links, faults, warnings })
 }
 
 /// The `[[fault]]` entries, in the order of the file.

@@ -68,11 +68,44 @@ impl<'a> Table<'a> {
     }
 }
 
+/// Looks without judging, before the member is read.
 impl<'a> Member<'a> {
     /// The member `name` of this one, where it is a table and has it.
     pub(crate) fn within(&self, name: &str) -> Option<Member<'a>> {
-        let DeValue::Table(members) = self.value else { return None };
-        Table { path: self.path.clone(), at: self.at, members }.member(name)
+        self.peek_table()?.member(name)
+    }
+
+    /// The tables of a list of them; others are left out.
+    pub(super) fn peek_tables(&self) -> Vec<Table<'a>> {
+        let items = self.value.as_array().map(|items| items.iter()).into_iter().flatten();
+        let tables = items.filter_map(|item| match item.get_ref() {
+            DeValue::Table(members) => {
+                Some(Table { path: self.path.clone(), at: item.span().start, members })
+            }
+            _ => None,
+        });
+        tables.collect()
+    }
+
+    /// The table that it is.
+    pub(super) fn peek_table(&self) -> Option<Table<'a>> {
+        match self.value {
+            DeValue::Table(members) => Some(Table { path: self.path.clone(), at: self.at, members }),
+            _ => None,
+        }
+    }
+
+    /// How many items a list has.
+    pub(super) fn peek_length(&self) -> Option<usize> {
+        self.value.as_array().map(|items| items.len())
+    }
+
+    /// A whole number.
+    pub(super) fn peek_number(&self) -> Option<u32> {
+        match self.value {
+            DeValue::Integer(written) => u32::from_str_radix(written.as_str(), written.radix()).ok(),
+            _ => None,
+        }
     }
 }
 

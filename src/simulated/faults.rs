@@ -14,6 +14,12 @@ use crate::{
 };
 
 impl World {
+    /// As [`World::set_fault`], for a person or a plan: chaos keeps off it.
+    pub(super) fn set_own_fault(&mut self, fault: Fault, on: bool) {
+        self.take_from_chaos(&fault);
+        self.set_fault(fault, on);
+    }
+
     /// Puts a fault in or takes it out, and tells; tells why where that cannot be.
     pub(super) fn set_fault(&mut self, fault: Fault, on: bool) {
         let now = self.net.now;
@@ -94,9 +100,6 @@ impl World {
             return;
         }
         light.watchdog_us = None;
-        if light.runs() {
-            light.catch_up(now);
-        }
         self.call_program(number);
         self.read_on(number);
     }

@@ -15,6 +15,7 @@
 //! | `net` | connections, and what faults make of them |
 //! | `broker`, `packet` | sessions, routing, retained messages, wills; the bytes of MQTT |
 //! | `faults` | puts faults in and takes them out |
+//! | `chaos` | the chaos switch |
 //! | `usurper` | takes a light's session over again and again |
 //! | `meter` | a quota, counted |
 //! | `ear` | what the world's observer hears, and what is told |
@@ -26,6 +27,7 @@
 //! does not `run` are not there, so that the others find them lost.
 
 mod broker;
+mod chaos;
 mod ear;
 mod faults;
 mod light;
@@ -100,6 +102,8 @@ enum Step {
     /// The broker looks whether a client still speaks.
     KeepAlive(ConnId),
     Obey(Box<Command>),
+    /// Chaos has something to do.
+    Chaos,
     /// The last words have been said.
     Over,
 }

@@ -13,6 +13,7 @@ use traffic_light::{
 use super::{
     Options, SimulationError, Step,
     broker::Broker,
+    chaos::Reigns,
     ear::{Ear, random_u32},
     light::{Act, Light, Make},
     meter::Meter,
@@ -59,6 +60,7 @@ pub(super) struct World {
     landed: Vec<u8>,
     pub(super) topic: String,
     pub(super) payload: Vec<u8>,
+    pub(super) chaos: Option<Reigns>,
     ending: bool,
     ended: bool,
 }
@@ -95,6 +97,7 @@ impl World {
             landed: Vec::new(),
             topic: String::new(),
             payload: Vec::new(),
+            chaos: None,
             ending: false,
             ended: false,
             config,
@@ -223,6 +226,7 @@ impl World {
             Step::Strike(id) => self.strike(id),
             Step::KeepAlive(id) => self.broker.check(&mut self.net, &mut self.ear, id),
             Step::Obey(command) => self.obey_now(*command),
+            Step::Chaos => self.play_chaos(),
             Step::Over => self.end(),
         }
     }
@@ -406,11 +410,13 @@ impl World {
             | Note::Refused(_)
             | Note::Timing(_)
             | Note::Watchdog { .. }
-            | Note::NoTiming => {
+            | Note::NoTiming
+            | Note::NoCall => {
                 let (by, reason) = (Ignorer::Light(light.clone()), note.to_string());
                 self.ear.tell(now, EventKind::MessageIgnored { light: Some(light.clone()), by, reason });
             }
             Note::Overrun => self.ear.notice(now, Severity::Warning, Some(light), note.to_string()),
+            Note::Called => self.ear.notice(now, Severity::Info, Some(light), format!("{light} {note}")),
             Note::Obeys(action) => {
                 if *action == Action::Silence {
                     let changed = self.ear.ledger.fault_changed(Fault::Silence(light.clone()), true);
@@ -462,9 +468,6 @@ impl World {
             return Err("boards cannot join a simulation: they have no simulated clock; run the live world"
                 .to_owned());
         }
-        if let Command::StartChaos { .. } = command {
-            return Err("a simulation has no chaos switch; put single faults in, or play it live".to_owned());
-        }
         if let Command::StartRecording { .. } | Command::StopRecording = command {
             return Err("a simulation is not recorded: the same seed plays it again".to_owned());
         }
@@ -472,22 +475,22 @@ impl World {
         Ok(())
     }
 
-    fn obey_now(&mut self, command: Command) {
+    pub(super) fn obey_now(&mut self, command: Command) {
         let now = self.net.now;
         match command {
-            Command::SetWifi { light, up } => self.set_fault(Fault::WifiDown(light), !up),
-            Command::SetSilence { light, on } => self.set_fault(Fault::Silence(light), on),
+            Command::SetWifi { light, up } => self.set_own_fault(Fault::WifiDown(light), !up),
+            Command::SetSilence { light, on } => self.set_own_fault(Fault::Silence(light), on),
             Command::PutFault { fault, lasts } => {
-                self.set_fault(fault.clone(), true);
+                self.set_own_fault(fault.clone(), true);
                 if let Some(lasts) = lasts {
                     let us = Us::try_from(lasts.as_micros()).unwrap_or(Us::MAX / 2);
                     self.net.plan(now.saturating_add(us), Step::Obey(Box::new(Command::ClearFault(fault))));
                 }
             }
-            Command::ClearFault(fault) => self.set_fault(fault, false),
+            Command::ClearFault(fault) => self.set_own_fault(fault, false),
             Command::ClearFaults => {
                 for fault in self.ear.ledger.faults().to_vec() {
-                    self.set_fault(fault, false);
+                    self.set_own_fault(fault, false);
                 }
             }
             Command::DropSession { light } => {
@@ -507,6 +510,8 @@ impl World {
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light),
             Command::TellLight { light, action, ms } => self.tell_light(&light, action, ms),
+            Command::StartChaos { seed, pace } => self.start_chaos(seed, pace),
+            Command::StopChaos => self.stop_chaos(),
             Command::Publish(message) => self.publish_by_hand(&message),
             Command::AskWhatIsKept if self.broker.runs() => {
                 self.broker.tell_what_is_kept(&self.net, &mut self.ear);
@@ -515,13 +520,9 @@ impl World {
                 let text = "the broker cannot be asked just now; try again";
                 self.ear.notice(now, Severity::Warning, None, text);
             }
-            Command::LetBoardsJoin { .. }
-            | Command::StartRecording { .. }
-            | Command::StopRecording
-            | Command::StartChaos { .. }
-            | Command::StopChaos => {}
-            Command::StopBroker => self.set_fault(Fault::BrokerDown, true),
-            Command::StartBroker => self.set_fault(Fault::BrokerDown, false),
+            Command::LetBoardsJoin { .. } | Command::StartRecording { .. } | Command::StopRecording => {}
+            Command::StopBroker => self.set_own_fault(Fault::BrokerDown, true),
+            Command::StartBroker => self.set_own_fault(Fault::BrokerDown, false),
             Command::Resync => {
                 self.ear.resync(now);
                 for number in 0..self.lights.len() {

@@ -12,6 +12,7 @@ use std::{
 };
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rumqttc::mqttbytes::Error::InvalidConnectReturnCode;
 use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, Incoming, LastWill, MqttOptions,
     NetworkOptions, Outgoing, QoS, StateError, SubscribeReasonCode,
@@ -24,6 +25,7 @@ use traffic_light::backoff::Backoff;
 
 use super::{
     broker::Login,
+    budget::{Budget, REFUSED_REST, SharedBudget},
     event::Layer,
     proxy::{Destination, Proxy, Trouble},
 };
@@ -48,6 +50,12 @@ const TLS_PORT: u16 = 8883;
 const CLOSED: &str = "the broker closed the connection";
 const CONNECT_TIMEOUT_S: u64 = 5;
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
+/// The last return code of CONNACK that MQTT 3.1.1 knows.
+const LAST_STANDARD_CODE: u8 = 5;
+/// Rests after refusals grow up to so many times the first.
+const MOST_RESTS: u32 = 20;
+/// A wait for the account is told when it is longer than this.
+const LONG_WAIT: Duration = Duration::from_secs(2);
 /// MQTT's own limit: a longer message must not cost the light its session.
 const MAX_PACKET_BYTES: usize = 268_435_455;
 
@@ -110,6 +118,8 @@ pub(super) struct LinkSpec {
     /// How long joining Wi-Fi takes; `None` for a link without Wi-Fi.
     pub(super) wifi_join: Option<Duration>,
     pub(super) seed: u64,
+    /// Of an account that counts, which all links share.
+    pub(super) budget: Option<SharedBudget>,
 }
 
 /// What a light's program asks of its link.
@@ -162,6 +172,8 @@ struct Runner {
     wrong_password: bool,
     name_not_found: bool,
     asleep: bool,
+    /// Refused logins in a row.
+    refusals: u32,
     /// The connection of a light whose Wi-Fi has gone: the broker does not know yet. It is dropped
     /// when the light connects again.
     parked: Option<Box<EventLoop>>,
@@ -197,6 +209,7 @@ pub(super) fn start(spec: LinkSpec) -> Link {
         wrong_password: false,
         name_not_found: false,
         asleep: false,
+        refusals: 0,
         parked: None,
     };
     // Ends with `Over`, which says no more than that it did.
@@ -209,12 +222,16 @@ impl Runner {
     async fn climb(&mut self) -> Result<(), ()> {
         self.join_wifi().await?;
         loop {
+            if let Some(over) = self.wait_for_turn().await? {
+                return self.step_down(over).await;
+            }
             let started = Instant::now();
             let ended = self.session().await;
             self.tell(News::Down).await?;
             if started.elapsed() >= WELL_AFTER {
                 self.backoff.reset();
             }
+            let mut least_wait = Duration::ZERO;
             let reason = match ended {
                 Ended::Ordered(Order::Stop, _) | Ended::Abandoned => return Err(()),
                 Ended::Ordered(Order::SetWifi(_), connection) => {
@@ -234,6 +251,9 @@ impl Runner {
                     reason
                 }
                 Ended::Failed(error) => {
+                    if let Some(code) = refused_with(&error) {
+                        least_wait = self.note_refusal(code);
+                    }
                     let (mqtt, reason) = self.explain(&error);
                     self.layer(Layer::Mqtt, false, reason.as_str()).await?;
                     if !mqtt {
@@ -244,15 +264,52 @@ impl Runner {
             };
             let wait = Duration::from_millis(u64::from(self.backoff.next_wait(self.random.random())));
             tracing::debug!(client = self.spec.client_id, ?wait, reason, "will connect again");
-            match self.pause(wait).await {
-                None => {}
-                Some(Over::Ordered(Order::SetWifi(_))) => return self.lose_wifi("the Wi-Fi is gone").await,
-                Some(Over::Ordered(Order::Restart)) => {
-                    return self.lose_wifi("the light has been restarted").await;
-                }
-                Some(_) => return Err(()),
+            if let Some(over) = self.pause(wait.max(least_wait)).await {
+                return self.step_down(over).await;
             }
         }
+    }
+
+    /// Leaves the ladder's upper part for what was asked.
+    async fn step_down(&mut self, over: Over) -> Result<(), ()> {
+        match over {
+            Over::Ordered(Order::SetWifi(_)) => self.lose_wifi("the Wi-Fi is gone").await,
+            Over::Ordered(Order::Restart) => self.lose_wifi("the light has been restarted").await,
+            _ => Err(()),
+        }
+    }
+
+    /// Waits until the account may log in once more, and tells of a long wait.
+    async fn wait_for_turn(&mut self) -> Result<Option<Over>, ()> {
+        let Some(budget) = self.spec.budget.clone() else { return Ok(None) };
+        let mut told = false;
+        while let Err(wait) = budget.with(Budget::login) {
+            if wait > LONG_WAIT && !told {
+                told = true;
+                let seconds = wait.as_secs();
+                let text = format!("the account has to rest: the next login is in {seconds} s");
+                self.layer(Layer::Mqtt, false, text).await?;
+            }
+            if let Some(over) = self.pause(wait).await {
+                return Ok(Some(over));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A broker refused the login. Returns the least wait before the next: brokers that count ban who tries
+    /// again and again.
+    fn note_refusal(&mut self, code: u8) -> Duration {
+        self.refusals = self.refusals.saturating_add(1);
+        match &self.spec.budget {
+            // It tells this link when, as all others.
+            Some(budget) => budget.with(|budget, now| budget.refused(now)),
+            None if code > LAST_STANDARD_CODE => {
+                return REFUSED_REST.saturating_mul(self.refusals.min(MOST_RESTS));
+            }
+            None => {}
+        }
+        Duration::ZERO
     }
 
     async fn join_wifi(&mut self) -> Result<(), ()> {
@@ -450,6 +507,10 @@ impl Runner {
     }
 
     async fn up(&mut self, client: &AsyncClient) -> Result<(), ()> {
+        self.refusals = 0;
+        if let Some(budget) = &self.spec.budget {
+            budget.with(|budget, _| budget.let_in());
+        }
         self.layer(Layer::Mqtt, true, "connected and subscribed").await?;
         self.tell(News::Up(client.clone())).await
     }
@@ -487,6 +548,9 @@ async fn goodbye(client: &AsyncClient, connection: &mut EventLoop) {
 fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
     match error {
         ConnectionError::ConnectionRefused(code) => (true, refusal(*code).to_owned()),
+        ConnectionError::MqttState(StateError::Deserialization(InvalidConnectReturnCode(code))) => {
+            (true, refusal_beyond_mqtt(*code))
+        }
         ConnectionError::NotConnAck(_) => {
             (true, format!("what answers at {target} is no MQTT broker; check the port"))
         }
@@ -564,6 +628,30 @@ pub(crate) fn refusal(code: ConnectReturnCode) -> &'static str {
         ConnectReturnCode::ServiceUnavailable => "the broker is not available just now; it is tried again",
         ConnectReturnCode::RefusedProtocolVersion => "the broker does not speak MQTT 3.1.1",
         ConnectReturnCode::Success => "the broker accepted, and yet there is no session",
+    }
+}
+
+/// With which return code the broker refused the login, if that is what happened.
+fn refused_with(error: &ConnectionError) -> Option<u8> {
+    match error {
+        ConnectionError::ConnectionRefused(code) => Some(*code as u8),
+        ConnectionError::MqttState(StateError::Deserialization(InvalidConnectReturnCode(code))) => {
+            Some(*code)
+        }
+        _ => None,
+    }
+}
+
+/// Codes that MQTT 3.1.1 does not know; 6 and 7 are Adafruit IO's.
+fn refusal_beyond_mqtt(code: u8) -> String {
+    match code {
+        6 => "the broker refused the login (code 6): there were too many within a minute; the next try waits"
+            .to_owned(),
+        7 => "the broker refused the login (code 7): the account is banned for a while; the next try waits"
+            .to_owned(),
+        code => format!(
+            "the broker refused the login with code {code}, which MQTT 3.1.1 does not know; ask whoever runs it"
+        ),
     }
 }
 

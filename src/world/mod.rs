@@ -12,6 +12,8 @@
 //! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program |
+//! | `budget` | what the lights may publish and log in together, where an account counts |
+//! | `feed_watch` | the observer on feeds: last values, presence by silence, notices |
 //! | [`meter`] | what the clients of that broker do, counted as an account's |
 //! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
@@ -23,11 +25,13 @@
 //! | [`summary`] | what a run comes to |
 
 pub mod broker;
+pub(crate) mod budget;
 pub mod clock;
 pub mod command;
 pub mod delivery;
 pub mod event;
 pub mod fault;
+mod feed_watch;
 mod gate;
 mod hub;
 mod last_run;

@@ -23,6 +23,7 @@ use traffic_light::{
 pub(super) use self::speak::Say;
 use super::{
     event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
+    feed_watch::FeedWatch,
     hub::Hub,
     link::{Link, News, Order, Target},
     topics::Topics,
@@ -87,6 +88,8 @@ pub(super) struct Observer {
     twins: Twins,
     /// The firmware that each board was last heard to run.
     firmware: HashMap<LightId, String>,
+    /// Where the lights meet on feeds.
+    feeds: Option<FeedWatch>,
 }
 
 impl Observer {
@@ -110,7 +113,14 @@ impl Observer {
             session: None,
             twins: Twins::default(),
             firmware: HashMap::new(),
+            feeds: None,
         }
+    }
+
+    /// On the feeds that `feeds` follows.
+    pub(super) fn on_feeds(mut self, feeds: Option<FeedWatch>) -> Observer {
+        self.feeds = feeds;
+        self
     }
 
     /// Listens until `stop` changes or its other end is gone.
@@ -125,8 +135,9 @@ impl Observer {
             checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 let news = tokio::select! {
-                    _ = checks.tick(), if !self.twins.is_empty() => {
+                    _ = checks.tick(), if !self.twins.is_empty() || self.feeds.is_some() => {
                         self.check_twins();
+                        self.note_silence();
                         continue;
                     }
                     _ = stop.changed() => break,
@@ -161,6 +172,7 @@ impl Observer {
         match news {
             News::Up(session) => {
                 self.session = Some(session);
+                self.ask_feeds();
                 if let Some(External { address, note }) = &self.external {
                     self.hub.broker_answers(address.clone(), note.clone());
                 }
@@ -185,7 +197,9 @@ impl Observer {
             let kind = EventKind::TopicHeard { topic, payload: shown, bytes, retained, qos: qos as u8 };
             self.hub.emit(kind);
         }
-        let Some((light, kind)) = self.topics.parse(topic) else { return };
+        let parsed = self.topics.parse(topic);
+        self.hear_account(topic, payload, parsed.as_ref().map(|(light, _)| light));
+        let Some((light, kind)) = parsed else { return };
         let Some(junction) = self.junctions.get(&light.junction) else { return };
         let (key, rule) = (junction.key().cloned(), junction.rule());
         if let Some(payload) = text {
@@ -218,6 +232,9 @@ impl Observer {
     }
 
     fn send(&mut self, tell: &Tell) -> Result<(), &'static str> {
+        if self.feeds.is_some() {
+            return Err("there are no commands on Adafruit IO; do it by hand");
+        }
         let junction =
             self.junctions.get(&tell.light.junction).ok_or("its junction is not in the configuration")?;
         let run = self.runs.get_mut(&tell.light).ok_or("it has not been heard yet; wait until it speaks")?;
@@ -236,6 +253,11 @@ impl Observer {
     }
 
     fn hear_word(&mut self, light: &LightId, word: &Word, retained: bool, rule: Rule, keyed: bool) {
+        let now = self.hub.clock().now();
+        let retained = match &mut self.feeds {
+            Some(feeds) => feeds.is_old(light, word, now),
+            None => retained,
+        };
         if let Word::State(state) = word {
             let run = self.runs.entry(light.clone()).or_default();
             if run.boot != state.boot {
@@ -251,7 +273,9 @@ impl Observer {
                 LightKind::Foreign
             }
         };
-        let now = self.hub.clock().now();
+        if !retained && self.feeds.as_mut().is_some_and(|feeds| feeds.heard(light, now)) {
+            self.hub.presence_changed(light, true, None);
+        }
         match word {
             Word::State(state) if kind == LightKind::Board && !retained => {
                 let junction = self.junctions.get(&light.junction);
@@ -271,6 +295,35 @@ impl Observer {
             }
         } else if !retained {
             self.hub.aspect_heard(light, word);
+        }
+    }
+
+    /// On feeds, asks for the last words of lights that run elsewhere. Returns whether it could.
+    fn ask_feeds(&mut self) -> bool {
+        let (Some(feeds), Some(session)) = (&mut self.feeds, &self.session) else { return false };
+        let asked = feeds.asks(self.hub.clock().now());
+        // An empty value would be none.
+        asked.into_iter().all(|topic| session.try_publish(topic, QoS::AtLeastOnce, false, [0]).is_ok())
+    }
+
+    /// On feeds, takes in what concerns the account as a whole.
+    fn hear_account(&mut self, topic: &str, payload: &[u8], light: Option<&LightId>) {
+        let Some(feeds) = &self.feeds else { return };
+        let told = feeds.notice(topic, payload);
+        let told = if told.is_none() && topic.contains("/feeds/") { feeds.count_other(light) } else { told };
+        if let Some((severity, text)) = told {
+            self.hub.notice(severity, None, text);
+        }
+    }
+
+    /// On feeds nothing but silence tells that a light has gone.
+    fn note_silence(&mut self) {
+        let Some(feeds) = &mut self.feeds else { return };
+        for light in feeds.gone(self.hub.clock().now()) {
+            self.hub.presence_changed(&light, false, None);
+            if self.hub.knows(&light).is_some_and(|kind| kind != LightKind::Virtual) {
+                self.hub.gone(&light);
+            }
         }
     }
 

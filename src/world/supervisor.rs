@@ -23,10 +23,12 @@ use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
+    budget::{Budget, SharedBudget},
     command::Command,
     delivery::Deliveries,
     event::{Event, EventKind, LightId, LightKind, Severity, TopicKind},
     fault::Fault,
+    feed_watch::FeedWatch,
     hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
@@ -38,7 +40,7 @@ use super::{
     virtual_light::{self, Ask, Make, Running},
 };
 use crate::{
-    config::{BrokerChoice, Config, Junction, RootTopic},
+    config::{BrokerChoice, Config, Feeds, Junction, RootTopic},
     recording::{RecordError, Recorder},
 };
 
@@ -154,7 +156,7 @@ struct Supervisor {
     /// Where recordings are kept that nobody named a file for.
     recordings: Option<PathBuf>,
     /// Random faults, while they are switched on.
-    chaos: Option<chaos::Reign>,
+    chaos: Option<chaos::Reigns>,
     /// What boards were told to do to themselves, with its end.
     remote: Vec<(Fault, tokio::time::Instant)>,
 }
@@ -275,7 +277,12 @@ impl Supervisor {
         }
 
         let external = broker.is_none().then(|| External::of(&target));
-        let topics = Topics::new(&config.root);
+        let (topics, budget) = match &config.feeds {
+            Some(feeds) => {
+                (Topics::on_feeds(&feeds.user, config.lights()), Some(budget_of(feeds, &config.junctions)))
+            }
+            None => (Topics::new(&config.root), None),
+        };
         let mut random = match config.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => rand::make_rng(),
@@ -293,6 +300,9 @@ impl Supervisor {
             async move { hub.keep_judging().await }
         });
         let observer = Observer::new(hub.clone(), topics.clone(), junctions, external, options.detailed);
+        let watch = config.feeds.as_ref().zip(budget.clone());
+        let observer =
+            observer.on_feeds(watch.map(|(feeds, budget)| FeedWatch::new(&feeds.user, budget, junctions)));
         let port = target.port;
         let spec = LinkSpec {
             client_id: String::new(),
@@ -303,6 +313,7 @@ impl Supervisor {
             keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
             wifi_join: None,
             seed: 0,
+            budget,
         };
         let observer_link = link::start(LinkSpec {
             client_id: client_id(
@@ -311,7 +322,7 @@ impl Supervisor {
                 &format!("{:08x}", random.random::<u32>()),
             )
             .to_string(),
-            subscriptions: vec![if options.detailed { topics.everything() } else { topics.all() }],
+            subscriptions: if options.detailed { topics.everything() } else { topics.all() },
             seed: random.random(),
             ..spec.clone()
         });
@@ -359,7 +370,11 @@ impl Supervisor {
     fn add_light(&mut self, junction: &Junction, config: &LightConfig, last_run_ended_ms: Option<u64>) {
         let id = LightId::new(junction.name().clone(), config.name().clone());
         let (name, key) = (junction.name().clone(), junction.key().cloned());
-        let Some(place) = Place::new(self.config.root.as_str(), name, key) else {
+        let place = match &self.config.feeds {
+            Some(feeds) => Place::on_feeds(&feeds.user, name, key),
+            None => Place::new(self.config.root.as_str(), name, key),
+        };
+        let Some(place) = place else {
             self.hub.notice(Severity::Error, None, "the root topic is too long; make it shorter");
             return;
         };
@@ -565,7 +580,8 @@ impl Supervisor {
             let _ = running.asks.try_send(Ask::Link(Order::Stop));
         }
         let lights = std::mem::take(&mut self.lights);
-        let kept = self.forgets.then(|| kept_topics(&self.config.root, lights.keys()));
+        let kept = (self.forgets && self.config.feeds.is_none())
+            .then(|| kept_topics(&self.config.root, lights.keys()));
         let goodbyes = async {
             for (light, running) in lights {
                 drop(running.asks);
@@ -607,6 +623,14 @@ struct Way {
     broker: Option<Broker>,
     meter: Option<Meter>,
     tunnel: Option<Proxy>,
+}
+
+/// What the lights here may publish together.
+fn budget_of(feeds: &Feeds, junctions: &[Junction]) -> SharedBudget {
+    let here = junctions.iter().flat_map(Junction::virtual_lights);
+    let planned = here.filter_map(|light| light.timing().most_per_minute());
+    let planned = planned.fold(0, u32::saturating_add);
+    SharedBudget::new(Budget::new(feeds.per_minute, planned, feeds.budget))
 }
 
 /// Where the broker wants TLS, a way to it that is never broken on purpose.

@@ -1,40 +1,59 @@
-//! The topics of the wire contract: `ROOT/JUNCTION/LIGHT/{state,status,cmd}`.
+//! The topics of the wire contract: `ROOT/JUNCTION/LIGHT/{state,status,cmd}`, or on Adafruit IO the feeds
+//! `USER/feeds/JUNCTION-LIGHT`.
 
-use std::fmt::Display;
+use std::{collections::HashMap, fmt::Display, sync::Arc};
 
-use traffic_light::Name;
+use traffic_light::{Name, feeds};
 
 use super::event::{LightId, TopicKind};
 
-/// The topics below one root.
+/// The topics below one root, or the feeds of one account.
 #[derive(Clone, Debug)]
 pub struct Topics {
+    /// With feeds, the account's name.
     root: String,
+    /// Whose feed is whose, by the last level of its topic: that cannot be told from the feed's name.
+    feeds: Option<Arc<HashMap<String, LightId>>>,
 }
 
 impl Topics {
     /// The topics below `root`.
     #[must_use]
     pub fn new(root: impl Display) -> Topics {
-        Topics { root: root.to_string() }
+        Topics { root: root.to_string(), feeds: None }
     }
 
-    /// The topic of one kind of one light.
+    /// The feeds of the account `user` for `lights`.
+    #[must_use]
+    pub fn on_feeds(user: &str, lights: impl Iterator<Item = LightId>) -> Topics {
+        let feeds = lights.map(|id| (feeds::state_feed(&id.junction, &id.light).to_string(), id));
+        Topics { root: user.to_owned(), feeds: Some(Arc::new(feeds.collect())) }
+    }
+
+    /// The topic of one kind of one light. On feeds there is the state alone.
     #[must_use]
     pub fn of(&self, light: &LightId, kind: TopicKind) -> String {
+        if self.feeds.is_some() {
+            return format!("{}/feeds/{}", self.root, feeds::state_feed(&light.junction, &light.light));
+        }
         format!("{}/{}/{}/{}", self.root, light.junction, light.light, last_level(kind))
     }
 
-    /// The filter that matches every topic of every light below the root.
+    /// The filters that match every topic of every light below the root; on feeds, all of the account's, and
+    /// its notices.
     #[must_use]
-    pub fn all(&self) -> String {
-        format!("{}/+/+/+", self.root)
+    pub fn all(&self) -> Vec<String> {
+        match self.feeds {
+            Some(_) => ["feeds/+", "throttle", "errors"].map(|last| format!("{}/{last}", self.root)).to_vec(),
+            None => vec![format!("{}/+/+/+", self.root)],
+        }
     }
 
-    /// The filter that matches whatever is said below the root, of the contract or not.
+    /// The filters that match whatever is said below the root, of the contract or not. With `feeds/#`, feeds
+    /// would come in three forms each.
     #[must_use]
-    pub fn everything(&self) -> String {
-        format!("{}/#", self.root)
+    pub fn everything(&self) -> Vec<String> {
+        if self.feeds.is_some() { self.all() } else { vec![format!("{}/#", self.root)] }
     }
 
     /// Whether `topic` is below the root, which [`Topics::everything`] listens to.
@@ -45,7 +64,12 @@ impl Topics {
     /// Which light and kind a topic is of; `None` for a topic that is not of the contract.
     #[must_use]
     pub fn parse(&self, topic: &str) -> Option<(LightId, TopicKind)> {
-        let mut levels = topic.strip_prefix(&self.root)?.strip_prefix('/')?.split('/');
+        let below = topic.strip_prefix(&self.root)?.strip_prefix('/')?;
+        if let Some(feeds) = &self.feeds {
+            let light = feeds.get(below.strip_prefix("feeds/")?)?;
+            return Some((light.clone(), TopicKind::State));
+        }
+        let mut levels = below.split('/');
         let junction = Name::new(levels.next()?).ok()?;
         let light = Name::new(levels.next()?).ok()?;
         let level = levels.next()?;
@@ -87,6 +111,22 @@ fn last_level(kind: TopicKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_feed_is_read_back_to_the_light_that_it_is_of() {
+        let id = |junction: &str, light: &str| {
+            LightId::new(Name::new(junction).unwrap(), Name::new(light).unwrap())
+        };
+        let topics = Topics::on_feeds("king", [id("a-b", "c"), id("demo", "a")].into_iter());
+        assert_eq!(topics.of(&id("a-b", "c"), TopicKind::State), "king/feeds/a-b-c");
+        assert_eq!(topics.parse("king/feeds/a-b-c"), Some((id("a-b", "c"), TopicKind::State)));
+        for other in
+            ["king/feeds/demo-b", "king/feeds/demo-a-call", "king/throttle", "king/f/demo-a", "kings"]
+        {
+            assert_eq!(topics.parse(other), None, "{other}");
+        }
+        assert_eq!(topics.everything(), ["king/feeds/+", "king/throttle", "king/errors"]);
+    }
 
     #[test]
     fn a_topic_is_read_back_and_anything_else_is_not_a_lights() {

@@ -19,6 +19,7 @@ use traffic_light::{
 };
 
 use super::{
+    budget::{Budget, SharedBudget},
     clock::{JumpWatch, LightClock},
     command::Command,
     event::{Counters, EventKind, Ignorer, Layer, LightId, Severity},
@@ -94,6 +95,10 @@ struct Host {
     orders: mpsc::Sender<Order>,
     state_topic: String,
     status_topic: String,
+    /// Whether the broker keeps messages.
+    retains: bool,
+    /// Of an account that counts, shared by all lights.
+    budget: Option<SharedBudget>,
     wifi_joins: u32,
     mqtt_joins: u32,
     reset: &'static str,
@@ -151,8 +156,9 @@ impl Driver {
         let program = Program::of(config.clone(), place.clone(), start, clock.read(hub.clock().now()));
         let topic = |topic| program.topic(topic).to_string();
         let (state_topic, status_topic) = (topic(Topic::State), topic(Topic::Status));
+        let (retains, budget) = (program.retains(), link.budget.clone());
         let link = link::start(LinkSpec {
-            will: Some((status_topic.clone(), program.will().to_vec())),
+            will: program.retains().then(|| (status_topic.clone(), program.will().to_vec())),
             subscriptions: program.subscriptions().iter().map(ToString::to_string).collect(),
             ..link
         });
@@ -165,6 +171,8 @@ impl Driver {
             orders: link.orders.clone(),
             state_topic,
             status_topic,
+            retains,
+            budget,
             wifi_joins: 0,
             mqtt_joins: 0,
             reset: "power-on",
@@ -384,9 +392,11 @@ impl Outside for Host {
             Topic::Status => &self.status_topic,
             _ => &self.state_topic,
         };
-        let sent = self.session.as_ref().is_some_and(|session| {
-            session.try_publish(topic, QoS::AtLeastOnce, true, message.as_slice()).is_ok()
-        });
+        let Some(session) = &self.session else { return false };
+        if self.budget.as_ref().is_some_and(|budget| !budget.with(Budget::publish)) {
+            return false;
+        }
+        let sent = session.try_publish(topic, QoS::AtLeastOnce, self.retains, message.as_slice()).is_ok();
         if sent {
             self.hub.sent(message.len());
         }
@@ -435,8 +445,12 @@ impl Outside for Host {
             | Note::Refused(_)
             | Note::Timing(_)
             | Note::Watchdog { .. }
-            | Note::NoTiming => {
+            | Note::NoTiming
+            | Note::NoCall => {
                 self.ignored(note.to_string());
+            }
+            Note::Called => {
+                self.hub.notice(Severity::Info, Some(&self.id), format!("{} {note}", self.id));
             }
             Note::Overrun => self.hub.notice(Severity::Warning, Some(&self.id), note.to_string()),
             Note::Obeys(action) => {

@@ -6,6 +6,8 @@
 
 use crate::{backoff::Backoff, lamps::Progress, time::Instant};
 
+/// After a refused login, no other within this.
+const REFUSED_MS: u32 = 30_000;
 /// A session that lasted this long shows that the broker is well: the next back-off starts short.
 const WELL_AFTER_MS: u64 = 5_000;
 
@@ -36,6 +38,7 @@ pub struct Ladder {
     wifi_down_until: Option<Instant>,
     wifi_backoff: Backoff,
     broker_backoff: Backoff,
+    refused_backoff: Backoff,
     wifi_joins: u32,
     mqtt_joins: u32,
 }
@@ -51,6 +54,7 @@ impl Ladder {
             wifi_down_until: None,
             wifi_backoff: Backoff::new(500, 8_000),
             broker_backoff: Backoff::new(250, 4_000),
+            refused_backoff: Backoff::new(4_000, 256_000),
             wifi_joins: 0,
             mqtt_joins: 0,
         }
@@ -101,6 +105,7 @@ impl Ladder {
     /// There is a session, with all subscriptions made.
     pub fn session_up(&mut self, now: Instant) {
         self.session_since = Some(now);
+        self.refused_backoff.reset();
         self.mqtt_joins = self.mqtt_joins.saturating_add(1);
     }
 
@@ -109,6 +114,15 @@ impl Ladder {
     pub fn session_lost(&mut self, now: Instant, random: u32) -> u32 {
         self.session_over(now);
         let wait_ms = self.broker_backoff.next_wait(random);
+        self.wait_until = now.after(u64::from(wait_ms));
+        wait_ms
+    }
+
+    /// The broker refused the login. Returns the wait before the next try, in milliseconds: at least half a
+    /// minute, and longer each time, because brokers that count ban who tries again and again.
+    pub fn session_refused(&mut self, now: Instant, random: u32) -> u32 {
+        self.session_over(now);
+        let wait_ms = REFUSED_MS + self.refused_backoff.next_wait(random);
         self.wait_until = now.after(u64::from(wait_ms));
         wait_ms
     }
@@ -164,6 +178,22 @@ mod tests {
         assert_eq!(ladder.next(at(1_000)), Step::Connect);
         ladder.session_up(at(2_000));
         ladder
+    }
+
+    #[test]
+    fn a_refused_login_is_tried_again_after_half_a_minute_and_later_each_time() {
+        let mut ladder = connected();
+        let mut longest = 0;
+        for tries in 0..10 {
+            let now = at(10_000 + tries * 400_000);
+            let wait_ms = ladder.session_refused(now, 7);
+            assert!((30_000..=286_000).contains(&wait_ms), "{wait_ms}");
+            assert_eq!(ladder.next(now), Step::Wait { until: now.after(u64::from(wait_ms)) });
+            longest = longest.max(wait_ms);
+        }
+        assert!(longest > 150_000);
+        ladder.session_up(at(5_000_000));
+        assert!(ladder.session_refused(at(5_001_000), 7) < 35_000, "it was let in meanwhile");
     }
 
     #[test]

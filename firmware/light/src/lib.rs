@@ -17,6 +17,7 @@
 //! | [`light`] | the program of a light: phases, promises, leases, and when to speak |
 //!
 //! | [`program`] | what a host does around its light: topics, status, commands |
+//! | [`feeds`] | where a light speaks on Adafruit IO |
 //!
 //! and what a board needs around it, here so that it is tested without a board:
 //!
@@ -40,6 +41,7 @@ pub mod backoff;
 pub mod button;
 pub mod command;
 pub mod crc;
+pub mod feeds;
 pub mod key;
 pub mod ladder;
 pub mod lamps;

@@ -36,7 +36,8 @@ pub struct Hello<'a> {
     pub user: &'a str,
     /// Goes with `user`.
     pub password: &'a str,
-    /// Published by the broker, retained, at QoS 1, when the light is gone without a goodbye.
+    /// Published by the broker, retained, at QoS 1, when the light is gone without a goodbye. Empty for a
+    /// broker that has neither wills nor retained messages: then nothing is published retained.
     pub will_topic: &'a str,
     /// What it then says.
     pub will: &'a [u8],
@@ -106,6 +107,8 @@ pub struct Session {
     /// A message was refused because too many were unacknowledged, and they still are.
     stuck: bool,
     last_id: u16,
+    /// Whether messages are published retained.
+    retains: bool,
     keep_alive_ms: u64,
     /// When the next answer is due, or the next ping to be sent.
     due_at: Instant,
@@ -127,15 +130,20 @@ impl Session {
             unacked: Vec::new(),
             stuck: false,
             last_id: 0,
+            retains: !hello.will_topic.is_empty(),
             keep_alive_ms: u64::from(hello.keep_alive_s) * 1_000,
             due_at: now.after(ANSWER_MS),
             awaits_ping: false,
         };
         // Section 3.1.2: clean session, will at QoS 1, will retained, user name and password.
         let login = if hello.user.is_empty() { 0 } else { 0b1100_0000 };
+        let will = if session.retains { 0b0010_1100 } else { 0 };
         let mut body = Packet::new();
-        body.text("MQTT").byte(4).byte(0b0010_1110 | login).short(hello.keep_alive_s);
-        body.text(hello.client_id).text(hello.will_topic).bytes(hello.will);
+        body.text("MQTT").byte(4).byte(0b0000_0010 | will | login).short(hello.keep_alive_s);
+        body.text(hello.client_id);
+        if will != 0 {
+            body.text(hello.will_topic).bytes(hello.will);
+        }
         if login != 0 {
             body.text(hello.user).text(hello.password);
         }
@@ -167,7 +175,7 @@ impl Session {
         self.stage == Stage::Up
     }
 
-    /// Sends a message, retained, at QoS 1, now or never.
+    /// Sends a message at QoS 1, now or never; retained where the broker has such.
     ///
     /// Returns whether it was taken; it is not where too much is waiting already. Where that is the
     /// broker's acknowledgements, the session is of no use any more: lost ones never come, and
@@ -184,7 +192,8 @@ impl Session {
         let mut body = Packet::new();
         body.text(topic).short(id).raw(payload);
         let fits = self.outbox.len() + body.len() + RESERVED_BYTES <= OUTBOX_BYTES;
-        fits && body.write(0x33, &mut self.outbox) && self.unacked.push(id).is_ok()
+        let first = if self.retains { 0x33 } else { 0x32 };
+        fits && body.write(first, &mut self.outbox) && self.unacked.push(id).is_ok()
     }
 
     /// The bytes that wait for the socket.

@@ -10,17 +10,20 @@ use heapless::{String, Vec};
 use crate::{
     aspect::Aspect,
     command::{Action, Command, CommandGate, Refused},
+    feeds::{self, MAX_FEED_TOPIC_BYTES},
     key::Key,
-    light::{Heard, Light, LightConfig, MAX_PEERS, Start},
+    light::{Demand, Heard, Light, LightConfig, MAX_PEERS, Start},
     message::{Ignored, MAX_TEXT_BYTES, Message, State, Status, Word},
     name::{MAX_NAME_BYTES, Name},
-    record::{MAX_ROOT_BYTES, Record, RecordError},
+    record::{Broker, Dialect, MAX_ROOT_BYTES, Record, RecordError},
     time::Instant,
     timing::Infeasible,
 };
 
-/// The most bytes of a topic: root, junction, light, `/status` and two slashes.
-pub const MAX_TOPIC_BYTES: usize = MAX_ROOT_BYTES + 2 * MAX_NAME_BYTES + 9;
+/// The most bytes of a topic: root, junction, light, `/status` and two slashes; or that of a feed.
+pub const MAX_TOPIC_BYTES: usize =
+    if LONGEST_TOPIC_BYTES > MAX_FEED_TOPIC_BYTES { LONGEST_TOPIC_BYTES } else { MAX_FEED_TOPIC_BYTES };
+const LONGEST_TOPIC_BYTES: usize = MAX_ROOT_BYTES + 2 * MAX_NAME_BYTES + 9;
 /// How often a light tells of itself on its status topic.
 const STATUS_EVERY_MS: u64 = 30_000;
 /// How long a command without a time lasts.
@@ -29,7 +32,7 @@ const DEFAULT_COMMAND_MS: u32 = 10_000;
 /// A topic, as text.
 pub type TopicText = String<MAX_TOPIC_BYTES>;
 
-/// One of a light's own topics.
+/// One of a light's own topics. Of these, feeds have the state alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
     /// What it shows, needs and promises.
@@ -62,7 +65,9 @@ pub enum Order {
 /// Where a light belongs.
 #[derive(Clone, Debug)]
 pub struct Place {
+    /// With feeds, the account's name.
     root: String<MAX_ROOT_BYTES>,
+    dialect: Dialect,
     junction: Name,
     key: Option<Key>,
 }
@@ -72,7 +77,21 @@ impl Place {
     /// `None` where the root has over [`MAX_ROOT_BYTES`] bytes.
     #[must_use]
     pub fn new(root: &str, junction: Name, key: Option<Key>) -> Option<Place> {
-        Some(Place { root: String::try_from(root).ok()?, junction, key })
+        Some(Place { root: String::try_from(root).ok()?, dialect: Dialect::Standard, junction, key })
+    }
+
+    /// A junction on feeds of the account `user`, and the key that signs its messages where it has one;
+    /// `None` where that cannot be an account's name.
+    #[must_use]
+    pub fn on_feeds(user: &str, junction: Name, key: Option<Key>) -> Option<Place> {
+        let place = Place::new(user, junction, key)?;
+        feeds::is_account(user).then_some(Place { dialect: Dialect::AdafruitIo, ..place })
+    }
+
+    /// Whether it is on feeds: then nothing may be kept by the broker, and there are no wills.
+    #[must_use]
+    pub fn is_on_feeds(&self) -> bool {
+        self.dialect == Dialect::AdafruitIo
     }
 }
 
@@ -121,6 +140,10 @@ pub enum Note {
     NoTiming,
     /// The host had no room for an order.
     Overrun,
+    /// The feed that stands for the button says that it was pressed.
+    Called,
+    /// The feed that stands for the button says what no button does.
+    NoCall,
     /// The light may speak again.
     Speaks,
 }
@@ -129,8 +152,8 @@ pub enum Note {
 pub trait Outside {
     /// Switches the lamps, at once.
     fn show(&mut self, aspect: Aspect);
-    /// Sends a message on the light's own topic, retained, at QoS 1, now or never; returns whether
-    /// that was possible.
+    /// Sends a message on the light's own topic, at QoS 1, now or never; returns whether that was
+    /// possible. It is retained where [`Program::retains`] says so.
     fn publish(&mut self, topic: Topic, message: &Message) -> bool;
     /// Obeys an order of a command; returns whether it could be taken.
     fn order(&mut self, order: Order) -> bool;
@@ -190,8 +213,12 @@ impl Program {
     /// When the record's names or timings cannot be.
     pub fn new(record: &Record, start: Start, now: Instant) -> Result<Program, RecordError> {
         let config = record.light_config().map_err(RecordError::Light)?;
-        let (root, junction, key) = (&record.broker.root, &record.junction, &record.key);
-        let place = Place { root: root.clone(), junction: junction.clone(), key: key.clone() };
+        let Broker { root, user, dialect, .. } = &record.broker;
+        let (junction, key) = (record.junction.clone(), record.key.clone());
+        let place = match dialect {
+            Dialect::Standard => Place::new(root, junction, key).ok_or(RecordError::Root)?,
+            Dialect::AdafruitIo => Place::on_feeds(user, junction, key).ok_or(RecordError::Account)?,
+        };
         Ok(Program::of(config, place, start, now))
     }
 
@@ -228,20 +255,30 @@ impl Program {
         self.counters
     }
 
-    /// One of the light's own topics.
+    /// One of the light's own topics; on feeds there is [`Topic::State`] alone, and the others are empty.
     #[must_use]
     pub fn topic(&self, topic: Topic) -> TopicText {
         self.topic_of(self.light.config().name(), topic)
     }
 
-    /// What the light listens to: its commands, and the words of the lights that it conflicts with.
+    /// What the light listens to: its commands, or on feeds its button where that counts, and the words of
+    /// the lights that it conflicts with.
     #[must_use]
     pub fn subscriptions(&self) -> Vec<TopicText, { MAX_PEERS + 1 }> {
         let peers = self.light.config().peers().iter().map(|peer| self.topic_of(peer, Topic::State));
-        core::iter::once(self.topic(Topic::Command)).chain(peers).collect()
+        let own = if self.place.is_on_feeds() { self.call_topic() } else { Some(self.topic(Topic::Command)) };
+        own.into_iter().chain(peers).collect()
     }
 
-    /// What the broker is to say when the light is gone, and the goodbye of a clean stop.
+    /// Whether what the light says is kept by the broker, and its will told. Where not, the host sends
+    /// without the retain flag, and connects without a will.
+    #[must_use]
+    pub fn retains(&self) -> bool {
+        !self.place.is_on_feeds()
+    }
+
+    /// What the broker is to say when the light is gone, and the goodbye of a clean stop. Without a
+    /// meaning where nothing is retained.
     #[must_use]
     pub fn will(&self) -> Message {
         Status::offline().encode(&self.topic(Topic::Status), self.place.key.as_ref())
@@ -270,6 +307,9 @@ impl Program {
 
     /// The last word of a clean stop: the same as the will.
     pub fn goodbye(&mut self, outside: &mut impl Outside) {
+        if !self.retains() {
+            return;
+        }
         let message = self.will();
         self.publish(Topic::Status, &message, outside);
     }
@@ -303,7 +343,9 @@ impl Program {
         retained: bool,
         outside: &mut impl Outside,
     ) {
-        if topic == self.topic(Topic::Command).as_str() {
+        if self.call_topic().is_some_and(|call| call == topic) {
+            self.hear_call(payload, outside);
+        } else if self.retains() && topic == self.topic(Topic::Command).as_str() {
             if !retained {
                 self.hear_command(now, topic, payload, outside);
             }
@@ -368,6 +410,9 @@ impl Program {
 
     fn say_status(&mut self, now: Instant, outside: &mut impl Outside) {
         self.status_at = now;
+        if !self.retains() {
+            return;
+        }
         let facts = outside.facts();
         let text = |text: &str| String::<MAX_TEXT_BYTES>::try_from(text).ok();
         let mut status = Status::online();
@@ -390,6 +435,17 @@ impl Program {
             self.counters.sent += 1;
         } else {
             self.counters.dropped += 1;
+        }
+    }
+
+    fn hear_call(&mut self, value: &[u8], outside: &mut impl Outside) {
+        match feeds::is_call(value) {
+            Some(true) => {
+                outside.note(Note::Called);
+                self.light.call();
+            }
+            Some(false) => {}
+            None => self.ignore(Note::NoCall, outside),
         }
     }
 
@@ -446,7 +502,27 @@ impl Program {
         outside.note(note);
     }
 
+    /// The feed that stands for the button, where there is one and it counts.
+    fn call_topic(&self) -> Option<TopicText> {
+        let config = self.light.config();
+        let counts = self.place.is_on_feeds() && config.demand() == Demand::Call;
+        counts.then(|| self.feed_topic(&feeds::call_feed(&self.place.junction, config.name())))
+    }
+
+    fn feed_topic(&self, feed: &str) -> TopicText {
+        let mut text = TopicText::new();
+        // It fits: that is how long a topic text is.
+        let _ = write!(text, "{}/feeds/{feed}", self.place.root);
+        text
+    }
+
     fn topic_of(&self, light: &Name, topic: Topic) -> TopicText {
+        if self.place.is_on_feeds() {
+            return match topic {
+                Topic::State => self.feed_topic(&feeds::state_feed(&self.place.junction, light)),
+                Topic::Status | Topic::Command => TopicText::new(),
+            };
+        }
         let last = match topic {
             Topic::State => "state",
             Topic::Status => "status",
@@ -460,6 +536,11 @@ impl Program {
 
     /// Which light of the junction has this state topic.
     fn sender(&self, topic: &str) -> Option<Name> {
+        if self.place.is_on_feeds() {
+            // Where the junction ends and the light begins cannot be told from a feed.
+            let mut peers = self.light.config().peers().iter();
+            return peers.find(|peer| self.topic_of(peer, Topic::State) == topic).cloned();
+        }
         let light = topic
             .strip_prefix(self.place.root.as_str())?
             .strip_prefix('/')?
@@ -474,7 +555,7 @@ impl Note {
     /// Whether somebody should look into it.
     #[must_use]
     pub fn is_warning(&self) -> bool {
-        !matches!(self, Note::Shows(_) | Note::Obeys(_) | Note::Speaks)
+        !matches!(self, Note::Shows(_) | Note::Obeys(_) | Note::Speaks | Note::Called)
     }
 }
 
@@ -502,6 +583,10 @@ impl fmt::Display for Note {
             Note::NoTiming => f.write_str("\"set\" needs the member \"timing\""),
             Note::Overrun => f.write_str("too many commands at once; one was dropped"),
             Note::Speaks => f.write_str("speaks again"),
+            Note::Called => f.write_str("was called from a dashboard"),
+            Note::NoCall => f.write_str(
+                "the call feed holds what is no call; let the dashboard send 1 or ON for one, 0 or OFF else",
+            ),
         }
     }
 }
@@ -615,6 +700,116 @@ mod tests {
         long.light = name("light-of-sixteen");
         let program = Program::new(&long, start(), at(0)).unwrap();
         assert!(program.topic(Topic::Status).ends_with("/junction-sixteen/light-of-sixteen/status"));
+    }
+
+    /// A light on feeds, called or not.
+    fn on_feeds(demand: Demand) -> Program {
+        let mut record = record(true);
+        record.demand = demand;
+        record.broker.user = String::try_from("king").unwrap();
+        record.broker.dialect = Dialect::AdafruitIo;
+        record.timing = Timing::on_quota();
+        Program::new(&record, Start { last_run_ended_ms: Start::NEVER, ..start() }, at(0)).unwrap()
+    }
+
+    #[test]
+    fn on_feeds_it_listens_to_the_others_and_to_its_button_and_says_its_state_alone() {
+        let mut program = on_feeds(Demand::Always);
+        assert_eq!(program.topic(Topic::State), "king/feeds/demo-a");
+        assert_eq!(program.topic(Topic::Status), "");
+        assert_eq!(program.subscriptions(), ["king/feeds/demo-b"]);
+        assert!(!program.retains());
+        assert_eq!(
+            on_feeds(Demand::Call).subscriptions(),
+            ["king/feeds/demo-a-call", "king/feeds/demo-b"],
+            "a button that does not count is not listened to"
+        );
+        let mut board = Board::default();
+        program.session_up(at(0), &mut board);
+        for ms in (50..=65_000).step_by(50) {
+            program.check(at(ms), &mut board);
+        }
+        program.goodbye(&mut board);
+        assert!(board.published.len() > 5);
+        assert!(board.published.iter().all(|(topic, _)| *topic == Topic::State));
+        let Word::State(_) =
+            Word::decode("king/feeds/demo-a", &board.published[0].1, Some(&Key::new(KEY).unwrap())).unwrap()
+        else {
+            unreachable!("it is signed for the feed's topic")
+        };
+    }
+
+    #[test]
+    fn on_feeds_two_lights_alternate_on_fifteen_publishes_a_minute_each() {
+        let mut other = record(true);
+        other.light = name("b");
+        other.peers = [name("a")].into_iter().collect();
+        other.broker.user = String::try_from("king").unwrap();
+        other.broker.dialect = Dialect::AdafruitIo;
+        other.timing = Timing::on_quota();
+        let start = Start { boot: 8, seed: 2, last_run_ended_ms: Start::NEVER, ..start() };
+        let mut programs = [on_feeds(Demand::Always), Program::new(&other, start, at(0)).unwrap()];
+        let mut boards = [Board::default(), Board::default()];
+        for (program, board) in programs.iter_mut().zip(&mut boards) {
+            program.session_up(at(0), board);
+        }
+        let mut said = Vec::new();
+        for ms in (50..600_000).step_by(50) {
+            for from in 0..2 {
+                programs[from].check(at(ms), &mut boards[from]);
+                for (_, message) in std::mem::take(&mut boards[from].published) {
+                    said.push(ms);
+                    let topic = programs[from].topic(Topic::State);
+                    programs[1 - from].hear(at(ms), &topic, &message, false, &mut boards[1 - from]);
+                }
+            }
+            assert!(!programs.iter().all(|program| program.light().aspect().is_go()));
+        }
+        let busiest =
+            said.iter().map(|at| said.iter().filter(|ms| (*at..at + 60_000).contains(*ms)).count()).max();
+        assert!(busiest.unwrap() <= 30, "{busiest:?} within a minute");
+        for program in &programs {
+            assert!(program.counters().greens >= 15, "{:?}", program.counters());
+        }
+    }
+
+    #[test]
+    fn on_feeds_a_dashboard_presses_the_button_and_nobody_elses_feed_does() {
+        let (mut program, mut board) = (on_feeds(Demand::Call), Board::default());
+        program.session_up(at(0), &mut board);
+        let need = |board: &Board| {
+            let (_, last) = board.published.last().unwrap();
+            let word = Word::decode("king/feeds/demo-a", last, Some(&Key::new(KEY).unwrap())).unwrap();
+            matches!(word, Word::State(state) if state.need.is_some())
+        };
+        for (topic, value) in [
+            ("king/feeds/demo-a-call", "OFF"),
+            ("king/feeds/demo-b-call", "ON"),
+            ("king/feeds/demo-a", "ON"),
+            ("king/feeds/demo-a-call", "maybe"),
+        ] {
+            program.hear(at(10_000), topic, value.as_bytes(), false, &mut board);
+            assert!(!need(&board), "{topic} {value}");
+        }
+        assert_eq!(board.notes.last(), Some(&Note::NoCall));
+        program.hear(at(20_000), "king/feeds/demo-a-call", b"ON", false, &mut board);
+        assert!(need(&board));
+        assert!(board.notes.contains(&Note::Called));
+        let mut always = on_feeds(Demand::Always);
+        always.hear(at(20_000), "king/feeds/demo-a-call", b"nonsense", false, &mut board);
+        assert_eq!(always.counters().ignored, 0);
+    }
+
+    #[test]
+    fn on_feeds_a_plain_value_makes_a_foreign_light() {
+        let mut record = record(false);
+        record.broker.user = String::try_from("king").unwrap();
+        record.broker.dialect = Dialect::AdafruitIo;
+        record.timing = Timing::on_quota();
+        let (mut program, mut board) = (Program::new(&record, start(), at(0)).unwrap(), Board::default());
+        program.session_up(at(0), &mut board);
+        program.hear(at(10), "king/feeds/demo-b", b"GREEN", false, &mut board);
+        assert_eq!((program.counters().received, program.counters().ignored), (1, 0));
     }
 
     #[test]

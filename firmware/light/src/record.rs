@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     crc::crc32,
+    feeds,
     key::{Key, MAX_KEY_BYTES},
     light::{ConfigError, Demand, LightConfig, MAX_PEERS, Rule},
     name::Name,
@@ -170,8 +171,12 @@ pub enum RecordError {
     PasswordWithoutUser,
     /// The broker asks for TLS.
     Tls,
-    /// The broker's dialect is not spoken by boards.
-    Dialect,
+    /// Adafruit IO's topics begin with the account's name, which the user name has to be.
+    Account,
+    /// Adafruit IO counts publishes, and the timings have no quota.
+    Quota,
+    /// On Adafruit IO two of the junction's feeds would be one.
+    Feeds(Name),
     /// The root topic cannot stand at the beginning of a topic.
     Root,
     /// No LED can be on that GPIO.
@@ -247,7 +252,21 @@ impl Record {
             return Err(RecordError::WifiPassword);
         }
         self.broker.check()?;
+        if self.broker.dialect == Dialect::AdafruitIo {
+            self.check_feeds()?;
+        }
         self.leds.check()
+    }
+
+    fn check_feeds(&self) -> Result<(), RecordError> {
+        if self.timing.quota.is_none() {
+            return Err(RecordError::Quota);
+        }
+        let call = feeds::call_feed(&self.junction, &self.light);
+        match self.peers.iter().find(|peer| feeds::state_feed(&self.junction, peer) == call) {
+            Some(peer) => Err(RecordError::Feeds(peer.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Writes the record, as it goes to the start of the partition.
@@ -328,8 +347,8 @@ impl Broker {
         if self.tls {
             return Err(RecordError::Tls);
         }
-        if self.dialect != Dialect::Standard {
-            return Err(RecordError::Dialect);
+        if self.dialect == Dialect::AdafruitIo && !feeds::is_account(&self.user) {
+            return Err(RecordError::Account);
         }
         let root = self.root.as_str();
         if root.starts_with('$')
@@ -544,9 +563,18 @@ impl fmt::Display for RecordError {
                  this program that leads to the broker (board_port in [links]), which encrypts for it, or use the \
                  broker's plain port; signed messages are protected against forgery, not against reading",
             ),
-            RecordError::Dialect => f.write_str(
-                "a board does not speak Adafruit IO's dialect: it has no last will and no commands there. Let the \
-                 board join another broker; virtual lights can use Adafruit IO",
+            RecordError::Account => f.write_str(
+                "Adafruit IO's topics begin with the account's name; give it as the user name, and the account's key as \
+                 the password",
+            ),
+            RecordError::Quota => f.write_str(
+                "Adafruit IO bans an account that publishes too much, and these timings have no quota; take timings \
+                 with one",
+            ),
+            RecordError::Feeds(peer) => write!(
+                f,
+                "on Adafruit IO the feed of light {peer} would be the one that calls this light; give one of them another \
+                 name"
             ),
             RecordError::Root => f.write_str(
                 "a root topic has no empty level, no \"+\", \"#\" or control character, and does not begin with \"$\"",
@@ -713,7 +741,7 @@ mod tests {
             record.encode().unwrap_err()
         };
         assert_eq!(refused(|r| r.broker.tls = true), RecordError::Tls);
-        assert_eq!(refused(|r| r.broker.dialect = Dialect::AdafruitIo), RecordError::Dialect);
+        assert_eq!(refused(|r| r.broker.dialect = Dialect::AdafruitIo), RecordError::Account);
         assert_eq!(refused(|r| r.timing.watchdog_ms = MIN_WATCHDOG_MS - 1), RecordError::Watchdog);
         assert_eq!(refused(|r| r.wifi.ssid.clear()), RecordError::Ssid);
         assert_eq!(refused(|r| r.wifi.password = text(7)), RecordError::WifiPassword);
@@ -738,6 +766,21 @@ mod tests {
             refused(|r| r.peers = [r.light.clone()].into_iter().collect()),
             RecordError::Light(ConfigError::NamedTwice(name("a")))
         );
+    }
+
+    #[test]
+    fn a_board_may_join_adafruit_io_where_it_counts_and_every_feed_is_one_lights() {
+        let mut record = small();
+        record.broker.dialect = Dialect::AdafruitIo;
+        record.broker.user = text(5);
+        assert_eq!(record.check(), Err(RecordError::Quota));
+        record.timing = Timing::on_quota();
+        let bytes = record.encode().unwrap();
+        assert_eq!(Record::decode(&bytes), Ok(record.clone()));
+        record.peers.push(name("a-call")).unwrap();
+        assert_eq!(record.check(), Err(RecordError::Feeds(name("a-call"))));
+        record.broker.user = String::try_from("a/b").unwrap();
+        assert_eq!(record.check(), Err(RecordError::Account));
     }
 
     #[test]

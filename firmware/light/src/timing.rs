@@ -115,6 +115,9 @@ pub enum Infeasible {
     },
 }
 
+/// A junction whose lights speak less often than this takes minutes for everything.
+const LONGEST_HEARTBEAT_MS: u32 = 60_000;
+
 /// No span may be longer than an hour; it keeps every sum far from overflow.
 const LONGEST_MS: u32 = 3_600_000;
 
@@ -129,6 +132,39 @@ impl Timing {
             quota: Some(Quota { burst: 3, refill_ms: 5_000 }),
             ..Timing::default()
         }
+    }
+
+    /// The timings for one of `lights` that share `per_minute` publishes; `None` where that is too little
+    /// for the rules of right of way to work within a minute or two.
+    ///
+    /// Each light has its share: a small bucket, and what refills it. Everything else follows from how
+    /// often a light can then speak, in the proportions of [`Timing::on_quota`], which this is for two lights
+    /// and 30 publishes.
+    #[must_use]
+    pub fn on_account(lights: u32, per_minute: u32) -> Option<Timing> {
+        let share_ms = u64::from(per_minute) * 1_000 / u64::from(lights.max(1));
+        let burst = match share_ms {
+            15_000.. => 3,
+            6_000.. => 2,
+            _ => 1,
+        };
+        // Thousandths of publishes a minute that are left beside the bucket.
+        let rate = share_ms.checked_sub(u64::from(burst) * 1_000).filter(|rate| *rate > 0)?;
+        let refill_ms = u32::try_from((60_000 * 1_000_u64).div_ceil(rate)).ok()?;
+        let heartbeat_ms = refill_ms.checked_mul(8)?.div_ceil(5).max(2_000);
+        (heartbeat_ms <= LONGEST_HEARTBEAT_MS).then_some(Timing {
+            heartbeat_ms,
+            lease_ms: 2 * heartbeat_ms + 14_000,
+            lost_after_ms: 3 * heartbeat_ms + 1_000,
+            quota: Some(Quota { burst, refill_ms }),
+            ..Timing::default()
+        })
+    }
+
+    /// The most that a light with these timings publishes in any minute; `None` where nothing limits it.
+    #[must_use]
+    pub fn most_per_minute(&self) -> Option<u32> {
+        self.quota.map(|quota| quota.burst.saturating_add(60_000 / quota.refill_ms.max(1)))
     }
 
     /// Whether a light with these timings can keep its promises and get its green.
@@ -287,6 +323,26 @@ mod tests {
     fn the_default_and_the_quota_timings_work() {
         assert_eq!(Timing::default().check(), Ok(()));
         assert_eq!(Timing::on_quota().check(), Ok(()));
+    }
+
+    #[test]
+    fn lights_that_share_an_account_never_publish_more_than_it_may_and_their_timings_work() {
+        let on_quota = Timing::on_account(2, 30);
+        assert_eq!(on_quota, Some(Timing::on_quota()));
+        for per_minute in [10, 30, 60, 120] {
+            let mut served = 0;
+            for lights in 1..200 {
+                let Some(timing) = Timing::on_account(lights, per_minute) else { break };
+                assert_eq!(timing.check(), Ok(()), "{lights} lights on {per_minute}");
+                let each = timing.most_per_minute().unwrap_or(u32::MAX);
+                assert!(each * lights <= per_minute, "{lights} lights of {each} each on {per_minute}");
+                served = lights;
+            }
+            assert!(served >= per_minute / 3, "only {served} on {per_minute}");
+        }
+        assert_eq!(Timing::on_account(12, 30), None);
+        assert_eq!(Timing::on_account(2, 0), None);
+        assert_eq!(Timing::default().most_per_minute(), None);
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use std::{net::Ipv4Addr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
-use traffic_light::Name;
+use traffic_light::{Name, record::Dialect};
 
 use super::keep;
 use crate::{
     board::{
         BackupJob, BackupPlace, BackupScope, Connection, EntryMethod, FlashJob, ImageChoice, ProvisionJob,
         Request, RestoreJob,
-        provision::{Member, Settings, SettingsError},
+        provision::{Member, Settings, SettingsError, dialect_of},
     },
     config::{BrokerChoice, Config, Junction},
     world::{LightId, broker::Login},
@@ -23,6 +23,8 @@ pub struct Lab {
     pub junctions: Vec<Junction>,
     /// What stands before the junction in every topic.
     pub root: String,
+    /// In which dialect the lights speak.
+    pub dialect: Dialect,
     /// The broker, where it is not inside this program.
     pub broker: Option<Elsewhere>,
     /// The login of the broker inside this program, where the configuration gives one.
@@ -65,8 +67,15 @@ impl Lab {
                 (Some(elsewhere), None)
             }
         };
-        let root = config.root.as_str().to_owned();
-        Lab { junctions: config.junctions.clone(), root, broker, login, backups, login_file: None }
+        Lab {
+            junctions: config.junctions.clone(),
+            root: config.root.as_str().to_owned(),
+            dialect: dialect_of(config),
+            broker,
+            login,
+            backups,
+            login_file: None,
+        }
     }
 
     /// With the login that boards were given before, where the configuration gives none, and a file
@@ -170,6 +179,7 @@ impl Form {
         }
         form.settings.wifi_ssid.clone_from(&remembered.wifi_ssid);
         form.settings.broker_root.clone_from(&lab.root);
+        form.settings.broker_dialect = lab.dialect;
         if let Some((red, amber, green)) = remembered.leds {
             form.settings.leds = traffic_light::record::LedGpios { red, amber, green };
         }

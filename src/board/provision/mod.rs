@@ -9,7 +9,8 @@ use std::fmt;
 use traffic_light::{
     ConfigError, Demand, Key, Name, Rule, Timing,
     record::{
-        Antenna, Broker, LedGpios, MAX_LOGIN_BYTES, MAX_ROOT_BYTES, MAX_SSID_BYTES, Record, RecordError, Wifi,
+        Antenna, Broker, Dialect, LedGpios, MAX_LOGIN_BYTES, MAX_ROOT_BYTES, MAX_SSID_BYTES, Record,
+        RecordError, Wifi,
     },
 };
 
@@ -44,6 +45,8 @@ pub struct Settings {
     pub broker_password: String,
     /// What stands before the junction in every topic.
     pub broker_root: String,
+    /// Which topics and features the broker has.
+    pub broker_dialect: Dialect,
     /// MQTT's keep-alive, in seconds.
     pub keep_alive_s: u16,
     /// How long everything takes.
@@ -114,6 +117,7 @@ impl Default for Settings {
             broker_user: String::new(),
             broker_password: String::new(),
             broker_root: broker.root.as_str().to_owned(),
+            broker_dialect: broker.dialect,
             keep_alive_s: broker.keep_alive_s,
             timing: Timing::default(),
             leds: LedGpios::default(),
@@ -178,6 +182,7 @@ impl Settings {
             password: bounded(&self.broker_password, Member::BrokerPassword, MAX_LOGIN_BYTES, &mut errors),
             root: bounded(&self.broker_root, Member::BrokerRoot, MAX_ROOT_BYTES, &mut errors),
             keep_alive_s: self.keep_alive_s,
+            dialect: self.broker_dialect,
             ..Broker::default()
         };
         let (Some(junction), Some(light)) = (junction, light) else { return Err(errors) };
@@ -238,11 +243,19 @@ fn member_of(error: &RecordError) -> Member {
         RecordError::WifiPassword => Member::WifiPassword,
         RecordError::Port => Member::BrokerPort,
         RecordError::KeepAlive => Member::KeepAlive,
-        RecordError::PasswordWithoutUser => Member::BrokerUser,
+        RecordError::PasswordWithoutUser | RecordError::Account => Member::BrokerUser,
+        RecordError::Quota => Member::Timing,
+        RecordError::Feeds(_) => Member::Peers,
         RecordError::Root => Member::BrokerRoot,
         RecordError::LedGpio(_) | RecordError::LedTwice(_) => Member::Leds,
         _ => Member::BrokerHost,
     }
+}
+
+/// The dialect in which the lights of `config` speak.
+#[must_use]
+pub fn dialect_of(config: &Config) -> Dialect {
+    if config.feeds.is_some() { Dialect::AdafruitIo } else { Dialect::Standard }
 }
 
 /// What a board with `record` will not find as the lights of `config` do; each a sentence without a
@@ -277,7 +290,10 @@ pub fn differences(record: &Record, config: &Config) -> Vec<String> {
     if *junction.timing() != record.timing {
         found.push(format!("the board's timings are not those of the junction {name} of the configuration"));
     }
-    if config.root.as_str() != record.broker.root.as_str() {
+    if dialect_of(config) != record.broker.dialect {
+        let text = "of the board and the configuration one is on feeds of Adafruit IO, and the other is not";
+        found.push(text.to_owned());
+    } else if config.feeds.is_none() && config.root.as_str() != record.broker.root.as_str() {
         let (theirs, ours) = (&config.root, &record.broker.root);
         found.push(format!("the board's root topic is {ours:?}, the configuration's is \"{theirs}\""));
     }

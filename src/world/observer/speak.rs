@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use rumqttc::QoS;
+use rumqttc::{QoS, SubscribeFilter};
 use tokio::{
     sync::oneshot,
     time::{Instant, timeout_at},
@@ -10,8 +10,10 @@ use tokio::{
 
 use super::{LAST_WORDS, Observer, Tell};
 use crate::world::{
+    budget::Budget,
     command::ByHand,
     event::Severity,
+    feed_watch::FeedWatch,
     link::{Link, News},
     topics::check_publishable,
 };
@@ -43,6 +45,10 @@ impl Observer {
         let sent = check_publishable(&topic).and_then(|()| {
             let qos = rumqttc::qos(qos).map_err(|_| "the quality of service is 0, 1 or 2")?;
             let session = self.session.as_ref().ok_or("there is no session with the broker; wait for it")?;
+            let spent = |feeds: &FeedWatch| !feeds.budget.with(Budget::publish);
+            if self.feeds.as_ref().is_some_and(spent) {
+                return Err("the account may publish no more in this minute; wait");
+            }
             session
                 .try_publish(topic.as_str(), qos, retain, payload)
                 .map_err(|_| "the broker is too slow just now; try again")
@@ -61,12 +67,14 @@ impl Observer {
 
     /// A broker sends what it keeps again for each new subscription, though there is the same already
     /// (MQTT 3.1.1, section 3.8.4).
-    pub(super) fn ask_what_is_kept(&self) {
-        let filter = self.topics.everything();
-        let asked = self
-            .session
-            .as_ref()
-            .is_some_and(|session| session.try_subscribe(filter, QoS::AtLeastOnce).is_ok());
+    pub(super) fn ask_what_is_kept(&mut self) {
+        let asked = if self.feeds.is_some() {
+            self.ask_feeds()
+        } else {
+            let filters = self.topics.everything();
+            let filters = filters.into_iter().map(|path| SubscribeFilter::new(path, QoS::AtLeastOnce));
+            self.session.as_ref().is_some_and(|session| session.try_subscribe_many(filters).is_ok())
+        };
         if !asked {
             self.hub.notice(Severity::Warning, None, "the broker cannot be asked just now; try again");
         }

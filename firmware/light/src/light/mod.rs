@@ -198,6 +198,12 @@ impl LightConfig {
         &self.peers
     }
 
+    /// When it wants green.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        self.demand
+    }
+
     /// The rule that it follows.
     #[must_use]
     pub fn rule(&self) -> Rule {

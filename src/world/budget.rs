@@ -1,0 +1,327 @@
+//! One budget for a whole account on a broker that counts: what the lights of this program publish together,
+//! when one of their links may log in, and for how long all of them have to rest.
+//!
+//! Each light has a token bucket of its own (`traffic_light::timing::Quota`), and together they are made to
+//! fit. This is the guard behind them, over the real limit: however the buckets were set, and whatever other
+//! users of the account do, no more is published within a minute than the account may.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// A minute as the broker counts it, and a second more: a message that was held up on its way may come
+/// closer to the next than it was sent.
+const MINUTE: Duration = Duration::from_secs(61);
+/// Logins a minute of this program; the broker allows 20 to the whole account.
+const MOST_LOGINS: usize = 15;
+/// After a refused login there is none for so long, and for as much more after each that follows.
+pub(super) const REFUSED_REST: Duration = Duration::from_secs(30);
+/// However often it was refused.
+const LONGEST_REST: Duration = Duration::from_mins(10);
+/// After a refusal one link tries alone; if it has not told within this how that went, another one does.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Between two looks whether that one was let in.
+const PROBE_LOOK: Duration = Duration::from_secs(1);
+/// Between two warnings of the same kind.
+const WARN_EVERY: Duration = Duration::from_secs(60);
+
+/// What the account has done of late. Time is passed in, as the time since any moment in the past.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    per_minute: usize,
+    /// Whether anything is held back.
+    keeps: bool,
+    /// The most that the lights of this program publish in a minute, by their own buckets.
+    planned: usize,
+    own: Minute,
+    others: Minute,
+    paused_until: Duration,
+    logins: Minute,
+    no_login_until: Duration,
+    refusals: u32,
+    probed_at: Option<Duration>,
+    warned_at: Option<Duration>,
+}
+
+/// What is known when the broker says that too much was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Blame {
+    /// Publishes of this program in the last minute.
+    pub(crate) own: usize,
+    /// Publishes of other users of the account, as far as they were heard.
+    pub(crate) others: usize,
+    /// What the account may.
+    pub(crate) per_minute: usize,
+}
+
+impl Budget {
+    /// For an account with so many publishes a minute, of which this program's lights want `planned`.
+    /// Without `keeps`, publishes are counted and not held back.
+    pub(crate) fn new(per_minute: u32, planned: u32, keeps: bool) -> Budget {
+        let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        Budget {
+            per_minute: count(per_minute),
+            keeps,
+            planned: count(planned),
+            own: Minute::default(),
+            others: Minute::default(),
+            paused_until: Duration::ZERO,
+            logins: Minute::default(),
+            no_login_until: Duration::ZERO,
+            refusals: 0,
+            probed_at: None,
+            warned_at: None,
+        }
+    }
+
+    /// Takes one publish out, if there is that much.
+    pub(crate) fn publish(&mut self, now: Duration) -> bool {
+        let spent = self.own.count(now) + self.others.count(now);
+        let may = !self.keeps || (now >= self.paused_until && spent < self.per_minute);
+        if may {
+            self.own.add(now);
+        }
+        may
+    }
+
+    /// Another user of the account was heard. Returns whether a person should know by now that little is
+    /// left.
+    pub(crate) fn heard_other(&mut self, now: Duration) -> Option<Blame> {
+        self.others.add(now);
+        let eaten = self.others.count(now) + self.planned > self.per_minute;
+        let told = self.warned_at.is_some_and(|at| now.saturating_sub(at) < WARN_EVERY);
+        if !eaten || told {
+            return None;
+        }
+        self.warned_at = Some(now);
+        Some(self.blame(now))
+    }
+
+    /// The broker says that publishes are rejected for so long.
+    pub(crate) fn throttled(&mut self, now: Duration, lasts: Duration) -> Blame {
+        self.paused_until = self.paused_until.max(now + lasts);
+        self.blame(now)
+    }
+
+    /// The broker says that the account is banned for so long.
+    pub(crate) fn banned(&mut self, now: Duration, lasts: Duration) {
+        self.paused_until = self.paused_until.max(now + lasts);
+        self.rest(now, lasts.max(REFUSED_REST));
+    }
+
+    /// Whether a link may log in now.
+    ///
+    /// # Errors
+    /// For how long it has to wait before it asks again.
+    pub(crate) fn login(&mut self, now: Duration) -> Result<(), Duration> {
+        if now < self.no_login_until {
+            return Err(self.no_login_until - now);
+        }
+        if self.refusals > 0 {
+            if self.probed_at.is_some_and(|at| now.saturating_sub(at) < PROBE_TIMEOUT) {
+                return Err(PROBE_LOOK);
+            }
+            self.probed_at = Some(now);
+        }
+        if self.logins.count(now) >= MOST_LOGINS {
+            return Err(self.logins.frees_in(now));
+        }
+        self.logins.add(now);
+        Ok(())
+    }
+
+    /// A link was let in.
+    pub(crate) fn let_in(&mut self) {
+        self.refusals = 0;
+        self.probed_at = None;
+    }
+
+    /// A link was not let in, or its connection was reset for a ban that was not told.
+    pub(crate) fn refused(&mut self, now: Duration) {
+        // Links that were refused together are one refusal.
+        if now >= self.no_login_until {
+            self.refusals = self.refusals.saturating_add(1);
+        }
+        let rest = REFUSED_REST.saturating_mul(self.refusals.max(1)).min(LONGEST_REST);
+        self.rest(now, rest);
+    }
+
+    fn rest(&mut self, now: Duration, rest: Duration) {
+        self.refusals = self.refusals.max(1);
+        self.probed_at = None;
+        self.no_login_until = self.no_login_until.max(now + rest);
+    }
+
+    fn blame(&mut self, now: Duration) -> Blame {
+        Blame { own: self.own.count(now), others: self.others.count(now), per_minute: self.per_minute }
+    }
+}
+
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Blame { own, others, per_minute } = self;
+        if *others > 0 {
+            write!(
+                f,
+                "in the last minute the lights of this program published {own} times and others {others} times, of the \
+                 {per_minute} that the account may: stop what else uses the account, or run fewer lights"
+            )
+        } else if own < per_minute {
+            write!(
+                f,
+                "in the last minute the lights of this program published only {own} of the {per_minute} times that the \
+                 account may: something else uses the account, unheard; stop that"
+            )
+        } else {
+            write!(
+                f,
+                "in the last minute the lights of this program published {own} times, of the {per_minute} that the \
+                 account may: take slower timings, or leave budget at true"
+            )
+        }
+    }
+}
+
+/// When something happened in the last minute.
+#[derive(Clone, Debug, Default)]
+struct Minute(VecDeque<Duration>);
+
+impl Minute {
+    fn add(&mut self, now: Duration) {
+        self.0.push_back(now);
+    }
+
+    fn count(&mut self, now: Duration) -> usize {
+        while self.0.front().is_some_and(|at| now.saturating_sub(*at) >= MINUTE) {
+            self.0.pop_front();
+        }
+        self.0.len()
+    }
+
+    /// When the first of them is older than a minute.
+    fn frees_in(&self, now: Duration) -> Duration {
+        self.0.front().map_or(Duration::ZERO, |at| (*at + MINUTE).saturating_sub(now))
+    }
+}
+
+/// The budget of a live world. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct SharedBudget {
+    began: Instant,
+    /// A plain mutex: it is held for a few additions and never across an await.
+    budget: Arc<Mutex<Budget>>,
+}
+
+impl SharedBudget {
+    pub(super) fn new(budget: Budget) -> SharedBudget {
+        SharedBudget { began: Instant::now(), budget: Arc::new(Mutex::new(budget)) }
+    }
+
+    /// The budget, and now on its clock.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Budget, Duration) -> T) -> T {
+        let mut budget: MutexGuard<'_, Budget> = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut budget, self.began.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: u64) -> Duration {
+        Duration::from_secs(s)
+    }
+
+    #[test]
+    fn no_more_is_published_in_any_minute_than_the_account_may() {
+        let mut budget = Budget::new(30, 30, true);
+        let published: Vec<u64> =
+            (0..600_000).step_by(100).filter(|ms| budget.publish(Duration::from_millis(*ms))).collect();
+        let busiest =
+            published.iter().map(|at| published.iter().filter(|ms| (*at..at + 60_000).contains(*ms)).count());
+        assert_eq!(busiest.max(), Some(30));
+        assert!(published.len() >= 290, "and nearly all of it: {}", published.len());
+    }
+
+    #[test]
+    fn others_are_counted_in_and_a_person_is_told_once_a_minute() {
+        let mut budget = Budget::new(30, 20, true);
+        let told = (0..15).filter_map(|s| budget.heard_other(at(s))).collect::<Vec<_>>();
+        assert_eq!(told, [Blame { own: 0, others: 11, per_minute: 30 }]);
+        assert_eq!((0..100).filter(|_| budget.publish(at(20))).count(), 15);
+        assert!(budget.heard_other(at(80)).is_none(), "those of the first seconds are forgotten");
+        assert!(told[0].to_string().contains("others 11 times"));
+    }
+
+    #[test]
+    fn a_throttle_pauses_and_tells_whose_fault_it_is() {
+        let mut budget = Budget::new(30, 30, true);
+        assert!(budget.publish(at(0)));
+        let blame = budget.throttled(at(1), at(21));
+        assert!(blame.to_string().contains("only 1 of the 30"), "{blame}");
+        assert!(!budget.publish(at(21)) && budget.publish(at(22)));
+        let mut careless = Budget::new(30, 30, false);
+        careless.throttled(at(1), at(21));
+        assert!((0..100).all(|_| careless.publish(at(2))));
+        assert!(careless.throttled(at(3), at(1)).to_string().contains("published 100 times"));
+    }
+
+    #[test]
+    fn logins_are_few_a_minute() {
+        let mut budget = Budget::new(30, 30, true);
+        assert_eq!((0..100).filter(|_| budget.login(at(5)).is_ok()).count(), MOST_LOGINS);
+        assert_eq!(budget.login(at(6)), Err(at(60)));
+        assert_eq!(budget.login(at(66)), Ok(()));
+    }
+
+    #[test]
+    fn after_a_refusal_all_rest_and_then_one_tries_alone() {
+        let mut budget = Budget::new(30, 30, true);
+        assert_eq!(budget.login(at(0)), Ok(()));
+        assert_eq!(budget.login(at(0)), Ok(()));
+        budget.refused(at(1));
+        budget.refused(at(1));
+        assert_eq!(budget.login(at(2)), Err(at(29)), "two at once are one refusal");
+        assert_eq!(budget.login(at(31)), Ok(()));
+        assert_eq!(budget.login(at(32)), Err(PROBE_LOOK), "the others wait for its fate");
+        budget.refused(at(33));
+        assert_eq!(budget.login(at(34)), Err(at(59)), "longer each time");
+        assert_eq!(budget.login(at(93)), Ok(()));
+        budget.let_in();
+        assert_eq!(budget.login(at(93)), Ok(()));
+        budget.refused(at(94));
+        assert_eq!(budget.login(at(95)), Err(at(29)), "short again");
+    }
+
+    #[test]
+    fn a_probe_that_never_tells_is_followed_by_another() {
+        let mut budget = Budget::new(30, 30, true);
+        budget.refused(at(0));
+        assert_eq!(budget.login(at(30)), Ok(()));
+        assert!(budget.login(at(40)).is_err());
+        assert_eq!(budget.login(at(45)), Ok(()));
+    }
+
+    #[test]
+    fn no_rest_is_longer_than_ten_minutes_and_a_ban_is_kept_to_the_end() {
+        let mut budget = Budget::new(30, 30, true);
+        let mut now = Duration::ZERO;
+        for _ in 0..50 {
+            budget.refused(now);
+            now = budget.no_login_until;
+        }
+        budget.refused(now);
+        assert_eq!(budget.login(now), Err(LONGEST_REST));
+        let mut budget = Budget::new(30, 30, true);
+        budget.banned(at(0), at(90));
+        assert_eq!(budget.login(at(1)), Err(at(89)));
+        assert!(!budget.publish(at(89)));
+        budget.refused(at(2));
+        assert_eq!(budget.login(at(3)), Err(at(87)), "a refusal does not make it shorter");
+    }
+}
