@@ -77,11 +77,10 @@ fn every_lesson_holds_with_twenty_seeds() {
     }
 }
 
-/// The seeds of the shipped files are no lucky ones.
 #[test]
-fn no_lesson_has_a_conflict_with_a_hundred_other_seeds_where_it_wants_none() {
+fn the_seeds_of_the_shipped_files_are_no_lucky_ones() {
     for name in ["wifi-lost", "hang", "half-open", "one-way-silence"] {
-        let series = play_all(&lesson(name), 1_000..1_100);
+        let series = play_all(&lesson(name), 1_000..1_040);
         for verdict in series.verdicts() {
             assert_eq!(
                 verdict.outcome,
@@ -135,7 +134,7 @@ fn clocks_that_are_right_within_one_percent_show_nothing_unsafe() {
         .replace("drift_percent = 8", "drift_percent = 1");
     assert_ne!(text, lesson.text, "the shipped file has changed its shape");
     let allowed = Scenario::from_toml(&text, "allowed.toml", &|_| None).unwrap();
-    let series = play_all(&allowed, 1..=100);
+    let series = play_all(&allowed, 1..=40);
     let sought: Vec<_> = series
         .verdicts()
         .into_iter()

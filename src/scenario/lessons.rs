@@ -37,6 +37,7 @@ pub fn lessons() -> &'static [Lesson] {
         "wrong-password",
         "takeover",
         "quota",
+        "quota-exceeded",
         "clock-drift-beyond-rho",
     ]
 }
