@@ -33,8 +33,11 @@ fn main() {
         "lights", "screen", "events/frame", "p50 ms", "p99 ms", "max ms"
     );
     for lights in [2, 50, 500] {
-        for (name, size) in [("1440x900", vec2(1_440.0, 900.0)), ("4K", vec2(3_840.0, 2_160.0))] {
-            let cost = measure(lights, size);
+        let small = vec2(1_440.0, 900.0);
+        for (name, size, topics) in
+            [("1440x900", small, false), ("4K", vec2(3_840.0, 2_160.0), false), ("+ topics", small, true)]
+        {
+            let cost = measure(lights, size, topics);
             let at = |share: usize| {
                 let last = cost.sorted_us.len() - 1;
                 cost.sorted_us[last * share / 100] as f64 / 1_000.0
@@ -45,7 +48,8 @@ fn main() {
     }
 }
 
-fn measure(lights: usize, size: egui::Vec2) -> Cost {
+/// `topics`: with the topic panel.
+fn measure(lights: usize, size: egui::Vec2, topics: bool) -> Cost {
     let mut script = Script::new(lights / 2, 2);
     let (commands, _kept) = mpsc::channel(16);
     let (sender, events) = broadcast::channel(65_536);
@@ -55,8 +59,8 @@ fn measure(lights: usize, size: egui::Vec2) -> Cost {
         move || time.get()
     }));
     let context = egui::Context::default();
-    let mut app =
-        TwinlightApp::new(&context, Link { commands, events }, clock, Settings::default(), String::new());
+    let settings = Settings { show_topics: topics, ..Settings::default() };
+    let mut app = TwinlightApp::new(&context, Link { commands, events }, clock, settings, String::new());
     let mut frame = eframe::Frame::_new_kittest();
     let mut cost = Cost { events: 0, sorted_us: Vec::new() };
     for event in script.begin() {

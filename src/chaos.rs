@@ -310,16 +310,9 @@ mod tests {
     fn every_kind_comes_up_with_a_dose_that_can_be_meant() {
         let faults: Vec<_> = Chaos::new(1, lights(&["a", "b"]), all()).take(2_000).collect();
         let names: BTreeSet<_> = faults.iter().map(PlannedFault::name).collect();
-        let others = [
-            "wifi-down",
-            "silence",
-            "broker-down",
-            "quota",
-            "wrong-password",
-            "name-not-found",
-            "taken-over",
-        ];
-        let more = ["hang", "clock-drift", "suspend", "session-drop", "reboot"];
+        let others =
+            ["wifi-down", "silence", "broker-down", "wrong-password", "name-not-found", "taken-over"];
+        let more = ["hang", "clock-drift", "suspend", "session-drop", "reboot", "quota"];
         let wanted: BTreeSet<_> = LinkFault::NAMES.into_iter().chain(others).chain(more).collect();
         assert_eq!(names, wanted);
         for planned in &faults {

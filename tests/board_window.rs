@@ -288,6 +288,47 @@ fn boards_keep_their_login_from_one_run_of_the_program_to_the_next() {
 }
 
 #[test]
+fn the_open_broker_shows_its_address_as_text_and_code_without_the_password_unless_asked() {
+    let mut window = Window::open();
+    window.harness.get_by_label("Let boards join").scroll_to_me();
+    window.step();
+    assert!(window.says("A firewall may have to be told"));
+    window.click("Let boards join");
+    window.step();
+    let password = {
+        let bench = window.harness.state_mut().bench_mut().unwrap();
+        bench.form.addresses = vec![[192, 168, 7, 9].into(), [10, 42, 0, 1].into()];
+        bench.form.settings.broker_password.clone()
+    };
+    assert_eq!(password.len(), 12);
+    let address = "0.0.0.0:1884".to_owned();
+    window.tell(EventKind::BrokerStarted { address, embedded: true, open: true, note: None });
+    window.until("the address", |window| window.says("192.168.7.9:1884"));
+    assert!(window.says("QR code of mqtt://lab@192.168.7.9:1884"));
+    assert!(!window.says(&password), "the password is shown without being asked for");
+
+    window.harness.get_by_label("Password in the code, too").scroll_to_me();
+    window.step();
+    window.click("Password in the code, too");
+    let whole = format!("mqtt://lab:{password}@192.168.7.9:1884");
+    window.until("the code with the password", |window| {
+        window.harness.state().bench().unwrap().code.as_ref().is_some_and(|code| code.is_of(&whole))
+    });
+    assert!(!window.says(&password), "it is in the code, and nowhere else");
+
+    window.harness.get_by_label("If a board does not get through").scroll_to_me();
+    window.step();
+    window.click("If a board does not get through");
+    window.until("the firewalls", |window| window.says("Copy the line for Linux, ufw"));
+    assert!(window.says("sudo ufw allow 1884/tcp") && window.says("localport=1884"));
+
+    // The computer is in two networks; the board is in the other one.
+    let form = &mut window.harness.state_mut().bench_mut().unwrap().form;
+    form.addresses.swap(0, 1);
+    window.until("the other address", |window| window.says("QR code of mqtt://lab@10.42.0.1:1884"));
+}
+
+#[test]
 fn a_virtual_light_gives_its_place_to_a_board_that_started() {
     let mut window = Window::open();
     let bench = window.harness.state_mut().bench_mut().unwrap();

@@ -243,7 +243,7 @@ fn no_sure_conflict_is_false_and_no_true_one_of_450_ms_goes_untold() {
                             assert!(verdict.lasted >= ms(GLITCH_BELOW));
                         }
                         None => {
-                            assert!(holds, "a false glitch: {verdict:?}; {}", context())
+                            assert!(holds, "a false glitch: {verdict:?}; {}", context());
                         }
                         Some(Certainty::Possible) => possible += 1,
                     }

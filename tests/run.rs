@@ -367,12 +367,7 @@ fn wrong_usage_and_wrong_configurations_end_with_2_and_say_what_to_do() {
         (vec!["run", "--config", missing.to_str().unwrap()], vec!["missing.toml"]),
         (vec!["run", "--config", impossible.to_str().unwrap()], vec!["impossible.toml", "lease_ms"]),
     ] {
-        let output = lab.output(&args);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-        for word in words {
-            assert!(said.contains(word), "{args:?} does not say {word:?}: {said}");
-        }
+        lab.assert_refused(&args, &words);
     }
 }
 

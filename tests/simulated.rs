@@ -258,6 +258,18 @@ fn a_light_that_sleeps_is_dark_loses_its_session_and_comes_back() {
 }
 
 #[test]
+fn what_happens_to_the_link_of_a_light_that_sleeps_or_hangs_is_told_to_its_program_later() {
+    for fault in [Fault::Suspend(light("a")), Fault::Hang(light("a"))] {
+        let mut lab = Lab::running(23);
+        let since = lab.put(fault);
+        lab.obey(Command::DropSession { light: light("a") });
+        lab.simulation.play(since + Duration::from_millis(800), &mut |_| ());
+        lab.clear();
+        lab.alternates();
+    }
+}
+
+#[test]
 fn a_wrong_password_and_an_unknown_name_keep_a_light_out_until_they_are_put_right() {
     for (fault, word) in [
         (Fault::WrongPassword(light("a")), "refused user or password"),

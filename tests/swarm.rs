@@ -118,12 +118,7 @@ fn wrong_usage_of_swarm_and_lights_is_refused_with_what_to_do() {
         (vec!["--lights", "x"], vec!["no light x", "demo/a, demo/b"]),
         (vec!["--lights", "a", "ports"], vec!["--lights belongs behind \"run\""]),
     ] {
-        let output = lab.output(&args);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-        for word in words {
-            assert!(said.contains(word), "{args:?} does not say {word:?}: {said}");
-        }
+        lab.assert_refused(&args, &words);
     }
 }
 

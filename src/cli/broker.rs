@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{Common, FAILED, Usage, WELL, asked_to_end, runtime};
 use crate::{
-    board::provision::here::make_login,
+    board::provision::here::{addresses, make_login},
     config::BrokerChoice,
     world::{
         broker::{Broker, BrokerConfig, Ended},
@@ -54,7 +54,10 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
             );
         }
         if lan {
-            println!("every computer and board of this network that knows user and password can now join");
+            println!("every computer and board of this network that knows user and password can now join:");
+            for address in addresses() {
+                println!("  {address}, port {}", broker.address().port());
+            }
         }
         println!("Ctrl-C ends it");
         let ended = broker.ended();

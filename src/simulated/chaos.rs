@@ -80,7 +80,7 @@ impl World {
         for what in comes {
             match what {
                 FaultKind::Lasting { fault, lasts } => {
-                    self.put_by_chaos(fault, now + lasts.unwrap_or_default())
+                    self.put_by_chaos(fault, now + lasts.unwrap_or_default());
                 }
                 FaultKind::SessionDrop(light) if self.index.contains_key(&light) => {
                     self.obey_now(Command::DropSession { light });

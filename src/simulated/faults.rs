@@ -100,9 +100,6 @@ impl World {
             return;
         }
         light.watchdog_us = None;
-        if light.runs() {
-            light.catch_up(now);
-        }
         self.call_program(number);
         self.read_on(number);
     }

@@ -197,13 +197,16 @@ impl Light {
         self.config.timing().watchdog_ms
     }
 
+    /// Calls the program, which hears first what has waited for it meanwhile.
     pub(super) fn check(&mut self, now: Us) {
+        if !self.news.is_empty() {
+            self.catch_up(now);
+        }
         let local = self.local(now);
         self.program.check(local, &mut self.host);
     }
 
-    /// Hands the program what waited for it.
-    pub(super) fn catch_up(&mut self, now: Us) {
+    fn catch_up(&mut self, now: Us) {
         while let Some(news) = self.news.pop_front() {
             self.hand_over(now, &news);
         }
@@ -222,7 +225,7 @@ impl Light {
                 program.session_down(local, host);
             }
             News::Message { topic, payload, retained } => {
-                program.hear(local, topic, payload, *retained, host)
+                program.hear(local, topic, payload, *retained, host);
             }
             News::TooLong(bytes) => program.hear_too_long(*bytes, host),
         }

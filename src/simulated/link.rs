@@ -345,7 +345,7 @@ impl World {
             Said::Accepted => {
                 let topics = light.program.subscriptions();
                 if let Some(session) = &mut light.host.session {
-                    session.subscribe(topics.iter().map(|topic| topic.as_str()), local)?;
+                    session.subscribe(topics.iter().map(TopicText::as_str), local)?;
                 }
                 let (id, target) = (light.id.clone(), target.clone());
                 self.layer(&id, Layer::Tcp, true, target);
@@ -438,13 +438,9 @@ impl World {
 
     pub(super) fn drop_session(&mut self, number: usize) {
         let Some(light) = self.light(number) else { return };
-        match light.link.rung {
-            Rung::Connected(id) => {
-                self.net.hang_up(id);
-                self.lose_session(number, "the session was dropped on purpose", true);
-            }
-            // There is none.
-            _ => {}
+        if let Rung::Connected(id) = light.link.rung {
+            self.net.hang_up(id);
+            self.lose_session(number, "the session was dropped on purpose", true);
         }
     }
 

@@ -41,6 +41,7 @@ use super::{
 };
 use crate::{
     config::{BrokerChoice, Config, Junction, RootTopic},
+    keys::{self, KeyError},
     recording::{RecordError, Recorder},
 };
 
@@ -108,12 +109,9 @@ pub enum WorldError {
         "no port on this machine is free for the way to the broker ({0}); end other programs and try again"
     )]
     Tunnel(#[source] std::io::Error),
-    /// A junction's key was never made.
-    #[error(
-        "the key of junction {0} is to be made by itself (key = \"auto\"), and there is no folder to keep it in; name \
-         one with --state FOLDER, or give the key as key = \"${{TWINLIGHT_KEY}}\""
-    )]
-    NoKey(traffic_light::Name),
+    /// The key of a junction that has to be made up cannot be kept.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
 }
 
 /// A world that runs. Dropping it asks the world to end; [`World::stop`] also waits for that.
@@ -173,9 +171,8 @@ impl World {
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
         config.draw_faults(config.seed.unwrap_or_else(rand::random));
-        if let Some(junction) = config.junctions.iter().find(|junction| junction.lacks_key()) {
-            return Err(WorldError::NoKey(junction.name().clone()));
-        }
+        // Nothing runs unsigned that is to be signed, wherever the configuration came from.
+        keys::give(&mut config, options.state_folder.as_deref())?;
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
         allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
         let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);

@@ -238,6 +238,13 @@ impl Script {
                     )
                     .into();
                     let light = light.id.clone();
+                    let topic = format!("twinlight/{light}/state").into();
+                    let (shown, bytes) = (payload.clone(), payload.len());
+                    push(
+                        events,
+                        now,
+                        EventKind::TopicHeard { topic, payload: shown, bytes, retained: false, qos: 1 },
+                    );
                     push(
                         events,
                         now,

@@ -58,6 +58,16 @@ impl Lab {
         self.command(args).output().unwrap()
     }
 
+    /// Fails unless `args` are refused as wrong usage or configuration, with all `words`.
+    pub fn assert_refused(&self, args: &[&str], words: &[&str]) {
+        let output = self.output(args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        for word in words {
+            assert!(said.contains(word), "{args:?} does not say {word:?}: {said}");
+        }
+    }
+
     /// Runs to the end.
     pub fn run(&self, config: &str, seconds: u32) -> Run {
         let file = self.config(config);

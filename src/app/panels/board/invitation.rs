@@ -16,8 +16,8 @@ use crate::app::{
 
 /// Light modules around a code (ISO/IEC 18004 asks for four).
 const QUIET: usize = 4;
-/// The side of the code on the screen.
-const SIDE: f32 = 190.0;
+/// The side of the code on the screen, at most.
+const SIDE: f32 = 200.0;
 
 /// Shows it.
 pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench, port: u16) {
@@ -78,20 +78,19 @@ fn qr(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench, ip: Ipv4Addr, port:
 
 /// Black on white in both themes: a reader expects it so.
 fn paint(ui: &mut Ui, code: &Code, said: &str) {
-    let (rect, response) = ui.allocate_exact_size(vec2(SIDE, SIDE), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, said));
-    let painter = ui.painter();
-    painter.rect_filled(rect, 4.0, Color32::WHITE);
+    let modules = code.side + 2 * QUIET;
     // Whole pixels: gaps between modules would be read as light ones.
     let pixels = ui.ctx().pixels_per_point();
-    let module = (SIDE * pixels / (code.side + 2 * QUIET) as f32).floor() / pixels;
-    let margin = (SIDE - module * code.side as f32) / 2.0;
-    let corner = pos2(
-        ((rect.left() + margin) * pixels).round() / pixels,
-        ((rect.top() + margin) * pixels).round() / pixels,
-    );
+    let module = (SIDE * pixels / modules as f32).floor().max(1.0) / pixels;
+    let side = module * modules as f32;
+    let (rect, response) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, said));
+    let whole = |at: f32| (at * pixels).round() / pixels;
+    let rect = Rect::from_min_size(pos2(whole(rect.left()), whole(rect.top())), rect.size());
+    let painter = ui.painter();
+    painter.rect_filled(rect, 4.0, Color32::WHITE);
     for (y, x, long) in code.runs() {
-        let at = corner + vec2(x as f32 * module, y as f32 * module);
+        let at = rect.min + vec2((x + QUIET) as f32 * module, (y + QUIET) as f32 * module);
         painter.rect_filled(Rect::from_min_size(at, vec2(long as f32 * module, module)), 0.0, Color32::BLACK);
     }
 }
