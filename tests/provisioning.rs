@@ -206,7 +206,7 @@ fn a_board_may_join_adafruit_io_with_timings_that_fit_the_account() {
         &text.replace("\"king\"", "\"\"").replace("\"${TWINLIGHT_KEY}\"", "\"\""),
         "broker.user: Adafruit IO's topics begin",
     );
-    let fast = format!("{text}[timing]\nheartbeat_ms = 1000\n");
+    let fast = format!("{text}[timing]\ngreen_min_ms = 3000\n");
     refused(&fast, "these timings have no quota");
     let call = text.replace("peers = [\"a\"]", "peers = [\"b-call\"]");
     refused(&call, "the feed of light b-call would be the one that calls this light");
