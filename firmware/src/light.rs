@@ -78,9 +78,9 @@ pub struct Topics {
     pub subscriptions: heapless::Vec<TopicText, 8>,
     /// Where the state goes.
     pub state: TopicText,
-    /// Where the status goes.
+    /// Where the status goes; empty on a broker with neither wills nor kept messages.
     pub status: TopicText,
-    /// What the broker says when the board is gone.
+    /// What the broker says there when the board is gone.
     pub will: Message,
 }
 

@@ -22,10 +22,11 @@ use static_cell::StaticCell;
 use traffic_light::{
     Instant,
     ladder::{Ladder, Step},
+    lamps::Progress,
     message::Message,
     mqtt::{self, End, Event, Hello, Session},
     program::{Order, Topic, TopicText},
-    record::{Record, Wifi},
+    record::{Dialect, Record, Wifi},
 };
 
 use crate::light::{
@@ -232,6 +233,7 @@ impl Link {
 
     async fn connect(&mut self) {
         let over = self.connection().await;
+        let refused = self.was_refused(&over);
         let host = &self.record.broker.host;
         let port = self.record.broker.port;
         match over {
@@ -259,8 +261,21 @@ impl Link {
             Over::Closed => log::warn!("the broker closed the connection"),
             Over::Mqtt(end) => log::warn!("{end}"),
         }
-        let wait_ms = self.ladder.session_lost(light::now(), self.random.random());
+        let (now, random) = (light::now(), self.random.random());
+        let wait_ms = if refused {
+            self.ladder.session_refused(now, random)
+        } else {
+            self.ladder.session_lost(now, random)
+        };
         log::info!("connecting again in {}", Seconds::of_ms(wait_ms));
+    }
+
+    /// Whether a broker that counts has heard a login and not let it in: it bans who tries again and
+    /// again.
+    fn was_refused(&self, over: &Over) -> bool {
+        self.record.broker.dialect == Dialect::AdafruitIo
+            && self.ladder.progress() != Progress::Connected
+            && matches!(over, Over::Closed | Over::Mqtt(_))
     }
 
     /// Connects and carries words until that ends.

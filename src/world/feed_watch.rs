@@ -1,5 +1,9 @@
-//! What the observer does on feeds beside listening: it asks for last values, which nothing else tells from
-//! fresh ones; it judges presence by silence; and it reads the account's notices.
+//! What the observer does on feeds beside listening: it asks for last values, it judges presence by silence,
+//! and it reads the account's notices.
+//!
+//! Adafruit IO marks no value as old, but it answers in the form in which it is asked: so the observer asks
+//! in the short form (`USER/f/KEY/get`), listens for what is fresh in the long one (`USER/feeds/KEY`), and takes
+//! the short one for answers alone.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,7 +13,7 @@ use std::{
 use traffic_light::{Word, feeds};
 
 use super::{
-    budget::SharedBudget,
+    budget::{Budget, SharedBudget},
     event::{LightId, Severity},
 };
 use crate::{adafruit, config::Junction};
@@ -56,24 +60,32 @@ impl FeedWatch {
         let mut elsewhere: Vec<_> =
             self.lost_after.keys().filter(|id| !self.own.contains(*id)).cloned().collect();
         elsewhere.sort();
-        elsewhere.retain(|_| self.budget.with(super::budget::Budget::publish));
+        elsewhere.retain(|_| self.budget.with(Budget::publish));
         self.asked.extend(elsewhere.iter().map(|id| (id.clone(), now)));
         let feed = |id: &LightId| feeds::state_feed(&id.junction, &id.light);
-        elsewhere.iter().map(|id| format!("{}/feeds/{}/get", self.user, feed(id))).collect()
+        elsewhere.iter().map(|id| format!("{}/f/{}/get", self.user, feed(id))).collect()
     }
 
-    /// A word came on the feed of `light`. Returns whether it is an old one, for display alone: the first
-    /// after it was asked for, and whatever is no newer than what was heard. A fresh one that is taken for
-    /// old for it is followed by another within a heartbeat.
-    pub(super) fn is_old(&mut self, light: &LightId, word: &Word, now: Duration) -> bool {
-        let asked = self.asked.remove(light).is_some_and(|at| now.saturating_sub(at) < ANSWER_WITHIN);
-        let Word::State(state) = word else { return asked };
+    /// Whether a message in this form of its topic is an answer; `None` for one in the short form that
+    /// nobody asked for: it has come in the long one too.
+    pub(super) fn is_answer(&mut self, topic: &str, light: Option<&LightId>, now: Duration) -> Option<bool> {
+        let below = topic.strip_prefix(&self.user).unwrap_or(topic);
+        if !below.starts_with("/f/") {
+            return Some(false);
+        }
+        let asked = self.asked.remove(light?)?;
+        (now.saturating_sub(asked) < ANSWER_WITHIN).then_some(true)
+    }
+
+    /// Whether a word of `light` is no newer than what was heard of it: whatever way it came, it is not fresh.
+    pub(super) fn is_stale(&mut self, light: &LightId, word: &Word) -> bool {
+        let Word::State(state) = word else { return false };
         let last = self.last.get(light);
         let stale = last.is_some_and(|(boot, seq)| *boot == state.boot && state.seq <= *seq);
         if !stale {
             self.last.insert(light.clone(), (state.boot, state.seq));
         }
-        asked || stale
+        stale
     }
 
     /// A fresh word of `light`. Returns whether it was not there before.
@@ -104,7 +116,7 @@ impl FeedWatch {
         if light.is_some_and(|light| self.own.contains(light)) {
             return None;
         }
-        let blame = self.budget.with(|budget, now| budget.heard_other(now))?;
+        let blame = self.budget.with(Budget::heard_other)?;
         Some((Severity::Warning, format!("other users of the account eat its budget: {blame}")))
     }
 
@@ -147,7 +159,7 @@ mod tests {
     use traffic_light::{Aspect, Name, State};
 
     use super::*;
-    use crate::{config::Config, world::budget::Budget};
+    use crate::config::Config;
 
     fn watch() -> FeedWatch {
         let text = "[broker]\nemulate = \"adafruit\"\nuser = \"king\"\npassword = \"arthur\"\n\
@@ -170,25 +182,24 @@ mod tests {
     }
 
     #[test]
-    fn the_last_value_is_asked_for_of_lights_elsewhere_and_is_not_taken_for_fresh() {
+    fn the_last_value_is_asked_for_of_lights_elsewhere_and_only_the_answer_comes_in_the_short_form() {
         let (mut watch, b) = (watch(), light("b"));
-        assert_eq!(watch.asks(at(1)), ["king/feeds/demo-b/get"]);
-        assert!(watch.is_old(&b, &state(7, 40), at(2)));
-        assert!(!watch.is_old(&b, &state(7, 41), at(3)));
-        assert!(!watch.is_old(&light("a"), &state(8, 1), at(3)));
+        assert_eq!(watch.asks(at(1)), ["king/f/demo-b/get"]);
+        assert_eq!(watch.is_answer("king/feeds/demo-b", Some(&b), at(2)), Some(false), "it is fresh");
+        assert_eq!(watch.is_answer("king/f/demo-b", Some(&b), at(2)), Some(true));
+        assert_eq!(watch.is_answer("king/f/demo-b", Some(&b), at(3)), None, "a fresh one, again");
+        assert_eq!(watch.is_answer("king/f/demo-a", Some(&light("a")), at(3)), None);
+        assert_eq!(watch.is_answer("king/f/other", None, at(3)), None);
         watch.asks(at(20));
-        assert!(!watch.is_old(&b, &state(7, 42), at(31)), "an answer does not take that long");
+        assert_eq!(watch.is_answer("king/f/demo-b", Some(&b), at(31)), None, "no answer takes that long");
     }
 
     #[test]
-    fn an_answer_that_comes_after_a_fresh_word_is_no_newer_and_so_old() {
+    fn a_word_that_is_no_newer_than_the_last_is_not_fresh() {
         let (mut watch, b) = (watch(), light("b"));
-        watch.asks(at(1));
-        assert!(watch.is_old(&b, &state(7, 41), at(2)), "fresh in truth: the next one is");
-        assert!(watch.is_old(&b, &state(7, 41), at(2)), "the answer");
-        assert!(watch.is_old(&b, &state(7, 40), at(2)), "the answer, overtaken");
-        assert!(!watch.is_old(&b, &state(7, 42), at(3)));
-        assert!(!watch.is_old(&b, &state(8, 1), at(4)), "a new run");
+        assert!(!watch.is_stale(&b, &state(7, 41)));
+        assert!(watch.is_stale(&b, &state(7, 41)) && watch.is_stale(&b, &state(7, 40)));
+        assert!(!watch.is_stale(&b, &state(7, 42)) && !watch.is_stale(&b, &state(8, 1)));
     }
 
     #[test]

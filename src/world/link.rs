@@ -12,10 +12,10 @@ use std::{
 };
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use rumqttc::mqttbytes::Error::InvalidConnectReturnCode;
 use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, Incoming, LastWill, MqttOptions,
     NetworkOptions, Outgoing, QoS, StateError, SubscribeReasonCode,
+    mqttbytes::{self, Error::InvalidConnectReturnCode},
 };
 use tokio::{
     sync::mpsc,
@@ -51,7 +51,7 @@ const CLOSED: &str = "the broker closed the connection";
 const CONNECT_TIMEOUT_S: u64 = 5;
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// The last return code of CONNACK that MQTT 3.1.1 knows.
-const LAST_STANDARD_CODE: u8 = 5;
+pub(crate) const LAST_STANDARD_CODE: u8 = 5;
 /// Rests after refusals grow up to so many times the first.
 const MOST_RESTS: u32 = 20;
 /// A wait for the account is told when it is longer than this.
@@ -303,7 +303,7 @@ impl Runner {
         self.refusals = self.refusals.saturating_add(1);
         match &self.spec.budget {
             // It tells this link when, as all others.
-            Some(budget) => budget.with(|budget, now| budget.refused(now)),
+            Some(budget) => budget.with(Budget::refused),
             None if code > LAST_STANDARD_CODE => {
                 return REFUSED_REST.saturating_mul(self.refusals.min(MOST_RESTS));
             }
@@ -557,9 +557,10 @@ fn explain(error: &ConnectionError, target: &Target) -> (bool, String) {
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
             (false, explain_failure(&io::ErrorKind::TimedOut.into(), target))
         }
-        ConnectionError::Io(io) | ConnectionError::MqttState(StateError::Io(io)) => {
-            (false, explain_failure(io, target))
-        }
+        ConnectionError::Io(io)
+        | ConnectionError::MqttState(
+            StateError::Io(io) | StateError::Deserialization(mqttbytes::Error::Io(io)),
+        ) => (false, explain_failure(io, target)),
         ConnectionError::MqttState(StateError::AwaitPingResp) => {
             (false, "the broker has not answered for two keep-alives".to_owned())
         }
@@ -643,7 +644,7 @@ fn refused_with(error: &ConnectionError) -> Option<u8> {
 }
 
 /// Codes that MQTT 3.1.1 does not know; 6 and 7 are Adafruit IO's.
-fn refusal_beyond_mqtt(code: u8) -> String {
+pub(crate) fn refusal_beyond_mqtt(code: u8) -> String {
     match code {
         6 => "the broker refused the login (code 6): there were too many within a minute; the next try waits"
             .to_owned(),
@@ -681,9 +682,9 @@ mod tests {
     fn a_plain_connection_that_the_port_for_tls_closes_is_told_to_use_it() {
         let target = |port| Target { host: "h".to_owned(), port, login: SharedLogin::default(), tls: None };
         for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof] {
-            let said = explain_io(&kind.into(), &target(8883));
+            let said = explain_failure(&kind.into(), &target(8883));
             assert!(said.contains("write tls = true into [broker]"), "{said}");
-            assert!(!explain_io(&kind.into(), &target(1883)).contains("tls"));
+            assert!(!explain_failure(&kind.into(), &target(1883)).contains("tls"));
         }
     }
 

@@ -191,13 +191,21 @@ impl Observer {
     }
 
     fn hear(&mut self, topic: &str, payload: &[u8], retained: bool, qos: QoS) {
+        let parsed = self.topics.parse(topic);
+        let retained = match &mut self.feeds {
+            None => retained,
+            Some(feeds) => {
+                let light = parsed.as_ref().map(|(light, _)| light);
+                let Some(answer) = feeds.is_answer(topic, light, self.hub.clock().now()) else { return };
+                answer
+            }
+        };
         let text = self.shows_messages.then(|| shortened(payload));
         if let Some(payload_text) = &text {
             let (topic, shown, bytes) = (topic.into(), payload_text.clone(), payload.len());
             let kind = EventKind::TopicHeard { topic, payload: shown, bytes, retained, qos: qos as u8 };
             self.hub.emit(kind);
         }
-        let parsed = self.topics.parse(topic);
         self.hear_account(topic, payload, parsed.as_ref().map(|(light, _)| light));
         let Some((light, kind)) = parsed else { return };
         let Some(junction) = self.junctions.get(&light.junction) else { return };
@@ -254,10 +262,7 @@ impl Observer {
 
     fn hear_word(&mut self, light: &LightId, word: &Word, retained: bool, rule: Rule, keyed: bool) {
         let now = self.hub.clock().now();
-        let retained = match &mut self.feeds {
-            Some(feeds) => feeds.is_old(light, word, now),
-            None => retained,
-        };
+        let retained = retained || self.feeds.as_mut().is_some_and(|feeds| feeds.is_stale(light, word));
         if let Word::State(state) = word {
             let run = self.runs.entry(light.clone()).or_default();
             if run.boot != state.boot {

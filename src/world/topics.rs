@@ -44,7 +44,9 @@ impl Topics {
     #[must_use]
     pub fn all(&self) -> Vec<String> {
         match self.feeds {
-            Some(_) => ["feeds/+", "throttle", "errors"].map(|last| format!("{}/{last}", self.root)).to_vec(),
+            Some(_) => {
+                ["feeds/+", "f/+", "throttle", "errors"].map(|last| format!("{}/{last}", self.root)).to_vec()
+            }
             None => vec![format!("{}/+/+/+", self.root)],
         }
     }
@@ -66,7 +68,7 @@ impl Topics {
     pub fn parse(&self, topic: &str) -> Option<(LightId, TopicKind)> {
         let below = topic.strip_prefix(&self.root)?.strip_prefix('/')?;
         if let Some(feeds) = &self.feeds {
-            let light = feeds.get(below.strip_prefix("feeds/")?)?;
+            let light = feeds.get(below.strip_prefix("feeds/").or_else(|| below.strip_prefix("f/"))?)?;
             return Some((light.clone(), TopicKind::State));
         }
         let mut levels = below.split('/');
@@ -121,11 +123,12 @@ mod tests {
         assert_eq!(topics.of(&id("a-b", "c"), TopicKind::State), "king/feeds/a-b-c");
         assert_eq!(topics.parse("king/feeds/a-b-c"), Some((id("a-b", "c"), TopicKind::State)));
         for other in
-            ["king/feeds/demo-b", "king/feeds/demo-a-call", "king/throttle", "king/f/demo-a", "kings"]
+            ["king/feeds/demo-b", "king/feeds/demo-a-call", "king/throttle", "king/g/demo-a", "kings"]
         {
             assert_eq!(topics.parse(other), None, "{other}");
         }
-        assert_eq!(topics.everything(), ["king/feeds/+", "king/throttle", "king/errors"]);
+        assert_eq!(topics.parse("king/f/demo-a"), Some((id("demo", "a"), TopicKind::State)));
+        assert_eq!(topics.everything(), ["king/feeds/+", "king/f/+", "king/throttle", "king/errors"]);
     }
 
     #[test]
