@@ -312,7 +312,7 @@ mod tests {
         let names: BTreeSet<_> = faults.iter().map(PlannedFault::name).collect();
         let others =
             ["wifi-down", "silence", "broker-down", "wrong-password", "name-not-found", "taken-over"];
-        let more = ["hang", "clock-drift", "suspend", "session-drop", "reboot"];
+        let more = ["hang", "clock-drift", "suspend", "session-drop", "reboot", "quota"];
         let wanted: BTreeSet<_> = LinkFault::NAMES.into_iter().chain(others).chain(more).collect();
         assert_eq!(names, wanted);
         for planned in &faults {

@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tools::{Going, Lab, Mosquitto};
 use twinlight::{
+    config::{BrokerChoice, Config},
     fault::{BlackHole, Placed},
     world::proxy::Proxy,
 };
@@ -173,6 +174,18 @@ fn cut_by_hand(port: u16, id: &str, will: &LastWill) -> std::net::TcpStream {
     socket.read_exact(&mut connack).unwrap();
     assert_eq!(connack, [0x20, 2, 0, 0]);
     socket
+}
+
+#[test]
+fn the_second_nodes_file_differs_from_the_firsts_in_its_port_alone() {
+    let read = |text: &str| Config::from_toml(text, "shipped", &|_| None).unwrap();
+    let mut first = read(include_str!("../config/cluster.toml"));
+    let second = read(include_str!("../config/cluster/second.toml"));
+    assert_ne!(first, second);
+    if let BrokerChoice::External { port, .. } = &mut first.broker {
+        *port = 1884;
+    }
+    assert_eq!(first, second);
 }
 
 /// A program that runs one of the lights on one of the nodes.

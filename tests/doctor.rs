@@ -165,8 +165,15 @@ fn logins_that_are_missing_or_wrong_are_named() {
 /// A Mosquitto with TLS, whose certificate has these names and times; and the authority's own.
 fn encrypted(lab: &Lab, names: &[&str], years: Years, lines: &str) -> (Mosquitto, Authority) {
     let authority = Authority::new("Lab authority");
-    let Issued { certificate, key } = authority.server(names, years);
-    let files = [("ca.pem", &*authority.pem), ("server.pem", &*certificate), ("server.key", &*key)];
+    let server = authority.server(names, years);
+    showing(lab, authority, &server, lines)
+}
+
+/// A Mosquitto with TLS that shows this certificate.
+fn showing(lab: &Lab, authority: Authority, server: &Issued, lines: &str) -> (Mosquitto, Authority) {
+    let Issued { certificate, key } = server;
+    let files =
+        [("ca.pem", &*authority.pem), ("server.pem", certificate.as_str()), ("server.key", key.as_str())];
     let tls = "cafile {folder}/ca.pem\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\nallow_anonymous true";
     let broker = Mosquitto::start(&format!("{tls}\n{lines}"), &files);
     fs::write(lab.folder.path().join("ca.pem"), &authority.pem).unwrap();
@@ -208,6 +215,16 @@ fn certificates_that_are_not_good_are_named() {
         "tls",
         "issued by nobody who is trusted here",
         "ca_file",
+    );
+    // The usual slip of those who make one certificate and use it for both.
+    let lab = Lab::new();
+    let authority = Authority::new("127.0.0.1");
+    let itself = authority.itself();
+    let (broker, _) = showing(&lab, authority, &itself, "");
+    Report::of(&lab, &format!("{}{OWN_CA}", at(broker.port))).assert_fails(
+        "tls",
+        "shows an authority's certificate instead of one that was issued to it",
+        "issue a certificate to the broker",
     );
 }
 

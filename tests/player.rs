@@ -289,9 +289,9 @@ fn a_recorded_run_is_played_from_its_file() {
     let mut desk = Desk::new(None);
     desk.settle();
     desk.press(Key::F4);
-    desk.harness.get_by_label("Or a recording, from its file").focus();
+    desk.harness.get_by_label("A recording, from its file").focus();
     desk.settle();
-    desk.harness.get_by_label("Or a recording, from its file").type_text(file.to_str().unwrap());
+    desk.harness.get_by_label("A recording, from its file").type_text(file.to_str().unwrap());
     desk.settle();
     desk.click("Play the recording");
     desk.wait_for("Play again");

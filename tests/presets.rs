@@ -36,6 +36,9 @@ fn every_preset_is_its_file_and_needs_what_it_says() {
             .filter(|line| !line.contains("RANDOM") && !preset.needs.iter().any(|need| line.contains(need)));
         assert_eq!(asked.count(), 0, "{} needs a variable that it does not name", preset.name);
     }
+    for preset in PRESETS {
+        assert_eq!(find(preset.name), Some(&preset), "two presets of one name");
+    }
     assert!(find("flespi").unwrap().text.contains("\ntls = true\n"), "a token does not leave in clear text");
 }
 

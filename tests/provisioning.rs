@@ -3,7 +3,10 @@
 
 use std::{fs, path::Path};
 
-use traffic_light::{Key, Name, record::Antenna};
+use traffic_light::{
+    Key, Name, Timing,
+    record::{Antenna, Dialect},
+};
 use twinlight::config::BoardFile;
 
 const WIFI: &str = "[wifi]\nssid = \"lab\"\npassword = \"\"\n";
@@ -187,5 +190,39 @@ fn a_file_with_secrets_that_others_can_read_is_warned_of() {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let warnings = BoardFile::load(&path).unwrap().warnings;
         assert_eq!(warnings.iter().any(|warning| warning.contains("chmod 600")), warned, "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_board_may_join_adafruit_io_with_timings_that_fit_the_account() {
+    let text = format!(
+        "{NAMES}{WIFI}[broker]\nhost = \"io.adafruit.com\"\nuser = \"king\"\npassword = \"${{TWINLIGHT_KEY}}\"\n\
+         dialect = \"adafruit\"\n"
+    );
+    let record = read(&text).unwrap().record;
+    assert_eq!((record.broker.dialect, record.broker.user.as_str()), (Dialect::AdafruitIo, "king"));
+    assert_eq!(record.timing, Timing::on_quota());
+    refused(
+        &text.replace("\"king\"", "\"\"").replace("\"${TWINLIGHT_KEY}\"", "\"\""),
+        "broker.user: Adafruit IO's topics begin",
+    );
+    let fast = format!("{text}[timing]\ngreen_min_ms = 3000\n");
+    refused(&fast, "these timings have no quota");
+    let call = text.replace("peers = [\"a\"]", "peers = [\"b-call\"]");
+    refused(&call, "the feed of light b-call would be the one that calls this light");
+
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[broker]\nemulate = \"adafruit\"\nlan = true\nport = 1883\nuser = \"class\"\npassword = \"any-key\"\n\
+                  [[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\", \"c\"]\nrun = [\"a\", \"c\"]\n";
+    fs::write(folder.path().join("lab.toml"), config).unwrap();
+    let text = format!("config = \"lab.toml\"\nlight = \"b\"\n{WIFI}");
+    match read_in(folder.path(), &text) {
+        Ok(file) => {
+            let record = file.record;
+            assert_eq!((record.broker.dialect, record.broker.user.as_str()), (Dialect::AdafruitIo, "class"));
+            assert_eq!(Some(record.timing), Timing::on_account(3, 30));
+        }
+        // A computer in no network has no address that a board could be told.
+        Err(error) => assert!(error.contains("which is in no network"), "{error}"),
     }
 }

@@ -38,7 +38,7 @@ fn a_short_soak_of_all_faults_passes_and_its_seed_means_the_same_figures() {
     }
     assert_eq!(figures["simulated_s"], 3.0 * 5_400.0);
     assert!(figures["greens"].as_u64().unwrap() > 600 && figures["sessions"].as_u64().unwrap() > 100);
-    assert!((5.0..60.0).contains(&figures["longest_recovery_s"].as_f64().unwrap()));
+    assert!((5.0..360.0).contains(&figures["longest_recovery_s"].as_f64().unwrap()));
     let kinds = figures["faults"].as_object().unwrap();
     assert!(
         kinds.len() >= 22 && LinkFault::NAMES.iter().all(|name| kinds.contains_key(*name)),

@@ -8,7 +8,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use certificates::{Authority, FAR_AWAY, Issued, LONG_AGO, NOW, Years};
 use serde_json::Value;
-use tools::{Lab, Mosquitto};
+use tools::{Lab, Mosquitto, free_port, publish_raw};
 use twinlight::config::Config;
 
 const TLS_LINES: &str = "cafile {folder}/ca.pem\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\nallow_anonymous true\n";
@@ -102,6 +102,20 @@ fn faults_of_links_work_on_what_tls_carries() {
     assert!(flashed("a") && flashed("b"), "{:?}", run.aspects());
     let after = run.aspects().iter().any(|(ms, _, aspect)| *ms > 12_000 && *aspect == "green");
     assert!(after, "they did not find back: {:?}", run.aspects());
+}
+
+#[test]
+fn a_board_without_tls_reaches_the_broker_through_its_port_here() {
+    let encrypted = Encrypted::start(&["localhost"], NOW, "");
+    let lab = Lab::new();
+    let port = free_port();
+    let config = encrypted.config(&lab, "ca_file = \"ca.pem\"");
+    let file = lab.config(&format!("links = {{ board_port = {port} }}\n{config}run = [\"a\"]\n"));
+    let mut run = lab.start(&["run", "--json", "--config", file.to_str().unwrap()]);
+    run.wait_for("a session", 30, |line| line["layer"] == "mqtt" && line["up"] == true);
+    publish_raw(port, "twinlight/demo/b/state", b"a message that is none");
+    let ignored = run.wait_for("what came by the port", 20, |line| line["kind"] == "ignored");
+    assert!(ignored["reason"].as_str().unwrap().contains("demo/b/state"), "{ignored}");
 }
 
 #[test]

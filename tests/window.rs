@@ -21,7 +21,7 @@ use twinlight::{
     fault::{LinkFault, Placed},
     world::{
         Command, Event, EventKind, Fault, World, WorldOptions,
-        event::{Certainty, Severity},
+        event::{Certainty, LightKind, Severity},
     },
 };
 
@@ -283,6 +283,39 @@ fn a_link_is_picked_on_the_scene_broken_seen_there_and_mended() {
     assert!(desk.says("Put it in") || desk.says("Put the fault in"));
     desk.click("Put the fault in");
     assert!(desk.says("On the link of demo/a: lose 20 %"), "by keyboard too");
+}
+
+#[test]
+fn the_broker_is_picked_on_the_scene_too() {
+    let mut desk = Desk::new(1, 2).started(3_000);
+    desk.click("Broker at 127.0.0.1:1883 runs");
+    desk.click("Put the fault in");
+    assert!(desk.says("On the broker: broker-down"));
+}
+
+#[test]
+fn what_a_board_cannot_be_given_from_here_is_told_with_what_to_do_by_hand() {
+    let mut desk = Desk::new(1, 2).started(3_000);
+    let kind = EventKind::LightAdded {
+        light: id("demo/b"),
+        kind: LightKind::Board,
+        rule: traffic_light::Rule::Lease,
+        keyed: true,
+    };
+    desk.tell(vec![Event { at: Duration::from_millis(3_000), kind }]);
+    desk.settle();
+    desk.press(Key::F3);
+    desk.click("Fault on demo/b");
+    desk.click("Hang");
+    assert!(desk.says("Not from here: nothing makes its program hang from outside; press its reset button"));
+    desk.click("Put the fault in");
+    assert!(desk.says("No fault is on."));
+    desk.click("Wi-Fi down");
+    assert!(!desk.says("Not from here"), "it obeys that as a command");
+    desk.click("Ends by itself");
+    assert!(desk.says("board cannot be called back from it"));
+    desk.click("Latency");
+    assert!(desk.says("unless it connects to the port of its proxy"), "the world knows whether it does");
 }
 
 #[test]

@@ -75,6 +75,16 @@ impl PlannedFault {
         PlannedFault { at: self.at.saturating_add(Duration::from_millis(later)), spread: None, ..self }
     }
 
+    /// When it has ended at the latest, where that is before `next` begins, wherever the seed puts
+    /// the two.
+    fn ends_before(&self, next: &PlannedFault) -> Option<Duration> {
+        let end = self.ends_at()?;
+        // Those that move together keep their distance.
+        let late =
+            if self.spread == next.spread { Duration::ZERO } else { self.latest().saturating_sub(self.at) };
+        Some(end.saturating_add(late)).filter(|end| *end <= next.at)
+    }
+
     /// When it begins at the latest, since the world's start.
     #[must_use]
     pub fn latest(&self) -> Duration {
@@ -301,22 +311,21 @@ pub(crate) fn read_light_id(
 
 /// The end of one would end the other, which nobody means.
 fn refuse_overlaps(reader: &mut Reader<'_>, faults: &[(usize, PlannedFault)], path: &str) {
-    let mut seen: Vec<(&Fault, usize, Option<Duration>)> = Vec::new();
-    let late = |planned: &PlannedFault| planned.latest().saturating_sub(planned.at);
+    let mut seen: Vec<(&PlannedFault, usize)> = Vec::new();
     for (place, planned) in faults {
         let FaultKind::Lasting { fault, .. } = &planned.what else { continue };
-        let last = seen.iter().position(|(other, ..)| other.is_replaced_by(fault));
-        if let Some((_, other, end)) = last.map(|last| seen.swap_remove(last))
-            && end.is_none_or(|end| end > planned.at)
+        let same = |other: &PlannedFault| matches!(&other.what, FaultKind::Lasting { fault: other, .. } if other.is_replaced_by(fault));
+        let last = seen.iter().position(|(other, _)| same(other));
+        if let Some((other, line)) = last.map(|last| seen.swap_remove(last))
+            && other.ends_before(planned).is_none()
         {
-            let line = reader.problems.line_of(other);
+            let line = reader.problems.line_of(line);
             let text = format!(
                 "{} is in force already, from the fault in line {line}; begin later, or make one fault of both",
                 planned.name()
             );
             reader.problems.add(*place, path, text);
         }
-        let end = planned.ends_at().map(|end| end.saturating_add(late(planned)));
-        seen.push((fault, *place, end));
+        seen.push((planned, *place));
     }
 }

@@ -169,7 +169,7 @@ impl Patient {
                 tls: tls.clone(),
                 root: config.root.to_string(),
                 junctions: junctions(config),
-                adafruit: host == ADAFRUIT,
+                adafruit: host == ADAFRUIT || config.feeds.is_some(),
             }),
             BrokerChoice::Embedded { .. } => None,
         }
@@ -188,7 +188,7 @@ impl Patient {
             tls: None,
             root: config.root.to_string(),
             junctions: junctions(config),
-            adafruit: config.emulated.is_some(),
+            adafruit: config.emulated.is_some() || config.feeds.is_some(),
         }
     }
 

@@ -230,10 +230,10 @@ impl fmt::Display for Expectation {
             Check::Steady => write!(f, "{} flashes amber", self.none())?,
             Check::NoGo => write!(f, "{} goes", self.none())?,
             Check::Greens { at_least } => {
-                write!(f, "{} has at least {}", self.each(), Count(*at_least, "green"))?
+                write!(f, "{} has at least {}", self.each(), Count(*at_least, "green"))?;
             }
             Check::Joins { at_most } => {
-                write!(f, "{} joins at most {}", self.each(), Count(*at_most, "time"))?
+                write!(f, "{} joins at most {}", self.each(), Count(*at_most, "time"))?;
             }
             Check::Reaction { p99 } => {
                 write!(f, "99 of 100 reactions{} take at most {} ms", self.place(), p99.as_millis())?;
@@ -242,7 +242,7 @@ impl fmt::Display for Expectation {
                 write!(f, "at least {} ignored{}", Are(*at_least), self.place())?;
             }
             Check::Ignored { at_least: 0, at_most: Some(0) } => {
-                write!(f, "no message is ignored{}", self.place())?
+                write!(f, "no message is ignored{}", self.place())?;
             }
             Check::Ignored { at_least: 0, at_most: Some(most) } => {
                 write!(f, "at most {} ignored{}", Are(*most), self.place())?;

@@ -21,7 +21,25 @@ macro_rules! lessons {
 /// All of them, the first ones first.
 #[must_use]
 pub fn lessons() -> &'static [Lesson] {
-    lessons!["wifi-lost",]
+    lessons![
+        "wifi-lost",
+        "broker-restart",
+        "react-fails",
+        "one-way-silence",
+        "half-open",
+        "slow-link",
+        "lost-messages",
+        "duplicates-and-old-messages",
+        "flapping-link",
+        "partition",
+        "hang",
+        "suspend",
+        "wrong-password",
+        "takeover",
+        "quota",
+        "quota-exceeded",
+        "clock-drift-beyond-rho",
+    ]
 }
 
 impl Lesson {

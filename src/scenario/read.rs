@@ -12,7 +12,7 @@ use super::{
     why_not_simulated,
 };
 use crate::config::{
-    self, Config,
+    self, Config, Junction,
     table::{Member, Reader, Table},
 };
 
@@ -212,8 +212,7 @@ fn expect_no_other_conflict(expectations: &mut Vec<Expectation>, config: &Config
                 }
         })
     };
-    let untold: Vec<_> =
-        config.junctions.iter().map(|junction| junction.name()).filter(|name| !told(name)).collect();
+    let untold: Vec<_> = config.junctions.iter().map(Junction::name).filter(|name| !told(name)).collect();
     let scopes = if untold.len() == config.junctions.len() {
         vec![Scope::All]
     } else {

@@ -7,6 +7,7 @@ use traffic_light::{Aspect, Rule};
 use crate::world::{
     Event, EventKind, Fault, LightId,
     event::{Certainty, Ignorer, Layer, LightKind, Severity},
+    monitor::GLITCH_BELOW,
 };
 
 /// Things that are kept of one run; a run in which more happens is not judged. Far above what the
@@ -87,6 +88,19 @@ pub struct ConflictSpan {
     pub from: Duration,
     /// When it ended; `None` while it lasts.
     pub until: Option<Duration>,
+}
+
+/// A light flashed amber while another of its junction was in go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsafeSpan {
+    /// The light that flashed.
+    pub flashing: LightId,
+    /// The light that was in go.
+    pub going: LightId,
+    /// From when both did.
+    pub from: Duration,
+    /// Until when both did.
+    pub until: Duration,
 }
 
 /// A waiting light heard that another had ended its go.
@@ -196,6 +210,38 @@ impl Record {
     /// Something was not seen.
     pub fn miss(&mut self, why: impl Into<String>) {
         self.incomplete.get_or_insert_with(|| why.into());
+    }
+
+    /// When lights flashed amber while others of their junction were in go, in the order of its start.
+    /// Less than a glitch does not count: lamps that switch one after the other.
+    #[must_use]
+    pub fn unsafe_flashing(&self) -> Vec<UnsafeSpan> {
+        let end = self.reached;
+        let mut found = Vec::new();
+        for (flashing, record) in &self.lights {
+            let flashes = || record.spans(end).filter(|(.., aspect)| *aspect == Aspect::FlashingAmber);
+            if flashes().next().is_none() {
+                continue;
+            }
+            let others = self.lights.iter().filter(|(other, _)| other.junction == flashing.junction);
+            for (going, other) in others.filter(|(other, _)| *other != flashing) {
+                let goes = other.goes(end);
+                for (from, until, _) in flashes() {
+                    let first = goes.partition_point(|(_, go_until)| *go_until <= from);
+                    for (go_from, go_until) in
+                        goes.iter().skip(first).take_while(|(go_from, _)| *go_from < until)
+                    {
+                        let (from, until) = (from.max(*go_from), until.min(*go_until));
+                        if until.saturating_sub(from) >= GLITCH_BELOW {
+                            let (flashing, going) = (flashing.clone(), going.clone());
+                            found.push(UnsafeSpan { flashing, going, from, until });
+                        }
+                    }
+                }
+            }
+        }
+        found.sort_by_key(|span| span.from);
+        found
     }
 
     /// When it was noted last that a light's session came (`true`) or went, light by light.

@@ -10,14 +10,16 @@ use std::collections::{BTreeMap, HashMap};
 use super::{
     Step,
     ear::{Ear, at},
-    meter::Meter,
     net::{ConnId, Net},
     packet::{self, Connect, Malformed, Packet},
 };
 use crate::{
-    adafruit::Refusal,
     fault::{Us, Way},
-    world::{broker::Login, event::Severity, meter::Counted},
+    world::{
+        broker::Login,
+        event::Severity,
+        meter::{Counted, Counting},
+    },
 };
 
 /// A peer that has not said hello within this is dropped.
@@ -51,6 +53,14 @@ struct Kept {
     retain: bool,
 }
 
+/// A message as it comes in.
+struct Said<'a> {
+    topic: &'a str,
+    payload: &'a [u8],
+    qos: u8,
+    retain: bool,
+}
+
 struct Topic {
     name: String,
     retained: Option<Vec<u8>>,
@@ -61,7 +71,7 @@ struct Topic {
 /// What the broker remembers. A stop forgets all of it.
 pub(super) struct Broker {
     login: Option<Login>,
-    pub(super) meter: Meter,
+    pub(super) meter: Counting,
     runs: bool,
     /// By the index of their connection.
     clients: Vec<Option<Client>>,
@@ -73,7 +83,7 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    pub(super) fn new(login: Option<Login>, meter: Meter) -> Broker {
+    pub(super) fn new(login: Option<Login>, meter: Counting) -> Broker {
         Broker {
             login,
             meter,
@@ -188,9 +198,7 @@ impl Broker {
                     net.send(id, Way::Down, &[0x40, 2, high, low]);
                 }
                 let qos = u8::from(number.is_some());
-                if self.passes(net, ear, topic, payload) {
-                    self.publish(net, ear, topic, payload, qos, retain);
-                }
+                self.take_publish(net, ear, Some(id), Said { topic, payload, qos, retain });
             }
             Packet::PubAck => {}
             Packet::Subscribe { id: number, filters } => self.subscribe(net, ear, id, number, filters)?,
@@ -205,7 +213,15 @@ impl Broker {
         let code = match connect.client_id {
             "" => 2,
             _ if !admitted => 4,
-            _ => self.meter.login(at(net.now)).map_or_else(Refusal::code, |()| 0),
+            _ => match self.meter.login(at(net.now)) {
+                Ok(()) => 0,
+                Err((refusal, banned_for)) => {
+                    if banned_for.is_some() {
+                        self.ban(net, ear);
+                    }
+                    refusal.code()
+                }
+            },
         };
         if code != 0 {
             net.send(id, Way::Down, &[0x20, 2, 0, code]);
@@ -216,9 +232,10 @@ impl Broker {
         }
         self.names.insert(connect.client_id.to_owned(), id);
         let now = net.now;
+        let wills = !self.meter.emulates();
         if let Some(client) = self.client(id) {
             connect.client_id.clone_into(&mut client.name);
-            client.will = connect.will.map(|will| Kept {
+            client.will = connect.will.filter(|_| wills).map(|will| Kept {
                 topic: will.topic.to_owned(),
                 payload: will.payload.to_vec(),
                 retain: will.retain,
@@ -233,18 +250,30 @@ impl Broker {
         net.send(id, Way::Down, &[0x20, 2, 0, 0]);
     }
 
-    /// Whether a quota lets a message pass; sees to what comes of it.
-    fn passes(&mut self, net: &mut Net, ear: &mut Ear, topic: &str, payload: &[u8]) -> bool {
+    /// Somebody publishes: passes it on where an account's rules let it, and sees to what comes of it.
+    fn take_publish(&mut self, net: &mut Net, ear: &mut Ear, from: Option<ConnId>, said: Said<'_>) {
+        let Said { topic, payload, qos, retain } = said;
         if !self.meter.counts() {
-            return true;
+            return self.publish(net, ear, topic, payload, qos, retain);
         }
+        let retain = retain && !self.meter.emulates();
         let (published, told) = self.meter.publish(at(net.now), topic, payload);
         if let Some(counted) = told {
             let severity = if counted == Counted::Released { Severity::Info } else { Severity::Warning };
             ear.notice(net.now, severity, None, counted.to_string());
         }
         self.see_to(net, ear, published.notices, published.bans);
-        published.passed
+        if let (Some((topic, value)), Some(id)) = (published.answer, from)
+            && self.client(id).is_some_and(|client| client.filters.iter().any(|(f, _)| matches(f, &topic)))
+        {
+            self.deliver(net, id, &topic, &value, 0, false);
+        }
+        if published.passed {
+            self.publish(net, ear, topic, payload, qos, retain);
+            if let Some(topic) = published.also_on {
+                self.publish(net, ear, &topic, payload, 0, false);
+            }
+        }
     }
 
     fn see_to(&mut self, net: &mut Net, ear: &mut Ear, notices: Vec<(String, String)>, bans: bool) {
@@ -256,10 +285,14 @@ impl Broker {
             self.publish(net, ear, &topic, text.as_bytes(), 0, false);
         }
         if bans {
-            let seconds = self.meter.banned_for(at(net.now)).as_secs();
-            ear.notice(net.now, Severity::Warning, None, Counted::Banned { seconds }.to_string());
-            net.plan(net.now + LAST_NOTICE_US, Step::Cut);
+            self.ban(net, ear);
         }
+    }
+
+    fn ban(&mut self, net: &mut Net, ear: &mut Ear) {
+        let seconds = self.meter.banned_for(at(net.now)).as_secs();
+        ear.notice(net.now, Severity::Warning, None, Counted::Banned { seconds }.to_string());
+        net.plan(net.now + LAST_NOTICE_US, Step::Cut);
     }
 
     /// The account is banned: every connection gets an RST.
@@ -408,9 +441,7 @@ impl Broker {
         qos: u8,
         retain: bool,
     ) {
-        if self.passes(net, ear, topic, payload) {
-            self.publish(net, ear, topic, payload, qos, retain);
-        }
+        self.take_publish(net, ear, None, Said { topic, payload, qos, retain });
     }
 
     /// Tells the ear once more what is kept.

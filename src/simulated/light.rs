@@ -14,6 +14,7 @@ use traffic_light::{
 use super::{
     ear::at,
     net::{ConnId, Out},
+    purse::Purse,
 };
 use crate::{
     fault::Us,
@@ -105,6 +106,7 @@ pub(super) struct Host {
     pub(super) session: Option<Box<Session>>,
     state_topic: TopicText,
     pub(super) status_topic: TopicText,
+    purse: Option<Purse>,
     pub(super) acts: Vec<Act>,
     /// The program knows that there is a session.
     pub(super) knows_up: bool,
@@ -122,6 +124,8 @@ pub(super) struct Make {
     pub(super) config: LightConfig,
     pub(super) place: Place,
     pub(super) client_id: String,
+    /// Where an account counts.
+    pub(super) purse: Option<Purse>,
     pub(super) start: Start,
     pub(super) wifi_join_us: Us,
     pub(super) now: Us,
@@ -129,7 +133,7 @@ pub(super) struct Make {
 
 impl Light {
     pub(super) fn new(make: Make) -> Light {
-        let Make { id, config, place, client_id, start, wifi_join_us, now } = make;
+        let Make { id, config, place, client_id, purse, start, wifi_join_us, now } = make;
         let clock = LightClock::new();
         let local = clock.read(at(now));
         let program = Program::of(config.clone(), place.clone(), start, local);
@@ -137,6 +141,7 @@ impl Light {
             session: None,
             state_topic: program.topic(Topic::State),
             status_topic: program.topic(Topic::Status),
+            purse,
             acts: Vec::new(),
             knows_up: false,
             wifi_joins: 0,
@@ -277,7 +282,8 @@ impl Outside for Host {
             Topic::Status => &self.status_topic,
             _ => &self.state_topic,
         };
-        self.knows_up && self.session.as_mut().is_some_and(|session| session.publish(topic, message))
+        let Some(session) = self.session.as_mut().filter(|_| self.knows_up) else { return false };
+        self.purse.as_ref().is_none_or(Purse::publish) && session.publish(topic, message)
     }
 
     fn order(&mut self, order: Order) -> bool {

@@ -18,7 +18,9 @@ use super::{
 };
 use crate::{
     fault::{Us, Way},
-    world::{LightId, UNKNOWN_HOST, event::Layer, explain_io, refusal},
+    world::{
+        LAST_STANDARD_CODE, LightId, UNKNOWN_HOST, event::Layer, explain_io, refusal, refusal_beyond_mqtt,
+    },
 };
 
 /// How long a name server takes to say that it knows no such name, at least and at most.
@@ -163,7 +165,10 @@ impl World {
             return;
         };
         let password = if light.link.wrong_password { format!("{password}?") } else { password };
-        let (will_topic, will) = (light.program.topic(Topic::Status), light.program.will());
+        // Without a will's topic the session keeps to what a broker without retained messages has.
+        let will_topic =
+            if light.program.retains() { light.program.topic(Topic::Status) } else { TopicText::new() };
+        let will = light.program.will();
         let hello = Hello {
             client_id: &light.client_id,
             keep_alive_s,
@@ -381,14 +386,22 @@ impl World {
             self.net.hang_up(id);
         }
         let text = match end {
+            End::Refused(code) if code > LAST_STANDARD_CODE => refusal_beyond_mqtt(code),
             End::Refused(4) => refusal(ConnectReturnCode::BadUserNamePassword).to_owned(),
             end => end.to_string(),
         };
-        self.lose_session(number, &text, !matches!(end, End::Refused(_)));
+        let counts = self.config.feeds.is_some();
+        let rests = matches!(end, End::Refused(code) if counts || code > LAST_STANDARD_CODE);
+        self.lose(number, &text, !matches!(end, End::Refused(_)), rests);
     }
 
     /// There is no session, and the connection has been dealt with.
     fn lose_session(&mut self, number: usize, reason: &str, connection_too: bool) {
+        self.lose(number, reason, connection_too, false);
+    }
+
+    /// Where the light `rests`, the broker refused it in a way that asks for patience.
+    fn lose(&mut self, number: usize, reason: &str, connection_too: bool, rests: bool) {
         let random = random_u32(&mut self.net.rng);
         let Some(id) = self.forget_session(number) else { return };
         self.layer(&id, Layer::Mqtt, false, reason);
@@ -398,7 +411,11 @@ impl World {
         let now = self.net.now;
         if let Some(light) = self.light(number) {
             let local = light.local(now);
-            light.link.ladder.session_lost(local, random);
+            if rests {
+                light.link.ladder.session_refused(local, random);
+            } else {
+                light.link.ladder.session_lost(local, random);
+            }
         }
         self.settle(number);
         self.climb(number);

@@ -17,13 +17,14 @@
 //! | `faults` | puts faults in and takes them out |
 //! | `chaos` | the chaos switch |
 //! | `usurper` | takes a light's session over again and again |
-//! | `meter` | a quota, counted |
+//! | `purse` | what the lights may publish together, where an account counts |
 //! | `ear` | what the world's observer hears, and what is told |
 //!
 //! What is simple here: joining Wi-Fi takes the configured time, give or take a third, and always
 //! works; bytes travel 0.2 to 2 ms each way; the broker answers at once, and the world's ear hears
 //! with it; a computer's load is nothing. A configuration with a broker of its own is played with a
-//! simulated broker of that address and login, which can be stopped like any other; lights that it
+//! simulated broker of that address and login, which can be stopped like any other, and which counts
+//! and bans as Adafruit IO does where the lights meet on feeds; lights that it
 //! does not `run` are not there, so that the others find them lost.
 
 mod broker;
@@ -32,9 +33,9 @@ mod ear;
 mod faults;
 mod light;
 mod link;
-mod meter;
 mod net;
 mod packet;
+mod purse;
 mod usurper;
 mod world;
 
@@ -42,6 +43,7 @@ use std::time::Duration;
 
 use self::{ear::at, net::ConnId, world::World};
 use crate::{
+    adafruit::Tally,
     config::Config,
     fault::{Us, Way},
     playback::Playback,
@@ -61,12 +63,6 @@ pub enum SimulationError {
     /// The root topic does not fit a board's record.
     #[error("the root topic {0:?} is too long; make it shorter")]
     Root(String),
-    /// The embedded broker is to be like Adafruit IO.
-    #[error(
-        "a broker that is like Adafruit IO cannot be simulated; remove emulate from [broker], or run the live world \
-         (a quota alone can be simulated: give it as a fault)"
-    )]
-    Emulated,
 }
 
 /// A world that is simulated. See the [module](self).
@@ -120,6 +116,14 @@ impl Simulation {
         config.draw_faults(seed);
         let length = config.run_for;
         Ok(Simulation { world: World::new(config, seed, options)?, length })
+    }
+}
+
+impl Simulation {
+    /// What the broker has counted of its account; `None` while it counts nothing.
+    #[must_use]
+    pub fn tally(&self) -> Option<Tally> {
+        self.world.broker.meter.tally()
     }
 }
 

@@ -16,8 +16,8 @@ use super::{
     chaos::Reigns,
     ear::{Ear, random_u32},
     light::{Act, Light, Make},
-    meter::Meter,
     net::{Net, Out, Owner, Reach},
+    purse::Purse,
     usurper::Usurper,
 };
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
         broker::Login,
         command::ByHand,
         event::{Ignorer, LightKind, Severity, TopicKind},
+        meter::Counting,
         plan,
         topics::{Topics, check_publishable},
     },
@@ -45,6 +46,8 @@ pub(super) struct World {
     pub(super) config: Config,
     pub(super) net: Net,
     pub(super) broker: Broker,
+    /// What the lights may publish together.
+    purse: Option<Purse>,
     pub(super) ear: Ear,
     pub(super) lights: Vec<Option<Box<Light>>>,
     pub(super) index: BTreeMap<LightId, usize>,
@@ -67,9 +70,17 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(config: Config, seed: u64, options: Options) -> Result<World, SimulationError> {
-        if config.emulated.is_some() {
-            return Err(SimulationError::Emulated);
-        }
+        // A broker with feeds is Adafruit IO, wherever it is to be.
+        let (meter, topics) = match (&config.feeds, &config.emulated) {
+            (Some(feeds), _) => (
+                Counting::adafruit(&feeds.user, feeds.per_minute),
+                Topics::on_feeds(&feeds.user, config.lights()),
+            ),
+            (None, Some(emulated)) => {
+                (Counting::adafruit(&emulated.user, emulated.per_minute), Topics::new(&config.root))
+            }
+            (None, None) => (Counting::idle(config.root.as_str()), Topics::new(&config.root)),
+        };
         let (target, login) = match &config.broker {
             BrokerChoice::Embedded { port, login, .. } => {
                 let port = if *port == 0 { ANY_PORT } else { *port };
@@ -84,8 +95,9 @@ impl World {
             .collect();
         let mut world = World {
             net: Net::new(Rng::new(seed, 0)),
-            broker: Broker::new(login.clone(), Meter::idle(config.root.to_string())),
-            ear: Ear::new(Topics::new(&config.root), keys, options.detailed),
+            broker: Broker::new(login.clone(), meter),
+            purse: config.feeds.as_ref().map(|feeds| Purse::new(feeds, &config.junctions)),
+            ear: Ear::new(topics, keys, options.detailed),
             lights: Vec::new(),
             index: BTreeMap::new(),
             link_faults: BTreeMap::new(),
@@ -128,7 +140,11 @@ impl World {
         let (name, key) = (junction.name().clone(), junction.key().cloned());
         let keyed = key.is_some();
         let root = self.config.root.as_str();
-        let place = Place::new(root, name, key).ok_or_else(|| SimulationError::Root(root.to_owned()))?;
+        let place = match &self.config.feeds {
+            Some(feeds) => Place::on_feeds(&feeds.user, name, key),
+            None => Place::new(root, name, key),
+        };
+        let place = place.ok_or_else(|| SimulationError::Root(root.to_owned()))?;
         let added = self.ear.ledger.light_added(&id, LightKind::Virtual, junction.rule(), keyed);
         let now = self.net.now;
         self.ear.tell(now, added);
@@ -146,6 +162,7 @@ impl World {
             config: config.clone(),
             place,
             client_id,
+            purse: self.purse.clone(),
             start,
             wifi_join_us: u64::from(self.config.links.wifi_join_ms) * 1_000 + spacing_us,
             now,
@@ -180,6 +197,9 @@ impl World {
         }
         while let Some(due) = self.due_us().filter(|due| *due <= until && !self.ended) {
             self.net.now = self.net.now.max(due);
+            if let Some(purse) = &self.purse {
+                purse.set_now(self.net.now);
+            }
             if self.ear.judges_us() == Some(due) {
                 self.ear.judge(self.net.now);
             } else if let Some((_, step)) = self.net.queue.pop() {

@@ -21,7 +21,7 @@ pub struct Failure {
 /// The figures of one world, or of many together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// How many worlds were played to their end.
+    /// How many worlds were played, be it that the user ended them early.
     pub worlds: u64,
     /// For how long, all together, on their own clocks.
     pub played: Duration,

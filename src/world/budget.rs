@@ -14,6 +14,8 @@ use std::{
 
 use tokio::time::Instant;
 
+use crate::config::{Feeds, Junction};
+
 /// A minute as the broker counts it, and a second more: a message that was held up on its way may come
 /// closer to the next than it was sent.
 const MINUTE: Duration = Duration::from_secs(61);
@@ -77,6 +79,13 @@ impl Budget {
             probed_at: None,
             warned_at: None,
         }
+    }
+
+    /// For the lights of `junctions` that run here, on one account.
+    pub(crate) fn of(feeds: &Feeds, junctions: &[Junction]) -> Budget {
+        let here = junctions.iter().flat_map(Junction::virtual_lights);
+        let planned = here.filter_map(|light| light.timing().most_per_minute());
+        Budget::new(feeds.per_minute, planned.fold(0, u32::saturating_add), feeds.budget)
     }
 
     /// Takes one publish out, if there is that much.

@@ -13,7 +13,7 @@ use std::{
 use traffic_light::{Word, feeds};
 
 use super::{
-    budget::SharedBudget,
+    budget::{Budget, SharedBudget},
     event::{LightId, Severity},
 };
 use crate::{adafruit, config::Junction};
@@ -60,7 +60,7 @@ impl FeedWatch {
         let mut elsewhere: Vec<_> =
             self.lost_after.keys().filter(|id| !self.own.contains(*id)).cloned().collect();
         elsewhere.sort();
-        elsewhere.retain(|_| self.budget.with(super::budget::Budget::publish));
+        elsewhere.retain(|_| self.budget.with(Budget::publish));
         self.asked.extend(elsewhere.iter().map(|id| (id.clone(), now)));
         let feed = |id: &LightId| feeds::state_feed(&id.junction, &id.light);
         elsewhere.iter().map(|id| format!("{}/f/{}/get", self.user, feed(id))).collect()
@@ -116,7 +116,7 @@ impl FeedWatch {
         if light.is_some_and(|light| self.own.contains(light)) {
             return None;
         }
-        let blame = self.budget.with(|budget, now| budget.heard_other(now))?;
+        let blame = self.budget.with(Budget::heard_other)?;
         Some((Severity::Warning, format!("other users of the account eat its budget: {blame}")))
     }
 
@@ -159,7 +159,7 @@ mod tests {
     use traffic_light::{Aspect, Name, State};
 
     use super::*;
-    use crate::{config::Config, world::budget::Budget};
+    use crate::config::Config;
 
     fn watch() -> FeedWatch {
         let text = "[broker]\nemulate = \"adafruit\"\nuser = \"king\"\npassword = \"arthur\"\n\
@@ -207,7 +207,7 @@ mod tests {
         let (mut watch, b) = (watch(), light("b"));
         assert!(watch.heard(&b, at(0)) && !watch.heard(&b, at(8)));
         assert_eq!(watch.gone(at(32)), []);
-        assert_eq!(watch.gone(at(33)), [b.clone()]);
+        assert_eq!(watch.gone(at(33)), std::slice::from_ref(&b));
         assert_eq!(watch.gone(at(34)), []);
         assert!(watch.heard(&b, at(40)));
     }

@@ -51,7 +51,7 @@ const CLOSED: &str = "the broker closed the connection";
 const CONNECT_TIMEOUT_S: u64 = 5;
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// The last return code of CONNACK that MQTT 3.1.1 knows.
-const LAST_STANDARD_CODE: u8 = 5;
+pub(crate) const LAST_STANDARD_CODE: u8 = 5;
 /// Rests after refusals grow up to so many times the first.
 const MOST_RESTS: u32 = 20;
 /// A wait for the account is told when it is longer than this.
@@ -303,7 +303,7 @@ impl Runner {
         self.refusals = self.refusals.saturating_add(1);
         match &self.spec.budget {
             // It tells this link when, as all others.
-            Some(budget) => budget.with(|budget, now| budget.refused(now)),
+            Some(budget) => budget.with(Budget::refused),
             None if code > LAST_STANDARD_CODE => {
                 return REFUSED_REST.saturating_mul(self.refusals.min(MOST_RESTS));
             }
@@ -644,7 +644,7 @@ fn refused_with(error: &ConnectionError) -> Option<u8> {
 }
 
 /// Codes that MQTT 3.1.1 does not know; 6 and 7 are Adafruit IO's.
-fn refusal_beyond_mqtt(code: u8) -> String {
+pub(crate) fn refusal_beyond_mqtt(code: u8) -> String {
     match code {
         6 => "the broker refused the login (code 6): there were too many within a minute; the next try waits"
             .to_owned(),
@@ -682,9 +682,9 @@ mod tests {
     fn a_plain_connection_that_the_port_for_tls_closes_is_told_to_use_it() {
         let target = |port| Target { host: "h".to_owned(), port, login: SharedLogin::default(), tls: None };
         for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof] {
-            let said = explain_io(&kind.into(), &target(8883));
+            let said = explain_failure(&kind.into(), &target(8883));
             assert!(said.contains("write tls = true into [broker]"), "{said}");
-            assert!(!explain_io(&kind.into(), &target(1883)).contains("tls"));
+            assert!(!explain_failure(&kind.into(), &target(1883)).contains("tls"));
         }
     }
 

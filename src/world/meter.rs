@@ -73,114 +73,164 @@ pub struct Meter(Arc<Shared>);
 struct Shared {
     began: Instant,
     /// A plain mutex: it is held for a few additions and never across an await.
-    state: Mutex<State>,
+    state: Mutex<Counting>,
     cuts: watch::Sender<u64>,
     listener: Listener,
-    /// The first level of topics for notices, where the broker has topics like any other.
-    root: String,
 }
 
-struct State {
+/// The account, and what was told of it. Time is passed in, as the time since any moment in the past.
+pub(crate) struct Counting {
+    /// The first level of topics for notices, where the broker has topics like any other.
+    root: String,
     emulator: Option<Emulator>,
-    /// The rules to go back to when the quota ends; `None`: nothing is counted then.
+    /// The rules to go back to when a quota ends; `None`: nothing is counted then.
     own: Option<Rules>,
     throttled: bool,
+}
+
+impl Counting {
+    /// Counts nothing until a quota is set. Notices come on `root/throttle` and `root/errors`.
+    pub(crate) fn idle(root: &str) -> Counting {
+        Counting { root: root.to_owned(), emulator: None, own: None, throttled: false }
+    }
+
+    /// Is the account `user` of Adafruit IO, with so many publishes a minute.
+    pub(crate) fn adafruit(user: &str, per_minute: u32) -> Counting {
+        let rules = Rules::adafruit(per_minute);
+        let emulator = Some(Emulator::adafruit(user, rules));
+        Counting { emulator, own: Some(rules), ..Counting::idle(user) }
+    }
+
+    /// Whether the broker is to be like Adafruit IO.
+    pub(crate) fn emulates(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Whether anything is counted at present.
+    pub(crate) fn counts(&self) -> bool {
+        self.emulator.is_some()
+    }
+
+    /// What has been counted; `None` while nothing is.
+    pub(crate) fn tally(&self) -> Option<Tally> {
+        self.emulator.as_ref().map(Emulator::tally)
+    }
+
+    /// Sets the publishes a minute, or lets things be as they were before.
+    pub(crate) fn set_quota(&mut self, per_minute: Option<u32>) {
+        self.throttled = false;
+        match (per_minute, self.own, &mut self.emulator) {
+            (Some(publishes), Some(own), Some(emulator)) => emulator.set_rules(Rules { publishes, ..own }),
+            (None, Some(own), Some(emulator)) => emulator.set_rules(own),
+            (per_minute, _, emulator) => {
+                *emulator =
+                    per_minute.map(|publishes| Emulator::counting(&self.root, Rules::quota(publishes)));
+            }
+        }
+    }
+
+    /// Somebody logs in. Where a ban begins with it, for how long.
+    pub(crate) fn login(&mut self, now: Duration) -> Result<(), (Refusal, Option<Duration>)> {
+        let Some(emulator) = &mut self.emulator else { return Ok(()) };
+        emulator.login(now).map_err(|refusal| {
+            let bans = refusal == Refusal::TooOften;
+            (refusal, emulator.banned_for(now).filter(|_| bans))
+        })
+    }
+
+    /// Somebody publishes; what comes of it, and what a person should know.
+    pub(crate) fn publish(
+        &mut self,
+        now: Duration,
+        topic: &str,
+        payload: &[u8],
+    ) -> (Published, Option<Counted>) {
+        let Some(emulator) = &mut self.emulator else {
+            return (Published { passed: true, ..Published::default() }, None);
+        };
+        let before = emulator.tally().throttled;
+        let published = emulator.publish(now, topic, payload);
+        let throttled = emulator.tally().throttled > before;
+        let told = match (self.throttled, throttled, published.notices.is_empty()) {
+            (false, true, _) => Some(Counted::Throttled { per_minute: emulator.rules().publishes }),
+            (true, false, true) => Some(Counted::Released),
+            _ => None,
+        };
+        self.throttled = throttled || self.throttled && !published.notices.is_empty();
+        (published, told)
+    }
+
+    /// Somebody subscribes.
+    pub(crate) fn subscribe(&mut self, now: Duration, filter: &str) -> Subscribed {
+        match &mut self.emulator {
+            Some(emulator) => emulator.subscribe(now, filter),
+            None => Subscribed { passed: true, ..Subscribed::default() },
+        }
+    }
+
+    /// For how much longer the account is banned.
+    pub(crate) fn banned_for(&self, now: Duration) -> Duration {
+        self.emulator.as_ref().and_then(|emulator| emulator.banned_for(now)).unwrap_or_default()
+    }
 }
 
 impl Meter {
     /// Counts nothing until a quota is set. Notices come on `root/throttle` and `root/errors`.
     #[must_use]
     pub fn idle(root: &str, listener: Listener) -> Meter {
-        Meter::new(root, None, listener)
+        Meter::new(Counting::idle(root), listener)
     }
 
     /// Is the account `user` of Adafruit IO, with so many publishes a minute.
     #[must_use]
     pub fn adafruit(user: &str, per_minute: u32, listener: Listener) -> Meter {
-        let rules = Rules::adafruit(per_minute);
-        Meter::new(user, Some(Emulator::adafruit(user, rules)), listener)
+        Meter::new(Counting::adafruit(user, per_minute), listener)
     }
 
-    fn new(root: &str, emulator: Option<Emulator>, listener: Listener) -> Meter {
-        let own = emulator.as_ref().map(Emulator::rules);
-        Meter(Arc::new(Shared {
-            began: Instant::now(),
-            state: Mutex::new(State { emulator, own, throttled: false }),
-            cuts: watch::channel(0).0,
-            listener,
-            root: root.to_owned(),
-        }))
+    fn new(counting: Counting, listener: Listener) -> Meter {
+        let cuts = watch::channel(0).0;
+        Meter(Arc::new(Shared { began: Instant::now(), state: Mutex::new(counting), cuts, listener }))
     }
 
     /// Whether the broker is to be like Adafruit IO.
     #[must_use]
     pub fn emulates(&self) -> bool {
-        self.state().own.is_some()
+        self.state().emulates()
     }
 
     /// Sets the publishes a minute, or lets things be as they were before.
     pub fn set_quota(&self, per_minute: Option<u32>) {
-        let mut state = self.state();
-        state.throttled = false;
-        let own = state.own;
-        match (per_minute, own, &mut state.emulator) {
-            (Some(publishes), Some(own), Some(emulator)) => emulator.set_rules(Rules { publishes, ..own }),
-            (None, Some(own), Some(emulator)) => emulator.set_rules(own),
-            (Some(publishes), _, emulator) => {
-                *emulator = Some(Emulator::counting(&self.0.root, Rules::quota(publishes)));
-            }
-            (None, _, emulator) => *emulator = None,
-        }
+        self.state().set_quota(per_minute);
     }
 
     /// What has been counted; `None` while nothing is.
     #[must_use]
     pub fn tally(&self) -> Option<Tally> {
-        self.state().emulator.as_ref().map(Emulator::tally)
+        self.state().tally()
     }
 
     /// Whether anything is counted at present.
     pub(super) fn counts(&self) -> bool {
-        self.state().emulator.is_some()
+        self.state().counts()
     }
 
     /// Somebody logs in.
     pub(super) fn login(&self) -> Result<(), Refusal> {
-        let now = self.now();
-        let mut state = self.state();
-        let Some(emulator) = &mut state.emulator else { return Ok(()) };
-        let refused = emulator.login(now);
-        let banned = emulator.banned_for(now);
-        drop(state);
-        if let (Err(Refusal::TooOften), Some(left)) = (refused, banned) {
-            (self.0.listener)(Counted::Banned { seconds: left.as_secs() });
-            self.cut_soon();
-        }
-        refused
+        let refused = self.state().login(self.now());
+        refused.map_err(|(refusal, banned_for)| {
+            if let Some(lasts) = banned_for {
+                (self.0.listener)(Counted::Banned { seconds: lasts.as_secs() });
+                self.cut_soon();
+            }
+            refusal
+        })
     }
 
     /// Somebody publishes; sees to the notices and the ban that may come of it.
     pub(super) async fn publish(&self, topic: &str, payload: &[u8], router: &MessageRouter) -> Published {
         let now = self.now();
-        let published = {
-            let mut state = self.state();
-            let Some(emulator) = &mut state.emulator else {
-                return Published { passed: true, ..Published::default() };
-            };
-            let throttled_before = emulator.tally().throttled;
-            let published = emulator.publish(now, topic, payload);
-            let per_minute = emulator.rules().publishes;
-            let throttled = emulator.tally().throttled > throttled_before;
-            let told = match (state.throttled, throttled, published.notices.is_empty()) {
-                (false, true, _) => Some(Counted::Throttled { per_minute }),
-                (true, false, true) => Some(Counted::Released),
-                _ => None,
-            };
-            state.throttled = throttled || state.throttled && !published.notices.is_empty();
-            drop(state);
-            told.into_iter().for_each(&self.0.listener);
-            published
-        };
+        let (published, told) = self.state().publish(now, topic, payload);
+        told.into_iter().for_each(&self.0.listener);
         self.see_to(&published.notices, published.bans, now, router).await;
         published
     }
@@ -188,10 +238,7 @@ impl Meter {
     /// Somebody subscribes; sees to the notices and the ban that may come of it.
     pub(super) async fn subscribe(&self, filter: &str, router: &MessageRouter) -> Subscribed {
         let now = self.now();
-        let subscribed = match &mut self.state().emulator {
-            Some(emulator) => emulator.subscribe(now, filter),
-            None => return Subscribed { passed: true, ..Subscribed::default() },
-        };
+        let subscribed = self.state().subscribe(now, filter);
         self.see_to(&subscribed.notices, subscribed.bans, now, router).await;
         subscribed
     }
@@ -204,8 +251,8 @@ impl Meter {
             say(router, topic, text.as_bytes()).await;
         }
         if bans {
-            let left = self.state().emulator.as_ref().and_then(|emulator| emulator.banned_for(now));
-            (self.0.listener)(Counted::Banned { seconds: left.unwrap_or_default().as_secs() });
+            let seconds = self.state().banned_for(now).as_secs();
+            (self.0.listener)(Counted::Banned { seconds });
             self.cut_soon();
         }
     }
@@ -227,7 +274,7 @@ impl Meter {
         self.0.began.elapsed()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Counting> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -53,6 +53,6 @@ pub use command::{ByHand, Command};
 pub use event::{Event, EventKind, LightId};
 pub use fault::Fault;
 pub use hub::Waker;
-pub(crate) use link::{UNKNOWN_HOST, explain_io, refusal};
+pub(crate) use link::{LAST_STANDARD_CODE, UNKNOWN_HOST, explain_io, refusal, refusal_beyond_mqtt};
 pub(crate) use observer::{shortened, words as action_words};
 pub use supervisor::{World, WorldError, WorldOptions};

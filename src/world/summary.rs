@@ -62,7 +62,8 @@ impl Tally {
                 self.summary.joins.entry(light.to_string()).or_default();
             }
             EventKind::AspectChanged { light, aspect } => {
-                if self.shown.insert(light.clone(), *aspect) != Some(*aspect) && *aspect == Aspect::Green {
+                let last = self.shown.insert(light.clone(), *aspect);
+                if last != Some(Aspect::Green) && *aspect == Aspect::Green {
                     add(&mut self.summary.greens, light);
                 }
             }

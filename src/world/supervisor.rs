@@ -40,7 +40,8 @@ use super::{
     virtual_light::{self, Ask, Make, Running},
 };
 use crate::{
-    config::{BrokerChoice, Config, Feeds, Junction, RootTopic},
+    config::{BrokerChoice, Config, Junction, RootTopic},
+    keys::{self, KeyError},
     recording::{RecordError, Recorder},
 };
 
@@ -108,12 +109,9 @@ pub enum WorldError {
         "no port on this machine is free for the way to the broker ({0}); end other programs and try again"
     )]
     Tunnel(#[source] std::io::Error),
-    /// A junction's key was never made.
-    #[error(
-        "the key of junction {0} is to be made by itself (key = \"auto\"), and there is no folder to keep it in; name \
-         one with --state FOLDER, or give the key as key = \"${{TWINLIGHT_KEY}}\""
-    )]
-    NoKey(traffic_light::Name),
+    /// The key of a junction that has to be made up cannot be kept.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
 }
 
 /// A world that runs. Dropping it asks the world to end; [`World::stop`] also waits for that.
@@ -173,9 +171,8 @@ impl World {
         options: WorldOptions,
     ) -> Result<(World, broadcast::Receiver<Event>), WorldError> {
         config.draw_faults(config.seed.unwrap_or_else(rand::random));
-        if let Some(junction) = config.junctions.iter().find(|junction| junction.lacks_key()) {
-            return Err(WorldError::NoKey(junction.name().clone()));
-        }
+        // Nothing runs unsigned that is to be signed, wherever the configuration came from.
+        keys::give(&mut config, options.state_folder.as_deref())?;
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
         allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
         let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
@@ -278,9 +275,10 @@ impl Supervisor {
 
         let external = broker.is_none().then(|| External::of(&target));
         let (topics, budget) = match &config.feeds {
-            Some(feeds) => {
-                (Topics::on_feeds(&feeds.user, config.lights()), Some(budget_of(feeds, &config.junctions)))
-            }
+            Some(feeds) => (
+                Topics::on_feeds(&feeds.user, config.lights()),
+                Some(SharedBudget::new(Budget::of(feeds, &config.junctions))),
+            ),
             None => (Topics::new(&config.root), None),
         };
         let mut random = match config.seed {
@@ -555,6 +553,12 @@ impl Supervisor {
 
     /// Starts the broker again on all interfaces. Links that lose their session log in anew.
     async fn let_boards_join(&mut self, new: Login) {
+        if self.config.emulated.is_some() {
+            let text = "this broker is an account with a user and key of its own; write lan = true into [broker] and start \
+                        again";
+            self.hub.notice(Severity::Warning, None, text);
+            return;
+        }
         let BrokerChoice::Embedded { lan, login, .. } = &mut self.config.broker else {
             let text = "the broker is not part of this program; open it where it runs";
             self.hub.notice(Severity::Warning, None, text);
@@ -623,14 +627,6 @@ struct Way {
     broker: Option<Broker>,
     meter: Option<Meter>,
     tunnel: Option<Proxy>,
-}
-
-/// What the lights here may publish together.
-fn budget_of(feeds: &Feeds, junctions: &[Junction]) -> SharedBudget {
-    let here = junctions.iter().flat_map(Junction::virtual_lights);
-    let planned = here.filter_map(|light| light.timing().most_per_minute());
-    let planned = planned.fold(0, u32::saturating_add);
-    SharedBudget::new(Budget::new(feeds.per_minute, planned, feeds.budget))
 }
 
 /// Where the broker wants TLS, a way to it that is never broken on purpose.

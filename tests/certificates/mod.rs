@@ -7,6 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose
 pub struct Authority {
     /// Its certificate, in PEM.
     pub pem: String,
+    key: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -32,7 +33,12 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         set_years(&mut params, NOW);
         let pem = params.self_signed(&key).unwrap().pem();
-        Authority { pem, issuer: Issuer::new(params, key) }
+        Authority { pem, key: key.serialize_pem(), issuer: Issuer::new(params, key) }
+    }
+
+    /// Its own certificate, where one that it issued belongs.
+    pub fn itself(&self) -> Issued {
+        Issued { certificate: self.pem.clone(), key: self.key.clone() }
     }
 
     /// A certificate for a broker of these names and addresses.

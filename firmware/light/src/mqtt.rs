@@ -585,6 +585,21 @@ mod tests {
     }
 
     #[test]
+    fn without_a_will_it_has_none_and_publishes_nothing_to_be_kept() {
+        let hello = Hello { will_topic: "", ..HELLO };
+        let mut session = Session::open(&hello, at(0)).unwrap();
+        assert_eq!(sent(&mut session), b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x05\x00\x02id");
+        fed(&mut session, &[0x20, 2, 0, 0]);
+        assert_eq!(session.next_event(at(10)), Ok(Some(Event::Accepted)));
+        session.subscribe(["a"], at(10)).unwrap();
+        fed(&mut session, &[0x90, 3, 0, 1, 1]);
+        assert_eq!(session.next_event(at(20)), Ok(Some(Event::Subscribed)));
+        sent(&mut session);
+        assert!(session.publish("a", b"x"));
+        assert_eq!(sent(&mut session), b"\x32\x06\x00\x01a\x00\x02x");
+    }
+
+    #[test]
     fn it_subscribes_once_it_is_let_in_and_is_up_once_that_is_granted() {
         let mut session = Session::open(&HELLO, at(0)).unwrap();
         sent(&mut session);

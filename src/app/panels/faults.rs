@@ -1,9 +1,11 @@
 //! The fault panel: pick a light, pick a fault, dose it, put it in; what is on now is always in
 //! sight and can be cleared.
 
+mod dose;
+
 use std::time::Duration;
 
-use egui::{RichText, ScrollArea, Slider, Ui};
+use egui::{RichText, ScrollArea, Ui};
 
 use super::{Shown, chaos, widgets};
 use crate::{
@@ -241,8 +243,8 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
         }
     });
     ui.add_space(4.0);
-    dose(ui, draft);
-    lasts(ui, draft);
+    dose::show(ui, draft);
+    dose::lasts(ui, draft);
     let Some(fault) = light.and_then(|light| draft.fault(light)) else {
         widgets::caption(ui, "Select a light first.", palette);
         return acts;
@@ -342,80 +344,8 @@ impl Draft {
     }
 }
 
-/// The dose of the chosen fault.
-fn dose(ui: &mut Ui, draft: &mut Draft) {
-    match draft.kind {
-        Kind::Link(_) => {}
-        Kind::ClockDrift => {
-            named(ui, "Drift", " %", Slider::new(&mut draft.drift_percent, -10.0..=10.0));
-            return;
-        }
-        Kind::Quota => {
-            named(ui, "Quota", " a minute", Slider::new(&mut draft.per_minute, 1..=1_000).logarithmic(true));
-            return;
-        }
-        _ => return,
-    }
-    match &mut draft.link {
-        LinkFault::Latency(dose) => {
-            named(ui, "Latency", " ms", Slider::new(&mut dose.ms, 1..=5_000).logarithmic(true));
-            dose.jitter_ms = dose.jitter_ms.min(dose.ms);
-            named(ui, "Jitter", " ms", Slider::new(&mut dose.jitter_ms, 0..=dose.ms));
-        }
-        LinkFault::Bandwidth(dose) => {
-            named(
-                ui,
-                "Bandwidth",
-                " bytes/s",
-                Slider::new(&mut dose.bytes_per_s, 20..=100_000).logarithmic(true),
-            );
-        }
-        LinkFault::SlowClose(dose) => named(ui, "Close delay", " ms", Slider::new(&mut dose.ms, 1..=60_000)),
-        LinkFault::Reset(dose) => named(ui, "After", " ms", Slider::new(&mut dose.after_ms, 0..=20_000)),
-        LinkFault::HalfOpen(dose) => named(ui, "After", " ms", Slider::new(&mut dose.after_ms, 0..=20_000)),
-        LinkFault::Lose(dose) => percent(ui, &mut dose.percent),
-        LinkFault::Double(dose) => percent(ui, &mut dose.percent),
-        LinkFault::Reorder(dose) => percent(ui, &mut dose.percent),
-        LinkFault::Delay(dose) => {
-            percent(ui, &mut dose.percent);
-            named(ui, "Delay", " ms", Slider::new(&mut dose.ms, 1..=20_000));
-        }
-        LinkFault::BlackHole(_) | LinkFault::Refuse(_) => {}
-    }
-    if !draft.link.strikes_connections() {
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = 6.0;
-            for (ways, name) in
-                [(Ways::Both, "both ways"), (Ways::Up, "light to broker"), (Ways::Down, "broker to light")]
-            {
-                ui.radio_value(&mut draft.ways, ways, name);
-            }
-        });
-    }
-}
-
 /// Many words in few lines.
 fn tighten(ui: &mut Ui) {
     ui.spacing_mut().item_spacing = egui::vec2(1.0, 2.0);
     ui.spacing_mut().button_padding.x = 6.0;
-}
-
-fn percent(ui: &mut Ui, value: &mut u8) {
-    named(ui, "Messages", " %", Slider::new(value, 1..=100));
-}
-
-fn named(ui: &mut Ui, name: &str, suffix: &str, slider: Slider<'_>) {
-    ui.add(slider.text(name).suffix(suffix));
-}
-
-fn lasts(ui: &mut Ui, draft: &mut Draft) {
-    ui.horizontal(|ui| {
-        let mut ends = draft.lasts_s.is_some();
-        if ui.checkbox(&mut ends, "Ends by itself").changed() {
-            draft.lasts_s = ends.then_some(20);
-        }
-        if let Some(seconds) = &mut draft.lasts_s {
-            ui.add(Slider::new(seconds, 1..=300).text("seconds").logarithmic(true));
-        }
-    });
 }

@@ -76,9 +76,11 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, lessons: &mut Lessons) -> Acts {
             ui.add_space(10.0);
             ui.separator();
         }
+        acts.append(recording(ui, shown, lessons));
+        ui.add_space(6.0);
         widgets::caption(
             ui,
-            "Each is played in a simulation with a clock of its own; the live lab goes on meanwhile.",
+            "Each lesson is played in a simulation with a clock of its own; the live lab goes on meanwhile.",
             shown.palette,
         );
         ui.horizontal(|ui| {
@@ -96,8 +98,6 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, lessons: &mut Lessons) -> Acts {
         for (place, lesson) in lessons.entries.iter().enumerate() {
             acts.append(entry(ui, shown, place, lesson, seed));
         }
-        ui.add_space(6.0);
-        acts.append(recording(ui, shown, lessons));
     });
     acts
 }
@@ -109,7 +109,7 @@ fn recording(ui: &mut Ui, shown: &Shown<'_>, lessons: &mut Lessons) -> Acts {
     if let Some(file) = being_made {
         lessons.recording.clone_from(file);
     }
-    let label = ui.label(RichText::new("Or a recording, from its file").strong().color(shown.palette.accent));
+    let label = ui.label(RichText::new("A recording, from its file").strong().color(shown.palette.accent));
     ui.horizontal(|ui| {
         let file = lessons.recording.trim();
         let may = !file.is_empty() && being_made.is_none();

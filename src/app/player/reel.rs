@@ -75,7 +75,7 @@ impl Reel {
             let options = Options { detailed: true };
             let playback =
                 Simulation::new(&scenario.config, seed, options).map_err(|error| error.to_string())?;
-            let (playback, judge) = (Box::new(playback), Some(Judge::new(&scenario)));
+            let (playback, judge) = (Box::new(playback), Some(Judge::new(&scenario.drawn(seed))));
             Ok(Film { playback, judge })
         };
         Ok(Reel { title, kind: Kind::Simulation { seed }, teaches, make: Arc::new(make) })

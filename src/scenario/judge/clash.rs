@@ -1,7 +1,5 @@
 //! Lights that show what they must not show at once.
 
-use std::time::Duration;
-
 use traffic_light::Aspect;
 
 use super::{
@@ -14,10 +12,7 @@ use crate::{
         expect::{Count, Seconds},
         record::ConflictSpan,
     },
-    world::{
-        LightId,
-        monitor::{Certainty, GLITCH_BELOW},
-    },
+    world::monitor::{Certainty, GLITCH_BELOW},
 };
 
 pub(super) fn no_conflict(judge: &Judge, expectation: &Expectation) -> Weighed {
@@ -83,17 +78,15 @@ fn conflict_told(judge: &Judge, span: &ConflictSpan, count: usize) -> String {
     format!("{} {were} in go at once from {} on, {length}{others}", names.join(" and "), Seconds(span.from))
 }
 
-/// One light that flashed while another was in go.
-struct Unsafe<'j> {
-    flashing: &'j LightId,
-    going: &'j LightId,
-    from: Duration,
-    until: Duration,
-}
-
 pub(super) fn unsafe_flashing(judge: &Judge, expectation: &Expectation, sought: bool) -> Weighed {
-    let mut found = flashing_against_go(judge, expectation);
-    found.sort_by_key(|clash| clash.from);
+    let window = expectation.window;
+    let found: Vec<_> = judge
+        .record
+        .unsafe_flashing()
+        .into_iter()
+        .filter(|span| expectation.scope.includes(&span.flashing))
+        .filter(|span| span.from <= window.until && span.until >= window.from)
+        .collect();
     if let Some(first) = found.first() {
         let others =
             if found.len() == 1 { String::new() } else { format!(" (the first of {})", found.len()) };
@@ -113,33 +106,4 @@ pub(super) fn unsafe_flashing(judge: &Judge, expectation: &Expectation, sought: 
         (true, true) => (Outcome::Failed, "none did".to_owned()),
         _ => until_end(judge, &expectation.window, "none did".to_owned()),
     }
-}
-
-/// Overlaps that are shorter than a glitch do not count: lamps that switch one after the other.
-fn flashing_against_go<'j>(judge: &'j Judge, expectation: &'j Expectation) -> Vec<Unsafe<'j>> {
-    let end = judge.record.reached;
-    let window = expectation.window;
-    let mut found = Vec::new();
-    for (flashing, record) in lights(judge, expectation) {
-        let others = judge
-            .record
-            .lights
-            .iter()
-            .filter(|(other, _)| other.junction == flashing.junction && *other != flashing);
-        for (going, other) in others {
-            let flashes = record.spans(end).filter(|(.., aspect)| *aspect == Aspect::FlashingAmber);
-            let goes = other.goes(end);
-            for (flash_from, flash_until, _) in flashes {
-                let first = goes.partition_point(|(_, until)| *until <= flash_from);
-                for (from, until) in goes.iter().skip(first).take_while(|(from, _)| *from < flash_until) {
-                    let (from, until) = (flash_from.max(*from), flash_until.min(*until));
-                    let within = from <= window.until && until >= window.from;
-                    if within && until.saturating_sub(from) >= GLITCH_BELOW {
-                        found.push(Unsafe { flashing, going, from, until });
-                    }
-                }
-            }
-        }
-    }
-    found
 }

@@ -1,5 +1,6 @@
 //! What a scenario came to: as JSON for programs, and as one page for people.
 
+mod legend;
 mod notes;
 mod page;
 mod timeline;
@@ -58,7 +59,7 @@ impl Report<'_> {
                 json!({
                     "seed": shown.seed,
                     "verdicts": shown.verdicts.iter().map(verdict_json).collect::<Vec<_>>(),
-                    "summary": serde_json::to_value(&shown.tally.summary())?,
+                    "summary": serde_json::to_value(shown.tally.summary())?,
                     "notes": notes,
                 })
             }

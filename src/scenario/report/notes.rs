@@ -19,7 +19,7 @@ const MOST_IGNORED: usize = 20;
 pub struct Note {
     /// When.
     pub at: Duration,
-    /// What sort of thing: `fault`, `conflict`, `link`, `flashing`, `broker`, `ignored`, `notice`.
+    /// What sort of thing: `fault`, `conflict`, `unsafe`, `link`, `flashing`, `broker`, `ignored`, `notice`.
     pub kind: &'static str,
     /// The light that it is about, if it is one.
     pub light: Option<LightId>,
@@ -50,6 +50,12 @@ pub fn notes(record: &Record) -> Vec<Note> {
             let lasted = Seconds(until.saturating_sub(span.from));
             add(until, "conflict", None, format!("the conflict of {names} is over after {lasted}"));
         }
+    }
+    for span in record.unsafe_flashing() {
+        let lasted = Seconds(span.until.saturating_sub(span.from));
+        let text =
+            format!("UNSAFE: {} flashes amber while {} is in go, for {lasted}", span.flashing, span.going);
+        add(span.from, "unsafe", Some(&span.flashing), text);
     }
     for (light, known) in &record.lights {
         for change in known.links.iter().filter(|change| change.layer == Layer::Mqtt) {

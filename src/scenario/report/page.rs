@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Escaped, Report, notes, timeline};
+use super::{Escaped, Report, legend, notes, timeline};
 use crate::{
     scenario::{
         Outcome, Verdict,
@@ -29,12 +29,12 @@ fn write(html: &mut String, report: &Report<'_>) -> fmt::Result {
     let title = Escaped(&scenario.title);
     let verdicts = report.series.verdicts();
     let (class, word) = overall(report, &verdicts);
-    write!(
+    writeln!(
         html,
         "<!DOCTYPE html>\n<html xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{title}: {word}</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<header><h1>{title}</h1>\
-         <span class=\"badge {class}\">{word}</span></header>\n<p class=\"under\">{}</p>\n",
+         <span class=\"badge {class}\">{word}</span></header>\n<p class=\"under\">{}</p>",
         Escaped(under(report))
     )?;
     html.push_str("<section class=\"card\" aria-label=\"What it teaches\">\n");
@@ -50,10 +50,10 @@ fn write(html: &mut String, report: &Report<'_>) -> fmt::Result {
         write_figures(html, &shown.tally.summary())?;
         write_notes(html, shown)?;
     }
-    write!(
+    writeln!(
         html,
         "<h2>Play it again</h2>\n<div class=\"card\"><pre><code>{}</code></pre></div>\n\
-         <footer>Written by Twinlight {}.</footer>\n</main>\n</body>\n</html>\n",
+         <footer>Written by Twinlight {}.</footer>\n</main>\n</body>\n</html>",
         Escaped(report.again),
         env!("CARGO_PKG_VERSION")
     )
@@ -87,18 +87,18 @@ fn write_timeline(html: &mut String, report: &Report<'_>, shown: &Played) -> fmt
         _ => String::new(),
     };
     let left_out = left_out.map(|text| format!(" {}.", Escaped(text))).unwrap_or_default();
-    write!(
+    writeln!(
         html,
         "<h2>What happened{seed}</h2>\n<figure class=\"card\">\n\
          <div class=\"scroll\" role=\"group\" aria-label=\"Timeline\" tabindex=\"0\">\n{picture}</div>\n{}\
-         <figcaption>Tall is go, low is red. Point at a bar for its times.{left_out}</figcaption>\n</figure>\n",
-        timeline::legend()
+         <figcaption>Tall is go, low is red. Point at a bar for its times.{left_out}</figcaption>\n</figure>",
+        legend::legend()
     )
 }
 
 fn write_verdicts(html: &mut String, report: &Report<'_>, verdicts: &[Verdict]) -> fmt::Result {
     html.push_str(
-        "<h2>What had to hold</h2>\n<div class=\"card scroll\" role=\"group\" aria-label=\"Verdicts\" tabindex=\"0\"><table>\n\
+        "<h2>What had to hold</h2>\n<div class=\"card tables scroll\" role=\"group\" aria-label=\"Verdicts\" tabindex=\"0\"><table>\n\
          <thead><tr><th scope=\"col\">Verdict</th><th scope=\"col\">Expected</th><th scope=\"col\">Evidence</th></tr></thead>\n\
          <tbody>\n",
     );
@@ -124,7 +124,7 @@ fn write_verdicts(html: &mut String, report: &Report<'_>, verdicts: &[Verdict]) 
 
 fn write_figures(html: &mut String, summary: &Summary) -> fmt::Result {
     html.push_str(
-        "<h2>Figures</h2>\n<div class=\"card\"><table>\n<thead><tr><th scope=\"col\">Light</th>\
+        "<h2>Figures</h2>\n<div class=\"card tables\"><table class=\"figures\">\n<thead><tr><th scope=\"col\">Light</th>\
          <th scope=\"col\" class=\"number\">Greens</th><th scope=\"col\" class=\"number\">Sessions</th></tr></thead>\n<tbody>\n",
     );
     for (light, greens) in &summary.greens {
@@ -151,10 +151,10 @@ fn write_figures(html: &mut String, summary: &Summary) -> fmt::Result {
 fn write_notes(html: &mut String, shown: &Played) -> fmt::Result {
     let notes = notes(&shown.record);
     let open = if notes.len() <= MOST_OPEN { " open=\"open\"" } else { "" };
-    write!(
+    writeln!(
         html,
         "<h2>In words</h2>\n<details class=\"card\"{open}><summary>What happened, and when</summary>\n<table>\n\
-         <thead><tr><th scope=\"col\" class=\"number\">Second</th><th scope=\"col\">What</th></tr></thead>\n<tbody>\n"
+         <thead><tr><th scope=\"col\" class=\"number\">Second</th><th scope=\"col\">What</th></tr></thead>\n<tbody>"
     )?;
     for note in &notes {
         writeln!(

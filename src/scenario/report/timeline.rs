@@ -11,7 +11,7 @@ use super::Escaped;
 use crate::{
     scenario::{
         expect::Seconds,
-        record::{FaultSpan, LightRecord, Record},
+        record::{FaultSpan, LightRecord, Record, UnsafeSpan},
     },
     world::{LightId, event::Layer},
 };
@@ -38,6 +38,7 @@ struct Layout<'r> {
     lights: Vec<(&'r LightId, &'r LightRecord, f64)>,
     left_out: usize,
     faults: Vec<(&'r FaultSpan, usize)>,
+    unsafe_flashing: Vec<UnsafeSpan>,
     end: Duration,
     scale: f64,
     width: f64,
@@ -70,7 +71,7 @@ impl<'r> Layout<'r> {
             .min()
             .map_or(end, |crowded| crowded.min(end));
         let seconds = end.as_secs_f64().max(1.0);
-        let width = (seconds * 9.0).clamp(860.0, 12_000.0);
+        let width = (seconds * 6.0).clamp(862.0, 12_000.0);
         let scale = width / seconds;
 
         let mut faults = Vec::new();
@@ -78,9 +79,9 @@ impl<'r> Layout<'r> {
         for span in record.faults.iter().filter(|span| span.from < end) {
             let from = span.from.as_secs_f64() * scale;
             let until = span.until.unwrap_or(end).min(end).as_secs_f64() * scale;
-            // The label may be longer than the bar.
-            #[expect(clippy::cast_precision_loss, reason = "a label has few letters")]
-            let until = until.max(from + label(span).chars().count() as f64 * LETTER + 16.0);
+            // A label that does not fit stands beside the bar.
+            let label = letters(&label(span)) + 12.0;
+            let until = if until - from < label { until + label + 6.0 } else { until };
             let lane = lanes.iter().position(|taken| *taken <= from).unwrap_or(lanes.len());
             match lanes.get_mut(lane) {
                 Some(taken) => *taken = until,
@@ -99,7 +100,8 @@ impl<'r> Layout<'r> {
             y += ROW;
         }
         let left_out = record.lights.len().saturating_sub(MOST_LIGHTS);
-        Layout { record, lights, left_out, faults, end, scale, width, height: y + 4.0 }
+        let unsafe_flashing = record.unsafe_flashing();
+        Layout { record, lights, left_out, faults, unsafe_flashing, end, scale, width, height: y + 4.0 }
     }
 
     fn x(&self, at: Duration) -> f64 {
@@ -124,7 +126,16 @@ impl<'r> Layout<'r> {
             self.draw_light(svg, light, known, *y)?;
         }
         for conflict in &self.record.conflicts {
-            self.draw_conflict(svg, conflict)?;
+            let names: Vec<_> = conflict.lights.iter().map(ToString::to_string).collect();
+            let title = format!("conflict of {}", names.join(" and "));
+            let lights: Vec<_> = conflict.lights.iter().collect();
+            let span = (conflict.from, conflict.until.unwrap_or(self.end));
+            self.draw_clash(svg, "conflict", &title, &lights, span)?;
+        }
+        for span in &self.unsafe_flashing {
+            let title = format!("{} flashes amber while {} is in go", span.flashing, span.going);
+            let lights = [&span.flashing, &span.going];
+            self.draw_clash(svg, "unsafe", &title, &lights, (span.from, span.until))?;
         }
         svg.push_str("</svg>\n");
         Ok(())
@@ -143,6 +154,9 @@ impl<'r> Layout<'r> {
             1 => "; one conflict, marked.".to_owned(),
             many => format!("; {many} conflicts, marked."),
         };
+        if !self.unsafe_flashing.is_empty() {
+            text += " Where a light flashes amber while another is in go, that is marked too.";
+        }
         text + " What happened, and when, is told in the table below."
     }
 
@@ -154,10 +168,10 @@ impl<'r> Layout<'r> {
         let mut at = 0.0;
         while at <= seconds + 1e-9 {
             let x = LABELS + at * self.scale;
-            write!(
+            writeln!(
                 svg,
                 "<line class=\"grid\" x1=\"{x:.1}\" y1=\"{AXIS:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\"/>\
-                 <text class=\"tick\" x=\"{x:.1}\" y=\"16\" text-anchor=\"middle\">{at:.0}{}</text>\n",
+                 <text class=\"tick\" x=\"{x:.1}\" y=\"16\" text-anchor=\"middle\">{at:.0}{}</text>",
                 if at == 0.0 { " s" } else { "" }
             )?;
             at += step;
@@ -170,26 +184,29 @@ impl<'r> Layout<'r> {
         let y = AXIS + count(lane) * LANE + 3.0;
         let width = (until - from).max(3.0);
         let (height, text_y) = (LANE - 6.0, y + 13.0);
+        // What does not fit into the bar stands beside it.
+        let outside = width < letters(&label(span)) + 12.0;
+        let class = if outside { "fault-name beside" } else { "fault-name" };
         let end = span.until.map_or_else(|| "the end".to_owned(), |until| Seconds(until).to_string());
-        write!(
+        writeln!(
             svg,
             "<g><title>{0}, from {1} to {end}</title>\
              <rect class=\"fault\" x=\"{from:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"3\"/>\
              <rect x=\"{from:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"3\" fill=\"url(#hatch)\"/>\
-             <text class=\"fault-name\" x=\"{2:.1}\" y=\"{text_y:.1}\">{0}</text></g>\n",
+             <text class=\"{class}\" x=\"{2:.1}\" y=\"{text_y:.1}\">{0}</text></g>",
             Escaped(label(span)),
             Seconds(span.from),
-            from + 7.0
+            if outside { from + width + 6.0 } else { from + 7.0 }
         )
     }
 
     fn draw_light(&self, svg: &mut String, light: &LightId, known: &LightRecord, y: f64) -> std::fmt::Result {
         let (name_y, about_y) = (y + 16.0, y + 30.0);
         let about = known.rule.map(|rule| format!("{rule:?}").to_lowercase()).unwrap_or_default();
-        write!(
+        writeln!(
             svg,
             "<text class=\"light\" x=\"{0:.1}\" y=\"{name_y:.1}\" text-anchor=\"end\">{1}</text>\
-             <text class=\"about\" x=\"{0:.1}\" y=\"{about_y:.1}\" text-anchor=\"end\">{2}</text>\n",
+             <text class=\"about\" x=\"{0:.1}\" y=\"{about_y:.1}\" text-anchor=\"end\">{2}</text>",
             LABELS - 12.0,
             Escaped(light),
             Escaped(about)
@@ -275,10 +292,10 @@ impl<'r> Layout<'r> {
         {
             let (class, word) =
                 if up { ("link-up", "has a session") } else { ("link-down", "has no session") };
-            write!(
+            writeln!(
                 svg,
                 "<g><title>{} {word}, {} to {}</title><line class=\"{class}\" x1=\"{:.1}\" y1=\"{y:.1}\" x2=\"{:.1}\" \
-                 y2=\"{y:.1}\"/></g>\n",
+                 y2=\"{y:.1}\"/></g>",
                 Escaped(light),
                 Seconds(from),
                 Seconds(until.min(self.end)),
@@ -289,81 +306,40 @@ impl<'r> Layout<'r> {
         Ok(())
     }
 
-    fn draw_conflict(
+    /// What must not be: a frame over the rows of the lights that it is about.
+    fn draw_clash(
         &self,
         svg: &mut String,
-        conflict: &crate::scenario::record::ConflictSpan,
+        class: &str,
+        title: &str,
+        lights: &[&LightId],
+        (from, until): (Duration, Duration),
     ) -> std::fmt::Result {
-        let rows: Vec<f64> = self
-            .lights
-            .iter()
-            .filter(|(light, ..)| conflict.lights.contains(light))
-            .map(|(.., y)| *y)
-            .collect();
+        let rows: Vec<f64> =
+            self.lights.iter().filter(|(light, ..)| lights.contains(light)).map(|(.., y)| *y).collect();
         let (Some(top), Some(bottom)) =
             (rows.iter().copied().reduce(f64::min), rows.iter().copied().reduce(f64::max))
         else {
             return Ok(());
         };
-        if conflict.from >= self.end {
+        if from >= self.end {
             return Ok(());
         }
-        let (from, until) = (self.x(conflict.from), self.x(conflict.until.unwrap_or(self.end)));
-        let width = (until - from).max(2.0);
+        let (left, right) = (self.x(from), self.x(until));
+        let width = (right - left).max(2.0);
         let (top, height) = (top - 5.0, bottom - top + BAR + 10.0);
-        let middle = from + width / 2.0;
-        let names: Vec<_> = conflict.lights.iter().map(ToString::to_string).collect();
-        write!(
+        let middle = left + width / 2.0;
+        writeln!(
             svg,
-            "<g><title>conflict of {} from {}</title>\
-             <rect class=\"conflict\" x=\"{from:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"3\"/>\
+            "<g><title>{} from {}</title>\
+             <rect class=\"{class}\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"3\"/>\
              <circle class=\"conflict-mark\" cx=\"{middle:.1}\" cy=\"{top:.1}\" r=\"7\"/>\
-             <text class=\"conflict-sign\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">!</text></g>\n",
-            Escaped(names.join(" and ")),
-            Seconds(conflict.from),
+             <text class=\"conflict-sign\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">!</text></g>",
+            Escaped(title),
+            Seconds(from),
             top + 4.0
         )
     }
-}
-
-/// What each look means, as small pictures with words.
-pub(super) fn legend() -> String {
-    let mut html = String::from("<ul class=\"legend\">");
-    let swatch = |inner: &str| {
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"26\" height=\"20\" aria-hidden=\"true\">{inner}</svg>"
-        )
-    };
-    let bar = |class: &str, height: u32| {
-        let top = 20 - height;
-        format!("<rect class=\"{class}\" x=\"0\" y=\"{top}\" width=\"26\" height=\"{height}\"/>")
-    };
-    let letter = |class: &str, base: u32, letter: &str| {
-        format!(
-            "<text class=\"letter on-{class}\" x=\"13\" y=\"{base}\" text-anchor=\"middle\">{letter}</text>"
-        )
-    };
-    let line = |class: &str| format!("<line class=\"{class}\" x1=\"0\" y1=\"12\" x2=\"26\" y2=\"12\"/>");
-    for (picture, words) in [
-        (bar("red", 13) + &letter("red", 18, "R"), "red"),
-        (bar("red", 20) + &bar("amber", 10), "red-amber"),
-        (bar("green", 20) + &letter("green", 14, "G"), "green"),
-        (bar("amber", 20) + &bar("amber-lines", 20) + &letter("amber", 14, "A"), "amber"),
-        (bar("flashing", 16) + &letter("flashing", 16, "F"), "flashing amber"),
-        (bar("dark", 3), "dark"),
-        (line("link-up"), "has a session"),
-        (line("link-down"), "has no session"),
-        (
-            "<rect class=\"conflict\" x=\"2\" y=\"2\" width=\"22\" height=\"16\" rx=\"3\"/>\
-             <circle class=\"conflict-mark\" cx=\"13\" cy=\"10\" r=\"7\"/>\
-             <text class=\"conflict-sign\" x=\"13\" y=\"14\" text-anchor=\"middle\">!</text>"
-                .to_owned(),
-            "conflict",
-        ),
-    ] {
-        let _ = write!(html, "<li>{} {words}</li>", swatch(&picture));
-    }
-    html + "</ul>\n"
 }
 
 fn label(span: &FaultSpan) -> String {
@@ -371,6 +347,11 @@ fn label(span: &FaultSpan) -> String {
         Some(light) => format!("{} on {light}", span.fault),
         None => span.fault.to_string(),
     }
+}
+
+/// About how wide a text is.
+fn letters(text: &str) -> f64 {
+    count(text.chars().count()) * LETTER
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are few rows and letters")]

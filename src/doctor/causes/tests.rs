@@ -1,0 +1,52 @@
+use super::*;
+use crate::world::broker::Login;
+
+fn patient(host: &str, login: Option<(&str, &str)>) -> Patient {
+    Patient {
+        host: host.to_owned(),
+        port: 8883,
+        login: login.map(|(user, password)| Login { user: user.to_owned(), password: password.to_owned() }),
+        tls: None,
+        root: "twinlight".to_owned(),
+        junctions: Vec::new(),
+        adafruit: host == super::super::ADAFRUIT,
+    }
+}
+
+fn told(host: &str, login: Option<(&str, &str)>, code: u8) -> String {
+    let Trouble { cause, remedy } = refused(&patient(host, login), code);
+    format!("{cause}; {remedy}")
+}
+
+#[test]
+fn a_token_in_the_wrong_member_is_told_where_it_belongs() {
+    let said = told("mqtt.flespi.io", Some(("me", "t0ken")), 5);
+    assert!(said.contains("the token as the user, and an empty password"), "{said}");
+    let said = told("mqtt.flespi.io", Some(("t0ken", "")), 4);
+    assert!(said.contains("does not take this token"), "{said}");
+    for login in [("aio_abc", "me"), ("me", "")] {
+        let said = told("io.adafruit.com", Some(login), 5);
+        assert!(said.contains("the key (aio_…) as password"), "{said}");
+    }
+    let said = told("io.adafruit.com", Some(("me", "aio_abc")), 5);
+    assert!(said.contains("does not take this user name and key"), "{said}");
+}
+
+#[test]
+fn no_secret_is_told() {
+    let token = "FlespiTokenFlespiTokenFlespiToken";
+    for host in ["mqtt.flespi.io", "io.adafruit.com", "broker.lab"] {
+        for login in [(token, ""), ("me", token), (token, token)] {
+            for code in 1..=9 {
+                assert!(!told(host, Some(login), code).contains(token), "{host} {code}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_of_ones_own_network_is_told_of_as_such() {
+    assert!(name_not_found("broker.local").remedy.contains("multicast DNS"));
+    assert!(name_not_found("broker").remedy.contains("its address may serve better"));
+    assert!(name_not_found("broker.example").remedy.contains("online"));
+}
