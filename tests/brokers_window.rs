@@ -110,6 +110,15 @@ impl Real {
         }
     }
 
+    fn wait_for_both(&mut self) {
+        let start = Instant::now();
+        while self.harness.state().state().presence() != (2, 2) {
+            assert!(start.elapsed() < Duration::from_secs(40), "the lights do not come online");
+            self.harness.step();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn says(&self, label: &str) -> bool {
         self.harness.query_all_by_label_contains(label).next().is_some()
     }
@@ -219,7 +228,7 @@ fn the_lab_moves_to_another_broker_and_back() {
     real.wait_for("Light second/a shows");
     assert_eq!(real.junctions(), ["second"], "nothing of the world before is left");
     assert!(real.says("In use: The second, at 127.0.0.1:"));
-    real.wait_for("2 of 2 lights online");
+    real.wait_for_both();
     real.click("Back to start.toml, as started");
     real.wait_for("Light first/a shows");
     assert_eq!(real.junctions(), ["first"]);
@@ -230,7 +239,7 @@ fn the_lab_moves_to_another_broker_and_back() {
 #[test]
 fn a_broker_that_cannot_be_used_leaves_the_lab_alone() {
     let mut real = Real::start(&OWN);
-    real.wait_for("2 of 2 lights online");
+    real.wait_for_both();
     let before = real.harness.state().state().messages;
     real.click("Use the broker No file");
     real.wait_for("Nothing was changed: ");
@@ -260,7 +269,7 @@ fn what_is_typed_logs_in_and_is_masked() {
     assert!(!format!("{:?}", real.harness.state().brokers()).contains("s3cret-word"));
     real.click("Use the broker With login");
     real.wait_for("Light third/a shows");
-    real.wait_for("2 of 2 lights online");
+    real.wait_for_both();
     real.click("Check the broker in use with the doctor");
     real.wait_for("Lights can work with this broker.");
     assert!(real.says("Log in: ok"));

@@ -146,10 +146,12 @@ fn the_same_seed_means_the_same_events_and_another_seed_others() {
         let mut simulation = Simulation::new(&config(PAIR), seed, Options { detailed: true }).unwrap();
         let mut told = Vec::new();
         for step in 1..=steps {
-            simulation
-                .play(s(120) * u32::try_from(step).unwrap() / u32::try_from(steps).unwrap(), &mut |event| {
+            simulation.play(
+                s(120) * u32::try_from(step).unwrap() / u32::try_from(steps).unwrap(),
+                &mut |event| {
                     told.push(event);
-                });
+                },
+            );
         }
         shown(&told)
     };
