@@ -146,10 +146,12 @@ fn the_same_seed_means_the_same_events_and_another_seed_others() {
         let mut simulation = Simulation::new(&config(PAIR), seed, Options { detailed: true }).unwrap();
         let mut told = Vec::new();
         for step in 1..=steps {
-            simulation
-                .play(s(120) * u32::try_from(step).unwrap() / u32::try_from(steps).unwrap(), &mut |event| {
+            simulation.play(
+                s(120) * u32::try_from(step).unwrap() / u32::try_from(steps).unwrap(),
+                &mut |event| {
                     told.push(event);
-                });
+                },
+            );
         }
         shown(&told)
     };
@@ -278,12 +280,14 @@ fn a_wrong_password_and_an_unknown_name_keep_a_light_out_until_they_are_put_righ
         let mut lab = Lab::running(6);
         let since = lab.put(fault);
         lab.play(30);
-        let reasons =
-            lab.told.iter().filter(|event| event.at >= since).filter_map(|event| match &event.kind {
+        let after = lab.told.iter().filter(|event| event.at >= since);
+        let reasons: Vec<_> = after
+            .filter_map(|event| match &event.kind {
                 EventKind::LinkChanged { layer: Layer::Mqtt, up, reason, .. } => Some((*up, reason.as_str())),
                 _ => None,
-            });
-        assert!(reasons.clone().all(|(up, _)| !up) && reasons.last().unwrap().1.contains(word));
+            })
+            .collect();
+        assert!(reasons.iter().all(|(up, _)| !up) && reasons.last().unwrap().1.contains(word));
         lab.clear();
         lab.alternates();
     }
