@@ -280,12 +280,14 @@ fn a_wrong_password_and_an_unknown_name_keep_a_light_out_until_they_are_put_righ
         let mut lab = Lab::running(6);
         let since = lab.put(fault);
         lab.play(30);
-        let reasons =
-            lab.told.iter().filter(|event| event.at >= since).filter_map(|event| match &event.kind {
+        let after = lab.told.iter().filter(|event| event.at >= since);
+        let reasons: Vec<_> = after
+            .filter_map(|event| match &event.kind {
                 EventKind::LinkChanged { layer: Layer::Mqtt, up, reason, .. } => Some((*up, reason.as_str())),
                 _ => None,
-            });
-        assert!(reasons.clone().all(|(up, _)| !up) && reasons.last().unwrap().1.contains(word));
+            })
+            .collect();
+        assert!(reasons.iter().all(|(up, _)| !up) && reasons.last().unwrap().1.contains(word));
         lab.clear();
         lab.alternates();
     }
