@@ -25,7 +25,7 @@ use twinlight::{
         settings::Settings,
         window::waker,
     },
-    board::Desk,
+    board::{Desk, Event, JobId, JobKind},
     config::Config,
     presets::{PRESETS, Preset},
     world::WorldOptions,
@@ -248,6 +248,20 @@ fn a_broker_that_cannot_be_used_leaves_the_lab_alone() {
     assert!(real.harness.state().state().messages >= before, "it is the same world");
     real.click("Dismiss what went wrong");
     assert!(!real.says("Dismiss what went wrong"));
+    real.end();
+}
+
+#[test]
+fn no_other_broker_is_used_while_a_board_is_worked_on() {
+    let mut real = Real::start(&OWN);
+    real.wait_for("Light first/a shows");
+    let begun = Event::JobStarted { job: JobId(1), kind: JobKind::Flash, port: "/dev/none".to_owned() };
+    real.harness.state_mut().bench_mut().unwrap().state.apply(begun);
+    real.harness.step();
+    assert!(real.says("A board is being worked on; let that finish first"));
+    real.click("Use the broker The second");
+    assert!(real.harness.state().brokers().working.is_none());
+    assert_eq!(real.junctions(), ["first"]);
     real.end();
 }
 

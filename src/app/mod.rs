@@ -191,6 +191,11 @@ impl TwinlightApp {
                 Act::World(command) => self.face().send(command),
                 Act::Brokers(act) => self.perform_brokers(ctx, act),
                 Act::Player(act) => self.perform_player(ctx, act),
+                Act::Board(BoardAct::Start(_)) if self.brokers.working.is_some() => {
+                    // The settings of the board are those of the broker of before.
+                    let text = "The broker is being changed. Start the job when that is done.";
+                    self.note(Severity::Warning, text.to_owned());
+                }
                 Act::Board(act) => {
                     let waker = ctx.clone();
                     let wake = move || waker.request_repaint();

@@ -38,6 +38,10 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, brokers: &mut Brokers, live: &State,
     ui.separator();
     let why_not = why_not(brokers, board_works);
     in_use(ui, shown, brokers, live, why_not, &mut acts);
+    if board_works {
+        let text = RichText::new(crate::app::brokers::BOARD_WORKS).color(shown.palette.warn);
+        ui.add(Label::new(text).wrap());
+    }
     ui.separator();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         widgets::caption(
@@ -115,7 +119,10 @@ fn in_use(
             acts.push(Act::Brokers(BrokersAct::Dismiss));
         }
     }
-    examination(ui, palette, brokers, Patient::InUse, acts);
+    // However much the doctor has to say, the list below stays in sight.
+    let room = ui.available_height() * 0.7;
+    let scroll = ScrollArea::vertical().id_salt("broker-in-use").auto_shrink([false, true]);
+    scroll.max_height(room).show(ui, |ui| examination(ui, palette, brokers, Patient::InUse, acts));
 }
 
 fn entry(
