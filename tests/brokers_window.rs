@@ -252,6 +252,22 @@ fn a_broker_that_cannot_be_used_leaves_the_lab_alone() {
 }
 
 #[test]
+fn a_world_that_does_not_start_gives_its_place_back() {
+    // The last port there is, so that none after it can be tried; whoever has it already does as well.
+    let _taken = TcpListener::bind("127.0.0.1:65535");
+    let text = "[broker]\nkind = \"embedded\"\nport = 65535\n[[junction]]\nname = \"demo\"\n";
+    let mut real = Real::start(&[preset("taken", "Taken", text)]);
+    real.wait_for_both();
+    real.click("Use the broker Taken");
+    real.wait_for("The lab goes on as before.");
+    assert!(real.says("preset taken cannot be started: no free port"));
+    real.wait_for("Light first/a shows");
+    real.wait_for_both();
+    assert!(real.says("In use: start.toml"));
+    real.end();
+}
+
+#[test]
 fn no_other_broker_is_used_while_a_board_is_worked_on() {
     let mut real = Real::start(&OWN);
     real.wait_for("Light first/a shows");
