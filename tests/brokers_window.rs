@@ -252,6 +252,20 @@ fn a_broker_that_cannot_be_used_leaves_the_lab_alone() {
 }
 
 #[test]
+fn from_a_broker_elsewhere_one_button_leads_back_to_the_one_inside() {
+    let inside = Preset { name: "default", ..OWN[0] };
+    let mut real = Real::start(&[inside, OWN[1]]);
+    assert!(!real.says("Back to the built-in broker"), "it is in use");
+    real.click("Use the broker Nobody there");
+    real.wait_for("In use: Nobody there");
+    real.click("Back to the built-in broker");
+    real.wait_for("Light second/a shows");
+    real.wait_for_both();
+    assert!(!real.says("Back to the built-in broker"));
+    real.end();
+}
+
+#[test]
 fn a_world_that_does_not_start_gives_its_place_back() {
     // The last port there is, so that none after it can be tried; whoever has it already does as well.
     let _taken = TcpListener::bind("127.0.0.1:65535");

@@ -24,7 +24,10 @@ use self::{
     switch::{News, Switch},
     typed::Typed,
 };
-use crate::{config::Config, presets::Preset};
+use crate::{
+    config::{BrokerChoice, Config},
+    presets::Preset,
+};
 
 /// The preset that needs nothing but this program.
 const BUILT_IN: &str = "default";
@@ -134,10 +137,12 @@ impl Brokers {
         self.switch.is_some() && self.start.is_none()
     }
 
-    /// The choice of the broker inside this program, where it is in the list and not in use.
+    /// The way back to the broker inside this program, while the live lab is on one that runs elsewhere.
     #[must_use]
     pub fn built_in(&self) -> Option<Choice> {
-        self.place(BUILT_IN).map(Choice::Preset).filter(|choice| *choice != self.in_use)
+        let broker = &self.config.as_ref()?.broker;
+        let away = matches!(broker, BrokerChoice::External { .. });
+        self.place(BUILT_IN).map(Choice::Preset).filter(|_| away)
     }
 
     /// Whether the live lab can be changed at all.
