@@ -105,6 +105,23 @@ pub fn give(config: &mut Config, folder: Option<&Path>) -> Result<Vec<Kept>, Key
     Ok(kept)
 }
 
+/// As [`give`], and tells of each key that was made just now among the warnings of `config`. `chosen`:
+/// how a command line chooses the configuration; empty: not at all.
+///
+/// # Errors
+/// When the keys cannot be read or kept.
+pub fn give_and_tell(config: &mut Config, folder: Option<&Path>, chosen: &str) -> Result<(), KeyError> {
+    for kept in give(config, folder)?.into_iter().filter(|kept| kept.new) {
+        config.warnings.push(format!(
+            "a key was made for the junction {} and is kept in {}; your partner needs the same one: \"twinlight key \
+             {chosen}\" shows it",
+            kept.junction,
+            kept.file.display(),
+        ));
+    }
+    Ok(())
+}
+
 /// Keeps `key`, a partner's, for the junction of `config` that lacks one.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The configurations that come with the program: one for each broker of the lab, and those that
 //! show something. They are the files of `config/`, word for word.
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, with_random_digits};
 
 /// A configuration that comes with the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,5 +102,14 @@ impl Preset {
     /// When an environment variable that it needs is not set.
     pub fn load(&self) -> Result<Config, ConfigError> {
         Config::from_text(self.text, &self.file())
+    }
+
+    /// Reads it with the variables that `given` knows, and this process's environment for the others.
+    ///
+    /// # Errors
+    /// When a variable that it needs is in neither, or a file that it names cannot be read.
+    pub fn load_with(&self, given: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+        let environment = with_random_digits();
+        Config::from_toml(self.text, &self.file(), &|name| given(name).or_else(|| environment(name)))
     }
 }

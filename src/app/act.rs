@@ -2,7 +2,10 @@
 
 use traffic_light::Name;
 
-use super::{board::BoardAct, panels::faults::Target, player::PlayerAct, settings::Part, state::Category};
+use super::{
+    board::BoardAct, brokers::BrokersAct, panels::faults::Target, player::PlayerAct, settings::Part,
+    state::Category,
+};
 use crate::world::{Command, LightId};
 
 /// One thing that a person asked for in the window.
@@ -12,6 +15,8 @@ pub enum Act {
     World(Command),
     /// Ask the desk where boards are flashed.
     Board(BoardAct),
+    /// Ask doctor or switch.
+    Brokers(BrokersAct),
     /// Ask the player.
     Player(PlayerAct),
     /// Close the window, though a board is being worked on.

@@ -36,6 +36,9 @@ pub(super) fn read(ctx: &Context, shown: &Shown<'_>, junction: Option<&Junction>
     if taken(Modifiers::NONE, Key::F5) {
         acts.push(Act::Toggle(Part::Topics));
     }
+    if taken(Modifiers::NONE, Key::F6) {
+        acts.push(Act::Toggle(Part::Brokers));
+    }
     if taken(Modifiers::COMMAND, Key::T) {
         acts.push(Act::SwitchTheme);
     }

@@ -7,6 +7,7 @@
 
 pub mod act;
 pub mod board;
+pub mod brokers;
 pub mod clock;
 mod face;
 mod keys;
@@ -34,6 +35,7 @@ use self::{
         BoardAct, Said, Workbench,
         form::{Form, Lab},
     },
+    brokers::Brokers,
     clock::Clock,
     face::Face,
     pace::Pace,
@@ -47,6 +49,7 @@ use self::{
 };
 use crate::{
     board::Desk,
+    presets::PRESETS,
     world::{Command, Event, LightId, event::Severity},
 };
 
@@ -77,6 +80,8 @@ pub struct TwinlightApp {
     lab: Option<Arc<Lab>>,
     /// The fault that is being put together.
     draft: panels::faults::Draft,
+    /// Which other brokers there are.
+    brokers: Brokers,
     /// What is looked at in the topic panel.
     topics: panels::topics::View,
     /// Whether the window was to be closed while a board is worked on.
@@ -121,6 +126,7 @@ impl TwinlightApp {
             bench: None,
             lab: None,
             draft: panels::faults::Draft::default(),
+            brokers: Brokers::new(&PRESETS),
             topics: panels::topics::View::default(),
             closing: false,
             close_allowed: false,
@@ -183,7 +189,13 @@ impl TwinlightApp {
         for act in acts {
             match act {
                 Act::World(command) => self.face().send(command),
+                Act::Brokers(act) => self.perform_brokers(ctx, act),
                 Act::Player(act) => self.perform_player(ctx, act),
+                Act::Board(BoardAct::Start(_)) if self.brokers.working.is_some() => {
+                    // The settings of the board are those of the broker of before.
+                    let text = "The broker is being changed. Start the job when that is done.";
+                    self.note(Severity::Warning, text.to_owned());
+                }
                 Act::Board(act) => {
                     let waker = ctx.clone();
                     let wake = move || waker.request_repaint();
@@ -373,6 +385,13 @@ impl TwinlightApp {
                 acts.append(panels::topics::show(ui, &shown, &mut self.topics, pace));
             });
         }
+        if self.settings.show_brokers {
+            let brokers = Panel::left("brokers").frame(frame(palette.panel)).resizable(true);
+            brokers.default_size(380.0).size_range(320.0..=560.0).show(ui, |ui| {
+                let works = self.bench.as_ref().is_some_and(Workbench::works);
+                acts.append(panels::brokers::show(ui, &shown, &mut self.brokers, &self.live.state, works));
+            });
+        }
         if let Some(junction) = junction {
             side_panels(ui, &shown, junction, pace, &mut acts);
         }
@@ -453,6 +472,7 @@ impl eframe::App for TwinlightApp {
             ctx.request_repaint();
         }
         self.serve_desk();
+        self.serve_brokers(ctx);
         self.guard_close(ctx);
         self.keep_selection();
     }

@@ -36,6 +36,8 @@ pub enum Part {
     Lessons,
     /// The panel that shows what passes on the broker, on the left.
     Topics,
+    /// The panel where another broker is chosen, on the left.
+    Brokers,
 }
 
 /// Everything that is remembered. A member that an older version did not have gets its default.
@@ -60,6 +62,8 @@ pub struct Settings {
     pub show_lessons: bool,
     /// Whether the topic panel is shown.
     pub show_topics: bool,
+    /// Whether the broker panel is shown.
+    pub show_brokers: bool,
     /// What was filled in for boards, but for secrets.
     pub board: Remembered,
     /// The zoom that the user chose; `None` = by the size of the window.
@@ -86,6 +90,7 @@ impl Default for Settings {
             show_faults: false,
             show_lessons: false,
             show_topics: false,
+            show_brokers: false,
             board: Remembered::default(),
             zoom: None,
             filter: String::new(),
@@ -108,6 +113,7 @@ impl Settings {
             Part::Faults => self.show_faults,
             Part::Lessons => self.show_lessons,
             Part::Topics => self.show_topics,
+            Part::Brokers => self.show_brokers,
         }
     }
 
@@ -116,7 +122,8 @@ impl Settings {
         let shown = self.switch(part);
         *shown = !*shown;
         // They are all on the left, where there is room for one.
-        const ON_THE_LEFT: [Part; 4] = [Part::Board, Part::Faults, Part::Lessons, Part::Topics];
+        const ON_THE_LEFT: [Part; 5] =
+            [Part::Board, Part::Faults, Part::Lessons, Part::Topics, Part::Brokers];
         if ON_THE_LEFT.contains(&part) && self.shows(part) {
             for other in ON_THE_LEFT.into_iter().filter(|other| *other != part) {
                 *self.switch(other) = false;
@@ -140,6 +147,7 @@ impl Settings {
             Part::Faults => &mut self.show_faults,
             Part::Lessons => &mut self.show_lessons,
             Part::Topics => &mut self.show_topics,
+            Part::Brokers => &mut self.show_brokers,
         }
     }
 

@@ -7,12 +7,13 @@ use egui::{ViewportBuilder, vec2};
 use super::{
     Link, TwinlightApp,
     board::form::Lab,
+    brokers::{Brokers, switch::Switch},
     clock::Clock,
     player::Reel,
     settings::{STORAGE_KEY, Settings},
 };
 
-use crate::{board::Desk, scenario::Scenario};
+use crate::{board::Desk, presets::PRESETS, scenario::Scenario};
 
 /// Time that events are gathered for before they are shown: a busy world must not drive the window
 /// faster than its animation.
@@ -49,11 +50,14 @@ pub enum Opening {
 
 impl Window {
     /// Opens it and returns when it is closed. `make_link` gets the context, for the world's
-    /// [`waker`], and starts the world.
+    /// [`waker`], and starts the world; with it comes the switch to other worlds.
     ///
     /// # Errors
     /// When there is no display or no OpenGL, or with what `make_link` gave.
-    pub fn open(self, make_link: impl FnOnce(&egui::Context) -> Result<Link, LinkError>) -> eframe::Result {
+    pub fn open(
+        self,
+        make_link: impl FnOnce(&egui::Context) -> Result<(Link, Switch), LinkError>,
+    ) -> eframe::Result {
         let icon =
             eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon.png")).unwrap_or_default();
         let viewport = ViewportBuilder::default()
@@ -71,10 +75,11 @@ impl Window {
                     .storage
                     .and_then(|storage| eframe::get_value(storage, STORAGE_KEY))
                     .unwrap_or_default();
-                let link = make_link(&cc.egui_ctx)?;
+                let (link, switch) = make_link(&cc.egui_ctx)?;
                 let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, self.subtitle);
                 let desk = Desk::open(Arc::new(waker(&cc.egui_ctx)))?;
-                let app = app.with_desk(desk, self.lab);
+                let brokers = Brokers::new(&PRESETS).with_switch(switch);
+                let app = app.with_desk(desk, self.lab).with_brokers(brokers);
                 Ok(Box::new(match self.opening {
                     None => app,
                     Some(Opening::Scenario(scenario, seed)) => {

@@ -10,14 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{Common, FAILED, WELL, asked_to_end, runtime};
-use crate::{
-    config::{BrokerChoice, Config},
-    doctor::{Finding, News, Patient, Trouble, Verdict, examine},
-    world::{
-        broker::{Broker, BrokerConfig},
-        meter::Meter,
-    },
-};
+use crate::doctor::{Finding, News, Patient, Trouble, Verdict, admit, examine};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct DoctorArgs {
@@ -35,7 +28,7 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<u8> {
         eprintln!("warning: {warning}");
     }
     runtime()?.block_on(async {
-        let (patient, broker) = patient(&config).await?;
+        let (patient, broker) = admit(&config).await?;
         if !args.json {
             let whose = if broker.is_some() { " (the one in this program, started for this)" } else { "" };
             println!("the broker at {}{whose}", patient.address());
@@ -51,24 +44,6 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<u8> {
         say(&last)?;
         Ok(if findings.iter().any(|finding| finding.verdict.is_failure()) { FAILED } else { WELL })
     })
-}
-
-/// The configured broker. The one in this program is started: lights would do the same.
-async fn patient(config: &Config) -> anyhow::Result<(Patient, Option<Broker>)> {
-    if let Some(patient) = Patient::of(config) {
-        return Ok((patient, None));
-    }
-    let BrokerChoice::Embedded { port, login, .. } = &config.broker else {
-        anyhow::bail!("the configuration names no broker");
-    };
-    // Nobody but the doctor has to reach it.
-    let own = BrokerConfig { first_port: *port, search: true, lan: false, login: login.clone() };
-    let meter = config
-        .emulated
-        .as_ref()
-        .map(|emulated| Meter::adafruit(&emulated.user, emulated.per_minute, Box::new(|_| {})));
-    let broker = Broker::start_metered(&own, meter).await?;
-    Ok((Patient::embedded(config, broker.address().port()), Some(broker)))
 }
 
 /// Examines, and tells of each step once it is done.

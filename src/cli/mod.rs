@@ -190,17 +190,7 @@ impl Common {
     /// made just now are told of among its warnings.
     fn load(&self) -> anyhow::Result<Config> {
         let mut config = self.load_without_keys()?;
-        for kept in keys::give(&mut config, self.state_folder().as_deref())? {
-            if kept.new {
-                config.warnings.push(format!(
-                    "a key was made for the junction {} and is kept in {}; your partner needs the same one: \"twinlight \
-                     key {}\" shows it",
-                    kept.junction,
-                    kept.file.display(),
-                    self.chosen()
-                ));
-            }
-        }
+        keys::give_and_tell(&mut config, self.state_folder().as_deref(), &self.chosen())?;
         Ok(config)
     }
 

@@ -8,14 +8,15 @@ use clap::Args;
 use super::{Common, Lights, Usage, WELL, runtime};
 use crate::{
     app::{
-        Link,
         board::{form::Lab, keep},
+        brokers::switch::{LiveLab, PRESET, Start},
         player::Reel,
         window::{Opening, Window, waker},
     },
+    config::Config,
     recording::Recording,
     scenario::Scenario,
-    world::{Waker, World, WorldOptions},
+    world::{Waker, WorldOptions},
 };
 
 #[derive(Clone, Debug, Default, Args)]
@@ -78,30 +79,35 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
              \"twinlight run\" plays the same world without one"
         );
     }
-    let subtitle = match (&common.config, &common.preset) {
+    let mut subtitle = match (&common.config, &common.preset) {
         (Some(file), _) => file.display().to_string(),
-        (None, Some(name)) => format!("preset {name}"),
+        (None, Some(name)) => format!("{PRESET}{name}"),
         (None, None) => "the built-in pair".to_owned(),
     };
+    if !args.lights.lights.is_empty() {
+        subtitle += ", some of its lights";
+    }
     let state_folder = common.state_folder();
     let record_to = args.record.clone();
     let login_file = state_folder.as_ref().map(|folder| folder.join(keep::FILE_NAME));
-    let lab = Lab::of(&config, crate::board::default_folder().ok()).with_login_file(login_file);
-    let window = Window { title: "Twinlight".to_owned(), subtitle, lab, opening };
+    let backups = crate::board::default_folder().ok();
+    let lab = move |config: &Config| Lab::of(config, backups.clone()).with_login_file(login_file.clone());
+    let window =
+        Window { title: "Twinlight".to_owned(), subtitle: subtitle.clone(), lab: lab(&config), opening };
     let runtime = runtime()?;
-    let mut world = None;
+    let mut live = None;
     let shown = window.open(|ctx| {
         let wake = waker(ctx);
         let wake = Some(std::sync::Arc::new(wake) as Waker);
         let options =
             WorldOptions { detailed: true, wake, state_folder, record_to, ..WorldOptions::default() };
-        let (started, events) = runtime.block_on(World::start(config, options))?;
-        let commands = started.commands();
-        world = Some(started);
-        Ok(Link { commands, events })
+        let start = Start { config, subtitle, options, lab: std::sync::Arc::new(lab) };
+        let (started, link, switch) = runtime.block_on(LiveLab::start(start))?;
+        live = Some(started);
+        Ok((link, switch))
     });
-    if let Some(world) = world {
-        runtime.block_on(world.stop());
+    if let Some(live) = live {
+        runtime.block_on(live.stop());
     }
     match shown {
         Ok(()) => Ok(WELL),

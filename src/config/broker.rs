@@ -85,6 +85,11 @@ impl Default for BrokerChoice {
     }
 }
 
+/// Whether a broker is open to everybody in the world.
+pub(crate) fn is_public(host: &str) -> bool {
+    PUBLIC.contains(&host)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Embedded,
@@ -170,7 +175,7 @@ fn read_external(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
             _ => {}
         }
     }
-    if let Some(member) = table.member("host").filter(|_| PUBLIC.contains(&host.as_str())) {
+    if let Some(member) = table.member("host").filter(|_| is_public(&host)) {
         reader.warn(
             &member,
             "everybody in the world can read what passes this public broker, and send; put no secrets on it, and give \

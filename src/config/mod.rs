@@ -55,7 +55,7 @@ pub use self::{
     pick::{NoSuchLight, Pick},
     root::{MAX_ROOT_BYTES, RootError, RootTopic},
 };
-pub(crate) use self::{expand::Environment, fault::read_light_id};
+pub(crate) use self::{broker::is_public, expand::Environment, fault::read_light_id};
 use crate::world::event::LightId;
 
 /// The text of the built-in configuration, `config/default.toml`.

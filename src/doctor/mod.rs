@@ -28,7 +28,10 @@ use tokio::sync::mpsc;
 use crate::{
     config::{BrokerChoice, Config},
     tls::Tls,
-    world::broker::Login,
+    world::{
+        broker::{Broker, BrokerConfig, BrokerError, Login},
+        meter::Meter,
+    },
 };
 
 /// What a light needs of a broker, in this order.
@@ -204,6 +207,27 @@ impl Patient {
 
 fn junctions(config: &Config) -> Vec<String> {
     config.junctions.iter().take(MOST_JUNCTIONS).map(|junction| junction.name().to_string()).collect()
+}
+
+/// The broker of `config`, to be examined. The one in this program is started: lights would do the same.
+/// Whoever asked for it stops it again.
+///
+/// # Errors
+/// When the one in this program cannot start.
+pub async fn admit(config: &Config) -> Result<(Patient, Option<Broker>), BrokerError> {
+    if let Some(patient) = Patient::of(config) {
+        return Ok((patient, None));
+    }
+    let (BrokerChoice::Embedded { port, login, .. } | BrokerChoice::External { port, login, .. }) =
+        &config.broker;
+    // Nobody but the doctor has to reach it.
+    let own = BrokerConfig { first_port: *port, search: true, lan: false, login: login.clone() };
+    let meter = config
+        .emulated
+        .as_ref()
+        .map(|emulated| Meter::adafruit(&emulated.user, emulated.per_minute, Box::new(|_| {})));
+    let broker = Broker::start_metered(&own, meter).await?;
+    Ok((Patient::embedded(config, broker.address().port()), Some(broker)))
 }
 
 /// Examines a broker, and returns what each step came to. Each has a time limit, of seconds; dropping

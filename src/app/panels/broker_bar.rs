@@ -1,6 +1,6 @@
 //! The bar at the top: which broker, how many messages, and what concerns the whole window.
 
-use egui::{Align, Layout, RichText, Ui};
+use egui::{Align, Id, Layout, RichText, Ui};
 
 use super::{Shown, widgets};
 use crate::{
@@ -13,6 +13,9 @@ use crate::{
     world::Command,
 };
 
+/// What the buttons take, before they were drawn once.
+const USUAL_BUTTONS: f32 = 720.0;
+
 /// Shows the bar.
 pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     let mut acts = Acts::default();
@@ -22,11 +25,16 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
             .on_hover_text(shown.subtitle);
         ui.separator();
         broker(ui, shown);
-        numbers(ui, shown);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        // The buttons come after the numbers, which have the room that the buttons left in the last frame.
+        let id = Id::unique("bar-buttons");
+        let buttons = ui.data(|data| data.get_temp(id)).unwrap_or(USUAL_BUTTONS);
+        numbers(ui, shown, buttons);
+        let width = ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             acts.append(view(ui, shown));
             acts.append(broker_button(ui, shown));
+            ui.min_rect().width()
         });
+        ui.data_mut(|data| data.insert_temp(id, width.inner));
     });
     acts
 }
@@ -70,9 +78,10 @@ fn broker(ui: &mut Ui, shown: &Shown<'_>) {
     }
 }
 
-fn numbers(ui: &mut Ui, shown: &Shown<'_>) {
+fn numbers(ui: &mut Ui, shown: &Shown<'_>, buttons: f32) {
     let (state, palette) = (shown.state, shown.palette);
-    if ui.available_width() < 470.0 {
+    let room = |ui: &Ui| ui.available_width() - buttons;
+    if room(ui) < 170.0 {
         return;
     }
     ui.separator();
@@ -80,7 +89,7 @@ fn numbers(ui: &mut Ui, shown: &Shown<'_>) {
     ui.label(format!("{} messages", words::count(state.messages)))
         .on_hover_text("All messages that passed the broker since the start, as an observer counted them.");
     widgets::caption(ui, format!("{rate:.1}/s"), palette);
-    if ui.available_width() < 440.0 {
+    if room(ui) < 180.0 {
         return;
     }
     ui.separator();
@@ -88,7 +97,7 @@ fn numbers(ui: &mut Ui, shown: &Shown<'_>) {
     let color = if online == all { palette.text } else { palette.warn };
     ui.label(RichText::new(format!("{online} of {all} lights online")).color(color))
         .on_hover_text("By their status on the broker; a light that drops out is told by its last will.");
-    if state.ignored > 0 && ui.available_width() > 440.0 {
+    if state.ignored > 0 && room(ui) > 110.0 {
         ui.separator();
         ui.label(RichText::new(format!("{} ignored", words::count(state.ignored))).color(palette.warn))
             .on_hover_text("Messages that were malformed, too long or wrongly signed. The log tells why.");
@@ -170,6 +179,13 @@ fn view(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     });
     if topics.on_hover_text("What passes on each topic, and a message by hand (F5)").clicked() {
         acts.push(Act::Toggle(Part::Topics));
+    }
+    let brokers = ui.selectable_label(settings.show_brokers, "Brokers");
+    brokers.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_brokers, "Broker panel")
+    });
+    if brokers.on_hover_text("Other brokers: look at one with the doctor, and use it (F6)").clicked() {
+        acts.push(Act::Toggle(Part::Brokers));
     }
     let menu = ui.menu_button("View", |ui| {
         for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]

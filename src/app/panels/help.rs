@@ -8,12 +8,13 @@ use crate::app::{
 };
 
 /// All keys, with what they do; shown here and meant to be complete.
-const KEYS: [(&str, &str); 25] = [
+const KEYS: [(&str, &str); 26] = [
     ("F1", "this help"),
     ("F2", "flash a LoPy4: back up, write, set up, watch"),
     ("F3", "put faults in, and take them out"),
     ("F4", "lessons: scenarios to watch, and how they come out"),
     ("F5", "what passes on each topic, and a message by hand"),
+    ("F6", "other brokers: look at one with the doctor, and use it"),
     ("Tab, Space", "go to the next button or switch, and press it"),
     ("1 … 9", "select a light of the junction"),
     ("W", "cut or restore the selected light's Wi-Fi"),

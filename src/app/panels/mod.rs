@@ -2,6 +2,7 @@
 
 pub mod board;
 pub mod broker_bar;
+pub mod brokers;
 pub mod chaos;
 pub mod closing;
 pub mod conflict;
