@@ -19,7 +19,7 @@ use twinlight::{
     world::{Command, EventKind},
 };
 
-const HOURS: u64 = 2;
+const HOURS: u64 = 48;
 
 fn main() {
     for (name, faults) in [("without faults", false), ("with random faults", true)] {
