@@ -122,6 +122,20 @@ async fn a_light_that_hangs_is_reset_by_its_watchdog_and_one_that_goes_on_in_tim
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restart_ends_a_hang_that_no_watchdog_would_end() {
+    let mut lab = Lab::start(PAIR).await;
+    let hang = Fault::Hang(light("a"));
+    lab.put(Fault::Suspend(light("a"))).await;
+    lab.put(hang.clone()).await;
+    lab.commands.send(Command::RebootLight { light: light("a") }).await.unwrap();
+    let over = lab.wait("the end", |kind| matches!(kind, EventKind::FaultChanged { on: false, .. })).await;
+    assert!(matches!(over, EventKind::FaultChanged { fault, .. } if fault == hang));
+    lab.clear(Fault::Suspend(light("a"))).await;
+    lab.wait_up(&light("a")).await;
+    lab.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_light_that_sleeps_is_dark_loses_its_session_and_comes_back_red() {
     let mut lab = Lab::start(PAIR).await;
     let suspend = Fault::Suspend(light("a"));

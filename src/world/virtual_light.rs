@@ -129,7 +129,8 @@ async fn run(make: Make, mut asked: mpsc::Receiver<Ask>) {
                 Some(Ask::Link(Order::Stop)) | None => break,
                 Some(ask) => driver.obey(ask),
             },
-            () = at(driver.watchdog_at) => driver.watchdog_bites(),
+            // A host that sleeps has no watchdog either.
+            () = at(driver.watchdog_at), if !driver.asleep => driver.watchdog_bites(),
             news = link.news.recv(), if driver.runs() => match news {
                 Some(news) => driver.take(news),
                 None => break,
@@ -267,8 +268,6 @@ impl Driver {
     }
 
     fn watchdog_bites(&mut self) {
-        self.watchdog_at = None;
-        self.host.hub.fault_changed(Fault::Hang(self.host.id.clone()), false);
         self.reboot("watchdog");
         self.check();
     }
@@ -293,7 +292,9 @@ impl Driver {
 
     /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
     fn reboot(&mut self, reason: &'static str) {
-        self.watchdog_at = None;
+        if self.watchdog_at.take().is_some() {
+            self.host.hub.fault_changed(Fault::Hang(self.host.id.clone()), false);
+        }
         self.host.hub.aspect_changed(&self.host.id, Aspect::Dark);
         let start = Start {
             boot: rand::random(),
