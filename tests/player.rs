@@ -214,15 +214,14 @@ fn a_recording_is_wound_forth_and_back_and_cannot_be_changed() {
     desk.wait_for("Pause");
     desk.click("Pause");
     desk.wait_for("Play");
-    let before = desk.latest_ms();
     desk.click("Step 0.1 s");
     desk.wait("a tenth of a second", |desk| desk.says("of 2:00.0"));
-    desk.click("Step to the next lamp");
-    desk.wait("the next lamp", |desk| desk.latest_ms() > before);
-    for _ in 0..3 {
+    // One after the other: the player's thread takes them when it can.
+    while desk.latest_ms() < 8_000 {
+        let before = desk.latest_ms();
         desk.click("Step to the next lamp");
+        desk.wait("the next lamp", |desk| desk.latest_ms() > before);
     }
-    desk.wait("eight seconds", |desk| desk.latest_ms() >= 8_000);
     let far = desk.latest_ms();
     desk.click("Back 5 s");
     desk.wait("five seconds less", |desk| {
