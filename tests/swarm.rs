@@ -112,6 +112,7 @@ fn wrong_usage_of_swarm_and_lights_is_refused_with_what_to_do() {
         (vec!["swarm", "--pairs", "2", "--seconds", "never"], vec!["number of seconds"]),
         (vec!["swarm", "--pairs", "2", "--report", "/no/such/r.json"], vec!["/no/such"]),
         (vec!["swarm", "--pairs", "2", "--config", elsewhere], vec!["broker.example", "--elsewhere"]),
+        (vec!["swarm", "--pairs", "2", "--preset", "adafruit-emulated"], vec!["another broker"]),
         (vec!["run", "--lights", "c"], vec!["no light c", "demo/a, demo/b"]),
         (vec!["run", "--lights", "a,other/b"], vec!["no light other/b"]),
         (vec!["run", "--lights", "A"], vec!["demo/a with its junction"]),

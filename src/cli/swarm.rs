@@ -50,6 +50,10 @@ pub(super) fn run(common: &Common, args: &SwarmArgs) -> anyhow::Result<u8> {
         );
         return Err(Usage(text).into());
     }
+    if base.feeds.is_some() {
+        let text = "Adafruit IO counts what an account publishes, and would ban it for a swarm: choose another broker";
+        return Err(Usage(text.to_owned()).into());
+    }
     report::check_folder("--report", args.report.as_deref())?;
     let measured_for = Duration::from_secs_f64(args.seconds);
     let plan = Plan { pairs: args.pairs, measured_for, proxies: args.proxies };
