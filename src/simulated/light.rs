@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     fault::Us,
-    world::{LightId, clock::LightClock, event::Counters},
+    world::{LightId, clock::LightClock, event::Counters, note},
 };
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
@@ -251,16 +251,8 @@ impl Light {
     /// The light's inside, where it is news or asked for.
     pub(super) fn report(&mut self, asked: bool) -> Option<(Arc<View>, Counters)> {
         let view = self.clock.view_in_world(self.program.light().view());
-        let counted = self.program.counters();
-        let counters = Counters {
-            sent: counted.sent,
-            received: counted.received,
-            ignored: counted.ignored,
-            dropped: counted.dropped,
-            greens: counted.greens,
-            wifi_joins: self.host.wifi_joins,
-            mqtt_joins: self.host.mqtt_joins,
-        };
+        let (wifi_joins, mqtt_joins) = (self.host.wifi_joins, self.host.mqtt_joins);
+        let counters = note::counters(self.program.counters(), wifi_joins, mqtt_joins);
         let known =
             |(told, told_counters): &(Arc<View>, Counters)| *told_counters == counters && **told == view;
         if !asked && self.told.as_ref().is_some_and(known) {
@@ -296,14 +288,7 @@ impl Outside for Host {
     }
 
     fn facts(&self) -> Facts {
-        Facts {
-            kind: "virtual",
-            wifi_joins: self.wifi_joins,
-            mqtt_joins: self.mqtt_joins,
-            reset: self.reset,
-            firmware: env!("CARGO_PKG_VERSION"),
-            ..Facts::default()
-        }
+        note::facts(self.wifi_joins, self.mqtt_joins, self.reset)
     }
 
     fn note(&mut self, note: Note) {

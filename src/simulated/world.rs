@@ -29,6 +29,7 @@ use crate::{
         command::ByHand,
         event::{Ignorer, LightKind, Severity, TopicKind},
         meter::Counting,
+        note::{self, Told},
         plan,
         topics::{Topics, check_publishable},
     },
@@ -424,30 +425,17 @@ impl World {
 
     fn note(&mut self, light: &LightId, note: &Note) {
         let now = self.net.now;
-        match note {
-            Note::Shows(_) | Note::Ignored(_) => {}
-            Note::Doubtful(..)
-            | Note::Refused(_)
-            | Note::Timing(_)
-            | Note::Watchdog { .. }
-            | Note::NoTiming
-            | Note::NoCall => {
-                let (by, reason) = (Ignorer::Light(light.clone()), note.to_string());
-                self.ear.tell(now, EventKind::MessageIgnored { light: Some(light.clone()), by, reason });
-            }
-            Note::Called => self.ear.notice(now, Severity::Info, Some(light), format!("{light} {note}")),
-            Note::Overrun => self.ear.notice(now, Severity::Warning, Some(light), note.to_string()),
-            Note::Obeys(action) => {
-                if *action == Action::Silence {
-                    let changed = self.ear.ledger.fault_changed(Fault::Silence(light.clone()), true);
-                    self.ear.news(now, changed);
-                }
-                self.ear.notice(now, Severity::Info, Some(light), format!("{light} {note}"));
-            }
-            Note::Speaks => {
-                let changed = self.ear.ledger.fault_changed(Fault::Silence(light.clone()), false);
-                self.ear.news(now, changed);
-            }
+        let Told { ignored, silence, notice } = note::told(light, note);
+        if let Some(reason) = ignored {
+            let by = Ignorer::Light(light.clone());
+            self.ear.tell(now, EventKind::MessageIgnored { light: Some(light.clone()), by, reason });
+        }
+        if let Some(on) = silence {
+            let changed = self.ear.ledger.fault_changed(Fault::Silence(light.clone()), on);
+            self.ear.news(now, changed);
+        }
+        if let Some((severity, text)) = notice {
+            self.ear.notice(now, severity, Some(light), text);
         }
     }
 

@@ -21,6 +21,7 @@
 //! | `hub` | one clock, one order of events |
 //! | `ledger` | what is true at present, and what of it is news |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
+//! | `note` | what a virtual light's program notes, as it is told |
 //! | `plan` | planned faults as commands |
 //! | [`summary`] | what a run comes to |
 
@@ -39,6 +40,7 @@ pub(crate) mod ledger;
 mod link;
 pub mod meter;
 pub mod monitor;
+pub(crate) mod note;
 mod observer;
 pub(crate) mod plan;
 pub mod proxy;

@@ -13,7 +13,6 @@ use tokio::{
 };
 use traffic_light::{
     Aspect, LightConfig, Name, Start, State, View,
-    command::Action,
     message::Message,
     program::{Facts, Note, Order as Ordered, Outside, Place, Program, Topic},
 };
@@ -26,6 +25,7 @@ use super::{
     fault::Fault,
     hub::Hub,
     link::{self, Link, LinkSpec, News, Order},
+    note::{self, Told},
 };
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
@@ -333,16 +333,7 @@ impl Driver {
     }
 
     fn counters(&self) -> Counters {
-        let counted = self.program.counters();
-        Counters {
-            sent: counted.sent,
-            received: counted.received,
-            ignored: counted.ignored,
-            dropped: counted.dropped,
-            greens: counted.greens,
-            wifi_joins: self.host.wifi_joins,
-            mqtt_joins: self.host.mqtt_joins,
-        }
+        note::counters(self.program.counters(), self.host.wifi_joins, self.host.mqtt_joins)
     }
 }
 
@@ -427,42 +418,19 @@ impl Outside for Host {
     }
 
     fn facts(&self) -> Facts {
-        Facts {
-            kind: "virtual",
-            wifi_joins: self.wifi_joins,
-            mqtt_joins: self.mqtt_joins,
-            reset: self.reset,
-            firmware: env!("CARGO_PKG_VERSION"),
-            ..Facts::default()
-        }
+        note::facts(self.wifi_joins, self.mqtt_joins, self.reset)
     }
 
     fn note(&mut self, note: Note) {
-        let silence = || Fault::Silence(self.id.clone());
-        match note {
-            // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
-            Note::Shows(_) | Note::Ignored(_) => {}
-            Note::Doubtful(..)
-            | Note::Refused(_)
-            | Note::Timing(_)
-            | Note::Watchdog { .. }
-            | Note::NoTiming
-            | Note::NoCall => {
-                self.ignored(note.to_string());
-            }
-            Note::Called => {
-                self.hub.notice(Severity::Info, Some(&self.id), format!("{} {note}", self.id));
-            }
-            Note::Overrun => self.hub.notice(Severity::Warning, Some(&self.id), note.to_string()),
-            Note::Obeys(action) => {
-                if action == Action::Silence {
-                    self.hub.fault_changed(silence(), true);
-                }
-                self.hub.notice(Severity::Info, Some(&self.id), format!("{} {note}", self.id));
-            }
-            Note::Speaks => {
-                self.hub.fault_changed(silence(), false);
-            }
+        let Told { ignored, silence, notice } = note::told(&self.id, &note);
+        if let Some(reason) = ignored {
+            self.ignored(reason);
+        }
+        if let Some(on) = silence {
+            self.hub.fault_changed(Fault::Silence(self.id.clone()), on);
+        }
+        if let Some((severity, text)) = notice {
+            self.hub.notice(severity, Some(&self.id), text);
         }
     }
 
