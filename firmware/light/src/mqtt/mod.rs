@@ -4,4 +4,4 @@
 
 mod session;
 
-pub use session::{End, Event, Hello, INBOX_BYTES, MAX_UNACKED, OUTBOX_BYTES, Session, client_id};
+pub use session::{ConnectOptions, End, Event, INBOX_BYTES, MAX_UNACKED, OUTBOX_BYTES, Session, client_id};
