@@ -3,7 +3,7 @@
 
 use traffic_light::{
     Instant,
-    ladder::{Ladder, Step as Rise},
+    reconnector::{Action, Reconnector},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use crate::fault::{Us, Way};
 /// The client, which comes from the world's own computer: no fault of the light's link strikes it.
 pub(super) struct DuplicateClient {
     client_id: String,
-    ladder: Ladder,
+    reconnector: Reconnector,
     connection: Option<ConnId>,
     /// When it has something to do next.
     due_us: Us,
@@ -31,13 +31,13 @@ impl World {
         let (id, client_id) = (light.id.clone(), light.client_id.clone());
         if on {
             if !self.duplicate_of.contains_key(&id) {
-                let mut ladder = Ladder::new(local);
+                let mut reconnector = Reconnector::new(local);
                 // It has no Wi-Fi that it would have to join.
-                ladder.wifi_joined(local);
+                reconnector.wifi_joined(local);
                 let index = self.duplicates.len();
                 self.duplicates.push(Some(DuplicateClient {
                     client_id,
-                    ladder,
+                    reconnector,
                     connection: None,
                     due_us: Us::MAX,
                 }));
@@ -66,7 +66,7 @@ impl World {
     fn duplicate_climbs(&mut self, index: usize) {
         let local = self.duplicate_now();
         let Some(duplicate) = self.duplicate(index) else { return };
-        if let Rise::Wait { until } = duplicate.ladder.next(local) {
+        if let Action::Wait { until } = duplicate.reconnector.next_action(local) {
             let due_us = until.as_ms() * 1_000;
             duplicate.due_us = due_us;
             self.net.plan(due_us, Step::DuplicateClient(index));
@@ -119,7 +119,7 @@ impl World {
         };
         match out {
             // It subscribes to nothing, so that answers are all it gets, each whole.
-            Out::Bytes(_) if bytes == [0x20, 2, 0, 0] => duplicate.ladder.session_up(local),
+            Out::Bytes(_) if bytes == [0x20, 2, 0, 0] => duplicate.reconnector.session_up(local),
             Out::Bytes(_) => {}
             Out::End | Out::Reset => {
                 self.net.remove(id);
@@ -133,7 +133,7 @@ impl World {
         let random = random_u32(&mut self.net.rng);
         let Some(duplicate) = self.duplicate(index) else { return };
         duplicate.connection = None;
-        duplicate.ladder.session_lost(local, random);
+        duplicate.reconnector.session_lost(local, random);
         self.duplicate_climbs(index);
     }
 }

@@ -54,10 +54,6 @@ impl WorldState {
         self.now = now;
     }
 
-    pub(crate) fn now(&self) -> Duration {
-        self.now
-    }
-
     pub(crate) fn tell(&mut self, kind: EventKind) {
         self.events.push_back(Event { at: self.now, kind });
     }
