@@ -5,4 +5,4 @@
 pub mod codec;
 mod session;
 
-pub use session::{End, Event, Hello, INBOX_BYTES, MAX_UNACKED, OUTBOX_BYTES, Session, client_id};
+pub use session::{ConnectOptions, End, Event, INBOX_BYTES, MAX_UNACKED, OUTBOX_BYTES, Session, client_id};

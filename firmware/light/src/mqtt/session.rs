@@ -31,7 +31,7 @@ const RESERVED_BYTES: usize = 64;
 
 /// How a light introduces itself to a broker.
 #[derive(Clone, Copy)]
-pub struct Hello<'a> {
+pub struct ConnectOptions<'a> {
     /// The same at each start of the same light, so that it takes over from its dead connection.
     pub client_id: &'a str,
     /// In seconds.
@@ -124,7 +124,7 @@ impl Session {
     ///
     /// # Errors
     /// When the packet would be too long.
-    pub fn open(hello: &Hello<'_>, now: Instant) -> Result<Session, End> {
+    pub fn open(options: &ConnectOptions<'_>, now: Instant) -> Result<Session, End> {
         let mut session = Session {
             stage: Stage::Connecting,
             inbox: Vec::new(),
@@ -134,22 +134,22 @@ impl Session {
             unacked: Vec::new(),
             stuck: false,
             last_id: 0,
-            retains: !hello.will_topic.is_empty(),
-            keep_alive_ms: u64::from(hello.keep_alive_s) * 1_000,
+            retains: !options.will_topic.is_empty(),
+            keep_alive_ms: u64::from(options.keep_alive_s) * 1_000,
             due_at: now.after(ANSWER_MS),
             awaits_ping: false,
         };
         let connect = Connect {
-            client_id: hello.client_id,
+            client_id: options.client_id,
             clean_session: true,
-            keep_alive_s: hello.keep_alive_s,
+            keep_alive_s: options.keep_alive_s,
             will: session.retains.then_some(Will {
-                topic: hello.will_topic,
-                payload: hello.will,
+                topic: options.will_topic,
+                payload: options.will,
                 qos: 1,
                 retain: true,
             }),
-            login: (!hello.user.is_empty()).then_some((hello.user, Some(hello.password.as_bytes()))),
+            login: (!options.user.is_empty()).then_some((options.user, Some(options.password.as_bytes()))),
         };
         if session.append(0, |put| connect.encode(put)) { Ok(session) } else { Err(End::TooMuchToSay) }
     }
@@ -301,7 +301,7 @@ impl Session {
     }
 
     /// MQTT's goodbye: the broker then keeps the will to itself.
-    pub fn say_goodbye(&mut self) {
+    pub fn disconnect(&mut self) {
         let _ = self.outbox.extend_from_slice(&DISCONNECT);
     }
 
@@ -448,8 +448,14 @@ mod tests {
 
     use super::*;
 
-    const HELLO: Hello<'_> =
-        Hello { client_id: "id", keep_alive_s: 5, user: "", password: "", will_topic: "w", will: b"bye" };
+    const OPTIONS: ConnectOptions<'_> = ConnectOptions {
+        client_id: "id",
+        keep_alive_s: 5,
+        user: "",
+        password: "",
+        will_topic: "w",
+        will: b"bye",
+    };
 
     fn at(ms: u64) -> Instant {
         Instant::from_ms(ms)
@@ -466,7 +472,7 @@ mod tests {
     }
 
     fn up() -> Session {
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         fed(&mut session, &[0x20, 2, 0, 0]);
         assert_eq!(session.next_event(at(10)), Ok(Some(Event::Accepted)));
         session.subscribe(["a", "b"], at(10)).unwrap();
@@ -479,11 +485,11 @@ mod tests {
 
     #[test]
     fn it_says_hello_as_the_standard_has_it() {
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         let expected = b"\x10\x16\x00\x04MQTT\x04\x2e\x00\x05\x00\x02id\x00\x01w\x00\x03bye";
         assert_eq!(sent(&mut session), expected);
-        let hello = Hello { user: "king", password: "arthur", ..HELLO };
-        let mut session = Session::open(&hello, at(0)).unwrap();
+        let options = ConnectOptions { user: "king", password: "arthur", ..OPTIONS };
+        let mut session = Session::open(&options, at(0)).unwrap();
         let bytes = sent(&mut session);
         assert_eq!(bytes[9], 0b1110_1110);
         assert!(bytes.ends_with(b"\x00\x04king\x00\x06arthur"));
@@ -491,8 +497,8 @@ mod tests {
 
     #[test]
     fn without_a_will_it_has_none_and_publishes_nothing_to_be_kept() {
-        let hello = Hello { will_topic: "", ..HELLO };
-        let mut session = Session::open(&hello, at(0)).unwrap();
+        let options = ConnectOptions { will_topic: "", ..OPTIONS };
+        let mut session = Session::open(&options, at(0)).unwrap();
         assert_eq!(sent(&mut session), b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x05\x00\x02id");
         fed(&mut session, &[0x20, 2, 0, 0]);
         assert_eq!(session.next_event(at(10)), Ok(Some(Event::Accepted)));
@@ -506,7 +512,7 @@ mod tests {
 
     #[test]
     fn it_subscribes_once_it_is_let_in_and_is_up_once_that_is_granted() {
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         sent(&mut session);
         assert!(!session.publish("a", b"too early"));
         fed(&mut session, &[0x20]);
@@ -524,17 +530,17 @@ mod tests {
     #[test]
     fn each_refusal_is_told_apart() {
         for code in 1..=7 {
-            let mut session = Session::open(&HELLO, at(0)).unwrap();
+            let mut session = Session::open(&OPTIONS, at(0)).unwrap();
             fed(&mut session, &[0x20, 2, 0, code]);
             assert_eq!(session.next_event(at(1)), Err(End::Refused(code)));
         }
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         fed(&mut session, &[0x20, 2, 0, 0]);
         session.next_event(at(1)).unwrap();
         session.subscribe(["a"], at(1)).unwrap();
         fed(&mut session, &[0x90, 3, 0, 1, 0x80]);
         assert_eq!(session.next_event(at(1)), Err(End::SubscriptionRefused));
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         fed(&mut session, b"HTTP/1.1 400 Bad Request\r\n\r\n");
         assert_eq!(session.next_event(at(1)), Err(End::NotMqtt));
     }
@@ -556,7 +562,7 @@ mod tests {
         let stream =
             b"\x20\x02\x00\x00\x90\x03\x00\x01\x01\x32\x09\x00\x01a\x12\x34word\x40\x02\x00\x02\xd0\x00";
         for step in 1..stream.len() {
-            let mut session = Session::open(&HELLO, at(0)).unwrap();
+            let mut session = Session::open(&OPTIONS, at(0)).unwrap();
             let mut events = 0;
             for piece in stream.chunks(step) {
                 fed(&mut session, piece);
@@ -658,10 +664,10 @@ mod tests {
 
     #[test]
     fn a_broker_that_does_not_answer_a_hello_or_a_subscription_is_given_up() {
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         assert_eq!(session.check(at(4_999)), Ok(()));
         assert_eq!(session.check(at(5_000)), Err(End::NoAnswer));
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         fed(&mut session, &[0x20, 2, 0, 0]);
         session.next_event(at(4_000)).unwrap();
         session.subscribe(["a"], at(4_000)).unwrap();
@@ -706,7 +712,7 @@ mod tests {
             (seed >> 33).to_le_bytes()[0]
         };
         for round in 0..20_000 {
-            let mut session = if round % 2 == 0 { up() } else { Session::open(&HELLO, at(0)).unwrap() };
+            let mut session = if round % 2 == 0 { up() } else { Session::open(&OPTIONS, at(0)).unwrap() };
             let kinds = [0x20, 0x30, 0x32, 0x33, 0x40, 0x90, 0xD0, random()];
             let mut stream = vec![];
             for _ in 0..4 {
