@@ -1,4 +1,4 @@
-//! The board's link to the broker: it does what the ladder of the shared library says.
+//! The board's link to the broker: it does what the reconnector of the shared library says.
 
 use core::{cell::Cell, fmt, future::pending, net::Ipv4Addr, sync::atomic::Ordering};
 
@@ -21,10 +21,10 @@ use esp_radio::wifi::{
 use static_cell::StaticCell;
 use traffic_light::{
     Instant,
-    ladder::{Ladder, Step},
+    reconnector::{Action, Reconnector},
     lamps::Progress,
     message::Message,
-    mqtt::{self, End, Event, Hello, Session},
+    mqtt::{self, End, Event, ConnectOptions, Session},
     program::{Order, Topic, TopicText},
     record::{Dialect, Record, Wifi},
 };
@@ -77,7 +77,7 @@ pub fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record, topics: Topi
         controller,
         stack,
         random,
-        ladder: Ladder::new(light::now()),
+        reconnector: Reconnector::new(light::now()),
         client_id,
         record,
         topics,
@@ -128,7 +128,7 @@ struct Link {
     controller: WifiController<'static>,
     stack: Stack<'static>,
     random: Rng,
-    ladder: Ladder,
+    reconnector: Reconnector,
     client_id: heapless::String<64>,
     record: Record,
     topics: Topics,
@@ -154,30 +154,30 @@ enum Over {
 }
 
 impl Link {
-    /// One step of the ladder.
+    /// One step of the reconnector.
     async fn climb(&mut self) {
-        PROGRESS.set(self.ladder.progress());
-        match self.ladder.next(light::now()) {
-            Step::Wait { until } => {
+        PROGRESS.set(self.reconnector.progress());
+        match self.reconnector.next_action(light::now()) {
+            Action::Wait { until } => {
                 if let Either::Second(order) = select(sleep_until(until), ORDERS.receive()).await {
                     self.obey(order);
                 }
             }
-            Step::LeaveWifi => {
+            Action::LeaveWifi => {
                 let _ = with_timeout(JOIN_TIMEOUT, self.controller.disconnect_async()).await;
                 self.off_wifi();
-                self.ladder.wifi_left(light::now());
+                self.reconnector.wifi_left(light::now());
                 log::info!("left Wi-Fi \"{}\" on purpose", self.record.wifi.ssid);
             }
-            Step::JoinWifi => self.join().await,
-            Step::Connect => self.connect().await,
+            Action::JoinWifi => self.join().await,
+            Action::Connect => self.connect().await,
         }
     }
 
     /// Takes in an order that comes while there is no session.
     fn obey(&mut self, order: Order) {
         if let Order::WifiDown { ms } = order {
-            self.ladder.take_wifi_down(light::now(), ms);
+            self.reconnector.take_wifi_down(light::now(), ms);
         }
     }
 
@@ -202,8 +202,8 @@ impl Link {
         let address = self.stack.config_v4().map(|config| config.address.address());
         ADDRESS.lock(|cell| cell.set(address));
         self.read_signal();
-        self.ladder.wifi_joined(light::now());
-        WIFI_JOINS.store(self.ladder.wifi_joins(), Ordering::Relaxed);
+        self.reconnector.wifi_joined(light::now());
+        WIFI_JOINS.store(self.reconnector.wifi_joins(), Ordering::Relaxed);
         let took = Seconds(began.elapsed());
         let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED);
         log::info!("joined Wi-Fi \"{ssid}\" in {took}, address {address}");
@@ -217,7 +217,7 @@ impl Link {
 
     fn lose_wifi(&mut self, trouble: &WifiTrouble) {
         self.off_wifi();
-        let wait_ms = self.ladder.wifi_lost(light::now(), self.random.random());
+        let wait_ms = self.reconnector.wifi_lost(light::now(), self.random.random());
         let trouble = trouble.about(&self.record.wifi);
         log::warn!("no Wi-Fi: {trouble}; next try in {}", Seconds::of_ms(wait_ms));
     }
@@ -263,9 +263,9 @@ impl Link {
         }
         let (now, random) = (light::now(), self.random.random());
         let wait_ms = if refused {
-            self.ladder.session_refused(now, random)
+            self.reconnector.session_refused(now, random)
         } else {
-            self.ladder.session_lost(now, random)
+            self.reconnector.session_lost(now, random)
         };
         log::info!("connecting again in {}", Seconds::of_ms(wait_ms));
     }
@@ -274,7 +274,7 @@ impl Link {
     /// again.
     fn was_refused(&self, over: &Over) -> bool {
         self.record.broker.dialect == Dialect::AdafruitIo
-            && self.ladder.progress() != Progress::Connected
+            && self.reconnector.progress() != Progress::Connected
             && matches!(over, Over::Closed | Over::Mqtt(_))
     }
 
@@ -329,7 +329,7 @@ impl Link {
         is_up: &mut bool,
         began: Moment,
     ) -> Result<core::convert::Infallible, Over> {
-        let hello = Hello {
+        let hello = ConnectOptions {
             client_id: &self.client_id,
             keep_alive_s: self.record.broker.keep_alive_s,
             user: &self.record.broker.user,
@@ -425,9 +425,9 @@ impl Link {
                 }
                 Some(Event::Subscribed) => {
                     *is_up = true;
-                    self.ladder.session_up(now);
-                    MQTT_JOINS.store(self.ladder.mqtt_joins(), Ordering::Relaxed);
-                    PROGRESS.set(self.ladder.progress());
+                    self.reconnector.session_up(now);
+                    MQTT_JOINS.store(self.reconnector.mqtt_joins(), Ordering::Relaxed);
+                    PROGRESS.set(self.reconnector.progress());
                     let (host, port) = (&self.record.broker.host, self.record.broker.port);
                     log::info!("connected to the broker at {host}:{port} in {}", Seconds(began.elapsed()));
                     News::Up(self.session_number)

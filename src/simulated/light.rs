@@ -5,10 +5,10 @@ use std::{collections::VecDeque, sync::Arc};
 
 use traffic_light::{
     Aspect, Instant, LightConfig, Name, Start, State, View,
-    ladder::Ladder,
     message::Message,
     mqtt::Session,
     program::{Facts, Note, Order, Outside, Place, Program, Topic, TopicText},
+    reconnector::Reconnector,
 };
 
 use super::{
@@ -80,9 +80,9 @@ pub(super) struct Light {
 
 /// The light's way to the broker.
 pub(super) struct Link {
-    pub(super) ladder: Ladder,
+    pub(super) reconnector: Reconnector,
     pub(super) rung: Rung,
-    /// When the next step of the ladder is due.
+    /// When the next step of the reconnector is due.
     pub(super) climb_us: Micros,
     /// When the session is to be looked after, by the light's own clock.
     pub(super) session_at: Option<Instant>,
@@ -150,7 +150,7 @@ impl Light {
             lease_max_ms: start.lease_max_ms.max(config.timing().lease_ms),
         };
         let link = Link {
-            ladder: Ladder::new(local),
+            reconnector: Reconnector::new(local),
             rung: Rung::Waiting,
             climb_us: Micros::MAX,
             session_at: None,

@@ -1,12 +1,12 @@
-//! Up the ladder and down again: Wi-Fi, connection, session. The ladder and the session are the
+//! Up the reconnector and down again: Wi-Fi, connection, session. The reconnector and the session are the
 //! board's; here is what a board's own host does around them, with the live world's words.
 
 use rumqttc::ConnectReturnCode;
 use traffic_light::{
-    ladder::{Ladder, Step as Rise},
     lamps::Progress,
-    mqtt::{End, Event, Hello, Session},
+    mqtt::{ConnectOptions, End, Event, Session},
     program::{Topic, TopicText},
+    reconnector::{Action, Reconnector},
 };
 
 use super::{
@@ -44,7 +44,7 @@ impl World {
         self.ear.news(self.net.now, changed);
     }
 
-    /// Takes the steps of the ladder that are due.
+    /// Takes the steps of the reconnector that are due.
     pub(super) fn climb(&mut self, number: usize) {
         let now = self.net.now;
         loop {
@@ -54,8 +54,8 @@ impl World {
                 return;
             }
             let local = light.local(now);
-            match light.link.ladder.next(local) {
-                Rise::Wait { until } => {
+            match light.link.reconnector.next_action(local) {
+                Action::Wait { until } => {
                     light.link.rung = Rung::Waiting;
                     let when = light
                         .clock
@@ -63,9 +63,9 @@ impl World {
                         .map(|when| Micros::try_from(when.as_micros()).unwrap_or(Micros::MAX));
                     return self.plan_climb(number, when.unwrap_or(Micros::MAX));
                 }
-                Rise::LeaveWifi => light.link.ladder.wifi_left(local),
-                Rise::JoinWifi => return self.join(number),
-                Rise::Connect => return self.dial(number),
+                Action::LeaveWifi => light.link.reconnector.wifi_left(local),
+                Action::JoinWifi => return self.join(number),
+                Action::Connect => return self.dial(number),
             }
         }
     }
@@ -127,8 +127,8 @@ impl World {
         match light.link.rung {
             Rung::Joining { takes_us } => {
                 let local = light.local(now);
-                light.link.ladder.wifi_joined(local);
-                light.host.wifi_joins = light.link.ladder.wifi_joins();
+                light.link.reconnector.wifi_joined(local);
+                light.host.wifi_joins = light.link.reconnector.wifi_joins();
                 let (id, took) = (light.id.clone(), at(takes_us).as_secs_f64());
                 self.layer(&id, Layer::Wifi, true, format!("joined in {took:.1} s"));
                 self.climb(number);
@@ -171,7 +171,7 @@ impl World {
         let will_topic =
             if light.program.retains() { light.program.topic(Topic::Status) } else { TopicText::new() };
         let will = light.program.will();
-        let hello = Hello {
+        let hello = ConnectOptions {
             client_id: &light.client_id,
             keep_alive_s,
             user: &user,
@@ -354,8 +354,8 @@ impl World {
                 self.layer(&id, Layer::Tcp, true, target);
             }
             Said::Subscribed => {
-                light.link.ladder.session_up(local);
-                light.host.mqtt_joins = light.link.ladder.mqtt_joins();
+                light.link.reconnector.session_up(local);
+                light.host.mqtt_joins = light.link.reconnector.mqtt_joins();
                 let id = light.id.clone();
                 self.layer(&id, Layer::Mqtt, true, "connected and subscribed");
                 self.tell_program(number, News::Up);
@@ -415,9 +415,9 @@ impl World {
         if let Some(light) = self.light(number) {
             let local = light.local(now);
             if rests {
-                light.link.ladder.session_refused(local, random);
+                light.link.reconnector.session_refused(local, random);
             } else {
-                light.link.ladder.session_lost(local, random);
+                light.link.reconnector.session_lost(local, random);
             }
         }
         self.settle(number);
@@ -464,13 +464,13 @@ impl World {
                 light.link.parked = Some(id);
                 self.net.abandon(id);
             }
-            Rung::Waiting if light.link.ladder.progress() == Progress::Joining => return,
+            Rung::Waiting if light.link.reconnector.progress() == Progress::Joining => return,
             Rung::Waiting | Rung::Looking | Rung::Joining { .. } => {}
         }
         self.lose_wifi(number, "the Wi-Fi is gone");
         if let Some(light) = self.light(number) {
             let local = light.local(now);
-            light.link.ladder.wifi_lost(local, random);
+            light.link.reconnector.wifi_lost(local, random);
         }
         self.settle(number);
         self.climb(number);
@@ -490,7 +490,7 @@ impl World {
         self.lose_wifi(number, "the light has been restarted");
         if let Some(light) = self.light(number) {
             let local = light.local(now);
-            light.link.ladder = Ladder::new(local);
+            light.link.reconnector = Reconnector::new(local);
             light.link.missed = false;
         }
     }

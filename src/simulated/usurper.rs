@@ -3,7 +3,7 @@
 
 use traffic_light::{
     Instant,
-    ladder::{Ladder, Step as Rise},
+    reconnector::{Action, Reconnector},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use crate::fault::{Direction, Micros};
 /// The client, which comes from the world's own computer: no fault of the light's link strikes it.
 pub(super) struct Usurper {
     client_id: String,
-    ladder: Ladder,
+    reconnector: Reconnector,
     connection: Option<ConnId>,
     /// When it has something to do next.
     due_us: Micros,
@@ -31,13 +31,13 @@ impl World {
         let (id, client_id) = (light.id.clone(), light.client_id.clone());
         if on {
             if !self.usurper_of.contains_key(&id) {
-                let mut ladder = Ladder::new(local);
+                let mut reconnector = Reconnector::new(local);
                 // It has no Wi-Fi that it would have to join.
-                ladder.wifi_joined(local);
+                reconnector.wifi_joined(local);
                 let index = self.usurpers.len();
                 self.usurpers.push(Some(Usurper {
                     client_id,
-                    ladder,
+                    reconnector,
                     connection: None,
                     due_us: Micros::MAX,
                 }));
@@ -66,7 +66,7 @@ impl World {
     fn usurper_climbs(&mut self, index: usize) {
         let local = self.usurper_now();
         let Some(usurper) = self.usurper(index) else { return };
-        if let Rise::Wait { until } = usurper.ladder.next(local) {
+        if let Action::Wait { until } = usurper.reconnector.next_action(local) {
             let due_us = until.as_ms() * 1_000;
             usurper.due_us = due_us;
             self.net.plan(due_us, Step::Usurper(index));
@@ -116,7 +116,7 @@ impl World {
         };
         match out {
             // It subscribes to nothing, so that answers are all it gets, each whole.
-            Out::Bytes(_) if bytes == [0x20, 2, 0, 0] => usurper.ladder.session_up(local),
+            Out::Bytes(_) if bytes == [0x20, 2, 0, 0] => usurper.reconnector.session_up(local),
             Out::Bytes(_) => {}
             Out::End | Out::Reset => {
                 self.net.remove(id);
@@ -130,7 +130,7 @@ impl World {
         let random = random_u32(&mut self.net.rng);
         let Some(usurper) = self.usurper(index) else { return };
         usurper.connection = None;
-        usurper.ladder.session_lost(local, random);
+        usurper.reconnector.session_lost(local, random);
         self.usurper_climbs(index);
     }
 }

@@ -603,7 +603,7 @@ impl World {
         let Light { program, host, .. } = light;
         program.goodbye(host);
         if let Some(session) = &mut light.host.session {
-            session.say_goodbye();
+            session.disconnect();
         }
         self.settle(number);
         self.let_go(number);

@@ -36,7 +36,7 @@ pub const ROUND: Duration = Duration::from_secs(3_600);
 /// Within this after the end of all faults every light has had its green, or is stuck. A light may
 /// have to notice a dead connection first, join, connect, sit a promise out, and wait for its turn; and
 /// one whose login was refused again and again does not try for up to 286 s
-/// ([`traffic_light::ladder::Ladder::session_refused`]).
+/// ([`traffic_light::reconnector::Reconnector::session_refused`]).
 pub const QUIET: Duration = Duration::from_secs(360);
 /// The shortest soak that shows anything.
 pub const SHORTEST: Duration = Duration::from_secs(20);

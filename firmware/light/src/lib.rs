@@ -23,7 +23,7 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
-//! | [`ladder`] | the way to the broker: join, connect, and again, with back-off |
+//! | [`reconnector`] | the way to the broker: join, connect, and again, with back-off |
 //! | [`mqtt`] | one MQTT 3.1.1 session, without a socket |
 //! | [`record`] | the provisioning record: what a board has to know, as it lies on flash |
 //! | [`starts`] | the count of a board's starts, from which its runs get their numbers |
@@ -43,13 +43,14 @@ pub mod command;
 pub mod crc;
 pub mod feeds;
 pub mod key;
-pub mod ladder;
+
 pub mod lamps;
 pub mod light;
 pub mod message;
 pub mod mqtt;
 pub mod name;
 pub mod program;
+pub mod reconnector;
 pub mod record;
 pub mod starts;
 pub mod time;

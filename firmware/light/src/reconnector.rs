@@ -1,8 +1,7 @@
-//! A board's way to the broker, as the lab builds it: not on Wi-Fi → join; no session → connect;
-//! session → carry words; for ever, each step with back-off and jitter.
+//! A light's way to its broker: not on Wi-Fi → join; no session → connect; and again when either is
+//! lost, for ever, each step with back-off and jitter.
 //!
-//! This decides; the host does what it says and tells what came of it. Time and random numbers are
-//! passed in.
+//! It decides; the host acts and reports the outcome. Time and random numbers are passed in.
 
 use crate::{backoff::Backoff, lamps::Progress, time::Instant};
 
@@ -11,9 +10,9 @@ const REFUSED_MS: u32 = 30_000;
 /// A session that lasted this long shows that the broker is well: the next back-off starts short.
 const WELL_AFTER_MS: u64 = 5_000;
 
-/// What to do next.
+/// What the host is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Action {
     /// Nothing before this moment.
     Wait {
         /// The moment.
@@ -23,13 +22,13 @@ pub enum Step {
     LeaveWifi,
     /// Join the network and get an address.
     JoinWifi,
-    /// Connect to the broker and carry words until that ends.
+    /// Connect to the broker.
     Connect,
 }
 
-/// How far up the board is, and what it waits for.
+/// Where a light stands on its way to the broker, and what it waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ladder {
+pub struct Reconnector {
     on_wifi: bool,
     session_since: Option<Instant>,
     /// No step before this.
@@ -43,11 +42,11 @@ pub struct Ladder {
     mqtt_joins: u32,
 }
 
-impl Ladder {
-    /// At the bottom.
+impl Reconnector {
+    /// Off Wi-Fi.
     #[must_use]
-    pub const fn new(now: Instant) -> Ladder {
-        Ladder {
+    pub const fn new(now: Instant) -> Reconnector {
+        Reconnector {
             on_wifi: false,
             session_since: None,
             wait_until: now,
@@ -60,21 +59,21 @@ impl Ladder {
         }
     }
 
-    /// The step that is due.
-    pub fn next(&mut self, now: Instant) -> Step {
+    /// What is due.
+    pub fn next_action(&mut self, now: Instant) -> Action {
         if let Some(until) = self.wifi_down_until {
             if self.on_wifi {
-                return Step::LeaveWifi;
+                return Action::LeaveWifi;
             }
             if now < until {
-                return Step::Wait { until };
+                return Action::Wait { until };
             }
             self.wifi_down_until = None;
         }
         if now < self.wait_until {
-            return Step::Wait { until: self.wait_until };
+            return Action::Wait { until: self.wait_until };
         }
-        if self.on_wifi { Step::Connect } else { Step::JoinWifi }
+        if self.on_wifi { Action::Connect } else { Action::JoinWifi }
     }
 
     /// The network let the board in, and it has an address.
@@ -170,108 +169,115 @@ mod tests {
         Instant::from_ms(ms)
     }
 
-    /// A ladder with a session since 2 s.
-    fn connected() -> Ladder {
-        let mut ladder = Ladder::new(at(0));
-        assert_eq!(ladder.next(at(0)), Step::JoinWifi);
-        ladder.wifi_joined(at(1_000));
-        assert_eq!(ladder.next(at(1_000)), Step::Connect);
-        ladder.session_up(at(2_000));
-        ladder
+    /// With a session since 2 s.
+    fn connected() -> Reconnector {
+        let mut reconnector = Reconnector::new(at(0));
+        assert_eq!(reconnector.next_action(at(0)), Action::JoinWifi);
+        reconnector.wifi_joined(at(1_000));
+        assert_eq!(reconnector.next_action(at(1_000)), Action::Connect);
+        reconnector.session_up(at(2_000));
+        reconnector
     }
 
     #[test]
     fn a_refused_login_is_tried_again_after_half_a_minute_and_later_each_time() {
-        let mut ladder = connected();
+        let mut reconnector = connected();
         let mut longest = 0;
         for tries in 0..10 {
             let now = at(10_000 + tries * 400_000);
-            let wait_ms = ladder.session_refused(now, 7);
+            let wait_ms = reconnector.session_refused(now, 7);
             assert!((30_000..=286_000).contains(&wait_ms), "{wait_ms}");
-            assert_eq!(ladder.next(now), Step::Wait { until: now.after(u64::from(wait_ms)) });
+            assert_eq!(reconnector.next_action(now), Action::Wait { until: now.after(u64::from(wait_ms)) });
             longest = longest.max(wait_ms);
         }
         assert!(longest > 150_000);
-        ladder.session_up(at(5_000_000));
-        assert!(ladder.session_refused(at(5_001_000), 7) < 35_000, "it was let in meanwhile");
+        reconnector.session_up(at(5_000_000));
+        assert!(reconnector.session_refused(at(5_001_000), 7) < 35_000, "it was let in meanwhile");
     }
 
     #[test]
-    fn it_climbs_from_wifi_to_a_session_and_tells_how_far_it_is() {
-        let mut ladder = Ladder::new(at(0));
-        assert_eq!(ladder.progress(), Progress::Joining);
-        ladder.wifi_joined(at(1_000));
-        assert_eq!(ladder.progress(), Progress::Connecting);
-        ladder.session_up(at(2_000));
-        assert_eq!(ladder.progress(), Progress::Connected);
-        assert_eq!((ladder.wifi_joins(), ladder.mqtt_joins()), (1, 1));
+    fn it_goes_from_wifi_to_a_session_and_tells_how_far_it_is() {
+        let mut reconnector = Reconnector::new(at(0));
+        assert_eq!(reconnector.progress(), Progress::Joining);
+        reconnector.wifi_joined(at(1_000));
+        assert_eq!(reconnector.progress(), Progress::Connecting);
+        reconnector.session_up(at(2_000));
+        assert_eq!(reconnector.progress(), Progress::Connected);
+        assert_eq!((reconnector.wifi_joins(), reconnector.mqtt_joins()), (1, 1));
     }
 
     #[test]
     fn a_lost_session_is_tried_again_for_ever_with_growing_waits() {
-        let mut ladder = connected();
+        let mut reconnector = connected();
         let mut now = 10_000;
         let mut last = 0;
         for try_number in 0..1_000 {
-            let wait = u64::from(ladder.session_lost(at(now), u32::MAX));
+            let wait = u64::from(reconnector.session_lost(at(now), u32::MAX));
             assert!(wait <= 4_000 && wait + 1 >= last / 2, "{wait}");
-            assert_eq!(ladder.next(at(now)), Step::Wait { until: at(now + wait) });
+            assert_eq!(reconnector.next_action(at(now)), Action::Wait { until: at(now + wait) });
             now += wait;
-            assert_eq!(ladder.next(at(now)), Step::Connect, "try {try_number}");
+            assert_eq!(reconnector.next_action(at(now)), Action::Connect, "try {try_number}");
             last = wait;
         }
         assert!(last >= 2_000);
-        assert_eq!(ladder.progress(), Progress::Connecting);
+        assert_eq!(reconnector.progress(), Progress::Connecting);
     }
 
     #[test]
     fn a_session_that_lasted_makes_the_next_wait_a_short_one_and_one_that_did_not_does_not() {
-        let mut ladder = connected();
+        let mut reconnector = connected();
         for _ in 0..10 {
-            ladder.session_lost(at(3_000), 0);
+            reconnector.session_lost(at(3_000), 0);
         }
-        ladder.session_up(at(20_000));
-        assert!(ladder.session_lost(at(20_100), 0) >= 2_000, "a broker that throws everybody out is spared");
-        ladder.session_up(at(30_000));
-        assert!(ladder.session_lost(at(35_000), 0) <= 250);
+        reconnector.session_up(at(20_000));
+        assert!(
+            reconnector.session_lost(at(20_100), 0) >= 2_000,
+            "a broker that throws everybody out is spared"
+        );
+        reconnector.session_up(at(30_000));
+        assert!(reconnector.session_lost(at(35_000), 0) <= 250);
     }
 
     #[test]
     fn lost_wifi_means_joining_again_and_then_connecting_at_once() {
-        let mut ladder = connected();
-        let wait = u64::from(ladder.wifi_lost(at(5_000), 0));
+        let mut reconnector = connected();
+        let wait = u64::from(reconnector.wifi_lost(at(5_000), 0));
         assert!((250..=500).contains(&wait));
-        assert_eq!(ladder.progress(), Progress::Joining);
-        assert_eq!(ladder.next(at(5_000)), Step::Wait { until: at(5_000 + wait) });
-        assert_eq!(ladder.next(at(5_000 + wait)), Step::JoinWifi);
+        assert_eq!(reconnector.progress(), Progress::Joining);
+        assert_eq!(reconnector.next_action(at(5_000)), Action::Wait { until: at(5_000 + wait) });
+        assert_eq!(reconnector.next_action(at(5_000 + wait)), Action::JoinWifi);
         for _ in 0..100 {
-            assert!(ladder.wifi_lost(at(6_000), 12_345) <= 8_000);
+            assert!(reconnector.wifi_lost(at(6_000), 12_345) <= 8_000);
         }
-        ladder.wifi_joined(at(60_000));
-        assert_eq!(ladder.next(at(60_000)), Step::Connect);
-        assert_eq!(ladder.wifi_joins(), 2);
-        assert!(ladder.wifi_lost(at(61_000), 0) <= 500, "it had joined");
+        reconnector.wifi_joined(at(60_000));
+        assert_eq!(reconnector.next_action(at(60_000)), Action::Connect);
+        assert_eq!(reconnector.wifi_joins(), 2);
+        assert!(reconnector.wifi_lost(at(61_000), 0) <= 500, "it had joined");
     }
 
     #[test]
     fn wifi_that_is_taken_down_stays_down_for_as_long_as_was_asked() {
-        let mut ladder = connected();
-        ladder.take_wifi_down(at(5_000), 10_000);
-        assert_eq!(ladder.next(at(5_000)), Step::LeaveWifi);
-        ladder.wifi_left(at(5_100));
-        assert_eq!(ladder.next(at(5_100)), Step::Wait { until: at(15_000) });
-        ladder.take_wifi_down(at(6_000), 1_000);
-        assert_eq!(ladder.next(at(14_999)), Step::Wait { until: at(15_000) }, "the longer one counts");
-        assert_eq!(ladder.next(at(15_000)), Step::JoinWifi);
-        assert_eq!(ladder.next(at(15_000)), Step::JoinWifi);
+        let mut reconnector = connected();
+        reconnector.take_wifi_down(at(5_000), 10_000);
+        assert_eq!(reconnector.next_action(at(5_000)), Action::LeaveWifi);
+        reconnector.wifi_left(at(5_100));
+        assert_eq!(reconnector.next_action(at(5_100)), Action::Wait { until: at(15_000) });
+        reconnector.take_wifi_down(at(6_000), 1_000);
+        assert_eq!(
+            reconnector.next_action(at(14_999)),
+            Action::Wait { until: at(15_000) },
+            "the longer one counts"
+        );
+        assert_eq!(reconnector.next_action(at(15_000)), Action::JoinWifi);
+        assert_eq!(reconnector.next_action(at(15_000)), Action::JoinWifi);
     }
 
     #[test]
     fn wifi_can_be_taken_down_while_the_board_waits() {
-        let mut ladder = Ladder::new(at(0));
-        let wait = u64::from(ladder.wifi_lost(at(0), 0));
-        ladder.take_wifi_down(at(10), 5_000);
-        assert_eq!(ladder.next(at(wait)), Step::Wait { until: at(5_010) });
-        assert_eq!(ladder.next(at(5_010)), Step::JoinWifi);
+        let mut reconnector = Reconnector::new(at(0));
+        let wait = u64::from(reconnector.wifi_lost(at(0), 0));
+        reconnector.take_wifi_down(at(10), 5_000);
+        assert_eq!(reconnector.next_action(at(wait)), Action::Wait { until: at(5_010) });
+        assert_eq!(reconnector.next_action(at(5_010)), Action::JoinWifi);
     }
 }
