@@ -14,7 +14,7 @@ use super::{
     packet::{self, Connect, Malformed, Packet},
 };
 use crate::{
-    fault::{Us, Way},
+    fault::{Direction, Micros},
     world::{
         broker::Login,
         event::Severity,
@@ -23,12 +23,12 @@ use crate::{
 };
 
 /// A peer that has not said hello within this is dropped.
-const HELLO_US: Us = 10_000_000;
+const HELLO_US: Micros = 10_000_000;
 /// A client that asks for no keep-alive is dropped after so much silence all the same, as by the
 /// embedded broker.
-const NO_KEEP_ALIVE_US: Us = 300_000_000;
+const NO_KEEP_ALIVE_US: Micros = 300_000_000;
 /// From a ban to the reset of its connections, so that the notice of it still gets there.
-const LAST_NOTICE_US: Us = 250_000;
+const LAST_NOTICE_US: Micros = 250_000;
 
 struct Client {
     id: ConnId,
@@ -36,10 +36,10 @@ struct Client {
     name: String,
     filters: Vec<(String, u8)>,
     will: Option<Kept>,
-    silence_us: Us,
-    heard_us: Us,
+    silence_us: Micros,
+    heard_us: Micros,
     /// When its silence is judged next.
-    check_us: Us,
+    check_us: Micros,
     last_packet: u16,
     /// The beginning of a packet that has not come whole.
     inbox: Vec<u8>,
@@ -195,7 +195,7 @@ impl Broker {
             Packet::Publish { topic, payload, id: number, retain } => {
                 if let Some(number) = number {
                     let [high, low] = number.to_be_bytes();
-                    net.send(id, Way::Down, &[0x40, 2, high, low]);
+                    net.send(id, Direction::FromBroker, &[0x40, 2, high, low]);
                 }
                 let qos = u8::from(number.is_some());
                 self.take_publish(net, observer, Some(id), Said { topic, payload, qos, retain });
@@ -204,7 +204,7 @@ impl Broker {
             Packet::Subscribe { id: number, filters } => {
                 self.subscribe(net, observer, id, number, filters)?
             }
-            Packet::Ping => net.send(id, Way::Down, &[0xD0, 0]),
+            Packet::Ping => net.send(id, Direction::FromBroker, &[0xD0, 0]),
             Packet::Disconnect => self.close(net, observer, id, false),
         }
         Ok(())
@@ -226,7 +226,7 @@ impl Broker {
             },
         };
         if code != 0 {
-            net.send(id, Way::Down, &[0x20, 2, 0, code]);
+            net.send(id, Direction::FromBroker, &[0x20, 2, 0, code]);
             return self.close(net, observer, id, false);
         }
         if let Some(earlier) = self.names.get(connect.client_id).copied() {
@@ -249,7 +249,7 @@ impl Broker {
             client.check_us = now + client.silence_us;
             net.plan(client.check_us, Step::KeepAlive(id));
         }
-        net.send(id, Way::Down, &[0x20, 2, 0, 0]);
+        net.send(id, Direction::FromBroker, &[0x20, 2, 0, 0]);
     }
 
     /// Somebody publishes: passes it on where an account's rules let it, and sees to what comes of it.
@@ -337,7 +337,7 @@ impl Broker {
             }
         }
         answer[1] = u8::try_from(answer.len() - 2).ok().filter(|length| *length < 128).ok_or(Malformed)?;
-        net.send(id, Way::Down, &answer);
+        net.send(id, Direction::FromBroker, &answer);
         for (topic, payload, qos) in kept {
             self.deliver(net, id, &topic, &payload, qos, true);
         }
@@ -397,7 +397,7 @@ impl Broker {
             client.last_packet
         });
         packet::publish(&mut self.packet, topic, payload, number, retain);
-        net.send(id, Way::Down, &self.packet);
+        net.send(id, Direction::FromBroker, &self.packet);
     }
 
     /// A client's connection has ended at the other end, or was reset.

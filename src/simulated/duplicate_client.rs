@@ -12,7 +12,7 @@ use super::{
     observer::random_u32,
     world::World,
 };
-use crate::fault::{Us, Way};
+use crate::fault::{Direction, Micros};
 
 /// The client, which comes from the world's own computer: no fault of the light's link strikes it.
 pub(super) struct DuplicateClient {
@@ -20,7 +20,7 @@ pub(super) struct DuplicateClient {
     reconnector: Reconnector,
     connection: Option<ConnId>,
     /// When it has something to do next.
-    due_us: Us,
+    due_us: Micros,
 }
 
 impl World {
@@ -39,7 +39,7 @@ impl World {
                     client_id,
                     reconnector,
                     connection: None,
-                    due_us: Us::MAX,
+                    due_us: Micros::MAX,
                 }));
                 self.duplicate_of.insert(id, index);
                 self.duplicate_climbs(index);
@@ -49,7 +49,7 @@ impl World {
         let Some(index) = self.duplicate_of.remove(&id) else { return };
         let Some(duplicate) = self.duplicates.get_mut(index).and_then(Option::take) else { return };
         if let Some(connection) = duplicate.connection {
-            self.net.send(connection, Way::Up, &[0xE0, 0]);
+            self.net.send(connection, Direction::ToBroker, &[0xE0, 0]);
             self.net.hang_up(connection);
         }
     }
@@ -89,7 +89,7 @@ impl World {
             Some(connection) => {
                 duplicate.due_us = now + every_us;
                 self.net.plan(now + every_us, Step::DuplicateClient(index));
-                self.net.send(connection, Way::Up, &[0xC0, 0]);
+                self.net.send(connection, Direction::ToBroker, &[0xC0, 0]);
             }
         }
     }
@@ -108,7 +108,7 @@ impl World {
         self.broker.accept(&mut self.net, id);
         self.net.plan(due_us, Step::DuplicateClient(index));
         let hello = hello(&client_id, keep_alive_s, login.map(|login| (login.user, login.password)));
-        self.net.send(id, Way::Up, &hello);
+        self.net.send(id, Direction::ToBroker, &hello);
     }
 
     pub(super) fn duplicate_receives(&mut self, index: usize, id: ConnId, bytes: &[u8], out: Out) {

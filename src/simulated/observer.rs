@@ -7,7 +7,7 @@ use simulation::Rng;
 use traffic_light::{Key, Name, Status, Word, command::Command as Wired};
 
 use crate::{
-    fault::Us,
+    fault::Micros,
     world::{
         EventKind,
         engine::Engine,
@@ -81,7 +81,7 @@ impl Observer {
 }
 
 /// A moment of the simulation as a face knows it.
-pub(super) fn at(now: Us) -> Duration {
+pub(super) fn at(now: Micros) -> Duration {
     Duration::from_micros(now)
 }
 
