@@ -21,8 +21,7 @@
 //! | `engine` | what is true, and what is due, without I/O and clock |
 //! | `event_bus` | the engine behind one lock: one clock, one order of events |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
-//! | `note` | what a virtual light's program notes, as it is told |
-//! | `plan` | planned faults as commands |
+//! | `log_event` | what a virtual light's program notes, as it is told |
 //! | [`summary`] | what a run comes to |
 
 pub mod broker;
@@ -38,11 +37,10 @@ mod feed_watch;
 mod gate;
 mod last_run;
 mod link;
+pub(crate) mod log_event;
 pub mod meter;
 pub mod monitor;
-pub(crate) mod note;
 mod observer;
-pub(crate) mod plan;
 pub mod proxy;
 pub mod summary;
 mod supervisor;
@@ -56,5 +54,5 @@ pub use event::{Event, EventKind, LightId};
 pub use event_bus::Waker;
 pub use fault::Fault;
 pub(crate) use link::{LAST_STANDARD_CODE, UNKNOWN_HOST, explain_io, refusal, refusal_beyond_mqtt};
-pub(crate) use observer::{shortened, words as action_words};
+pub(crate) use observer::shortened;
 pub use supervisor::{World, WorldError, WorldOptions};

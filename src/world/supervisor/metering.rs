@@ -2,8 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{BrokerChoice, Config, EventBus, Meter, Severity};
-use crate::world::meter::Counted;
+use crate::{
+    config::{BrokerChoice, Config},
+    world::{
+        event::Severity,
+        event_bus::EventBus,
+        meter::{Counted, Meter},
+    },
+};
 
 /// The meter of an embedded broker; `None` for one that runs elsewhere.
 pub(super) fn meter(config: &Config, bus: &Arc<EventBus>) -> Option<Meter> {
