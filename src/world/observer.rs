@@ -3,11 +3,7 @@
 
 mod speak;
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rumqttc::{AsyncClient, QoS};
 use tokio::{

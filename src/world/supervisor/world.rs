@@ -185,3 +185,70 @@ async fn give_keys(mut config: Config, folder: Option<PathBuf>) -> Result<Config
     let given = spawn_blocking(move || keys::give(&mut config, folder.as_deref()).map(|_| config));
     Ok(given.await.map_err(|_| WorldError::Interrupted)??)
 }
+
+/// Files of a disk that does not answer: nothing of the world may wait for them but the file's own thread.
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{path::Path, process, sync::mpsc, thread};
+
+    use tokio::{runtime, time::sleep};
+
+    use super::*;
+    use crate::world::EventKind;
+
+    const PAIR: &str = "[broker]\nkind = \"embedded\"\nport = 0\n[[junction]]\nname = \"demo\"\n";
+    const SOON: Duration = Duration::from_secs(30);
+
+    /// A file whose opening waits until somebody opens its other end, which nobody does.
+    fn stuck_file(folder: &Path, name: &str) {
+        assert!(process::Command::new("mkfifo").arg(folder.join(name)).status().unwrap().success());
+    }
+
+    /// Starts a world on a runtime with one thread, lets `use_it` use it, and waits for its answer.
+    fn one_thread<F: Future<Output = ()> + Send + 'static>(
+        text: &str,
+        folder: &Path,
+        use_it: impl FnOnce(
+            mpsc::Sender<()>,
+            JoinHandle<Result<(World, broadcast::Receiver<Event>), WorldError>>,
+        ) -> F
+        + Send
+        + 'static,
+    ) -> Result<(), mpsc::RecvTimeoutError> {
+        let config = Config::from_toml(text, "lab.toml", &|_| None).unwrap();
+        let options = WorldOptions { state_folder: Some(folder.to_owned()), ..WorldOptions::default() };
+        let (answer, answered) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { use_it(answer, tokio::spawn(World::start(config, options))).await });
+        });
+        answered.recv_timeout(SOON)
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_holds_up_no_command() {
+        let folder = tempfile::tempdir().unwrap();
+        stuck_file(folder.path(), "last-run");
+        let answered = one_thread(PAIR, folder.path(), |answer, start| async move {
+            let (world, mut events) = start.await.unwrap().unwrap();
+            sleep(Duration::from_millis(1_500)).await;
+            world.commands().send(Command::StopBroker).await.unwrap();
+            while !matches!(events.recv().await.unwrap().kind, EventKind::BrokerStopped { .. }) {}
+            answer.send(()).unwrap();
+        });
+        assert_eq!(answered, Ok(()));
+    }
+
+    #[test]
+    fn a_key_that_is_being_made_up_holds_up_nothing_else_of_the_program() {
+        let folder = tempfile::tempdir().unwrap();
+        stuck_file(folder.path(), keys::FILE_NAME);
+        let text = format!("{PAIR}key = \"auto\"\n");
+        let answered = one_thread(&text, folder.path(), |answer, _start| async move {
+            sleep(Duration::from_millis(100)).await;
+            answer.send(()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        assert_eq!(answered, Ok(()));
+    }
+}
