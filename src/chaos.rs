@@ -12,7 +12,8 @@ use crate::{
         Bandwidth, BlackHole, Delay, Double, HalfOpen, Latency, LinkFault, Lose, Placed, Refuse, Reorder,
         Reset, Rng, SlowClose, Ways,
     },
-    world::{Fault, LightId, event::LightKind},
+    model::{LightId, LightKind},
+    world::Fault,
 };
 
 pub use self::reign::{Reign, longest_at};

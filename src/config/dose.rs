@@ -11,8 +11,9 @@ use crate::{
         Bandwidth, BlackHole, Delay, Double, HalfOpen, LONGEST_MS, Latency, LinkFault, Lose, Placed, Refuse,
         Reorder, Reset, SlowClose, Ways,
     },
+    model::LightId,
     world::{
-        Fault, LightId,
+        Fault,
         fault::{MOST_DRIFT_PPM, MOST_PER_MINUTE, USUAL_PER_MINUTE},
     },
 };

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     fault::{Us, Way},
+    model::Login,
     world::{
-        broker::Login,
         event::Severity,
         meter::{Counted, Counting},
     },

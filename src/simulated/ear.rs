@@ -8,8 +8,9 @@ use traffic_light::{Key, Name, Status, Word, command::Command as Wired};
 
 use crate::{
     fault::Us,
+    model::LightId,
     world::{
-        Event, EventKind, LightId,
+        Event, EventKind,
         event::{About, Ignorer, Severity, TopicKind},
         ledger::Ledger,
         shortened,

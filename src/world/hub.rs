@@ -17,10 +17,11 @@ use traffic_light::{Aspect, Name, Rule, Word};
 use super::{
     clock::Clock,
     delivery::Deliveries,
-    event::{About, Event, EventKind, Fault, Layer, LightId, LightKind, Severity},
+    event::{About, Event, EventKind, Fault, Layer, Severity},
     ledger::Ledger,
     monitor::Limits,
 };
+use crate::model::{LightId, LightKind};
 
 /// Called after each event, to wake a face that sleeps.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;

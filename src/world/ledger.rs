@@ -11,9 +11,10 @@ use std::{
 use traffic_light::{Aspect, Name, Rule, Word};
 
 use super::{
-    event::{About, EventKind, Fault, Layer, LightId, LightKind},
+    event::{About, EventKind, Fault, Layer},
     monitor::{Limits, Monitor},
 };
+use crate::model::{LightId, LightKind};
 
 /// What is true at present. Each change gives the event that tells of it, if it is one.
 #[derive(Default)]

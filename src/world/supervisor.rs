@@ -22,11 +22,11 @@ use tokio::{
 use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
 use super::{
-    broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
+    broker::{Broker, BrokerConfig, BrokerError, Ended},
     budget::{Budget, SharedBudget},
     command::Command,
     delivery::Deliveries,
-    event::{Event, EventKind, LightId, LightKind, Severity, TopicKind},
+    event::{Event, EventKind, Severity, TopicKind},
     fault::Fault,
     feed_watch::FeedWatch,
     hub::{Hub, Waker},
@@ -40,8 +40,9 @@ use super::{
     virtual_light::{self, Ask, Make, Running},
 };
 use crate::{
-    config::{BrokerChoice, Config, Junction, RootTopic},
+    config::{BrokerChoice, Config, Junction},
     keys::{self, KeyError},
+    model::{LightId, LightKind, Login, RootTopic},
     recording::{RecordError, Recorder},
 };
 

@@ -16,9 +16,9 @@ use crate::{
         theme,
     },
     fault::{LinkFault, Placed, Ways},
+    model::{LightId, LightKind},
     world::{
-        Command, LightId,
-        event::LightKind,
+        Command,
         fault::{Fault, USUAL_PER_MINUTE},
     },
 };
