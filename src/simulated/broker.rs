@@ -14,8 +14,7 @@ use super::{
     packet::{self, Connect, Malformed, Packet},
 };
 use crate::{
-    fault::{Us, Way},
-    model::Login,
+    fault::{Direction, Micros},
     world::{
         event::Severity,
         meter::{Counted, Counting},
@@ -23,12 +22,12 @@ use crate::{
 };
 
 /// A peer that has not said hello within this is dropped.
-const HELLO_US: Us = 10_000_000;
+const HELLO_US: Micros = 10_000_000;
 /// A client that asks for no keep-alive is dropped after so much silence all the same, as by the
 /// embedded broker.
-const NO_KEEP_ALIVE_US: Us = 300_000_000;
+const NO_KEEP_ALIVE_US: Micros = 300_000_000;
 /// From a ban to the reset of its connections, so that the notice of it still gets there.
-const LAST_NOTICE_US: Us = 250_000;
+const LAST_NOTICE_US: Micros = 250_000;
 
 struct Client {
     id: ConnId,
@@ -36,10 +35,10 @@ struct Client {
     name: String,
     filters: Vec<(String, u8)>,
     will: Option<Kept>,
-    silence_us: Us,
-    heard_us: Us,
+    silence_us: Micros,
+    heard_us: Micros,
     /// When its silence is judged next.
-    check_us: Us,
+    check_us: Micros,
     last_packet: u16,
     /// The beginning of a packet that has not come whole.
     inbox: Vec<u8>,
@@ -195,14 +194,14 @@ impl Broker {
             Packet::Publish { topic, payload, id: number, retain } => {
                 if let Some(number) = number {
                     let [high, low] = number.to_be_bytes();
-                    net.send(id, Way::Down, &[0x40, 2, high, low]);
+                    net.send(id, Direction::FromBroker, &[0x40, 2, high, low]);
                 }
                 let qos = u8::from(number.is_some());
                 self.take_publish(net, ear, Some(id), Said { topic, payload, qos, retain });
             }
             Packet::PubAck => {}
             Packet::Subscribe { id: number, filters } => self.subscribe(net, ear, id, number, filters)?,
-            Packet::Ping => net.send(id, Way::Down, &[0xD0, 0]),
+            Packet::Ping => net.send(id, Direction::FromBroker, &[0xD0, 0]),
             Packet::Disconnect => self.close(net, ear, id, false),
         }
         Ok(())
@@ -224,7 +223,7 @@ impl Broker {
             },
         };
         if code != 0 {
-            net.send(id, Way::Down, &[0x20, 2, 0, code]);
+            net.send(id, Direction::FromBroker, &[0x20, 2, 0, code]);
             return self.close(net, ear, id, false);
         }
         if let Some(earlier) = self.names.get(connect.client_id).copied() {
@@ -247,7 +246,7 @@ impl Broker {
             client.check_us = now + client.silence_us;
             net.plan(client.check_us, Step::KeepAlive(id));
         }
-        net.send(id, Way::Down, &[0x20, 2, 0, 0]);
+        net.send(id, Direction::FromBroker, &[0x20, 2, 0, 0]);
     }
 
     /// Somebody publishes: passes it on where an account's rules let it, and sees to what comes of it.
@@ -335,7 +334,7 @@ impl Broker {
             }
         }
         answer[1] = u8::try_from(answer.len() - 2).ok().filter(|length| *length < 128).ok_or(Malformed)?;
-        net.send(id, Way::Down, &answer);
+        net.send(id, Direction::FromBroker, &answer);
         for (topic, payload, qos) in kept {
             self.deliver(net, id, &topic, &payload, qos, true);
         }
@@ -387,7 +386,7 @@ impl Broker {
             client.last_packet
         });
         packet::publish(&mut self.packet, topic, payload, number, retain);
-        net.send(id, Way::Down, &self.packet);
+        net.send(id, Direction::FromBroker, &self.packet);
     }
 
     /// A client's connection has ended at the other end, or was reset.

@@ -7,8 +7,7 @@ use simulation::Rng;
 use traffic_light::{Key, Name, Status, Word, command::Command as Wired};
 
 use crate::{
-    fault::Us,
-    model::LightId,
+    fault::Micros,
     world::{
         Event, EventKind,
         event::{About, Ignorer, Severity, TopicKind},
@@ -33,11 +32,11 @@ impl Ear {
         Ear { ledger: Ledger::default(), topics, detailed, keys, events: VecDeque::new() }
     }
 
-    pub(super) fn tell(&mut self, now: Us, kind: EventKind) {
+    pub(super) fn tell(&mut self, now: Micros, kind: EventKind) {
         self.events.push_back(Event { at: at(now), kind });
     }
 
-    pub(super) fn news(&mut self, now: Us, kind: Option<EventKind>) {
+    pub(super) fn news(&mut self, now: Micros, kind: Option<EventKind>) {
         if let Some(kind) = kind {
             self.tell(now, kind);
         }
@@ -45,7 +44,7 @@ impl Ear {
 
     pub(super) fn notice(
         &mut self,
-        now: Us,
+        now: Micros,
         severity: Severity,
         light: Option<&LightId>,
         text: impl Into<String>,
@@ -62,30 +61,30 @@ impl Ear {
         self.events.front().map(|event| event.at)
     }
 
-    pub(super) fn aspect_changed(&mut self, now: Us, light: &LightId, aspect: traffic_light::Aspect) {
+    pub(super) fn aspect_changed(&mut self, now: Micros, light: &LightId, aspect: traffic_light::Aspect) {
         let Ear { ledger, events, .. } = self;
         ledger.aspect_changed(at(now), light, aspect, |kind| events.push_back(Event { at: at(now), kind }));
     }
 
     /// When the monitor has something to say though no light changes.
-    pub(super) fn judges_us(&self) -> Option<Us> {
-        self.ledger.due_at().map(|due| Us::try_from(due.as_micros()).unwrap_or(Us::MAX))
+    pub(super) fn judges_us(&self) -> Option<Micros> {
+        self.ledger.due_at().map(|due| Micros::try_from(due.as_micros()).unwrap_or(Micros::MAX))
     }
 
     /// Lets the monitor judge what time alone has made of it.
-    pub(super) fn judge(&mut self, now: Us) {
+    pub(super) fn judge(&mut self, now: Micros) {
         let Ear { ledger, events, .. } = self;
         ledger.check(at(now), |kind| events.push_back(Event { at: at(now), kind }));
     }
 
     /// Tells all that is true once more.
-    pub(super) fn resync(&mut self, now: Us) {
+    pub(super) fn resync(&mut self, now: Micros) {
         let Ear { ledger, events, .. } = self;
         ledger.present(|kind| events.push_back(Event { at: at(now), kind }));
     }
 
     /// A message passes the broker.
-    pub(super) fn hear(&mut self, now: Us, topic: &str, payload: &[u8], retained: bool, qos: u8) {
+    pub(super) fn hear(&mut self, now: Micros, topic: &str, payload: &[u8], retained: bool, qos: u8) {
         // Where nobody looks at single messages, only what a light says of itself is news.
         if !self.detailed && !topic.ends_with("/status") {
             return;
@@ -120,7 +119,7 @@ impl Ear {
 }
 
 /// A moment of the simulation as a face knows it.
-pub(super) fn at(now: Us) -> Duration {
+pub(super) fn at(now: Micros) -> Duration {
     Duration::from_micros(now)
 }
 

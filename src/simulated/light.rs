@@ -17,9 +17,8 @@ use super::{
     purse::Purse,
 };
 use crate::{
-    fault::Us,
-    model::LightId,
-    world::{clock::LightClock, event::Counters, note},
+    fault::Micros,
+    world::{LightId, clock::LightClock, event::Counters, note},
 };
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
@@ -35,7 +34,7 @@ pub(super) enum Rung {
     /// There is no Wi-Fi to join.
     NoWifi,
     /// It joins, which takes so long in all.
-    Joining { takes_us: Us },
+    Joining { takes_us: Micros },
     /// It asks for its broker under a name that nobody has.
     Looking,
     /// It connects, or has a session.
@@ -69,10 +68,10 @@ pub(super) struct Light {
     pub(super) program: Program,
     pub(super) host: Host,
     pub(super) clock: LightClock,
-    pub(super) check_every_us: Us,
+    pub(super) check_every_us: Micros,
     pub(super) silenced: bool,
     /// When the watchdog resets the program, which hangs.
-    pub(super) watchdog_us: Option<Us>,
+    pub(super) watchdog_us: Option<Micros>,
     pub(super) asleep: bool,
     pub(super) news: VecDeque<News>,
     told: Option<(Arc<View>, Counters)>,
@@ -84,13 +83,13 @@ pub(super) struct Link {
     pub(super) reconnector: Reconnector,
     pub(super) rung: Rung,
     /// When the next step of the reconnector is due.
-    pub(super) climb_us: Us,
+    pub(super) climb_us: Micros,
     /// When the session is to be looked after, by the light's own clock.
     pub(super) session_at: Option<Instant>,
     /// The same by the world's, as it is planned.
-    pub(super) session_us: Us,
+    pub(super) session_us: Micros,
     pub(super) wifi_there: bool,
-    pub(super) wifi_join_us: Us,
+    pub(super) wifi_join_us: Micros,
     pub(super) wrong_password: bool,
     pub(super) name_not_found: bool,
     /// The connection of a light whose Wi-Fi has gone: the broker does not know yet.
@@ -128,8 +127,8 @@ pub(super) struct Make {
     /// Where an account counts.
     pub(super) purse: Option<Purse>,
     pub(super) start: Start,
-    pub(super) wifi_join_us: Us,
-    pub(super) now: Us,
+    pub(super) wifi_join_us: Micros,
+    pub(super) now: Micros,
 }
 
 impl Light {
@@ -153,9 +152,9 @@ impl Light {
         let link = Link {
             reconnector: Reconnector::new(local),
             rung: Rung::Waiting,
-            climb_us: Us::MAX,
+            climb_us: Micros::MAX,
             session_at: None,
-            session_us: Us::MAX,
+            session_us: Micros::MAX,
             wifi_there: true,
             wifi_join_us,
             wrong_password: false,
@@ -185,7 +184,7 @@ impl Light {
     }
 
     /// What the light's own clock shows.
-    pub(super) fn local(&self, now: Us) -> Instant {
+    pub(super) fn local(&self, now: Micros) -> Instant {
         self.clock.read(at(now))
     }
 
@@ -199,7 +198,7 @@ impl Light {
     }
 
     /// Calls the program, which hears first what has waited for it meanwhile.
-    pub(super) fn check(&mut self, now: Us) {
+    pub(super) fn check(&mut self, now: Micros) {
         if !self.news.is_empty() {
             self.catch_up(now);
         }
@@ -207,13 +206,13 @@ impl Light {
         self.program.check(local, &mut self.host);
     }
 
-    fn catch_up(&mut self, now: Us) {
+    fn catch_up(&mut self, now: Micros) {
         while let Some(news) = self.news.pop_front() {
             self.hand_over(now, &news);
         }
     }
 
-    pub(super) fn hand_over(&mut self, now: Us, news: &News) {
+    pub(super) fn hand_over(&mut self, now: Micros, news: &News) {
         let local = self.local(now);
         let Light { program, host, .. } = self;
         match news {
@@ -233,7 +232,7 @@ impl Light {
     }
 
     /// The program of a new run, as after a reset.
-    pub(super) fn start_anew(&mut self, now: Us, boot: u32, seed: u64, reset: &'static str) {
+    pub(super) fn start_anew(&mut self, now: Micros, boot: u32, seed: u64, reset: &'static str) {
         let start = Start { boot, seed, lease_max_ms: self.host.lease_max_ms, last_run_ended_ms: Some(0) };
         let local = self.local(now);
         self.program = Program::of(self.config.clone(), self.place.clone(), start, local);

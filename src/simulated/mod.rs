@@ -4,7 +4,7 @@
 //!
 //! A light is the board's program with the board's ladder and MQTT session
 //! ([`traffic_light::program`], [`traffic_light::ladder`], [`traffic_light::mqtt`]); its bytes pass
-//! [`crate::fault::Wires`] to a broker that is simulated too. So what is judged here is the code that
+//! [`crate::fault::ImpairedLink`] to a broker that is simulated too. So what is judged here is the code that
 //! runs on boards, and a fault means what it means in the live world's proxy.
 //!
 //! | module | one idea |
@@ -45,7 +45,7 @@ use self::{ear::at, net::ConnId, world::World};
 use crate::{
     adafruit::Tally,
     config::Config,
-    fault::{Us, Way},
+    fault::{Direction, Micros},
     playback::Playback,
     world::{Command, Event},
 };
@@ -88,13 +88,13 @@ enum Step {
     /// The proxy's answer from the broker.
     Reached(ConnId),
     /// Bytes arrive.
-    Arrive(ConnId, Way),
+    Arrive(ConnId, Direction),
     /// The account is banned: every connection is reset.
     Cut,
-    /// Something comes out of a connection's wires.
-    Wires(ConnId),
+    /// Something comes out of a connection's link.
+    Deliver(ConnId),
     /// A fault strikes a connection as a whole.
-    Strike(ConnId),
+    Terminate(ConnId),
     /// The broker looks whether a client still speaks.
     KeepAlive(ConnId),
     Obey(Box<Command>),
@@ -134,7 +134,7 @@ impl Playback for Simulation {
     }
 
     fn play(&mut self, until: Duration, take: &mut dyn FnMut(Event)) {
-        let until = Us::try_from(until.as_micros()).unwrap_or(Us::MAX);
+        let until = Micros::try_from(until.as_micros()).unwrap_or(Micros::MAX);
         self.world.play(until, take);
     }
 

@@ -12,7 +12,7 @@ use super::{
     net::{ConnId, Out, Owner, Reach},
     world::World,
 };
-use crate::fault::{Us, Way};
+use crate::fault::{Direction, Micros};
 
 /// The client, which comes from the world's own computer: no fault of the light's link strikes it.
 pub(super) struct Usurper {
@@ -20,7 +20,7 @@ pub(super) struct Usurper {
     reconnector: Reconnector,
     connection: Option<ConnId>,
     /// When it has something to do next.
-    due_us: Us,
+    due_us: Micros,
 }
 
 impl World {
@@ -39,7 +39,7 @@ impl World {
                     client_id,
                     reconnector,
                     connection: None,
-                    due_us: Us::MAX,
+                    due_us: Micros::MAX,
                 }));
                 self.usurper_of.insert(id, index);
                 self.usurper_climbs(index);
@@ -49,7 +49,7 @@ impl World {
         let Some(index) = self.usurper_of.remove(&id) else { return };
         let Some(usurper) = self.usurpers.get_mut(index).and_then(Option::take) else { return };
         if let Some(connection) = usurper.connection {
-            self.net.send(connection, Way::Up, &[0xE0, 0]);
+            self.net.send(connection, Direction::ToBroker, &[0xE0, 0]);
             self.net.hang_up(connection);
         }
     }
@@ -87,7 +87,7 @@ impl World {
             Some(connection) => {
                 usurper.due_us = now + every_us;
                 self.net.plan(now + every_us, Step::Usurper(index));
-                self.net.send(connection, Way::Up, &[0xC0, 0]);
+                self.net.send(connection, Direction::ToBroker, &[0xC0, 0]);
             }
         }
     }
@@ -106,7 +106,7 @@ impl World {
         self.broker.accept(&mut self.net, id);
         self.net.plan(due_us, Step::Usurper(index));
         let hello = hello(&client_id, keep_alive_s, login.map(|login| (login.user, login.password)));
-        self.net.send(id, Way::Up, &hello);
+        self.net.send(id, Direction::ToBroker, &hello);
     }
 
     pub(super) fn usurper_receives(&mut self, index: usize, id: ConnId, bytes: &[u8], out: Out) {

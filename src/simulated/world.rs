@@ -22,8 +22,7 @@ use super::{
 };
 use crate::{
     config::{BrokerChoice, Config, Junction},
-    fault::{Placed, Strike, Us, Way, rules, stalls},
-    model::{LightId, LightKind, Login},
+    fault::{Direction, LinkFaultSpec, Micros, Termination, rules, stalls},
     world::{
         Command, Event, EventKind, Fault, action_words,
         command::ByHand,
@@ -36,9 +35,9 @@ use crate::{
 };
 
 /// Lights start over this long for each of them, as in the live world.
-const START_SPACING_US: Us = 500;
+const START_SPACING_US: Micros = 500;
 /// How long the last words may take.
-const LAST_WORDS_US: Us = 500_000;
+const LAST_WORDS_US: Micros = 500_000;
 /// MQTT's port, where the configuration leaves the choice to the system.
 const ANY_PORT: u16 = 1883;
 
@@ -52,7 +51,7 @@ pub(super) struct World {
     pub(super) ear: Ear,
     pub(super) lights: Vec<Option<Box<Light>>>,
     pub(super) index: BTreeMap<LightId, usize>,
-    pub(super) link_faults: BTreeMap<LightId, Arc<[Placed]>>,
+    pub(super) link_faults: BTreeMap<LightId, Arc<[LinkFaultSpec]>>,
     pub(super) usurpers: Vec<Option<Usurper>>,
     pub(super) usurper_of: BTreeMap<LightId, usize>,
     /// `host:port` of the broker.
@@ -125,7 +124,7 @@ impl World {
             }
         }
         for (at, command) in plan::steps(world.config.faults.clone()) {
-            let at = Us::try_from(at.as_micros()).unwrap_or(Us::MAX);
+            let at = Micros::try_from(at.as_micros()).unwrap_or(Micros::MAX);
             world.net.plan(at, Step::Obey(Box::new(command)));
         }
         Ok(world)
@@ -178,21 +177,21 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn now(&self) -> Us {
+    pub(super) fn now(&self) -> Micros {
         self.net.now
     }
 
-    pub(super) fn next_us(&self) -> Option<Us> {
-        let told = self.ear.first_at().map(|at| Us::try_from(at.as_micros()).unwrap_or(Us::MAX));
+    pub(super) fn next_us(&self) -> Option<Micros> {
+        let told = self.ear.first_at().map(|at| Micros::try_from(at.as_micros()).unwrap_or(Micros::MAX));
         if told.is_some() || self.ended { told } else { self.due_us() }
     }
 
     /// When something happens next.
-    fn due_us(&self) -> Option<Us> {
+    fn due_us(&self) -> Option<Micros> {
         [self.net.queue.next_us(), self.ear.judges_us()].into_iter().flatten().min()
     }
 
-    pub(super) fn play(&mut self, until: Us, take: &mut dyn FnMut(Event)) {
+    pub(super) fn play(&mut self, until: Micros, take: &mut dyn FnMut(Event)) {
         while let Some(event) = self.ear.next() {
             take(event);
         }
@@ -241,10 +240,10 @@ impl World {
             Step::Reached(id) => self.proxy_reached(id),
             Step::Arrive(id, way) => self.arrive(id, way),
             Step::Cut => self.broker.cut(&mut self.net, &mut self.ear),
-            Step::Wires(id) => {
+            Step::Deliver(id) => {
                 self.net.wires_due(id);
             }
-            Step::Strike(id) => self.strike(id),
+            Step::Terminate(id) => self.terminate(id),
             Step::KeepAlive(id) => self.broker.check(&mut self.net, &mut self.ear, id),
             Step::Obey(command) => self.obey_now(*command),
             Step::Chaos => self.play_chaos(),
@@ -256,7 +255,7 @@ impl World {
         self.lights.get_mut(number)?.as_deref_mut()
     }
 
-    fn arrive(&mut self, id: super::ConnId, way: Way) {
+    fn arrive(&mut self, id: super::ConnId, way: Direction) {
         let mut landed = std::mem::take(&mut self.landed);
         if let Some(out) = self.net.land(id, way, &mut landed)
             && let Some(conn) = self.net.get(id)
@@ -264,17 +263,17 @@ impl World {
             let (owner, listens, open, swallows) =
                 (conn.owner, conn.light_listens, conn.broker_open, conn.swallows);
             match (way, out) {
-                (Way::Up, _) if swallows => {}
-                (Way::Up, Out::Bytes(_)) if open => {
+                (Direction::ToBroker, _) if swallows => {}
+                (Direction::ToBroker, Out::Bytes(_)) if open => {
                     self.broker.take(&mut self.net, &mut self.ear, id, &landed);
                 }
                 // The broker's end has been closed: it answers with an RST.
-                (Way::Up, Out::Bytes(_)) => self.net.reset(id),
-                (Way::Up, _) => {
+                (Direction::ToBroker, Out::Bytes(_)) => self.net.reset(id),
+                (Direction::ToBroker, _) => {
                     self.broker.lost(&mut self.net, &mut self.ear, id);
                     self.net.remove(id);
                 }
-                (Way::Down, out) => match owner {
+                (Direction::FromBroker, out) => match owner {
                     Owner::Light(number) if listens => self.light_receives(number, id, &landed, out),
                     Owner::Usurper(number) if listens => self.usurper_receives(number, id, &landed, out),
                     _ if out == Out::Reset => self.net.remove(id),
@@ -286,7 +285,7 @@ impl World {
     }
 
     /// The faults of the link that a connection belongs to.
-    pub(super) fn faults_on(&self, number: usize) -> Arc<[Placed]> {
+    pub(super) fn faults_on(&self, number: usize) -> Arc<[LinkFaultSpec]> {
         let light = self.lights.get(number).and_then(Option::as_ref);
         let faults = light.and_then(|light| self.link_faults.get(&light.id));
         faults.cloned().unwrap_or_else(|| Arc::from([]))
@@ -335,17 +334,17 @@ impl World {
     }
 
     /// A fault of the whole connection strikes.
-    fn strike(&mut self, id: super::ConnId) {
+    fn terminate(&mut self, id: super::ConnId) {
         let now = self.net.now;
         let Some(conn) = self.net.get(id) else { return };
-        let Some((_, strike)) = conn.strikes.next().filter(|(at, _)| *at <= now) else { return };
+        let Some((_, strike)) = conn.terminations.next().filter(|(at, _)| *at <= now) else { return };
         if conn.swallows {
             return;
         }
         let held = conn.reach == Reach::Proxy;
         self.broker.lost(&mut self.net, &mut self.ear, id);
         match strike {
-            Strike::HalfOpen if !held => self.net.halve(id),
+            Termination::HalfOpen if !held => self.net.halve(id),
             _ => self.net.reset(id),
         }
     }
@@ -491,7 +490,7 @@ impl World {
             Command::PutFault { fault, lasts } => {
                 self.set_own_fault(fault.clone(), true);
                 if let Some(lasts) = lasts {
-                    let us = Us::try_from(lasts.as_micros()).unwrap_or(Us::MAX / 2);
+                    let us = Micros::try_from(lasts.as_micros()).unwrap_or(Micros::MAX / 2);
                     self.net.plan(now.saturating_add(us), Step::Obey(Box::new(Command::ClearFault(fault))));
                 }
             }

@@ -3,7 +3,7 @@
 use traffic_light::command::Action;
 
 use super::*;
-use crate::{config::PlannedFault, fault::Placed, world::plan};
+use crate::{config::PlannedFault, fault::LinkFaultSpec, world::plan};
 
 impl Supervisor {
     /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
@@ -168,8 +168,8 @@ impl Supervisor {
                 return if on { self.stop_broker().await } else { self.start_broker().await };
             }
         };
-        if let Fault::Link { placed, .. } = fault {
-            return self.set_link_fault(light, placed, on);
+        if let Fault::Link { spec, .. } = fault {
+            return self.set_link_fault(light, spec, on);
         }
         if let Some(why) = self.hub.knows(light).and_then(|kind| fault.why_not(kind)) {
             return Err(why.to_owned());
@@ -194,7 +194,7 @@ impl Supervisor {
         Ok(self.ask(light, ask))
     }
 
-    fn set_link_fault(&self, light: &LightId, placed: &Placed, on: bool) -> Result<bool, String> {
+    fn set_link_fault(&self, light: &LightId, spec: &LinkFaultSpec, on: bool) -> Result<bool, String> {
         let Some(proxy) = self.proxies.get(light) else {
             return Err(match self.hub.knows(light) {
                 Some(LightKind::Virtual) => "its link has no proxy; set links.proxy = true".to_owned(),
@@ -206,9 +206,9 @@ impl Supervisor {
             });
         };
         if on {
-            proxy.put(*placed)?;
+            proxy.put(*spec)?;
         } else {
-            proxy.clear(placed);
+            proxy.clear(spec);
         }
         Ok(true)
     }
