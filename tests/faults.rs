@@ -11,6 +11,7 @@ use traffic_light::{Aspect, Name};
 use twinlight::{
     config::Config,
     fault::{BlackHole, Double, HalfOpen, Latency, LinkFaultSpec, Refuse, Reset},
+    model::LightId,
     world::{
         Command, Event, EventKind, Fault, World, WorldOptions,
         event::{Layer, Severity},

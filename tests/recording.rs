@@ -14,6 +14,7 @@ use traffic_light::{Aspect, Held, Instant, Name, Rule, View, Waiting};
 use twinlight::{
     config::Config,
     fault::{Latency, LinkFault, LinkFaultSpec},
+    model::{LightId, LightKind},
     playback::Playback,
     recording::{Header, RecordError, Recorder, RecorderNews, Recording, Written, judge},
     world::{

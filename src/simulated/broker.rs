@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     fault::{Direction, Micros},
+    model::Login,
     world::{
         event::Severity,
         meter::{Counted, Counting},

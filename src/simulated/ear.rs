@@ -8,6 +8,7 @@ use traffic_light::{Key, Name, Status, Word, command::Command as Wired};
 
 use crate::{
     fault::Micros,
+    model::LightId,
     world::{
         Event, EventKind,
         event::{About, Ignorer, Severity, TopicKind},

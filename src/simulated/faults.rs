@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     fault::{LinkFaultSpec, stalls},
-    world::{EventKind, Fault, LightId, event::Severity},
+    model::LightId,
+    world::{EventKind, Fault, event::Severity},
 };
 
 impl World {

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     config::{BrokerChoice, Config, Junction},
     fault::{Direction, LinkFaultSpec, Micros, Termination, rules, stalls},
+    model::{LightId, LightKind, Login},
     world::{
         Command, Event, EventKind, Fault, action_words,
         command::ByHand,

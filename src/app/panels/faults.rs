@@ -16,6 +16,7 @@ use crate::{
         theme,
     },
     fault::{Directions, LinkFault, LinkFaultSpec},
+    model::{LightId, LightKind},
     world::{
         Command,
         fault::{Fault, USUAL_PER_MINUTE},
