@@ -13,7 +13,7 @@
 //! | `light` | the program, and what is around it |
 //! | `link` | up the ladder and down again |
 //! | `net` | connections, and what faults make of them |
-//! | `broker`, `packet` | sessions, routing, retained messages, wills; the bytes of MQTT |
+//! | `broker` | sessions, routing, retained messages, wills |
 //! | `faults` | puts faults in and takes them out |
 //! | `chaos` | the chaos switch |
 //! | `usurper` | takes a light's session over again and again |
@@ -34,7 +34,6 @@ mod faults;
 mod light;
 mod link;
 mod net;
-mod packet;
 mod purse;
 mod usurper;
 mod world;
