@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 use traffic_light::{Aspect, Held, Instant, Name, Rule, View, Waiting};
 use twinlight::{
     config::Config,
-    fault::{Latency, LinkFault, Placed},
+    fault::{Latency, LinkFault, LinkFaultSpec},
     playback::Playback,
     recording::{Header, RecordError, Recorder, RecorderNews, Recording, Written, judge},
     world::{
@@ -68,15 +68,16 @@ fn kinds() -> Vec<EventKind> {
             counters: Counters { sent: 5, ..Counters::default() },
         }
     });
-    let faults = LinkFault::NAMES
-        .into_iter()
-        .map(|name| Fault::Link { light: light(), placed: Placed::both(LinkFault::example(name).unwrap()) });
+    let faults = LinkFault::NAMES.into_iter().map(|name| Fault::Link {
+        light: light(),
+        spec: LinkFaultSpec::both_ways(LinkFault::example(name).unwrap()),
+    });
     let faults = faults.chain([
         Fault::WifiDown(light()),
         Fault::Silence(light()),
         Fault::BrokerDown,
         Fault::Quota { per_minute: 30 },
-        Fault::Link { light: light(), placed: Placed::up(Latency { ms: 5, jitter_ms: 1 }) },
+        Fault::Link { light: light(), spec: LinkFaultSpec::to_broker(Latency { ms: 5, jitter_ms: 1 }) },
         Fault::WrongPassword(light()),
         Fault::NameNotFound(light()),
         Fault::TakenOver(light()),

@@ -7,8 +7,8 @@ use traffic_light::{Aspect, Name};
 use twinlight::{
     config::Config,
     fault::{
-        Bandwidth, BlackHole, Delay, Double, HalfOpen, Latency, LinkFault, Lose, Placed, Refuse, Reorder,
-        Reset, SlowClose,
+        Bandwidth, BlackHole, Delay, Double, HalfOpen, Latency, LinkFault, LinkFaultSpec, Lose, Refuse,
+        Reorder, Reset, SlowClose,
     },
     playback::Playback,
     simulated::{Options, Simulation},
@@ -34,7 +34,7 @@ fn light(name: &str) -> LightId {
 }
 
 fn on_link(name: &str, fault: impl Into<LinkFault>) -> Fault {
-    Fault::Link { light: light(name), placed: Placed::both(fault) }
+    Fault::Link { light: light(name), spec: LinkFaultSpec::both_ways(fault) }
 }
 
 /// A simulation, and all that it has told.
@@ -509,7 +509,7 @@ fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
     let mut lab = Lab::new(&text, 18);
     lab.play(10);
     let drift = |ppm| Fault::ClockDrift { light: light("a"), ppm };
-    let up = |fault| Fault::Link { light: light("a"), placed: Placed::up(fault) };
+    let up = |fault| Fault::Link { light: light("a"), spec: LinkFaultSpec::to_broker(fault) };
     for (fault, word) in [
         (up(LinkFault::from(Refuse)), "whole"),
         (up(Latency { ms: 1, jitter_ms: 2 }.into()), "jitter"),

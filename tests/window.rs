@@ -18,7 +18,7 @@ use traffic_light::Aspect;
 use twinlight::{
     app::{Link, TwinlightApp, clock::Clock, settings::Settings, window::waker},
     config::Config,
-    fault::{LinkFault, Placed},
+    fault::{LinkFault, LinkFaultSpec},
     world::{
         Command, Event, EventKind, Fault, World, WorldOptions,
         event::{Certainty, LightKind, Severity},
@@ -249,7 +249,7 @@ fn a_fault_is_put_in_dosed_seen_and_cleared() {
     desk.click("light to broker");
     assert!(desk.says("Put the fault in"));
     desk.click("Put the fault in");
-    assert!(desk.says("demo/b: lose 20 %, up"), "what is on is in sight, with its dose");
+    assert!(desk.says("demo/b: lose 20 %, to the broker"), "what is on is in sight, with its dose");
     desk.click("Suspend");
     desk.click("Put the fault in");
     assert!(desk.says("Fault panel, 2 on"));
@@ -269,11 +269,11 @@ fn a_link_is_picked_on_the_scene_broken_seen_there_and_mended() {
     desk.click("Black hole");
     desk.click("broker to light");
     desk.click("Put the fault in");
-    assert!(desk.says("On the link of demo/b: black-hole, down"), "drawn where it strikes");
-    assert!(desk.says("Link of demo/b: All layers of the link are up, on it: black-hole, down"));
+    assert!(desk.says("On the link of demo/b: black-hole, from the broker"), "drawn where it strikes");
+    assert!(desk.says("Link of demo/b: All layers of the link are up, on it: black-hole, from the broker"));
     desk.press(Key::F3);
     assert!(!desk.says("Put the fault in"));
-    assert!(desk.says("On now: demo/b, black-hole, down"), "in sight with the panel closed");
+    assert!(desk.says("On now: demo/b, black-hole, from the broker"), "in sight with the panel closed");
     desk.click("Clear all faults");
     assert!(!desk.says("On the link of demo/b"));
     desk.harness.get_by_label_contains("Link of demo/a").focus();
@@ -323,8 +323,8 @@ fn every_kind_of_fault_is_drawn_and_named_on_the_scene() {
     let mut desk = Desk::with(1, 2, vec2(1_600.0, 1_000.0), Settings::default()).started(3_000);
     let light = || id("demo/a");
     let links = LinkFault::NAMES.map(|name| {
-        let placed = Placed::both(LinkFault::example(name).unwrap());
-        Fault::Link { light: light(), placed }
+        let spec = LinkFaultSpec::both_ways(LinkFault::example(name).unwrap());
+        Fault::Link { light: light(), spec }
     });
     let others = [
         Fault::WifiDown(light()),

@@ -15,7 +15,7 @@ use crate::{
         settings::Part,
         theme,
     },
-    fault::{LinkFault, Placed, Ways},
+    fault::{Directions, LinkFault, LinkFaultSpec},
     world::{
         Command, LightId,
         event::LightKind,
@@ -41,7 +41,7 @@ pub struct Draft {
     pub light: Option<LightId>,
     kind: Kind,
     link: LinkFault,
-    ways: Ways,
+    directions: Directions,
     drift_percent: f32,
     per_minute: u32,
     /// For how long, in seconds; `None`: until it is cleared.
@@ -70,7 +70,7 @@ impl Default for Draft {
             light: None,
             kind: Kind::Link("latency"),
             link: LinkFault::example("latency").unwrap_or(LinkFault::Refuse(crate::fault::Refuse)),
-            ways: Ways::Both,
+            directions: Directions::Both,
             drift_percent: 2.0,
             per_minute: USUAL_PER_MINUTE,
             lasts_s: Some(20),
@@ -229,7 +229,7 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
             if ui.selectable_label(chosen, name).on_hover_text(why).clicked() && !chosen {
                 draft.kind = Kind::Link(word);
                 draft.link = LinkFault::example(word).unwrap_or(draft.link);
-                draft.ways = Ways::Both;
+                draft.directions = Directions::Both;
             }
         }
     });
@@ -324,8 +324,9 @@ impl Draft {
     fn fault(&self, light: LightId) -> Option<Fault> {
         Some(match self.kind {
             Kind::Link(_) => {
-                let ways = if self.link.strikes_connections() { Ways::Both } else { self.ways };
-                Fault::Link { light, placed: Placed { fault: self.link, ways } }
+                let directions =
+                    if self.link.strikes_connections() { Directions::Both } else { self.directions };
+                Fault::Link { light, spec: LinkFaultSpec { fault: self.link, directions } }
             }
             Kind::WifiDown => Fault::WifiDown(light),
             Kind::Silence => Fault::Silence(light),

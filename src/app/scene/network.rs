@@ -14,7 +14,7 @@ use crate::{
         theme::Palette,
         words,
     },
-    fault::Way,
+    fault::Direction,
     world::event::Layer,
 };
 
@@ -126,7 +126,7 @@ pub(super) fn paint_flights(
     pace: &mut Pace,
 ) {
     let (palette, now_ms) = (shown.palette, shown.now_ms);
-    let hole = |post: Post, way: Way| {
+    let hole = |post: Post, way: Direction| {
         let hole =
             junction.lights.get(post.light).and_then(|light| Marks::of(shown.state, light, post).hole(way));
         hole.map(|share| at_share(&plan.link(post), share))
@@ -144,7 +144,7 @@ pub(super) fn paint_flights(
         let eased = share * share * (3.0 - 2.0 * share);
         if age < HOP_MS {
             if let Some(post) = post_of(sender)
-                && hole(*post, Way::Up).is_none_or(|hole| eased < hole)
+                && hole(*post, Direction::ToBroker).is_none_or(|hole| eased < hole)
             {
                 dot(painter, &plan.link(*post), eased, color, plan);
             }
@@ -152,7 +152,7 @@ pub(super) fn paint_flights(
             for post in posts.iter().filter(|post| post.light != sender && !post.repeats) {
                 let deaf =
                     junction.lights.get(post.light).is_some_and(|light| light.broken_layer().is_some());
-                let swallowed = hole(*post, Way::Down).is_some_and(|hole| 1.0 - eased < hole);
+                let swallowed = hole(*post, Direction::FromBroker).is_some_and(|hole| 1.0 - eased < hole);
                 if !deaf && !swallowed {
                     dot(painter, &plan.link(*post), 1.0 - eased, color, plan);
                 }

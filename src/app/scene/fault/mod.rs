@@ -22,7 +22,7 @@ use crate::{
         theme::Palette,
         words,
     },
-    fault::{LinkFault, Way, Ways},
+    fault::{Direction, Directions, LinkFault},
     world::{Fault, event::Layer},
 };
 
@@ -86,17 +86,17 @@ impl<'a> Marks<'a> {
     }
 
     /// Where a black hole swallows what goes `way`, if there is one.
-    pub(super) fn hole(&self, way: Way) -> Option<f32> {
+    pub(super) fn hole(&self, way: Direction) -> Option<f32> {
         let holes = self.on_link.iter().filter(|mark| match mark.fault {
-            Fault::Link { placed, .. } => {
-                matches!(placed.fault, LinkFault::BlackHole(_)) && placed.ways.include(way)
+            Fault::Link { spec, .. } => {
+                matches!(spec.fault, LinkFault::BlackHole(_)) && spec.directions.include(way)
             }
             _ => false,
         });
         let places = holes.map(|mark| mark.at);
         match way {
-            Way::Up => places.min_by(f32::total_cmp),
-            Way::Down => places.max_by(f32::total_cmp),
+            Direction::ToBroker => places.min_by(f32::total_cmp),
+            Direction::FromBroker => places.max_by(f32::total_cmp),
         }
     }
 
@@ -106,8 +106,8 @@ impl<'a> Marks<'a> {
 }
 
 fn strikes_end(fault: &Fault) -> bool {
-    let Fault::Link { placed, .. } = fault else { return false };
-    placed.fault.strikes_connections() || matches!(placed.fault, LinkFault::SlowClose(_))
+    let Fault::Link { spec, .. } = fault else { return false };
+    spec.fault.strikes_connections() || matches!(spec.fault, LinkFault::SlowClose(_))
 }
 
 /// The lowest layer that does not carry, as far as is known.
@@ -199,11 +199,11 @@ pub(super) fn paint_on_links(
             let centre = cubic(&way, at);
             let along = (cubic(&way, at + 0.02) - cubic(&way, at - 0.02)).normalized();
             glyph::paint(painter, centre, radius, mark.fault, shown.palette);
-            if let Fault::Link { placed, .. } = mark.fault {
-                match placed.ways {
-                    Ways::Up => glyph::arrow(painter, centre, radius, along, shown.palette),
-                    Ways::Down => glyph::arrow(painter, centre, radius, -along, shown.palette),
-                    Ways::Both => {}
+            if let Fault::Link { spec, .. } = mark.fault {
+                match spec.directions {
+                    Directions::ToBroker => glyph::arrow(painter, centre, radius, along, shown.palette),
+                    Directions::FromBroker => glyph::arrow(painter, centre, radius, -along, shown.palette),
+                    Directions::Both => {}
                 }
             }
         }
