@@ -18,8 +18,9 @@ use serde_json::Value;
 use tools::{Lab, Mosquitto, fill, free_port, guarded};
 use twinlight::{
     doctor::{News, Patient, Step, Verdict, examine},
+    model::Login,
     world::{
-        broker::{Broker, BrokerConfig, Login},
+        broker::{Broker, BrokerConfig},
         meter::Meter,
     },
 };

@@ -6,7 +6,8 @@ use crate::{
     app::{
         board::BoardAction, brokers::BrokersAction, player::PlayerAction, settings::Part, state::Category,
     },
-    world::{Command, LightId},
+    model::LightId,
+    world::Command,
 };
 
 /// Something on the scene that can be picked to be broken.

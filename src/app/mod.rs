@@ -51,8 +51,9 @@ use crate::{
         world_client::{WorldClient, WorldLink},
     },
     board::Desk,
+    model::LightId,
     presets::PRESETS,
-    world::{Command, LightId, event::Severity},
+    world::{Command, event::Severity},
 };
 
 /// How long a notice stays on the screen.

@@ -1,7 +1,7 @@
 //! What scene and panels may look at while one frame is drawn. Nothing in it can be changed.
 
 use super::{board::form::Lab, player::Watched, settings::Settings, state::State, theme::Palette};
-use crate::world::LightId;
+use crate::model::LightId;
 
 /// What a panel may look at.
 #[derive(Clone, Copy)]

@@ -27,9 +27,10 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::{BrokerChoice, Config},
+    model::Login,
     tls::Tls,
     world::{
-        broker::{Broker, BrokerConfig, BrokerError, Login},
+        broker::{Broker, BrokerConfig, BrokerError},
         meter::Meter,
     },
 };

@@ -7,16 +7,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use traffic_light::mqtt::codec::{
+    self, Connect, Delivery, Filters, Malformed, PINGRESP, Packet, Publish, SUBSCRIPTION_REFUSED, matches,
+};
+
 use super::{
     Step,
     net::{ConnId, Net},
     observer::{Observer, at},
-    packet::{self, Connect, Malformed, Packet},
 };
 use crate::{
     fault::{Direction, Micros},
+    model::Login,
     world::{
-        broker::Login,
         event::Severity,
         meter::{Counted, Counting},
     },
@@ -160,13 +163,11 @@ impl Broker {
     fn take_whole(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, bytes: &[u8]) -> usize {
         let mut used = 0;
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
-            let taken = match packet::length(rest) {
+            let taken = match Packet::read(rest) {
                 Ok(None) => return used,
-                Ok(Some((head, total))) => {
-                    used += total;
-                    let packet =
-                        rest.get(..total).ok_or(Malformed).and_then(|whole| packet::read(whole, head));
-                    packet.and_then(|packet| self.obey(net, observer, id, packet))
+                Ok(Some((packet, length))) => {
+                    used += length;
+                    self.obey(net, observer, id, packet)
                 }
                 Err(malformed) => Err(malformed),
             };
@@ -192,26 +193,28 @@ impl Broker {
             Packet::Connect(connect) if !greeted => self.greet(net, observer, id, &connect),
             Packet::Connect(_) => return Err(Malformed),
             _ if !greeted => return Err(Malformed),
-            Packet::Publish { topic, payload, id: number, retain } => {
-                if let Some(number) = number {
-                    let [high, low] = number.to_be_bytes();
-                    net.send(id, Direction::FromBroker, &[0x40, 2, high, low]);
+            Packet::Publish(Publish { delivery: Delivery::ExactlyOnce { .. }, .. }) => return Err(Malformed),
+            Packet::Publish(Publish { topic, payload, delivery, retain, .. }) => {
+                if let Some(number) = delivery.id() {
+                    net.send(id, Direction::FromBroker, &codec::puback(number));
                 }
-                let qos = u8::from(number.is_some());
+                let qos = delivery.qos();
                 self.take_publish(net, observer, Some(id), Said { topic, payload, qos, retain });
             }
-            Packet::PubAck => {}
+            Packet::PubAck { .. } => {}
             Packet::Subscribe { id: number, filters } => {
                 self.subscribe(net, observer, id, number, filters)?
             }
-            Packet::Ping => net.send(id, Direction::FromBroker, &[0xD0, 0]),
+            Packet::PingReq => net.send(id, Direction::FromBroker, &PINGRESP),
             Packet::Disconnect => self.close(net, observer, id, false),
+            _ => return Err(Malformed),
         }
         Ok(())
     }
 
     fn greet(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, connect: &Connect<'_>) {
-        let admitted = self.login.as_ref().is_none_or(|login| login.admits(connect.user, connect.password));
+        let (user, password) = connect.login.map_or((None, None), |(user, password)| (Some(user), password));
+        let admitted = self.login.as_ref().is_none_or(|login| login.admits(user, password));
         let code = match connect.client_id {
             "" => 2,
             _ if !admitted => 4,
@@ -226,7 +229,7 @@ impl Broker {
             },
         };
         if code != 0 {
-            net.send(id, Direction::FromBroker, &[0x20, 2, 0, code]);
+            net.send(id, Direction::FromBroker, &codec::connack(code));
             return self.close(net, observer, id, false);
         }
         if let Some(earlier) = self.names.get(connect.client_id).copied() {
@@ -249,7 +252,7 @@ impl Broker {
             client.check_us = now + client.silence_us;
             net.plan(client.check_us, Step::KeepAlive(id));
         }
-        net.send(id, Direction::FromBroker, &[0x20, 2, 0, 0]);
+        net.send(id, Direction::FromBroker, &codec::connack(0));
     }
 
     /// Somebody publishes: passes it on where an account's rules let it, and sees to what comes of it.
@@ -312,21 +315,18 @@ impl Broker {
         observer: &mut Observer,
         id: ConnId,
         number: u16,
-        list: &[u8],
+        filters: Filters<'_>,
     ) -> Result<(), Malformed> {
-        let [high, low] = number.to_be_bytes();
-        let mut answer = vec![0x90, 2, high, low];
-        let mut kept = Vec::new();
-        for filter in packet::filters(list) {
-            let (filter, qos) = filter?;
+        let (mut codes, mut kept) = (Vec::new(), Vec::new());
+        for (filter, qos) in filters {
             let qos = qos.min(1);
             let subscribed = self.meter.subscribe(at(net.now), filter);
             self.see_to(net, observer, subscribed.notices, subscribed.bans);
             if !subscribed.passed {
-                answer.push(0x80);
+                codes.push(SUBSCRIPTION_REFUSED);
                 continue;
             }
-            answer.push(qos);
+            codes.push(qos);
             for topic in self.topics.iter_mut().filter(|topic| matches(filter, &topic.name)) {
                 topic.hear.retain(|(other, _)| *other != id);
                 topic.hear.push((id, qos));
@@ -336,8 +336,9 @@ impl Broker {
                 client.filters.push((filter.to_owned(), qos));
             }
         }
-        answer[1] = u8::try_from(answer.len() - 2).ok().filter(|length| *length < 128).ok_or(Malformed)?;
-        net.send(id, Direction::FromBroker, &answer);
+        self.packet.clear();
+        codec::suback(number, &codes, |bytes| self.packet.extend_from_slice(bytes)).map_err(|_| Malformed)?;
+        net.send(id, Direction::FromBroker, &self.packet);
         for (topic, payload, qos) in kept {
             self.deliver(net, id, &topic, &payload, qos, true);
         }
@@ -396,7 +397,11 @@ impl Broker {
             client.last_packet = client.last_packet.checked_add(1).unwrap_or(1);
             client.last_packet
         });
-        packet::publish(&mut self.packet, topic, payload, number, retain);
+        let delivery = number.map_or(Delivery::AtMostOnce, |id| Delivery::AtLeastOnce { id });
+        let publish = Publish { topic, payload, delivery, retain, dup: false };
+        self.packet.clear();
+        // Its topic came in a packet, so that it fits into one.
+        let _ = publish.encode(|bytes| self.packet.extend_from_slice(bytes));
         net.send(id, Direction::FromBroker, &self.packet);
     }
 
@@ -465,35 +470,5 @@ impl Broker {
 
     fn client(&mut self, id: ConnId) -> Option<&mut Client> {
         self.clients.get_mut(id.index)?.as_mut().filter(|client| client.id == id)
-    }
-}
-
-/// Whether `filter` matches `topic` (section 4.7).
-fn matches(filter: &str, topic: &str) -> bool {
-    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
-    loop {
-        match (filter.next(), topic.next()) {
-            (Some("#"), _) => return true,
-            (None, None) => return true,
-            (Some(wanted), Some(level)) if wanted == "+" || wanted == level => {}
-            _ => return false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters_match_as_the_standard_has_it() {
-        for (filter, topic) in
-            [("a/b", "a/b"), ("a/+", "a/b"), ("a/#", "a/b/c"), ("a/#", "a"), ("+/+/c", "a/b/c")]
-        {
-            assert!(matches(filter, topic), "{filter} {topic}");
-        }
-        for (filter, topic) in [("a/b", "a"), ("a", "a/b"), ("a/+", "a/b/c"), ("+", "a/b"), ("a/b", "a/bc")] {
-            assert!(!matches(filter, topic), "{filter} {topic}");
-        }
     }
 }

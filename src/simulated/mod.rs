@@ -13,7 +13,7 @@
 //! | `light` | the program, and what is around it |
 //! | `link` | up the ladder and down again |
 //! | `net` | connections, and what faults make of them |
-//! | `broker`, `packet` | sessions, routing, retained messages, wills; the bytes of MQTT |
+//! | `broker` | sessions, routing, retained messages, wills |
 //! | `faults` | puts faults in and takes them out |
 //! | `chaos` | the chaos switch |
 //! | `duplicate_client` | takes a light's session over again and again |
@@ -36,7 +36,6 @@ mod light;
 mod link;
 mod net;
 mod observer;
-mod packet;
 mod world;
 
 use std::time::Duration;

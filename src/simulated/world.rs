@@ -23,11 +23,11 @@ use super::{
 use crate::{
     config::{BrokerChoice, Config, Junction},
     fault::{Direction, LinkFaultSpec, Micros, Termination, rules, stalls},
+    model::{LightId, LightKind, Login},
     world::{
-        Command, Event, EventKind, Fault, LightId, action_words,
-        broker::Login,
+        Command, Event, EventKind, Fault, action_words,
         command::ByHand,
-        event::{Ignorer, LightKind, Severity, TopicKind},
+        event::{Ignorer, Severity, TopicKind},
         meter::Counting,
         note::{self, Told},
         plan,

@@ -13,7 +13,8 @@ use crate::{
         view::ViewContext,
         widgets,
     },
-    world::{Command, Fault, LightId},
+    model::LightId,
+    world::{Command, Fault},
 };
 
 /// What a sign takes beside its words.

@@ -10,8 +10,7 @@ use egui::{RichText, ScrollArea, Ui};
 use super::chaos;
 use crate::{
     app::{
-        action::FaultTarget,
-        action::{Action, Actions},
+        action::{Action, Actions, FaultTarget},
         scene::fault::glyph,
         settings::Part,
         theme,
@@ -19,9 +18,9 @@ use crate::{
         widgets,
     },
     fault::{Directions, LinkFault, LinkFaultSpec},
+    model::{LightId, LightKind},
     world::{
-        Command, LightId,
-        event::LightKind,
+        Command,
         fault::{Fault, USUAL_PER_MINUTE},
     },
 };

@@ -17,9 +17,10 @@ use crate::{
         view::ViewContext,
         widgets,
     },
+    model::{LightId, LightKind},
     world::{
-        Command, LightId,
-        event::{Layer, LightKind, TopicKind},
+        Command,
+        event::{Layer, TopicKind},
     },
 };
 

@@ -17,9 +17,9 @@ use std::collections::VecDeque;
 use traffic_light::Name;
 
 use self::{light::push_bounded, rate::Rate};
-use crate::world::{
-    LightId,
-    event::{Fault, Severity},
+use crate::{
+    model::LightId,
+    world::event::{Fault, Severity},
 };
 
 pub use conflicts::{ConflictSpan, Conflicts, Overlap};

@@ -7,7 +7,7 @@ use super::{field, section};
 use crate::{
     app::{action::Actions, board::Workbench, labels, view::ViewContext},
     board::provision::Member,
-    world::{LightId, event::LightKind},
+    model::{LightId, LightKind},
 };
 
 /// Shows the choice.
