@@ -27,7 +27,8 @@ use twinlight::{
     },
     board::{Desk, EntryMethod},
     config::Config,
-    world::{Command, Event, EventKind, LightId, event::LightKind},
+    model::{LightId, LightKind},
+    world::{Command, Event, EventKind},
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);

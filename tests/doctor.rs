@@ -18,9 +18,10 @@ use serde_json::Value;
 use tools::{Lab, Mosquitto, fill, free_port, guarded};
 use twinlight::{
     doctor::{News, Patient, Step, Verdict, examine},
+    model::Login,
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig, Login},
+        broker::{Broker, BrokerConfig},
     },
 };
 

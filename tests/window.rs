@@ -19,9 +19,10 @@ use twinlight::{
     app::{Link, TwinlightApp, clock::Clock, settings::Settings, window::waker},
     config::Config,
     fault::{LinkFault, LinkFaultSpec},
+    model::LightKind,
     world::{
         Command, Event, EventKind, Fault, World, WorldOptions,
-        event::{Certainty, LightKind, Severity},
+        event::{Certainty, Severity},
     },
 };
 

@@ -6,7 +6,7 @@ use super::{
     board::BoardAct, brokers::BrokersAct, panels::faults::Target, player::PlayerAct, settings::Part,
     state::Category,
 };
-use crate::world::{Command, LightId};
+use crate::{model::LightId, world::Command};
 
 /// One thing that a person asked for in the window.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -49,8 +49,9 @@ use self::{
 };
 use crate::{
     board::Desk,
+    model::LightId,
     presets::PRESETS,
-    world::{Command, Event, LightId, event::Severity},
+    world::{Command, Event, event::Severity},
 };
 
 /// How long a notice stays on the screen.

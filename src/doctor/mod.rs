@@ -27,10 +27,11 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::{BrokerChoice, Config},
+    model::Login,
     tls::Tls,
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig, BrokerError, Login},
+        broker::{Broker, BrokerConfig, BrokerError},
     },
 };
 

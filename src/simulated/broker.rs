@@ -18,9 +18,9 @@ use super::{
 };
 use crate::{
     fault::{Direction, Micros},
+    model::Login,
     world::{
         account_limiter::{AccountEvent, AccountLimits},
-        broker::Login,
         event::Severity,
     },
 };

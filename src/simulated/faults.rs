@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     fault::{LinkFaultSpec, stalls},
-    world::{Fault, LightId, event::Severity},
+    model::LightId,
+    world::{Fault, event::Severity},
 };
 
 impl World {

@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     fault::Micros,
-    world::{LightId, clock::LightClock, event::Counters, note},
+    model::LightId,
+    world::{clock::LightClock, event::Counters, note},
 };
 
 /// The program is called twice a tick, so that a late call still keeps the tick.

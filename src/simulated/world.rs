@@ -23,13 +23,13 @@ use super::{
 use crate::{
     config::{BrokerChoice, Config, Junction},
     fault::{Direction, LinkFaultSpec, Micros, Termination, rules, stalls},
+    model::{LightId, LightKind, Login},
     world::{
-        Command, Event, EventKind, Fault, LightId,
+        Command, Event, EventKind, Fault,
         account_limiter::AccountLimits,
         action_words,
-        broker::Login,
         command::ByHand,
-        event::{Ignorer, LightKind, Severity, TopicKind},
+        event::{Ignorer, Severity, TopicKind},
         note::{self, Told},
         plan,
         topics::{Topics, check_publishable},

@@ -52,7 +52,7 @@ mod upstream;
 mod virtual_light;
 
 pub use command::{ByHand, Command};
-pub use event::{Event, EventKind, LightId};
+pub use event::{Event, EventKind};
 pub use event_bus::Waker;
 pub use fault::Fault;
 pub(crate) use link::{LAST_STANDARD_CODE, UNKNOWN_HOST, explain_io, refusal, refusal_beyond_mqtt};

@@ -22,14 +22,17 @@ use traffic_light::{
 
 pub(super) use self::speak::Say;
 use super::{
-    event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
+    event::{About, EventKind, Ignorer, Layer, Severity, TopicKind},
     event_bus::EventBus,
     feed_watch::FeedWatch,
     link::{Link, News, Order, Target},
     topics::Topics,
     twin::Twins,
 };
-use crate::config::Junction;
+use crate::{
+    config::Junction,
+    model::{LightId, LightKind},
+};
 
 /// How long the observer still listens once the lights have gone.
 const LAST_WORDS: Duration = Duration::from_millis(100);

@@ -23,12 +23,12 @@ use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
 use super::{
     account_limiter::AccountLimiter,
-    broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
+    broker::{Broker, BrokerConfig, BrokerError, Ended},
     budget::{Budget, SharedBudget},
     command::Command,
     delivery::Deliveries,
     engine::Engine,
-    event::{Event, EventKind, LightId, LightKind, Severity, TopicKind},
+    event::{Event, EventKind, Severity, TopicKind},
     event_bus::{EventBus, Waker},
     fault::Fault,
     feed_watch::FeedWatch,
@@ -41,8 +41,9 @@ use super::{
     virtual_light::{self, Ask, Make, Running},
 };
 use crate::{
-    config::{BrokerChoice, Config, Junction, RootTopic},
+    config::{BrokerChoice, Config, Junction},
     keys::{self, KeyError},
+    model::{LightId, LightKind, Login, RootTopic},
     recording::{RecordError, Recorder},
 };
 

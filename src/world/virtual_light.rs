@@ -21,12 +21,13 @@ use super::{
     budget::{Budget, SharedBudget},
     clock::{JumpWatch, LightClock},
     command::Command,
-    event::{Counters, EventKind, Ignorer, Layer, LightId, Severity},
+    event::{Counters, EventKind, Ignorer, Layer, Severity},
     event_bus::EventBus,
     fault::Fault,
     link::{self, Link, LinkSpec, News, Order},
     note::{self, Told},
 };
+use crate::model::LightId;
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
 const CHECKS_PER_TICK: u32 = 2;

@@ -24,7 +24,7 @@ use self::{
 };
 use crate::{
     board::{Answer, Desk, Request},
-    world::broker::Login,
+    model::Login,
 };
 
 /// What a panel asks of the desk.

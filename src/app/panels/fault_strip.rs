@@ -12,7 +12,8 @@ use crate::{
         settings::Part,
         words,
     },
-    world::{Command, Fault, LightId},
+    model::LightId,
+    world::{Command, Fault},
 };
 
 /// What a sign takes beside its words.

@@ -16,9 +16,9 @@ use crate::{
         theme,
     },
     fault::{Directions, LinkFault, LinkFaultSpec},
+    model::{LightId, LightKind},
     world::{
-        Command, LightId,
-        event::LightKind,
+        Command,
         fault::{Fault, USUAL_PER_MINUTE},
     },
 };

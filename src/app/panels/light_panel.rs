@@ -16,9 +16,10 @@ use crate::{
         state::{Junction, LightState},
         theme, words,
     },
+    model::{LightId, LightKind},
     world::{
-        Command, LightId,
-        event::{Layer, LightKind, TopicKind},
+        Command,
+        event::{Layer, TopicKind},
     },
 };
 

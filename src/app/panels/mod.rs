@@ -19,7 +19,7 @@ pub mod waiting;
 pub mod widgets;
 
 use super::{board::form::Lab, player::Watched, settings::Settings, state::State, theme::Palette};
-use crate::world::LightId;
+use crate::model::LightId;
 
 /// What a panel may look at.
 #[derive(Clone, Copy)]

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::{Broker, Category, Flight, Junction, LightState, Message, Notice, State, order, severity_word};
 use crate::{
     app::words,
+    model::LightId,
     world::{
-        Event, EventKind, LightId,
+        Event, EventKind,
         event::{Certainty, Fault, Ignorer, TopicKind},
     },
 };

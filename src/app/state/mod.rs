@@ -22,9 +22,9 @@ pub use topics::{Topic, Topics, Value};
 use traffic_light::Name;
 
 use self::{light::push_bounded, rate::Rate};
-use crate::world::{
-    LightId,
-    event::{Fault, Severity},
+use crate::{
+    model::LightId,
+    world::event::{Fault, Severity},
 };
 
 /// The most faults and conflicts kept for the timeline.

@@ -10,9 +10,12 @@ use std::{
 
 use traffic_light::{Aspect, Name, Rule, Word};
 
-use crate::world::{
-    event::{About, Event, EventKind, Fault, Layer, LightId, LightKind, Severity},
-    monitor::{Limits, Monitor},
+use crate::{
+    model::{LightId, LightKind},
+    world::{
+        event::{About, Event, EventKind, Fault, Layer, Severity},
+        monitor::{Limits, Monitor},
+    },
 };
 
 /// What is true at present, and the events that tell of it.

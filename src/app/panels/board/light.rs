@@ -7,7 +7,7 @@ use super::{Shown, field, section};
 use crate::{
     app::{act::Acts, board::Workbench, words},
     board::provision::Member,
-    world::{LightId, event::LightKind},
+    model::{LightId, LightKind},
 };
 
 /// Shows the choice.
