@@ -12,7 +12,8 @@ use crate::{
         Bandwidth, BlackHole, Delay, Directions, Double, HalfOpen, Latency, LinkFault, LinkFaultSpec, Lose,
         Refuse, Reorder, Reset, Rng, SlowClose,
     },
-    world::{Fault, LightId, event::LightKind},
+    model::{LightId, LightKind},
+    world::Fault,
 };
 
 pub use self::reign::{Reign, longest_at};

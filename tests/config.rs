@@ -11,7 +11,8 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use traffic_light::{Demand, Name, Rule, Timing, timing::Quota};
 use twinlight::{
     config::{BrokerChoice, Config, ConfigError, FaultKind, Links, Place, PlannedFault},
-    world::event::{Fault, LightId},
+    model::LightId,
+    world::event::Fault,
 };
 
 const PAIR: &str = "[[junction]]\nname = \"demo\"\n";

@@ -11,8 +11,9 @@ use traffic_light::{Aspect, Name};
 use twinlight::{
     config::Config,
     fault::{BlackHole, Double, HalfOpen, Latency, LinkFaultSpec, Refuse, Reset},
+    model::LightId,
     world::{
-        Command, Event, EventKind, Fault, LightId, World, WorldOptions,
+        Command, Event, EventKind, Fault, World, WorldOptions,
         event::{Layer, Severity},
     },
 };

@@ -14,11 +14,12 @@ use traffic_light::{Aspect, Held, Instant, Name, Rule, View, Waiting};
 use twinlight::{
     config::Config,
     fault::{Latency, LinkFault, LinkFaultSpec},
+    model::{LightId, LightKind},
     playback::Playback,
     recording::{Header, RecordError, Recorder, RecorderNews, Recording, Written, judge},
     world::{
-        Command, Event, EventKind, LightId, World, WorldOptions,
-        event::{About, Certainty, Counters, Fault, Ignorer, Layer, LightKind, Severity, TopicKind},
+        Command, Event, EventKind, World, WorldOptions,
+        event::{About, Certainty, Counters, Fault, Ignorer, Layer, Severity, TopicKind},
     },
 };
 

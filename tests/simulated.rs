@@ -10,10 +10,11 @@ use twinlight::{
         Bandwidth, BlackHole, Delay, Double, HalfOpen, Latency, LinkFault, LinkFaultSpec, Lose, Refuse,
         Reorder, Reset, SlowClose,
     },
+    model::LightId,
     playback::Playback,
     simulated::{Options, Simulation},
     world::{
-        Command, Event, EventKind, Fault, LightId,
+        Command, Event, EventKind, Fault,
         event::{Layer, Severity},
     },
 };
@@ -527,7 +528,7 @@ fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
         assert!(said.as_ref().unwrap().contains(word), "{said:?}");
         assert!(!lab.told.iter().any(|event| matches!(event.kind, EventKind::FaultChanged { .. })));
     }
-    let login = twinlight::world::broker::Login { user: "a".to_owned(), password: "b".to_owned() };
+    let login = twinlight::model::Login { user: "a".to_owned(), password: "b".to_owned() };
     let refused = lab.simulation.obey(Command::LetBoardsJoin { login }).unwrap_err();
     assert!(refused.contains("cannot join a simulation"));
 }

@@ -11,8 +11,9 @@ use crate::{
         Bandwidth, BlackHole, Delay, Directions, Double, HalfOpen, LONGEST_MS, Latency, LinkFault,
         LinkFaultSpec, Lose, Refuse, Reorder, Reset, SlowClose,
     },
+    model::LightId,
     world::{
-        Fault, LightId,
+        Fault,
         fault::{MOST_DRIFT_PPM, MOST_PER_MINUTE, USUAL_PER_MINUTE},
     },
 };

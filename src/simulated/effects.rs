@@ -12,9 +12,8 @@ use super::{
 };
 use crate::{
     fault::{LinkFaultSpec, stalls},
-    model::Diagnostic,
+    model::{Diagnostic, LightId},
     world::{
-        LightId,
         command::ByHand,
         engine::{Effect, LightCommand, NotSent},
         event::TopicKind,
@@ -51,7 +50,7 @@ impl World {
                     self.broker.stop(&mut self.net);
                 }
             }
-            Effect::SetQuota(per_minute) => self.broker.meter.set_quota(*per_minute),
+            Effect::SetQuota(per_minute) => self.broker.limiter.set_quota(*per_minute),
             Effect::AddLight(light) => self.run_light(light)?,
             Effect::RetireLight(light) => {
                 let number = self.number(light)?;

@@ -18,9 +18,8 @@ use super::{
 };
 use crate::{
     fault::{Direction, Micros},
-    world::{
-        LAST_STANDARD_CODE, LightId, UNKNOWN_HOST, event::Layer, explain_io, refusal, refusal_beyond_mqtt,
-    },
+    model::LightId,
+    world::{LAST_STANDARD_CODE, UNKNOWN_HOST, event::Layer, explain_io, refusal, refusal_beyond_mqtt},
 };
 
 /// How long a name server takes to say that it knows no such name, at least and at most.

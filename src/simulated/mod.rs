@@ -13,7 +13,7 @@
 //! | `light` | the program, and what is around it |
 //! | `link` | up the ladder and down again |
 //! | `net` | connections, and what faults make of them |
-//! | `broker`, `packet` | sessions, routing, retained messages, wills; the bytes of MQTT |
+//! | `broker` | sessions, routing, retained messages, wills |
 //! | `running` | lights start, are called, start anew and go |
 //! | `connections` | from a dialled number to the last byte |
 //! | `effects` | does what [`crate::world`]'s engine asks for |
@@ -37,7 +37,6 @@ mod light;
 mod link;
 mod net;
 mod observer;
-mod packet;
 mod running;
 mod world;
 
@@ -122,7 +121,7 @@ impl Simulation {
     /// What the broker has counted of its account; `None` while it counts nothing.
     #[must_use]
     pub fn tally(&self) -> Option<Tally> {
-        self.world.broker.meter.tally()
+        self.world.broker.limiter.tally()
     }
 }
 

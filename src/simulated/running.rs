@@ -11,7 +11,8 @@ use super::{
 use crate::{
     config::Junction,
     fault::Micros,
-    world::{EventKind, Fault, LightId},
+    model::LightId,
+    world::{EventKind, Fault},
 };
 
 /// Lights start over this long for each of them, as in the live world.
@@ -111,9 +112,9 @@ impl World {
                 let from = LightId::new(id.junction.clone(), from);
                 engine.state.heard(&from, id, boot, seq);
             }
-            Act::Note(note) => engine.note(id, &note),
-            Act::Order(order) => {
-                engine.order(id, order);
+            Act::LogEvent(event) => engine.log(id, &event),
+            Act::HostCommand(command) => {
+                engine.order(id, command);
             }
         }
     }
@@ -146,7 +147,7 @@ impl World {
         let Some(light) = self.light(number) else { return };
         let id = light.id.clone();
         let Light { program, host, .. } = light;
-        program.goodbye(host);
+        program.publish_offline(host);
         if let Some(session) = &mut light.host.session {
             session.disconnect();
         }

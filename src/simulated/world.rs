@@ -17,8 +17,9 @@ use super::{
 use crate::{
     config::{BrokerChoice, Config},
     fault::{LinkFaultSpec, Micros},
+    model::{LightId, Login},
     world::{
-        Command, Event, EventKind, LightId, broker::Login, engine::Engine, event::Severity, meter::Counting,
+        Command, Event, EventKind, account_limiter::AccountLimits, engine::Engine, event::Severity,
         topics::Topics,
     },
 };
@@ -58,15 +59,15 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(config: Config, seed: u64, options: Options) -> Result<World, SimulationError> {
         // A broker with feeds is Adafruit IO, wherever it is to be.
-        let (meter, topics) = match (&config.feeds, &config.emulated) {
+        let (limiter, topics) = match (&config.feeds, &config.emulated) {
             (Some(feeds), _) => (
-                Counting::adafruit(&feeds.user, feeds.per_minute),
+                AccountLimits::adafruit(&feeds.user, feeds.per_minute),
                 Topics::on_feeds(&feeds.user, config.lights()),
             ),
             (None, Some(emulated)) => {
-                (Counting::adafruit(&emulated.user, emulated.per_minute), Topics::new(&config.root))
+                (AccountLimits::adafruit(&emulated.user, emulated.per_minute), Topics::new(&config.root))
             }
-            (None, None) => (Counting::idle(config.root.as_str()), Topics::new(&config.root)),
+            (None, None) => (AccountLimits::idle(config.root.as_str()), Topics::new(&config.root)),
         };
         let (target, login) = match &config.broker {
             BrokerChoice::Embedded { port, login, .. } => {
@@ -82,7 +83,7 @@ impl World {
             .collect();
         let mut world = World {
             net: Net::new(Rng::new(seed, 0)),
-            broker: Broker::new(login.clone(), meter),
+            broker: Broker::new(login.clone(), limiter),
             budget: config.feeds.as_ref().map(|feeds| SharedBudget::new(feeds, &config.junctions)),
             observer: Observer::new(Engine::new(&config, true, seed), topics, keys, options.detailed),
             lights: Vec::new(),

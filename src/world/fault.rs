@@ -4,8 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{LightId, LightKind};
-use crate::fault::LinkFaultSpec;
+use crate::{
+    fault::LinkFaultSpec,
+    model::{LightId, LightKind},
+};
 
 /// A failure put in on purpose, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,42 +1,45 @@
-//! What a virtual light's program notes, as it is told.
+//! What a virtual light's program logs, as it is told.
 
 use traffic_light::{
     command::Action,
-    program::{Counters as Counted, Facts, Note},
+    program::{Counters as Counted, Facts, LogEvent},
 };
 
-use super::event::{Counters, LightId, Severity};
+use super::event::{Counters, Severity};
+use crate::model::LightId;
 
-/// What becomes of a note.
+/// What a face is told of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum LogEvent {
+pub(super) enum LogEntry {
     /// A message was ignored, and why.
     Ignored(String),
     /// A sentence for the user.
     Notice(Severity, String),
 }
 
-/// What is to be told of a note of `light`; nothing where the lamps or the observer tell of it.
-pub(super) fn of(light: &LightId, note: &Note) -> Option<LogEvent> {
-    match note {
+/// What is to be told of what the program of `light` logs; nothing where the lamps or the observer tell of it.
+pub(super) fn of(light: &LightId, event: &LogEvent) -> Option<LogEntry> {
+    match event {
         // The lamps are told of where they switch, and a bad message once for all lights.
-        Note::Shows(_) | Note::Ignored(_) | Note::Speaks => None,
-        Note::Doubtful(..)
-        | Note::Refused(_)
-        | Note::Timing(_)
-        | Note::Watchdog { .. }
-        | Note::NoTiming
-        | Note::NoCall => Some(LogEvent::Ignored(note.to_string())),
-        Note::Called | Note::Obeys(_) => Some(LogEvent::Notice(Severity::Info, format!("{light} {note}"))),
-        Note::Overrun => Some(LogEvent::Notice(Severity::Warning, note.to_string())),
+        LogEvent::Shows(_) | LogEvent::Ignored(_) | LogEvent::Speaks => None,
+        LogEvent::Doubtful(..)
+        | LogEvent::Refused(_)
+        | LogEvent::Timing(_)
+        | LogEvent::Watchdog { .. }
+        | LogEvent::NoTiming
+        | LogEvent::NoCall => Some(LogEntry::Ignored(event.to_string())),
+        LogEvent::Called | LogEvent::Obeys(_) => {
+            Some(LogEntry::Notice(Severity::Info, format!("{light} {event}")))
+        }
+        LogEvent::Overrun => Some(LogEntry::Notice(Severity::Warning, event.to_string())),
     }
 }
 
-/// Whether the light's silence by command begins with this note, or is over.
-pub(super) fn silence(note: &Note) -> Option<bool> {
-    match note {
-        Note::Obeys(Action::Silence) => Some(true),
-        Note::Speaks => Some(false),
+/// Whether the light's silence by command begins with it, or is over.
+pub(super) fn silence(event: &LogEvent) -> Option<bool> {
+    match event {
+        LogEvent::Obeys(Action::Silence) => Some(true),
+        LogEvent::Speaks => Some(false),
         _ => None,
     }
 }

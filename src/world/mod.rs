@@ -14,7 +14,7 @@
 //! | [`broker`] | the broker inside the program |
 //! | `budget` | what the lights may publish and log in together, where an account counts |
 //! | `feed_watch` | the observer on feeds: last values, presence by silence, notices |
-//! | [`meter`] | what the clients of that broker do, counted as an account's |
+//! | [`account_limiter`] | what the clients of that broker do, counted as an account's |
 //! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
 //! | [`delivery`] | how long words are on their way |
@@ -24,6 +24,7 @@
 //! | `log_event` | what a virtual light's program notes, as it is told |
 //! | [`summary`] | what a run comes to |
 
+pub mod account_limiter;
 pub mod broker;
 pub(crate) mod budget;
 pub mod clock;
@@ -38,7 +39,6 @@ mod gate;
 mod last_run;
 mod link;
 pub(crate) mod log_event;
-pub mod meter;
 pub mod monitor;
 mod observer;
 pub mod proxy;
@@ -50,7 +50,7 @@ mod upstream;
 mod virtual_light;
 
 pub use command::{ByHand, Command};
-pub use event::{Event, EventKind, LightId};
+pub use event::{Event, EventKind};
 pub use event_bus::Waker;
 pub use fault::Fault;
 pub(crate) use link::{LAST_STANDARD_CODE, UNKNOWN_HOST, explain_io, refusal, refusal_beyond_mqtt};

@@ -11,18 +11,21 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
-use traffic_light::{Name, Rule, Status, Word, command::Command as Wired};
+use traffic_light::{Name, PeerMessage, Rule, Status, command::Command as LightCommand};
 
 pub(super) use self::speak::Say;
 use super::{
-    event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
+    event::{About, EventKind, Ignorer, Layer, Severity, TopicKind},
     event_bus::EventBus,
     feed_watch::FeedWatch,
     link::{Link, News, Order, Target},
     topics::Topics,
     twin::Twins,
 };
-use crate::config::Junction;
+use crate::{
+    config::Junction,
+    model::{LightId, LightKind},
+};
 
 /// How long the observer still listens once the lights have gone.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -198,13 +201,13 @@ impl Observer {
             self.bus.emit(EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
         }
         let heard = match kind {
-            TopicKind::State => Word::decode(topic, payload, key.as_ref()).map(|word| {
+            TopicKind::State => PeerMessage::decode(topic, payload, key.as_ref()).map(|word| {
                 self.hear_word(&light, &word, retained, rule, key.is_some());
             }),
             TopicKind::Status => Status::decode(topic, payload, key.as_ref()).map(|status| {
                 self.hear_status(&light, &status, rule, key.is_some());
             }),
-            TopicKind::Command => Wired::decode(topic, payload, key.as_ref()).map(|_| ()),
+            TopicKind::Command => LightCommand::decode(topic, payload, key.as_ref()).map(|_| ()),
         };
         if let Err(reason) = heard {
             let reason = format!("a message on {topic}: {reason}");
@@ -212,10 +215,10 @@ impl Observer {
         }
     }
 
-    fn hear_word(&mut self, light: &LightId, word: &Word, retained: bool, rule: Rule, keyed: bool) {
+    fn hear_word(&mut self, light: &LightId, word: &PeerMessage, retained: bool, rule: Rule, keyed: bool) {
         let now = self.bus.clock().now();
         let retained = retained || self.feeds.as_mut().is_some_and(|feeds| feeds.is_stale(light, word));
-        if let Word::State(state) = word {
+        if let PeerMessage::State(state) = word {
             let run = self.runs.entry(light.clone()).or_default();
             if run.boot != state.boot {
                 *run = OtherRun { boot: state.boot, last_n: 0 };
@@ -234,7 +237,7 @@ impl Observer {
             self.bus.with(|engine| engine.state.presence_changed(light, true, None));
         }
         match word {
-            Word::State(state) if kind == LightKind::Board && !retained => {
+            PeerMessage::State(state) if kind == LightKind::Board && !retained => {
                 let junction = self.junctions.get(&light.junction);
                 if let Some(config) = junction.and_then(|junction| junction.light_config(&light.light)) {
                     self.twins.follow(now, light, config, state);
@@ -247,7 +250,7 @@ impl Observer {
             self.check_twins();
         }
         if kind == LightKind::Virtual {
-            if let (Word::State(state), false) = (word, retained) {
+            if let (PeerMessage::State(state), false) = (word, retained) {
                 self.watch_name(light, state.boot);
             }
         } else if !retained {

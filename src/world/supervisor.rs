@@ -32,20 +32,21 @@ use self::broker::ended;
 pub use self::world::{World, WorldError, WorldOptions};
 use super::{
     Command,
+    account_limiter::AccountLimiter,
     broker::Broker,
     engine::Engine,
-    event::{EventKind, LightId, TopicKind},
+    event::{EventKind, TopicKind},
     event_bus::EventBus,
     last_run::RunningNow,
     link::{Link, LinkSpec, Order},
-    meter::Meter,
     observer::Say,
     proxy::Proxy,
     topics::Topics,
     virtual_light::{Ask, Running},
 };
 use crate::{
-    config::{Config, RootTopic},
+    config::Config,
+    model::{LightId, RootTopic},
     recording::Recorder,
 };
 
@@ -59,7 +60,7 @@ struct Supervisor {
     bus: Arc<EventBus>,
     broker: Option<Broker>,
     /// Counts what the clients of the embedded broker do.
-    meter: Option<Meter>,
+    limiter: Option<AccountLimiter>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, Running>,

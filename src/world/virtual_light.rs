@@ -14,18 +14,19 @@ use tokio::{
 use traffic_light::{
     Aspect, LightConfig, Name, Start, State, View,
     message::Message,
-    program::{Facts, Note, Order as Ordered, Outside, Place, Program, Topic},
+    program::{Facts, HostCommand, LightHost, LogEvent, Place, Program, Topic},
 };
 
 use super::{
     budget::{Budget, SharedBudget},
     clock::{JumpWatch, LightClock},
-    event::{Counters, EventKind, Layer, LightId, Severity},
+    event::{Counters, EventKind, Layer, Severity},
     event_bus::EventBus,
     fault::Fault,
     link::{self, Link, LinkSpec, News, Order},
     log_event,
 };
+use crate::model::LightId;
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
 const CHECKS_PER_TICK: u32 = 2;
@@ -134,7 +135,7 @@ async fn run(make: Make, mut asked: mpsc::Receiver<Ask>) {
             _ = checks.tick(), if driver.runs() => driver.check(),
         }
     }
-    driver.program.goodbye(&mut driver.host);
+    driver.program.publish_offline(&mut driver.host);
     if link.orders.send(Order::Stop).await.is_ok() {
         // The link says what it still has to say; nobody listens any more.
         while link.news.recv().await.is_some() {}
@@ -359,7 +360,7 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
-impl Outside for Host {
+impl LightHost for Host {
     fn show(&mut self, aspect: Aspect) {
         self.bus.with(|engine| engine.state.aspect_changed(&self.id, aspect));
     }
@@ -380,8 +381,8 @@ impl Outside for Host {
         sent
     }
 
-    fn order(&mut self, order: Ordered) -> bool {
-        if let Ordered::KeepLease { ms } = order {
+    fn execute(&mut self, order: HostCommand) -> bool {
+        if let HostCommand::KeepLease { ms } = order {
             self.lease_max_ms = self.lease_max_ms.max(ms);
         }
         self.bus.with(|engine| engine.order(&self.id, order))
@@ -391,8 +392,8 @@ impl Outside for Host {
         log_event::facts(self.wifi_joins, self.mqtt_joins, self.reset)
     }
 
-    fn note(&mut self, note: Note) {
-        self.bus.with(|engine| engine.note(&self.id, &note));
+    fn log(&mut self, event: LogEvent) {
+        self.bus.with(|engine| engine.log(&self.id, &event));
     }
 
     fn says(&mut self, state: &State, ends_go: bool) {

@@ -6,7 +6,8 @@ use super::{Engine, Queued, effect::LightCommand, holds::Source};
 use crate::{
     chaos::{Chaos, ChaosOptions},
     config::{FaultKind, PlannedFault},
-    world::event::{LightKind, Severity},
+    model::LightKind,
+    world::event::Severity,
 };
 
 /// The longest time that a fault stays, at the fastest and the slowest pace.

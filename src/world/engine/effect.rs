@@ -6,8 +6,8 @@ use traffic_light::command::Action;
 
 use crate::{
     fault::LinkFaultSpec,
-    model::Diagnostic,
-    world::{Fault, LightId, broker::Login, command::ByHand},
+    model::{Diagnostic, LightId, Login},
+    world::{Fault, command::ByHand},
 };
 
 /// Something that a world does for its engine, one after the other; what came of it goes to

@@ -10,11 +10,8 @@ use super::{
     holds::{Hold, Source},
 };
 use crate::{
-    model::Diagnostic,
-    world::{
-        Fault, LightId,
-        event::{LightKind, Severity},
-    },
+    model::{Diagnostic, LightId, LightKind},
+    world::{Fault, event::Severity},
 };
 
 impl Engine {

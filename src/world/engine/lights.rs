@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use traffic_light::{
     Rule,
-    program::{Note, Order},
+    program::{HostCommand, LogEvent},
 };
 
 use super::{
@@ -13,10 +13,11 @@ use super::{
     faults::does_not_run,
     holds::{Hold, Source},
 };
+use crate::model::{LightId, LightKind};
 use crate::world::{
-    Fault, LightId,
-    event::{EventKind, Ignorer, LightKind, Severity},
-    log_event::{self, LogEvent},
+    Fault,
+    event::{EventKind, Ignorer, Severity},
+    log_event::{self, LogEntry},
 };
 
 /// Effects that may wait when a light orders one more: whoever floods it with commands is not obeyed.
@@ -62,26 +63,26 @@ impl Engine {
     }
 
     /// A light's program carries out what a command over MQTT ordered; returns whether that can be done.
-    pub(crate) fn order(&mut self, light: &LightId, order: Order) -> bool {
+    pub(crate) fn order(&mut self, light: &LightId, order: HostCommand) -> bool {
         if self.queue.len() >= MOST_WAITING {
             return false;
         }
         match order {
-            Order::WifiDown { ms } => {
+            HostCommand::WifiDown { ms } => {
                 let lasts = Duration::from_millis(u64::from(ms));
                 self.inject(Fault::WifiDown(light.clone()), Some(lasts), Source::Mqtt);
             }
-            Order::DropSession => self.do_to_light(light.clone(), LightCommand::DropSession),
-            Order::Reboot => self.do_to_light(light.clone(), LightCommand::Reboot),
+            HostCommand::DropSession => self.do_to_light(light.clone(), LightCommand::DropSession),
+            HostCommand::Reboot => self.do_to_light(light.clone(), LightCommand::Reboot),
             // The light's host has taken it in.
-            Order::KeepLease { .. } => {}
+            HostCommand::KeepLease { .. } => {}
         }
         true
     }
 
-    /// A light's program notes something.
-    pub(crate) fn note(&mut self, light: &LightId, note: &Note) {
-        match log_event::silence(note) {
+    /// A light's program logs something.
+    pub(crate) fn log(&mut self, light: &LightId, event: &LogEvent) {
+        match log_event::silence(event) {
             Some(true) => {
                 let fault = Fault::Silence(light.clone());
                 self.holds.add(Hold { fault: fault.clone(), source: Source::Program, until: None });
@@ -90,12 +91,12 @@ impl Engine {
             Some(false) => self.program_speaks(light),
             None => {}
         }
-        match log_event::of(light, note) {
-            Some(LogEvent::Ignored(reason)) => {
+        match log_event::of(light, event) {
+            Some(LogEntry::Ignored(reason)) => {
                 let (light, by) = (Some(light.clone()), Ignorer::Light(light.clone()));
                 self.state.tell(EventKind::MessageIgnored { light, by, reason });
             }
-            Some(LogEvent::Notice(severity, text)) => self.state.notice(severity, Some(light), text),
+            Some(LogEntry::Notice(severity, text)) => self.state.notice(severity, Some(light), text),
             None => {}
         }
     }

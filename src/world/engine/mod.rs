@@ -58,10 +58,10 @@ pub(crate) use self::{
     effect::{Effect, LightCommand, NotSent, Task},
     state::WorldState,
 };
-use super::{Command, Fault, LightId, command::ByHand, event::Severity};
+use super::{Command, Fault, command::ByHand, event::Severity};
 use crate::{
     config::{Config, FaultKind, PlannedFault},
-    model::Diagnostic,
+    model::{Diagnostic, LightId},
 };
 
 /// The book of one world: what is true, who holds which fault, what is planned. One world owns it, and calls

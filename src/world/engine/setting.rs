@@ -2,10 +2,8 @@
 
 use traffic_light::Name;
 
-use crate::{
-    config::{BrokerChoice, Config, Junction},
-    world::LightId,
-};
+use crate::config::{BrokerChoice, Config, Junction};
+use crate::model::LightId;
 
 pub(super) struct Setting {
     junctions: Vec<Junction>,

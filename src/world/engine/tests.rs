@@ -5,14 +5,15 @@ use std::time::Duration;
 use traffic_light::{
     Name, Rule,
     command::Action,
-    program::{Note, Order},
+    program::{HostCommand, LogEvent},
 };
 
 use super::*;
 use crate::{
     config::PlannedFault,
     fault::{Latency, LinkFaultSpec},
-    world::{EventKind, event::LightKind},
+    model::LightKind,
+    world::EventKind,
 };
 
 const PAIR: &str = "[[junction]]\nname = \"demo\"\nkey = \"sixteen characters\"\n";
@@ -185,7 +186,7 @@ fn of_overlapping_faults_the_last_to_end_ends_it_in_whatever_order_they_came() {
 fn a_command_over_mqtt_and_a_planned_fault_overlap_like_any_two() {
     let mut lab = Lab::with_plan(vec![planned(1, 10, wifi())]);
     lab.play(s(2));
-    assert!(lab.engine.order(&light("a"), Order::WifiDown { ms: 4_000 }));
+    assert!(lab.engine.order(&light("a"), HostCommand::WifiDown { ms: 4_000 }));
     lab.perform();
     lab.play(s(10));
     assert!(!lab.has_wifi(), "the plan still holds it");
@@ -352,13 +353,13 @@ fn a_restart_ends_a_hang_whoever_injected_it_and_until_when() {
 fn a_silence_by_command_ends_with_its_run_and_a_persons_does_not() {
     let mut lab = Lab::new();
     let silence = Fault::Silence(light("a"));
-    lab.engine.note(&light("a"), &Note::Obeys(Action::Silence));
+    lab.engine.log(&light("a"), &LogEvent::Obeys(Action::Silence));
     assert!(lab.in_force(&silence));
     lab.engine.fault_over(silence.clone());
     assert!(!lab.in_force(&silence));
-    lab.engine.note(&light("a"), &Note::Obeys(Action::Silence));
+    lab.engine.log(&light("a"), &LogEvent::Obeys(Action::Silence));
     lab.command(Command::SetSilence { light: light("a"), on: true });
-    lab.engine.note(&light("a"), &Note::Speaks);
+    lab.engine.log(&light("a"), &LogEvent::Speaks);
     lab.engine.fault_over(silence.clone());
     assert!(lab.in_force(&silence), "a person asked for it");
     lab.command(Command::SetSilence { light: light("a"), on: false });
@@ -439,7 +440,7 @@ fn what_a_world_does_comes_in_the_order_in_which_it_was_asked_for() {
 #[test]
 fn whoever_floods_a_light_with_orders_is_not_obeyed_for_ever() {
     let mut lab = Lab::new();
-    let obeyed = (0..1_000).filter(|_| lab.engine.order(&light("a"), Order::DropSession)).count();
+    let obeyed = (0..1_000).filter(|_| lab.engine.order(&light("a"), HostCommand::DropSession)).count();
     assert_eq!(obeyed, 256);
 }
 

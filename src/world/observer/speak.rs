@@ -15,12 +15,12 @@ use super::{LAST_WORDS, Observer};
 use traffic_light::command::{Action, Command};
 
 use crate::{
-    model::Diagnostic,
+    model::{Diagnostic, LightId},
     world::{
         budget::Budget,
         command::ByHand,
         engine::{Effect, NotSent, Task},
-        event::{LightId, Severity, TopicKind},
+        event::{Severity, TopicKind},
         feed_watch::FeedWatch,
         link::{Link, News},
         topics::check_publishable,

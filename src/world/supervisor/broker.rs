@@ -3,9 +3,9 @@
 use super::Supervisor;
 use crate::{
     config::BrokerChoice,
-    model::Diagnostic,
+    model::{Diagnostic, Login},
     world::{
-        broker::{Broker, BrokerConfig, Ended, Login},
+        broker::{Broker, BrokerConfig, Ended},
         event_bus::EventBus,
     },
 };
@@ -27,7 +27,7 @@ impl Supervisor {
             return Ok(());
         }
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
-        let broker = Broker::start_metered(&config, self.meter.clone()).await;
+        let broker = Broker::start_limited(&config, self.limiter.clone()).await;
         let broker = broker.map_err(|error| error.to_string())?;
         tell_of(&self.bus, &broker);
         self.broker = Some(broker);

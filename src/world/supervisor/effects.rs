@@ -4,9 +4,8 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::Supervisor;
 use crate::{
-    model::Diagnostic,
+    model::{Diagnostic, LightId},
     world::{
-        LightId,
         engine::{Effect, LightCommand, Task},
         link::Order,
         observer::Say,
@@ -33,9 +32,9 @@ impl Supervisor {
             }
             Effect::RunBroker(on) => self.run_broker(*on).await,
             Effect::OpenBroker(login) => self.open_broker(login).await,
-            Effect::SetQuota(per_minute) => match &self.meter {
-                Some(meter) => {
-                    meter.set_quota(*per_minute);
+            Effect::SetQuota(per_minute) => match &self.limiter {
+                Some(limiter) => {
+                    limiter.set_quota(*per_minute);
                     Ok(())
                 }
                 None => Err("the broker is not part of this program".into()),

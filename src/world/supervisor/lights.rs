@@ -15,9 +15,8 @@ use super::{
 };
 use crate::{
     config::Junction,
-    model::Diagnostic,
+    model::{Diagnostic, LightId},
     world::{
-        LightId,
         event::Severity,
         link::{self, LinkSpec, Order, Via},
         proxy::Proxy,

@@ -18,6 +18,7 @@ use super::{COMMAND_QUEUE, Supervisor, WorldError, WorldOptions, broker::tell_of
 use crate::{
     config::{BrokerChoice, Config},
     world::{
+        account_limiter::AccountLimiter,
         broker::Broker,
         budget::{Budget, SharedBudget},
         event::Severity,
@@ -25,7 +26,6 @@ use crate::{
         feed_watch::FeedWatch,
         last_run::LastRun,
         link::{self, LinkSpec, SharedLogin, Target, Via},
-        meter::Meter,
         monitor::Limits,
         observer::{External, Observer},
         proxy::{Destination, Proxy},
@@ -47,7 +47,7 @@ impl Supervisor {
         config: Config,
         options: WorldOptions,
         bus: Arc<EventBus>,
-        Way { broker, meter, tunnel }: Way,
+        Way { broker, limiter, tunnel }: Way,
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
             (BrokerChoice::External { host, port, login, tls }, _) => Target {
@@ -139,7 +139,7 @@ impl Supervisor {
         let mut supervisor = Supervisor {
             bus,
             broker,
-            meter,
+            limiter,
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
@@ -174,7 +174,7 @@ impl Supervisor {
 /// What there is of the broker and of the way to it before the first light starts.
 pub(super) struct Way {
     pub(super) broker: Option<Broker>,
-    pub(super) meter: Option<Meter>,
+    pub(super) limiter: Option<AccountLimiter>,
     pub(super) tunnel: Option<Proxy>,
 }
 

@@ -113,12 +113,12 @@ impl World {
             options.wake.clone(),
             options.deliveries.clone(),
         ));
-        let meter = metering::meter(&config, &bus);
+        let limiter = metering::limiter(&config, &bus);
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => {
                 let (port, lan, login) = (*port, *lan, login.clone());
                 let config = BrokerConfig { first_port: port, search: true, lan, login };
-                Some(Broker::start_metered(&config, meter.clone()).await?)
+                Some(Broker::start_limited(&config, limiter.clone()).await?)
             }
             BrokerChoice::External { .. } => None,
         };
@@ -129,7 +129,7 @@ impl World {
             None => None,
         };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let way = Way { broker, meter, tunnel };
+        let way = Way { broker, limiter, tunnel };
         let mut supervisor = Supervisor::start(config, options, bus.clone(), way);
         supervisor.recorder = recorder;
         let task = tokio::spawn(supervisor.run(commanded));
@@ -189,7 +189,7 @@ async fn give_keys(mut config: Config, folder: Option<PathBuf>) -> Result<Config
 /// Files of a disk that does not answer: nothing of the world may wait for them but the file's own thread.
 #[cfg(all(test, unix))]
 mod tests {
-    use std::{path::Path, process, sync::mpsc, thread};
+    use std::{path::Path, process, sync::mpsc, thread, time::Duration};
 
     use tokio::{runtime, time::sleep};
 

@@ -6,10 +6,8 @@ use traffic_light::{Aspect, Waiting};
 
 use crate::{
     fault::{Directions, LinkFault},
-    world::{
-        LightId,
-        event::{Certainty, Fault, Layer, LightKind},
-    },
+    model::{LightId, LightKind},
+    world::event::{Certainty, Fault, Layer},
 };
 
 /// What an aspect is called on the screen.
