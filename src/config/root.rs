@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::table::{Reader, Table};
+use crate::model::Diagnostic;
 
 /// The most bytes of a root topic.
 pub const MAX_ROOT_BYTES: usize = 128;
@@ -67,30 +68,34 @@ impl fmt::Display for RootTopic {
     }
 }
 
-impl fmt::Display for RootError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl RootError {
+    #[must_use]
+    pub fn diagnostic(&self) -> Diagnostic {
         match self {
-            RootError::TooLong => write!(f, "it is too long; make it at most {MAX_ROOT_BYTES} bytes"),
-            RootError::Character(bad) => {
-                write!(f, "a root topic may not hold {bad:?}; use letters, digits, - and /")
+            RootError::TooLong => {
+                Diagnostic::new("it is too long", format!("make it at most {MAX_ROOT_BYTES} bytes"))
             }
-            RootError::EmptyLevel => f.write_str(
-                "a root topic has no empty level; give a text without / at its beginning or end, and without //",
+            RootError::Character(bad) => Diagnostic::new(
+                format!("a root topic must not contain {bad:?}"),
+                "use letters, digits, - and /",
             ),
-            RootError::Reserved => {
-                f.write_str("a topic that begins with $ belongs to the broker; begin with another character")
-            }
+            RootError::EmptyLevel => Diagnostic::new(
+                "a root topic has no empty level",
+                "leave out / at the beginning and end, and //",
+            ),
+            RootError::Reserved => Diagnostic::new(
+                "topics that begin with $ belong to the broker",
+                "begin with another character",
+            ),
         }
     }
 }
-
-impl std::error::Error for RootError {}
 
 pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> RootTopic {
     let Some(member) = top.member("root") else { return RootTopic::default() };
     let Some(expanded) = reader.expanded(&member, true) else { return RootTopic::default() };
     RootTopic::new(&expanded.text).unwrap_or_else(|error| {
-        reader.wrong(&member, error.to_string());
+        reader.wrong(&member, error.diagnostic());
         RootTopic::default()
     })
 }

@@ -117,7 +117,7 @@ impl World {
         };
         world.start_broker();
         for warning in world.config.warnings.clone() {
-            world.ear.notice(0, Severity::Warning, None, warning);
+            world.ear.notice(0, Severity::Warning, None, warning.one_line());
         }
         for junction in world.config.junctions.clone() {
             for light in junction.virtual_lights() {

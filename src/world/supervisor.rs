@@ -265,7 +265,7 @@ impl Supervisor {
             tell_of(&hub, broker);
         }
         for warning in &config.warnings {
-            hub.notice(Severity::Warning, None, warning.clone());
+            hub.notice(Severity::Warning, None, warning.one_line());
         }
 
         if target.tls.as_ref().is_some_and(|tls| !tls.checks_the_broker()) {

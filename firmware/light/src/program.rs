@@ -576,7 +576,7 @@ impl fmt::Display for Note {
             Note::Obeys(Action::Silence) => f.write_str("was asked to be silent for a while"),
             Note::Obeys(Action::Reboot) => f.write_str("was asked to start anew"),
             Note::Obeys(Action::Set) => f.write_str("was asked to take other timings"),
-            Note::Timing(why) => write!(f, "these timings cannot work: {why}"),
+            Note::Timing(why) => write!(f, "these timings cannot work: {why} ({})", why.help()),
             Note::Watchdog { least_ms } => {
                 write!(f, "these timings cannot work here: make watchdog_ms at least {least_ms}")
             }
