@@ -21,11 +21,8 @@ use traffic_light::{
 use twinlight::{
     board::provision::Settings,
     config::Config,
-    world::{
-        Command, Event, EventKind, Fault, LightId, World, WorldOptions,
-        broker::Login,
-        event::{Layer, LightKind},
-    },
+    model::{LightId, LightKind, Login},
+    world::{Command, Event, EventKind, Fault, World, WorldOptions, event::Layer},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);

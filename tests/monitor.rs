@@ -6,10 +6,13 @@ use std::{collections::HashMap, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use traffic_light::{Aspect, Name, State, Word};
-use twinlight::world::{
-    EventKind, LightId,
-    event::Certainty,
-    monitor::{CONFLICT_FROM, GLITCH_BELOW, Monitor},
+use twinlight::{
+    model::LightId,
+    world::{
+        EventKind,
+        event::Certainty,
+        monitor::{CONFLICT_FROM, GLITCH_BELOW, Monitor},
+    },
 };
 
 const SEEDS: u64 = 2_000;

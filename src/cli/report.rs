@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::{failure::wrong_usage, shown};
 use crate::{
-    model::Diagnostic,
+    model::{Diagnostic, LightId},
     world::{
-        Event, EventKind, LightId,
+        Event, EventKind,
         event::{Certainty, Severity},
         summary::Summary,
     },

@@ -10,7 +10,7 @@ use super::{
     table::{Member, Reader, Table},
     timing,
 };
-use crate::{model::Diagnostic, world::event::LightId};
+use crate::model::{Diagnostic, LightId};
 
 /// The most lights of a junction.
 pub const MAX_LIGHTS: usize = MAX_PEERS + 1;

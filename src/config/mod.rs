@@ -32,7 +32,6 @@ mod fault;
 mod junction;
 pub(crate) mod nearest;
 mod pick;
-mod root;
 mod secrets;
 pub(crate) mod table;
 mod timing;
@@ -57,10 +56,9 @@ pub use self::{
     fault::{FaultKind, PlannedFault, Spread},
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
     pick::{NoSuchLight, Pick},
-    root::{MAX_ROOT_BYTES, RootError, RootTopic},
 };
 pub(crate) use self::{broker::is_public, expand::Environment, fault::read_light_id};
-use crate::{model::Diagnostic, world::event::LightId};
+use crate::model::{Diagnostic, LightId, RootTopic};
 
 /// The text of the built-in configuration, `config/default.toml`.
 pub const DEFAULT_TEXT: &str = include_str!("../../config/default.toml");
@@ -267,7 +265,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
     });
     let run_for = run_for.or_else(|| read_scenario_length(reader, top));
     let (broker, Said { emulated, feeds }) = broker::read(reader, top);
-    let root = root::read(reader, top);
+    let root = read_root(reader, top);
     let usual = match &feeds {
         Some(feeds) => feeds.timing(reader, top, junction::count_lights(top)),
         None => Some(Timing::default()),
@@ -295,6 +293,15 @@ fn read_scenario_length(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Dura
     let scenario = top.member("scenario")?;
     let seconds = scenario.within("seconds")?;
     reader.seconds(&seconds).filter(|length| !length.is_zero())
+}
+
+fn read_root(reader: &mut Reader<'_>, top: &Table<'_>) -> RootTopic {
+    let Some(member) = top.member("root") else { return RootTopic::default() };
+    let Some(expanded) = reader.expanded(&member, true) else { return RootTopic::default() };
+    RootTopic::new(&expanded.text).unwrap_or_else(|error| {
+        reader.wrong(&member, error.diagnostic());
+        RootTopic::default()
+    })
 }
 
 fn read_links(reader: &mut Reader<'_>, top: &Table<'_>, lan: bool) -> Links {

@@ -9,10 +9,13 @@ use std::{
 use traffic_light::Word;
 
 use super::Recording;
-use crate::world::{
-    Event, EventKind, LightId,
-    event::{Certainty, Ignorer, LightKind, TopicKind},
-    monitor::{Limits, Monitor},
+use crate::{
+    model::{LightId, LightKind},
+    world::{
+        Event, EventKind,
+        event::{Certainty, Ignorer, TopicKind},
+        monitor::{Limits, Monitor},
+    },
 };
 
 /// Both judge the same lamps, but a message is recorded some moments before it is judged live.

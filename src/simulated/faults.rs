@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::{
     Step,
-    ear::at,
     net::{Owner, Reach},
+    observer::at,
     world::World,
 };
 use crate::{
-    fault::{Placed, stalls},
-    world::{EventKind, Fault, LightId, event::Severity},
+    fault::{LinkFaultSpec, stalls},
+    model::LightId,
+    world::{Fault, event::Severity},
 };
 
 impl World {
@@ -22,21 +23,19 @@ impl World {
 
     /// Puts a fault in or takes it out, and tells; tells why where that cannot be.
     pub(super) fn set_fault(&mut self, fault: Fault, on: bool) {
-        let now = self.net.now;
         let done = match fault.check() {
             Ok(()) => self.try_fault(&fault, on),
             Err(reason) => Err(reason),
         };
         match done {
             Ok(true) => {
-                let changed = self.ear.ledger.fault_changed(fault, on);
-                self.ear.news(now, changed);
+                self.observer.engine.state.fault_changed(fault, on);
             }
             // It was told already, or there is nothing to tell.
             Ok(false) => {}
             Err(reason) => {
                 let text = format!("{} cannot be put in: {reason}", fault.name());
-                self.ear.notice(now, Severity::Warning, fault.light(), text);
+                self.observer.engine.state.notice(Severity::Warning, fault.light(), text);
             }
         }
     }
@@ -49,7 +48,7 @@ impl World {
         };
         let now = self.net.now;
         match fault {
-            Fault::Link { placed, .. } => return self.set_link_fault(light, *placed, on),
+            Fault::Link { spec, .. } => return self.set_link_fault(light, *spec, on),
             Fault::WrongPassword(_) if on && self.login.is_none() => {
                 return Err("this broker lets everybody in; give it a user and a password first".to_owned());
             }
@@ -76,7 +75,7 @@ impl World {
                 }
                 world.drop_session(number);
             }
-            Fault::TakenOver(_) => world.set_usurper(number, on),
+            Fault::TakenOver(_) => world.set_duplicate_client(number, on),
             Fault::Hang(_) => world.set_hung(number, on),
             Fault::ClockDrift { ppm, .. } => {
                 if let Some(light) = world.light(number) {
@@ -104,7 +103,7 @@ impl World {
         self.read_on(number);
     }
 
-    fn set_link_fault(&mut self, light: &LightId, placed: Placed, on: bool) -> Result<bool, String> {
+    fn set_link_fault(&mut self, light: &LightId, spec: LinkFaultSpec, on: bool) -> Result<bool, String> {
         let Some(number) = self.index.get(light).copied() else {
             return Err(if self.config.lights().any(|other| other == *light) {
                 "it does not run in this simulation; add it to run, or strike another".to_owned()
@@ -116,11 +115,11 @@ impl World {
             return Err("its link has no proxy; set links.proxy = true".to_owned());
         }
         let mut faults = self.faults_on(number).to_vec();
-        faults.retain(|other| !other.is_replaced_by(&placed));
+        faults.retain(|other| !other.is_replaced_by(&spec));
         if on {
-            faults.push(placed);
+            faults.push(spec);
         }
-        let faults: Arc<[Placed]> = faults.into();
+        let faults: Arc<[LinkFaultSpec]> = faults.into();
         self.link_faults.insert(light.clone(), faults.clone());
         for id in self.net.of(Owner::Light(number)) {
             self.net.change(id, &faults);
@@ -134,7 +133,7 @@ impl World {
     }
 
     fn set_quota(&mut self, per_minute: Option<u32>) -> bool {
-        self.broker.meter.set_quota(per_minute);
+        self.broker.limiter.set_quota(per_minute);
         true
     }
 
@@ -143,8 +142,7 @@ impl World {
             return false;
         }
         self.broker.stop(&mut self.net);
-        let stopped = self.ear.ledger.broker_stopped("stopped on purpose");
-        self.ear.news(self.net.now, stopped);
+        self.observer.engine.state.broker_stopped("stopped on purpose");
         true
     }
 
@@ -153,13 +151,12 @@ impl World {
             return false;
         }
         self.broker.start();
-        let started = self.ear.ledger.broker_started(EventKind::BrokerStarted {
-            address: self.target.clone(),
-            embedded: true,
-            open: false,
-            note: Some("simulated".to_owned()),
-        });
-        self.ear.tell(self.net.now, started);
+        self.observer.engine.state.broker_started(
+            self.target.clone(),
+            true,
+            false,
+            Some("simulated".to_owned()),
+        );
         true
     }
 }

@@ -12,13 +12,14 @@ use traffic_light::{
 };
 
 use super::{
-    ear::at,
+    budget::SharedBudget,
     net::{ConnId, Out},
-    purse::Purse,
+    observer::at,
 };
 use crate::{
-    fault::Us,
-    world::{LightId, clock::LightClock, event::Counters, note},
+    fault::Micros,
+    model::LightId,
+    world::{clock::LightClock, event::Counters, note},
 };
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
@@ -34,7 +35,7 @@ pub(super) enum Rung {
     /// There is no Wi-Fi to join.
     NoWifi,
     /// It joins, which takes so long in all.
-    Joining { takes_us: Us },
+    Joining { takes_us: Micros },
     /// It asks for its broker under a name that nobody has.
     Looking,
     /// It connects, or has a session.
@@ -68,10 +69,10 @@ pub(super) struct Light {
     pub(super) program: Program,
     pub(super) host: Host,
     pub(super) clock: LightClock,
-    pub(super) check_every_us: Us,
+    pub(super) check_every_us: Micros,
     pub(super) silenced: bool,
     /// When the watchdog resets the program, which hangs.
-    pub(super) watchdog_us: Option<Us>,
+    pub(super) watchdog_us: Option<Micros>,
     pub(super) asleep: bool,
     pub(super) news: VecDeque<News>,
     told: Option<(Arc<View>, Counters)>,
@@ -83,13 +84,13 @@ pub(super) struct Link {
     pub(super) reconnector: Reconnector,
     pub(super) rung: Rung,
     /// When the next step of the reconnector is due.
-    pub(super) climb_us: Us,
+    pub(super) climb_us: Micros,
     /// When the session is to be looked after, by the light's own clock.
     pub(super) session_at: Option<Instant>,
     /// The same by the world's, as it is planned.
-    pub(super) session_us: Us,
+    pub(super) session_us: Micros,
     pub(super) wifi_there: bool,
-    pub(super) wifi_join_us: Us,
+    pub(super) wifi_join_us: Micros,
     pub(super) wrong_password: bool,
     pub(super) name_not_found: bool,
     /// The connection of a light whose Wi-Fi has gone: the broker does not know yet.
@@ -106,7 +107,7 @@ pub(super) struct Host {
     pub(super) session: Option<Box<Session>>,
     state_topic: TopicText,
     pub(super) status_topic: TopicText,
-    purse: Option<Purse>,
+    budget: Option<SharedBudget>,
     pub(super) acts: Vec<Act>,
     /// The program knows that there is a session.
     pub(super) knows_up: bool,
@@ -125,15 +126,15 @@ pub(super) struct Make {
     pub(super) place: Place,
     pub(super) client_id: String,
     /// Where an account counts.
-    pub(super) purse: Option<Purse>,
+    pub(super) budget: Option<SharedBudget>,
     pub(super) start: Start,
-    pub(super) wifi_join_us: Us,
-    pub(super) now: Us,
+    pub(super) wifi_join_us: Micros,
+    pub(super) now: Micros,
 }
 
 impl Light {
     pub(super) fn new(make: Make) -> Light {
-        let Make { id, config, place, client_id, purse, start, wifi_join_us, now } = make;
+        let Make { id, config, place, client_id, budget, start, wifi_join_us, now } = make;
         let clock = LightClock::new();
         let local = clock.read(at(now));
         let program = Program::of(config.clone(), place.clone(), start, local);
@@ -141,7 +142,7 @@ impl Light {
             session: None,
             state_topic: program.topic(Topic::State),
             status_topic: program.topic(Topic::Status),
-            purse,
+            budget,
             acts: Vec::new(),
             knows_up: false,
             wifi_joins: 0,
@@ -152,9 +153,9 @@ impl Light {
         let link = Link {
             reconnector: Reconnector::new(local),
             rung: Rung::Waiting,
-            climb_us: Us::MAX,
+            climb_us: Micros::MAX,
             session_at: None,
-            session_us: Us::MAX,
+            session_us: Micros::MAX,
             wifi_there: true,
             wifi_join_us,
             wrong_password: false,
@@ -184,7 +185,7 @@ impl Light {
     }
 
     /// What the light's own clock shows.
-    pub(super) fn local(&self, now: Us) -> Instant {
+    pub(super) fn local(&self, now: Micros) -> Instant {
         self.clock.read(at(now))
     }
 
@@ -198,7 +199,7 @@ impl Light {
     }
 
     /// Calls the program, which hears first what has waited for it meanwhile.
-    pub(super) fn check(&mut self, now: Us) {
+    pub(super) fn check(&mut self, now: Micros) {
         if !self.news.is_empty() {
             self.catch_up(now);
         }
@@ -206,13 +207,13 @@ impl Light {
         self.program.check(local, &mut self.host);
     }
 
-    fn catch_up(&mut self, now: Us) {
+    fn catch_up(&mut self, now: Micros) {
         while let Some(news) = self.news.pop_front() {
             self.hand_over(now, &news);
         }
     }
 
-    pub(super) fn hand_over(&mut self, now: Us, news: &News) {
+    pub(super) fn hand_over(&mut self, now: Micros, news: &News) {
         let local = self.local(now);
         let Light { program, host, .. } = self;
         match news {
@@ -232,7 +233,7 @@ impl Light {
     }
 
     /// The program of a new run, as after a reset.
-    pub(super) fn start_anew(&mut self, now: Us, boot: u32, seed: u64, reset: &'static str) {
+    pub(super) fn start_anew(&mut self, now: Micros, boot: u32, seed: u64, reset: &'static str) {
         let start = Start { boot, seed, lease_max_ms: self.host.lease_max_ms, last_run_ended_ms: Some(0) };
         let local = self.local(now);
         self.program = Program::of(self.config.clone(), self.place.clone(), start, local);
@@ -275,7 +276,7 @@ impl Outside for Host {
             _ => &self.state_topic,
         };
         let Some(session) = self.session.as_mut().filter(|_| self.knows_up) else { return false };
-        self.purse.as_ref().is_none_or(Purse::publish) && session.publish(topic, message)
+        self.budget.as_ref().is_none_or(SharedBudget::publish) && session.publish(topic, message)
     }
 
     fn order(&mut self, order: Order) -> bool {
@@ -292,7 +293,7 @@ impl Outside for Host {
     }
 
     fn note(&mut self, note: Note) {
-        // The lamps are told of by `show`, and a bad message by the ear, once for all lights.
+        // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
         if !matches!(note, Note::Shows(_) | Note::Ignored(_)) {
             self.acts.push(Act::Note(note));
         }

@@ -11,20 +11,19 @@ use traffic_light::{
 
 use super::{
     Step,
-    ear::{at, random_u32},
     light::{NEWS_QUEUE, News, Rung},
     net::{ConnId, Out, Owner},
+    observer::{at, random_u32},
     world::World,
 };
 use crate::{
-    fault::{Us, Way},
-    world::{
-        LAST_STANDARD_CODE, LightId, UNKNOWN_HOST, event::Layer, explain_io, refusal, refusal_beyond_mqtt,
-    },
+    fault::{Direction, Micros},
+    model::LightId,
+    world::{LAST_STANDARD_CODE, UNKNOWN_HOST, event::Layer, explain_io, refusal, refusal_beyond_mqtt},
 };
 
 /// How long a name server takes to say that it knows no such name, at least and at most.
-const LOOKUP_US: (Us, Us) = (5_000, 50_000);
+const LOOKUP_US: (Micros, Micros) = (5_000, 50_000);
 
 /// What a session said, once its bytes are read.
 enum Said {
@@ -40,8 +39,7 @@ enum Said {
 
 impl World {
     fn layer(&mut self, light: &LightId, layer: Layer, up: bool, reason: impl Into<String>) {
-        let changed = self.ear.ledger.link_changed(light, layer, up, reason);
-        self.ear.news(self.net.now, changed);
+        self.observer.engine.state.link_changed(light, layer, up, reason);
     }
 
     /// Takes the steps of the reconnector that are due.
@@ -57,9 +55,11 @@ impl World {
             match light.link.reconnector.next_action(local) {
                 Action::Wait { until } => {
                     light.link.rung = Rung::Waiting;
-                    let when =
-                        light.clock.when(until).map(|when| Us::try_from(when.as_micros()).unwrap_or(Us::MAX));
-                    return self.plan_climb(number, when.unwrap_or(Us::MAX));
+                    let when = light
+                        .clock
+                        .when(until)
+                        .map(|when| Micros::try_from(when.as_micros()).unwrap_or(Micros::MAX));
+                    return self.plan_climb(number, when.unwrap_or(Micros::MAX));
                 }
                 Action::LeaveWifi => light.link.reconnector.wifi_left(local),
                 Action::JoinWifi => return self.join(number),
@@ -68,11 +68,11 @@ impl World {
         }
     }
 
-    fn plan_climb(&mut self, number: usize, when: Us) {
+    fn plan_climb(&mut self, number: usize, when: Micros) {
         let now = self.net.now;
         let Some(light) = self.light(number) else { return };
         light.link.climb_us = when.max(now);
-        if when != Us::MAX {
+        if when != Micros::MAX {
             self.net.plan(when, Step::Climb(number));
         }
     }
@@ -117,7 +117,7 @@ impl World {
     pub(super) fn climb_due(&mut self, number: usize) {
         let now = self.net.now;
         let Some(light) = self.light(number).filter(|light| light.link.climb_us == now) else { return };
-        light.link.climb_us = Us::MAX;
+        light.link.climb_us = Micros::MAX;
         if light.asleep {
             light.link.missed = true;
             return;
@@ -196,7 +196,7 @@ impl World {
         let bytes = session.outgoing();
         if !bytes.is_empty() {
             let count = bytes.len();
-            self.net.send(id, Way::Up, bytes);
+            self.net.send(id, Direction::ToBroker, bytes);
             session.sent(count);
         }
         let due = session.due_at();
@@ -211,10 +211,11 @@ impl World {
         let now = self.net.now;
         let Some(light) = self.light(number) else { return };
         let when = light.link.session_at.and_then(|due| light.clock.when(due));
-        let when = when.map_or(Us::MAX, |when| Us::try_from(when.as_micros()).unwrap_or(Us::MAX).max(now));
+        let when = when
+            .map_or(Micros::MAX, |when| Micros::try_from(when.as_micros()).unwrap_or(Micros::MAX).max(now));
         if when != light.link.session_us {
             light.link.session_us = when;
-            if when != Us::MAX {
+            if when != Micros::MAX {
                 self.net.plan(when, Step::Session(number));
             }
         }
@@ -223,7 +224,7 @@ impl World {
     pub(super) fn session_due(&mut self, number: usize) {
         let now = self.net.now;
         let Some(light) = self.light(number).filter(|light| light.link.session_us == now) else { return };
-        light.link.session_us = Us::MAX;
+        light.link.session_us = Micros::MAX;
         light.link.session_at = None;
         if light.asleep {
             return;
@@ -426,8 +427,8 @@ impl World {
         let light = self.light(number)?;
         light.host.session = None;
         light.link.rung = Rung::Waiting;
-        light.link.climb_us = Us::MAX;
-        light.link.session_us = Us::MAX;
+        light.link.climb_us = Micros::MAX;
+        light.link.session_us = Micros::MAX;
         light.link.session_at = None;
         light.link.unread.clear();
         light.link.unread_end = None;
@@ -513,7 +514,7 @@ impl World {
         light.clock.set_standing(at(now), asleep);
         let id = light.id.clone();
         if asleep {
-            return self.ear.aspect_changed(now, &id, traffic_light::Aspect::Dark);
+            return self.observer.engine.state.aspect_changed(&id, traffic_light::Aspect::Dark);
         }
         light.program.lose_leases();
         let watchdog_us = u64::from(light.watchdog_ms()) * 1_000;
@@ -524,7 +525,7 @@ impl World {
         self.call_program(number);
         if let Some(light) = self.light(number) {
             let shows = light.program.light().aspect();
-            self.ear.aspect_changed(now, &id, shows);
+            self.observer.engine.state.aspect_changed(&id, shows);
         }
         self.clock_changed(number);
         let missed = self.light(number).is_some_and(|light| std::mem::take(&mut light.link.missed));

@@ -4,7 +4,7 @@
 //!
 //! A light is the board's program with the board's ladder and MQTT session
 //! ([`traffic_light::program`], [`traffic_light::ladder`], [`traffic_light::mqtt`]); its bytes pass
-//! [`crate::fault::Wires`] to a broker that is simulated too. So what is judged here is the code that
+//! [`crate::fault::ImpairedLink`] to a broker that is simulated too. So what is judged here is the code that
 //! runs on boards, and a fault means what it means in the live world's proxy.
 //!
 //! | module | one idea |
@@ -13,39 +13,38 @@
 //! | `light` | the program, and what is around it |
 //! | `link` | up the ladder and down again |
 //! | `net` | connections, and what faults make of them |
-//! | `broker`, `packet` | sessions, routing, retained messages, wills; the bytes of MQTT |
+//! | `broker` | sessions, routing, retained messages, wills |
 //! | `faults` | puts faults in and takes them out |
 //! | `chaos` | the chaos switch |
-//! | `usurper` | takes a light's session over again and again |
-//! | `purse` | what the lights may publish together, where an account counts |
-//! | `ear` | what the world's observer hears, and what is told |
+//! | `duplicate_client` | takes a light's session over again and again |
+//! | `budget` | what the lights may publish together, where an account counts |
+//! | `observer` | what the world's observer hears, and what is told |
 //!
 //! What is simple here: joining Wi-Fi takes the configured time, give or take a third, and always
-//! works; bytes travel 0.2 to 2 ms each way; the broker answers at once, and the world's ear hears
+//! works; bytes travel 0.2 to 2 ms each way; the broker answers at once, and the world's observer hears
 //! with it; a computer's load is nothing. A configuration with a broker of its own is played with a
 //! simulated broker of that address and login, which can be stopped like any other, and which counts
 //! and bans as Adafruit IO does where the lights meet on feeds; lights that it
 //! does not `run` are not there, so that the others find them lost.
 
 mod broker;
+mod budget;
 mod chaos;
-mod ear;
+mod duplicate_client;
 mod faults;
 mod light;
 mod link;
 mod net;
-mod packet;
-mod purse;
-mod usurper;
+mod observer;
 mod world;
 
 use std::time::Duration;
 
-use self::{ear::at, net::ConnId, world::World};
+use self::{net::ConnId, observer::at, world::World};
 use crate::{
     adafruit::Tally,
     config::Config,
-    fault::{Us, Way},
+    fault::{Direction, Micros},
     playback::Playback,
     world::{Command, Event},
 };
@@ -82,19 +81,19 @@ enum Step {
     Climb(usize),
     /// A light looks after its session.
     Session(usize),
-    Usurper(usize),
+    DuplicateClient(usize),
     /// An answer to who dialled.
     Dialled(ConnId),
     /// The proxy's answer from the broker.
     Reached(ConnId),
     /// Bytes arrive.
-    Arrive(ConnId, Way),
+    Arrive(ConnId, Direction),
     /// The account is banned: every connection is reset.
     Cut,
-    /// Something comes out of a connection's wires.
-    Wires(ConnId),
+    /// Something comes out of a connection's link.
+    Deliver(ConnId),
     /// A fault strikes a connection as a whole.
-    Strike(ConnId),
+    Terminate(ConnId),
     /// The broker looks whether a client still speaks.
     KeepAlive(ConnId),
     Obey(Box<Command>),
@@ -123,7 +122,7 @@ impl Simulation {
     /// What the broker has counted of its account; `None` while it counts nothing.
     #[must_use]
     pub fn tally(&self) -> Option<Tally> {
-        self.world.broker.meter.tally()
+        self.world.broker.limiter.tally()
     }
 }
 
@@ -134,7 +133,7 @@ impl Playback for Simulation {
     }
 
     fn play(&mut self, until: Duration, take: &mut dyn FnMut(Event)) {
-        let until = Us::try_from(until.as_micros()).unwrap_or(Us::MAX);
+        let until = Micros::try_from(until.as_micros()).unwrap_or(Micros::MAX);
         self.world.play(until, take);
     }
 

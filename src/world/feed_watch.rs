@@ -14,9 +14,9 @@ use traffic_light::{Word, feeds};
 
 use super::{
     budget::{Budget, SharedBudget},
-    event::{LightId, Severity},
+    event::Severity,
 };
-use crate::{adafruit, config::Junction};
+use crate::{adafruit, config::Junction, model::LightId};
 
 /// A feed's answer comes within this, or not at all.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);

@@ -24,12 +24,14 @@ use tokio::{
 use traffic_light::backoff::Backoff;
 
 use super::{
-    broker::Login,
     budget::{Budget, REFUSED_REST, SharedBudget},
     event::Layer,
     proxy::{Destination, Proxy, Trouble},
 };
-use crate::tls::{Failure, Tls};
+use crate::{
+    model::Login,
+    tls::{Failure, Tls},
+};
 
 /// Words that may wait for the light's program; the link stops reading while there are more, and
 /// TCP holds the broker back.

@@ -53,7 +53,8 @@ pub use self::{
     limits::Limits,
     verdict::{CONFLICT_FROM, Certainty, GLITCH_BELOW, Grade},
 };
-use super::event::{EventKind, LightId};
+use super::event::EventKind;
+use crate::model::LightId;
 
 /// Which lights are in go, junction by junction.
 #[derive(Debug, Default)]

@@ -6,7 +6,8 @@ use traffic_light::{
     program::{Counters as Counted, Facts, Note},
 };
 
-use super::event::{Counters, LightId, Severity};
+use super::event::{Counters, Severity};
+use crate::model::LightId;
 
 /// What becomes of a note; nothing at all where the lamps or the observer tell of it.
 #[derive(Debug, Default)]

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use traffic_light::{Aspect, Instant, LightConfig, Mirror, State, Word};
 
-use super::event::{EventKind, LightId};
+use super::event::EventKind;
+use crate::model::LightId;
 
 /// What a board and its twin may differ for without a word: a word is on its way, and a lamp is
 /// switched at a tick.

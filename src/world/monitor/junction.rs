@@ -10,7 +10,7 @@ use super::{
     overlap::{Extent, GoId, Overlap},
     track::Track,
 };
-use crate::world::event::{EventKind, LightId};
+use crate::{model::LightId, world::event::EventKind};
 
 /// A junction that is watched.
 #[derive(Debug)]

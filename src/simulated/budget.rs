@@ -3,24 +3,24 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::ear::at;
+use super::observer::at;
 use crate::{
     config::{Feeds, Junction},
-    fault::Us,
+    fault::Micros,
     world::budget::Budget,
 };
 
 /// Shared by the lights of one simulation, which runs on one thread: the lock is never waited for.
 #[derive(Clone)]
-pub(super) struct Purse(Arc<Mutex<(Budget, Us)>>);
+pub(super) struct SharedBudget(Arc<Mutex<(Budget, Micros)>>);
 
-impl Purse {
-    pub(super) fn new(feeds: &Feeds, junctions: &[Junction]) -> Purse {
-        Purse(Arc::new(Mutex::new((Budget::of(feeds, junctions), 0))))
+impl SharedBudget {
+    pub(super) fn new(feeds: &Feeds, junctions: &[Junction]) -> SharedBudget {
+        SharedBudget(Arc::new(Mutex::new((Budget::of(feeds, junctions), 0))))
     }
 
     /// Time has gone on.
-    pub(super) fn set_now(&self, now: Us) {
+    pub(super) fn set_now(&self, now: Micros) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1 = now;
     }
 

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::table::{Reader, Table};
-use crate::model::Diagnostic;
+use super::Diagnostic;
 
 /// The most bytes of a root topic.
 pub const MAX_ROOT_BYTES: usize = 128;
@@ -69,6 +68,7 @@ impl fmt::Display for RootTopic {
 }
 
 impl RootError {
+    /// What is wrong with the text, and how to mend it.
     #[must_use]
     pub fn diagnostic(&self) -> Diagnostic {
         match self {
@@ -89,15 +89,6 @@ impl RootError {
             ),
         }
     }
-}
-
-pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> RootTopic {
-    let Some(member) = top.member("root") else { return RootTopic::default() };
-    let Some(expanded) = reader.expanded(&member, true) else { return RootTopic::default() };
-    RootTopic::new(&expanded.text).unwrap_or_else(|error| {
-        reader.wrong(&member, error.diagnostic());
-        RootTopic::default()
-    })
 }
 
 #[cfg(test)]
