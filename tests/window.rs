@@ -16,7 +16,7 @@ use script::{Script, id};
 use tokio::sync::{broadcast, mpsc};
 use traffic_light::Aspect;
 use twinlight::{
-    app::{Link, TwinlightApp, clock::Clock, settings::Settings, window::waker},
+    app::{TwinlightApp, clock::Clock, settings::Settings, window::waker, world_client::WorldLink},
     config::Config,
     fault::{LinkFault, LinkFaultSpec},
     model::LightKind,
@@ -48,7 +48,7 @@ impl Desk {
             let time = Rc::clone(&time);
             move || time.get()
         }));
-        let link = Link { commands: sender, events: receiver };
+        let link = WorldLink { commands: sender, events: receiver };
         let harness = Harness::builder()
             .with_size(size)
             .build_eframe(|cc| TwinlightApp::new(&cc.egui_ctx, link, clock, settings, "test".to_owned()));
@@ -408,7 +408,7 @@ fn a_full_queue_of_commands_is_told_and_not_waited_for() {
 fn a_window_that_fell_behind_asks_for_all_again() {
     let (sender, mut commands) = mpsc::channel(2);
     let (events, receiver) = broadcast::channel(4);
-    let link = Link { commands: sender, events: receiver };
+    let link = WorldLink { commands: sender, events: receiver };
     for number in 0..20 {
         let text = format!("note {number}");
         let kind = EventKind::Noticed { severity: Severity::Info, light: None, text };
@@ -494,7 +494,7 @@ impl Real {
                 ..WorldOptions::default()
             };
             let (world, events) = runtime.block_on(World::start(config, options)).unwrap();
-            let link = Link { commands: world.commands(), events };
+            let link = WorldLink { commands: world.commands(), events };
             started = Some(world);
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), Settings::default(), String::new())
         });

@@ -30,8 +30,8 @@ use crate::{
     model::Login,
     tls::Tls,
     world::{
+        account_limiter::AccountLimiter,
         broker::{Broker, BrokerConfig, BrokerError},
-        meter::Meter,
     },
 };
 
@@ -223,11 +223,11 @@ pub async fn admit(config: &Config) -> Result<(Patient, Option<Broker>), BrokerE
         &config.broker;
     // Nobody but the doctor has to reach it.
     let own = BrokerConfig { first_port: *port, search: true, lan: false, login: login.clone() };
-    let meter = config
+    let limiter = config
         .emulated
         .as_ref()
-        .map(|emulated| Meter::adafruit(&emulated.user, emulated.per_minute, Box::new(|_| {})));
-    let broker = Broker::start_metered(&own, meter).await?;
+        .map(|emulated| AccountLimiter::adafruit(&emulated.user, emulated.per_minute, Box::new(|_| {})));
+    let broker = Broker::start_limited(&own, limiter).await?;
     Ok((Patient::embedded(config, broker.address().port()), Some(broker)))
 }
 

@@ -133,7 +133,7 @@ impl World {
     }
 
     fn set_quota(&mut self, per_minute: Option<u32>) -> bool {
-        self.broker.meter.set_quota(per_minute);
+        self.broker.limiter.set_quota(per_minute);
         true
     }
 

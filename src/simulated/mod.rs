@@ -122,7 +122,7 @@ impl Simulation {
     /// What the broker has counted of its account; `None` while it counts nothing.
     #[must_use]
     pub fn tally(&self) -> Option<Tally> {
-        self.world.broker.meter.tally()
+        self.world.broker.limiter.tally()
     }
 }
 

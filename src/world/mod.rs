@@ -14,7 +14,7 @@
 //! | [`broker`] | the broker inside the program |
 //! | `budget` | what the lights may publish and log in together, where an account counts |
 //! | `feed_watch` | the observer on feeds: last values, presence by silence, notices |
-//! | [`meter`] | what the clients of that broker do, counted as an account's |
+//! | [`account_limiter`] | what the clients of that broker do, counted as an account's |
 //! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
 //! | [`delivery`] | how long words are on their way |
@@ -25,6 +25,7 @@
 //! | `plan` | planned faults as commands |
 //! | [`summary`] | what a run comes to |
 
+pub mod account_limiter;
 pub mod broker;
 pub(crate) mod budget;
 pub mod clock;
@@ -38,7 +39,6 @@ mod feed_watch;
 mod gate;
 mod last_run;
 mod link;
-pub mod meter;
 pub mod monitor;
 pub(crate) mod note;
 mod observer;

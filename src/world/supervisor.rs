@@ -22,6 +22,7 @@ use tokio::{
 use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
 use super::{
+    account_limiter::AccountLimiter,
     broker::{Broker, BrokerConfig, BrokerError, Ended},
     budget::{Budget, SharedBudget},
     command::Command,
@@ -33,7 +34,6 @@ use super::{
     feed_watch::FeedWatch,
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
-    meter::Meter,
     monitor::Limits,
     observer::{External, Observer, Say, Tell},
     proxy::{Destination, Proxy},
@@ -130,7 +130,7 @@ struct Supervisor {
     commands: mpsc::Sender<Command>,
     broker: Option<Broker>,
     /// Counts what the clients of the embedded broker do.
-    meter: Option<Meter>,
+    limiter: Option<AccountLimiter>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, Running>,
@@ -184,12 +184,12 @@ impl World {
             options.wake.clone(),
             options.deliveries.clone(),
         ));
-        let meter = metering::meter(&config, &bus);
+        let limiter = metering::limiter(&config, &bus);
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => {
                 let (port, lan, login) = (*port, *lan, login.clone());
                 let config = BrokerConfig { first_port: port, search: true, lan, login };
-                Some(Broker::start_metered(&config, meter.clone()).await?)
+                Some(Broker::start_limited(&config, limiter.clone()).await?)
             }
             BrokerChoice::External { .. } => None,
         };
@@ -200,7 +200,7 @@ impl World {
             None => None,
         };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let way = Way { broker, meter, tunnel };
+        let way = Way { broker, limiter, tunnel };
         let mut supervisor = Supervisor::start(config, options, bus.clone(), commands.clone(), way);
         supervisor.recorder = recorder;
         let task = tokio::spawn(supervisor.run(commanded));
@@ -253,7 +253,7 @@ impl Supervisor {
         options: WorldOptions,
         bus: Arc<EventBus>,
         commands: mpsc::Sender<Command>,
-        Way { broker, meter, tunnel }: Way,
+        Way { broker, limiter, tunnel }: Way,
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
             (BrokerChoice::External { host, port, login, tls }, _) => Target {
@@ -341,7 +341,7 @@ impl Supervisor {
             bus,
             commands,
             broker,
-            meter,
+            limiter,
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
@@ -634,7 +634,7 @@ impl Supervisor {
 /// What there is of the broker and of the way to it before the first light starts.
 struct Way {
     broker: Option<Broker>,
-    meter: Option<Meter>,
+    limiter: Option<AccountLimiter>,
     tunnel: Option<Proxy>,
 }
 

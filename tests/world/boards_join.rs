@@ -10,8 +10,8 @@ use tokio::{
     time::timeout,
 };
 use traffic_light::{
-    Aspect, CommandGate, Key, Name, State, Status,
-    command::{Action, Command as Wired},
+    Aspect, Key, Name, ReplayGuard, State, Status,
+    command::{Action, Command as LightCommand},
     record::Record,
 };
 use twinlight::{
@@ -127,7 +127,7 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
     .await;
 
     // Both commands are admitted by a board's own gate: signed, of its boot, in order.
-    let mut gate = CommandGate::new(boot, true);
+    let mut gate = ReplayGuard::new(boot, true);
     for (action, ms) in [(Action::Identify, None), (Action::WifiDown, Some(10_000))] {
         commands.send(Command::TellLight { light: b.clone(), action, ms }).await.unwrap();
         let payload = timeout(PATIENCE, async {
@@ -137,7 +137,8 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
                 }
             }
         });
-        let command = Wired::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
+        let command =
+            LightCommand::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
         assert_eq!((command.action, command.ms), (action, ms));
         gate.admit(&command).unwrap();
     }
@@ -159,7 +160,7 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
             }
         }
     });
-    let command = Wired::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
+    let command = LightCommand::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
     assert_eq!((command.action, command.ms), (Action::WifiDown, Some(1_500)));
     for wanted in [true, false] {
         wait(&mut events, "the fault, and its end", |kind| {

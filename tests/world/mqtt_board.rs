@@ -9,7 +9,7 @@ use traffic_light::{
     Aspect, Instant, Start,
     message::Message,
     mqtt::client_id,
-    program::{Facts, Note, Order, Outside, Program, Topic},
+    program::{Facts, HostCommand, LightHost, LogEvent, Program, Topic},
     record::Record,
 };
 
@@ -23,7 +23,7 @@ struct Host {
     topics: [String; 2],
 }
 
-impl Outside for Host {
+impl LightHost for Host {
     fn show(&mut self, _: Aspect) {}
 
     fn publish(&mut self, topic: Topic, message: &Message) -> bool {
@@ -34,7 +34,7 @@ impl Outside for Host {
         self.client.try_publish(topic, QoS::AtLeastOnce, true, message.as_slice()).is_ok()
     }
 
-    fn order(&mut self, _: Order) -> bool {
+    fn execute(&mut self, _command: HostCommand) -> bool {
         true
     }
 
@@ -51,7 +51,7 @@ impl Outside for Host {
         }
     }
 
-    fn note(&mut self, _: Note) {}
+    fn log(&mut self, _: LogEvent) {}
 }
 
 impl Board {

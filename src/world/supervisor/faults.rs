@@ -232,10 +232,10 @@ impl Supervisor {
     }
 
     fn set_quota(&self, per_minute: Option<u32>) -> Result<bool, String> {
-        let Some(meter) = &self.meter else {
+        let Some(limiter) = &self.limiter else {
             return Err("the broker is not part of this program, and counts by its own rules".to_owned());
         };
-        meter.set_quota(per_minute);
+        limiter.set_quota(per_minute);
         Ok(true)
     }
 
@@ -255,7 +255,7 @@ impl Supervisor {
             return Ok(false);
         }
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
-        match Broker::start_metered(&config, self.meter.clone()).await {
+        match Broker::start_limited(&config, self.limiter.clone()).await {
             Ok(broker) => {
                 tell_of(&self.bus, &broker);
                 self.broker = Some(broker);
