@@ -7,7 +7,7 @@ use traffic_light::{
     Aspect, Instant, LightConfig, Name, Start, State, View,
     message::Message,
     mqtt::Session,
-    program::{Facts, Note, Order, Outside, Place, Program, Topic, TopicText},
+    program::{Facts, HostCommand, LightHost, LogEvent, Place, Program, Topic, TopicText},
     reconnector::Reconnector,
 };
 
@@ -57,8 +57,8 @@ pub(super) enum Act {
     Shows(Aspect),
     GoEnded { boot: u32, seq: u32 },
     Heard { from: Name, boot: u32, seq: u32 },
-    Note(Note),
-    Order(Order),
+    LogEvent(LogEvent),
+    HostCommand(HostCommand),
 }
 
 pub(super) struct Light {
@@ -265,7 +265,7 @@ impl Light {
     }
 }
 
-impl Outside for Host {
+impl LightHost for Host {
     fn show(&mut self, aspect: Aspect) {
         self.acts.push(Act::Shows(aspect));
     }
@@ -279,11 +279,11 @@ impl Outside for Host {
         self.budget.as_ref().is_none_or(SharedBudget::publish) && session.publish(topic, message)
     }
 
-    fn order(&mut self, order: Order) -> bool {
-        if let Order::KeepLease { ms } = order {
+    fn execute(&mut self, command: HostCommand) -> bool {
+        if let HostCommand::KeepLease { ms } = command {
             self.lease_max_ms = self.lease_max_ms.max(ms);
         } else {
-            self.acts.push(Act::Order(order));
+            self.acts.push(Act::HostCommand(command));
         }
         true
     }
@@ -292,10 +292,10 @@ impl Outside for Host {
         note::facts(self.wifi_joins, self.mqtt_joins, self.reset)
     }
 
-    fn note(&mut self, note: Note) {
+    fn log(&mut self, event: LogEvent) {
         // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
-        if !matches!(note, Note::Shows(_) | Note::Ignored(_)) {
-            self.acts.push(Act::Note(note));
+        if !matches!(event, LogEvent::Shows(_) | LogEvent::Ignored(_)) {
+            self.acts.push(Act::LogEvent(event));
         }
     }
 

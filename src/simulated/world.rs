@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use simulation::Rng;
 use traffic_light::{
     Aspect, LightConfig, Start,
-    command::{Action, Command as Wired},
+    command::{Action, Command as LightCommand},
     mqtt::client_id,
-    program::{Note, Order, Place},
+    program::{HostCommand, LogEvent, Place},
 };
 
 use super::{
@@ -418,28 +418,28 @@ impl World {
                 let from = LightId::new(id.junction.clone(), from);
                 self.observer.engine.state.heard(&from, id, boot, seq);
             }
-            Act::Note(note) => {
+            Act::LogEvent(note) => {
                 let id = id.clone();
                 self.note(&id, &note);
             }
-            Act::Order(order) => {
+            Act::HostCommand(order) => {
                 let light = id.clone();
                 match order {
-                    Order::WifiDown { ms } => {
+                    HostCommand::WifiDown { ms } => {
                         let back = Command::SetWifi { light: light.clone(), up: true };
                         self.net.plan(now + u64::from(ms) * 1_000, Step::Obey(Box::new(back)));
                         self.obey_now(Command::SetWifi { light, up: false });
                     }
-                    Order::DropSession => self.obey_now(Command::DropSession { light }),
-                    Order::Reboot => self.obey_now(Command::RebootLight { light }),
+                    HostCommand::DropSession => self.obey_now(Command::DropSession { light }),
+                    HostCommand::Reboot => self.obey_now(Command::RebootLight { light }),
                     // The host has taken it in.
-                    Order::KeepLease { .. } => {}
+                    HostCommand::KeepLease { .. } => {}
                 }
             }
         }
     }
 
-    fn note(&mut self, light: &LightId, note: &Note) {
+    fn note(&mut self, light: &LightId, note: &LogEvent) {
         let Told { ignored, silence, notice } = note::told(light, note);
         if let Some(reason) = ignored {
             let by = Ignorer::Light(light.clone());
@@ -612,7 +612,7 @@ impl World {
         let Some(light) = self.light(number) else { return };
         let id = light.id.clone();
         let Light { program, host, .. } = light;
-        program.goodbye(host);
+        program.publish_offline(host);
         if let Some(session) = &mut light.host.session {
             session.disconnect();
         }
@@ -639,7 +639,7 @@ impl World {
                 let last = self.last_n.entry(light.clone()).or_default();
                 let now_s = u32::try_from(now / 1_000_000).unwrap_or(u32::MAX);
                 *last = now_s.max(last.saturating_add(1));
-                let mut command = Wired::new(boot, *last, action);
+                let mut command = LightCommand::new(boot, *last, action);
                 command.ms = ms;
                 let topic = self.observer.topics.of(light, TopicKind::Command);
                 let message = command.encode(&topic, key.as_ref());

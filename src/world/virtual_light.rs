@@ -14,7 +14,7 @@ use tokio::{
 use traffic_light::{
     Aspect, LightConfig, Name, Start, State, View,
     message::Message,
-    program::{Facts, Note, Order as Ordered, Outside, Place, Program, Topic},
+    program::{Facts, HostCommand, LightHost, LogEvent, Place, Program, Topic},
 };
 
 use super::{
@@ -139,7 +139,7 @@ async fn run(make: Make, mut asked: mpsc::Receiver<Ask>) {
             _ = checks.tick(), if driver.runs() => driver.check(),
         }
     }
-    driver.program.goodbye(&mut driver.host);
+    driver.program.publish_offline(&mut driver.host);
     if link.orders.send(Order::Stop).await.is_ok() {
         // The link says what it still has to say; nobody listens any more.
         while link.news.recv().await.is_some() {}
@@ -377,7 +377,7 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
-impl Outside for Host {
+impl LightHost for Host {
     fn show(&mut self, aspect: Aspect) {
         self.bus.with(|engine| engine.state.aspect_changed(&self.id, aspect));
     }
@@ -398,10 +398,10 @@ impl Outside for Host {
         sent
     }
 
-    fn order(&mut self, order: Ordered) -> bool {
+    fn execute(&mut self, command: HostCommand) -> bool {
         let light = self.id.clone();
-        match order {
-            Ordered::WifiDown { ms } => {
+        match command {
+            HostCommand::WifiDown { ms } => {
                 let taken = self.ask_world(Command::SetWifi { light: light.clone(), up: false });
                 let commands = self.commands.clone();
                 tokio::spawn(async move {
@@ -411,9 +411,9 @@ impl Outside for Host {
                 });
                 taken
             }
-            Ordered::DropSession => self.ask_world(Command::DropSession { light }),
-            Ordered::Reboot => self.ask_world(Command::RebootLight { light }),
-            Ordered::KeepLease { ms } => {
+            HostCommand::DropSession => self.ask_world(Command::DropSession { light }),
+            HostCommand::Reboot => self.ask_world(Command::RebootLight { light }),
+            HostCommand::KeepLease { ms } => {
                 self.lease_max_ms = self.lease_max_ms.max(ms);
                 true
             }
@@ -424,8 +424,8 @@ impl Outside for Host {
         note::facts(self.wifi_joins, self.mqtt_joins, self.reset)
     }
 
-    fn note(&mut self, note: Note) {
-        let Told { ignored, silence, notice } = note::told(&self.id, &note);
+    fn log(&mut self, event: LogEvent) {
+        let Told { ignored, silence, notice } = note::told(&self.id, &event);
         if let Some(reason) = ignored {
             self.ignored(reason);
         }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use traffic_light::{Aspect, Name, Rule, Word};
+use traffic_light::{Aspect, Name, PeerMessage, Rule};
 
 use crate::{
     model::{LightId, LightKind},
@@ -134,7 +134,7 @@ impl WorldState {
     }
 
     /// `light`, which runs elsewhere, was heard.
-    pub(crate) fn aspect_heard(&mut self, light: &LightId, word: &Word) {
+    pub(crate) fn aspect_heard(&mut self, light: &LightId, word: &PeerMessage) {
         self.shows(light, word.aspect(), |monitor, now| monitor.hear(now, light, word));
     }
 
