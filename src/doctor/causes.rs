@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Target, Diagnostic, wire::Unexpected};
+use super::{Target, wire::Unexpected};
+use crate::model::Diagnostic;
 
 /// Brokers of the lab that are far away whatever network one is in.
 const FAR_AWAY: [&str; 5] =
@@ -21,7 +22,7 @@ pub(super) fn is_known_far_away(host: &str) -> bool {
 // Name.
 
 pub(super) fn name_not_found(host: &str) -> Diagnostic {
-    let remedy = if host.ends_with(".local") {
+    let help = if host.ends_with(".local") {
         "names with .local are told within one network only: check that its computer is on and in this network, and \
          that multicast DNS runs here (Debian: apt install libnss-mdns); or write its address as host"
     } else if host.contains('.') {
@@ -29,7 +30,7 @@ pub(super) fn name_not_found(host: &str) -> Diagnostic {
     } else {
         "check how host is written; a name without a dot is known in one network only, so its address may serve better"
     };
-    Diagnostic::new(format!("nobody knows the name {host}"), remedy)
+    Diagnostic::new(format!("nobody knows the name {host}"), help)
 }
 
 pub(super) fn name_server_silent(host: &str) -> Diagnostic {
@@ -223,9 +224,9 @@ pub(super) fn closed_at_connect(target: &Target, reset: bool) -> Diagnostic {
 }
 
 /// What came was not what MQTT has there.
-pub(super) fn unexpected(target: &Target, instead: &Unexpected, awaited: &str) -> Diagnostic {
+pub(super) fn unexpected(target: &Target, what: &Unexpected, awaited: &str) -> Diagnostic {
     let address = target.address();
-    match instead {
+    match what {
         Unexpected::Silence => Diagnostic::new(
             format!("{address} takes the connection, and {awaited} does not come"),
             "check the port: something else than a broker may listen there, or a firewall may hold the answers back",
@@ -234,9 +235,7 @@ pub(super) fn unexpected(target: &Target, instead: &Unexpected, awaited: &str) -
             format!("the broker closed the connection, and {awaited} did not come"),
             "try again; if it stays so, the broker's log says why",
         ),
-        Unexpected::Code(code) => {
-            Diagnostic::new(format!("the broker refuses with code {code}"), "ask whoever runs it")
-        }
+        Unexpected::Refused(code) => refused(target, *code),
         Unexpected::Http(line) => Diagnostic::new(
             format!(
                 "a web server answers at {address} (\"{line}\"): a captive portal that answers for everybody, or the \
@@ -245,7 +244,7 @@ pub(super) fn unexpected(target: &Target, instead: &Unexpected, awaited: &str) -
             format!("{PORTAL}; and check the port"),
         ),
         Unexpected::Tls => tls_there(target),
-        Unexpected::TlsSaid(failure) => Diagnostic::new(failure.message(&target.host), failure.help.unwrap()()),
+        Unexpected::TlsAlert(failure) => Diagnostic::new(failure.cause(&target.host), failure.remedy()),
         Unexpected::NotMqtt(start) => Diagnostic::new(
             format!("what answers at {address} is no MQTT broker; it says \"{start}\""),
             "check the port (1883 as a rule, 8883 with TLS); in a foreign network, a login page may be in the way",

@@ -12,10 +12,13 @@ use tokio::{
 use traffic_light::mqtt::codec::{Connect, Packet};
 
 use super::{
-    Done, Target, Diagnostic, Verdict, causes,
+    Done, Target, Verdict, causes,
     wire::{Stream, Wire},
 };
-use crate::tls::{Failure, Tls, Trust};
+use crate::{
+    model::Diagnostic,
+    tls::{Failure, Tls, Trust},
+};
 
 const NAME_LIMIT: Duration = Duration::from_secs(8);
 const TCP_LIMIT: Duration = Duration::from_secs(5);

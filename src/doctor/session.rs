@@ -8,9 +8,10 @@ use traffic_light::mqtt::codec::{
 };
 
 use super::{
-    Done, Target, Diagnostic, Verdict, causes, reach,
-    wire::{Unexpected, Stream, Wire},
+    Done, Target, Verdict, causes, reach,
+    wire::{Stream, Unexpected, Wire},
 };
+use crate::model::Diagnostic;
 
 const LIMIT: Duration = Duration::from_secs(5);
 /// After the broker has a message, it comes back in far less.
@@ -105,8 +106,7 @@ impl<'a> Probe<'a> {
         } else {
             filters.push(self.status.clone());
             let root = &self.target.root;
-            filters
-                .extend(self.target.junctions.iter().map(|junction| format!("{root}/{junction}/+/state")));
+            filters.extend(self.target.junctions.iter().map(|junction| format!("{root}/{junction}/+/state")));
         }
         let codes = match ask_for(wire, &filters).await {
             Ok(codes) => codes,
@@ -146,7 +146,7 @@ impl<'a> Probe<'a> {
                 .await
             }
         };
-        let trouble = match echoed {
+        let diagnostic = match echoed {
             Ok(None) => {
                 return Ok(((), Verdict::Well("a message comes back to whoever has subscribed".to_owned())));
             }
@@ -157,7 +157,7 @@ impl<'a> Probe<'a> {
             Err(Unexpected::End { .. }) => causes::closed_at_publish(self.target),
             Err(unexpected) => causes::unexpected(self.target, &unexpected, "the answer to a message"),
         };
-        Err(Verdict::Failed(trouble))
+        Err(Verdict::Failed(diagnostic))
     }
 
     /// Publishes a retained message, and looks whether a newcomer gets it. Removes it again.
@@ -228,7 +228,9 @@ impl<'a> Probe<'a> {
             (Ok(()), Ok(())) => Ok(((), Verdict::Well("who vanishes is reported as gone".to_owned()))),
             (Ok(()), Err(_)) => Err(Verdict::Failed(causes::not_removed(&self.status))),
             (Err(Unexpected::Silence), _) => Err(Verdict::Failed(causes::no_will_heard(&self.status))),
-            (Err(unexpected), _) => Err(Verdict::Failed(causes::unexpected(self.target, &unexpected, "a last will"))),
+            (Err(unexpected), _) => {
+                Err(Verdict::Failed(causes::unexpected(self.target, &unexpected, "a last will")))
+            }
         }
     }
 
