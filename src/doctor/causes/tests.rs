@@ -14,8 +14,7 @@ fn target(host: &str, login: Option<(&str, &str)>) -> Target {
 }
 
 fn told(host: &str, login: Option<(&str, &str)>, code: u8) -> String {
-    let Diagnostic { message, help } = refused(&target(host, login), code);
-    format!("{message}; {help}")
+    refused(&target(host, login), code).one_line()
 }
 
 #[test]
