@@ -23,7 +23,7 @@ use twinlight::{
         settings::Settings,
         world_client::WorldLink,
     },
-    board::{Desk, EntryMethod},
+    board::{EntryMethod, JobRunner},
     config::Config,
     model::{LightId, LightKind},
     world::{Command, Event, EventKind},
@@ -54,7 +54,7 @@ impl Window {
         let harness = Harness::builder().with_size(vec2(1_400.0, 1_000.0)).build_eframe(|cc| {
             let settings = Settings { show_board: true, ..Settings::default() };
             let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "test".to_owned());
-            app.with_desk(Desk::open(Arc::new(|| ())).unwrap(), lab)
+            app.with_desk(JobRunner::new(Arc::new(|| ())).unwrap(), lab)
         });
         let mut window = Window { harness, commands, events, frames: Vec::new(), backups };
         window.tell_of_the_pair();

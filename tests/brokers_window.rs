@@ -26,7 +26,7 @@ use twinlight::{
         window::waker,
         world_client::WorldLink,
     },
-    board::{Desk, Event, JobId, JobKind},
+    board::{Event, JobId, JobKind, JobRunner},
     config::Config,
     presets::{PRESETS, Preset},
     world::WorldOptions,
@@ -96,7 +96,7 @@ impl Real {
             live = Some(started);
             let settings = Settings { show_brokers: true, ..Settings::default() };
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "start.toml".to_owned())
-                .with_desk(Desk::open(Arc::new(|| ())).unwrap(), lab)
+                .with_desk(JobRunner::new(Arc::new(|| ())).unwrap(), lab)
                 .with_brokers(Brokers::new(presets).with_switch(switch))
         });
         Real { harness, live, runtime }

@@ -50,7 +50,7 @@ use crate::{
         view::ViewContext,
         world_client::{WorldClient, WorldLink},
     },
-    board::Desk,
+    board::JobRunner,
     model::LightId,
     presets::PRESETS,
     world::{Command, event::Severity},
@@ -136,7 +136,7 @@ impl TwinlightApp {
 
     /// With a desk where boards are flashed, for the lights of `lab`.
     #[must_use]
-    pub fn with_desk(mut self, desk: Desk, lab: Lab) -> TwinlightApp {
+    pub fn with_desk(mut self, desk: JobRunner, lab: Lab) -> TwinlightApp {
         let form = Form::new(&lab, &self.settings.board);
         let lab = Arc::new(lab);
         self.lab = Some(lab.clone());

@@ -14,7 +14,7 @@ use crate::{
         settings::{STORAGE_KEY, Settings},
         world_client::WorldLink,
     },
-    board::Desk,
+    board::JobRunner,
     presets::PRESETS,
     scenario::Scenario,
 };
@@ -81,7 +81,7 @@ impl Window {
                     .unwrap_or_default();
                 let (link, switch) = make_link(&cc.egui_ctx)?;
                 let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, self.subtitle);
-                let desk = Desk::open(Arc::new(waker(&cc.egui_ctx)))?;
+                let desk = JobRunner::new(Arc::new(waker(&cc.egui_ctx)))?;
                 let brokers = Brokers::new(&PRESETS).with_switch(switch);
                 let app = app.with_desk(desk, self.lab).with_brokers(brokers);
                 Ok(Box::new(match self.opening {

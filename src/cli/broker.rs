@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{Common, FAILED, WELL, asked_to_end, runtime, wrong_usage};
 use crate::{
-    board::provision::here::{addresses, make_login},
+    board::provision::this_computer::{addresses, make_login},
     config::BrokerChoice,
     world::{
         account_limiter::AccountLimiter,

@@ -13,6 +13,7 @@ mod key;
 mod monitor;
 mod ports;
 mod presets;
+mod progress;
 mod provision;
 mod replay;
 mod report;

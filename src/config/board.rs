@@ -18,7 +18,7 @@ use super::{
     timing,
 };
 use crate::{
-    board::provision::{Member as Setting, Settings, dialect_of, here},
+    board::provision::{Member as Setting, Settings, dialect_of, this_computer},
     keys,
     model::Diagnostic,
 };
@@ -331,7 +331,7 @@ fn broker_of(
             return;
         }
         BrokerChoice::Embedded { port, login, .. } => {
-            let Some(address) = here::addresses().first().copied() else {
+            let Some(address) = this_computer::addresses().first().copied() else {
                 let message = "the broker is to run on this computer, which is in no network";
                 reader.wrong(member, (message, "join one, or name a broker in a [broker] here"));
                 return;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::keep;
-use crate::{board::provision::here, model::Login};
+use crate::{board::provision::this_computer, model::Login};
 
 /// What this computer knows that a board has to be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,12 @@ impl Errands {
     pub fn look_around(&mut self, wake: impl Fn() + Send + 'static) {
         if !std::mem::replace(&mut self.looked, true) {
             self.run(
-                || Errand::Looked(Found { addresses: here::addresses(), wifi: here::wifi_name() }),
+                || {
+                    Errand::Looked(Found {
+                        addresses: this_computer::addresses(),
+                        wifi: this_computer::wifi_name(),
+                    })
+                },
                 wake,
             );
         }

@@ -23,7 +23,7 @@ use self::{
     state::BoardState,
 };
 use crate::{
-    board::{Answer, Desk, Request},
+    board::{Answer, JobRunner, Request},
     model::Login,
 };
 
@@ -54,7 +54,7 @@ pub enum BoardAction {
 
 /// The desk, what is known of it, and the form.
 pub struct Workbench {
-    desk: Desk,
+    desk: JobRunner,
     errands: Errands,
     /// What is known.
     pub state: BoardState,
@@ -71,7 +71,7 @@ pub struct Workbench {
 impl Workbench {
     /// A workbench at `desk`, for the lights of `lab`. `form` holds what was remembered.
     #[must_use]
-    pub fn new(desk: Desk, lab: Arc<Lab>, form: Form) -> Workbench {
+    pub fn new(desk: JobRunner, lab: Arc<Lab>, form: Form) -> Workbench {
         let login = lab.login.clone();
         let (errands, state) = (Errands::default(), BoardState::default());
         Workbench { desk, errands, state, form, lab, login, code: None }

@@ -4,9 +4,9 @@ use std::{collections::VecDeque, time::Duration};
 
 use super::Said;
 use crate::board::{
-    BoardInfo, Event, JobId, JobKind, News, Outcome, Progress, Question, Step,
-    log::{LogLevel, LogLine, LogNews},
-    news::Backup,
+    BoardInfo, Event, JobEvent, JobId, JobKind, Outcome, Progress, Question, Step,
+    job_event::Backup,
+    log::{LogEvent, LogLevel, LogLine},
     ports::PortInfo,
 };
 
@@ -96,9 +96,9 @@ impl BoardState {
                 self.job = Some(Job::new(job, kind, port));
                 None
             }
-            Event::JobTold { job, news } => {
+            Event::JobReported { job, event } => {
                 if let Some(job) = self.job_mut(job) {
-                    job.tell(news);
+                    job.take_job_event(event);
                 }
                 None
             }
@@ -116,12 +116,13 @@ impl BoardState {
                 self.job_mut(job)?.finish(End::Done(Box::new(outcome)));
                 starts.then_some(Said::BoardStarts)
             }
-            Event::JobFailed { job, what, advice, cancelled } => {
+            Event::JobFailed { job, diagnostic, cancelled } => {
+                let (what, advice) = (diagnostic.message, diagnostic.help.unwrap_or_default());
                 self.job_mut(job)?.finish(End::Failed { what, advice, cancelled });
                 None
             }
-            Event::Log(news) => {
-                self.log.tell(news);
+            Event::Log(event) => {
+                self.log.take_log_event(event);
                 None
             }
         }
@@ -170,23 +171,23 @@ impl Job {
         }
     }
 
-    fn tell(&mut self, news: News) {
-        match news {
-            News::StepBegan(step) => {
+    fn take_job_event(&mut self, event: JobEvent) {
+        match event {
+            JobEvent::StepBegan(step) => {
                 if !self.steps.contains(&step) {
                     self.steps.push(step);
                 }
                 (self.progress, self.waiting) = (None, None);
             }
-            News::Progressed(progress) => self.progress = Some(progress),
-            News::WaitingForChip { waited } => self.waiting = Some(waited),
-            News::ChipAnswered => self.waiting = None,
-            News::BoardMet(board) => self.board = Some(board),
-            News::BackedUp(backup) => self.backup = Some(backup),
-            News::PartSkipped(part) => self.note(format!("{} was right already", part.name)),
-            News::PartWritten(part) => self.note(format!("{} written", part.name)),
-            News::PartVerified(part) => self.note(format!("{} verified", part.name)),
-            News::Noted(text) => self.note(text),
+            JobEvent::Progressed(progress) => self.progress = Some(progress),
+            JobEvent::WaitingForChip { waited } => self.waiting = Some(waited),
+            JobEvent::ChipAnswered => self.waiting = None,
+            JobEvent::BoardMet(board) => self.board = Some(board),
+            JobEvent::BackedUp(backup) => self.backup = Some(backup),
+            JobEvent::PartSkipped(part) => self.note(format!("{} was right already", part.name)),
+            JobEvent::PartWritten(part) => self.note(format!("{} written", part.name)),
+            JobEvent::PartVerified(part) => self.note(format!("{} verified", part.name)),
+            JobEvent::Noted(text) => self.note(text),
         }
     }
 
@@ -245,23 +246,23 @@ impl SerialLog {
         text
     }
 
-    fn tell(&mut self, news: LogNews) {
-        match news {
-            LogNews::Opened { port } => {
+    fn take_log_event(&mut self, event: LogEvent) {
+        match event {
+            LogEvent::Opened { port } => {
                 self.open = true;
                 self.remark(LogLevel::Info, format!("— {port} is open —"));
                 self.port = Some(port);
             }
-            LogNews::Said(line) => self.push(line),
-            LogNews::Dropped { lines } => {
+            LogEvent::Line(line) => self.push(line),
+            LogEvent::Dropped { lines } => {
                 self.remark(LogLevel::Warning, format!("— {lines} lines came too fast and are left out —"));
             }
-            LogNews::Lost { reason } => {
+            LogEvent::Lost { reason } => {
                 self.open = false;
                 self.remark(LogLevel::Warning, format!("— {reason} —"));
             }
-            LogNews::Reset => self.remark(LogLevel::Info, "— the board was reset —".to_owned()),
-            LogNews::Closed => {
+            LogEvent::Reset => self.remark(LogLevel::Info, "— the board was reset —".to_owned()),
+            LogEvent::Closed => {
                 self.open = false;
                 self.port = None;
             }
@@ -299,19 +300,19 @@ pub fn words(line: &LogLine) -> String {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> LogNews {
-        LogNews::Said(LogLine { uptime: None, level: LogLevel::Raw, text: text.to_owned() })
+    fn said(text: &str) -> LogEvent {
+        LogEvent::Line(LogLine { uptime: None, level: LogLevel::Raw, text: text.to_owned() })
     }
 
     #[test]
     fn a_log_is_bounded_and_stands_still_while_it_is_held() {
         let mut log = SerialLog::default();
-        log.tell(said("first"));
+        log.take_log_event(said("first"));
         log.pause(true);
-        log.tell(said("second"));
+        log.take_log_event(said("second"));
         assert_eq!(log.shown().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["first"]);
         for number in 0..3 * MAX_LINES {
-            log.tell(said(&number.to_string()));
+            log.take_log_event(said(&number.to_string()));
         }
         assert_eq!(log.lines.len(), MAX_LINES);
         assert_eq!(log.shown().count(), 0, "what was held has been pushed out");

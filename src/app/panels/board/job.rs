@@ -16,7 +16,7 @@ use crate::{
     },
     board::{
         Answer, BoardInfo, JobKind, Outcome, Progress, Step,
-        news::{Identity, Written},
+        job_event::{Identity, Written},
     },
 };
 

@@ -14,7 +14,7 @@ use crate::{
         view::ViewContext,
         widgets,
     },
-    board::provision::{Member, here},
+    board::provision::{Member, this_computer},
     world::Command,
 };
 
@@ -98,7 +98,7 @@ fn this_computer(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench) -> 
             .clicked()
         {
             // Boards that were flashed before know the login of then.
-            let login = bench.login.clone().unwrap_or_else(here::make_login);
+            let login = bench.login.clone().unwrap_or_else(this_computer::make_login);
             form.log_in(Some(&login));
             actions.push(Action::Board(BoardAction::KeepLogin(login.clone())));
             actions.ask(Command::LetBoardsJoin { login });
