@@ -21,7 +21,7 @@ use traffic_light::record::Record;
 use twinlight::{
     app::{
         TwinlightApp,
-        board::{form::Lab, state::End},
+        board::{form::ProvisioningContext, state::End},
         clock::Clock,
         settings::Settings,
         world_client::WorldLink,
@@ -52,7 +52,8 @@ impl Window {
         let (sender, commands) = mpsc::channel(16);
         let (events, receiver) = broadcast::channel(256);
         let backups = tempfile::tempdir().unwrap();
-        let lab = Lab::of(&Config::default(), Some(backups.path().to_path_buf())).with_login_file(file);
+        let lab = ProvisioningContext::of(&Config::default(), Some(backups.path().to_path_buf()))
+            .with_login_file(file);
         let link = WorldLink { commands: sender, events: receiver };
         let harness = Harness::builder().with_size(vec2(1_400.0, 1_000.0)).build_eframe(|cc| {
             let settings = Settings { show_board: true, ..Settings::default() };

@@ -16,10 +16,10 @@ use tokio::{
 use twinlight::{
     app::{
         TwinlightApp,
-        board::form::Lab,
+        board::form::ProvisioningContext,
         brokers::{
             Brokers,
-            switch::{LiveLab, Start},
+            world_switcher::{LiveLab, Start},
         },
         clock::Clock,
         settings::Settings,
@@ -87,7 +87,7 @@ impl Real {
         let mut live = None;
         let harness = Harness::builder().with_size(vec2(1_280.0, 2_400.0)).build_eframe(|cc| {
             let config = Config::from_toml(START, "start.toml", &|_| None).unwrap();
-            let make_lab = |config: &Config| Lab::of(config, None);
+            let make_lab = |config: &Config| ProvisioningContext::of(config, None);
             let lab = make_lab(&config);
             let wake = Some(Arc::new(waker(&cc.egui_ctx)) as _);
             let options = WorldOptions { detailed: true, wake, ..WorldOptions::default() };

@@ -16,7 +16,7 @@ use twinlight::{
     app::{
         TwinlightApp,
         clock::Clock,
-        player::{Film, Reel, reel::Kind},
+        player::{JudgedPlayback, PlaybackSource, source::Kind},
         settings::Settings,
         world_client::WorldLink,
     },
@@ -62,7 +62,7 @@ impl Playback for Scripted {
     }
 }
 
-fn recording(length_s: u64) -> Reel {
+fn recording(length_s: u64) -> PlaybackSource {
     let make = move || {
         let playback = Scripted {
             script: Script::new(1, 2),
@@ -71,10 +71,10 @@ fn recording(length_s: u64) -> Reel {
             length: Duration::from_secs(length_s),
             obeys: false,
         };
-        Ok(Film { playback: Box::new(playback), judge: None })
+        Ok(JudgedPlayback { playback: Box::new(playback), judge: None })
     };
     let (title, teaches) = ("by hand".to_owned(), String::new());
-    Reel { title, kind: Kind::Recording, teaches, make: Arc::new(make) }
+    PlaybackSource { title, kind: Kind::Recording, teaches, make: Arc::new(make) }
 }
 
 /// The app with a live world that says nothing, and maybe something that is played.
@@ -86,7 +86,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(reel: Option<Reel>) -> Desk {
+    fn new(source: Option<PlaybackSource>) -> Desk {
         let (sender, commands) = mpsc::channel(16);
         let (events, receiver) = broadcast::channel(1_024);
         let mut live = Script::new(1, 2);
@@ -102,8 +102,8 @@ impl Desk {
                 Settings::default(),
                 "test".to_owned(),
             );
-            match reel {
-                Some(reel) => app.with_reel(&cc.egui_ctx, reel),
+            match source {
+                Some(source) => app.with_source(&cc.egui_ctx, source),
                 None => app,
             }
         });
@@ -238,13 +238,13 @@ fn a_recording_is_wound_forth_and_back_and_cannot_be_changed() {
 #[test]
 fn what_cannot_be_opened_says_why() {
     let make = || Err("the file ends in the middle of a message; record it again".to_owned());
-    let reel = Reel {
+    let source = PlaybackSource {
         title: "broken".to_owned(),
         kind: Kind::Recording,
         teaches: String::new(),
         make: Arc::new(make),
     };
-    let mut desk = Desk::new(Some(reel));
+    let mut desk = Desk::new(Some(source));
     desk.wait_for("It cannot be played: the file ends in the middle of a message; record it again");
     desk.click("Back to the live lab");
     assert!(!desk.says("It cannot be played"));

@@ -405,6 +405,28 @@ fn a_full_queue_of_commands_is_told_and_not_waited_for() {
 }
 
 #[test]
+fn a_warning_stays_in_sight_though_something_informative_follows() {
+    // Without the log, which keeps all of them.
+    let settings = Settings { show_log: false, ..Settings::default() };
+    let mut desk = Desk::with(1, 2, vec2(1_280.0, 900.0), settings).started(3_000);
+    let told = |ms, severity, text: &str| {
+        let kind = EventKind::Noticed { severity, light: None, text: text.to_owned() };
+        Event { at: Duration::from_millis(ms), kind }
+    };
+    desk.tell(vec![
+        told(3_000, Severity::Warning, "the port is taken"),
+        told(3_010, Severity::Error, "the file is full"),
+        told(3_020, Severity::Info, "a light has joined"),
+    ]);
+    desk.run_until(3_100);
+    assert!(desk.says("the port is taken"), "another notice drove it away");
+    assert!(desk.says("the file is full"), "an informative notice drove it away");
+    assert!(!desk.says("a light has joined"), "what is only good to know stays in the log");
+    desk.run_until(20_000);
+    assert!(!desk.says("the port is taken") && !desk.says("the file is full"), "they go by themselves");
+}
+
+#[test]
 fn a_window_that_fell_behind_asks_for_all_again() {
     let (sender, mut commands) = mpsc::channel(2);
     let (events, receiver) = broadcast::channel(4);

@@ -7,8 +7,12 @@ use traffic_light::{Aspect, Waiting};
 use crate::{
     fault::{Directions, LinkFault},
     model::{LightId, LightKind},
-    world::event::{Certainty, Fault, Layer},
+    world::event::{Certainty, Fault, Layer, Severity},
 };
+
+/// What `insecure = true` means.
+pub const UNCHECKED: &str = "The broker's certificate is not checked (insecure = true). Whoever is on the way to it can read and \
+                             change everything, passwords too.";
 
 /// What an aspect is called on the screen.
 #[must_use]
@@ -48,6 +52,16 @@ pub fn meaning(aspect: Aspect) -> &'static str {
         Aspect::FlashingAmber => {
             "Out of order: give way. The fail-safe of a light that cannot reach its junction."
         }
+    }
+}
+
+/// The first word of a notice in the log.
+#[must_use]
+pub fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "",
+        Severity::Warning => "Warning:",
+        Severity::Error => "Error:",
     }
 }
 
@@ -231,6 +245,13 @@ pub fn list(lights: &[LightId]) -> String {
         [only] => only.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
+}
+
+/// With a capital letter.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// A time on the world's clock as `m:ss.t`.

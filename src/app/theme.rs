@@ -152,6 +152,12 @@ impl Palette {
         if visuals.dark_mode { &DARK } else { &LIGHT }
     }
 
+    /// The theme that is not this one.
+    #[must_use]
+    pub fn other_theme(&self) -> ThemeChoice {
+        if self.dark { ThemeChoice::Light } else { ThemeChoice::Dark }
+    }
+
     /// The colour of an aspect where it lies on a panel.
     #[must_use]
     pub fn aspect(&self, aspect: Aspect) -> Color32 {

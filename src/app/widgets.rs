@@ -2,7 +2,11 @@
 
 use egui::{Color32, Response, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
-use crate::app::theme::Palette;
+use crate::app::{
+    action::Actions,
+    settings::{LeftPanel, SettingsAction},
+    theme::{self, Palette},
+};
 
 /// A switch with a short caption; `name` is its full name for screen readers.
 pub fn switch(ui: &mut Ui, palette: &Palette, on: bool, caption: &str, name: &str) -> Response {
@@ -37,6 +41,28 @@ pub fn named_button(ui: &mut Ui, text: impl Into<RichText>, name: &str) -> Respo
     let response = ui.button(text.into());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), name));
     response
+}
+
+/// The head of a panel on the left: its title and a button that closes it; `more` adds to the left of that.
+pub fn panel_header(
+    ui: &mut Ui,
+    title: &str,
+    close: &str,
+    hint: &str,
+    panel: LeftPanel,
+    more: impl FnOnce(&mut Ui, &mut Actions),
+) -> Actions {
+    let mut actions = Actions::default();
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(title).text_style(theme::title()).strong());
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if named_button(ui, "Close", close).on_hover_text(hint).clicked() {
+                actions.push(SettingsAction::ToggleLeft(panel));
+            }
+            more(ui, &mut actions);
+        });
+    });
+    actions
 }
 
 /// A small rounded label in a colour.

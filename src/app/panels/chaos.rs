@@ -5,7 +5,11 @@ use std::time::Duration;
 use egui::{RichText, TextEdit, Ui};
 
 use crate::{
-    app::{action::Actions, view::ViewContext, widgets},
+    app::{
+        action::{Action, Actions},
+        view::ViewContext,
+        widgets,
+    },
     world::Command,
 };
 
@@ -46,7 +50,7 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
             let switch = widgets::switch(ui, palette, on.is_some(), "Chaos", "Chaos");
             let why = "Random faults of all kinds come and go on every light, until it is switched off. The same seed gives the same faults at the same times.";
             if switch.on_hover_text(why).clicked() {
-                actions.ask(match &command {
+                actions.push(match &command {
                     Some(start) if on.is_none() => start.clone(),
                     _ => Command::StopChaos,
                 });
@@ -56,7 +60,7 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
             ui.label(RichText::new(format!("on, seed {seed}")).color(palette.warn));
             let keep = widgets::named_button(ui, "Use this seed", "Use this seed of chaos again");
             if keep.on_hover_text("Fills it in below, to have the same chaos once more.").clicked() {
-                draft.seed = seed.to_string();
+                actions.push(Action::KeepChaosSeed(seed));
             }
         }
     });

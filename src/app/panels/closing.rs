@@ -2,11 +2,7 @@
 
 use egui::{Context, Id, Modal};
 
-use crate::app::{
-    action::{Action, Actions},
-    theme::Palette,
-    widgets,
-};
+use crate::app::{action::Actions, closing::ClosingAction, theme::Palette, widgets};
 
 /// Shows the question over the window.
 pub fn show(ctx: &Context, palette: &Palette) -> Actions {
@@ -22,15 +18,15 @@ pub fn show(ctx: &Context, palette: &Palette) -> Actions {
         ui.add_space(6.0);
         ui.horizontal(|ui| {
             if widgets::named_button(ui, "Let it finish", "Let it finish").clicked() {
-                actions.push(Action::StayOpen);
+                actions.push(ClosingAction::StayOpen);
             }
             if widgets::named_button(ui, "Break it off and close", "Break it off and close").clicked() {
-                actions.push(Action::CloseAnyway);
+                actions.push(ClosingAction::CloseAnyway);
             }
         });
     });
     if response.should_close() {
-        actions.push(Action::StayOpen);
+        actions.push(ClosingAction::StayOpen);
     }
     actions
 }

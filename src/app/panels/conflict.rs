@@ -7,6 +7,7 @@ use crate::{
     app::{
         action::{Action, Actions},
         labels,
+        selection::SelectionAction,
         state::{ConflictSpan, Overlap},
         theme,
         view::ViewContext,
@@ -47,7 +48,7 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
                 if let (true, Some(light)) = (view.state.junctions.len() > 1, conflict.lights.first()) {
                     let show = widgets::named_button(ui, "Show", "Show the conflict's junction");
                     if show.clicked() {
-                        actions.push(Action::Open(light.junction.clone()));
+                        actions.push(SelectionAction::Junction(light.junction.clone()));
                     }
                 }
             });

@@ -92,7 +92,7 @@ pub fn show(ctx: &Context, palette: &Palette) -> Actions {
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let close = widgets::named_button(ui, "Close", "Close the help");
                 if close.clicked() {
-                    actions.push(Action::Help(false));
+                    actions.push(Action::ShowHelp(false));
                 }
             });
         });
@@ -111,7 +111,7 @@ pub fn show(ctx: &Context, palette: &Palette) -> Actions {
         });
     });
     if response.should_close() || ctx.input(|input| input.key_pressed(Key::Escape)) {
-        actions.push(Action::Help(false));
+        actions.push(Action::ShowHelp(false));
     }
     actions
 }

@@ -8,10 +8,11 @@ use traffic_light::{Rule, Waiting, command};
 
 use crate::{
     app::{
-        action::{Action, Actions},
+        action::Actions,
         labels,
         repaint::RepaintScheduler,
         scene::head,
+        selection::SelectionAction,
         state::{Junction, LightState},
         theme,
         view::ViewContext,
@@ -48,8 +49,8 @@ pub fn show(
 /// The lights of the configuration that nobody runs, as far as is known here.
 fn absent(ui: &mut Ui, view: &ViewContext<'_>, junction: &Junction) -> Actions {
     let mut actions = Actions::default();
-    let lab = view.lab.and_then(|lab| lab.junction(junction.name.as_str()));
-    for light in lab.iter().flat_map(|lab| lab.lights()) {
+    let configured = view.context.and_then(|context| context.junction(junction.name.as_str()));
+    for light in configured.iter().flat_map(|configured| configured.lights()) {
         let known = junction.light(light);
         let gone = known.is_none_or(|known| !known.is_virtual() && known.online == Some(false));
         if gone {
@@ -60,7 +61,7 @@ fn absent(ui: &mut Ui, view: &ViewContext<'_>, junction: &Junction) -> Actions {
                 let run = widgets::named_button(ui, "Run it here", &format!("Run {id} here"));
                 let why = "As a virtual light. Not while a board of that name is about to come back: two lights of one name cannot agree with anybody.";
                 if run.on_hover_text(why).clicked() {
-                    actions.ask(Command::RunLight { light: id.clone(), on: true });
+                    actions.push(Command::RunLight { light: id.clone(), on: true });
                 }
             });
         }
@@ -132,7 +133,7 @@ fn header(
                 });
                 if name.on_hover_text("Select it: the keys W, D, S and R act on the selected light").clicked()
                 {
-                    actions.push(Action::Select(light.id.clone()));
+                    actions.push(SelectionAction::Light(light.id.clone()));
                 }
                 let color = if light.kind == LightKind::Virtual { palette.accent } else { palette.warn };
                 let chip = widgets::chip(ui, labels::kind(light.kind), color, palette);
@@ -270,30 +271,30 @@ fn switches(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) -> Actions 
         let wifi = widgets::switch(ui, palette, !light.wifi_cut, "Wi-Fi", &format!("Wi-Fi of {id}"));
         let why = "Takes its Wi-Fi away, as switching the hotspot off does. The light must flash amber when it has lost the others, and come back by itself (W)";
         if wifi.on_hover_text(why).clicked() {
-            actions.ask(Command::SetWifi { light: id.clone(), up: light.wifi_cut });
+            actions.push(Command::SetWifi { light: id.clone(), up: light.wifi_cut });
         }
         ui.add_space(6.0);
         let silence = widgets::switch(ui, palette, light.silenced, "Silence", &format!("Silence {id}"));
         let why = "It keeps its session and publishes nothing: the fault that a connection alone does not show (S)";
         if silence.on_hover_text(why).clicked() {
-            actions.ask(Command::SetSilence { light: id.clone(), on: !light.silenced });
+            actions.push(Command::SetSilence { light: id.clone(), on: !light.silenced });
         }
     });
     ui.horizontal(|ui| {
         let drop = widgets::named_button(ui, "Drop session", &format!("Drop session of {id}"));
         let why = "Cuts its connection to the broker once; it comes back after its back-off (D)";
         if drop.on_hover_text(why).clicked() {
-            actions.ask(Command::DropSession { light: id.clone() });
+            actions.push(Command::DropSession { light: id.clone() });
         }
         let restart = widgets::named_button(ui, "Restart", &format!("Restart {id}"));
         let why = "As a reset does: lamps out, then red until nothing that it may have promised holds (R)";
         if restart.on_hover_text(why).clicked() {
-            actions.ask(Command::RebootLight { light: id.clone() });
+            actions.push(Command::RebootLight { light: id.clone() });
         }
         if light.waiting() == Some(&Waiting::NoDemand) {
             let call = widgets::named_button(ui, "Call", &format!("Call {id}"));
             if call.on_hover_text("Presses the button at its pole: it goes only on call (C)").clicked() {
-                actions.ask(Command::CallLight { light: id.clone() });
+                actions.push(Command::CallLight { light: id.clone() });
             }
         }
     });
@@ -335,7 +336,7 @@ fn remote(ui: &mut Ui, light: &LightState, keyed: bool) -> Actions {
                 "The board is not there just now."
             };
             if response.on_hover_text(why).on_disabled_hover_text(off).clicked() {
-                actions.ask(Command::TellLight { light: id.clone(), action, ms });
+                actions.push(Command::TellLight { light: id.clone(), action, ms });
             }
         };
     let may = online && keyed;

@@ -15,5 +15,6 @@ pub mod light_panel;
 pub mod overview;
 pub mod player_bar;
 pub mod timeline;
+pub mod toasts;
 pub mod topics;
 pub mod waiting;

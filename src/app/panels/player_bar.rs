@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use egui::{Button, Rect, Response, RichText, Shape, Slider, Stroke, Ui, WidgetInfo, vec2};
 
-use crate::app::player::{BACK, PlayerAction, SPEEDS, Watched, reel::Kind};
 use crate::{
     app::{
-        action::{Action, Actions},
+        action::Actions,
         labels,
+        player::{BACK, PlayerAction, SPEEDS, Watched, source::Kind},
         view::ViewContext,
         widgets,
     },
@@ -30,7 +30,7 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Actions {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let leave = widgets::named_button(ui, "Back to the live lab", "Back to the live lab");
             if leave.on_hover_text("The live lights have gone on all the time.").clicked() {
-                actions.push(Action::Player(PlayerAction::Leave));
+                actions.push(PlayerAction::Leave);
             }
             verdicts(ui, view, watched);
         });
@@ -68,15 +68,15 @@ fn what(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
 
 fn controls(ui: &mut Ui, watched: &Watched, actions: &mut Actions) {
     let progress = &watched.progress;
-    let start = PlayerAction::GoTo(Duration::ZERO);
+    let start = PlayerAction::Seek(Duration::ZERO);
     let mut button = |ui: &mut Ui, enabled: bool, sign: Sign, name: &str, why: &str, action: PlayerAction| {
         if sign.button(ui, enabled, name).on_hover_text(format!("{name}: {why}")).clicked() {
-            actions.push(Action::Player(action));
+            actions.push(action);
         }
     };
     ui.spacing_mut().item_spacing.x = 4.0;
     button(ui, true, Sign::Start, "Restart", "from the start, with the same seed (Home)", start);
-    let back = PlayerAction::GoTo(progress.at.saturating_sub(BACK));
+    let back = PlayerAction::Seek(progress.at.saturating_sub(BACK));
     button(ui, true, Sign::Back, "Back 5 s", "plays it from the start up to there (←)", back);
     let (sign, name, why) = if progress.playing {
         (Sign::Pause, "Pause", "everything stands still, the clock too (Space or P)")
@@ -97,7 +97,7 @@ fn controls(ui: &mut Ui, watched: &Watched, actions: &mut Actions) {
         .show_ui(ui, |ui| {
             for speed in 0..SPEEDS.len() {
                 if ui.selectable_label(progress.speed == speed, times(speed)).clicked() {
-                    actions.push(Action::Player(PlayerAction::Speed(speed)));
+                    actions.push(PlayerAction::Speed(speed));
                 }
             }
         });
@@ -191,11 +191,11 @@ fn position(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched, actions: &mu
             (slider.changed() && !slider.dragged()).then_some(at_s)
         };
         if let Some(target_s) = target {
-            actions.push(Action::Player(PlayerAction::GoTo(Duration::from_secs_f64(target_s.max(0.0)))));
+            actions.push(PlayerAction::Seek(Duration::from_secs_f64(target_s.max(0.0))));
         }
     }
     ui.label(RichText::new(format!("{now} of {}", labels::clock(ms(length)))).monospace());
-    if let Some(target) = progress.going_to {
+    if let Some(target) = progress.seeking_to {
         widgets::caption(ui, format!("going to {}…", labels::clock(ms(target))), view.palette);
     }
 }

@@ -13,9 +13,11 @@ use traffic_light::Aspect;
 
 use crate::{
     app::{
-        action::{Action, Actions},
+        action::Actions,
         labels,
         repaint::RepaintScheduler,
+        selection::SelectionAction,
+        settings::SettingsAction,
         state::{FaultSpan, Junction, LightState, Overlap, State},
         theme,
         view::ViewContext,
@@ -62,13 +64,13 @@ pub fn show(
             let name = format!("Timeline spans {text}");
             button.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, &name));
             if button.clicked() {
-                actions.push(Action::Span(span));
+                actions.push(SettingsAction::SpanTimeline(span));
             }
         }
         if look_at_ms.is_some() {
             let live = widgets::named_button(ui, "Back to now", "Timeline back to now");
             if live.clicked() {
-                actions.push(Action::LookAt(None));
+                actions.push(SelectionAction::LookAt(None));
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -86,7 +88,7 @@ pub fn show(
         let shift = axis.ms_of(response.drag_delta().x.abs());
         let end = axis.end_ms;
         let end = if response.drag_delta().x > 0.0 { end.saturating_sub(shift) } else { end + shift };
-        actions.push(Action::LookAt((end < view.now_ms).then_some(end)));
+        actions.push(SelectionAction::LookAt((end < view.now_ms).then_some(end)));
     }
     // While anything moves the timeline does so too; by itself it is worth a frame a second.
     if look_at_ms.is_none() {

@@ -16,9 +16,8 @@ const AHEAD: Duration = Duration::from_millis(40);
 
 /// What the window asks of the player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Let time pass if it stands still, and the other way round.
-    Toggle,
+pub(super) enum PlayerCommand {
+    PlayOrPause,
     /// Go this fast: a place in [`SPEEDS`].
     Speed(usize),
     /// Go one place faster, or slower.
@@ -27,8 +26,8 @@ pub(super) enum Order {
     StepToLamp,
     /// Go on by so much and stand still there.
     Step(Duration),
-    /// Go to this later moment as fast as it can be.
-    GoTo(Duration),
+    /// Play to this later moment as fast as possible.
+    Seek(Duration),
 }
 
 /// What the player tells.
@@ -52,8 +51,8 @@ pub struct Progress {
     pub length: Option<Duration>,
     /// Whether it is at its end.
     pub ended: bool,
-    /// Where it is being wound to.
-    pub going_to: Option<Duration>,
+    /// Where it is seeking to.
+    pub seeking_to: Option<Duration>,
     /// What became of the expectations so far, where there are any.
     pub verdicts: Arc<[Verdict]>,
 }
@@ -72,7 +71,7 @@ impl Progress {
             speed: speed.min(SPEEDS.len() - 1),
             length: None,
             ended: false,
-            going_to: None,
+            seeking_to: None,
             verdicts: Arc::from([]),
         }
     }
@@ -87,7 +86,7 @@ impl Progress {
     /// never far ahead of what was played.
     #[must_use]
     pub fn clock(&self, now: Instant) -> Duration {
-        if !self.playing || self.going_to.is_some() || self.ended {
+        if !self.playing || self.seeking_to.is_some() || self.ended {
             return self.at;
         }
         let since = now.saturating_duration_since(self.told).min(AHEAD);

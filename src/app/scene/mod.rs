@@ -1,5 +1,5 @@
 //! A crossing seen from above: streets, cars, heads, links, messages and promises. Everything is a
-//! pure function of the state and the time; the cars alone have a memory, in [`Traffic`].
+//! pure function of the state, the time and the cars, which drive on before a frame is drawn.
 
 mod cars;
 pub(super) mod fault;
@@ -17,6 +17,7 @@ use crate::app::{
     action::{Action, Actions, FaultTarget},
     labels,
     repaint::RepaintScheduler,
+    selection::SelectionAction,
     state::{Junction, LightState},
     theme::Palette,
     traffic::{Approach, Traffic},
@@ -31,7 +32,7 @@ pub fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     junction: &Junction,
-    traffic: &mut Traffic,
+    traffic: &Traffic,
     repaint: &mut RepaintScheduler,
 ) -> Actions {
     // Clicked for the links that lie on it; not a stop of the keyboard, as each link is one itself.
@@ -48,7 +49,10 @@ pub fn show(
 
     ground::paint(&painter, &plan, &arms, palette, alarm(junction, now, calm, repaint));
     if !calm {
-        drive(&painter, &plan, junction, &posts, palette, now, traffic, repaint);
+        paint_cars(&painter, &plan, &posts, palette, traffic);
+        if traffic.moves() {
+            repaint.moving();
+        }
     }
     actions.append(fault::pick_links(ui, &ground, &plan, junction, &posts, view));
     network::paint_links(&painter, &plan, junction, &posts, view);
@@ -86,33 +90,22 @@ fn alarm(junction: &Junction, now_ms: u64, calm: bool, repaint: &mut RepaintSche
     0.65 + 0.35 * (phase * std::f32::consts::TAU).cos()
 }
 
-#[expect(clippy::too_many_arguments, reason = "cars look at all of it")]
-fn drive(
-    painter: &Painter,
-    plan: &Plan,
-    junction: &Junction,
-    posts: &[Post],
-    palette: &Palette,
-    now_ms: u64,
-    traffic: &mut Traffic,
-    repaint: &mut RepaintScheduler,
-) {
-    let approaches: Vec<Approach> = posts
-        .iter()
-        .filter_map(|post| {
-            let aspect = junction.lights.get(post.light)?.aspect;
-            Some(Approach { aspect, west_east: post.arm.is_west_east() })
-        })
-        .collect();
-    traffic.advance(now_ms, &approaches);
+/// What the cars of `junction` see, in the order of its posts.
+#[must_use]
+pub fn approaches(junction: &Junction) -> Vec<Approach> {
+    let approach = |post: Post| {
+        let aspect = junction.lights.get(post.light)?.aspect;
+        Some(Approach { aspect, west_east: post.arm.is_west_east() })
+    };
+    posts(junction.lights.len()).into_iter().filter_map(approach).collect()
+}
+
+fn paint_cars(painter: &Painter, plan: &Plan, posts: &[Post], palette: &Palette, traffic: &Traffic) {
     for (post, cars) in posts.iter().zip(traffic.lanes()) {
         cars::paint(painter, plan, post.arm, cars, palette);
     }
     for (post, cars) in posts.iter().zip(traffic.lanes()) {
         cars::paint_bursts(painter, plan, post.arm, cars, palette);
-    }
-    if traffic.moves() {
-        repaint.moving();
     }
 }
 
@@ -163,9 +156,9 @@ fn show_head(
         network::link_in_words(light),
     ));
     if response.double_clicked() {
-        actions.push(Action::Target(FaultTarget::Light(light.id.clone())));
+        actions.push(Action::AimFault(FaultTarget::Light(light.id.clone())));
     } else if response.clicked() {
-        actions.push(Action::Select(light.id.clone()));
+        actions.push(SelectionAction::Light(light.id.clone()));
     }
     actions
 }
@@ -180,7 +173,7 @@ fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, said: &str, palette: &Pal
         painter.rect_stroke(rect.expand(2.0), 8.0, Stroke::new(2.0, color), StrokeKind::Outside);
     }
     if response.clicked() {
-        actions.push(Action::Target(FaultTarget::Broker));
+        actions.push(Action::AimFault(FaultTarget::Broker));
     }
     response.on_hover_text(format!(
         "{said}.\nEvery message between the lights passes the broker. Click to break it on purpose."

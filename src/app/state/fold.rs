@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Broker, Category, Flight, Junction, LightState, Message, Notice, State, order, severity_word};
+use super::{Broker, Category, Flight, Junction, LightState, Message, State, order};
 use crate::{
     app::labels,
     model::LightId,
@@ -183,8 +183,7 @@ impl State {
                 }
             }
             EventKind::Noticed { severity, light, text } => {
-                self.log.add(at, Category::Notice, light.clone(), severity_word(*severity), text.clone());
-                self.notice = Some(Notice { at_ms: at, severity: *severity, text: text.clone() });
+                self.note(at, *severity, light.clone(), text.clone());
             }
             EventKind::Stopped => {
                 self.stopped = true;

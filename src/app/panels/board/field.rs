@@ -2,7 +2,7 @@
 
 use egui::{RichText, TextEdit, Ui};
 
-use crate::app::theme::Palette;
+use crate::app::{labels, theme::Palette};
 
 /// The width of the names before the fields.
 const NAME_WIDTH: f32 = 88.0;
@@ -60,7 +60,7 @@ pub(super) fn row<R>(ui: &mut Ui, name: &str, show: impl FnOnce(&mut Ui) -> R) -
 pub(super) fn wrong(ui: &mut Ui, palette: &Palette, text: &str) {
     ui.horizontal(|ui| {
         ui.add_space(NAME_WIDTH);
-        let text = RichText::new(crate::app::board::sentence(text)).small().color(palette.bad);
+        let text = RichText::new(labels::sentence(text)).small().color(palette.bad);
         ui.add(egui::Label::new(text).wrap());
     });
 }

@@ -5,7 +5,7 @@ use tokio::sync::{
     oneshot,
 };
 
-use super::typed::Typed;
+use super::variables::Variables;
 use crate::{
     doctor::{self, Finding, Patient, Step, Verdict},
     presets::Preset,
@@ -15,16 +15,16 @@ use crate::{
 /// Two pieces of news for each step, one before them and one after them.
 const QUEUE: usize = 2 * Step::ALL.len() + 2;
 
-/// Whom to examine.
-pub enum Whom {
+/// Which broker to examine.
+pub enum Subject {
     /// A broker that runs.
     Known(Box<Patient>),
     /// The broker of a preset, with what was typed for it; one inside this program is started for it.
-    Of(Preset, Typed),
+    Of(Preset, Variables),
 }
 
-enum News {
-    At(String),
+enum Progress {
+    AddressKnown(String),
     Step(doctor::News),
     Over(Result<(), String>),
 }
@@ -44,7 +44,7 @@ pub enum Stage {
 
 /// An examination, as far as it is known. Dropping it ends the work.
 #[derive(Debug)]
-pub struct Checkup {
+pub struct Diagnosis {
     /// `host:port`, and whose it is; empty until it is known.
     pub address: String,
     /// The step that is being tried.
@@ -53,22 +53,22 @@ pub struct Checkup {
     pub findings: Vec<Finding>,
     /// How far it is.
     pub stage: Stage,
-    news: mpsc::Receiver<News>,
+    news: mpsc::Receiver<Progress>,
     cancel: Option<oneshot::Sender<()>>,
 }
 
-impl std::fmt::Debug for News {
+impl std::fmt::Debug for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("News")
+        f.write_str("Progress")
     }
 }
 
-impl Checkup {
+impl Diagnosis {
     /// Begins to examine. `wake` is called after each piece of news.
     ///
     /// # Errors
     /// A sentence for the user when the system has no thread for it.
-    pub fn begin(whom: Whom, wake: Waker) -> Result<Checkup, String> {
+    pub fn begin(subject: Subject, wake: Waker) -> Result<Diagnosis, String> {
         let (tell, news) = mpsc::channel(QUEUE);
         let (cancel, cancelled) = oneshot::channel();
         std::thread::Builder::new()
@@ -78,15 +78,15 @@ impl Checkup {
                     Ok(runtime) => runtime,
                     Err(error) => {
                         // The queue is new and has room.
-                        let _ = tell.try_send(News::Over(Err(no_threads(&error))));
+                        let _ = tell.try_send(Progress::Over(Err(no_threads(&error))));
                         wake();
                         return;
                     }
                 };
                 runtime.block_on(async {
                     tokio::select! {
-                        over = examine(whom, &tell, &wake) => {
-                            let _ = tell.send(News::Over(over)).await;
+                        over = examine(subject, &tell, &wake) => {
+                            let _ = tell.send(Progress::Over(over)).await;
                         }
                         // Cancelled, or nobody waits any more.
                         _ = cancelled => {}
@@ -100,7 +100,7 @@ impl Checkup {
             .map_err(|error| no_threads(&error))?;
         let findings = Vec::new();
         let (address, stage) = (String::new(), Stage::Working);
-        Ok(Checkup { address, trying: None, findings, stage, news, cancel: Some(cancel) })
+        Ok(Diagnosis { address, trying: None, findings, stage, news, cancel: Some(cancel) })
     }
 
     /// Takes in what has come.
@@ -110,14 +110,14 @@ impl Checkup {
         }
         loop {
             match self.news.try_recv() {
-                Ok(News::At(address)) => self.address = address,
-                Ok(News::Step(doctor::News::StepBegan(step))) => self.trying = Some(step),
-                Ok(News::Step(doctor::News::StepEnded(finding))) => {
+                Ok(Progress::AddressKnown(address)) => self.address = address,
+                Ok(Progress::Step(doctor::News::StepBegan(step))) => self.trying = Some(step),
+                Ok(Progress::Step(doctor::News::StepEnded(finding))) => {
                     self.trying = None;
                     self.findings.push(finding);
                 }
-                Ok(News::Over(Ok(()))) => return self.end(Stage::Done),
-                Ok(News::Over(Err(text))) => return self.end(Stage::Impossible(text)),
+                Ok(Progress::Over(Ok(()))) => return self.end(Stage::Done),
+                Ok(Progress::Over(Err(text))) => return self.end(Stage::Impossible(text)),
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {
                     let text =
@@ -171,22 +171,22 @@ fn no_threads(error: &std::io::Error) -> String {
     format!("The doctor cannot begin: {error}. End other programs and try again.")
 }
 
-async fn examine(whom: Whom, tell: &mpsc::Sender<News>, wake: &Waker) -> Result<(), String> {
-    let (patient, broker) = match whom {
-        Whom::Known(patient) => (*patient, None),
-        Whom::Of(preset, typed) => {
+async fn examine(subject: Subject, tell: &mpsc::Sender<Progress>, wake: &Waker) -> Result<(), String> {
+    let (patient, broker) = match subject {
+        Subject::Known(patient) => (*patient, None),
+        Subject::Of(preset, typed) => {
             let config = preset.load_with(&|name| typed.typed(name)).map_err(|error| error.to_string())?;
             doctor::admit(&config).await.map_err(|error| format!("The broker cannot start: {error}."))?
         }
     };
     let whose = if broker.is_some() { ", in this program, started for this" } else { "" };
     // Where nobody listens any more, the work is about to be ended.
-    let _ = tell.send(News::At(format!("{}{whose}", patient.address()))).await;
+    let _ = tell.send(Progress::AddressKnown(format!("{}{whose}", patient.address()))).await;
     wake();
     let (sender, mut heard) = mpsc::channel(QUEUE);
     let telling = async {
         while let Some(news) = heard.recv().await {
-            let _ = tell.send(News::Step(news)).await;
+            let _ = tell.send(Progress::Step(news)).await;
             wake();
         }
     };
