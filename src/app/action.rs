@@ -8,7 +8,7 @@ use crate::{model::LightId, world::Command};
 
 /// Something on the scene that can be picked to be broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FaultTarget {
+pub(super) enum FaultTarget {
     Light(LightId),
     /// The link of a light.
     Link(LightId),
@@ -17,7 +17,7 @@ pub enum FaultTarget {
 
 /// One thing that a person asked for in the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     /// Ask the world.
     World(Command),
     Board(BoardAction),
@@ -39,16 +39,16 @@ pub enum Action {
 /// What a panel asked for in one frame.
 #[derive(Debug, Default)]
 #[must_use = "what a panel asks for must be performed"]
-pub struct Actions(Vec<Action>);
+pub(super) struct Actions(Vec<Action>);
 
 impl Actions {
     /// Adds one.
-    pub fn push(&mut self, action: impl Into<Action>) {
+    pub(super) fn push(&mut self, action: impl Into<Action>) {
         self.0.push(action.into());
     }
 
     /// Adds all of another panel's.
-    pub fn append(&mut self, mut others: Actions) {
+    pub(super) fn append(&mut self, mut others: Actions) {
         self.0.append(&mut others.0);
     }
 }

@@ -4,7 +4,7 @@ use egui::{Context, ViewportCommand};
 
 /// The answer to the question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClosingAction {
+pub(super) enum ClosingAction {
     /// Close the window, and end the board's job.
     CloseAnyway,
     StayOpen,
@@ -12,7 +12,7 @@ pub enum ClosingAction {
 
 /// Whether the question is asked, and how it was answered.
 #[derive(Debug, Default)]
-pub struct Closing {
+pub(super) struct Closing {
     /// Whether the question is shown.
     pub asks: bool,
     confirmed: bool,
@@ -20,7 +20,7 @@ pub struct Closing {
 
 impl Closing {
     /// Holds the window open while a board is being worked on, until the user has answered.
-    pub fn guard(&mut self, ctx: &Context, board_works: bool) {
+    pub(super) fn guard(&mut self, ctx: &Context, board_works: bool) {
         if !board_works {
             self.asks = false;
         } else if ctx.input(|input| input.viewport().close_requested()) && !self.confirmed {
@@ -31,7 +31,7 @@ impl Closing {
 
     /// Takes the answer; returns whether the job is to be cancelled.
     #[must_use]
-    pub fn perform(&mut self, ctx: &Context, action: ClosingAction) -> bool {
+    pub(super) fn perform(&mut self, ctx: &Context, action: ClosingAction) -> bool {
         match action {
             ClosingAction::StayOpen => self.asks = false,
             ClosingAction::CloseAnyway => {

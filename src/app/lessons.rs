@@ -6,7 +6,7 @@ use crate::scenario::{Lesson, Scenario, lessons};
 
 /// What is typed in the lessons panel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LessonsForm {
+pub(super) struct LessonsForm {
     /// The simulation's seed.
     pub seed: String,
     /// The file of a recording: the last one that was made here, or what was typed.
@@ -16,14 +16,14 @@ pub struct LessonsForm {
 impl LessonsForm {
     /// The seed, where it is a number.
     #[must_use]
-    pub fn seed(&self) -> Option<u64> {
+    pub(super) fn seed(&self) -> Option<u64> {
         self.seed.trim().parse().ok()
     }
 }
 
 /// Owns the list and what is typed for it.
 #[derive(Debug)]
-pub struct Lessons {
+pub(super) struct Lessons {
     /// In the order of the list: what the command line named comes first.
     pub entries: Vec<Scenario>,
     pub form: LessonsForm,
@@ -41,7 +41,7 @@ impl Default for Lessons {
 impl Lessons {
     /// Reads the lessons that come with the program, once they are looked for. `recorded_to` is the file
     /// that the live lab is being recorded to.
-    pub fn fill_in(&mut self, recorded_to: Option<&String>) {
+    pub(super) fn fill_in(&mut self, recorded_to: Option<&String>) {
         if !self.read {
             self.read = true;
             self.entries.extend(lessons().iter().map(Lesson::scenario));
@@ -55,7 +55,7 @@ impl Lessons {
     ///
     /// # Errors
     /// Why it cannot be played here.
-    pub fn source(&self, place: usize, seed: u64) -> Result<PlaybackSource, String> {
+    pub(super) fn source(&self, place: usize, seed: u64) -> Result<PlaybackSource, String> {
         let lesson = self.entries.get(place).ok_or("There is no such lesson.")?;
         PlaybackSource::simulation(lesson.clone(), seed)
     }

@@ -10,7 +10,7 @@ use crate::model::LightId;
 
 /// What a person asks to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SelectionAction {
+pub(super) enum SelectionAction {
     /// This light, and with it its junction.
     Light(LightId),
     /// This junction, large.
@@ -22,7 +22,7 @@ pub enum SelectionAction {
 /// Owned by the window; changed by [`Selection::perform`], and by [`Selection::keep`] where what was
 /// selected has gone.
 #[derive(Debug)]
-pub struct Selection {
+pub(super) struct Selection {
     /// The junction that the user chose; the first one until then.
     pub junction: Option<Name>,
     pub light: Option<LightId>,
@@ -36,12 +36,12 @@ pub struct Selection {
 impl Selection {
     /// `junction` is the one that was shown last.
     #[must_use]
-    pub fn new(junction: Option<Name>) -> Selection {
+    pub(super) fn new(junction: Option<Name>) -> Selection {
         Selection { junction, light: None, look_at_ms: None, traffic: Traffic::new(0), traffic_of: None }
     }
 
     /// Selects what the action asks for.
-    pub fn perform(&mut self, action: SelectionAction) {
+    pub(super) fn perform(&mut self, action: SelectionAction) {
         match action {
             SelectionAction::Light(light) => {
                 self.junction = Some(light.junction.clone());
@@ -53,25 +53,25 @@ impl Selection {
     }
 
     /// Another world is shown: looks at its present, with new cars.
-    pub fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         self.look_at_ms = None;
         self.restart_cars();
     }
 
     /// Time has moved back, and cars do not drive backwards.
-    pub fn restart_cars(&mut self) {
+    pub(super) fn restart_cars(&mut self) {
         self.traffic_of = None;
     }
 
     /// The junction that is shown large.
     #[must_use]
-    pub fn junction_in<'a>(&self, state: &'a State) -> Option<&'a Junction> {
+    pub(super) fn junction_in<'a>(&self, state: &'a State) -> Option<&'a Junction> {
         let chosen = self.junction.as_ref().and_then(|name| state.junction(name));
         chosen.or(state.junctions.first())
     }
 
     /// Keeps a light of the shown junction selected, so that the keys always act on one.
-    pub fn keep(&mut self, state: &State) {
+    pub(super) fn keep(&mut self, state: &State) {
         let Some(junction) = self.junction_in(state) else { return };
         let here =
             |light: &LightId| light.junction == junction.name && junction.light(&light.light).is_some();
@@ -87,13 +87,13 @@ impl Selection {
     }
 
     /// Lets the cars drive until `now_ms`; `approaches` are those of the shown junction.
-    pub fn drive(&mut self, now_ms: u64, approaches: &[Approach]) {
+    pub(super) fn drive(&mut self, now_ms: u64, approaches: &[Approach]) {
         self.traffic.advance(now_ms, approaches);
     }
 
     /// The cars of the shown junction.
     #[must_use]
-    pub fn traffic(&self) -> &Traffic {
+    pub(super) fn traffic(&self) -> &Traffic {
         &self.traffic
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 /// What the panel asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TopicsAction {
+pub(super) enum TopicsAction {
     /// Look at this topic, and follow its newest value.
     Select(Arc<str>),
     /// Look at this earlier value of the topic; `None` follows the newest.
@@ -17,7 +17,7 @@ pub enum TopicsAction {
 
 /// The panel's texts and what goes with them.
 #[derive(Debug, Default)]
-pub struct TopicsForm {
+pub(super) struct TopicsForm {
     /// Shows only topics that contain this.
     pub filter: String,
     pub publish: PublishForm,
@@ -25,7 +25,7 @@ pub struct TopicsForm {
 
 /// A message by hand.
 #[derive(Debug)]
-pub struct PublishForm {
+pub(super) struct PublishForm {
     pub topic: String,
     pub payload: String,
     pub retain: bool,
@@ -44,7 +44,7 @@ impl Default for PublishForm {
 
 /// What the user has chosen; changed by [`TopicsController::perform`] alone.
 #[derive(Debug, Default)]
-pub struct TopicBrowser {
+pub(super) struct TopicBrowser {
     /// Levels that the user opened or closed, against what is usual.
     pub toggled: BTreeSet<String>,
     pub selected: Option<Arc<str>>,
@@ -54,14 +54,14 @@ pub struct TopicBrowser {
 
 /// Owns what is looked at and what is typed.
 #[derive(Debug, Default)]
-pub struct TopicsController {
+pub(super) struct TopicsController {
     pub browser: TopicBrowser,
     pub form: TopicsForm,
 }
 
 impl TopicsController {
     /// Does what the panel asks for.
-    pub fn perform(&mut self, action: TopicsAction) {
+    pub(super) fn perform(&mut self, action: TopicsAction) {
         let browser = &mut self.browser;
         match action {
             TopicsAction::Select(topic) => (browser.selected, browser.picked) = (Some(topic), None),

@@ -7,7 +7,7 @@ use crate::model::LightId;
 
 /// What a panel may look at.
 #[derive(Clone, Copy)]
-pub struct ViewContext<'a> {
+pub(super) struct ViewContext<'a> {
     /// The world that is shown.
     pub state: &'a State,
     pub settings: &'a Settings,
@@ -27,7 +27,7 @@ impl ViewContext<'_> {
     /// Whether lamps switch at once: where nothing is to move, and where time stands still, so that
     /// none is caught half lit.
     #[must_use]
-    pub fn lamps_switch_at_once(&self) -> bool {
+    pub(super) fn lamps_switch_at_once(&self) -> bool {
         self.settings.reduce_motion || self.watched.is_some_and(Watched::stands)
     }
 }

@@ -7,7 +7,7 @@ use super::settings::Settings;
 
 /// Tells the zoom that was set here from the one that the user sets.
 #[derive(Debug)]
-pub struct Zoom {
+pub(super) struct Zoom {
     /// The zoom of the last frame.
     seen: f32,
     /// The zoom that was set here last.
@@ -17,14 +17,14 @@ pub struct Zoom {
 impl Zoom {
     /// Sets the zoom that is remembered. egui remembers one as well, but not whether the user chose it.
     #[must_use]
-    pub fn new(ctx: &Context, settings: &Settings) -> Zoom {
+    pub(super) fn new(ctx: &Context, settings: &Settings) -> Zoom {
         let zoom = settings.zoom.unwrap_or(1.0);
         ctx.set_zoom_factor(zoom);
         Zoom { seen: zoom, set: zoom }
     }
 
     /// Follows the window's size; remembers the user's zoom in `settings`.
-    pub fn follow(&mut self, ctx: &Context, settings: &mut Settings) {
+    pub(super) fn follow(&mut self, ctx: &Context, settings: &mut Settings) {
         let current = ctx.zoom_factor();
         let same = |one: f32, other: f32| (one - other).abs() < 0.001;
         // A new zoom comes into force a frame after it was set, so what was set here counts as old.

@@ -43,7 +43,7 @@ const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 5] = [
 const USUAL_BUTTONS: f32 = 720.0;
 
 /// Shows the bar.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     ui.horizontal(|ui| {
         ui.set_min_height(32.0);

@@ -29,7 +29,7 @@ const IN_CLEAR_TEXT: &str = "Not encrypted: whoever is on the way can read along
 
 /// Shows the panel. `live` is the live lab, whatever is shown; `board_works`: whether a board is worked
 /// on, which no change may interrupt.
-pub fn show(
+pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     list: &BrokerList,

@@ -15,7 +15,7 @@ use crate::{
 
 /// What chaos is to be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// The seed as it was typed; empty: a new one.
     pub seed: String,
     /// The mean time from one fault to the next, in seconds.
@@ -31,7 +31,7 @@ impl Default for Draft {
 impl Draft {
     /// The command that begins it; `None` where the seed is no number.
     #[must_use]
-    pub fn command(&self) -> Option<Command> {
+    pub(crate) fn command(&self) -> Option<Command> {
         let seed = match self.seed.trim() {
             "" => None,
             digits => Some(digits.parse().ok()?),
@@ -41,7 +41,7 @@ impl Draft {
 }
 
 /// Shows the switch, with its seed and pace.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
     let mut actions = Actions::default();
     let (palette, on) = (view.palette, view.state.chaos);
     let command = draft.command();

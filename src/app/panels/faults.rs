@@ -27,7 +27,7 @@ use crate::{
 
 /// What is being put together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// Which light; the selected one until another is chosen.
     pub light: Option<LightId>,
     kind: Kind,
@@ -112,14 +112,14 @@ const ON_LIGHT: [(Kind, &str, &str); 10] = [
 
 /// What a fault does, in a sentence.
 #[must_use]
-pub fn meaning(fault: &Fault) -> &'static str {
+pub(crate) fn meaning(fault: &Fault) -> &'static str {
     let on_link = ON_LINK.iter().find(|(word, ..)| *word == fault.name()).map(|(.., why)| *why);
     let on_light = ON_LIGHT.iter().find(|(kind, ..)| kind.word() == fault.name()).map(|(.., why)| *why);
     on_link.or(on_light).unwrap_or_default()
 }
 
 /// Shows the panel.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
     let hint = "Hides this panel; faults stay on (F3)";
     let mut actions =
         widgets::panel_header(ui, "Faults", "Close the fault panel", hint, LeftPanel::Faults, |_, _| {});
@@ -285,12 +285,12 @@ impl Kind {
 
 impl Draft {
     /// Fills in the seed of the chaos that is on, to have the same once more.
-    pub fn keep_chaos_seed(&mut self, seed: u64) {
+    pub(crate) fn keep_chaos_seed(&mut self, seed: u64) {
         self.chaos.seed = seed.to_string();
     }
 
     /// Takes what was picked on the scene, with a fault that can strike it.
-    pub fn aim(&mut self, target: FaultTarget) {
+    pub(crate) fn aim(&mut self, target: FaultTarget) {
         let on_link = matches!(self.kind, Kind::Link(_));
         match target {
             FaultTarget::Light(light) => {

@@ -82,7 +82,7 @@ const MEANINGS: [(&str, &str); 10] = [
 ];
 
 /// Shows the help over the window.
-pub fn show(ctx: &Context, palette: &Palette) -> Actions {
+pub(crate) fn show(ctx: &Context, palette: &Palette) -> Actions {
     let mut actions = Actions::default();
     let response = Modal::new(Id::unique("help")).show(ctx, |ui| {
         let room = ctx.content_rect();

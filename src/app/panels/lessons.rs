@@ -16,7 +16,12 @@ use crate::{
 };
 
 /// Shows the panel.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>, entries: &[Scenario], form: &mut LessonsForm) -> Actions {
+pub(crate) fn show(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    entries: &[Scenario],
+    form: &mut LessonsForm,
+) -> Actions {
     let hint = "Hides this panel; what is played goes on (F4)";
     let mut actions =
         widgets::panel_header(ui, "Lessons", "Close the lessons", hint, LeftPanel::Lessons, |_, _| {});

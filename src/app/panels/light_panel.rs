@@ -29,7 +29,7 @@ use crate::{
 const FULL_S: f32 = 8.0;
 
 /// Shows the cards of a junction's lights.
-pub fn show(
+pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     junction: &Junction,

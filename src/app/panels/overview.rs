@@ -12,7 +12,7 @@ const TILE: egui::Vec2 = vec2(92.0, 62.0);
 const GAP: f32 = 6.0;
 
 /// Shows the tiles; `open` is the junction that is shown large.
-pub fn show(
+pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     open: Option<&Name>,

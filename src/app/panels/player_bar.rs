@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Shows the bar.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Actions {
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Actions {
     let mut actions = Actions::default();
     ui.horizontal(|ui| {
         ui.set_min_height(28.0);

@@ -3,9 +3,9 @@
 
 mod cars;
 pub(super) mod fault;
-pub mod geometry;
+pub(super) mod geometry;
 mod ground;
-pub mod head;
+pub(super) mod head;
 mod network;
 mod promise;
 
@@ -28,7 +28,7 @@ use crate::app::{
 const ALARM_MS: u64 = 900;
 
 /// Shows `junction` in all the room that `ui` has.
-pub fn show(
+pub(super) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     junction: &Junction,
@@ -92,7 +92,7 @@ fn alarm(junction: &Junction, now_ms: u64, calm: bool, repaint: &mut RepaintSche
 
 /// What the cars of `junction` see, in the order of its posts.
 #[must_use]
-pub fn approaches(junction: &Junction) -> Vec<Approach> {
+pub(super) fn approaches(junction: &Junction) -> Vec<Approach> {
     let approach = |post: Post| {
         let aspect = junction.lights.get(post.light)?.aspect;
         Some(Approach { aspect, west_east: post.arm.is_west_east() })

@@ -33,7 +33,7 @@ use crate::app::{
 };
 
 /// Shows the panel.
-pub fn show(
+pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     state: &BoardState,

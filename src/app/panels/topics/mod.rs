@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Shows the panel.
-pub fn show(
+pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     browser: &TopicBrowser,
