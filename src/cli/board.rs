@@ -11,12 +11,9 @@ use anyhow::anyhow;
 use clap::Args;
 
 use super::{CHECK_FAILED, Common, FAILED, Usage, asked_to_end};
-use crate::{
-    board::{
-        BoardError, Cancel, Connection, EntryMethod, News, Observer, Outcome, Progress, Question, Request,
-        Written, provision::differences,
-    },
-    config::BoardFile,
+use crate::board::{
+    BoardError, BoardFile, Cancel, Connection, EntryMethod, News, Observer, Outcome, Progress, Question,
+    Request, Written, provision::differences,
 };
 
 /// Which board, and how to reach it.

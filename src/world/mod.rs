@@ -23,6 +23,7 @@
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
 //! | `note` | what a virtual light's program notes, as it is told |
 //! | `plan` | planned faults as commands |
+//! | [`recorder`] | a run in a file, written while it goes on |
 //! | [`summary`] | what a run comes to |
 
 pub mod account_limiter;
@@ -44,6 +45,7 @@ pub(crate) mod note;
 mod observer;
 pub(crate) mod plan;
 pub mod proxy;
+pub mod recorder;
 pub mod summary;
 mod supervisor;
 pub mod topics;

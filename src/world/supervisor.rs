@@ -44,7 +44,7 @@ use crate::{
     config::{BrokerChoice, Config, Junction},
     keys::{self, KeyError},
     model::{LightId, LightKind, Login, RootTopic},
-    recording::{RecordError, Recorder},
+    world::recorder::{RecordError, Recorder},
 };
 
 /// Commands that may wait for the world; a face that finds the queue full says so.

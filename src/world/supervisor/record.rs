@@ -3,7 +3,7 @@
 use std::{fs, time::UNIX_EPOCH};
 
 use super::*;
-use crate::recording::{Header, RecorderNews};
+use crate::world::recorder::{Header, RecorderEvent};
 
 /// The folder for recordings that nobody named a file for, beside what else is remembered.
 pub(super) const FOLDER: &str = "recordings";
@@ -13,13 +13,13 @@ pub(super) fn begin(file: &Path, config: &Config, bus: &Arc<EventBus>) -> Result
     let told = bus.clone();
     let name = file.display().to_string();
     let tell = move |news| match news {
-        RecorderNews::Lost(lost) => {
+        RecorderEvent::Lost(lost) => {
             let text = format!(
                 "the disk is too slow for the recording: {lost} events are missing in it, and more may follow"
             );
             told.notice(Severity::Warning, None, text);
         }
-        RecorderNews::Failed(reason) => {
+        RecorderEvent::Failed(reason) => {
             told.notice(Severity::Error, None, format!("the recording {name} has ended: {reason}"));
             told.emit(EventKind::RecordingChanged { file: None });
         }
