@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{Common, FAILED, WELL, asked_to_end, runtime};
+use super::{Common, FAILED, WELL, asked_to_end, failure, runtime};
 use crate::doctor::{Finding, News, Patient, Trouble, Verdict, admit, examine};
 
 #[derive(Clone, Debug, Args)]
@@ -25,7 +25,7 @@ const NEWS_QUEUE: usize = 16;
 pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<u8> {
     let config = common.load()?;
     for warning in &config.warnings {
-        eprintln!("warning: {warning}");
+        failure::warn(warning);
     }
     runtime()?.block_on(async {
         let (patient, broker) = admit(&config).await?;

@@ -118,7 +118,7 @@ impl World {
         };
         world.start_broker();
         for warning in world.config.warnings.clone() {
-            world.observer.engine.state.notice(Severity::Warning, None, warning);
+            world.observer.engine.state.notice(Severity::Warning, None, warning.one_line());
         }
         for junction in world.config.junctions.clone() {
             for light in junction.virtual_lights() {

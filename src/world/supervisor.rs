@@ -272,7 +272,7 @@ impl Supervisor {
             tell_of(&bus, broker);
         }
         for warning in &config.warnings {
-            bus.notice(Severity::Warning, None, warning.clone());
+            bus.notice(Severity::Warning, None, warning.one_line());
         }
 
         if target.tls.as_ref().is_some_and(|tls| !tls.checks_the_broker()) {

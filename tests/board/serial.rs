@@ -227,7 +227,7 @@ fn a_board_behind_a_pic_is_reset_without_flashing() {
     assert_eq!(board.seen().resets, 1);
     let by_hand = reset(&crate::connection(&board)).unwrap_err();
     assert_eq!(
-        (by_hand.to_string().as_str(), by_hand.advice().as_str()),
+        (by_hand.to_string().as_str(), by_hand.help().as_str()),
         ("this board cannot be reset from here", "press its reset button")
     );
 }
@@ -271,7 +271,7 @@ fn refused(board: &Board) -> BoardError {
     board.assert_unchanged();
     let seen = board.seen();
     assert_eq!(seen.count(Op::FLASH_BEGIN) + seen.count(Op::FLASH_DEFL_BEGIN), 0, "{error}");
-    assert!(error.advice().contains("nothing was written"), "{}", error.advice());
+    assert!(error.help().contains("nothing was written"), "{}", error.help());
     error
 }
 
@@ -367,11 +367,7 @@ fn silence_in_the_middle_is_told_and_the_board_can_be_flashed_again() {
             error.to_string(),
             "the board stopped answering (after a lost reply); the board is half written and starts no program"
         );
-        assert!(
-            error.advice().ends_with("its download mode is in ROM and always works"),
-            "{}",
-            error.advice()
-        );
+        assert!(error.help().ends_with("its download mode is in ROM and always works"), "{}", error.help());
     }
 }
 
@@ -623,5 +619,5 @@ fn waiting_for_a_hand_can_be_cancelled() {
         examine(&connection, &mut Witness::default(), &cancel).unwrap_err()
     });
     assert!(error.is_cancelled());
-    assert_eq!(error.advice(), "nothing was changed on the board; start the job again when you like");
+    assert_eq!(error.help(), "nothing was changed on the board; start the job again when you like");
 }

@@ -136,7 +136,7 @@ fn what_is_wrong_with_the_command_line_or_a_file_ends_with_two() {
     assert_said(
         &flash(&["--provision", "bad.toml"]),
         2,
-        "bad.toml:5:1: wifi.sside: it is not known here; did you mean ssid?",
+        "error: wifi.sside: it is not known here\n --> bad.toml:5:1\n",
     );
     assert_said(&flash(&["--provision", "none.toml"]), 2, "there is no such file");
     assert_said(&flash(&["--provision", "board.toml", "--image", "no.bin"]), 2, "no.bin is no image");
@@ -154,13 +154,17 @@ fn what_is_wrong_with_the_command_line_or_a_file_ends_with_two() {
 fn a_board_that_fails_ends_with_one_and_a_check_that_fails_with_three() {
     let lab = Lab::new(Board::made(4, |builder| builder.chip(ChipKind::Esp32S3)));
     let flash = ["--provision", "board.toml", "--no-backup"];
-    assert_said(&lab.run("flash", &flash), 1, "the chip is an ESP32-S3, not an ESP32; nothing was written");
+    assert_said(
+        &lab.run("flash", &flash),
+        1,
+        "the chip is an ESP32-S3, not an ESP32\nhelp: nothing was written",
+    );
     let lab = Lab::new(Board::new(4));
     lab.board.double.arm(Fault::wrong_md5().lasting());
     assert_said(&lab.run("flash", &flash), 3, "does not read back as it was written, twice");
     let gone =
         said(twinlight(lab.folder.path()).args(["backup", "--port", "/dev/no-such", "x"]).output().unwrap());
-    assert_said(&gone, 1, "there is no serial port /dev/no-such; plug the board in");
+    assert_said(&gone, 1, "there is no serial port /dev/no-such\nhelp: plug the board in");
     assert!(!lab.file("x").exists());
 }
 
@@ -189,7 +193,8 @@ fn ctrl_c_ends_between_blocks_and_leaves_nothing_half() {
     let rest: Vec<_> = lines.collect();
     assert_eq!(child.wait().unwrap().code(), Some(1), "{rest:?}");
     assert!(
-        rest.iter().any(|line| line.contains("the job was cancelled; nothing was changed on the board")),
+        rest.iter().any(|line| line == "error: the job was cancelled")
+            && rest.iter().any(|line| line.starts_with("help: nothing was changed on the board")),
         "{rest:?}"
     );
     assert_eq!(fs::read_dir(lab.folder.path()).unwrap().count(), 1, "only board.toml");

@@ -141,17 +141,22 @@ fn a_wrong_file_or_command_line_gives_status_2_and_says_what_to_do() {
     let output = play(&lab, &text, &[]);
     assert_eq!(status(&output), 2);
     assert!(
-        err(&output).contains("lab.toml:12:8: expect.what: \"stedy\" is not known; did you mean \"steady\"?"),
+        err(&output).contains("error: expect.what: \"stedy\" is not known\n")
+            && err(&output).contains("lab.toml:12:8\n")
+            && err(&output).contains("help: did you mean \"steady\"?"),
         "{}",
         err(&output)
     );
 
     let good = scenario(30, &format!("{PAIR}[[expect]]\nwhat = \"steady\"\n"));
     for (args, said) in [
-        (&["--report", "/nowhere/r.json"][..], "--report: there is no folder /nowhere; make it first"),
-        (&["--html", "/nowhere/r.html"], "--html: there is no folder /nowhere; make it first"),
+        (&["--report", "/nowhere/r.json"][..], "--report: there is no folder /nowhere\nhelp: make it first"),
+        (&["--html", "/nowhere/r.html"], "--html: there is no folder /nowhere\nhelp: make it first"),
         (&["--live", "--seeds", "2"], "cannot be used with"),
-        (&["--config", "x.toml"], "a scenario file is a configuration already: name it without --config"),
+        (
+            &["--config", "x.toml"],
+            "a scenario file is a configuration already\nhelp: name it without --config",
+        ),
         (&["--rule", "hope"], "give lease or react"),
         (&["--seeds", "0"], "0 is not in 1..=100000"),
     ] {

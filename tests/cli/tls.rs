@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use serde_json::Value;
 use test_support::certificates::{Authority, FAR_AWAY, Issued, LONG_AGO, NOW, Years};
 use test_support::{Lab, Mosquitto, free_port, publish_raw};
-use twinlight::config::Config;
+use twinlight::{config::Config, model::Diagnostic};
 
 const TLS_LINES: &str = "cafile {folder}/ca.pem\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\nallow_anonymous true\n";
 
@@ -205,13 +205,13 @@ fn mistakes_with_files_have_their_line_and_a_remedy() {
         (
             "tls = true\nca_file = \"none.pem\"",
             7,
-            "none.pem does not exist; check the name (it counts from the folder",
+            "none.pem does not exist\n  help: check the name, which is relative to the folder",
         ),
-        ("tls = true\nca_file = \"empty\"", 7, "empty holds no certificate in PEM"),
-        ("tls = true\nca_file = \"me.key\"", 7, "me.key holds a key and no certificate"),
+        ("tls = true\nca_file = \"empty\"", 7, "empty contains no certificate in PEM"),
+        ("tls = true\nca_file = \"me.key\"", 7, "me.key contains a key and no certificate"),
         ("tls = true\nca_file = \"cut.pem\"", 7, "cut.pem is damaged (its end is missing)"),
-        ("tls = true\nca_file = \".\"", 7, "is a folder; name the file in it"),
-        ("tls = true\nca_file = \"\"", 7, "it is empty; name a file"),
+        ("tls = true\nca_file = \".\"", 7, "is a folder\n  help: name the file in it"),
+        ("tls = true\nca_file = \"\"", 7, "it is empty\n  help: name a file"),
         ("tls = true\ncert_file = \"me.pem\"", 3, "add key_file"),
         ("tls = true\nkey_file = \"me.key\"", 3, "add cert_file"),
         (
@@ -219,15 +219,15 @@ fn mistakes_with_files_have_their_line_and_a_remedy() {
             8,
             "this key does not belong to the certificate",
         ),
-        ("tls = true\ncert_file = \"me.pem\"\nkey_file = \"me.pem\"", 8, "me.pem holds no key in PEM"),
+        ("tls = true\ncert_file = \"me.pem\"\nkey_file = \"me.pem\"", 8, "me.pem contains no key in PEM"),
         ("tls = true\ncert_file = \"me.pem\"\nkey_file = \"locked.key\"", 8, "is locked with a password"),
         (
             "tls = true\nca_file = \"ca.pem\"\ninsecure = true",
             8,
-            "ca_file says whom to trust; remove one of the two",
+            "ca_file says whom to trust\n  help: remove one of the two",
         ),
-        ("ca_file = \"ca.pem\"", 6, "it has a meaning with TLS alone; add tls = true"),
-        ("insecure = true", 6, "it has a meaning with TLS alone"),
+        ("ca_file = \"ca.pem\"", 6, "it only works with TLS\n  help: add tls = true"),
+        ("insecure = true", 6, "it only works with TLS"),
     ] {
         let error = load(members).unwrap_err().to_string();
         assert!(error.contains(&format!("my.toml:{line}:")), "{members}: {error}");
@@ -237,11 +237,15 @@ fn mistakes_with_files_have_their_line_and_a_remedy() {
     let mine = "tls = true\nca_file = \"ca.pem\"\ncert_file = \"me.pem\"\nkey_file = \"me.key\"\n";
     fs::set_permissions(folder.path().join("me.key"), fs::Permissions::from_mode(0o644)).unwrap();
     let [warning] = &load(mine).unwrap().warnings[..] else { panic!("one warning") };
-    assert!(warning.contains("every user of this computer can read the key"), "{warning}");
+    assert!(warning.message.contains("every user of this computer can read the key"), "{warning}");
     fs::set_permissions(folder.path().join("me.key"), fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(load(mine).unwrap().warnings, Vec::<String>::new());
-    let warned = |members: &str| load(members).unwrap().warnings.join("\n");
-    assert!(warned("port = 8883").contains("8883 is the port for TLS as a rule; add tls = true"));
-    assert!(warned("port = 1883\ntls = true\nca_file = \"ca.pem\"").contains("1883 is the port without TLS"));
+    assert_eq!(load(mine).unwrap().warnings, Vec::<Diagnostic>::new());
+    let warned =
+        |members: &str| load(members).unwrap().warnings.iter().map(Diagnostic::one_line).collect::<String>();
+    assert!(warned("port = 8883").contains("8883 is usually the port for TLS (help: add tls = true)"));
+    assert!(
+        warned("port = 1883\ntls = true\nca_file = \"ca.pem\"")
+            .contains("1883 is usually the port without TLS")
+    );
     assert!(!format!("{:?}", load(mine).unwrap()).contains("KEY"), "a configuration prints no secret");
 }

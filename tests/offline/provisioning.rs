@@ -6,7 +6,7 @@ use traffic_light::{
     Key, Name, Timing,
     record::{Antenna, Dialect},
 };
-use twinlight::board::BoardFile;
+use twinlight::{config::BoardFile, model::Diagnostic};
 
 const WIFI: &str = "[wifi]\nssid = \"lab\"\npassword = \"\"\n";
 const BROKER: &str = "[broker]\nhost = \"192.168.1.2\"\n";
@@ -39,7 +39,7 @@ fn the_shipped_example_makes_a_record_without_a_warning() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let text = fs::read_to_string(folder.join("board.toml")).unwrap();
     let file = read_in(&folder, &text).unwrap();
-    assert_eq!(file.warnings, Vec::<String>::new());
+    assert_eq!(file.warnings, Vec::<Diagnostic>::new());
     assert_eq!(file.record.junction.as_str(), "demo");
     assert_eq!(file.record.wifi.password, "a secret of the lab");
 }
@@ -80,16 +80,16 @@ fn all_members_reach_the_record() {
     );
     assert_eq!(record.broker.root, "lab/7");
     assert_eq!((record.leds.red, record.antenna, record.timing.red_amber_ms), (4, Antenna::External, 900));
-    assert_eq!(file.warnings, Vec::<String>::new());
+    assert_eq!(file.warnings, Vec::<Diagnostic>::new());
 }
 
 #[test]
 fn what_is_wrong_is_told_with_line_member_and_remedy() {
-    refused("", "board.toml:1:1: junction: it is missing; add junction");
-    refused(&format!("{NAMES}{BROKER}"), "wifi: it is missing; add [wifi]");
+    refused("", "board.toml:1:1: junction: it is missing\n  help: add junction");
+    refused(&format!("{NAMES}{BROKER}"), "wifi: it is missing\n  help: add [wifi]");
     refused(
         &format!("{NAMES}lihgt = \"c\"\n{WIFI}{BROKER}"),
-        "board.toml:4:1: lihgt: it is not known here; did you mean light?",
+        "board.toml:4:1: lihgt: it is not known here\n  help: did you mean light?",
     );
     refused(
         &format!("{NAMES}{WIFI}{BROKER}tls = true\n"),
@@ -115,7 +115,9 @@ fn a_secret_in_the_file_itself_is_warned_of_and_never_printed() {
     let text = format!("{NAMES}[wifi]\nssid = \"lab\"\npassword = \"topsecret\"\n{BROKER}");
     let file = read(&text).unwrap();
     assert_eq!(file.warnings.len(), 1);
-    assert!(file.warnings[0].starts_with("board.toml:6:12: wifi.password: a secret stands in this file"));
+    assert!(
+        file.warnings[0].message.starts_with("board.toml:6:12: wifi.password: a secret stands in this file")
+    );
     assert!(!format!("{file:?}").contains("topsecret"));
 }
 
@@ -143,7 +145,7 @@ fn a_board_can_take_all_that_virtual_lights_know_from_their_configuration() {
         ("h", 1999, "u")
     );
     assert_eq!(record.broker.root, "lab/3");
-    assert_eq!(file.warnings, Vec::<String>::new());
+    assert_eq!(file.warnings, Vec::<Diagnostic>::new());
 
     let own_broker =
         read_in(folder.path(), &format!("config = \"lab.toml\"\nlight = \"b\"\n{WIFI}{BROKER}")).unwrap();
@@ -159,12 +161,16 @@ fn what_a_configuration_does_not_give_a_board_is_told() {
     lab(folder.path(), "", "");
     let closed = from("light = \"b\"\n").unwrap_err();
     assert!(
-        closed.contains("listens on this computer alone") && closed.contains("write lan = true"),
+        closed.contains("listens on this computer only") && closed.contains("write lan = true"),
         "{closed}"
     );
     assert!(from("").unwrap_err().contains("light: it is missing"));
-    assert!(from("light = \"z\"\n").unwrap_err().contains("no light z; its lights are a, b, c"));
-    assert!(from("light = \"b\"\njunction = \"y\"\n").unwrap_err().contains("has no junction y; it has x"));
+    assert!(from("light = \"z\"\n").unwrap_err().contains("no light z\n  help: its lights are a, b, c"));
+    assert!(
+        from("light = \"b\"\njunction = \"y\"\n")
+            .unwrap_err()
+            .contains("has no junction y\n  help: it has x")
+    );
     assert!(
         from("light = \"b\"\npeers = [\"a\"]\n")
             .unwrap_err()
@@ -172,10 +178,10 @@ fn what_a_configuration_does_not_give_a_board_is_told() {
     );
     lab(folder.path(), "[broker]\nkind = \"external\"\nhost = \"h\"", "");
     let both = from("light = \"b\"\n").unwrap();
-    assert!(both.warnings[0].contains("runs this light as a virtual one too"), "{:?}", both.warnings);
+    assert!(both.warnings[0].message.contains("runs this light as a virtual one too"), "{:?}", both.warnings);
     fs::write(folder.path().join("lab.toml"), "root = \"t-${RANDOM}\"\n[[junction]]\nname = \"x\"\n")
         .unwrap();
-    assert!(from("light = \"b\"\n").unwrap_err().contains("a board needs a root topic that stays"));
+    assert!(from("light = \"b\"\n").unwrap_err().contains("write a fixed root topic"));
 }
 
 #[cfg(unix)]
@@ -188,7 +194,11 @@ fn a_file_with_secrets_that_others_can_read_is_warned_of() {
     for (mode, warned) in [(0o644, true), (0o600, false)] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let warnings = BoardFile::load(&path).unwrap().warnings;
-        assert_eq!(warnings.iter().any(|warning| warning.contains("chmod 600")), warned, "{warnings:?}");
+        assert_eq!(
+            warnings.iter().any(|warning| warning.one_line().contains("chmod 600")),
+            warned,
+            "{warnings:?}"
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Mutex, thread};
 use traffic_light::Rule;
 use twinlight::{
     config::Config,
+    model::Diagnostic,
     scenario::{
         Lesson, Outcome, Scenario, Stage,
         expect::Check,
@@ -177,7 +178,7 @@ fn every_file_of_the_folder_is_a_lesson_with_a_page_of_words() {
             lesson.name
         );
         let scenario = Scenario::from_toml(lesson.text, &lesson.file(), &|_| None).unwrap();
-        assert_eq!(scenario.config.warnings, Vec::<String>::new(), "{}", lesson.name);
+        assert_eq!(scenario.config.warnings, Vec::<Diagnostic>::new(), "{}", lesson.name);
         assert!(scenario.teaches.len() > 300, "{}: a page that says what it teaches", lesson.name);
         assert!(titles.insert(scenario.title.clone()), "{} twice", scenario.title);
         // The window and "run" play it too.
