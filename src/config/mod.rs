@@ -345,7 +345,7 @@ fn syntax(message: &str) -> Diagnostic {
 }
 
 /// The text of a configuration file, or why there is none.
-fn read_file(path: &Path) -> Result<String, Diagnostic> {
+pub(crate) fn read_file(path: &Path) -> Result<String, Diagnostic> {
     use std::io::ErrorKind;
     let unreadable = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => Diagnostic::new(
