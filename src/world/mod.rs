@@ -11,11 +11,10 @@
 //! | [`proxy`] | the way of one link to the broker, where its faults are put in |
 //! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
-//! | [`broker`] | the broker inside the program |
+//! | [`broker`] | the broker inside the program, as Adafruit IO where that is wanted |
 //! | `budget` | what the lights may publish and log in together, where an account counts |
 //! | `feed_watch` | the observer on feeds: last values, presence by silence, notices |
 //! | [`account_limiter`] | what the clients of that broker do, counted as an account's |
-//! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
 //! | [`delivery`] | how long words are on their way |
 //! | `engine` | what is true, and what is due, without I/O and clock |
@@ -37,7 +36,6 @@ pub mod event;
 mod event_bus;
 pub mod fault;
 mod feed_watch;
-mod gate;
 mod last_run;
 mod link;
 pub mod monitor;
