@@ -20,8 +20,7 @@
 //! | `engine` | what is true, and what is due, without I/O and clock |
 //! | `event_bus` | the engine behind one lock: one clock, one order of events |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
-//! | `note` | what a virtual light's program notes, as it is told |
-//! | `plan` | planned faults as commands |
+//! | `log_event` | what a virtual light's program notes, as it is told |
 //! | [`recorder`] | a run in a file, written while it goes on |
 //! | [`summary`] | what a run comes to |
 
@@ -38,10 +37,9 @@ pub mod fault;
 mod feed_watch;
 mod last_run;
 mod link;
+pub(crate) mod log_event;
 pub mod monitor;
-pub(crate) mod note;
 mod observer;
-pub(crate) mod plan;
 pub mod proxy;
 pub mod recorder;
 pub mod summary;
@@ -56,5 +54,5 @@ pub use event::{Event, EventKind};
 pub use event_bus::Waker;
 pub use fault::Fault;
 pub(crate) use link::{LAST_STANDARD_CODE, UNKNOWN_HOST, explain_io, refusal, refusal_beyond_mqtt};
-pub(crate) use observer::{shortened, words as action_words};
+pub(crate) use observer::shortened;
 pub use supervisor::{World, WorldError, WorldOptions};

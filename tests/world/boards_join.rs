@@ -147,7 +147,7 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
     let wifi = Fault::WifiDown(b.clone());
     commands.send(Command::PutFault { fault: wifi.clone(), lasts: None }).await.unwrap();
     let refused = wait(&mut events, "the refusal", |kind| match kind {
-        EventKind::Noticed { text, .. } if text.contains("cannot be put in") => Some(text.clone()),
+        EventKind::Noticed { text, .. } if text.contains("cannot be injected") => Some(text.clone()),
         _ => None,
     });
     assert!(refused.await.contains("say for how long"));
