@@ -21,11 +21,11 @@ use esp_radio::wifi::{
 use static_cell::StaticCell;
 use traffic_light::{
     Instant,
-    reconnector::{Action, Reconnector},
     lamps::Progress,
     message::Message,
-    mqtt::{self, End, Event, ConnectOptions, Session},
-    program::{Order, Topic, TopicText},
+    mqtt::{self, ConnectOptions, End, Event, Session},
+    program::{HostCommand, Topic, TopicText},
+    reconnector::{Action, Reconnector},
     record::{Dialect, Record, Wifi},
 };
 
@@ -142,7 +142,7 @@ enum Over {
     /// The network took the address back.
     NoAddress,
     /// The light's program asks for it.
-    Ordered(Order),
+    Ordered(HostCommand),
     /// The broker's name is not known.
     NameNotFound,
     /// TCP does not come to be.
@@ -175,8 +175,8 @@ impl Link {
     }
 
     /// Takes in an order that comes while there is no session.
-    fn obey(&mut self, order: Order) {
-        if let Order::WifiDown { ms } = order {
+    fn obey(&mut self, order: HostCommand) {
+        if let HostCommand::WifiDown { ms } = order {
             self.reconnector.take_wifi_down(light::now(), ms);
         }
     }
@@ -242,7 +242,7 @@ impl Link {
                 return;
             }
             Over::NoAddress => return self.leave_wifi(&WifiTrouble::NoAddress).await,
-            Over::Ordered(order @ Order::WifiDown { .. }) => {
+            Over::Ordered(order @ HostCommand::WifiDown { .. }) => {
                 self.obey(order);
                 return;
             }

@@ -44,11 +44,11 @@ pub(super) fn shows(aspect: Aspect) -> &'static str {
 #[must_use]
 pub(super) fn meaning(aspect: Aspect) -> &'static str {
     match aspect {
-        Aspect::Dark => "No lamp is lit: it has no power, or was never heard.",
+        Aspect::Dark => "No lamp is lit: it has no power, or was never heard of.",
         Aspect::Red => "Stop.",
-        Aspect::RedAmber => "Get ready: green follows. The light is in go from here.",
+        Aspect::RedAmber => "Get ready: green follows. The right of way begins here.",
         Aspect::Green => "Go.",
-        Aspect::Amber => "Stop if you safely can: red follows. The light is still in go.",
+        Aspect::Amber => "Stop if you safely can: red follows. The right of way lasts until then.",
         Aspect::FlashingAmber => {
             "Out of order: give way. The fail-safe of a light that cannot reach its junction."
         }
@@ -100,8 +100,8 @@ pub(super) fn kind(kind: LightKind) -> &'static str {
 pub(super) fn kind_meaning(kind: LightKind) -> &'static str {
     match kind {
         LightKind::Virtual => "Runs in this program, with the same library as the boards.",
-        LightKind::Board => "A LoPy4. It is shown as its messages are heard.",
-        LightKind::Foreign => "Anybody's own program. It is shown as its messages are heard.",
+        LightKind::Board => "A LoPy4. It is shown from its messages.",
+        LightKind::Foreign => "Somebody's own program. It is shown from its messages.",
     }
 }
 
@@ -201,9 +201,9 @@ pub(super) fn waits_until_ms(waiting: &Waiting) -> Option<u64> {
 #[must_use]
 pub(super) fn conflict_began(lights: &[LightId], certainty: Certainty) -> (&'static str, String) {
     match certainty {
-        Certainty::Sure => ("CONFLICT", format!("{} are in go at once", list(lights))),
+        Certainty::Sure => ("CONFLICT", format!("{} have right of way at once", list(lights))),
         Certainty::Possible => {
-            ("Possible conflict:", format!("{} may be in go at once, by what is heard of them", list(lights)))
+            ("Possible conflict:", format!("{} may have right of way at once, as far as heard", list(lights)))
         }
     }
 }
@@ -220,11 +220,11 @@ pub(super) fn conflict_ended(
     match certainty {
         Certainty::Sure if lasted == at_most => ("Conflict", format!("{lights}: over after {lasted_s:.1} s")),
         Certainty::Sure => {
-            let text = format!("{lights}: over after {lasted_s:.1} s for sure, {at_most_s:.1} s at the most");
+            let text = format!("{lights}: over after {lasted_s:.1} s for sure, {at_most_s:.1} s at most");
             ("Conflict", text)
         }
         Certainty::Possible => {
-            let text = format!("{lights}: over; if it was one, it lasted {at_most_s:.1} s at the most");
+            let text = format!("{lights}: over. If it was one, it lasted {at_most_s:.1} s at most");
             ("Possible conflict:", text)
         }
     }
@@ -233,7 +233,7 @@ pub(super) fn conflict_ended(
 /// The log's sentence for a glitch.
 #[must_use]
 pub(super) fn glitch(lights: &[LightId], lasted: Duration) -> String {
-    format!("{} were in go at once for {} ms, too short to count", list(lights), lasted.as_millis())
+    format!("{} had right of way at once for {} ms, too short to count", list(lights), lasted.as_millis())
 }
 
 /// `a`, `a and b`, or `a, b and c`.

@@ -20,8 +20,8 @@ use crate::{
     fault::{Direction, Micros},
     model::Login,
     world::{
+        account_limiter::{AccountEvent, AccountLimits},
         event::Severity,
-        meter::{Counted, Counting},
     },
 };
 
@@ -74,7 +74,7 @@ struct Topic {
 /// What the broker remembers. A stop forgets all of it.
 pub(super) struct Broker {
     login: Option<Login>,
-    pub(super) meter: Counting,
+    pub(super) limiter: AccountLimits,
     runs: bool,
     /// By the index of their connection.
     clients: Vec<Option<Client>>,
@@ -86,10 +86,10 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    pub(super) fn new(login: Option<Login>, meter: Counting) -> Broker {
+    pub(super) fn new(login: Option<Login>, limiter: AccountLimits) -> Broker {
         Broker {
             login,
-            meter,
+            limiter,
             runs: false,
             clients: Vec::new(),
             names: BTreeMap::new(),
@@ -218,7 +218,7 @@ impl Broker {
         let code = match connect.client_id {
             "" => 2,
             _ if !admitted => 4,
-            _ => match self.meter.login(at(net.now)) {
+            _ => match self.limiter.login(at(net.now)) {
                 Ok(()) => 0,
                 Err((refusal, banned_for)) => {
                     if banned_for.is_some() {
@@ -237,7 +237,7 @@ impl Broker {
         }
         self.names.insert(connect.client_id.to_owned(), id);
         let now = net.now;
-        let wills = !self.meter.emulates();
+        let wills = !self.limiter.emulates();
         if let Some(client) = self.client(id) {
             connect.client_id.clone_into(&mut client.name);
             client.will = connect.will.filter(|_| wills).map(|will| Kept {
@@ -258,14 +258,14 @@ impl Broker {
     /// Somebody publishes: passes it on where an account's rules let it, and sees to what comes of it.
     fn take_publish(&mut self, net: &mut Net, observer: &mut Observer, from: Option<ConnId>, said: Said<'_>) {
         let Said { topic, payload, qos, retain } = said;
-        if !self.meter.counts() {
+        if !self.limiter.counts() {
             return self.publish(net, observer, topic, payload, qos, retain);
         }
-        let retain = retain && !self.meter.emulates();
-        let (published, told) = self.meter.publish(at(net.now), topic, payload);
-        if let Some(counted) = told {
-            let severity = if counted == Counted::Released { Severity::Info } else { Severity::Warning };
-            observer.engine.state.notice(severity, None, counted.to_string());
+        let retain = retain && !self.limiter.emulates();
+        let (published, told) = self.limiter.publish(at(net.now), topic, payload);
+        if let Some(event) = told {
+            let severity = if event == AccountEvent::Released { Severity::Info } else { Severity::Warning };
+            observer.engine.state.notice(severity, None, event.to_string());
         }
         self.see_to(net, observer, published.notices, published.bans);
         if let (Some((topic, value)), Some(id)) = (published.answer, from)
@@ -284,7 +284,7 @@ impl Broker {
     fn see_to(&mut self, net: &mut Net, observer: &mut Observer, notices: Vec<(String, String)>, bans: bool) {
         for (topic, text) in notices {
             if !bans && topic.ends_with("/errors") {
-                let rejected = Counted::Rejected(text.clone()).to_string();
+                let rejected = AccountEvent::Rejected(text.clone()).to_string();
                 observer.engine.state.notice(Severity::Warning, None, rejected);
             }
             self.publish(net, observer, &topic, text.as_bytes(), 0, false);
@@ -295,8 +295,8 @@ impl Broker {
     }
 
     fn ban(&mut self, net: &mut Net, observer: &mut Observer) {
-        let seconds = self.meter.banned_for(at(net.now)).as_secs();
-        observer.engine.state.notice(Severity::Warning, None, Counted::Banned { seconds }.to_string());
+        let seconds = self.limiter.banned_for(at(net.now)).as_secs();
+        observer.engine.state.notice(Severity::Warning, None, AccountEvent::Banned { seconds }.to_string());
         net.plan(net.now + LAST_NOTICE_US, Step::Cut);
     }
 
@@ -320,7 +320,7 @@ impl Broker {
         let (mut codes, mut kept) = (Vec::new(), Vec::new());
         for (filter, qos) in filters {
             let qos = qos.min(1);
-            let subscribed = self.meter.subscribe(at(net.now), filter);
+            let subscribed = self.limiter.subscribe(at(net.now), filter);
             self.see_to(net, observer, subscribed.notices, subscribed.bans);
             if !subscribed.passed {
                 codes.push(SUBSCRIPTION_REFUSED);

@@ -7,7 +7,7 @@ use traffic_light::{
     Aspect, Instant, LightConfig, Name, Start, State, View,
     message::Message,
     mqtt::Session,
-    program::{Facts, Note, Order, Outside, Place, Program, Topic, TopicText},
+    program::{Facts, HostCommand, LightHost, LogEvent, Place, Program, Topic, TopicText},
     reconnector::Reconnector,
 };
 
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     fault::Micros,
     model::LightId,
-    world::{clock::LightClock, event::Counters, note},
+    world::{clock::LightClock, event::Counters, log_event},
 };
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
@@ -57,8 +57,8 @@ pub(super) enum Act {
     Shows(Aspect),
     GoEnded { boot: u32, seq: u32 },
     Heard { from: Name, boot: u32, seq: u32 },
-    Note(Note),
-    Order(Order),
+    LogEvent(LogEvent),
+    HostCommand(HostCommand),
 }
 
 pub(super) struct Light {
@@ -253,7 +253,7 @@ impl Light {
     pub(super) fn report(&mut self, asked: bool) -> Option<(Arc<View>, Counters)> {
         let view = self.clock.view_in_world(self.program.light().view());
         let (wifi_joins, mqtt_joins) = (self.host.wifi_joins, self.host.mqtt_joins);
-        let counters = note::counters(self.program.counters(), wifi_joins, mqtt_joins);
+        let counters = log_event::counters(self.program.counters(), wifi_joins, mqtt_joins);
         let known =
             |(told, told_counters): &(Arc<View>, Counters)| *told_counters == counters && **told == view;
         if !asked && self.told.as_ref().is_some_and(known) {
@@ -265,7 +265,7 @@ impl Light {
     }
 }
 
-impl Outside for Host {
+impl LightHost for Host {
     fn show(&mut self, aspect: Aspect) {
         self.acts.push(Act::Shows(aspect));
     }
@@ -279,23 +279,23 @@ impl Outside for Host {
         self.budget.as_ref().is_none_or(SharedBudget::publish) && session.publish(topic, message)
     }
 
-    fn order(&mut self, order: Order) -> bool {
-        if let Order::KeepLease { ms } = order {
+    fn execute(&mut self, command: HostCommand) -> bool {
+        if let HostCommand::KeepLease { ms } = command {
             self.lease_max_ms = self.lease_max_ms.max(ms);
         } else {
-            self.acts.push(Act::Order(order));
+            self.acts.push(Act::HostCommand(command));
         }
         true
     }
 
     fn facts(&self) -> Facts {
-        note::facts(self.wifi_joins, self.mqtt_joins, self.reset)
+        log_event::facts(self.wifi_joins, self.mqtt_joins, self.reset)
     }
 
-    fn note(&mut self, note: Note) {
+    fn log(&mut self, event: LogEvent) {
         // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
-        if !matches!(note, Note::Shows(_) | Note::Ignored(_)) {
-            self.acts.push(Act::Note(note));
+        if !matches!(event, LogEvent::Shows(_) | LogEvent::Ignored(_)) {
+            self.acts.push(Act::LogEvent(event));
         }
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use simulation::Rng;
-use traffic_light::{Key, Name, Status, Word, command::Command as Wired};
+use traffic_light::{Key, Name, PeerMessage, Status, command::Command as LightCommand};
 
 use crate::{
     fault::Micros,
@@ -27,8 +27,13 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    pub(super) fn new(topics: Topics, keys: Vec<(Name, Option<Key>)>, detailed: bool) -> Observer {
-        Observer { engine: Engine::default(), topics, detailed, keys }
+    pub(super) fn new(
+        engine: Engine,
+        topics: Topics,
+        keys: Vec<(Name, Option<Key>)>,
+        detailed: bool,
+    ) -> Observer {
+        Observer { engine, topics, detailed, keys }
     }
 
     /// A message passes the broker.
@@ -62,8 +67,8 @@ impl Observer {
             });
         }
         let heard = match kind {
-            TopicKind::State => Word::decode(topic, payload, key.as_ref()).map(|_| ()),
-            TopicKind::Command => Wired::decode(topic, payload, key.as_ref()).map(|_| ()),
+            TopicKind::State => PeerMessage::decode(topic, payload, key.as_ref()).map(|_| ()),
+            TopicKind::Command => LightCommand::decode(topic, payload, key.as_ref()).map(|_| ()),
             TopicKind::Status => Status::decode(topic, payload, key.as_ref()).map(|status| {
                 let about = status.online.then(|| About::from(&status));
                 self.engine.state.presence_changed(&light, status.online, about);

@@ -46,7 +46,7 @@ use std::{
     time::Duration,
 };
 
-use traffic_light::{Aspect, Name, Word};
+use traffic_light::{Aspect, Name, PeerMessage};
 
 use self::junction::Junction;
 pub use self::{
@@ -84,7 +84,7 @@ impl Monitor {
 
     /// Takes note that `light` is heard at `now`, and gives what is news.
     #[must_use]
-    pub fn hear(&mut self, now: Duration, light: &LightId, word: &Word) -> Vec<EventKind> {
+    pub fn hear(&mut self, now: Duration, light: &LightId, word: &PeerMessage) -> Vec<EventKind> {
         self.with(&light.junction, |junction, news| junction.hear(now, &light.light, word, news))
     }
 

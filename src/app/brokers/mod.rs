@@ -244,18 +244,18 @@ impl BrokerController {
             return Ok(Subject::Of(self.list.preset(place)?, self.form.clone()));
         }
         let config = self.list.config.as_ref().ok_or("It is not known which broker this window shows.")?;
-        if let Some(patient) = doctor::Patient::of(config) {
-            return Ok(Subject::Known(Box::new(patient)));
+        if let Some(broker) = doctor::Target::of(config) {
+            return Ok(Subject::Known(Box::new(broker)));
         }
         let port = around.live.broker.embedded_port();
         let port = port.ok_or("The broker does not run. Start it first, with the button above.")?;
-        let mut patient = doctor::Patient::embedded(config, port);
+        let mut broker = doctor::Target::embedded(config, port);
         // Opened for boards, it wants the login that they were given.
         let own = matches!(&config.broker, BrokerChoice::Embedded { login: Some(_), .. });
         if around.live.broker.is_open() && !own {
-            patient.login = around.board_login.cloned();
+            broker.login = around.board_login.cloned();
         }
-        Ok(Subject::Known(Box::new(patient)))
+        Ok(Subject::Known(Box::new(broker)))
     }
 
     fn ask_for(&mut self, choice: Choice, board_works: bool) -> Result<(), &'static str> {

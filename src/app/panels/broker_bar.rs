@@ -110,7 +110,7 @@ fn numbers(ui: &mut Ui, view: &ViewContext<'_>, buttons: f32) {
     ui.separator();
     let rate = state.messages_per_second(view.now_ms);
     ui.label(format!("{} messages", labels::count(state.messages)))
-        .on_hover_text("All messages that passed the broker since the start, as an observer counted them.");
+        .on_hover_text("All messages that passed the broker since the start, counted by an observer.");
     widgets::caption(ui, format!("{rate:.1}/s"), palette);
     if room(ui) < 180.0 {
         return;
@@ -217,13 +217,13 @@ fn broker_button(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     match &view.state.broker {
         Broker::Stopped { .. } => {
-            let why = "Starts it again on the same port; the lights find it by themselves (B)";
+            let why = "Starts it again on the same port; the lights reconnect by themselves (B)";
             if widgets::named_button(ui, "Start broker", "Start broker").on_hover_text(why).clicked() {
                 actions.push(Command::StartBroker);
             }
         }
         Broker::Running { embedded: true, .. } => {
-            let why = "Fault: no light can reach another. All must end up in flashing amber, never in a lasting green (B)";
+            let why = "Fault: no light can reach another. All must end in flashing amber, never in a lasting green (B)";
             if widgets::named_button(ui, "Stop broker", "Stop broker").on_hover_text(why).clicked() {
                 actions.push(Command::StopBroker);
             }

@@ -12,7 +12,7 @@ pub(crate) fn show(ctx: &Context, palette: &Palette) -> Actions {
         ui.heading("A board is being worked on");
         ui.colored_label(
             palette.text,
-            "Closing the window now breaks that off. A board that is half written starts no program; it can be \
+            "Closing the window now interrupts that. A board that is half written starts no program. It can be \
              flashed again at any time.",
         );
         ui.add_space(6.0);
@@ -20,7 +20,7 @@ pub(crate) fn show(ctx: &Context, palette: &Palette) -> Actions {
             if widgets::named_button(ui, "Let it finish", "Let it finish").clicked() {
                 actions.push(ClosingAction::StayOpen);
             }
-            if widgets::named_button(ui, "Break it off and close", "Break it off and close").clicked() {
+            if widgets::named_button(ui, "Interrupt and close", "Interrupt and close").clicked() {
                 actions.push(ClosingAction::CloseAnyway);
             }
         });

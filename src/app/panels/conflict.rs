@@ -1,5 +1,5 @@
-//! The large letters when two conflicting lights were seen in go at once, and the smaller ones when
-//! they may have been.
+//! The large letters when two conflicting lights were seen to have right of way at once, and the smaller
+//! ones when they may have had.
 
 use egui::{Align, Color32, CornerRadius, Frame, Layout, Margin, RichText, Role, Stroke, Ui, WidgetInfo};
 
@@ -65,11 +65,11 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
 fn sentences(conflict: &ConflictSpan, view: &ViewContext<'_>) -> (String, String) {
     let (place, several) = (place(conflict), several(view));
     let detail = match conflict.until_ms {
-        None => format!("Both are in go at once{place}, now.{several}"),
+        None => format!("Both have right of way at once{place}, now.{several}"),
         Some(until) => {
             let lasted = labels::seconds_left(conflict.from_ms, until);
             let at = labels::clock(conflict.from_ms);
-            format!("Both were in go at once{place} at {at}, for {lasted:.1} s.{several}")
+            format!("Both had right of way at once{place} at {at}, for {lasted:.1} s.{several}")
         }
     };
     (format!("CONFLICT: {}", names(conflict)), detail)
@@ -80,14 +80,14 @@ fn doubtful(conflict: &ConflictSpan, view: &ViewContext<'_>) -> (String, String)
     let detail = match conflict.until_ms {
         None => {
             format!(
-                "By what is heard of them, both may be in go at once{place}, now; look at the lamps.{several}"
+                "As far as heard, both may have right of way at once{place}, now. Look at the lamps.{several}"
             )
         }
         Some(until) => {
             let lasted = labels::seconds_left(conflict.from_ms, until);
             let at = labels::clock(conflict.from_ms);
             format!(
-                "Both may have been in go at once{place} at {at}, for {lasted:.1} s at the most.{several}"
+                "Both may have had right of way at once{place} at {at}, for {lasted:.1} s at most.{several}"
             )
         }
     };

@@ -36,7 +36,7 @@ pub(crate) fn show(
         ui.add_space(6.0);
         widgets::caption(
             ui,
-            "Each lesson is played in a simulation with a clock of its own; the live lab goes on meanwhile.",
+            "Each lesson is played in a simulation with a clock of its own. The live lab goes on meanwhile.",
             view.palette,
         );
         ui.horizontal(|ui| {
@@ -160,10 +160,10 @@ fn playing(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
 fn look(verdict: &Verdict, ended: bool, view: &ViewContext<'_>) -> (&'static str, Color32) {
     let palette = view.palette;
     match verdict.outcome {
-        Outcome::Held if ended => ("held", palette.ok),
-        Outcome::Held => ("holds so far", palette.ok),
+        Outcome::Held if ended => ("as expected", palette.ok),
+        Outcome::Held => ("as expected so far", palette.ok),
         Outcome::Failed => ("failed", palette.bad),
         Outcome::NotJudged if ended => ("could not be judged", palette.bad),
-        Outcome::NotJudged => ("not judged yet", palette.weak),
+        Outcome::NotJudged => ("pending", palette.weak),
     }
 }

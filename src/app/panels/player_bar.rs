@@ -29,7 +29,7 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Ac
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let leave = widgets::named_button(ui, "Back to the live lab", "Back to the live lab");
-            if leave.on_hover_text("The live lights have gone on all the time.").clicked() {
+            if leave.on_hover_text("The live lights have gone on meanwhile.").clicked() {
                 actions.push(PlayerAction::Leave);
             }
             verdicts(ui, view, watched);
@@ -46,7 +46,7 @@ fn what(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
             "A simulated world with a clock of its own, not the live lab. The same seed gives the same run.",
         ),
         Kind::Recording => {
-            ("Recording".to_owned(), "What happened before, as it was written down; it cannot be changed.")
+            ("Recording".to_owned(), "What happened before, as it was recorded. It cannot be changed.")
         }
     };
     widgets::chip(ui, &chip, palette.warn, palette).on_hover_text(why);
@@ -103,7 +103,7 @@ fn controls(ui: &mut Ui, watched: &Watched, actions: &mut Actions) {
         });
     let name = format!("Speed, {}", times(progress.speed));
     speed.response.widget_info(|| WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
-    speed.response.on_hover_text("How many times faster than life it goes (↑ and ↓)");
+    speed.response.on_hover_text("How many times faster than real time it plays (↑ and ↓)");
     ui.spacing_mut().item_spacing.x = 8.0;
 }
 
@@ -208,10 +208,16 @@ fn verdicts(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
     }
     let count = |outcome| verdicts.iter().filter(|verdict| verdict.outcome == outcome).count();
     let (held, failed) = (count(Outcome::Held), count(Outcome::Failed));
-    let counts = [(failed, "failed"), (held, "held"), (count(Outcome::NotJudged), "open")];
-    let counts = counts.iter().filter(|(count, _)| *count > 0);
-    let text = counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(" · ");
+    let counts = [(failed, "failed"), (held, "passed"), (count(Outcome::NotJudged), "pending")];
+    let counts = counts.iter().filter(|(count, _)| *count > 0).enumerate();
+    let texts = counts.map(|(place, (count, word))| match (place, count) {
+        (0, 1) => format!("1 check {word}"),
+        (0, _) => format!("{count} checks {word}"),
+        _ => format!("{count} {word}"),
+    });
+    let text = texts.collect::<Vec<_>>().join(" · ");
     let color = if failed > 0 { palette.bad } else { palette.ok };
-    let why = "What is expected of this run, so far. The lessons panel (F4) tells each with its evidence.";
+    let why =
+        "What is expected of this run, so far. The lessons panel (F4) shows each check with its evidence.";
     ui.label(RichText::new(text).color(color)).on_hover_text(why);
 }

@@ -72,7 +72,7 @@ pub(super) fn show(
     fault::list_on_broker(ui, &painter, &plan, view);
     for (at, (centre, said)) in promises.into_iter().enumerate() {
         let size = vec2(2.0, 2.0) * promise::shield_radius(&plan);
-        let why = "The light that the arrow comes from has given its word; the other may count on it for that long.";
+        let why = "The light that the arrow comes from stays red for that long; the other may count on it.";
         tell(ui, Rect::from_center_size(centre, size), ("promise", at), said, why);
     }
     title(&painter, rect, junction, palette);
@@ -223,7 +223,7 @@ fn title(painter: &Painter, rect: Rect, junction: &Junction, palette: &Palette) 
     );
     let rule = match junction.rule {
         Rule::Lease => "right of way by promises",
-        Rule::React => "right of way by the other's last word",
+        Rule::React => "right of way by the other's last message",
     };
     let key = if junction.keyed { "signed messages" } else { "unsigned messages" };
     let more = junction.lights.len().saturating_sub(Arm::ORDER.len());

@@ -237,7 +237,7 @@ pub(super) fn link_in_words(light: &LightState) -> String {
             let reason = &light.layer(layer).reason;
             format!("{} is down: {reason}", labels::layer(layer))
         }
-        None if light.silenced => "Keeps its session and says nothing".to_owned(),
+        None if light.silenced => "Keeps its session and publishes nothing".to_owned(),
         None => "All layers of the link are up".to_owned(),
     }
 }

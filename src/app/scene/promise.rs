@@ -37,7 +37,7 @@ pub(super) fn paint(
             repaint.at(now_ms, held.until.as_ms());
             said.push((
                 middle,
-                format!("{} has promised {} to stay out of go for {left:.0} seconds", light.id, held.light),
+                format!("{} has promised {} to stay red for {left:.0} seconds", light.id, held.light),
             ));
         }
     }

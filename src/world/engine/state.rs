@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use traffic_light::{Aspect, Name, Rule, Word};
+use traffic_light::{Aspect, Name, PeerMessage, Rule};
 
 use crate::{
     model::{LightId, LightKind},
@@ -55,6 +55,10 @@ impl WorldState {
     /// The time of all that follows, since the world's start.
     pub(crate) fn set_now(&mut self, now: Duration) {
         self.now = now;
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.now
     }
 
     pub(crate) fn tell(&mut self, kind: EventKind) {
@@ -134,7 +138,7 @@ impl WorldState {
     }
 
     /// `light`, which runs elsewhere, was heard.
-    pub(crate) fn aspect_heard(&mut self, light: &LightId, word: &Word) {
+    pub(crate) fn aspect_heard(&mut self, light: &LightId, word: &PeerMessage) {
         self.shows(light, word.aspect(), |monitor, now| monitor.hear(now, light, word));
     }
 
@@ -245,9 +249,19 @@ impl WorldState {
         &self.faults
     }
 
-    /// The faults that are in force at `light`.
-    pub(crate) fn faults_of(&self, light: &LightId) -> Vec<Fault> {
-        self.faults.iter().filter(|fault| fault.light() == Some(light)).cloned().collect()
+    /// The fault in force that `like` would replace.
+    pub(super) fn fault_like(&self, like: &Fault) -> Option<&Fault> {
+        self.faults.iter().find(|fault| fault.is_replaced_by(like))
+    }
+
+    /// Whether a board has to be told of this fault over MQTT.
+    pub(super) fn is_remote(&self, fault: &Fault) -> bool {
+        let board = fault.light().is_some_and(|light| self.knows(light) == Some(LightKind::Board));
+        board && matches!(fault, Fault::WifiDown(_) | Fault::Silence(_))
+    }
+
+    pub(super) fn broker_runs(&self) -> bool {
+        matches!(self.broker, Some(EventKind::BrokerStarted { .. }))
     }
 
     /// `light` is about to publish that its right of way has ended.
