@@ -213,7 +213,7 @@ fn what_is_published_by_hand_is_seen_in_the_tree_and_kept_when_asked() {
     harness.get_by_label("Publish the message").click();
     wait_for(&mut harness, "Topic twinlight/notes/by-hand");
     harness.get_by_label("Topic twinlight/notes/by-hand").click();
-    wait_for(&mut harness, "received");
+    wait_for(&mut harness, "received 0:");
     assert!(says(&harness, "Not retained, as far as known"), "it came live");
     harness.get_by_label("Ask the broker for its retained messages").click();
     wait_for(&mut harness, "Retained, as delivered");

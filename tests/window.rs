@@ -249,7 +249,7 @@ fn a_fault_is_put_in_dosed_seen_and_cleared() {
     assert!(desk.says("No fault is on."));
     desk.click("Fault on demo/b");
     desk.click("Lose messages");
-    desk.click("light to broker");
+    desk.click("to the broker");
     assert!(desk.says("Put the fault in"));
     desk.click("Put the fault in");
     assert!(desk.says("demo/b: lose 20 %, to the broker"), "what is on is in sight, with its dose");
@@ -270,7 +270,7 @@ fn a_link_is_picked_on_the_scene_broken_seen_there_and_mended() {
     desk.click("Link of demo/b: All layers of the link are up, no fault on it");
     assert!(desk.says("Put the fault in"), "picking opens the fault panel");
     desk.click("Black hole");
-    desk.click("broker to light");
+    desk.click("from the broker");
     desk.click("Put the fault in");
     assert!(desk.says("On the link of demo/b: black-hole, from the broker"), "drawn where it strikes");
     assert!(desk.says("Link of demo/b: All layers of the link are up, on it: black-hole, from the broker"));

@@ -101,7 +101,7 @@ impl BoardState {
             Event::JobStarted { job, kind, port } => self.job = Some(Job::new(job, kind, port)),
             Event::JobTold { job, news } => {
                 if let Some(job) = self.job_mut(job) {
-                    job.tell(news);
+                    job.apply(news);
                 }
             }
             Event::JobAsked { job, question } => {
@@ -123,7 +123,7 @@ impl BoardState {
                     job.finish(End::Failed { what, advice, cancelled });
                 }
             }
-            Event::Log(news) => self.log.tell(news),
+            Event::Log(news) => self.log.apply(news),
         }
         false
     }
@@ -177,7 +177,7 @@ impl Job {
         }
     }
 
-    fn tell(&mut self, news: News) {
+    fn apply(&mut self, news: News) {
         match news {
             News::StepBegan(step) => {
                 if !self.steps.contains(&step) {
@@ -252,7 +252,7 @@ impl SerialLog {
         text
     }
 
-    fn tell(&mut self, news: LogNews) {
+    fn apply(&mut self, news: LogNews) {
         match news {
             LogNews::Opened { port } => {
                 self.open = true;
@@ -313,12 +313,12 @@ mod tests {
     #[test]
     fn a_log_is_bounded_and_stands_still_while_it_is_held() {
         let mut log = SerialLog::default();
-        log.tell(said("first"));
+        log.apply(said("first"));
         log.pause(true);
-        log.tell(said("second"));
+        log.apply(said("second"));
         assert_eq!(log.shown().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["first"]);
         for number in 0..3 * MAX_LINES {
-            log.tell(said(&number.to_string()));
+            log.apply(said(&number.to_string()));
         }
         assert_eq!(log.lines.len(), MAX_LINES);
         assert_eq!(log.shown().count(), 0, "what was held has been pushed out");

@@ -53,7 +53,7 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// How far it is.
     pub stage: Stage,
-    news: mpsc::Receiver<Progress>,
+    progress: mpsc::Receiver<Progress>,
     cancel: Option<oneshot::Sender<()>>,
 }
 
@@ -69,7 +69,7 @@ impl Diagnosis {
     /// # Errors
     /// A sentence for the user when the system has no thread for it.
     pub fn begin(subject: Subject, wake: Waker) -> Result<Diagnosis, String> {
-        let (tell, news) = mpsc::channel(QUEUE);
+        let (report, progress) = mpsc::channel(QUEUE);
         let (cancel, cancelled) = oneshot::channel();
         std::thread::Builder::new()
             .name("twinlight-doctor".to_owned())
@@ -78,15 +78,15 @@ impl Diagnosis {
                     Ok(runtime) => runtime,
                     Err(error) => {
                         // The queue is new and has room.
-                        let _ = tell.try_send(Progress::Over(Err(no_threads(&error))));
+                        let _ = report.try_send(Progress::Over(Err(no_threads(&error))));
                         wake();
                         return;
                     }
                 };
                 runtime.block_on(async {
                     tokio::select! {
-                        over = examine(subject, &tell, &wake) => {
-                            let _ = tell.send(Progress::Over(over)).await;
+                        over = examine(subject, &report, &wake) => {
+                            let _ = report.send(Progress::Over(over)).await;
                         }
                         // Cancelled, or nobody waits any more.
                         _ = cancelled => {}
@@ -94,13 +94,13 @@ impl Diagnosis {
                 });
                 // A name that is still looked up must not hold anything back.
                 runtime.shutdown_background();
-                drop(tell);
+                drop(report);
                 wake();
             })
             .map_err(|error| no_threads(&error))?;
         let findings = Vec::new();
         let (address, stage) = (String::new(), Stage::Working);
-        Ok(Diagnosis { address, trying: None, findings, stage, news, cancel: Some(cancel) })
+        Ok(Diagnosis { address, trying: None, findings, stage, progress, cancel: Some(cancel) })
     }
 
     /// Takes in what has come.
@@ -109,7 +109,7 @@ impl Diagnosis {
             return;
         }
         loop {
-            match self.news.try_recv() {
+            match self.progress.try_recv() {
                 Ok(Progress::AddressKnown(address)) => self.address = address,
                 Ok(Progress::Step(doctor::Progress::StepBegan(step))) => self.trying = Some(step),
                 Ok(Progress::Step(doctor::Progress::StepEnded(finding))) => {
@@ -171,9 +171,9 @@ fn no_threads(error: &std::io::Error) -> String {
     format!("The doctor cannot begin: {error}. End other programs and try again.")
 }
 
-async fn examine(subject: Subject, tell: &mpsc::Sender<Progress>, wake: &Waker) -> Result<(), String> {
-    let (patient, broker) = match subject {
-        Subject::Known(patient) => (*patient, None),
+async fn examine(subject: Subject, report: &mpsc::Sender<Progress>, wake: &Waker) -> Result<(), String> {
+    let (target, broker) = match subject {
+        Subject::Known(target) => (*target, None),
         Subject::Of(preset, typed) => {
             let config = preset.load_with(&|name| typed.typed(name)).map_err(|error| error.to_string())?;
             doctor::prepare(&config).await.map_err(|error| format!("The broker cannot start: {error}."))?
@@ -181,19 +181,19 @@ async fn examine(subject: Subject, tell: &mpsc::Sender<Progress>, wake: &Waker) 
     };
     let whose = if broker.is_some() { ", in this program, started for this" } else { "" };
     // Where nobody listens any more, the work is about to be ended.
-    let _ = tell.send(Progress::AddressKnown(format!("{}{whose}", patient.address()))).await;
+    let _ = report.send(Progress::AddressKnown(format!("{}{whose}", target.address()))).await;
     wake();
     let (sender, mut heard) = mpsc::channel(QUEUE);
-    let telling = async {
-        while let Some(news) = heard.recv().await {
-            let _ = tell.send(Progress::Step(news)).await;
+    let reporting = async {
+        while let Some(progress) = heard.recv().await {
+            let _ = report.send(Progress::Step(progress)).await;
             wake();
         }
     };
     let examining = async move {
-        doctor::examine(&patient, &sender).await;
+        doctor::examine(&target, &sender).await;
     };
-    tokio::join!(examining, telling);
+    tokio::join!(examining, reporting);
     if let Some(broker) = broker {
         broker.stop().await;
     }

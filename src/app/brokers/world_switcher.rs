@@ -71,8 +71,8 @@ pub enum SwitchEvent {
 /// The window's end of the switch.
 #[derive(Debug)]
 pub struct WorldSwitcher {
-    orders: mpsc::Sender<ChangeRequest>,
-    news: mpsc::Receiver<SwitchEvent>,
+    requests: mpsc::Sender<ChangeRequest>,
+    events: mpsc::Receiver<SwitchEvent>,
     config: Arc<Config>,
     subtitle: String,
 }
@@ -92,11 +92,11 @@ impl WorldSwitcher {
 
     /// Asks for a change; whether it could be asked for: one at a time.
     pub(super) fn ask(&self, choice: Choice, preset: Option<(Preset, Variables)>) -> bool {
-        self.orders.try_send(ChangeRequest { choice, preset }).is_ok()
+        self.requests.try_send(ChangeRequest { choice, preset }).is_ok()
     }
 
     pub(super) fn next_event(&mut self) -> Option<SwitchEvent> {
-        self.news.try_recv().ok()
+        self.events.try_recv().ok()
     }
 }
 
@@ -131,20 +131,20 @@ impl LiveLab {
         options.record_to = None;
         let link = link(&world, events);
         let config = Arc::new(config);
-        let (orders, ordered) = mpsc::channel(REQUESTS);
-        let (tell, news) = mpsc::channel(EVENTS);
+        let (requests, requested) = mpsc::channel(REQUESTS);
+        let (send_events, switch_events) = mpsc::channel(EVENTS);
         let (end, ended) = oneshot::channel();
         let running = Running { choice: Choice::Start, config: config.clone(), subtitle: subtitle.clone() };
-        let keeper = WorldManager {
+        let manager = WorldManager {
             start: running.clone(),
             running,
             world: Some(world),
             options,
             context,
-            news: tell,
+            events: send_events,
         };
-        let task = tokio::spawn(keeper.run(ordered, ended));
-        Ok((LiveLab { end, task }, link, WorldSwitcher { orders, news, config, subtitle }))
+        let task = tokio::spawn(manager.run(requested, ended));
+        Ok((LiveLab { end, task }, link, WorldSwitcher { requests, events: switch_events, config, subtitle }))
     }
 
     /// Ends the world that runs, and waits for it.
@@ -174,18 +174,18 @@ struct WorldManager {
     world: Option<World>,
     options: WorldOptions,
     context: MakeContext,
-    news: mpsc::Sender<SwitchEvent>,
+    events: mpsc::Sender<SwitchEvent>,
 }
 
 impl WorldManager {
-    async fn run(mut self, mut orders: mpsc::Receiver<ChangeRequest>, mut ended: oneshot::Receiver<()>) {
+    async fn run(mut self, mut requests: mpsc::Receiver<ChangeRequest>, mut ended: oneshot::Receiver<()>) {
         loop {
-            let wanted = tokio::select! {
+            let request = tokio::select! {
                 _ = &mut ended => break,
-                wanted = orders.recv() => wanted,
+                request = requests.recv() => request,
             };
-            match wanted {
-                Some(wanted) => self.change(wanted).await,
+            match request {
+                Some(request) => self.change(request).await,
                 // The window has gone; whoever opened it says when the world is to end.
                 None => {
                     let _ = ended.await;
@@ -198,28 +198,28 @@ impl WorldManager {
         }
     }
 
-    fn tell(&self, news: SwitchEvent) {
+    fn report(&self, event: SwitchEvent) {
         // There is room for all that one change tells, and without a window nobody has to hear it.
-        let _ = self.news.try_send(news);
+        let _ = self.events.try_send(event);
         if let Some(wake) = &self.options.wake {
             wake();
         }
     }
 
-    async fn change(&mut self, wanted: ChangeRequest) {
-        self.tell(SwitchEvent::StageBegan("Reading the configuration…"));
-        let next = match self.read(wanted).await {
+    async fn change(&mut self, request: ChangeRequest) {
+        self.report(SwitchEvent::StageBegan("Reading the configuration…"));
+        let next = match self.read(request).await {
             Ok(next) => next,
             Err(text) => {
                 let text = format!("Nothing was changed: {text}");
-                return self.tell(SwitchEvent::Over(None, Some(text)));
+                return self.report(SwitchEvent::Over(None, Some(text)));
             }
         };
-        self.tell(SwitchEvent::StageBegan("Stopping the lights…"));
+        self.report(SwitchEvent::StageBegan("Stopping the lights…"));
         if let Some(world) = self.world.take() {
             world.stop().await;
         }
-        self.tell(SwitchEvent::StageBegan("Starting the lights…"));
+        self.report(SwitchEvent::StageBegan("Starting the lights…"));
         let over = match self.begin(next.clone()).await {
             Ok(started) => SwitchEvent::Over(Some(started), None),
             Err(error) => {
@@ -238,7 +238,7 @@ impl WorldManager {
                 }
             }
         };
-        self.tell(over);
+        self.report(over);
     }
 
     /// The configuration that is wanted. Files are read beside the runtime's work.

@@ -223,8 +223,8 @@ fn variable(ui: &mut Ui, form: &mut Variables, name: &'static str, title: &str) 
             .char_limit(1_024)
             .desired_width(f32::INFINITY);
         let response = ui.add(field);
-        let said = format!("{name} for {title}");
-        ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(said));
+        let spoken = format!("{name} for {title}");
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(spoken));
         let why = "Kept for this run only, and never stored. To have it each time, export it in the terminal that \
                    Twinlight is started from.";
         response.on_hover_text(why);
@@ -289,8 +289,8 @@ fn finding(ui: &mut Ui, palette: &Palette, found: &Finding) {
             format!(", {ms:.1} ms")
         };
         let response = ui.label(format!("{step}{time}"));
-        let said = format!("{step}: {word}{time}");
-        response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &said));
+        let spoken = format!("{step}: {word}{time}");
+        response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &spoken));
     });
     let line = |ui: &mut Ui, text: String, color: Color32| {
         ui.indent(found.step.word(), |ui| {

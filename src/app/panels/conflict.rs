@@ -56,8 +56,8 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     });
     // Its own node, so that a screen reader says it at once.
     let response = ui.interact(banner.response.rect, ui.scope_id().with("conflict"), egui::Sense::hover());
-    let said = format!("{headline}. {detail}");
-    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &said));
+    let spoken = format!("{headline}. {detail}");
+    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &spoken));
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(egui::accesskit::Live::Assertive));
     actions
 }

@@ -145,10 +145,10 @@ fn playing(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
     for verdict in watched.progress.verdicts.iter() {
         let (word, color) = look(verdict, watched.progress.ended, view);
         ui.add_space(4.0);
-        let said = format!("{word}: {}. {}", verdict.expectation, verdict.evidence);
+        let spoken = format!("{word}: {}. {}", verdict.expectation, verdict.evidence);
         let text = RichText::new(&verdict.expectation).color(palette.text);
         let response = ui.add(egui::Label::new(text).wrap());
-        response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &said));
+        response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &spoken));
         ui.horizontal_wrapped(|ui| {
             widgets::chip(ui, word, color, palette);
             ui.label(RichText::new(&verdict.evidence).small().color(palette.weak));

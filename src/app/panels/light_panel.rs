@@ -256,9 +256,9 @@ fn layers(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
                 None => "not tried yet",
             };
             let dot = widgets::dot(ui, state.up, palette);
-            let said = format!("{} of {} is {word}", labels::layer(layer), light.id);
+            let spoken = format!("{} of {} is {word}", labels::layer(layer), light.id);
             let dot = dot.interact(Sense::hover());
-            dot.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &said));
+            dot.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &spoken));
             let hint = format!("{}\nNow {word}. {}", labels::layer_meaning(layer), state.reason);
             dot.on_hover_text(&hint);
             ui.label(labels::layer(layer)).on_hover_text(hint);

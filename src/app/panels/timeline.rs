@@ -170,14 +170,14 @@ fn paint(ui: &Ui, view: &ViewContext<'_>, junction: &Junction, rect: Rect, axis:
             palette.text,
         );
         lanes(&painter, view, light, row, axis);
-        let said = format!(
+        let spoken = format!(
             "Timeline of {}: {} spans, now {}",
             light.id,
             light.spans.len(),
             labels::aspect(light.aspect)
         );
         let response = ui.interact(row, ui.scope_id().with(("timeline", &light.id)), Sense::hover());
-        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
+        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
     }
     conflicts(&painter, view, junction, axis);
     faults(&painter, view, junction, axis);

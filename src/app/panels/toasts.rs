@@ -30,8 +30,8 @@ pub(crate) fn show(ctx: &egui::Context, view: &ViewContext<'_>, repaint: &mut Re
             // Its own node, so that a screen reader says it at once.
             let id = ui.scope_id().with(("notice", notice.at_ms, &notice.text));
             let response = ui.interact(toast.response.rect, id, egui::Sense::hover());
-            let said = format!("{} {}", labels::severity(notice.severity), notice.text);
-            response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &said));
+            let spoken = format!("{} {}", labels::severity(notice.severity), notice.text);
+            response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &spoken));
             ctx.accesskit_node_builder(response.id, |node| node.set_live(Live::Polite));
         }
     });

@@ -181,7 +181,7 @@ impl Machine {
             self.play(self.end().map_or(until, |end| until.min(end)));
         }
         let at = self.opened.playback.now();
-        (self.shown.at, self.shown.told, self.shown.length) = (at, Instant::now(), self.end());
+        (self.shown.at, self.shown.updated, self.shown.length) = (at, Instant::now(), self.end());
         let over = self.end().is_some_and(|end| at >= end) || self.opened.playback.next_at().is_none();
         self.shown.ended = over;
         if over {

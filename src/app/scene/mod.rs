@@ -67,13 +67,13 @@ pub(super) fn show(
         network::paint_flights(&painter, &plan, junction, &posts, view, repaint);
     }
     fault::paint_on_links(&painter, &plan, junction, &posts, view);
-    let said = network::paint_broker(&painter, &plan, &view.state.broker, palette);
-    actions.append(pick_broker(ui, &painter, plan.broker(), &said, palette));
+    let spoken = network::paint_broker(&painter, &plan, &view.state.broker, palette);
+    actions.append(pick_broker(ui, &painter, plan.broker(), &spoken, palette));
     fault::list_on_broker(ui, &painter, &plan, view);
-    for (at, (centre, said)) in promises.into_iter().enumerate() {
+    for (at, (centre, spoken)) in promises.into_iter().enumerate() {
         let size = vec2(2.0, 2.0) * promise::shield_radius(&plan);
         let why = "The light that the arrow comes from stays red for that long; the other may count on it.";
-        tell(ui, Rect::from_center_size(centre, size), ("promise", at), said, why);
+        tell(ui, Rect::from_center_size(centre, size), ("promise", at), spoken, why);
     }
     title(&painter, rect, junction, palette);
     actions
@@ -164,10 +164,10 @@ fn show_head(
 }
 
 /// The broker can be picked, to be broken.
-fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, said: &str, palette: &Palette) -> Actions {
+fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, spoken: &str, palette: &Palette) -> Actions {
     let mut actions = Actions::default();
     let response = ui.interact(rect, ui.scope_id().with("broker"), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, said));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken));
     if response.has_focus() || response.hovered() {
         let color = if response.has_focus() { palette.text } else { palette.accent };
         painter.rect_stroke(rect.expand(2.0), 8.0, Stroke::new(2.0, color), StrokeKind::Outside);
@@ -176,7 +176,7 @@ fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, said: &str, palette: &Pal
         actions.push(Action::AimFault(FaultTarget::Broker));
     }
     response.on_hover_text(format!(
-        "{said}.\nEvery message between the lights passes the broker. Click to break it on purpose."
+        "{spoken}.\nEvery message between the lights passes the broker. Click to break it on purpose."
     ));
     actions
 }
@@ -238,8 +238,8 @@ fn title(painter: &Painter, rect: Rect, junction: &Junction, palette: &Palette) 
 }
 
 /// Gives something that is only painted a tooltip and a voice.
-fn tell(ui: &Ui, rect: Rect, salt: impl std::hash::Hash + std::fmt::Debug, said: String, why: &str) {
+fn tell(ui: &Ui, rect: Rect, salt: impl std::hash::Hash + std::fmt::Debug, spoken: String, why: &str) {
     let response = ui.interact(rect, ui.scope_id().with(salt), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
-    response.on_hover_text(format!("{said}.\n{why}"));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
+    response.on_hover_text(format!("{spoken}.\n{why}"));
 }

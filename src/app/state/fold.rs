@@ -104,10 +104,10 @@ impl State {
                 );
                 let Some(junction) = self.junction_mut(light) else { return };
                 if !*retained {
-                    junction.flew(Flight { at_ms: at, from: light.light.clone(), topic: *topic });
+                    junction.add_flight(Flight { at_ms: at, from: light.light.clone(), topic: *topic });
                 }
                 if let Some(known) = junction.light_mut(light) {
-                    known.said(Message {
+                    known.add_message(Message {
                         at_ms: at,
                         topic: *topic,
                         payload: payload.clone(),

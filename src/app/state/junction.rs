@@ -88,7 +88,7 @@ impl Junction {
         place.map(|at| self.lights.remove(at)).is_some()
     }
 
-    pub(super) fn flew(&mut self, flight: Flight) {
+    pub(super) fn add_flight(&mut self, flight: Flight) {
         push_bounded(&mut self.flights, flight, MAX_FLIGHTS);
     }
 

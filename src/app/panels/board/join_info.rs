@@ -65,14 +65,14 @@ pub(super) fn show(
 }
 
 /// Black on white in both themes: a reader expects it so.
-fn paint(ui: &mut Ui, code: &Code, said: &str) {
+fn paint(ui: &mut Ui, code: &Code, spoken: &str) {
     let modules = code.side + 2 * QUIET;
     // Whole pixels: gaps between modules would be read as light ones.
     let pixels = ui.ctx().pixels_per_point();
     let module = (SIDE * pixels / modules as f32).floor().max(1.0) / pixels;
     let side = module * modules as f32;
     let (rect, response) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, said));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, spoken));
     let whole = |at: f32| (at * pixels).round() / pixels;
     let rect = Rect::from_min_size(pos2(whole(rect.left()), whole(rect.top())), rect.size());
     let painter = ui.painter();

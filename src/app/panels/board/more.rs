@@ -25,12 +25,12 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
     CollapsingHeader::new("Advanced: pins, antenna, firmware").id_salt("board-more").show(ui, |ui| {
         let pins: Vec<_> = LED_GPIOS.iter().map(|gpio| (*gpio, pin(*gpio))).collect();
         let leds = &mut form.settings.leds;
-        for (name, said, gpio) in [
+        for (name, spoken, gpio) in [
             ("Red LED", "Pin of the red LED", &mut leds.red),
             ("Amber LED", "Pin of the amber LED", &mut leds.amber),
             ("Green LED", "Pin of the green LED", &mut leds.green),
         ] {
-            field::row(ui, name, |ui| field::choice(ui, said, gpio, &pins));
+            field::row(ui, name, |ui| field::choice(ui, spoken, gpio, &pins));
         }
         if let Some(error) = form.error(Member::Leds) {
             field::wrong(ui, palette, error);
@@ -55,7 +55,7 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
         field::row(ui, "Back up", |ui| field::choice(ui, "What to back up first", &mut form.backup, &firsts));
         let image = Field {
             name: "Firmware",
-            said: "Firmware file",
+            spoken: "Firmware file",
             hint: "empty: the one that comes with Twinlight",
             masked: false,
             error: None,
@@ -93,7 +93,7 @@ pub(super) fn backups(
         }
         ui.add_space(4.0);
         let file =
-            Field { name: "Backup", said: "Backup to restore", hint: "a .bin file", masked: false, error: None };
+            Field { name: "Backup", spoken: "Backup to restore", hint: "a .bin file", masked: false, error: None };
         file.show(ui, view.palette, &mut form.restore);
         ui.checkbox(&mut form.restore_of_another, "It may be another board's");
         let restore = ui.add_enabled(form.restore().is_some(), egui::Button::new("Restore"));

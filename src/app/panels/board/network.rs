@@ -47,7 +47,7 @@ fn wifi(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
     let error = form.error(Member::WifiSsid).map(str::to_owned);
     let name = Field {
         name: "Network",
-        said: "Name of the Wi-Fi network",
+        spoken: "Name of the Wi-Fi network",
         hint: "LoPy4 boards use 2.4 GHz only",
         masked: false,
         error: error.as_deref(),
@@ -56,7 +56,7 @@ fn wifi(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
     let error = form.error(Member::WifiPassword).map(str::to_owned);
     let password = Field {
         name: "Password",
-        said: "Password of the Wi-Fi network",
+        spoken: "Password of the Wi-Fi network",
         hint: "empty for an open network",
         masked,
         error: error.as_deref(),
@@ -114,7 +114,7 @@ fn elsewhere(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
     .map(|member| form.error(member).map(str::to_owned));
     let [host, port, user, password, root] = &errors;
     let settings = &mut form.settings;
-    let field = |name, said, hint, masked, error| Field { name, said, hint, masked, error };
+    let field = |name, spoken, hint, masked, error| Field { name, spoken, hint, masked, error };
     field("Host", "Host of the broker", "name or IPv4 address", false, host.as_deref()).show(
         ui,
         palette,

@@ -31,7 +31,7 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form
     }
     let known = state.ports.iter().flatten().any(|port| port.path == form.port);
     let hint = if known { "" } else { "such as /dev/ttyACM0 or COM3" };
-    let field = Field { name: "Port", said: "Serial port of the board", hint, masked: false, error: None };
+    let field = Field { name: "Port", spoken: "Serial port of the board", hint, masked: false, error: None };
     field.show(ui, palette, &mut form.port);
 }
 
