@@ -14,13 +14,13 @@ use super::{
 use crate::{
     config::{BrokerChoice, Config, Junction},
     keys::{self, KeyError},
-    recording::RecordError,
     world::{
         Command, Event, Waker,
         broker::{Broker, BrokerConfig, BrokerError},
         delivery::Deliveries,
         engine::Engine,
         event_bus::EventBus,
+        recorder::RecordError,
     },
 };
 
