@@ -259,7 +259,7 @@ fn put_in(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
         .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, refused.is_none(), "Put the fault in"));
     if button.clicked() {
         let lasts = draft.lasts_s.map(|seconds| Duration::from_secs(u64::from(seconds)));
-        actions.push(Command::PutFault { fault, lasts });
+        actions.push(Command::InjectFault { fault, lasts });
     }
     actions
 }

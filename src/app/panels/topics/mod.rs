@@ -49,7 +49,7 @@ pub(crate) fn show(
             let why = "The broker sends what it retains on each topic once more. Of a message that was just received, nobody \
                    can tell whether the broker retains it.";
             if ask.on_hover_text(why).clicked() {
-                actions.push(Command::AskWhatIsKept);
+                actions.push(Command::RequestRetained);
             }
         },
     );
