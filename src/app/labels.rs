@@ -14,7 +14,6 @@ use crate::{
 pub(super) const UNCHECKED: &str = "The broker's certificate is not checked (insecure = true). Whoever is on the way to it can read and \
                              change everything, passwords too.";
 
-/// What an aspect is called on the screen.
 #[must_use]
 pub(super) fn aspect(aspect: Aspect) -> &'static str {
     match aspect {
@@ -65,7 +64,6 @@ pub(super) fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// The name of a link's layer.
 #[must_use]
 pub(super) fn layer(layer: Layer) -> &'static str {
     match layer {
@@ -85,7 +83,6 @@ pub(super) fn layer_meaning(layer: Layer) -> &'static str {
     }
 }
 
-/// The badge of a light's kind.
 #[must_use]
 pub(super) fn kind(kind: LightKind) -> &'static str {
     match kind {

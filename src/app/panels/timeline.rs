@@ -99,7 +99,6 @@ pub(crate) fn show(
     actions
 }
 
-/// Time on the screen.
 struct Axis {
     /// Where time is drawn: beside the names, above the axis.
     plot: Rect,

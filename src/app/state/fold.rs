@@ -13,7 +13,6 @@ use crate::{
 };
 
 impl State {
-    /// Takes one event in.
     pub fn apply(&mut self, event: &Event) {
         let at = milliseconds(event.at);
         self.latest_ms = self.latest_ms.max(at);
