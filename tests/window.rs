@@ -461,10 +461,10 @@ fn the_smallest_and_a_huge_window_show_everything_that_matters() {
     for size in [vec2(760.0, 480.0), vec2(1_024.0, 640.0), vec2(3_840.0, 2_160.0)] {
         let mut window = TestWindow::with(1, 4, size, Settings::default()).started(3_000);
         window.settle();
-        let window = window.harness.ctx.content_rect();
+        let whole = window.harness.ctx.content_rect();
         for label in ["Stop broker", "Help", "Light demo/a shows green", "Filter of the event log"] {
             let node = window.harness.get_by_label(label).rect();
-            assert!(window.contains_rect(node), "{label} at {node:?} leaves {window:?}");
+            assert!(whole.contains_rect(node), "{label} at {node:?} leaves {whole:?}");
         }
     }
 }
