@@ -1,5 +1,5 @@
-//! The broker doctor: tries what a light needs of a broker, step by step, and says where it ends, why
-//! most likely, and what to do.
+//! The broker doctor: tries what a light needs of a broker, step by step, and says which step fails, the
+//! most likely reason, and what to do.
 //!
 //! It speaks on the wire itself instead of through a client library, so that it sees exactly what
 //! comes back: a web page in place of a CONNACK, a code that is in no standard, a reset. It works on a
@@ -10,7 +10,7 @@
 //! | `reach` | name, TCP, TLS |
 //! | `session` | CONNECT, subscribe, hear, retained, last will |
 //! | `wire` | packets out and in, and what came instead of one |
-//! | `causes` | why, and what to do, in a person's words |
+//! | `causes` | the most likely reasons, and what to do |
 
 mod causes;
 mod reach;
