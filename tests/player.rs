@@ -16,7 +16,7 @@ use twinlight::{
     app::{
         TwinlightApp,
         clock::Clock,
-        player::{Film, Reel, reel::Kind},
+        player::{JudgedPlayback, PlaybackSource, source::Kind},
         settings::Settings,
         world_client::WorldLink,
     },
@@ -62,8 +62,8 @@ impl Playback for Scripted {
     }
 }
 
-fn recording(length_s: u64) -> Reel {
-    let make = move || {
+fn recording(length_s: u64) -> PlaybackSource {
+    let open = move || {
         let playback = Scripted {
             script: Script::new(1, 2),
             begun: false,
@@ -71,10 +71,10 @@ fn recording(length_s: u64) -> Reel {
             length: Duration::from_secs(length_s),
             obeys: false,
         };
-        Ok(Film { playback: Box::new(playback), judge: None })
+        Ok(JudgedPlayback { playback: Box::new(playback), judge: None })
     };
     let (title, teaches) = ("by hand".to_owned(), String::new());
-    Reel { title, kind: Kind::Recording, teaches, make: Arc::new(make) }
+    PlaybackSource { title, kind: Kind::Recording, teaches, open: Arc::new(open) }
 }
 
 /// The app with a live world that says nothing, and maybe something that is played.
@@ -86,7 +86,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(reel: Option<Reel>) -> Desk {
+    fn new(source: Option<PlaybackSource>) -> Desk {
         let (sender, commands) = mpsc::channel(16);
         let (events, receiver) = broadcast::channel(1_024);
         let mut live = Script::new(1, 2);
@@ -102,8 +102,8 @@ impl Desk {
                 Settings::default(),
                 "test".to_owned(),
             );
-            match reel {
-                Some(reel) => app.with_reel(&cc.egui_ctx, reel),
+            match source {
+                Some(source) => app.with_source(&cc.egui_ctx, source),
                 None => app,
             }
         });
@@ -183,7 +183,7 @@ fn a_lesson_is_played_paused_stepped_and_left_for_the_live_lab() {
         desk.press(Key::N);
         desk.wait("a change of a lamp", |desk| spans(desk) > before);
     }
-    assert!(desk.says("not judged yet") || desk.says("holds so far"), "verdicts are shown while it runs");
+    assert!(desk.says("pending") || desk.says("as expected so far"), "verdicts are shown while it runs");
     desk.click("Back to the live lab");
     assert!(!desk.says("Simulation · seed 1"));
     assert!(desk.says("Broker at 127.0.0.1:1883 runs"), "the live lab is as it was");
@@ -205,7 +205,7 @@ fn a_lesson_played_to_its_end_has_a_verdict_on_everything() {
     desk.wait_for("Play again");
     desk.settle();
     for expectation in &scenario.expectations {
-        assert!(desk.says(&format!("held: {expectation}")), "no verdict on {expectation}");
+        assert!(desk.says(&format!("as expected: {expectation}")), "no verdict on {expectation}");
     }
 }
 
@@ -237,14 +237,14 @@ fn a_recording_is_wound_forth_and_back_and_cannot_be_changed() {
 
 #[test]
 fn what_cannot_be_opened_says_why() {
-    let make = || Err("the file ends in the middle of a message; record it again".to_owned());
-    let reel = Reel {
+    let open = || Err("the file ends in the middle of a message; record it again".to_owned());
+    let source = PlaybackSource {
         title: "broken".to_owned(),
         kind: Kind::Recording,
         teaches: String::new(),
-        make: Arc::new(make),
+        open: Arc::new(open),
     };
-    let mut desk = Desk::new(Some(reel));
+    let mut desk = Desk::new(Some(source));
     desk.wait_for("It cannot be played: the file ends in the middle of a message; record it again");
     desk.click("Back to the live lab");
     assert!(!desk.says("It cannot be played"));
@@ -289,9 +289,9 @@ fn a_recorded_run_is_played_from_its_file() {
     let mut desk = Desk::new(None);
     desk.settle();
     desk.press(Key::F4);
-    desk.harness.get_by_label("A recording, from its file").focus();
+    desk.harness.get_by_label("Open a recording").focus();
     desk.settle();
-    desk.harness.get_by_label("A recording, from its file").type_text(file.to_str().unwrap());
+    desk.harness.get_by_label("Open a recording").type_text(file.to_str().unwrap());
     desk.settle();
     desk.click("Play the recording");
     desk.wait_for("Play again");

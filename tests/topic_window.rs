@@ -11,7 +11,7 @@ use tokio::{
     sync::{broadcast, mpsc},
 };
 use twinlight::{
-    app::{TwinlightApp, clock::Clock, settings::Settings, window::waker, world_client::WorldLink},
+    app::{TwinlightApp, clock::Clock, repaint::waker, settings::Settings, world_client::WorldLink},
     config::Config,
     world::{ByHand, Command, Event, EventKind, World, WorldOptions},
 };
@@ -97,11 +97,10 @@ fn a_topic_shows_its_last_value_and_in_words_what_changed() {
     desk.hear(3_000, STATE, r#"{"v":1,"aspect":"green","seq":42,"need":{"turn":7}}"#, false);
     assert!(desk.says(&format!("Topic {STATE}")) && desk.says("Topics below twinlight/demo"));
     desk.click(&format!("Topic {STATE}"));
-    for told in ["changed, was red", "changed, was 41", "gone, was [\"b\"]", "need.turn", "new", "said live"]
-    {
+    for told in ["changed, was red", "changed, was 41", "gone, was [\"b\"]", "need.turn", "new", "received"] {
         assert!(desk.says(told), "it does not say {told:?}");
     }
-    assert!(desk.says("Not known to be kept"));
+    assert!(desk.says("Not retained, as far as known"));
 
     desk.hear(4_000, STATE, r#"{"v":1,"aspect":"amber","seq":43,"need":{"turn":7}}"#, false);
     assert!(desk.says("changed, was green"), "the newest value is followed");
@@ -118,12 +117,12 @@ fn what_the_broker_keeps_is_marked_and_can_be_asked_for() {
     let mut desk = Desk::new(true);
     desk.hear(2_000, STATE, "red", false);
     desk.click(&format!("Topic {STATE}"));
-    desk.click("Ask the broker what it keeps");
+    desk.click("Ask the broker for its retained messages");
     assert_eq!(desk.commands.try_recv().unwrap(), Command::RequestRetained);
     desk.hear(3_000, STATE, "red", true);
-    assert!(desk.says("Kept by the broker, as it told at 0:03.0"));
+    assert!(desk.says("Retained, as delivered 0:03.0"));
     desk.hear(4_000, STATE, "", false);
-    assert!(desk.says("Not known to be kept") && desk.says("changed; was red"));
+    assert!(desk.says("Not retained, as far as known") && desk.says("changed, was red"));
 }
 
 #[test]
@@ -150,10 +149,10 @@ fn a_message_by_hand_goes_out_as_it_was_filled_in() {
 
     desk.hear(2_000, STATE, "red", false);
     desk.click(&format!("Topic {STATE}"));
-    desk.click("Put this message into the form below");
+    desk.click("Copy this message to the form below");
     desk.write("Payload to publish", &"d".repeat(600));
     assert!(desk.says("a light ignores more than 512"), "it may be tried all the same");
-    desk.click("Keep (retain)");
+    desk.click("Retain");
     desk.click("QoS 2");
     desk.click("Publish the message");
     let Command::Publish(ByHand { topic, payload, retain, qos }) = desk.commands.try_recv().unwrap() else {
@@ -209,15 +208,15 @@ fn what_is_published_by_hand_is_seen_in_the_tree_and_kept_when_asked() {
     // Of no light and no contract: the panel shows whatever is said below the root.
     write(&mut harness, "Topic to publish on", "twinlight/notes/by-hand");
     write(&mut harness, "Payload to publish", "hello lights");
-    harness.get_by_label("Keep (retain)").click();
+    harness.get_by_label("Retain").click();
     harness.step();
     harness.get_by_label("Publish the message").click();
     wait_for(&mut harness, "Topic twinlight/notes/by-hand");
     harness.get_by_label("Topic twinlight/notes/by-hand").click();
-    wait_for(&mut harness, "said live");
-    assert!(says(&harness, "Not known to be kept"), "it came live");
-    harness.get_by_label("Ask the broker what it keeps").click();
-    wait_for(&mut harness, "Kept by the broker, as it told at");
+    wait_for(&mut harness, "received 0:");
+    assert!(says(&harness, "Not retained, as far as known"), "it came live");
+    harness.get_by_label("Ask the broker for its retained messages").click();
+    wait_for(&mut harness, "Retained, as delivered");
     let topic = harness.state().state().topics.get("twinlight/notes/by-hand").unwrap();
     assert_eq!((topic.messages, &*topic.last().unwrap().payload), (1, "hello lights"));
     runtime.block_on(started.unwrap().stop());

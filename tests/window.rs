@@ -16,7 +16,7 @@ use script::{Script, id};
 use tokio::sync::{broadcast, mpsc};
 use traffic_light::Aspect;
 use twinlight::{
-    app::{TwinlightApp, clock::Clock, settings::Settings, window::waker, world_client::WorldLink},
+    app::{TwinlightApp, clock::Clock, repaint::waker, settings::Settings, world_client::WorldLink},
     config::Config,
     fault::{LinkFault, LinkFaultSpec},
     model::LightKind,
@@ -110,7 +110,7 @@ fn heads_panels_and_timeline_have_names_for_a_screen_reader() {
         "Light demo/a shows green",
         "Light demo/b shows red",
         "Broker at 127.0.0.1:1883 runs",
-        "demo/b has promised a to stay out of go",
+        "demo/b has promised a to stay red",
         "Timeline of demo/a",
         "Wi-Fi of demo/a",
         "Silence demo/b",
@@ -181,13 +181,13 @@ fn a_conflict_is_told_in_large_letters_until_it_is_cleared() {
     let mut desk = Desk::new(1, 2).started(3_000);
     desk.script.reckless = true;
     desk.run_until(4_000);
-    assert!(desk.says("CONFLICT: a and b. Both are in go at once in junction demo, now."));
+    assert!(desk.says("CONFLICT: a and b. Both have right of way at once in junction demo, now."));
     desk.script.reckless = false;
     desk.run_until(6_000);
-    assert!(desk.says("CONFLICT: a and b. Both were in go at once"), "it must stay after it ended");
+    assert!(desk.says("CONFLICT: a and b. Both had right of way at once"), "it must stay after it ended");
     desk.click("Clear the conflict");
     assert!(!desk.says("CONFLICT: a and b"));
-    assert!(desk.says("demo/a and demo/b are in go at once"), "the log keeps it");
+    assert!(desk.says("demo/a and demo/b have right of way at once"), "the log keeps it");
 }
 
 #[test]
@@ -199,22 +199,24 @@ fn a_possible_conflict_is_told_as_a_doubt_and_a_glitch_only_in_the_log() {
         EventKind::GlitchSeen { lights: lights.clone(), since: ms(2_800), lasted: ms(120), at_most: ms(120) };
     desk.tell(vec![Event { at: ms(3_000), kind: glitch }]);
     desk.settle();
-    assert!(desk.says("demo/a and demo/b were in go at once for 120 ms, too short to count"));
+    assert!(desk.says("demo/a and demo/b had right of way at once for 120 ms, too short to count"));
     assert!(!desk.says("Clear the conflict"), "a glitch raises no alarm");
 
     let certainty = Certainty::Possible;
     let began = EventKind::ConflictBegan { lights: lights.clone(), certainty, since: ms(2_500) };
     desk.tell(vec![Event { at: ms(3_000), kind: began }]);
     desk.settle();
-    assert!(desk.says("Possible conflict: a and b. By what is heard of them, both may be in go at once"));
+    assert!(desk.says("Possible conflict: a and b. As far as heard, both may have right of way at once"));
     assert!(!desk.says("CONFLICT"));
     let ended = EventKind::ConflictEnded { lights, certainty, lasted: ms(0), at_most: ms(700) };
     desk.tell(vec![Event { at: ms(3_200), kind: ended }]);
     desk.settle();
-    assert!(desk.says("Both may have been in go at once in junction demo at 0:02.5, for 0.7 s at the most"));
+    assert!(
+        desk.says("Both may have had right of way at once in junction demo at 0:02.5, for 0.7 s at most")
+    );
     desk.press(Key::Escape);
     assert!(!desk.says("Clear the conflict"));
-    assert!(desk.says("if it was one, it lasted 0.7 s at the most"), "the log keeps it");
+    assert!(desk.says("If it was one, it lasted 0.7 s at most"), "the log keeps it");
 }
 
 #[test]
@@ -222,11 +224,11 @@ fn a_run_is_recorded_by_a_switch_that_shows_it() {
     let mut desk = Desk::new(1, 2).started(3_000);
     assert_eq!(desk.harness.state().state().recording, None);
     desk.click("Record this run");
-    assert!(desk.says("This run is recorded to recordings/run-1.jsonl"));
+    assert!(desk.says("Recording to recordings/run-1.jsonl"));
     assert!(desk.harness.state().state().recording.is_some());
     desk.click("Record this run");
     assert_eq!(desk.harness.state().state().recording, None);
-    assert!(desk.says("This run is not recorded any more"));
+    assert!(desk.says("Recording ended"));
 }
 
 #[test]
@@ -247,7 +249,7 @@ fn a_fault_is_put_in_dosed_seen_and_cleared() {
     assert!(desk.says("No fault is on."));
     desk.click("Fault on demo/b");
     desk.click("Lose messages");
-    desk.click("light to broker");
+    desk.click("to the broker");
     assert!(desk.says("Put the fault in"));
     desk.click("Put the fault in");
     assert!(desk.says("demo/b: lose 20 %, to the broker"), "what is on is in sight, with its dose");
@@ -268,7 +270,7 @@ fn a_link_is_picked_on_the_scene_broken_seen_there_and_mended() {
     desk.click("Link of demo/b: All layers of the link are up, no fault on it");
     assert!(desk.says("Put the fault in"), "picking opens the fault panel");
     desk.click("Black hole");
-    desk.click("broker to light");
+    desk.click("from the broker");
     desk.click("Put the fault in");
     assert!(desk.says("On the link of demo/b: black-hole, from the broker"), "drawn where it strikes");
     assert!(desk.says("Link of demo/b: All layers of the link are up, on it: black-hole, from the broker"));
@@ -402,6 +404,28 @@ fn a_full_queue_of_commands_is_told_and_not_waited_for() {
     }
     desk.harness.step();
     assert!(desk.says("The world is too busy for another command"));
+}
+
+#[test]
+fn a_warning_stays_in_sight_though_something_informative_follows() {
+    // Without the log, which keeps all of them.
+    let settings = Settings { show_log: false, ..Settings::default() };
+    let mut desk = Desk::with(1, 2, vec2(1_280.0, 900.0), settings).started(3_000);
+    let told = |ms, severity, text: &str| {
+        let kind = EventKind::Noticed { severity, light: None, text: text.to_owned() };
+        Event { at: Duration::from_millis(ms), kind }
+    };
+    desk.tell(vec![
+        told(3_000, Severity::Warning, "the port is taken"),
+        told(3_010, Severity::Error, "the file is full"),
+        told(3_020, Severity::Info, "a light has joined"),
+    ]);
+    desk.run_until(3_100);
+    assert!(desk.says("the port is taken"), "another notice drove it away");
+    assert!(desk.says("the file is full"), "an informative notice drove it away");
+    assert!(!desk.says("a light has joined"), "what is only good to know stays in the log");
+    desk.run_until(20_000);
+    assert!(!desk.says("the port is taken") && !desk.says("the file is full"), "they go by themselves");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{MAX_MARKS, light::push_bounded};
 use crate::{model::LightId, world::event::Certainty};
 
-/// What the monitor says of two lights in go at once.
+/// What the monitor says of two lights that have right of way at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlap {
     /// Too short to count.
@@ -14,7 +14,7 @@ pub enum Overlap {
     Conflict(Certainty),
 }
 
-/// Two lights in go at once, and how long that lasted.
+/// Two lights that have right of way at once, and how long that lasted.
 #[derive(Clone, Debug)]
 pub struct ConflictSpan {
     /// The two lights.

@@ -34,9 +34,9 @@ pub struct Junction {
     pub lights: Vec<LightState>,
     /// Messages under way, oldest first.
     pub flights: VecDeque<Flight>,
-    /// Since when two of its lights are in go at once.
+    /// Since when two of its lights have right of way at once.
     pub conflict_since_ms: Option<u64>,
-    /// Since when two of its lights may be in go at once, by what is heard of them.
+    /// Since when two of its lights may have right of way at once, as far as heard.
     pub maybe_since_ms: Option<u64>,
 }
 
@@ -88,7 +88,7 @@ impl Junction {
         place.map(|at| self.lights.remove(at)).is_some()
     }
 
-    pub(super) fn flew(&mut self, flight: Flight) {
+    pub(super) fn add_flight(&mut self, flight: Flight) {
         push_bounded(&mut self.flights, flight, MAX_FLIGHTS);
     }
 

@@ -129,7 +129,7 @@ impl LightState {
         !first || aspect != Aspect::Dark
     }
 
-    pub(super) fn said(&mut self, message: Message) {
+    pub(super) fn add_message(&mut self, message: Message) {
         push_bounded(&mut self.messages, message, MAX_MESSAGES);
     }
 

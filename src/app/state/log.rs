@@ -15,7 +15,7 @@ const MAX_MESSAGES: usize = 1_000;
 /// What an entry is about; the log can be filtered by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Category {
-    /// Two lights in go at once.
+    /// Two lights have right of way at once.
     Conflict,
     /// A failure put in on purpose.
     Fault,

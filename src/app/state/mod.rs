@@ -6,6 +6,7 @@ mod fold;
 mod junction;
 mod light;
 mod log;
+mod notices;
 mod order;
 mod rate;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use traffic_light::Name;
 
 use self::{light::push_bounded, rate::Rate};
 use crate::{
+    app::labels,
     model::LightId,
     world::event::{Fault, Severity},
 };
@@ -26,6 +28,7 @@ pub use conflicts::{ConflictSpan, Conflicts, Overlap};
 pub use junction::{Flight, Junction};
 pub use light::{LayerState, LightState, Message, Span};
 pub use log::{Category, Entry, Log, Text};
+pub use notices::{Notice, Notices};
 pub use topics::{Topic, Topics, Value};
 
 /// The most faults and conflicts kept for the timeline.
@@ -55,6 +58,21 @@ pub enum Broker {
     },
 }
 
+impl Broker {
+    /// The port of the broker in this program, while it runs.
+    #[must_use]
+    pub fn embedded_port(&self) -> Option<u16> {
+        let Broker::Running { address, embedded: true, .. } = self else { return None };
+        address.rsplit(':').next()?.parse().ok()
+    }
+
+    /// Whether boards may join it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self, Broker::Running { open: true, .. })
+    }
+}
+
 /// A fault and how long it was in force.
 #[derive(Clone, Debug)]
 pub struct FaultSpan {
@@ -66,18 +84,7 @@ pub struct FaultSpan {
     pub until_ms: Option<u64>,
 }
 
-/// A sentence for the user, shown over the window for a while.
-#[derive(Clone, Debug)]
-pub struct Notice {
-    /// When.
-    pub at_ms: u64,
-    /// How grave.
-    pub severity: Severity,
-    /// The sentence.
-    pub text: String,
-}
-
-/// All that the window knows.
+/// What the window knows of one world. [`State::apply`] folds the world's events into it.
 #[derive(Debug, Default)]
 pub struct State {
     /// The broker.
@@ -100,8 +107,8 @@ pub struct State {
     pub ignored: u64,
     /// What passed the broker, topic by topic.
     pub topics: Topics,
-    /// The newest sentence for the user.
-    pub notice: Option<Notice>,
+    /// Warnings and errors that are shown over the window.
+    pub notices: Notices,
     /// Whether the world has ended.
     pub stopped: bool,
     /// The time of the newest event, on the world's clock.
@@ -155,8 +162,8 @@ impl State {
 
     /// Tells the user something that the window itself found out.
     pub fn note(&mut self, at_ms: u64, severity: Severity, light: Option<LightId>, text: String) {
-        self.log.add(at_ms, Category::Notice, light, severity_word(severity), text.clone());
-        self.notice = Some(Notice { at_ms, severity, text });
+        self.notices.add(at_ms, severity, &text);
+        self.log.add(at_ms, Category::Notice, light, labels::severity(severity), text);
     }
 
     fn mark_fault(&mut self, fault: &Fault, on: bool, at_ms: u64) -> bool {
@@ -183,13 +190,5 @@ impl State {
             (Some(_), true) | (None, false) => return false,
         }
         true
-    }
-}
-
-fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "",
-        Severity::Warning => "Warning:",
-        Severity::Error => "Error:",
     }
 }
