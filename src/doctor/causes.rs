@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Target, wire::Unexpected};
+use super::{
+    target::{ADAFRUIT, Target},
+    wire::Unexpected,
+};
 use crate::model::Diagnostic;
 
 /// Brokers of the lab that are far away whatever network one is in.
@@ -170,7 +173,7 @@ fn not_let_in(target: &Target, code: u8) -> Diagnostic {
     };
     let token_in_password = "flespi wants the token as the user, and an empty password";
     // What acts like Adafruit IO is spoken of like it.
-    let host = if target.adafruit { super::ADAFRUIT } else { target.host.as_str() };
+    let host = if target.adafruit { ADAFRUIT } else { target.host.as_str() };
     match host {
         "mqtt.flespi.io" if !login.password.is_empty() => Diagnostic::new(
             format!("{token_in_password}; here something stands in password (code {code})"),
@@ -180,11 +183,11 @@ fn not_let_in(target: &Target, code: u8) -> Diagnostic {
             format!("flespi does not take this token (code {code})"),
             "make a new one at flespi.io, and give it alone, without \"FlespiToken\" before it",
         ),
-        super::ADAFRUIT if login.user.starts_with("aio_") || login.password.is_empty() => Diagnostic::new(
+        ADAFRUIT if login.user.starts_with("aio_") || login.password.is_empty() => Diagnostic::new(
             format!("Adafruit IO wants your user name as user and the key (aio_…) as password (code {code})"),
             "write user = \"${AIO_USER}\" and password = \"${AIO_KEY}\"",
         ),
-        super::ADAFRUIT => Diagnostic::new(
+        ADAFRUIT => Diagnostic::new(
             format!("Adafruit IO does not take this user name and key (code {code})"),
             "look both up at io.adafruit.com (the yellow key); a key that was renewed makes the old one useless. After a \
              refusal wait half a minute",

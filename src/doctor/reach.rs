@@ -12,7 +12,9 @@ use tokio::{
 use traffic_light::mqtt::codec::{Connect, Packet};
 
 use super::{
-    Done, Target, Verdict, causes,
+    causes,
+    finding::{Done, Verdict},
+    target::Target,
     wire::{Stream, Wire},
 };
 use crate::{

@@ -8,7 +8,10 @@ use traffic_light::mqtt::codec::{
 };
 
 use super::{
-    Done, Target, Verdict, causes, reach,
+    causes,
+    finding::{Done, Verdict},
+    reach,
+    target::Target,
     wire::{Stream, Unexpected, Wire},
 };
 use crate::model::Diagnostic;

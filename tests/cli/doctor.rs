@@ -330,7 +330,7 @@ fn what_answers_in_place_of_a_broker_is_recognised() {
         banned.assert_fails(
             "connect",
             &format!("code {code}, which is in no standard"),
-            "wait half a minute",
+            "wait at least half a minute",
         );
     }
     let bad_password =
