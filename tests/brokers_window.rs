@@ -19,7 +19,7 @@ use twinlight::{
         board::context::ProvisioningContext,
         brokers::{
             BrokerController,
-            world_switcher::{LiveLab, Start},
+            world_switcher::{LiveWorld, Start},
         },
         clock::Clock,
         repaint::waker,
@@ -77,7 +77,7 @@ const OWN: [Preset; 5] = [
 /// The app on the real world, with the switch to others.
 struct Real {
     harness: Harness<'static, TwinlightApp>,
-    live: Option<LiveLab>,
+    live: Option<LiveWorld>,
     runtime: Runtime,
 }
 
@@ -93,7 +93,7 @@ impl Real {
             let options = WorldOptions { detailed: true, wake, ..WorldOptions::default() };
             let start =
                 Start { config, subtitle: "start.toml".to_owned(), options, context: Arc::new(make_context) };
-            let (started, link, switcher) = runtime.block_on(LiveLab::start(start)).unwrap();
+            let (started, link, switcher) = runtime.block_on(LiveWorld::start(start)).unwrap();
             live = Some(started);
             let settings = Settings { left: Some(LeftPanel::Brokers), ..Settings::default() };
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "start.toml".to_owned())

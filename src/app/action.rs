@@ -10,7 +10,6 @@ use crate::{model::LightId, world::Command};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum FaultTarget {
     Light(LightId),
-    /// The link of a light.
     Link(LightId),
     Broker,
 }
@@ -18,7 +17,6 @@ pub(super) enum FaultTarget {
 /// One thing that a person asked for in the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Ask the world.
     World(Command),
     Board(BoardAction),
     Brokers(BrokersAction),
@@ -42,12 +40,10 @@ pub(super) enum Action {
 pub(super) struct Actions(Vec<Action>);
 
 impl Actions {
-    /// Adds one.
     pub(super) fn push(&mut self, action: impl Into<Action>) {
         self.0.push(action.into());
     }
 
-    /// Adds all of another panel's.
     pub(super) fn append(&mut self, mut others: Actions) {
         self.0.append(&mut others.0);
     }

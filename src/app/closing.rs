@@ -2,7 +2,6 @@
 
 use egui::{Context, ViewportCommand};
 
-/// The answer to the question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClosingAction {
     /// Close the window, and end the board's job.

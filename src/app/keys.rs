@@ -20,7 +20,6 @@ use crate::{
 const NUMBERS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
-/// Reads the keys of this frame.
 pub(super) fn read(
     ctx: &Context,
     view: &ViewContext<'_>,

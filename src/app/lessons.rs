@@ -7,7 +7,6 @@ use crate::scenario::{Lesson, Scenario, lessons};
 /// What is typed in the lessons panel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LessonsForm {
-    /// The simulation's seed.
     pub seed: String,
     /// The file of a recording: the last one that was made here, or what was typed.
     pub recording: String,

@@ -40,7 +40,6 @@ impl Selection {
         Selection { junction, light: None, look_at_ms: None, traffic: Traffic::new(0), traffic_of: None }
     }
 
-    /// Selects what the action asks for.
     pub(super) fn perform(&mut self, action: SelectionAction) {
         match action {
             SelectionAction::Light(light) => {
@@ -63,7 +62,6 @@ impl Selection {
         self.traffic_of = None;
     }
 
-    /// The junction that is shown large.
     #[must_use]
     pub(super) fn junction_in<'a>(&self, state: &'a State) -> Option<&'a Junction> {
         let chosen = self.junction.as_ref().and_then(|name| state.junction(name));
@@ -71,7 +69,7 @@ impl Selection {
     }
 
     /// Keeps a light of the shown junction selected, so that the keys always act on one.
-    pub(super) fn keep(&mut self, state: &State) {
+    pub(super) fn follow(&mut self, state: &State) {
         let Some(junction) = self.junction_in(state) else { return };
         let here =
             |light: &LightId| light.junction == junction.name && junction.light(&light.light).is_some();
@@ -91,7 +89,6 @@ impl Selection {
         self.traffic.advance(now_ms, approaches);
     }
 
-    /// The cars of the shown junction.
     #[must_use]
     pub(super) fn traffic(&self) -> &Traffic {
         &self.traffic

@@ -7,7 +7,6 @@ use crate::app::{board::form::Remembered, state::Category};
 /// The key under which eframe stores the settings.
 pub const STORAGE_KEY: &str = "twinlight-window";
 
-/// Light or dark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThemeChoice {
     /// As the desktop has it.
@@ -43,7 +42,6 @@ pub enum LeftPanel {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingsAction {
     ChooseTheme(ThemeChoice),
-    /// Show or hide a part of the window.
     TogglePart(Part),
     /// Show a panel on the left, in place of the one that is there, or hide it.
     ToggleLeft(LeftPanel),
@@ -60,25 +58,18 @@ pub enum SettingsAction {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// Light or dark.
     pub theme: ThemeChoice,
     /// Whether nothing moves but what changes.
     pub reduce_motion: bool,
-    /// Whether the lights' panels are shown.
     pub show_lights: bool,
-    /// Whether the timeline is shown.
     pub show_timeline: bool,
-    /// Whether the event log is shown.
     pub show_log: bool,
-    /// The panel on the left.
     pub left: Option<LeftPanel>,
     /// What was filled in for boards, but for secrets.
     pub board: Remembered,
     /// The zoom that the user chose; `None` = by the size of the window.
     pub zoom: Option<f32>,
-    /// The log's filter.
     pub filter: String,
-    /// Categories that the log hides.
     pub hidden: Vec<Category>,
     /// What the timeline spans, in seconds.
     pub span_s: u32,
@@ -106,7 +97,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether `part` is shown.
     #[must_use]
     pub fn shows(&self, part: Part) -> bool {
         match part {
@@ -116,7 +106,6 @@ impl Settings {
         }
     }
 
-    /// Changes what the action asks for.
     pub fn perform(&mut self, action: SettingsAction) {
         match action {
             SettingsAction::ChooseTheme(theme) => self.theme = theme,

@@ -456,7 +456,7 @@ impl eframe::App for TwinlightApp {
         }
         self.drain_controllers();
         self.closing.guard(ctx, self.board_works());
-        self.selection.keep(&client_of(&self.live, &self.player).state);
+        self.selection.follow(&client_of(&self.live, &self.player).state);
         self.fill_in(ctx);
     }
 

@@ -16,7 +16,6 @@ const fn rgb(hex: u32) -> Color32 {
     Color32::from_rgb(r, g, b)
 }
 
-/// Every colour of the window.
 #[derive(Debug)]
 pub(super) struct Palette {
     /// Whether it is the dark theme's.
@@ -27,15 +26,12 @@ pub(super) struct Palette {
     pub panel: Color32,
     /// A light's card.
     pub card: Color32,
-    /// Lines between things.
     pub line: Color32,
-    /// Letters.
     pub text: Color32,
     /// Letters of less weight; still at least 4.5:1 on every ground above.
     pub weak: Color32,
     /// What is selected or can be pressed.
     pub accent: Color32,
-    /// Letters on `accent`.
     pub on_accent: Color32,
     /// Well.
     pub ok: Color32,
@@ -47,29 +43,21 @@ pub(super) struct Palette {
     pub alarm: Color32,
     /// What cannot be known or has no power.
     pub idle: Color32,
-    /// Lawn around the streets.
     pub lawn: Color32,
     /// A darker stroke on the lawn.
     pub lawn_edge: Color32,
-    /// Pavement.
     pub pavement: Color32,
-    /// Street.
     pub asphalt: Color32,
-    /// Markings on the street.
     pub marking: Color32,
-    /// Letters on the lawn.
     pub on_lawn: Color32,
     /// Cards that lie on the lawn.
     pub plaque: Color32,
-    /// A promise.
     pub promise: Color32,
     /// A link that carries.
     pub link: Color32,
-    /// Bodies of cars.
     pub cars: [Color32; 6],
 }
 
-/// The dark theme.
 pub(super) static DARK: Palette = Palette {
     dark: true,
     base: rgb(0x12161b),
@@ -97,7 +85,6 @@ pub(super) static DARK: Palette = Palette {
     cars: [rgb(0x4f83c4), rgb(0xc7ccd3), rgb(0xa8514b), rgb(0x8a93a0), rgb(0x5f9c86), rgb(0xc9a45c)],
 };
 
-/// The light theme.
 pub(super) static LIGHT: Palette = Palette {
     dark: false,
     base: rgb(0xeef1f4),
@@ -135,7 +122,6 @@ pub(super) mod lamp {
     pub(crate) const LIT: [Color32; 3] = [rgb(0xff3b30), rgb(0xffb300), rgb(0x1fd655)];
     /// Not lit.
     pub(crate) const UNLIT: [Color32; 3] = [rgb(0x3d1512), rgb(0x3a2a08), rgb(0x0d3018)];
-    /// The housing.
     pub(crate) const HOUSING: Color32 = rgb(0x14171a);
     /// The board behind the housing.
     pub(crate) const BOARD: Color32 = rgb(0x1e2226);
@@ -152,7 +138,6 @@ impl Palette {
         if visuals.dark_mode { &DARK } else { &LIGHT }
     }
 
-    /// The theme that is not this one.
     #[must_use]
     pub(super) fn other_theme(&self) -> ThemeChoice {
         if self.dark { ThemeChoice::Light } else { ThemeChoice::Dark }

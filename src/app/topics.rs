@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-/// What the panel asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TopicsAction {
     /// Look at this topic, and follow its newest value.
@@ -23,7 +22,6 @@ pub(super) struct TopicsForm {
     pub publish: PublishForm,
 }
 
-/// A message by hand.
 #[derive(Debug)]
 pub(super) struct PublishForm {
     pub topic: String,
@@ -60,7 +58,6 @@ pub(super) struct TopicsController {
 }
 
 impl TopicsController {
-    /// Does what the panel asks for.
     pub(super) fn perform(&mut self, action: TopicsAction) {
         let browser = &mut self.browser;
         match action {

@@ -11,9 +11,7 @@ pub(super) const ARM_M: f32 = 80.0;
 pub(super) const STOP_LINE_M: f32 = 9.0;
 /// Half the width of a street: one lane each way.
 pub(super) const HALF_STREET_M: f32 = 3.6;
-/// A car's length.
 pub(super) const CAR_LENGTH_M: f32 = 4.4;
-/// A car's width.
 pub(super) const CAR_WIDTH_M: f32 = 1.9;
 
 const STEP_MS: u64 = 33;
@@ -31,13 +29,11 @@ const ARRIVAL_M: f32 = 18.0;
 /// What the cars of one approach see, and on which of the two streets it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Approach {
-    /// What the head shows.
     pub aspect: Aspect,
     /// Whether it lies on the west–east street; cars cross those of the other street.
     pub west_east: bool,
 }
 
-/// One car.
 #[derive(Clone, Debug)]
 pub(super) struct Car {
     /// Its middle, along its lane; negative before the middle of the crossing.
@@ -70,7 +66,6 @@ struct Lane {
 }
 
 impl Traffic {
-    /// An empty crossing.
     #[must_use]
     pub(super) fn new(seed: u64) -> Traffic {
         Traffic { lanes: Vec::new(), random: seed ^ 0x9e37_79b9_7f4a_7c15, stepped_ms: None, turn: 0 }

@@ -5,10 +5,8 @@ use super::{
 };
 use crate::model::LightId;
 
-/// What a panel may look at.
 #[derive(Clone, Copy)]
 pub(super) struct ViewContext<'a> {
-    /// The world that is shown.
     pub state: &'a State,
     pub settings: &'a Settings,
     /// The time on that world's clock.

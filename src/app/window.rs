@@ -21,7 +21,6 @@ pub type LinkError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the window is called, and what it is told of the run.
 pub struct Window {
-    /// The title.
     pub title: String,
     /// What the run is: the configuration's path, for instance.
     pub subtitle: String,
@@ -31,7 +30,6 @@ pub struct Window {
     pub opening: Option<Opening>,
 }
 
-/// What the window opens with.
 pub enum Opening {
     /// A scenario in a simulated world, with this seed.
     Scenario(Box<Scenario>, u64),

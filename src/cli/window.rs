@@ -9,7 +9,7 @@ use super::{Common, Lights, WELL, runtime, wrong_usage};
 use crate::{
     app::{
         board::{context::ProvisioningContext, login_store},
-        brokers::world_switcher::{LiveLab, PRESET, Start},
+        brokers::world_switcher::{LiveWorld, PRESET, Start},
         player::source::PlaybackSource,
         repaint::waker,
         window::{Opening, Window},
@@ -113,7 +113,7 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
         let options =
             WorldOptions { detailed: true, wake, state_folder, record_to, ..WorldOptions::default() };
         let start = Start { config, subtitle, options, context: std::sync::Arc::new(context) };
-        let (started, link, switcher) = runtime.block_on(LiveLab::start(start))?;
+        let (started, link, switcher) = runtime.block_on(LiveWorld::start(start))?;
         live = Some(started);
         Ok((link, switcher))
     });

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     config::Junction,
-    fault::Micros,
+    fault::{Fault, Hang, Micros, Silence},
     model::LightId,
-    world::{EventKind, Fault},
+    world::EventKind,
 };
 
 /// Lights start over this long for each of them, as in the live world.
@@ -132,11 +132,11 @@ impl World {
         engine.state.aspect_changed(&id, Aspect::Dark);
         engine.state.booted(&id, boot);
         if hung {
-            engine.fault_over(Fault::Hang(id.clone()));
+            engine.fault_over(Fault::on(id.clone(), Hang));
         }
         if !silenced {
             // A command's silence ends with the run that obeyed it.
-            engine.fault_over(Fault::Silence(id));
+            engine.fault_over(Fault::on(id, Silence));
         }
         self.call_program(number);
         self.climb(number);

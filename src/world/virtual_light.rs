@@ -22,11 +22,13 @@ use super::{
     clock::{JumpWatch, LightClock},
     event::{Counters, EventKind, Layer, Severity},
     event_bus::EventBus,
-    fault::Fault,
     link::{self, Link, LinkSpec, News, Order},
     log_event,
 };
-use crate::model::LightId;
+use crate::{
+    fault::{Fault, Hang, Silence},
+    model::LightId,
+};
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
 const CHECKS_PER_TICK: u32 = 2;
@@ -289,7 +291,7 @@ impl Driver {
     /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
     fn reboot(&mut self, reason: &'static str) {
         if self.watchdog_at.take().is_some() {
-            self.host.bus.with(|engine| engine.fault_over(Fault::Hang(self.host.id.clone())));
+            self.host.bus.with(|engine| engine.fault_over(Fault::on(self.host.id.clone(), Hang)));
         }
         self.host.bus.with(|engine| engine.state.aspect_changed(&self.host.id, Aspect::Dark));
         let start = Start {
@@ -305,7 +307,7 @@ impl Driver {
             self.program.set_silent(self.now(), true, &mut self.host);
         } else {
             // A command's silence ends with the run that obeyed it.
-            self.host.bus.with(|engine| engine.fault_over(Fault::Silence(self.host.id.clone())));
+            self.host.bus.with(|engine| engine.fault_over(Fault::on(self.host.id.clone(), Silence)));
         }
     }
 

@@ -14,7 +14,6 @@ use crate::{
 /// What the configuration says of lights and broker, and where files go. Made anew with each world.
 #[derive(Clone, Debug, Default)]
 pub struct ProvisioningContext {
-    /// All junctions.
     pub junctions: Vec<Junction>,
     /// What stands before the junction in every topic.
     pub root: String,
@@ -24,7 +23,6 @@ pub struct ProvisioningContext {
     pub broker: Option<ExternalBroker>,
     /// The login of the broker inside this program, where the configuration gives one.
     pub login: Option<Login>,
-    /// Where backups go.
     pub backups: Option<PathBuf>,
     /// Where the login that boards are given is kept.
     pub login_file: Option<PathBuf>,
@@ -33,11 +31,8 @@ pub struct ProvisioningContext {
 /// A broker that runs elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExternalBroker {
-    /// Name or address.
     pub host: String,
-    /// TCP port.
     pub port: u16,
-    /// How to log in.
     pub login: Option<Login>,
     /// Whether what is said to it is encrypted.
     pub tls: bool,
@@ -83,7 +78,6 @@ impl ProvisioningContext {
         self
     }
 
-    /// The junction of this name.
     #[must_use]
     pub fn junction(&self, name: &str) -> Option<&Junction> {
         self.junctions.iter().find(|junction| junction.name().as_str() == name)

@@ -24,7 +24,6 @@ pub enum BackupFirst {
     Whole,
     /// Pycom's block alone: seconds.
     Identity,
-    /// Nothing.
     Nothing,
 }
 
@@ -32,9 +31,7 @@ pub enum BackupFirst {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Remembered {
-    /// The serial port.
     pub port: String,
-    /// The Wi-Fi network's name.
     pub wifi_ssid: String,
     /// What is backed up first.
     pub backup: BackupFirst,
@@ -45,7 +42,6 @@ pub struct Remembered {
 /// What a person fills in.
 #[derive(Clone)]
 pub struct Form {
-    /// The serial port.
     pub port: String,
     /// How to bring the chip into download mode.
     pub entry: EntryMethod,
@@ -57,11 +53,9 @@ pub struct Form {
     pub backup: BackupFirst,
     /// Another image than the one that came with the program; empty: that one.
     pub image: String,
-    /// The backup to restore.
     pub restore: String,
     /// Whether that may be another board's.
     pub restore_of_another: bool,
-    /// Whether passwords are shown.
     pub show_secrets: bool,
     /// Whether the QR code of the broker's address holds the password.
     pub password_in_code: bool,
@@ -69,7 +63,6 @@ pub struct Form {
     pub takes_place: bool,
     /// Under which boards reach this computer, the likeliest first.
     pub addresses: Vec<Ipv4Addr>,
-    /// What was wrong when it was last handed in.
     pub errors: Vec<SettingsError>,
 }
 
@@ -108,7 +101,6 @@ impl Form {
         form
     }
 
-    /// What is to be remembered.
     #[must_use]
     pub fn remembered(&self) -> Remembered {
         let leds = self.settings.leds;
@@ -224,7 +216,6 @@ impl Form {
         Some(Request::BackUp(BackupJob { connection: self.connection()?, scope, place }))
     }
 
-    /// Write a backup back.
     #[must_use]
     pub fn restore(&self) -> Option<Request> {
         let file = self.restore.trim();

@@ -37,7 +37,6 @@ use crate::{
     world::{Command, event::Severity},
 };
 
-/// What the board panel asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BoardAction {
     /// Back up, flash, provision, verify and start, as the form says.
@@ -201,7 +200,6 @@ impl BoardController {
         Some(join_info::address(&settings.broker_user, password, *self.form.addresses.first()?, port))
     }
 
-    /// Does what the panel asks for.
     pub fn perform(&mut self, action: BoardAction, wake: impl Fn() + Send + 'static) -> Option<BoardEffect> {
         match action {
             BoardAction::Flash => {

@@ -31,18 +31,13 @@ pub struct BoardState {
     pub ports: Option<Vec<PortInfo>>,
     /// The job that runs, or the last one.
     pub job: Option<Job>,
-    /// The log of a board.
     pub log: SerialLog,
 }
 
-/// A job, and how far it is.
 #[derive(Debug)]
 pub struct Job {
-    /// Its number.
     pub id: JobId,
-    /// What it does.
     pub kind: JobKind,
-    /// On which port.
     pub port: String,
     /// The step that it is at, and those before.
     pub steps: Vec<Step>,
@@ -50,7 +45,6 @@ pub struct Job {
     pub progress: Option<Progress>,
     /// How long it has been waiting for a chip that a person brings into download mode.
     pub waiting: Option<Duration>,
-    /// What the board is.
     pub board: Option<BoardInfo>,
     /// The backup that was made first.
     pub backup: Option<Backup>,
@@ -64,23 +58,18 @@ pub struct Job {
     pub end: Option<End>,
 }
 
-/// How a job ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
     /// It did what it was to do.
     Done(Box<Outcome>),
-    /// It did not.
     Failed {
-        /// What happened.
         what: String,
-        /// What to do next.
         advice: String,
         /// Whether that was asked for.
         cancelled: bool,
     },
 }
 
-/// The log of a board.
 #[derive(Debug, Default)]
 pub struct SerialLog {
     /// On which port; `None`: no log is watched.
@@ -225,7 +214,6 @@ impl SerialLog {
         self.port = Some(port);
     }
 
-    /// Forgets all lines.
     pub fn clear(&mut self) {
         self.lines.clear();
         self.held = self.held.map(|_| 0);
@@ -236,7 +224,6 @@ impl SerialLog {
         self.held = on.then_some(self.lines.len());
     }
 
-    /// The lines that are shown.
     pub fn shown(&self) -> impl DoubleEndedIterator<Item = &LogLine> + ExactSizeIterator {
         self.lines.iter().take(self.held.unwrap_or(usize::MAX))
     }

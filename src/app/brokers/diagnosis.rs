@@ -33,11 +33,9 @@ enum Progress {
 /// How far the examination is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It goes on.
     Working,
     /// All steps are done, or left out for a reason.
     Done,
-    /// It was cancelled.
     Cancelled,
     /// It could not begin, for this reason.
     Impossible(String),
@@ -104,7 +102,6 @@ impl Diagnosis {
         Ok(Diagnosis { address, trying: None, findings, stage, progress, cancel: Some(cancel) })
     }
 
-    /// Takes in what has come.
     pub fn drain(&mut self) {
         if self.stage != Stage::Working {
             return;
@@ -129,7 +126,6 @@ impl Diagnosis {
         }
     }
 
-    /// Ends the work; what was found so far stays.
     pub fn cancel(&mut self) {
         if self.stage == Stage::Working {
             self.cancel = None;
@@ -137,7 +133,6 @@ impl Diagnosis {
         }
     }
 
-    /// Whether it goes on.
     #[must_use]
     pub fn works(&self) -> bool {
         self.stage == Stage::Working

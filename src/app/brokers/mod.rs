@@ -19,7 +19,7 @@ use self::{
     diagnosis::{Diagnosis, Subject},
     facts::Facts,
     variables::Variables,
-    world_switcher::{Choice, StartedWorld, SwitchEvent, WorldSwitcher},
+    world_switcher::{ChangeEvent, Choice, StartedWorld, WorldSwitcher},
 };
 use super::state::State;
 use crate::{
@@ -46,7 +46,6 @@ pub enum CheckTarget {
     Preset(usize),
 }
 
-/// What the panel asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BrokersAction {
     /// Let the doctor examine this broker.
@@ -60,7 +59,6 @@ pub enum BrokersAction {
     DismissError,
 }
 
-/// A preset, and what its text says.
 #[derive(Debug)]
 pub struct Entry {
     pub preset: Preset,
@@ -226,8 +224,8 @@ impl BrokerController {
         }
         loop {
             match self.switcher.as_mut()?.next_event()? {
-                SwitchEvent::StageBegan(text) => list.working = Some(text.to_owned()),
-                SwitchEvent::Over(started, error) => {
+                ChangeEvent::StageBegan(text) => list.working = Some(text.to_owned()),
+                ChangeEvent::Over(started, error) => {
                     list.working = None;
                     list.error.clone_from(&error);
                     if let Some(started) = &started {

@@ -22,9 +22,7 @@ use crate::{
 /// One configuration that the live lab can be run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// The one that the program was started with.
     Start,
-    /// A preset, by its place in the list.
     Preset(usize),
 }
 
@@ -37,7 +35,7 @@ const REQUESTS: usize = 1;
 const EVENTS: usize = 4;
 
 /// Makes what boards have to know from a configuration; may read files.
-pub type MakeContext = Arc<dyn Fn(&Config) -> ProvisioningContext + Send + Sync>;
+pub type ContextSource = Arc<dyn Fn(&Config) -> ProvisioningContext + Send + Sync>;
 
 /// What the live lab is run on.
 struct ChangeRequest {
@@ -52,16 +50,14 @@ pub struct StartedWorld {
     pub choice: Choice,
     /// What the run is, in a few words.
     pub subtitle: String,
-    /// The link to it.
     pub link: WorldLink,
-    /// Its configuration.
     pub config: Arc<Config>,
     /// What boards have to know.
     pub context: ProvisioningContext,
 }
 
 /// What the switch tells.
-pub enum SwitchEvent {
+pub enum ChangeEvent {
     /// What it is at.
     StageBegan(&'static str),
     /// The change is over: the world that was started, if one was, and what went wrong, if something did.
@@ -72,7 +68,7 @@ pub enum SwitchEvent {
 #[derive(Debug)]
 pub struct WorldSwitcher {
     requests: mpsc::Sender<ChangeRequest>,
-    events: mpsc::Receiver<SwitchEvent>,
+    events: mpsc::Receiver<ChangeEvent>,
     config: Arc<Config>,
     subtitle: String,
 }
@@ -95,36 +91,35 @@ impl WorldSwitcher {
         self.requests.try_send(ChangeRequest { choice, preset }).is_ok()
     }
 
-    pub(super) fn next_event(&mut self) -> Option<SwitchEvent> {
+    pub(super) fn next_event(&mut self) -> Option<ChangeEvent> {
         self.events.try_recv().ok()
     }
 }
 
 /// What the program was started with.
 pub struct Start {
-    /// The configuration, with the keys of its junctions.
     pub config: Config,
     /// What it is, in a few words.
     pub subtitle: String,
     /// What the world is told beside it.
     pub options: WorldOptions,
     /// Makes what boards have to know.
-    pub context: MakeContext,
+    pub context: ContextSource,
 }
 
-/// The live lab: one world at a time. Dropping it ends the world; [`LiveLab::stop`] also waits for that.
+/// The live lab: one world at a time. Dropping it ends the world; [`LiveWorld::stop`] also waits for that.
 #[derive(Debug)]
-pub struct LiveLab {
+pub struct LiveWorld {
     end: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-impl LiveLab {
+impl LiveWorld {
     /// Starts the first world, on the tokio runtime that this is called within.
     ///
     /// # Errors
     /// When that world cannot start.
-    pub async fn start(start: Start) -> Result<(LiveLab, WorldLink, WorldSwitcher), WorldError> {
+    pub async fn start(start: Start) -> Result<(LiveWorld, WorldLink, WorldSwitcher), WorldError> {
         let Start { config, subtitle, mut options, context } = start;
         let (world, events) = World::start(config.clone(), options.clone()).await?;
         // The file is there now, and a recording is of one world.
@@ -144,7 +139,11 @@ impl LiveLab {
             events: send_events,
         };
         let task = tokio::spawn(manager.run(requested, ended));
-        Ok((LiveLab { end, task }, link, WorldSwitcher { requests, events: switch_events, config, subtitle }))
+        Ok((
+            LiveWorld { end, task },
+            link,
+            WorldSwitcher { requests, events: switch_events, config, subtitle },
+        ))
     }
 
     /// Ends the world that runs, and waits for it.
@@ -173,8 +172,8 @@ struct WorldManager {
     running: Running,
     world: Option<World>,
     options: WorldOptions,
-    context: MakeContext,
-    events: mpsc::Sender<SwitchEvent>,
+    context: ContextSource,
+    events: mpsc::Sender<ChangeEvent>,
 }
 
 impl WorldManager {
@@ -198,7 +197,7 @@ impl WorldManager {
         }
     }
 
-    fn report(&self, event: SwitchEvent) {
+    fn report(&self, event: ChangeEvent) {
         // There is room for all that one change tells, and without a window nobody has to hear it.
         let _ = self.events.try_send(event);
         if let Some(wake) = &self.options.wake {
@@ -207,21 +206,21 @@ impl WorldManager {
     }
 
     async fn change(&mut self, request: ChangeRequest) {
-        self.report(SwitchEvent::StageBegan("Reading the configuration…"));
+        self.report(ChangeEvent::StageBegan("Reading the configuration…"));
         let next = match self.read(request).await {
             Ok(next) => next,
             Err(text) => {
                 let text = format!("Nothing was changed: {text}");
-                return self.report(SwitchEvent::Over(None, Some(text)));
+                return self.report(ChangeEvent::Over(None, Some(text)));
             }
         };
-        self.report(SwitchEvent::StageBegan("Stopping the lights…"));
+        self.report(ChangeEvent::StageBegan("Stopping the lights…"));
         if let Some(world) = self.world.take() {
             world.stop().await;
         }
-        self.report(SwitchEvent::StageBegan("Starting the lights…"));
+        self.report(ChangeEvent::StageBegan("Starting the lights…"));
         let over = match self.begin(next.clone()).await {
-            Ok(started) => SwitchEvent::Over(Some(started), None),
+            Ok(started) => ChangeEvent::Over(Some(started), None),
             Err(error) => {
                 let before = self.running.clone();
                 let help = error.help().map(|help| format!(" (help: {help})")).unwrap_or_default();
@@ -229,12 +228,12 @@ impl WorldManager {
                 match self.begin(before).await {
                     Ok(started) => {
                         let text = format!("{sorry} The lab goes on as before.");
-                        SwitchEvent::Over(Some(started), Some(text))
+                        ChangeEvent::Over(Some(started), Some(text))
                     }
                     Err(again) => {
                         let text =
                             format!("{sorry} What ran before cannot be started again either: {again}.");
-                        SwitchEvent::Over(None, Some(text))
+                        ChangeEvent::Over(None, Some(text))
                     }
                 }
             }

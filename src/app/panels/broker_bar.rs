@@ -42,7 +42,6 @@ const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 5] = [
 /// What the buttons take, before they were drawn once.
 const USUAL_BUTTONS: f32 = 720.0;
 
-/// Shows the bar.
 pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     ui.horizontal(|ui| {

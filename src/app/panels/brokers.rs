@@ -309,7 +309,6 @@ fn finding(ui: &mut Ui, palette: &Palette, found: &Finding) {
     }
 }
 
-/// A step, as a person would name it.
 fn step_name(step: Step) -> &'static str {
     match step {
         Step::Name => "Find its address",

@@ -18,7 +18,6 @@ pub(crate) fn filter_id() -> egui::Id {
     egui::Id::unique("log-filter")
 }
 
-/// Shows the log.
 pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     let needle = view.settings.filter.trim().to_ascii_lowercase();

@@ -15,7 +15,6 @@ use crate::{
     scenario::{Outcome, Scenario, Verdict},
 };
 
-/// Shows the panel.
 pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,

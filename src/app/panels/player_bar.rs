@@ -15,7 +15,6 @@ use crate::{
     scenario::Outcome,
 };
 
-/// Shows the bar.
 pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Actions {
     let mut actions = Actions::default();
     ui.horizontal(|ui| {
@@ -159,7 +158,6 @@ impl Sign {
     }
 }
 
-/// A speed as it is written: `0.25×`.
 fn times(speed: usize) -> String {
     format!("{}×", SPEEDS.get(speed).copied().unwrap_or(1.0))
 }

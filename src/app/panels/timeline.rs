@@ -99,7 +99,6 @@ pub(crate) fn show(
     actions
 }
 
-/// Time on the screen.
 struct Axis {
     /// Where time is drawn: beside the names, above the axis.
     plot: Rect,
@@ -328,7 +327,7 @@ fn faults(painter: &Painter, view: &ViewContext<'_>, junction: &Junction, axis: 
         let bar = Rect::from_x_y_ranges(*x.start()..=*x.end(), top + 1.0..=top + 12.0);
         painter.rect_filled(bar, 2.0, warn.gamma_multiply(0.35));
         painter.vline(*x.start(), top - 1.0..=top + 12.0, Stroke::new(1.5, warn));
-        let name = labels::fault_name(&span.fault);
+        let name = span.fault.about().title;
         let name =
             span.fault.light().map_or_else(|| name.to_owned(), |light| format!("{}: {name}", light.light));
         let galley = painter.layout_no_wrap(name, FontId::proportional(11.0), view.palette.text);

@@ -49,20 +49,16 @@ pub enum PlayerAction {
     Step,
     /// Go this fast: a place in [`SPEEDS`].
     Speed(usize),
-    /// Go one place faster.
     Faster,
-    /// Go one place slower.
     Slower,
     /// Seek to this moment; an earlier one is played to from the start.
     Seek(Duration),
     /// Play a lesson, by its place in the list, with this seed.
     Open {
-        /// Its place in the list.
         place: usize,
         /// What the simulation's random numbers are drawn from.
         seed: u64,
     },
-    /// Play the recording in this file.
     OpenRecording(PathBuf),
     /// Go back to the live lab.
     Leave,
@@ -71,15 +67,12 @@ pub enum PlayerAction {
 /// What the panels may know of what is played.
 #[derive(Clone, Debug)]
 pub struct Watched {
-    /// What it is called.
     pub title: String,
     /// What kind of thing it is: a simulation, or a recording.
     pub kind: source::Kind,
     /// What it teaches, if it does.
     pub teaches: String,
-    /// Where it stands.
     pub progress: Progress,
-    /// What its clock shows.
     pub now: Duration,
 }
 
@@ -107,12 +100,10 @@ impl PlayerController {
         Ok(())
     }
 
-    /// Goes back to the live lab.
     pub fn leave(&mut self) {
         self.player = None;
     }
 
-    /// The played world.
     #[must_use]
     pub fn client(&self) -> Option<&WorldClient> {
         self.player.as_ref().map(|player| &player.client)
@@ -123,7 +114,6 @@ impl PlayerController {
         self.player.as_mut().map(|player| &mut player.client)
     }
 
-    /// What the panels may know of it.
     #[must_use]
     pub fn watched(&self) -> Option<Watched> {
         self.player.as_ref().map(Player::watched)
@@ -200,7 +190,6 @@ impl Player {
         Ok(Player { client, source, player_commands, progress, wake })
     }
 
-    /// What the panels may know of it.
     fn watched(&self) -> Watched {
         let progress = self.progress.borrow().clone();
         Watched {

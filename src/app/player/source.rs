@@ -9,7 +9,6 @@ use crate::{
     simulated::{Options, Simulation},
 };
 
-/// An opened playback.
 pub struct JudgedPlayback {
     pub playback: Box<dyn Playback>,
     /// Who judges it, where something is expected; it tells the end as well.
@@ -19,7 +18,6 @@ pub struct JudgedPlayback {
 /// Opens a playback, on the player's thread, which may take its time.
 pub type OpenPlayback = Arc<dyn Fn() -> Result<JudgedPlayback, String> + Send + Sync>;
 
-/// Where what is played comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// It is made up, from this seed.
@@ -31,12 +29,9 @@ pub enum Kind {
     Recording,
 }
 
-/// Something that can be played.
 #[derive(Clone)]
 pub struct PlaybackSource {
-    /// What it is called.
     pub title: String,
-    /// Where it comes from.
     pub kind: Kind,
     /// What it teaches; empty where it teaches nothing.
     pub teaches: String,

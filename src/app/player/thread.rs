@@ -37,7 +37,6 @@ const JUDGE_EVERY: Duration = Duration::from_millis(250);
 /// Events that may wait for the window; the channel holds more than this and one go's together.
 pub(super) const MOST_WAITING: usize = 16_384;
 
-/// What the thread is given.
 pub(super) struct PlayerThread {
     pub(super) open: OpenPlayback,
     pub(super) player_commands: mpsc::Receiver<PlayerCommand>,
@@ -49,7 +48,6 @@ pub(super) struct PlayerThread {
     pub(super) from: Duration,
 }
 
-/// What is played, and where it stands.
 struct Machine {
     opened: JudgedPlayback,
     events: broadcast::Sender<Event>,

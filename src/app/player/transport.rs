@@ -14,7 +14,6 @@ pub const LIFE: usize = 2;
 /// How far the clock may run ahead of what was played, in real time: a frame and a bit.
 const AHEAD: Duration = Duration::from_millis(40);
 
-/// What the window asks of the player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PlayerCommand {
     PlayOrPause,
@@ -30,12 +29,10 @@ pub(super) enum PlayerCommand {
     Seek(Duration),
 }
 
-/// What the player tells.
 #[derive(Clone, Debug)]
 pub struct Progress {
     /// Whether what is played has been opened.
     pub opened: bool,
-    /// Why it cannot be played.
     pub failed: Option<String>,
     /// Where it begins: a recording may begin in the middle of a run.
     pub began: Duration,
@@ -43,13 +40,11 @@ pub struct Progress {
     pub at: Duration,
     /// When that was so.
     pub updated: Instant,
-    /// Whether time passes.
     pub playing: bool,
     /// A place in [`SPEEDS`].
     pub speed: usize,
     /// How long it is, where it has an end.
     pub length: Option<Duration>,
-    /// Whether it is at its end.
     pub ended: bool,
     /// Where it is seeking to.
     pub seeking_to: Option<Duration>,
@@ -58,7 +53,6 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Before anything was opened.
     #[must_use]
     pub fn start(playing: bool, speed: usize) -> Progress {
         Progress {

@@ -7,13 +7,9 @@ use crate::app::traffic::HALF_STREET_M;
 /// An approach, named by where its cars come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arm {
-    /// Cars come from the east.
     East,
-    /// Cars come from the south.
     South,
-    /// Cars come from the west.
     West,
-    /// Cars come from the north.
     North,
 }
 
@@ -68,7 +64,6 @@ impl Arm {
 pub(crate) struct Post {
     /// The approach that it stands at.
     pub arm: Arm,
-    /// The light's place in its junction.
     pub light: usize,
     /// A second head for the traffic of the other direction; smaller, without links.
     pub repeats: bool,
@@ -129,13 +124,11 @@ impl Plan {
         self.centre + (arm.direction() * along_m + arm.right() * right_m) * self.scale
     }
 
-    /// Metres as points.
     #[must_use]
     pub(crate) fn m(&self, metres: f32) -> f32 {
         metres * self.scale
     }
 
-    /// Where a head is painted.
     #[must_use]
     pub(crate) fn head(&self, post: Post) -> Rect {
         let size = HEAD_M * self.scale * if post.repeats { 0.66 } else { 1.0 };
@@ -153,7 +146,6 @@ impl Plan {
         Rect::from_center_size(pos2(right.min(ideal.max(self.centre.x)), self.centre.y), size)
     }
 
-    /// The crossing's box.
     #[must_use]
     pub(crate) fn crossing(&self) -> Rect {
         Rect::from_center_size(self.centre, Vec2::splat(self.m(2.0 * HALF_STREET_M)))
@@ -203,7 +195,6 @@ fn rim(rect: Rect, along: Vec2) -> Pos2 {
     rect.center() + along * x.min(y)
 }
 
-/// A point of a cubic curve.
 #[must_use]
 pub(crate) fn cubic(points: &[Pos2; 4], t: f32) -> Pos2 {
     let u = 1.0 - t;
@@ -214,7 +205,6 @@ pub(crate) fn cubic(points: &[Pos2; 4], t: f32) -> Pos2 {
 /// Straight pieces that a cubic curve is measured by.
 const PIECES: u16 = 24;
 
-/// How long a cubic curve is.
 #[must_use]
 pub(crate) fn length(points: &[Pos2; 4]) -> f32 {
     pieces(points).map(|(_, length)| length).sum()
@@ -240,7 +230,6 @@ fn pieces(points: &[Pos2; 4]) -> impl Iterator<Item = (f32, f32)> {
     (0..PIECES).map(move |piece| (at(piece), cubic(points, at(piece)).distance(cubic(points, at(piece + 1)))))
 }
 
-/// A point of a quadratic curve.
 #[must_use]
 pub(crate) fn quadratic(points: &[Pos2; 3], t: f32) -> Pos2 {
     let u = 1.0 - t;

@@ -22,7 +22,6 @@ use crate::{
 /// Longer than it takes: nobody would see a millisecond.
 const HOP_MS: u64 = 420;
 
-/// Paints each light's link.
 pub(super) fn paint_links(
     painter: &Painter,
     plan: &Plan,

@@ -17,11 +17,9 @@ pub enum Overlap {
 /// Two lights that have right of way at once, and how long that lasted.
 #[derive(Clone, Debug)]
 pub struct ConflictSpan {
-    /// The two lights.
     pub lights: Vec<LightId>,
     /// What it was.
     pub overlap: Overlap,
-    /// When it began.
     pub from_ms: u64,
     /// When it ended; `None` = it goes on.
     pub until_ms: Option<u64>,
@@ -32,7 +30,6 @@ pub struct ConflictSpan {
 /// All of them, and what the user has seen.
 #[derive(Debug, Default)]
 pub struct Conflicts {
-    /// Oldest first.
     pub spans: VecDeque<ConflictSpan>,
     /// How many sure conflicts there were.
     pub count: u64,

@@ -18,11 +18,7 @@ use std::collections::VecDeque;
 use traffic_light::Name;
 
 use self::{light::push_bounded, rate::Rate};
-use crate::{
-    app::labels,
-    model::LightId,
-    world::event::{Fault, Severity},
-};
+use crate::{app::labels, fault::Fault, model::LightId, world::event::Severity};
 
 pub use conflicts::{ConflictSpan, Conflicts, Overlap};
 pub use junction::{Flight, Junction};
@@ -34,13 +30,11 @@ pub use topics::{Topic, Topics, Value};
 /// The most faults and conflicts kept for the timeline.
 const MAX_MARKS: usize = 400;
 
-/// What is known of the broker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Broker {
     /// It has not answered yet.
     #[default]
     Starting,
-    /// It answers.
     Running {
         /// `host:port`.
         address: String,
@@ -51,9 +45,7 @@ pub enum Broker {
         /// What the user should know of it.
         note: Option<String>,
     },
-    /// It is gone.
     Stopped {
-        /// Why.
         reason: String,
     },
 }
@@ -76,9 +68,7 @@ impl Broker {
 /// A fault and how long it was in force.
 #[derive(Clone, Debug)]
 pub struct FaultSpan {
-    /// The fault.
     pub fault: Fault,
-    /// When it was put in.
     pub from_ms: u64,
     /// When it ended; `None` = still in force.
     pub until_ms: Option<u64>,
@@ -87,29 +77,19 @@ pub struct FaultSpan {
 /// What the window knows of one world. [`State::apply`] folds the world's events into it.
 #[derive(Debug, Default)]
 pub struct State {
-    /// The broker.
     pub broker: Broker,
-    /// All junctions, in the order that people count in.
     pub junctions: Vec<Junction>,
-    /// What happened.
     pub log: Log,
-    /// Faults, oldest first.
     pub faults: VecDeque<FaultSpan>,
     /// The seed of chaos, while it is on.
     pub chaos: Option<u64>,
-    /// Conflicts and glitches.
     pub conflicts: Conflicts,
     /// Into which file this run is recorded.
     pub recording: Option<String>,
-    /// Messages that passed the broker.
     pub messages: u64,
-    /// Messages that somebody ignored.
     pub ignored: u64,
-    /// What passed the broker, topic by topic.
     pub topics: Topics,
-    /// Warnings and errors that are shown over the window.
     pub notices: Notices,
-    /// Whether the world has ended.
     pub stopped: bool,
     /// The time of the newest event, on the world's clock.
     pub latest_ms: u64,
@@ -117,7 +97,6 @@ pub struct State {
 }
 
 impl State {
-    /// The junction of this name.
     #[must_use]
     pub fn junction(&self, name: &Name) -> Option<&Junction> {
         self.place_of(name).map(|at| &self.junctions[at])
@@ -129,7 +108,6 @@ impl State {
         self.junctions.binary_search_by(|junction| order::by_number(&junction.name, name)).ok()
     }
 
-    /// The light of this name.
     #[must_use]
     pub fn light(&self, id: &LightId) -> Option<&LightState> {
         self.junction(&id.junction)?.light(&id.light)
@@ -149,7 +127,6 @@ impl State {
         self.rate.per_second(now_ms)
     }
 
-    /// The faults that are on, oldest first.
     pub fn faults_on(&self) -> impl Iterator<Item = &Fault> {
         self.faults.iter().filter(|span| span.until_ms.is_none()).map(|span| &span.fault)
     }

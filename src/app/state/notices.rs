@@ -10,10 +10,8 @@ const SHOWN_MS: u64 = 8_000;
 /// The most that are shown at once; the oldest makes room.
 const MOST: usize = 4;
 
-/// A warning or an error for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// When, on the world's clock.
     pub at_ms: u64,
     pub severity: Severity,
     pub text: String,

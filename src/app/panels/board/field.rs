@@ -17,7 +17,6 @@ pub(super) struct Field<'a> {
     pub(super) hint: &'a str,
     /// Whether dots are shown in place of letters.
     pub(super) masked: bool,
-    /// What is wrong with it.
     pub(super) error: Option<&'a str>,
 }
 
@@ -42,7 +41,6 @@ impl Field<'_> {
     }
 }
 
-/// A row with a name before it.
 pub(super) fn row<R>(ui: &mut Ui, name: &str, show: impl FnOnce(&mut Ui) -> R) -> R {
     ui.horizontal(|ui| {
         let height = ui.spacing().interact_size.y;

@@ -15,7 +15,6 @@ use crate::{
     model::{LightId, LightKind},
 };
 
-/// Shows the choice.
 pub(super) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,

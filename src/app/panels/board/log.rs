@@ -17,7 +17,6 @@ use crate::{
     board::log::LogLevel,
 };
 
-/// Shows the log.
 pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &Form) -> Actions {
     let mut actions = Actions::default();
     let (palette, log) = (view.palette, &state.log);

@@ -32,7 +32,6 @@ use crate::app::{
     widgets,
 };
 
-/// Shows the panel.
 pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
@@ -125,7 +124,6 @@ fn start(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &Form) -
     actions
 }
 
-/// The title of a section.
 fn section(ui: &mut Ui, view: &ViewContext<'_>, title: &str) {
     ui.add_space(8.0);
     ui.label(RichText::new(title).strong().color(view.palette.accent));

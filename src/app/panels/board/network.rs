@@ -16,7 +16,6 @@ use crate::{
     board::provision::Member,
 };
 
-/// Shows both.
 pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &mut Form) -> Actions {
     let mut actions = Actions::default();
     section(ui, view, "3 · Its Wi-Fi");

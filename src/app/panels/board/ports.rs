@@ -12,7 +12,6 @@ use crate::{
     board::ports::{Access, NOTHING_THERE, PortInfo},
 };
 
-/// Shows the ports.
 pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &mut Form) {
     let palette = view.palette;
     section(ui, view, "1 · Which board");

@@ -28,7 +28,6 @@ use crate::{
     world::Command,
 };
 
-/// Shows the panel.
 pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,

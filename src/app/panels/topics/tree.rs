@@ -33,8 +33,11 @@ pub(super) enum Row<'a> {
         /// Topics below it.
         topics: usize,
     },
-    /// A topic.
-    Topic { name: &'a Arc<str>, depth: usize, topic: &'a Topic },
+    Topic {
+        name: &'a Arc<str>,
+        depth: usize,
+        topic: &'a Topic,
+    },
 }
 
 /// The lines for what `needle`, in lower case, is held by. With a needle, all levels are open.
@@ -79,7 +82,6 @@ pub(super) fn rows<'a>(topics: &'a Topics, needle: &str, toggled: &BTreeSet<Stri
     rows
 }
 
-/// Shows one line.
 pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, browser: &TopicBrowser, row: &Row<'_>) -> Actions {
     let mut actions = Actions::default();
     ui.horizontal(|ui| {
