@@ -6,9 +6,14 @@
 
 use core::fmt;
 
+use heapless::Vec;
+
 use crate::{
     lamps::Progress,
+    light::MAX_PEERS,
+    message::Message,
     mqtt::{ConnectOptions, End, Event, Session},
+    program::TopicText,
     reconnector::{Action, Reconnector},
     time::Instant,
 };
@@ -36,6 +41,32 @@ pub enum LinkError {
     Dropped,
     /// MQTT ended the session.
     Mqtt(End),
+}
+
+/// What a light subscribes to.
+pub type Topics = Vec<TopicText, { MAX_PEERS + 1 }>;
+
+/// What came from the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// It let the light in, which now subscribes.
+    Accepted,
+    /// The session is up.
+    Up,
+    /// A message.
+    Message {
+        /// Its topic.
+        topic: TopicText,
+        /// Its content.
+        payload: Message,
+        /// The broker had kept it.
+        retained: bool,
+    },
+    /// A message that is too long to be of a junction.
+    TooLong {
+        /// How many bytes it has.
+        bytes: usize,
+    },
 }
 
 /// When the next try is due.
@@ -109,32 +140,36 @@ impl BrokerLink {
         Ok(())
     }
 
-    /// Subscribes to all `topics`; to be called after [`Event::Accepted`].
-    ///
-    /// # Errors
-    /// When they do not fit into one packet.
-    pub fn subscribe<'a>(
-        &mut self,
-        topics: impl IntoIterator<Item = &'a str>,
-        now: Instant,
-    ) -> Result<(), LinkError> {
-        self.session
-            .as_mut()
-            .map_or(Ok(()), |session| session.subscribe(topics, now))
-            .map_err(LinkError::Mqtt)
-    }
-
-    /// The next event that the bytes so far make; see [`Session::next_event`].
+    /// What the bytes so far come to, one after the other until there is nothing more; to be called after
+    /// each feeding and each sending. Once the broker has let the light in, it subscribes to `topics`.
     ///
     /// # Errors
     /// Why the session is over; the host then closes the connection and calls [`BrokerLink::lost`].
-    pub fn next_event(&mut self, now: Instant) -> Result<Option<Event<'_>>, LinkError> {
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        topics: impl FnOnce() -> Topics,
+    ) -> Result<Option<Received>, LinkError> {
         let Some(session) = &mut self.session else { return Ok(None) };
-        let event = session.next_event(now).map_err(LinkError::Mqtt)?;
-        if event == Some(Event::Subscribed) {
-            self.reconnector.session_up(now);
-        }
-        Ok(event)
+        let received = match session.next_event(now).map_err(LinkError::Mqtt)? {
+            None => return Ok(None),
+            Some(Event::Accepted) => {
+                session.subscribe(topics().iter().map(TopicText::as_str), now).map_err(LinkError::Mqtt)?;
+                Received::Accepted
+            }
+            Some(Event::Subscribed) => {
+                self.reconnector.session_up(now);
+                Received::Up
+            }
+            Some(Event::TooLong { bytes }) => Received::TooLong { bytes },
+            Some(Event::Message { topic, payload, retained }) => {
+                match (TopicText::try_from(topic), Message::from_slice(payload)) {
+                    (Ok(topic), Ok(payload)) => Received::Message { topic, payload, retained },
+                    _ => Received::TooLong { bytes: payload.len() },
+                }
+            }
+        };
+        Ok(Some(received))
     }
 
     /// Pings the broker when that is due, and looks whether it answers.
@@ -336,10 +371,10 @@ mod tests {
     fn up(counts_logins: bool) -> BrokerLink {
         let mut link = connected(counts_logins);
         assert_eq!(link.feed(&[0x20, 2, 0, 0]), 4);
-        assert_eq!(link.next_event(at(1)), Ok(Some(Event::Accepted)));
-        link.subscribe(["a"], at(1)).unwrap();
+        let topics = || [TopicText::try_from("a").unwrap()].into_iter().collect();
+        assert_eq!(link.receive(at(1), topics), Ok(Some(Received::Accepted)));
         link.feed(&[0x90, 3, 0, 1, 1]);
-        assert_eq!(link.next_event(at(2)), Ok(Some(Event::Subscribed)));
+        assert_eq!(link.receive(at(2), topics), Ok(Some(Received::Up)));
         link
     }
 
