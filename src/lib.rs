@@ -17,6 +17,7 @@
 //! | [`doctor`] | why a broker cannot be used |
 //! | [`keys`] | the keys of junctions that are made up and kept |
 //! | [`tls`] | TLS to a broker |
+//! | [`model`] | what all of these share |
 //! | [`swarm`] | many pairs of lights, and what they cost |
 //! | [`cli`] | the command line |
 
@@ -29,6 +30,7 @@ pub mod config;
 pub mod doctor;
 pub mod fault;
 pub mod keys;
+pub mod model;
 pub mod playback;
 pub mod presets;
 mod private;

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Step,
-    ear::{Ear, at},
     net::{ConnId, Net},
+    observer::{Observer, at},
     packet::{self, Connect, Malformed, Packet},
 };
 use crate::{
@@ -137,11 +137,11 @@ impl Broker {
     }
 
     /// Bytes of a client have arrived.
-    pub(super) fn take(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, bytes: &[u8]) {
+    pub(super) fn take(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, bytes: &[u8]) {
         let Some(client) = self.client(id) else { return };
         client.heard_us = net.now;
         if client.inbox.is_empty() {
-            let used = self.take_whole(net, ear, id, bytes);
+            let used = self.take_whole(net, observer, id, bytes);
             if let (Some(client), Some(rest)) = (self.client(id), bytes.get(used..)) {
                 client.inbox.extend_from_slice(rest);
             }
@@ -149,7 +149,7 @@ impl Broker {
         }
         let mut inbox = std::mem::take(&mut client.inbox);
         inbox.extend_from_slice(bytes);
-        let used = self.take_whole(net, ear, id, &inbox);
+        let used = self.take_whole(net, observer, id, &inbox);
         inbox.drain(..used);
         if let Some(client) = self.client(id) {
             client.inbox = inbox;
@@ -157,7 +157,7 @@ impl Broker {
     }
 
     /// Takes all whole packets, and returns their length.
-    fn take_whole(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, bytes: &[u8]) -> usize {
+    fn take_whole(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, bytes: &[u8]) -> usize {
         let mut used = 0;
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
             let taken = match packet::length(rest) {
@@ -166,12 +166,12 @@ impl Broker {
                     used += total;
                     let packet =
                         rest.get(..total).ok_or(Malformed).and_then(|whole| packet::read(whole, head));
-                    packet.and_then(|packet| self.obey(net, ear, id, packet))
+                    packet.and_then(|packet| self.obey(net, observer, id, packet))
                 }
                 Err(malformed) => Err(malformed),
             };
             if taken.is_err() {
-                self.close(net, ear, id, true);
+                self.close(net, observer, id, true);
             }
             if self.client(id).is_none() {
                 return bytes.len();
@@ -183,13 +183,13 @@ impl Broker {
     fn obey(
         &mut self,
         net: &mut Net,
-        ear: &mut Ear,
+        observer: &mut Observer,
         id: ConnId,
         packet: Packet<'_>,
     ) -> Result<(), Malformed> {
         let greeted = self.client(id).is_some_and(|client| !client.name.is_empty());
         match packet {
-            Packet::Connect(connect) if !greeted => self.greet(net, ear, id, &connect),
+            Packet::Connect(connect) if !greeted => self.greet(net, observer, id, &connect),
             Packet::Connect(_) => return Err(Malformed),
             _ if !greeted => return Err(Malformed),
             Packet::Publish { topic, payload, id: number, retain } => {
@@ -198,17 +198,19 @@ impl Broker {
                     net.send(id, Way::Down, &[0x40, 2, high, low]);
                 }
                 let qos = u8::from(number.is_some());
-                self.take_publish(net, ear, Some(id), Said { topic, payload, qos, retain });
+                self.take_publish(net, observer, Some(id), Said { topic, payload, qos, retain });
             }
             Packet::PubAck => {}
-            Packet::Subscribe { id: number, filters } => self.subscribe(net, ear, id, number, filters)?,
+            Packet::Subscribe { id: number, filters } => {
+                self.subscribe(net, observer, id, number, filters)?
+            }
             Packet::Ping => net.send(id, Way::Down, &[0xD0, 0]),
-            Packet::Disconnect => self.close(net, ear, id, false),
+            Packet::Disconnect => self.close(net, observer, id, false),
         }
         Ok(())
     }
 
-    fn greet(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, connect: &Connect<'_>) {
+    fn greet(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, connect: &Connect<'_>) {
         let admitted = self.login.as_ref().is_none_or(|login| login.admits(connect.user, connect.password));
         let code = match connect.client_id {
             "" => 2,
@@ -217,7 +219,7 @@ impl Broker {
                 Ok(()) => 0,
                 Err((refusal, banned_for)) => {
                     if banned_for.is_some() {
-                        self.ban(net, ear);
+                        self.ban(net, observer);
                     }
                     refusal.code()
                 }
@@ -225,10 +227,10 @@ impl Broker {
         };
         if code != 0 {
             net.send(id, Way::Down, &[0x20, 2, 0, code]);
-            return self.close(net, ear, id, false);
+            return self.close(net, observer, id, false);
         }
         if let Some(earlier) = self.names.get(connect.client_id).copied() {
-            self.close(net, ear, earlier, true);
+            self.close(net, observer, earlier, true);
         }
         self.names.insert(connect.client_id.to_owned(), id);
         let now = net.now;
@@ -251,55 +253,55 @@ impl Broker {
     }
 
     /// Somebody publishes: passes it on where an account's rules let it, and sees to what comes of it.
-    fn take_publish(&mut self, net: &mut Net, ear: &mut Ear, from: Option<ConnId>, said: Said<'_>) {
+    fn take_publish(&mut self, net: &mut Net, observer: &mut Observer, from: Option<ConnId>, said: Said<'_>) {
         let Said { topic, payload, qos, retain } = said;
         if !self.meter.counts() {
-            return self.publish(net, ear, topic, payload, qos, retain);
+            return self.publish(net, observer, topic, payload, qos, retain);
         }
         let retain = retain && !self.meter.emulates();
         let (published, told) = self.meter.publish(at(net.now), topic, payload);
         if let Some(counted) = told {
             let severity = if counted == Counted::Released { Severity::Info } else { Severity::Warning };
-            ear.notice(net.now, severity, None, counted.to_string());
+            observer.engine.state.notice(severity, None, counted.to_string());
         }
-        self.see_to(net, ear, published.notices, published.bans);
+        self.see_to(net, observer, published.notices, published.bans);
         if let (Some((topic, value)), Some(id)) = (published.answer, from)
             && self.client(id).is_some_and(|client| client.filters.iter().any(|(f, _)| matches(f, &topic)))
         {
             self.deliver(net, id, &topic, &value, 0, false);
         }
         if published.passed {
-            self.publish(net, ear, topic, payload, qos, retain);
+            self.publish(net, observer, topic, payload, qos, retain);
             if let Some(topic) = published.also_on {
-                self.publish(net, ear, &topic, payload, 0, false);
+                self.publish(net, observer, &topic, payload, 0, false);
             }
         }
     }
 
-    fn see_to(&mut self, net: &mut Net, ear: &mut Ear, notices: Vec<(String, String)>, bans: bool) {
+    fn see_to(&mut self, net: &mut Net, observer: &mut Observer, notices: Vec<(String, String)>, bans: bool) {
         for (topic, text) in notices {
             if !bans && topic.ends_with("/errors") {
                 let rejected = Counted::Rejected(text.clone()).to_string();
-                ear.notice(net.now, Severity::Warning, None, rejected);
+                observer.engine.state.notice(Severity::Warning, None, rejected);
             }
-            self.publish(net, ear, &topic, text.as_bytes(), 0, false);
+            self.publish(net, observer, &topic, text.as_bytes(), 0, false);
         }
         if bans {
-            self.ban(net, ear);
+            self.ban(net, observer);
         }
     }
 
-    fn ban(&mut self, net: &mut Net, ear: &mut Ear) {
+    fn ban(&mut self, net: &mut Net, observer: &mut Observer) {
         let seconds = self.meter.banned_for(at(net.now)).as_secs();
-        ear.notice(net.now, Severity::Warning, None, Counted::Banned { seconds }.to_string());
+        observer.engine.state.notice(Severity::Warning, None, Counted::Banned { seconds }.to_string());
         net.plan(net.now + LAST_NOTICE_US, Step::Cut);
     }
 
     /// The account is banned: every connection gets an RST.
-    pub(super) fn cut(&mut self, net: &mut Net, ear: &mut Ear) {
+    pub(super) fn cut(&mut self, net: &mut Net, observer: &mut Observer) {
         let clients: Vec<ConnId> = self.clients.iter().flatten().map(|client| client.id).collect();
         for id in clients {
-            self.forget(net, ear, id, true);
+            self.forget(net, observer, id, true);
             net.reset(id);
         }
     }
@@ -307,7 +309,7 @@ impl Broker {
     fn subscribe(
         &mut self,
         net: &mut Net,
-        ear: &mut Ear,
+        observer: &mut Observer,
         id: ConnId,
         number: u16,
         list: &[u8],
@@ -319,7 +321,7 @@ impl Broker {
             let (filter, qos) = filter?;
             let qos = qos.min(1);
             let subscribed = self.meter.subscribe(at(net.now), filter);
-            self.see_to(net, ear, subscribed.notices, subscribed.bans);
+            self.see_to(net, observer, subscribed.notices, subscribed.bans);
             if !subscribed.passed {
                 answer.push(0x80);
                 continue;
@@ -342,7 +344,15 @@ impl Broker {
         Ok(())
     }
 
-    fn publish(&mut self, net: &mut Net, ear: &mut Ear, topic: &str, payload: &[u8], qos: u8, retain: bool) {
+    fn publish(
+        &mut self,
+        net: &mut Net,
+        observer: &mut Observer,
+        topic: &str,
+        payload: &[u8],
+        qos: u8,
+        retain: bool,
+    ) {
         let index = match self.by_name.get(topic) {
             Some(index) => *index,
             None => self.add_topic(topic),
@@ -365,7 +375,7 @@ impl Broker {
         if let Some(known) = self.topics.get_mut(index) {
             known.hear = hear;
         }
-        ear.hear(net.now, topic, payload, false, qos);
+        observer.hear(topic, payload, false, qos);
     }
 
     fn add_topic(&mut self, name: &str) -> usize {
@@ -391,30 +401,30 @@ impl Broker {
     }
 
     /// A client's connection has ended at the other end, or was reset.
-    pub(super) fn lost(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId) {
-        self.forget(net, ear, id, true);
+    pub(super) fn lost(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId) {
+        self.forget(net, observer, id, true);
     }
 
     /// It is time to look whether a client still speaks.
-    pub(super) fn check(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId) {
+    pub(super) fn check(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId) {
         let now = net.now;
         let Some(client) = self.client(id).filter(|client| client.check_us == now) else { return };
         let due_us = client.heard_us + client.silence_us;
         // Bytes without a hello are no sign of life.
         if now >= due_us || client.name.is_empty() {
-            self.close(net, ear, id, true);
+            self.close(net, observer, id, true);
         } else {
             client.check_us = due_us;
             net.plan(due_us, Step::KeepAlive(id));
         }
     }
 
-    fn close(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, with_will: bool) {
-        self.forget(net, ear, id, with_will);
+    fn close(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, with_will: bool) {
+        self.forget(net, observer, id, with_will);
         net.close(id);
     }
 
-    fn forget(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, with_will: bool) {
+    fn forget(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, with_will: bool) {
         let Some(client) =
             self.clients.get_mut(id.index).and_then(|slot| slot.take_if(|client| client.id == id))
         else {
@@ -427,7 +437,7 @@ impl Broker {
             topic.hear.retain(|(other, _)| *other != id);
         }
         if let Some(Kept { topic, payload, retain }) = client.will.filter(|_| with_will) {
-            self.publish(net, ear, &topic, &payload, 1, retain);
+            self.publish(net, observer, &topic, &payload, 1, retain);
         }
     }
 
@@ -435,20 +445,20 @@ impl Broker {
     pub(super) fn say(
         &mut self,
         net: &mut Net,
-        ear: &mut Ear,
+        observer: &mut Observer,
         topic: &str,
         payload: &[u8],
         qos: u8,
         retain: bool,
     ) {
-        self.take_publish(net, ear, None, Said { topic, payload, qos, retain });
+        self.take_publish(net, observer, None, Said { topic, payload, qos, retain });
     }
 
-    /// Tells the ear once more what is kept.
-    pub(super) fn tell_what_is_kept(&self, net: &Net, ear: &mut Ear) {
+    /// Tells the observer once more what is kept.
+    pub(super) fn tell_what_is_kept(&self, observer: &mut Observer) {
         for topic in &self.topics {
             if let Some(payload) = &topic.retained {
-                ear.hear(net.now, &topic.name, payload, true, 1);
+                observer.hear(&topic.name, payload, true, 1);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Step,
-    ear::{at, random_u32},
+    observer::{at, random_u32},
     world::World,
 };
 use crate::{
@@ -38,11 +38,10 @@ impl World {
         let lights = self.index.keys().cloned().collect();
         let Some(reign) = Reign::begin(Chaos::new(seed, lights, options)) else {
             let text = "there is nothing here that chaos could break: no light runs in this simulation";
-            return self.ear.notice(now, Severity::Warning, None, text);
+            return self.observer.engine.state.notice(Severity::Warning, None, text);
         };
         self.chaos = Some(Reigns { reign, began_us: now, due_us: Us::MAX });
-        let changed = self.ear.ledger.chaos_changed(Some(seed));
-        self.ear.tell(now, changed);
+        self.observer.engine.state.chaos_changed(Some(seed));
         self.plan_chaos();
     }
 
@@ -52,8 +51,7 @@ impl World {
         for fault in reign.end() {
             self.set_fault(fault, false);
         }
-        let changed = self.ear.ledger.chaos_changed(None);
-        self.ear.tell(self.net.now, changed);
+        self.observer.engine.state.chaos_changed(None);
     }
 
     fn plan_chaos(&mut self) {
@@ -97,7 +95,7 @@ impl World {
     fn put_by_chaos(&mut self, fault: Fault, until: Duration) {
         let gone = fault.light().is_some_and(|light| !self.index.contains_key(light));
         // A person's own faults stay as they are.
-        if gone || self.ear.ledger.faults().iter().any(|on| on.is_replaced_by(&fault)) {
+        if gone || self.observer.engine.state.faults().iter().any(|on| on.is_replaced_by(&fault)) {
             return;
         }
         self.set_fault(fault.clone(), true);

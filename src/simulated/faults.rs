@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::{
     Step,
-    ear::at,
     net::{Owner, Reach},
+    observer::at,
     world::World,
 };
 use crate::{
     fault::{Placed, stalls},
-    world::{EventKind, Fault, LightId, event::Severity},
+    world::{Fault, LightId, event::Severity},
 };
 
 impl World {
@@ -22,21 +22,19 @@ impl World {
 
     /// Puts a fault in or takes it out, and tells; tells why where that cannot be.
     pub(super) fn set_fault(&mut self, fault: Fault, on: bool) {
-        let now = self.net.now;
         let done = match fault.check() {
             Ok(()) => self.try_fault(&fault, on),
             Err(reason) => Err(reason),
         };
         match done {
             Ok(true) => {
-                let changed = self.ear.ledger.fault_changed(fault, on);
-                self.ear.news(now, changed);
+                self.observer.engine.state.fault_changed(fault, on);
             }
             // It was told already, or there is nothing to tell.
             Ok(false) => {}
             Err(reason) => {
                 let text = format!("{} cannot be put in: {reason}", fault.name());
-                self.ear.notice(now, Severity::Warning, fault.light(), text);
+                self.observer.engine.state.notice(Severity::Warning, fault.light(), text);
             }
         }
     }
@@ -76,7 +74,7 @@ impl World {
                 }
                 world.drop_session(number);
             }
-            Fault::TakenOver(_) => world.set_usurper(number, on),
+            Fault::TakenOver(_) => world.set_duplicate_client(number, on),
             Fault::Hang(_) => world.set_hung(number, on),
             Fault::ClockDrift { ppm, .. } => {
                 if let Some(light) = world.light(number) {
@@ -143,8 +141,7 @@ impl World {
             return false;
         }
         self.broker.stop(&mut self.net);
-        let stopped = self.ear.ledger.broker_stopped("stopped on purpose");
-        self.ear.news(self.net.now, stopped);
+        self.observer.engine.state.broker_stopped("stopped on purpose");
         true
     }
 
@@ -153,13 +150,12 @@ impl World {
             return false;
         }
         self.broker.start();
-        let started = self.ear.ledger.broker_started(EventKind::BrokerStarted {
-            address: self.target.clone(),
-            embedded: true,
-            open: false,
-            note: Some("simulated".to_owned()),
-        });
-        self.ear.tell(self.net.now, started);
+        self.observer.engine.state.broker_started(
+            self.target.clone(),
+            true,
+            false,
+            Some("simulated".to_owned()),
+        );
         true
     }
 }

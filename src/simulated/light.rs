@@ -12,9 +12,9 @@ use traffic_light::{
 };
 
 use super::{
-    ear::at,
+    budget::SharedBudget,
     net::{ConnId, Out},
-    purse::Purse,
+    observer::at,
 };
 use crate::{
     fault::Us,
@@ -106,7 +106,7 @@ pub(super) struct Host {
     pub(super) session: Option<Box<Session>>,
     state_topic: TopicText,
     pub(super) status_topic: TopicText,
-    purse: Option<Purse>,
+    budget: Option<SharedBudget>,
     pub(super) acts: Vec<Act>,
     /// The program knows that there is a session.
     pub(super) knows_up: bool,
@@ -125,7 +125,7 @@ pub(super) struct Make {
     pub(super) place: Place,
     pub(super) client_id: String,
     /// Where an account counts.
-    pub(super) purse: Option<Purse>,
+    pub(super) budget: Option<SharedBudget>,
     pub(super) start: Start,
     pub(super) wifi_join_us: Us,
     pub(super) now: Us,
@@ -133,7 +133,7 @@ pub(super) struct Make {
 
 impl Light {
     pub(super) fn new(make: Make) -> Light {
-        let Make { id, config, place, client_id, purse, start, wifi_join_us, now } = make;
+        let Make { id, config, place, client_id, budget, start, wifi_join_us, now } = make;
         let clock = LightClock::new();
         let local = clock.read(at(now));
         let program = Program::of(config.clone(), place.clone(), start, local);
@@ -141,7 +141,7 @@ impl Light {
             session: None,
             state_topic: program.topic(Topic::State),
             status_topic: program.topic(Topic::Status),
-            purse,
+            budget,
             acts: Vec::new(),
             knows_up: false,
             wifi_joins: 0,
@@ -275,7 +275,7 @@ impl Outside for Host {
             _ => &self.state_topic,
         };
         let Some(session) = self.session.as_mut().filter(|_| self.knows_up) else { return false };
-        self.purse.as_ref().is_none_or(Purse::publish) && session.publish(topic, message)
+        self.budget.as_ref().is_none_or(SharedBudget::publish) && session.publish(topic, message)
     }
 
     fn order(&mut self, order: Order) -> bool {
@@ -292,7 +292,7 @@ impl Outside for Host {
     }
 
     fn note(&mut self, note: Note) {
-        // The lamps are told of by `show`, and a bad message by the ear, once for all lights.
+        // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
         if !matches!(note, Note::Shows(_) | Note::Ignored(_)) {
             self.acts.push(Act::Note(note));
         }

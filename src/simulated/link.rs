@@ -11,9 +11,9 @@ use traffic_light::{
 
 use super::{
     Step,
-    ear::{at, random_u32},
     light::{NEWS_QUEUE, News, Rung},
     net::{ConnId, Out, Owner},
+    observer::{at, random_u32},
     world::World,
 };
 use crate::{
@@ -40,8 +40,7 @@ enum Said {
 
 impl World {
     fn layer(&mut self, light: &LightId, layer: Layer, up: bool, reason: impl Into<String>) {
-        let changed = self.ear.ledger.link_changed(light, layer, up, reason);
-        self.ear.news(self.net.now, changed);
+        self.observer.engine.state.link_changed(light, layer, up, reason);
     }
 
     /// Takes the steps of the reconnector that are due.
@@ -513,7 +512,7 @@ impl World {
         light.clock.set_standing(at(now), asleep);
         let id = light.id.clone();
         if asleep {
-            return self.ear.aspect_changed(now, &id, traffic_light::Aspect::Dark);
+            return self.observer.engine.state.aspect_changed(&id, traffic_light::Aspect::Dark);
         }
         light.program.lose_leases();
         let watchdog_us = u64::from(light.watchdog_ms()) * 1_000;
@@ -524,7 +523,7 @@ impl World {
         self.call_program(number);
         if let Some(light) = self.light(number) {
             let shows = light.program.light().aspect();
-            self.ear.aspect_changed(now, &id, shows);
+            self.observer.engine.state.aspect_changed(&id, shows);
         }
         self.clock_changed(number);
         let missed = self.light(number).is_some_and(|light| std::mem::take(&mut light.link.missed));

@@ -16,32 +16,32 @@
 //! | `broker`, `packet` | sessions, routing, retained messages, wills; the bytes of MQTT |
 //! | `faults` | puts faults in and takes them out |
 //! | `chaos` | the chaos switch |
-//! | `usurper` | takes a light's session over again and again |
-//! | `purse` | what the lights may publish together, where an account counts |
-//! | `ear` | what the world's observer hears, and what is told |
+//! | `duplicate_client` | takes a light's session over again and again |
+//! | `budget` | what the lights may publish together, where an account counts |
+//! | `observer` | what the world's observer hears, and what is told |
 //!
 //! What is simple here: joining Wi-Fi takes the configured time, give or take a third, and always
-//! works; bytes travel 0.2 to 2 ms each way; the broker answers at once, and the world's ear hears
+//! works; bytes travel 0.2 to 2 ms each way; the broker answers at once, and the world's observer hears
 //! with it; a computer's load is nothing. A configuration with a broker of its own is played with a
 //! simulated broker of that address and login, which can be stopped like any other, and which counts
 //! and bans as Adafruit IO does where the lights meet on feeds; lights that it
 //! does not `run` are not there, so that the others find them lost.
 
 mod broker;
+mod budget;
 mod chaos;
-mod ear;
+mod duplicate_client;
 mod faults;
 mod light;
 mod link;
 mod net;
+mod observer;
 mod packet;
-mod purse;
-mod usurper;
 mod world;
 
 use std::time::Duration;
 
-use self::{ear::at, net::ConnId, world::World};
+use self::{net::ConnId, observer::at, world::World};
 use crate::{
     adafruit::Tally,
     config::Config,
@@ -82,7 +82,7 @@ enum Step {
     Climb(usize),
     /// A light looks after its session.
     Session(usize),
-    Usurper(usize),
+    DuplicateClient(usize),
     /// An answer to who dialled.
     Dialled(ConnId),
     /// The proxy's answer from the broker.

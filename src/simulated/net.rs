@@ -28,7 +28,7 @@ pub(super) struct ConnId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     Light(usize),
-    Usurper(usize),
+    DuplicateClient(usize),
 }
 
 /// How far a connection has come.

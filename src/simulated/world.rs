@@ -13,12 +13,12 @@ use traffic_light::{
 use super::{
     Options, SimulationError, Step,
     broker::Broker,
+    budget::SharedBudget,
     chaos::Reigns,
-    ear::{Ear, random_u32},
+    duplicate_client::DuplicateClient,
     light::{Act, Light, Make},
     net::{Net, Out, Owner, Reach},
-    purse::Purse,
-    usurper::Usurper,
+    observer::{Observer, at, random_u32},
 };
 use crate::{
     config::{BrokerChoice, Config, Junction},
@@ -48,13 +48,13 @@ pub(super) struct World {
     pub(super) net: Net,
     pub(super) broker: Broker,
     /// What the lights may publish together.
-    purse: Option<Purse>,
-    pub(super) ear: Ear,
+    budget: Option<SharedBudget>,
+    pub(super) observer: Observer,
     pub(super) lights: Vec<Option<Box<Light>>>,
     pub(super) index: BTreeMap<LightId, usize>,
     pub(super) link_faults: BTreeMap<LightId, Arc<[Placed]>>,
-    pub(super) usurpers: Vec<Option<Usurper>>,
-    pub(super) usurper_of: BTreeMap<LightId, usize>,
+    pub(super) duplicates: Vec<Option<DuplicateClient>>,
+    pub(super) duplicate_of: BTreeMap<LightId, usize>,
     /// `host:port` of the broker.
     pub(super) target: String,
     pub(super) login: Option<Login>,
@@ -97,13 +97,13 @@ impl World {
         let mut world = World {
             net: Net::new(Rng::new(seed, 0)),
             broker: Broker::new(login.clone(), meter),
-            purse: config.feeds.as_ref().map(|feeds| Purse::new(feeds, &config.junctions)),
-            ear: Ear::new(topics, keys, options.detailed),
+            budget: config.feeds.as_ref().map(|feeds| SharedBudget::new(feeds, &config.junctions)),
+            observer: Observer::new(topics, keys, options.detailed),
             lights: Vec::new(),
             index: BTreeMap::new(),
             link_faults: BTreeMap::new(),
-            usurpers: Vec::new(),
-            usurper_of: BTreeMap::new(),
+            duplicates: Vec::new(),
+            duplicate_of: BTreeMap::new(),
             target,
             login,
             last_n: BTreeMap::new(),
@@ -117,7 +117,7 @@ impl World {
         };
         world.start_broker();
         for warning in world.config.warnings.clone() {
-            world.ear.notice(0, Severity::Warning, None, warning);
+            world.observer.engine.state.notice(Severity::Warning, None, warning);
         }
         for junction in world.config.junctions.clone() {
             for light in junction.virtual_lights() {
@@ -146,9 +146,8 @@ impl World {
             None => Place::new(root, name, key),
         };
         let place = place.ok_or_else(|| SimulationError::Root(root.to_owned()))?;
-        let added = self.ear.ledger.light_added(&id, LightKind::Virtual, junction.rule(), keyed);
+        self.observer.engine.state.light_added(&id, LightKind::Virtual, junction.rule(), keyed);
         let now = self.net.now;
-        self.ear.tell(now, added);
         let start = Start {
             boot: random_u32(&mut self.net.rng),
             seed: self.net.rng.draw(),
@@ -163,13 +162,13 @@ impl World {
             config: config.clone(),
             place,
             client_id,
-            purse: self.purse.clone(),
+            budget: self.budget.clone(),
             start,
             wifi_join_us: u64::from(self.config.links.wifi_join_ms) * 1_000 + spacing_us,
             now,
         });
         let phase_us = self.net.rng.between(1, light.check_every_us);
-        self.ear.ledger.booted(&id, start.boot);
+        self.observer.engine.state.booted(&id, start.boot);
         self.lights.push(Some(Box::new(light)));
         self.index.insert(id, number);
         self.net.plan(now + phase_us, Step::Check(number));
@@ -183,34 +182,50 @@ impl World {
     }
 
     pub(super) fn next_us(&self) -> Option<Us> {
-        let told = self.ear.first_at().map(|at| Us::try_from(at.as_micros()).unwrap_or(Us::MAX));
+        let told = self
+            .observer
+            .engine
+            .state
+            .first_event_at()
+            .map(|at| Us::try_from(at.as_micros()).unwrap_or(Us::MAX));
         if told.is_some() || self.ended { told } else { self.due_us() }
     }
 
     /// When something happens next.
     fn due_us(&self) -> Option<Us> {
-        [self.net.queue.next_us(), self.ear.judges_us()].into_iter().flatten().min()
+        [self.net.queue.next_us(), self.deadline_us()].into_iter().flatten().min()
     }
 
     pub(super) fn play(&mut self, until: Us, take: &mut dyn FnMut(Event)) {
-        while let Some(event) = self.ear.next() {
+        while let Some(event) = self.observer.engine.state.next_event() {
             take(event);
         }
         while let Some(due) = self.due_us().filter(|due| *due <= until && !self.ended) {
-            self.net.now = self.net.now.max(due);
-            if let Some(purse) = &self.purse {
-                purse.set_now(self.net.now);
-            }
-            if self.ear.judges_us() == Some(due) {
-                self.ear.judge(self.net.now);
+            self.set_now(self.net.now.max(due));
+            if self.deadline_us() == Some(due) {
+                self.observer.engine.tick();
             } else if let Some((_, step)) = self.net.queue.pop() {
                 self.take_step(step);
             }
-            while let Some(event) = self.ear.next() {
+            while let Some(event) = self.observer.engine.state.next_event() {
                 take(event);
             }
         }
-        self.net.now = self.net.now.max(until);
+        self.set_now(self.net.now.max(until));
+    }
+
+    fn set_now(&mut self, now: Us) {
+        self.net.now = now;
+        self.observer.engine.state.set_now(at(now));
+        if let Some(budget) = &self.budget {
+            budget.set_now(now);
+        }
+    }
+
+    /// When the engine is to be called though nothing happens.
+    fn deadline_us(&self) -> Option<Us> {
+        let deadline = self.observer.engine.next_deadline()?;
+        Some(Us::try_from(deadline.as_nanos().div_ceil(1_000)).unwrap_or(Us::MAX))
     }
 
     fn take_step(&mut self, step: Step) {
@@ -232,20 +247,20 @@ impl World {
             }
             Step::Climb(number) => self.climb_due(number),
             Step::Session(number) => self.session_due(number),
-            Step::Usurper(number) => self.usurper_due(number),
+            Step::DuplicateClient(number) => self.duplicate_due(number),
             Step::Dialled(id) => match self.net.get(id).map(|conn| conn.owner) {
                 Some(Owner::Light(number)) => self.dialled(number, id),
-                Some(Owner::Usurper(number)) => self.usurper_dialled(number, id),
+                Some(Owner::DuplicateClient(number)) => self.duplicate_dialled(number, id),
                 None => {}
             },
             Step::Reached(id) => self.proxy_reached(id),
             Step::Arrive(id, way) => self.arrive(id, way),
-            Step::Cut => self.broker.cut(&mut self.net, &mut self.ear),
+            Step::Cut => self.broker.cut(&mut self.net, &mut self.observer),
             Step::Wires(id) => {
                 self.net.wires_due(id);
             }
             Step::Strike(id) => self.strike(id),
-            Step::KeepAlive(id) => self.broker.check(&mut self.net, &mut self.ear, id),
+            Step::KeepAlive(id) => self.broker.check(&mut self.net, &mut self.observer, id),
             Step::Obey(command) => self.obey_now(*command),
             Step::Chaos => self.play_chaos(),
             Step::Over => self.end(),
@@ -266,17 +281,19 @@ impl World {
             match (way, out) {
                 (Way::Up, _) if swallows => {}
                 (Way::Up, Out::Bytes(_)) if open => {
-                    self.broker.take(&mut self.net, &mut self.ear, id, &landed);
+                    self.broker.take(&mut self.net, &mut self.observer, id, &landed);
                 }
                 // The broker's end has been closed: it answers with an RST.
                 (Way::Up, Out::Bytes(_)) => self.net.reset(id),
                 (Way::Up, _) => {
-                    self.broker.lost(&mut self.net, &mut self.ear, id);
+                    self.broker.lost(&mut self.net, &mut self.observer, id);
                     self.net.remove(id);
                 }
                 (Way::Down, out) => match owner {
                     Owner::Light(number) if listens => self.light_receives(number, id, &landed, out),
-                    Owner::Usurper(number) if listens => self.usurper_receives(number, id, &landed, out),
+                    Owner::DuplicateClient(number) if listens => {
+                        self.duplicate_receives(number, id, &landed, out)
+                    }
                     _ if out == Out::Reset => self.net.remove(id),
                     _ => {}
                 },
@@ -343,7 +360,7 @@ impl World {
             return;
         }
         let held = conn.reach == Reach::Proxy;
-        self.broker.lost(&mut self.net, &mut self.ear, id);
+        self.broker.lost(&mut self.net, &mut self.observer, id);
         match strike {
             Strike::HalfOpen if !held => self.net.halve(id),
             _ => self.net.reset(id),
@@ -376,17 +393,16 @@ impl World {
             }
         }
         self.flush(number);
-        if self.ear.detailed {
+        if self.observer.detailed {
             self.report(number, false);
         }
     }
 
     fn report(&mut self, number: usize, asked: bool) {
-        let now = self.net.now;
         let Some(light) = self.lights.get_mut(number).and_then(Option::as_deref_mut) else { return };
         if let Some((view, counters)) = light.report(asked) {
             let light = light.id.clone();
-            self.ear.tell(now, EventKind::LightReported { light, view, counters });
+            self.observer.engine.state.tell(EventKind::LightReported { light, view, counters });
         }
     }
 
@@ -395,12 +411,11 @@ impl World {
         let Some(light) = self.lights.get(number).and_then(Option::as_deref) else { return };
         let id = &light.id;
         match act {
-            Act::Shows(aspect) => self.ear.aspect_changed(now, id, aspect),
-            Act::GoEnded { boot, seq } => self.ear.ledger.go_ended(super::at(now), id, boot, seq),
+            Act::Shows(aspect) => self.observer.engine.state.aspect_changed(id, aspect),
+            Act::GoEnded { boot, seq } => self.observer.engine.state.go_ended(id, boot, seq),
             Act::Heard { from, boot, seq } => {
                 let from = LightId::new(id.junction.clone(), from);
-                let reacted = self.ear.ledger.heard(super::at(now), &from, id, boot, seq);
-                self.ear.news(now, reacted);
+                self.observer.engine.state.heard(&from, id, boot, seq);
             }
             Act::Note(note) => {
                 let id = id.clone();
@@ -424,26 +439,26 @@ impl World {
     }
 
     fn note(&mut self, light: &LightId, note: &Note) {
-        let now = self.net.now;
         let Told { ignored, silence, notice } = note::told(light, note);
         if let Some(reason) = ignored {
             let by = Ignorer::Light(light.clone());
-            self.ear.tell(now, EventKind::MessageIgnored { light: Some(light.clone()), by, reason });
+            self.observer.engine.state.tell(EventKind::MessageIgnored {
+                light: Some(light.clone()),
+                by,
+                reason,
+            });
         }
         if let Some(on) = silence {
-            let changed = self.ear.ledger.fault_changed(Fault::Silence(light.clone()), on);
-            self.ear.news(now, changed);
+            self.observer.engine.state.fault_changed(Fault::Silence(light.clone()), on);
         }
         if let Some((severity, text)) = notice {
-            self.ear.notice(now, severity, Some(light), text);
+            self.observer.engine.state.notice(severity, Some(light), text);
         }
     }
 
     fn reset_hung(&mut self, number: usize) {
         let Some(id) = self.light(number).map(|light| light.id.clone()) else { return };
-        let now = self.net.now;
-        let changed = self.ear.ledger.fault_changed(Fault::Hang(id), false);
-        self.ear.news(now, changed);
+        self.observer.engine.state.fault_changed(Fault::Hang(id), false);
         self.reboot(number, "watchdog");
     }
 
@@ -456,13 +471,12 @@ impl World {
         let Some(light) = self.light(number) else { return };
         let (id, silenced) = (light.id.clone(), light.silenced);
         light.start_anew(now, boot, seed, reason);
-        self.ear.aspect_changed(now, &id, Aspect::Dark);
-        self.ear.ledger.booted(&id, boot);
+        self.observer.engine.state.aspect_changed(&id, Aspect::Dark);
+        self.observer.engine.state.booted(&id, boot);
         // A program that hung is another one now; a command's silence ends with the run that obeyed it.
         let over = [Some(Fault::Hang(id.clone())), (!silenced).then_some(Fault::Silence(id))];
         for fault in over.into_iter().flatten() {
-            let changed = self.ear.ledger.fault_changed(fault, false);
-            self.ear.news(now, changed);
+            self.observer.engine.state.fault_changed(fault, false);
         }
         self.call_program(number);
         self.climb(number);
@@ -497,7 +511,7 @@ impl World {
             }
             Command::ClearFault(fault) => self.set_own_fault(fault, false),
             Command::ClearFaults => {
-                for fault in self.ear.ledger.faults().to_vec() {
+                for fault in self.observer.engine.state.faults().to_vec() {
                     self.set_own_fault(fault, false);
                 }
             }
@@ -522,19 +536,19 @@ impl World {
             Command::StopChaos => self.stop_chaos(),
             Command::Publish(message) => self.publish_by_hand(&message),
             Command::AskWhatIsKept if self.broker.runs() => {
-                self.broker.tell_what_is_kept(&self.net, &mut self.ear);
+                self.broker.tell_what_is_kept(&mut self.observer);
             }
             Command::AskWhatIsKept => {
                 let text = "the broker cannot be asked just now; try again";
-                self.ear.notice(now, Severity::Warning, None, text);
+                self.observer.engine.state.notice(Severity::Warning, None, text);
             }
             Command::LetBoardsJoin { .. } | Command::StartRecording { .. } | Command::StopRecording => {}
             Command::StopBroker => self.set_own_fault(Fault::BrokerDown, true),
             Command::StartBroker => self.set_own_fault(Fault::BrokerDown, false),
             Command::Resync => {
-                self.ear.resync(now);
+                self.observer.engine.state.tell_all();
                 for number in 0..self.lights.len() {
-                    if self.ear.detailed {
+                    if self.observer.detailed {
                         self.report(number, true);
                     }
                 }
@@ -552,7 +566,7 @@ impl World {
             }
             None => {
                 let text = format!("{light} does not run in this simulation");
-                self.ear.notice(self.net.now, Severity::Warning, Some(light), text);
+                self.observer.engine.state.notice(Severity::Warning, Some(light), text);
                 false
             }
         }
@@ -573,31 +587,27 @@ impl World {
             None => Err(format!("the configuration has no light {light}; add it there")),
         };
         if let Err(text) = done {
-            self.ear.notice(self.net.now, Severity::Warning, Some(light), text);
+            self.observer.engine.state.notice(Severity::Warning, Some(light), text);
         }
     }
 
     fn retire_light(&mut self, light: &LightId) {
         let Some(number) = self.index.get(light).copied() else { return };
-        for fault in self.ear.ledger.faults_of(light) {
+        for fault in self.observer.engine.state.faults_of(light) {
             self.set_fault(fault, false);
         }
         self.say_goodbye(number);
-        let now = self.net.now;
         self.index.remove(light);
         self.link_faults.remove(light);
         if let Some(slot) = self.lights.get_mut(number) {
             *slot = None;
         }
         // Its goodbye is still on its way, and then nobody of its name is there any more.
-        let offline = self.ear.ledger.presence_changed(light, false, None);
-        self.ear.news(now, offline);
-        let removed = self.ear.ledger.light_removed(light);
-        self.ear.news(now, removed);
+        self.observer.engine.state.presence_changed(light, false, None);
+        self.observer.engine.state.light_removed(light);
     }
 
     fn say_goodbye(&mut self, number: usize) {
-        let now = self.net.now;
         let Some(light) = self.light(number) else { return };
         let id = light.id.clone();
         let Light { program, host, .. } = light;
@@ -607,7 +617,7 @@ impl World {
         }
         self.settle(number);
         self.let_go(number);
-        self.ear.aspect_changed(now, &id, Aspect::Dark);
+        self.observer.engine.state.aspect_changed(&id, Aspect::Dark);
     }
 
     /// Sends a command to a light over MQTT.
@@ -630,9 +640,9 @@ impl World {
                 *last = now_s.max(last.saturating_add(1));
                 let mut command = Wired::new(boot, *last, action);
                 command.ms = ms;
-                let topic = self.ear.topics.of(light, TopicKind::Command);
+                let topic = self.observer.topics.of(light, TopicKind::Command);
                 let message = command.encode(&topic, key.as_ref());
-                self.broker.say(&mut self.net, &mut self.ear, &topic, message.as_slice(), 1, false);
+                self.broker.say(&mut self.net, &mut self.observer, &topic, message.as_slice(), 1, false);
                 (Severity::Info, format!("{light} was asked: {}", action_words(action)))
             }
             (reason, _) => {
@@ -640,7 +650,7 @@ impl World {
                 (Severity::Warning, format!("{light} cannot be asked: {reason}"))
             }
         };
-        self.ear.notice(now, severity, Some(light), text);
+        self.observer.engine.state.notice(severity, Some(light), text);
     }
 
     fn publish_by_hand(&mut self, message: &ByHand) {
@@ -654,13 +664,13 @@ impl World {
         let (severity, text) = match refused {
             Some(reason) => (Severity::Warning, format!("nothing was published: {reason}")),
             None => {
-                self.broker.say(&mut self.net, &mut self.ear, topic, payload, *qos, *retain);
+                self.broker.say(&mut self.net, &mut self.observer, topic, payload, *qos, *retain);
                 let kept = if *retain { ", to be kept" } else { "" };
                 let bytes = payload.len();
                 (Severity::Info, format!("published {bytes} bytes on {topic}, QoS {qos}{kept}"))
             }
         };
-        self.ear.notice(self.net.now, severity, None, text);
+        self.observer.engine.state.notice(severity, None, text);
     }
 
     /// Lights say goodbye; the rest follows when that has arrived.
@@ -680,13 +690,11 @@ impl World {
     }
 
     fn end(&mut self) {
-        let now = self.net.now;
         if self.broker.runs() {
             self.broker.stop(&mut self.net);
-            let stopped = self.ear.ledger.broker_stopped("the program ends");
-            self.ear.news(now, stopped);
+            self.observer.engine.state.broker_stopped("the program ends");
         }
-        self.ear.tell(now, EventKind::Stopped);
+        self.observer.engine.state.tell(EventKind::Stopped);
         self.ended = true;
     }
 }

@@ -18,8 +18,8 @@
 //! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
 //! | [`delivery`] | how long words are on their way |
-//! | `hub` | one clock, one order of events |
-//! | `ledger` | what is true at present, and what of it is news |
+//! | `engine` | what is true, and what is due, without I/O and clock |
+//! | `event_bus` | the engine behind one lock: one clock, one order of events |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
 //! | `note` | what a virtual light's program notes, as it is told |
 //! | `plan` | planned faults as commands |
@@ -30,13 +30,13 @@ pub(crate) mod budget;
 pub mod clock;
 pub mod command;
 pub mod delivery;
+pub(crate) mod engine;
 pub mod event;
+mod event_bus;
 pub mod fault;
 mod feed_watch;
 mod gate;
-mod hub;
 mod last_run;
-pub(crate) mod ledger;
 mod link;
 pub mod meter;
 pub mod monitor;
@@ -53,8 +53,8 @@ mod virtual_light;
 
 pub use command::{ByHand, Command};
 pub use event::{Event, EventKind, LightId};
+pub use event_bus::Waker;
 pub use fault::Fault;
-pub use hub::Waker;
 pub(crate) use link::{LAST_STANDARD_CODE, UNKNOWN_HOST, explain_io, refusal, refusal_beyond_mqtt};
 pub(crate) use observer::{shortened, words as action_words};
 pub use supervisor::{World, WorldError, WorldOptions};

@@ -23,8 +23,8 @@ use traffic_light::{
 pub(super) use self::speak::Say;
 use super::{
     event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
+    event_bus::EventBus,
     feed_watch::FeedWatch,
-    hub::Hub,
     link::{Link, News, Order, Target},
     topics::Topics,
     twin::Twins,
@@ -73,7 +73,7 @@ struct OtherRun {
 }
 
 pub(super) struct Observer {
-    hub: Arc<Hub>,
+    bus: Arc<EventBus>,
     topics: Topics,
     junctions: HashMap<Name, Junction>,
     /// Where the broker is not our own: then the observer tells of it.
@@ -94,7 +94,7 @@ pub(super) struct Observer {
 
 impl Observer {
     pub(super) fn new(
-        hub: Arc<Hub>,
+        bus: Arc<EventBus>,
         topics: Topics,
         junctions: &[Junction],
         external: Option<External>,
@@ -103,7 +103,7 @@ impl Observer {
         let junctions =
             junctions.iter().map(|junction| (junction.name().clone(), junction.clone())).collect();
         Observer {
-            hub,
+            bus,
             topics,
             junctions,
             external,
@@ -174,12 +174,13 @@ impl Observer {
                 self.session = Some(session);
                 self.ask_feeds();
                 if let Some(External { address, note }) = &self.external {
-                    self.hub.broker_answers(address.clone(), note.clone());
+                    let (address, note) = (address.clone(), note.clone());
+                    self.bus.with(|engine| engine.state.broker_started(address, false, false, note));
                 }
             }
             News::Layer { layer: Layer::Mqtt, up: false, reason } => {
                 if self.external.is_some() {
-                    self.hub.broker_stopped(reason);
+                    self.bus.with(|engine| engine.state.broker_stopped(reason));
                 } else {
                     tracing::debug!(reason, "the observer has no session");
                 }
@@ -196,7 +197,7 @@ impl Observer {
             None => retained,
             Some(feeds) => {
                 let light = parsed.as_ref().map(|(light, _)| light);
-                let Some(answer) = feeds.is_answer(topic, light, self.hub.clock().now()) else { return };
+                let Some(answer) = feeds.is_answer(topic, light, self.bus.clock().now()) else { return };
                 answer
             }
         };
@@ -204,14 +205,14 @@ impl Observer {
         if let Some(payload_text) = &text {
             let (topic, shown, bytes) = (topic.into(), payload_text.clone(), payload.len());
             let kind = EventKind::TopicHeard { topic, payload: shown, bytes, retained, qos: qos as u8 };
-            self.hub.emit(kind);
+            self.bus.emit(kind);
         }
         self.hear_account(topic, payload, parsed.as_ref().map(|(light, _)| light));
         let Some((light, kind)) = parsed else { return };
         let Some(junction) = self.junctions.get(&light.junction) else { return };
         let (key, rule) = (junction.key().cloned(), junction.rule());
         if let Some(payload) = text {
-            self.hub.emit(EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
+            self.bus.emit(EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
         }
         let heard = match kind {
             TopicKind::State => Word::decode(topic, payload, key.as_ref()).map(|word| {
@@ -224,7 +225,7 @@ impl Observer {
         };
         if let Err(reason) = heard {
             let reason = format!("a message on {topic}: {reason}");
-            self.hub.emit(EventKind::MessageIgnored { light: Some(light), by: Ignorer::Observer, reason });
+            self.bus.emit(EventKind::MessageIgnored { light: Some(light), by: Ignorer::Observer, reason });
         }
     }
 
@@ -236,7 +237,7 @@ impl Observer {
             Ok(()) => (Severity::Info, format!("{light} was asked: {}", words(tell.action))),
             Err(reason) => (Severity::Warning, format!("{light} cannot be asked: {reason}")),
         };
-        self.hub.notice(severity, Some(light), text);
+        self.bus.notice(severity, Some(light), text);
     }
 
     fn send(&mut self, tell: &Tell) -> Result<(), &'static str> {
@@ -261,7 +262,7 @@ impl Observer {
     }
 
     fn hear_word(&mut self, light: &LightId, word: &Word, retained: bool, rule: Rule, keyed: bool) {
-        let now = self.hub.clock().now();
+        let now = self.bus.clock().now();
         let retained = retained || self.feeds.as_mut().is_some_and(|feeds| feeds.is_stale(light, word));
         if let Word::State(state) = word {
             let run = self.runs.entry(light.clone()).or_default();
@@ -269,17 +270,17 @@ impl Observer {
                 *run = OtherRun { boot: state.boot, last_n: 0 };
             }
         }
-        let kind = match self.hub.knows(light) {
+        let kind = match self.bus.knows(light) {
             Some(kind) => kind,
             // What the broker kept may be years old; a light is there once it speaks.
             None if retained => return,
             None => {
-                self.hub.light_added(light, LightKind::Foreign, rule, keyed);
+                self.bus.with(|engine| engine.state.light_added(light, LightKind::Foreign, rule, keyed));
                 LightKind::Foreign
             }
         };
         if !retained && self.feeds.as_mut().is_some_and(|feeds| feeds.heard(light, now)) {
-            self.hub.presence_changed(light, true, None);
+            self.bus.with(|engine| engine.state.presence_changed(light, true, None));
         }
         match word {
             Word::State(state) if kind == LightKind::Board && !retained => {
@@ -299,14 +300,14 @@ impl Observer {
                 self.watch_name(light, state.boot);
             }
         } else if !retained {
-            self.hub.aspect_heard(light, word);
+            self.bus.with(|engine| engine.state.aspect_heard(light, word));
         }
     }
 
     /// On feeds, asks for the last words of lights that run elsewhere. Returns whether it could.
     fn ask_feeds(&mut self) -> bool {
         let (Some(feeds), Some(session)) = (&mut self.feeds, &self.session) else { return false };
-        let asked = feeds.asks(self.hub.clock().now());
+        let asked = feeds.asks(self.bus.clock().now());
         // An empty value would be none.
         asked.into_iter().all(|topic| session.try_publish(topic, QoS::AtLeastOnce, false, [0]).is_ok())
     }
@@ -317,33 +318,35 @@ impl Observer {
         let told = feeds.notice(topic, payload);
         let told = if told.is_none() && topic.contains("/feeds/") { feeds.count_other(light) } else { told };
         if let Some((severity, text)) = told {
-            self.hub.notice(severity, None, text);
+            self.bus.notice(severity, None, text);
         }
     }
 
     /// On feeds nothing but silence tells that a light has gone.
     fn note_silence(&mut self) {
         let Some(feeds) = &mut self.feeds else { return };
-        for light in feeds.gone(self.hub.clock().now()) {
-            self.hub.presence_changed(&light, false, None);
-            if self.hub.knows(&light).is_some_and(|kind| kind != LightKind::Virtual) {
-                self.hub.gone(&light);
+        for light in feeds.gone(self.bus.clock().now()) {
+            self.bus.with(|engine| engine.state.presence_changed(&light, false, None));
+            if self.bus.knows(&light).is_some_and(|kind| kind != LightKind::Virtual) {
+                self.bus.with(|engine| engine.state.gone(&light));
             }
         }
     }
 
     fn check_twins(&mut self) {
-        for event in self.twins.check(self.hub.clock().now()) {
-            self.hub.emit(event);
+        for event in self.twins.check(self.bus.clock().now()) {
+            self.bus.emit(event);
         }
     }
 
     /// A fresh word of a virtual light that this world has not said: two lights of one name.
     fn watch_name(&mut self, light: &LightId, boot: u32) {
-        if self.hub.is_own_boot(light, boot) || self.intruders.insert(light.clone(), boot) == Some(boot) {
+        if self.bus.with(|engine| engine.state.is_own_boot(light, boot))
+            || self.intruders.insert(light.clone(), boot) == Some(boot)
+        {
             return;
         }
-        self.hub.notice(
+        self.bus.notice(
             Severity::Warning,
             Some(light),
             format!("another program also runs a light named {light}: give one of them another name"),
@@ -360,33 +363,33 @@ impl Observer {
             "the board {light} runs firmware {version:?}, and this program is version {OWN_VERSION}: flash the board \
              with the image of this version, or they may not act alike"
         );
-        self.hub.notice(Severity::Warning, Some(light), text);
+        self.bus.notice(Severity::Warning, Some(light), text);
     }
 
     fn hear_status(&mut self, light: &LightId, status: &Status, rule: Rule, keyed: bool) {
         let board = status.kind.as_deref() == Some("board");
-        let known = self.hub.knows(light);
+        let known = self.bus.knows(light);
         if known.is_none() {
             if !status.online {
                 return;
             }
             let kind = if board { LightKind::Board } else { LightKind::Foreign };
-            self.hub.light_added(light, kind, rule, keyed);
+            self.bus.with(|engine| engine.state.light_added(light, kind, rule, keyed));
         } else if board && known == Some(LightKind::Foreign) {
-            self.hub.light_is(light, LightKind::Board);
+            self.bus.with(|engine| engine.state.light_is(light, LightKind::Board));
         }
         if !status.online
             && let Some(event) = self.twins.remove(light)
         {
-            self.hub.emit(event);
+            self.bus.emit(event);
         }
         if board && status.online {
             self.watch_firmware(light, status.fw.as_deref().unwrap_or_default());
         }
         let about = status.online.then(|| About::from(status));
-        self.hub.presence_changed(light, status.online, about);
+        self.bus.with(|engine| engine.state.presence_changed(light, status.online, about));
         if !status.online && known.is_some_and(|kind| kind != LightKind::Virtual) {
-            self.hub.gone(light);
+            self.bus.with(|engine| engine.state.gone(light));
         }
     }
 }

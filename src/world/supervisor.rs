@@ -26,10 +26,11 @@ use super::{
     budget::{Budget, SharedBudget},
     command::Command,
     delivery::Deliveries,
+    engine::Engine,
     event::{Event, EventKind, LightId, LightKind, Severity, TopicKind},
+    event_bus::{EventBus, Waker},
     fault::Fault,
     feed_watch::FeedWatch,
-    hub::{Hub, Waker},
     last_run::{LastRun, TOUCH_EVERY},
     link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
     meter::Meter,
@@ -118,13 +119,13 @@ pub enum WorldError {
 #[derive(Debug)]
 pub struct World {
     commands: mpsc::Sender<Command>,
-    hub: Arc<Hub>,
+    bus: Arc<EventBus>,
     task: Option<JoinHandle<()>>,
 }
 
 struct Supervisor {
     config: Config,
-    hub: Arc<Hub>,
+    bus: Arc<EventBus>,
     commands: mpsc::Sender<Command>,
     broker: Option<Broker>,
     /// Counts what the clients of the embedded broker do.
@@ -137,7 +138,7 @@ struct Supervisor {
     /// Speaks TLS for links that have no proxy of their own.
     _tunnel: Option<Proxy>,
     /// Clients that have a light's client id, and take its session over.
-    usurpers: BTreeMap<LightId, Link>,
+    duplicates: BTreeMap<LightId, Link>,
     /// What every link starts from.
     spec: LinkSpec,
     reported: bool,
@@ -176,8 +177,13 @@ impl World {
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
         allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
         let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
-        let hub = Arc::new(Hub::new(capacity, options.wake.clone(), options.deliveries.clone()));
-        let meter = metering::meter(&config, &hub);
+        let bus = Arc::new(EventBus::new(
+            Engine::default(),
+            capacity,
+            options.wake.clone(),
+            options.deliveries.clone(),
+        ));
+        let meter = metering::meter(&config, &bus);
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => {
                 let (port, lan, login) = (*port, *lan, login.clone());
@@ -187,17 +193,17 @@ impl World {
             BrokerChoice::External { .. } => None,
         };
         let tunnel = tunnel_to(&config.broker).map_err(WorldError::Tunnel)?;
-        let events = hub.subscribe();
+        let events = bus.subscribe();
         let recorder = match &options.record_to {
-            Some(file) => Some(record::begin(file, &config, &hub)?),
+            Some(file) => Some(record::begin(file, &config, &bus)?),
             None => None,
         };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
         let way = Way { broker, meter, tunnel };
-        let mut supervisor = Supervisor::start(config, options, hub.clone(), commands.clone(), way);
+        let mut supervisor = Supervisor::start(config, options, bus.clone(), commands.clone(), way);
         supervisor.recorder = recorder;
         let task = tokio::spawn(supervisor.run(commanded));
-        Ok((World { commands, hub, task: Some(task) }, events))
+        Ok((World { commands, bus, task: Some(task) }, events))
     }
 
     /// Where commands go. Bounded: when it is full, the world is busy with earlier ones.
@@ -209,13 +215,13 @@ impl World {
     /// When its clock stood at zero, by the computer's wall clock.
     #[must_use]
     pub fn started_at(&self) -> SystemTime {
-        self.hub.clock().started_at()
+        self.bus.clock().started_at()
     }
 
     /// One more listener; it hears what happens from now on.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
-        self.hub.subscribe()
+        self.bus.subscribe()
     }
 
     /// Ends the world: lights say goodbye, the broker stops, the last event is
@@ -244,7 +250,7 @@ impl Supervisor {
     fn start(
         config: Config,
         options: WorldOptions,
-        hub: Arc<Hub>,
+        bus: Arc<EventBus>,
         commands: mpsc::Sender<Command>,
         Way { broker, meter, tunnel }: Way,
     ) -> Supervisor {
@@ -262,14 +268,14 @@ impl Supervisor {
             }
         };
         if let Some(broker) = &broker {
-            tell_of(&hub, broker);
+            tell_of(&bus, broker);
         }
         for warning in &config.warnings {
-            hub.notice(Severity::Warning, None, warning.clone());
+            bus.notice(Severity::Warning, None, warning.clone());
         }
 
         if target.tls.as_ref().is_some_and(|tls| !tls.checks_the_broker()) {
-            hub.notice(Severity::Error, None, UNCHECKED);
+            bus.notice(Severity::Error, None, UNCHECKED);
             tracing::warn!("{UNCHECKED}");
         }
 
@@ -291,13 +297,13 @@ impl Supervisor {
             junctions.iter().filter_map(|junction| Some((junction, junction.light_configs().first()?)))
         {
             let (junction, light) = timing;
-            hub.set_limits(junction.name(), Limits::of(light.timing()));
+            bus.with(|engine| engine.state.set_limits(junction.name(), Limits::of(light.timing())));
         }
         let judge = tokio::spawn({
-            let hub = hub.clone();
-            async move { hub.keep_judging().await }
+            let bus = bus.clone();
+            async move { bus.keep_time().await }
         });
-        let observer = Observer::new(hub.clone(), topics.clone(), junctions, external, options.detailed);
+        let observer = Observer::new(bus.clone(), topics.clone(), junctions, external, options.detailed);
         let watch = config.feeds.as_ref().zip(budget.clone());
         let observer =
             observer.on_feeds(watch.map(|(feeds, budget)| FeedWatch::new(&feeds.user, budget, junctions)));
@@ -331,7 +337,7 @@ impl Supervisor {
         let recordings = options.state_folder.as_ref().map(|folder| folder.join(record::FOLDER));
         let ended_ms = last_run.ended_ms(SystemTime::now());
         let mut supervisor = Supervisor {
-            hub,
+            bus,
             commands,
             broker,
             meter,
@@ -339,7 +345,7 @@ impl Supervisor {
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
             _tunnel: tunnel,
-            usurpers: BTreeMap::new(),
+            duplicates: BTreeMap::new(),
             spec,
             reported: options.detailed,
             random,
@@ -373,10 +379,12 @@ impl Supervisor {
             None => Place::new(self.config.root.as_str(), name, key),
         };
         let Some(place) = place else {
-            self.hub.notice(Severity::Error, None, "the root topic is too long; make it shorter");
+            self.bus.notice(Severity::Error, None, "the root topic is too long; make it shorter");
             return;
         };
-        self.hub.light_added(&id, LightKind::Virtual, junction.rule(), junction.key().is_some());
+        self.bus.with(|engine| {
+            engine.state.light_added(&id, LightKind::Virtual, junction.rule(), junction.key().is_some())
+        });
         let start = Start {
             // Never seeded: a run's number has to differ from that of every other run.
             boot: rand::random(),
@@ -403,7 +411,7 @@ impl Supervisor {
             start,
             link,
             reported: self.reported,
-            hub: self.hub.clone(),
+            bus: self.bus.clone(),
             commands: self.commands.clone(),
             phase: self.random.random(),
         };
@@ -424,7 +432,7 @@ impl Supervisor {
                 },
                 reason = broker_ended => {
                     self.broker = None;
-                    self.hub.broker_stopped(reason);
+                    self.bus.with(|engine| engine.state.broker_stopped(reason));
                 }
                 () = chaos_due => self.play_chaos().await,
                 _ = touches.tick() => {
@@ -447,7 +455,7 @@ impl Supervisor {
             Command::PutFault { fault, lasts } => self.put_fault(fault, lasts).await,
             Command::ClearFault(fault) => self.set_own_fault(fault, false).await,
             Command::ClearFaults => {
-                for fault in self.hub.faults() {
+                for fault in self.bus.with(|engine| engine.state.faults().to_vec()) {
                     self.set_own_fault(fault, false).await;
                 }
             }
@@ -482,7 +490,7 @@ impl Supervisor {
 
     /// Tells all that is true once more.
     fn tell_all(&self) {
-        self.hub.resync();
+        self.bus.with(|engine| engine.state.tell_all());
         for running in self.lights.values() {
             // A light too busy to report does so at its next change.
             let _ = running.asks.try_send(Ask::Report);
@@ -498,7 +506,7 @@ impl Supervisor {
             Some(Err(mpsc::error::TrySendError::Closed(_))) => "has ended; start the program again",
             None => "does not run in this program; use its own switches",
         };
-        self.hub.notice(Severity::Warning, Some(light), format!("{light} {reason}"));
+        self.bus.notice(Severity::Warning, Some(light), format!("{light} {reason}"));
         false
     }
 
@@ -506,7 +514,7 @@ impl Supervisor {
     fn say(&self, say: Say, about: Option<&LightId>) {
         if self.says.try_send(say).is_err() {
             let text = "too many commands at once; one was dropped";
-            self.hub.notice(Severity::Warning, about, text);
+            self.bus.notice(Severity::Warning, about, text);
         }
     }
 
@@ -522,21 +530,21 @@ impl Supervisor {
         match found {
             Some((junction, config)) => {
                 if let Err(error) = allow_files(self.lights.len() + 1, self.proxied()) {
-                    self.hub.notice(Severity::Error, Some(light), error.to_string());
+                    self.bus.notice(Severity::Error, Some(light), error.to_string());
                     return;
                 }
                 self.add_light(junction, config, Some(0));
             }
             None => {
                 let text = format!("the configuration has no light {light}; add it there");
-                self.hub.notice(Severity::Warning, Some(light), text);
+                self.bus.notice(Severity::Warning, Some(light), text);
             }
         }
     }
 
     async fn retire_light(&mut self, light: &LightId) {
         if self.lights.contains_key(light) {
-            for fault in self.hub.faults_of(light) {
+            for fault in self.bus.with(|engine| engine.state.faults_of(light)) {
                 self.set_fault(fault, false).await;
             }
         }
@@ -548,7 +556,7 @@ impl Supervisor {
             Err(_) => tracing::warn!(%light, "a light did not say goodbye in time"),
         }
         self.proxies.remove(light);
-        self.hub.light_removed(light);
+        self.bus.with(|engine| engine.state.light_removed(light));
     }
 
     /// Starts the broker again on all interfaces. Links that lose their session log in anew.
@@ -556,12 +564,12 @@ impl Supervisor {
         if self.config.emulated.is_some() {
             let text = "this broker is an account with a user and key of its own; write lan = true into [broker] and start \
                         again";
-            self.hub.notice(Severity::Warning, None, text);
+            self.bus.notice(Severity::Warning, None, text);
             return;
         }
         let BrokerChoice::Embedded { lan, login, .. } = &mut self.config.broker else {
             let text = "the broker is not part of this program; open it where it runs";
-            self.hub.notice(Severity::Warning, None, text);
+            self.bus.notice(Severity::Warning, None, text);
             return;
         };
         if *lan && *login == Some(new.clone()) && self.broker.is_some() {
@@ -571,10 +579,10 @@ impl Supervisor {
         self.spec.target.login.set(new);
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
-            self.hub.broker_stopped("it starts again, open to the network");
+            self.bus.with(|engine| engine.state.broker_stopped("it starts again, open to the network"));
         }
         if let Err(reason) = self.start_broker().await {
-            self.hub.notice(Severity::Error, None, reason);
+            self.bus.notice(Severity::Error, None, reason);
         }
     }
 
@@ -613,10 +621,10 @@ impl Supervisor {
         }
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
-            self.hub.broker_stopped("the program ends");
+            self.bus.with(|engine| engine.state.broker_stopped("the program ends"));
         }
         self.judge.abort();
-        self.hub.emit(EventKind::Stopped);
+        self.bus.emit(EventKind::Stopped);
         // The recorder ends with that event.
         self.end_recording();
     }
@@ -648,9 +656,10 @@ fn kept_topics<'a>(root: &RootTopic, lights: impl Iterator<Item = &'a LightId>) 
         .collect()
 }
 
-fn tell_of(hub: &Hub, broker: &Broker) {
+fn tell_of(bus: &EventBus, broker: &Broker) {
     let open = broker.address().ip().is_unspecified();
-    hub.own_broker_started(broker.address().to_string(), open, note_on(broker));
+    let (address, note) = (broker.address().to_string(), note_on(broker));
+    bus.with(|engine| engine.state.broker_started(address, true, open, note));
 }
 
 /// What the user should know of how a broker listens.

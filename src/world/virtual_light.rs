@@ -22,8 +22,8 @@ use super::{
     clock::{JumpWatch, LightClock},
     command::Command,
     event::{Counters, EventKind, Ignorer, Layer, LightId, Severity},
+    event_bus::EventBus,
     fault::Fault,
-    hub::Hub,
     link::{self, Link, LinkSpec, News, Order},
     note::{self, Told},
 };
@@ -56,7 +56,7 @@ pub(super) struct Make {
     pub(super) link: LinkSpec,
     /// Whether its inside is reported; nobody looks at it without a window.
     pub(super) reported: bool,
-    pub(super) hub: Arc<Hub>,
+    pub(super) bus: Arc<EventBus>,
     /// Where a command that came over MQTT and touches the link goes.
     pub(super) commands: mpsc::Sender<Command>,
     /// Shortens or stretches the first tick, so that a thousand lights do not tick at once.
@@ -89,7 +89,7 @@ struct Driver {
 /// What is around the program.
 struct Host {
     id: LightId,
-    hub: Arc<Hub>,
+    bus: Arc<EventBus>,
     commands: mpsc::Sender<Command>,
     session: Option<AsyncClient>,
     orders: mpsc::Sender<Order>,
@@ -147,14 +147,14 @@ async fn run(make: Make, mut asked: mpsc::Receiver<Ask>) {
     if let Err(error) = link.task.await {
         tracing::error!(light = %id, %error, "a link ended by itself");
     }
-    driver.host.hub.aspect_changed(id, Aspect::Dark);
+    driver.host.bus.with(|engine| engine.state.aspect_changed(id, Aspect::Dark));
 }
 
 impl Driver {
     fn new(make: Make) -> (Driver, Link) {
-        let Make { id, config, place, start, link, reported, hub, commands, phase: _ } = make;
+        let Make { id, config, place, start, link, reported, bus, commands, phase: _ } = make;
         let clock = LightClock::new();
-        let program = Program::of(config.clone(), place.clone(), start, clock.read(hub.clock().now()));
+        let program = Program::of(config.clone(), place.clone(), start, clock.read(bus.clock().now()));
         let topic = |topic| program.topic(topic).to_string();
         let (state_topic, status_topic) = (topic(Topic::State), topic(Topic::Status));
         let (retains, budget) = (program.retains(), link.budget.clone());
@@ -163,10 +163,10 @@ impl Driver {
             subscriptions: program.subscriptions().iter().map(ToString::to_string).collect(),
             ..link
         });
-        hub.booted(&id, start.boot);
+        bus.with(|engine| engine.state.booted(&id, start.boot));
         let host = Host {
             id,
-            hub,
+            bus,
             commands,
             session: None,
             orders: link.orders.clone(),
@@ -196,7 +196,7 @@ impl Driver {
     }
 
     fn now(&self) -> traffic_light::Instant {
-        self.clock.read(self.host.hub.clock().now())
+        self.clock.read(self.host.bus.clock().now())
     }
 
     /// Whether the program is called.
@@ -224,7 +224,7 @@ impl Driver {
                     (Layer::Mqtt, true) => self.host.mqtt_joins += 1,
                     _ => {}
                 }
-                self.host.hub.link_changed(&self.host.id, layer, up, reason);
+                self.host.bus.with(|engine| engine.state.link_changed(&self.host.id, layer, up, reason));
                 return;
             }
             News::Up(session) => {
@@ -236,7 +236,7 @@ impl Driver {
                 self.program.session_down(now, &mut self.host);
             }
             News::Message { topic, payload, retained, qos: _ } => {
-                self.host.hub.received();
+                self.host.bus.received();
                 self.program.hear(now, &topic, &payload, retained, &mut self.host);
             }
         }
@@ -259,7 +259,7 @@ impl Driver {
                 let watchdog = Duration::from_millis(u64::from(self.config.timing().watchdog_ms));
                 self.watchdog_at = on.then(|| self.watchdog_at.unwrap_or(Instant::now() + watchdog));
             }
-            Ask::Drift(ppm) => self.clock.set_drift(self.host.hub.clock().now(), ppm),
+            Ask::Drift(ppm) => self.clock.set_drift(self.host.bus.clock().now(), ppm),
             Ask::Suspend(on) => self.suspend(on),
         }
         if self.runs() {
@@ -278,7 +278,7 @@ impl Driver {
             return;
         }
         self.asleep = on;
-        self.clock.set_standing(self.host.hub.clock().now(), on);
+        self.clock.set_standing(self.host.bus.clock().now(), on);
         self.host.order_link(Order::SetAsleep(on));
         if on {
             self.host.show(Aspect::Dark);
@@ -293,9 +293,9 @@ impl Driver {
     /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
     fn reboot(&mut self, reason: &'static str) {
         if self.watchdog_at.take().is_some() {
-            self.host.hub.fault_changed(Fault::Hang(self.host.id.clone()), false);
+            self.host.bus.with(|engine| engine.state.fault_changed(Fault::Hang(self.host.id.clone()), false));
         }
-        self.host.hub.aspect_changed(&self.host.id, Aspect::Dark);
+        self.host.bus.with(|engine| engine.state.aspect_changed(&self.host.id, Aspect::Dark));
         let start = Start {
             boot: rand::random(),
             seed: rand::random(),
@@ -304,12 +304,14 @@ impl Driver {
         };
         self.program = Program::of(self.config.clone(), self.place.clone(), start, self.now());
         self.host.started_anew(reason);
-        self.host.hub.booted(&self.host.id, start.boot);
+        self.host.bus.with(|engine| engine.state.booted(&self.host.id, start.boot));
         if self.silenced {
             self.program.set_silent(self.now(), true, &mut self.host);
         } else {
             // A command's silence ends with the run that obeyed it.
-            self.host.hub.fault_changed(Fault::Silence(self.host.id.clone()), false);
+            self.host
+                .bus
+                .with(|engine| engine.state.fault_changed(Fault::Silence(self.host.id.clone()), false));
         }
     }
 
@@ -329,7 +331,7 @@ impl Driver {
         }
         let view = Arc::new(view);
         self.told = Some((view.clone(), counters));
-        self.host.hub.emit(EventKind::LightReported { light: self.host.id.clone(), view, counters });
+        self.host.bus.emit(EventKind::LightReported { light: self.host.id.clone(), view, counters });
     }
 
     fn counters(&self) -> Counters {
@@ -348,7 +350,7 @@ impl Host {
 
     fn order_link(&self, order: Order) {
         if self.orders.try_send(order).is_err() {
-            self.hub.notice(
+            self.bus.notice(
                 Severity::Warning,
                 Some(&self.id),
                 "too many changes of the link at once; one was dropped",
@@ -363,7 +365,7 @@ impl Host {
 
     fn ignored(&self, reason: String) {
         let (light, by) = (Some(self.id.clone()), Ignorer::Light(self.id.clone()));
-        self.hub.emit(EventKind::MessageIgnored { light, by, reason });
+        self.bus.emit(EventKind::MessageIgnored { light, by, reason });
     }
 }
 
@@ -376,7 +378,7 @@ async fn at(moment: Option<Instant>) {
 
 impl Outside for Host {
     fn show(&mut self, aspect: Aspect) {
-        self.hub.aspect_changed(&self.id, aspect);
+        self.bus.with(|engine| engine.state.aspect_changed(&self.id, aspect));
     }
 
     fn publish(&mut self, topic: Topic, message: &Message) -> bool {
@@ -390,7 +392,7 @@ impl Outside for Host {
         }
         let sent = session.try_publish(topic, QoS::AtLeastOnce, self.retains, message.as_slice()).is_ok();
         if sent {
-            self.hub.sent(message.len());
+            self.bus.sent(message.len());
         }
         sent
     }
@@ -427,19 +429,19 @@ impl Outside for Host {
             self.ignored(reason);
         }
         if let Some(on) = silence {
-            self.hub.fault_changed(Fault::Silence(self.id.clone()), on);
+            self.bus.with(|engine| engine.state.fault_changed(Fault::Silence(self.id.clone()), on));
         }
         if let Some((severity, text)) = notice {
-            self.hub.notice(severity, Some(&self.id), text);
+            self.bus.notice(severity, Some(&self.id), text);
         }
     }
 
     fn says(&mut self, state: &State, ends_go: bool) {
-        self.hub.said(&self.id, state.boot, state.seq, ends_go);
+        self.bus.said(&self.id, state.boot, state.seq, ends_go);
     }
 
     fn heard(&mut self, from: &Name, state: &State, waited: bool) {
         let from = LightId::new(self.id.junction.clone(), from.clone());
-        self.hub.heard(&from, &self.id, state.boot, state.seq, waited);
+        self.bus.heard(&from, &self.id, state.boot, state.seq, waited);
     }
 }

@@ -57,10 +57,10 @@ impl Observer {
             Ok(()) => {
                 let kept = if retain { ", to be kept" } else { "" };
                 let text = format!("published {bytes} bytes on {topic}, QoS {qos}{kept}");
-                self.hub.notice(Severity::Info, None, text);
+                self.bus.notice(Severity::Info, None, text);
             }
             Err(reason) => {
-                self.hub.notice(Severity::Warning, None, format!("nothing was published: {reason}"));
+                self.bus.notice(Severity::Warning, None, format!("nothing was published: {reason}"));
             }
         }
     }
@@ -76,7 +76,7 @@ impl Observer {
             self.session.as_ref().is_some_and(|session| session.try_subscribe_many(filters).is_ok())
         };
         if !asked {
-            self.hub.notice(Severity::Warning, None, "the broker cannot be asked just now; try again");
+            self.bus.notice(Severity::Warning, None, "the broker cannot be asked just now; try again");
         }
     }
 
@@ -117,7 +117,7 @@ impl Observer {
                         "the broker still keeps {} messages of lights that have gone; clear them there by hand",
                         waiting.len()
                     );
-                    return self.hub.notice(Severity::Warning, None, text);
+                    return self.bus.notice(Severity::Warning, None, text);
                 }
             }
         }

@@ -28,7 +28,7 @@ impl Supervisor {
         let mut kinds = BTreeMap::new();
         for junction in &self.config.junctions {
             for light in junction.light_ids() {
-                let kind = match self.hub.knows(&light) {
+                let kind = match self.bus.knows(&light) {
                     None => continue,
                     // Without a key it obeys nothing that could break it.
                     Some(LightKind::Board) if junction.key().is_none() => LightKind::Foreign,
@@ -49,11 +49,11 @@ impl Supervisor {
         };
         let Some(reign) = Reign::begin(Chaos::new(seed, lights, options)) else {
             let text = "there is nothing here that chaos could break: no light runs in this program";
-            self.hub.notice(Severity::Warning, None, text);
+            self.bus.notice(Severity::Warning, None, text);
             return;
         };
         self.chaos = Some((reign, Instant::now()));
-        self.hub.chaos_changed(Some(seed));
+        self.bus.with(|engine| engine.state.chaos_changed(Some(seed)));
     }
 
     /// Ends chaos, and takes out what it has put in.
@@ -62,7 +62,7 @@ impl Supervisor {
         for fault in reign.end() {
             self.set_fault(fault, false).await;
         }
-        self.hub.chaos_changed(None);
+        self.bus.with(|engine| engine.state.chaos_changed(None));
     }
 
     /// Does what is due by now.
@@ -81,9 +81,13 @@ impl Supervisor {
     async fn strike(&mut self, what: FaultKind, now: Duration) {
         match what {
             FaultKind::Lasting { fault, lasts } => {
-                let gone = fault.light().is_some_and(|light| self.hub.knows(light).is_none());
+                let gone = fault.light().is_some_and(|light| self.bus.knows(light).is_none());
                 // A person's own faults stay as they are.
-                if gone || self.hub.faults().iter().any(|on| on.is_replaced_by(&fault)) {
+                if gone
+                    || self
+                        .bus
+                        .with(|engine| engine.state.faults().iter().any(|on| on.is_replaced_by(&fault)))
+                {
                     return;
                 }
                 if self.is_remote(&fault) {

@@ -28,7 +28,7 @@ impl Supervisor {
             Err(error) => {
                 let text =
                     format!("{light} has no proxy, so its link cannot be broken in finer ways: {error}");
-                self.hub.notice(Severity::Warning, Some(light), text);
+                self.bus.notice(Severity::Warning, Some(light), text);
                 others
             }
         }
@@ -58,7 +58,7 @@ impl Supervisor {
                     (Severity::Warning, text)
                 }
             };
-            self.hub.notice(severity, Some(&light), text);
+            self.bus.notice(severity, Some(&light), text);
         }
     }
 
@@ -76,7 +76,7 @@ impl Supervisor {
 
     /// Whether a board has to be told of this fault over MQTT.
     pub(super) fn is_remote(&self, fault: &Fault) -> bool {
-        let board = fault.light().is_some_and(|light| self.hub.knows(light) == Some(LightKind::Board));
+        let board = fault.light().is_some_and(|light| self.bus.knows(light) == Some(LightKind::Board));
         board && matches!(fault, Fault::WifiDown(_) | Fault::Silence(_))
     }
 
@@ -103,12 +103,12 @@ impl Supervisor {
                 let over = tokio::time::Instant::now() + lasts;
                 self.remote.retain(|(known, _)| !known.is_replaced_by(&fault));
                 self.remote.push((fault.clone(), over));
-                self.hub.fault_changed(fault.clone(), true);
+                self.bus.with(|engine| engine.state.fault_changed(fault.clone(), true));
                 self.clear_after(fault, lasts);
             }
             Err(reason) => {
                 let text = format!("{} cannot be put in: {reason}", fault.name());
-                self.hub.notice(Severity::Warning, Some(&light), text);
+                self.bus.notice(Severity::Warning, Some(&light), text);
             }
         }
     }
@@ -119,7 +119,7 @@ impl Supervisor {
         if self.remote.iter().any(|(known, over)| known.is_replaced_by(fault) && *over > now) {
             let light = fault.light().map_or_else(String::new, ToString::to_string);
             let text = format!("{light} was told for how long, and comes back by itself");
-            self.hub.notice(Severity::Info, fault.light(), text);
+            self.bus.notice(Severity::Info, fault.light(), text);
             return Ok(false);
         }
         self.remote.retain(|(known, _)| !known.is_replaced_by(fault));
@@ -149,13 +149,13 @@ impl Supervisor {
         };
         match done {
             Ok(true) => {
-                self.hub.fault_changed(fault, on);
+                self.bus.with(|engine| engine.state.fault_changed(fault, on));
             }
             // It was told already, or there is nothing to tell.
             Ok(false) => {}
             Err(reason) => {
                 let text = format!("{} cannot be put in: {reason}", fault.name());
-                self.hub.notice(Severity::Warning, fault.light(), text);
+                self.bus.notice(Severity::Warning, fault.light(), text);
             }
         }
     }
@@ -171,7 +171,7 @@ impl Supervisor {
         if let Fault::Link { placed, .. } = fault {
             return self.set_link_fault(light, placed, on);
         }
-        if let Some(why) = self.hub.knows(light).and_then(|kind| fault.why_not(kind)) {
+        if let Some(why) = self.bus.knows(light).and_then(|kind| fault.why_not(kind)) {
             return Err(why.to_owned());
         }
         if self.is_remote(fault) {
@@ -185,7 +185,7 @@ impl Supervisor {
             }
             Fault::WrongPassword(_) => Ask::Link(Order::SetWrongPassword(on)),
             Fault::NameNotFound(_) => Ask::Link(Order::SetNameNotFound(on)),
-            Fault::TakenOver(_) => return Ok(self.set_usurper(light, on).await),
+            Fault::TakenOver(_) => return Ok(self.set_duplicate_client(light, on).await),
             Fault::Hang(_) => Ask::Hang(on),
             Fault::ClockDrift { ppm, .. } => Ask::Drift(if on { *ppm } else { 0 }),
             Fault::Suspend(_) => Ask::Suspend(on),
@@ -196,7 +196,7 @@ impl Supervisor {
 
     fn set_link_fault(&self, light: &LightId, placed: &Placed, on: bool) -> Result<bool, String> {
         let Some(proxy) = self.proxies.get(light) else {
-            return Err(match self.hub.knows(light) {
+            return Err(match self.bus.knows(light) {
                 Some(LightKind::Virtual) => "its link has no proxy; set links.proxy = true".to_owned(),
                 Some(_) => {
                     "its link does not go through this program; set links.board_port, and let it connect there"
@@ -214,20 +214,20 @@ impl Supervisor {
     }
 
     /// A second client with the light's client id: each takes the session from the other.
-    async fn set_usurper(&mut self, light: &LightId, on: bool) -> bool {
-        let usurper = self.usurpers.remove(light);
+    async fn set_duplicate_client(&mut self, light: &LightId, on: bool) -> bool {
+        let duplicate = self.duplicates.remove(light);
         if !on {
-            if let Some(usurper) = usurper {
+            if let Some(duplicate) = duplicate {
                 // One that has ended already needs no end.
-                let _ = usurper.orders.send(Order::Stop).await;
+                let _ = duplicate.orders.send(Order::Stop).await;
             }
             return true;
         }
-        let usurper = usurper.unwrap_or_else(|| {
+        let duplicate = duplicate.unwrap_or_else(|| {
             let id = client_id(self.config.root.as_str(), light.junction.as_str(), light.light.as_str());
             link::start(LinkSpec { client_id: id.to_string(), seed: rand::random(), ..self.spec.clone() })
         });
-        self.usurpers.insert(light.clone(), usurper);
+        self.duplicates.insert(light.clone(), duplicate);
         true
     }
 
@@ -245,7 +245,7 @@ impl Supervisor {
         };
         let Some(broker) = self.broker.take() else { return Ok(false) };
         broker.stop().await;
-        self.hub.broker_stopped("stopped on purpose");
+        self.bus.with(|engine| engine.state.broker_stopped("stopped on purpose"));
         Ok(true)
     }
 
@@ -257,12 +257,12 @@ impl Supervisor {
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
         match Broker::start_metered(&config, self.meter.clone()).await {
             Ok(broker) => {
-                tell_of(&self.hub, &broker);
+                tell_of(&self.bus, &broker);
                 self.broker = Some(broker);
                 Ok(true)
             }
             Err(error) => {
-                self.hub.notice(Severity::Error, None, error.to_string());
+                self.bus.notice(Severity::Error, None, error.to_string());
                 Ok(false)
             }
         }

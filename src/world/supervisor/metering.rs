@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{BrokerChoice, Config, Hub, Meter, Severity};
+use super::{BrokerChoice, Config, EventBus, Meter, Severity};
 use crate::world::meter::Counted;
 
 /// The meter of an embedded broker; `None` for one that runs elsewhere.
-pub(super) fn meter(config: &Config, hub: &Arc<Hub>) -> Option<Meter> {
+pub(super) fn meter(config: &Config, bus: &Arc<EventBus>) -> Option<Meter> {
     let BrokerChoice::Embedded { .. } = config.broker else { return None };
-    let hub = hub.clone();
+    let bus = bus.clone();
     let listener = Box::new(move |counted: Counted| {
         let severity = if counted == Counted::Released { Severity::Info } else { Severity::Warning };
-        hub.notice(severity, None, counted.to_string());
+        bus.notice(severity, None, counted.to_string());
     });
     Some(match &config.emulated {
         Some(emulated) => Meter::adafruit(&emulated.user, emulated.per_minute, listener),

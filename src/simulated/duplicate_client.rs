@@ -8,14 +8,14 @@ use traffic_light::{
 
 use super::{
     Step,
-    ear::random_u32,
     net::{ConnId, Out, Owner, Reach},
+    observer::random_u32,
     world::World,
 };
 use crate::fault::{Us, Way};
 
 /// The client, which comes from the world's own computer: no fault of the light's link strikes it.
-pub(super) struct Usurper {
+pub(super) struct DuplicateClient {
     client_id: String,
     reconnector: Reconnector,
     connection: Option<ConnId>,
@@ -24,114 +24,117 @@ pub(super) struct Usurper {
 }
 
 impl World {
-    /// Lets a usurper begin or end.
-    pub(super) fn set_usurper(&mut self, number: usize, on: bool) {
-        let local = self.usurper_now();
+    /// Lets a duplicate begin or end.
+    pub(super) fn set_duplicate_client(&mut self, number: usize, on: bool) {
+        let local = self.duplicate_now();
         let Some(light) = self.light(number) else { return };
         let (id, client_id) = (light.id.clone(), light.client_id.clone());
         if on {
-            if !self.usurper_of.contains_key(&id) {
+            if !self.duplicate_of.contains_key(&id) {
                 let mut reconnector = Reconnector::new(local);
                 // It has no Wi-Fi that it would have to join.
                 reconnector.wifi_joined(local);
-                let index = self.usurpers.len();
-                self.usurpers.push(Some(Usurper {
+                let index = self.duplicates.len();
+                self.duplicates.push(Some(DuplicateClient {
                     client_id,
                     reconnector,
                     connection: None,
                     due_us: Us::MAX,
                 }));
-                self.usurper_of.insert(id, index);
-                self.usurper_climbs(index);
+                self.duplicate_of.insert(id, index);
+                self.duplicate_climbs(index);
             }
             return;
         }
-        let Some(index) = self.usurper_of.remove(&id) else { return };
-        let Some(usurper) = self.usurpers.get_mut(index).and_then(Option::take) else { return };
-        if let Some(connection) = usurper.connection {
+        let Some(index) = self.duplicate_of.remove(&id) else { return };
+        let Some(duplicate) = self.duplicates.get_mut(index).and_then(Option::take) else { return };
+        if let Some(connection) = duplicate.connection {
             self.net.send(connection, Way::Up, &[0xE0, 0]);
             self.net.hang_up(connection);
         }
     }
 
-    /// Usurpers go by the world's clock.
-    fn usurper_now(&self) -> Instant {
+    /// It goes by the world's clock.
+    fn duplicate_now(&self) -> Instant {
         Instant::from_ms(self.net.now / 1_000)
     }
 
-    fn usurper(&mut self, index: usize) -> Option<&mut Usurper> {
-        self.usurpers.get_mut(index)?.as_mut()
+    fn duplicate(&mut self, index: usize) -> Option<&mut DuplicateClient> {
+        self.duplicates.get_mut(index)?.as_mut()
     }
 
-    fn usurper_climbs(&mut self, index: usize) {
-        let local = self.usurper_now();
-        let Some(usurper) = self.usurper(index) else { return };
-        if let Action::Wait { until } = usurper.reconnector.next_action(local) {
+    fn duplicate_climbs(&mut self, index: usize) {
+        let local = self.duplicate_now();
+        let Some(duplicate) = self.duplicate(index) else { return };
+        if let Action::Wait { until } = duplicate.reconnector.next_action(local) {
             let due_us = until.as_ms() * 1_000;
-            usurper.due_us = due_us;
-            self.net.plan(due_us, Step::Usurper(index));
+            duplicate.due_us = due_us;
+            self.net.plan(due_us, Step::DuplicateClient(index));
             return;
         }
-        let connection = self.net.dial(Owner::Usurper(index));
-        if let Some(usurper) = self.usurper(index) {
-            usurper.connection = Some(connection);
+        let connection = self.net.dial(Owner::DuplicateClient(index));
+        if let Some(duplicate) = self.duplicate(index) {
+            duplicate.connection = Some(connection);
         }
     }
 
-    pub(super) fn usurper_due(&mut self, index: usize) {
+    pub(super) fn duplicate_due(&mut self, index: usize) {
         let now = self.net.now;
         let every_us = u64::from(self.config.links.keep_alive_s) * 1_000_000;
-        let Some(usurper) = self.usurper(index).filter(|usurper| usurper.due_us == now) else { return };
-        match usurper.connection {
-            None => self.usurper_climbs(index),
+        let Some(duplicate) = self.duplicate(index).filter(|duplicate| duplicate.due_us == now) else {
+            return;
+        };
+        match duplicate.connection {
+            None => self.duplicate_climbs(index),
             Some(connection) => {
-                usurper.due_us = now + every_us;
-                self.net.plan(now + every_us, Step::Usurper(index));
+                duplicate.due_us = now + every_us;
+                self.net.plan(now + every_us, Step::DuplicateClient(index));
                 self.net.send(connection, Way::Up, &[0xC0, 0]);
             }
         }
     }
 
-    pub(super) fn usurper_dialled(&mut self, index: usize, id: ConnId) {
+    pub(super) fn duplicate_dialled(&mut self, index: usize, id: ConnId) {
         let (now, keep_alive_s) = (self.net.now, self.config.links.keep_alive_s);
         let login = self.login.clone();
         if !self.broker.runs() {
             self.net.remove(id);
-            return self.usurper_loses(index);
+            return self.duplicate_loses(index);
         }
-        let Some(usurper) = self.usurper(index) else { return };
-        usurper.due_us = now + u64::from(keep_alive_s) * 1_000_000;
-        let (due_us, client_id) = (usurper.due_us, usurper.client_id.clone());
+        let Some(duplicate) = self.duplicate(index) else { return };
+        duplicate.due_us = now + u64::from(keep_alive_s) * 1_000_000;
+        let (due_us, client_id) = (duplicate.due_us, duplicate.client_id.clone());
         self.net.made(id, Reach::Broker, &[].into());
         self.broker.accept(&mut self.net, id);
-        self.net.plan(due_us, Step::Usurper(index));
+        self.net.plan(due_us, Step::DuplicateClient(index));
         let hello = hello(&client_id, keep_alive_s, login.map(|login| (login.user, login.password)));
         self.net.send(id, Way::Up, &hello);
     }
 
-    pub(super) fn usurper_receives(&mut self, index: usize, id: ConnId, bytes: &[u8], out: Out) {
-        let local = self.usurper_now();
-        let Some(usurper) = self.usurper(index).filter(|usurper| usurper.connection == Some(id)) else {
+    pub(super) fn duplicate_receives(&mut self, index: usize, id: ConnId, bytes: &[u8], out: Out) {
+        let local = self.duplicate_now();
+        let Some(duplicate) = self.duplicate(index).filter(|duplicate| duplicate.connection == Some(id))
+        else {
             return;
         };
         match out {
             // It subscribes to nothing, so that answers are all it gets, each whole.
-            Out::Bytes(_) if bytes == [0x20, 2, 0, 0] => usurper.reconnector.session_up(local),
+            Out::Bytes(_) if bytes == [0x20, 2, 0, 0] => duplicate.reconnector.session_up(local),
             Out::Bytes(_) => {}
             Out::End | Out::Reset => {
                 self.net.remove(id);
-                self.usurper_loses(index);
+                self.duplicate_loses(index);
             }
         }
     }
 
-    fn usurper_loses(&mut self, index: usize) {
-        let local = self.usurper_now();
+    fn duplicate_loses(&mut self, index: usize) {
+        let local = self.duplicate_now();
         let random = random_u32(&mut self.net.rng);
-        let Some(usurper) = self.usurper(index) else { return };
-        usurper.connection = None;
-        usurper.reconnector.session_lost(local, random);
-        self.usurper_climbs(index);
+        let Some(duplicate) = self.duplicate(index) else { return };
+        duplicate.connection = None;
+        duplicate.reconnector.session_lost(local, random);
+        self.duplicate_climbs(index);
     }
 }
 

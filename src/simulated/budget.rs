@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::ear::at;
+use super::observer::at;
 use crate::{
     config::{Feeds, Junction},
     fault::Us,
@@ -12,11 +12,11 @@ use crate::{
 
 /// Shared by the lights of one simulation, which runs on one thread: the lock is never waited for.
 #[derive(Clone)]
-pub(super) struct Purse(Arc<Mutex<(Budget, Us)>>);
+pub(super) struct SharedBudget(Arc<Mutex<(Budget, Us)>>);
 
-impl Purse {
-    pub(super) fn new(feeds: &Feeds, junctions: &[Junction]) -> Purse {
-        Purse(Arc::new(Mutex::new((Budget::of(feeds, junctions), 0))))
+impl SharedBudget {
+    pub(super) fn new(feeds: &Feeds, junctions: &[Junction]) -> SharedBudget {
+        SharedBudget(Arc::new(Mutex::new((Budget::of(feeds, junctions), 0))))
     }
 
     /// Time has gone on.
