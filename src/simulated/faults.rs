@@ -5,12 +5,11 @@ use std::sync::Arc;
 use super::{
     Step,
     net::{Owner, Reach},
-    observer::at,
     world::World,
 };
 use crate::{
     fault::{Placed, stalls},
-    world::{Fault, LightId, event::Severity},
+    world::{Fault, LightId, event::Severity, light::LightCommand},
 };
 
 impl World {
@@ -45,7 +44,6 @@ impl World {
             (_, Some(light)) => light,
             (_, None) => return Ok(if on { self.stop_broker() } else { self.start_broker() }),
         };
-        let now = self.net.now;
         match fault {
             Fault::Link { placed, .. } => return self.set_link_fault(light, *placed, on),
             Fault::WrongPassword(_) if on && self.login.is_none() => {
@@ -54,52 +52,18 @@ impl World {
             _ => {}
         }
         Ok(self.on_light(light, |world, number| match fault {
-            Fault::WifiDown(_) => world.set_wifi(number, !on),
-            Fault::Silence(_) => {
-                let Some(light) = world.light(number) else { return };
-                light.silenced = on;
-                let local = light.local(now);
-                light.program.set_silent(local, on, &mut light.host);
-                world.call_program(number);
-            }
-            Fault::WrongPassword(_) => {
-                if let Some(light) = world.light(number) {
-                    light.link.wrong_password = on;
-                }
-                world.drop_session(number);
-            }
-            Fault::NameNotFound(_) => {
-                if let Some(light) = world.light(number) {
-                    light.link.name_not_found = on;
-                }
-                world.drop_session(number);
-            }
+            Fault::WifiDown(_) => world.command_light(number, LightCommand::SetWifi(!on)),
+            Fault::Silence(_) => world.command_light(number, LightCommand::Silence(on)),
+            Fault::WrongPassword(_) => world.command_light(number, LightCommand::SetWrongPassword(on)),
+            Fault::NameNotFound(_) => world.command_light(number, LightCommand::SetNameNotFound(on)),
             Fault::TakenOver(_) => world.set_duplicate_client(number, on),
-            Fault::Hang(_) => world.set_hung(number, on),
+            Fault::Hang(_) => world.command_light(number, LightCommand::Hang(on)),
             Fault::ClockDrift { ppm, .. } => {
-                if let Some(light) = world.light(number) {
-                    light.clock.set_drift(at(now), if on { *ppm } else { 0 });
-                }
-                world.call_program(number);
-                world.clock_changed(number);
+                world.command_light(number, LightCommand::Drift(if on { *ppm } else { 0 }));
             }
-            Fault::Suspend(_) => world.set_asleep(number, on),
+            Fault::Suspend(_) => world.command_light(number, LightCommand::Suspend(on)),
             Fault::BrokerDown | Fault::Quota { .. } | Fault::Link { .. } => {}
         }))
-    }
-
-    fn set_hung(&mut self, number: usize, on: bool) {
-        let now = self.net.now;
-        let Some(light) = self.light(number) else { return };
-        if on {
-            let watchdog_us = u64::from(light.watchdog_ms()) * 1_000;
-            let bites_us = *light.watchdog_us.get_or_insert(now + watchdog_us);
-            self.net.plan(bites_us, Step::Watchdog(number));
-            return;
-        }
-        light.watchdog_us = None;
-        self.call_program(number);
-        self.read_on(number);
     }
 
     fn set_link_fault(&mut self, light: &LightId, placed: Placed, on: bool) -> Result<bool, String> {
@@ -151,7 +115,7 @@ impl World {
         }
         self.broker.start();
         self.observer.engine.state.broker_started(
-            self.target.clone(),
+            self.address.to_string(),
             true,
             false,
             Some("simulated".to_owned()),

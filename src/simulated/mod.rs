@@ -2,16 +2,15 @@
 //! [`Command`]s and gives the same [`Event`]s, follows from its configuration and a seed alone, and
 //! runs as fast as the computer can.
 //!
-//! A light is the board's program with the board's ladder and MQTT session
-//! ([`traffic_light::program`], [`traffic_light::ladder`], [`traffic_light::mqtt`]); its bytes pass
+//! A light is the live world's ([`crate::world::light`]): the board's program with the board's link
+//! ([`traffic_light::program`], [`traffic_light::link`]). Its bytes pass
 //! [`crate::fault::Wires`] to a broker that is simulated too. So what is judged here is the code that
 //! runs on boards, and a fault means what it means in the live world's proxy.
 //!
 //! | module | one idea |
 //! | --- | --- |
 //! | `world` | everything that happens, one step after the other |
-//! | `light` | the program, and what is around it |
-//! | `link` | up the ladder and down again |
+//! | `link` | the sockets of the lights |
 //! | `net` | connections, and what faults make of them |
 //! | `broker`, `packet` | sessions, routing, retained messages, wills; the bytes of MQTT |
 //! | `faults` | puts faults in and takes them out |
@@ -28,11 +27,9 @@
 //! does not `run` are not there, so that the others find them lost.
 
 mod broker;
-mod budget;
 mod chaos;
 mod duplicate_client;
 mod faults;
-mod light;
 mod link;
 mod net;
 mod observer;
@@ -76,12 +73,8 @@ pub struct Simulation {
 enum Step {
     /// A light's program is called.
     Check(usize),
-    /// A light's program is reset, if it still hangs.
-    Watchdog(usize),
-    /// A light takes the next step of its ladder.
-    Climb(usize),
-    /// A light looks after its session.
-    Session(usize),
+    /// A light has something to do.
+    Light(usize),
     DuplicateClient(usize),
     /// An answer to who dialled.
     Dialled(ConnId),

@@ -4,32 +4,32 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use simulation::Rng;
 use traffic_light::{
-    Aspect, LightConfig, Start,
+    LightConfig, Start,
     command::{Action, Command as Wired},
     mqtt::client_id,
-    program::{Note, Order, Place},
+    program::Place,
 };
 
 use super::{
     Options, SimulationError, Step,
     broker::Broker,
-    budget::SharedBudget,
     chaos::Reigns,
     duplicate_client::DuplicateClient,
-    light::{Act, Light, Make},
+    link::Socket,
     net::{Net, Out, Owner, Reach},
     observer::{Observer, at, random_u32},
 };
 use crate::{
     config::{BrokerChoice, Config, Junction},
-    fault::{Placed, Strike, Us, Way, rules, stalls},
+    fault::{Placed, Strike, Us, Way},
     world::{
         Command, Event, EventKind, Fault, LightId, action_words,
         broker::Login,
+        budget::{Budget, SharedBudget},
         command::ByHand,
-        event::{Ignorer, LightKind, Severity, TopicKind},
+        event::{LightKind, Severity, TopicKind},
+        light::{BrokerAddress, Effect, Light, LightCommand, LightParts},
         meter::Counting,
-        note::{self, Told},
         plan,
         topics::{Topics, check_publishable},
     },
@@ -51,19 +51,19 @@ pub(super) struct World {
     budget: Option<SharedBudget>,
     pub(super) observer: Observer,
     pub(super) lights: Vec<Option<Box<Light>>>,
+    pub(super) sockets: Vec<Socket>,
+    /// Room for what a light has decided.
+    pub(super) effects: Vec<Effect>,
     pub(super) index: BTreeMap<LightId, usize>,
     pub(super) link_faults: BTreeMap<LightId, Arc<[Placed]>>,
     pub(super) duplicates: Vec<Option<DuplicateClient>>,
     pub(super) duplicate_of: BTreeMap<LightId, usize>,
-    /// `host:port` of the broker.
-    pub(super) target: String,
+    pub(super) address: Arc<BrokerAddress>,
     pub(super) login: Option<Login>,
     /// The number of the last command to each light.
     last_n: BTreeMap<LightId, u32>,
-    /// Bytes that have just arrived, and the message in them.
+    /// Bytes that have just arrived.
     landed: Vec<u8>,
-    pub(super) topic: String,
-    pub(super) payload: Vec<u8>,
     pub(super) chaos: Option<Reigns>,
     ending: bool,
     ended: bool,
@@ -82,12 +82,12 @@ impl World {
             }
             (None, None) => (Counting::idle(config.root.as_str()), Topics::new(&config.root)),
         };
-        let (target, login) = match &config.broker {
+        let (host, port, login) = match &config.broker {
             BrokerChoice::Embedded { port, login, .. } => {
                 let port = if *port == 0 { ANY_PORT } else { *port };
-                (format!("127.0.0.1:{port}"), login.clone())
+                ("127.0.0.1".to_owned(), port, login.clone())
             }
-            BrokerChoice::External { host, port, login, .. } => (format!("{host}:{port}"), login.clone()),
+            BrokerChoice::External { host, port, login, .. } => (host.clone(), *port, login.clone()),
         };
         let keys = config
             .junctions
@@ -97,19 +97,22 @@ impl World {
         let mut world = World {
             net: Net::new(Rng::new(seed, 0)),
             broker: Broker::new(login.clone(), meter),
-            budget: config.feeds.as_ref().map(|feeds| SharedBudget::new(feeds, &config.junctions)),
+            budget: config
+                .feeds
+                .as_ref()
+                .map(|feeds| SharedBudget::simulated(Budget::of(feeds, &config.junctions))),
             observer: Observer::new(topics, keys, options.detailed),
             lights: Vec::new(),
+            sockets: Vec::new(),
+            effects: Vec::new(),
             index: BTreeMap::new(),
             link_faults: BTreeMap::new(),
             duplicates: Vec::new(),
             duplicate_of: BTreeMap::new(),
-            target,
+            address: Arc::new(BrokerAddress { host, port }),
             login,
             last_n: BTreeMap::new(),
             landed: Vec::new(),
-            topic: String::new(),
-            payload: Vec::new(),
             chaos: None,
             ending: false,
             ended: false,
@@ -157,23 +160,30 @@ impl World {
         let number = self.lights.len();
         let spacing_us = START_SPACING_US * u64::try_from(self.index.len()).unwrap_or(0);
         let client_id = client_id(root, id.junction.as_str(), id.light.as_str()).to_string();
-        let light = Light::new(Make {
+        let parts = LightParts {
             id: id.clone(),
             config: config.clone(),
             place,
-            client_id,
-            budget: self.budget.clone(),
             start,
+            client_id,
+            broker: self.address.clone(),
+            keep_alive_s: self.config.links.keep_alive_s,
+            budget: self.budget.clone(),
             wifi_join_us: u64::from(self.config.links.wifi_join_ms) * 1_000 + spacing_us,
-            now,
-        });
-        let phase_us = self.net.rng.between(1, light.check_every_us);
-        self.observer.engine.state.booted(&id, start.boot);
+            seed: self.net.rng.draw(),
+            boot_seed: self.net.rng.draw(),
+            measured: false,
+        };
+        let light = Light::new(parts, now);
+        let phase_us = self.net.rng.between(1, light.check_every_us());
         self.lights.push(Some(Box::new(light)));
+        self.sockets.push(Socket::default());
         self.index.insert(id, number);
         self.net.plan(now + phase_us, Step::Check(number));
-        self.call_program(number);
-        self.climb(number);
+        self.with_light(number, |light, now| {
+            light.check(now);
+            light.tick(now);
+        });
         Ok(())
     }
 
@@ -233,20 +243,11 @@ impl World {
         match step {
             Step::Check(number) => {
                 let Some(light) = self.light(number) else { return };
-                let every_us = light.check_every_us;
-                if light.runs() {
-                    light.check(now);
-                    self.settle(number);
-                }
+                let every_us = light.check_every_us();
+                self.with_light(number, Light::check);
                 self.net.plan(now + every_us, Step::Check(number));
             }
-            Step::Watchdog(number) => {
-                if self.light(number).is_some_and(|light| light.watchdog_us == Some(now) && !light.asleep) {
-                    self.reset_hung(number);
-                }
-            }
-            Step::Climb(number) => self.climb_due(number),
-            Step::Session(number) => self.session_due(number),
+            Step::Light(number) => self.light_due(number),
             Step::DuplicateClient(number) => self.duplicate_due(number),
             Step::Dialled(id) => match self.net.get(id).map(|conn| conn.owner) {
                 Some(Owner::Light(number)) => self.dialled(number, id),
@@ -305,50 +306,8 @@ impl World {
     /// The faults of the link that a connection belongs to.
     pub(super) fn faults_on(&self, number: usize) -> Arc<[Placed]> {
         let light = self.lights.get(number).and_then(Option::as_ref);
-        let faults = light.and_then(|light| self.link_faults.get(&light.id));
+        let faults = light.and_then(|light| self.link_faults.get(light.id()));
         faults.cloned().unwrap_or_else(|| Arc::from([]))
-    }
-
-    /// A light's connection has come as far as its proxy, or its end.
-    fn dialled(&mut self, number: usize, id: super::ConnId) {
-        let faults = self.faults_on(number);
-        let Some(light) = self.light(number) else { return };
-        if light.asleep {
-            light.link.missed = true;
-            return;
-        }
-        if rules(&faults).refuse {
-            return self.not_connected(number, id);
-        }
-        let reach = match (stalls(&faults), self.broker.runs()) {
-            (true, _) => Reach::Proxy,
-            (false, true) => Reach::Broker,
-            (false, false) => return self.not_connected(number, id),
-        };
-        self.net.made(id, reach, &faults);
-        if reach == Reach::Broker {
-            self.broker.accept(&mut self.net, id);
-        }
-        self.open_session(number, id);
-    }
-
-    pub(super) fn dialled_late(&mut self, number: usize, id: super::ConnId) {
-        self.dialled(number, id);
-    }
-
-    /// The black hole before the broker has gone.
-    fn proxy_reached(&mut self, id: super::ConnId) {
-        let Some(conn) = self.net.get(id).filter(|conn| conn.reach == Reach::Proxy) else { return };
-        let Owner::Light(number) = conn.owner else { return };
-        if stalls(&self.faults_on(number)) {
-            return;
-        }
-        if self.broker.runs() {
-            self.broker.accept(&mut self.net, id);
-            self.net.reached(id);
-        } else {
-            self.not_connected(number, id);
-        }
     }
 
     /// A fault of the whole connection strikes.
@@ -367,119 +326,12 @@ impl World {
         }
     }
 
-    /// Calls a light's program once, and does what it says.
-    pub(super) fn call_program(&mut self, number: usize) {
-        let now = self.net.now;
-        if let Some(light) = self.light(number)
-            && light.runs()
-        {
-            light.check(now);
-        }
-        self.settle(number);
-    }
-
-    /// Does what a light's program has said, and sends what its session has to send.
-    pub(super) fn settle(&mut self, number: usize) {
-        let Some(light) = self.light(number) else { return };
-        if !light.host.acts.is_empty() {
-            let mut acts = std::mem::take(&mut light.host.acts);
-            for act in acts.drain(..) {
-                self.act(number, act);
-            }
-            if let Some(light) = self.light(number)
-                && light.host.acts.is_empty()
-            {
-                light.host.acts = acts;
-            }
-        }
-        self.flush(number);
-        if self.observer.detailed {
-            self.report(number, false);
-        }
-    }
-
-    fn report(&mut self, number: usize, asked: bool) {
+    pub(super) fn report(&mut self, number: usize, asked: bool) {
         let Some(light) = self.lights.get_mut(number).and_then(Option::as_deref_mut) else { return };
         if let Some((view, counters)) = light.report(asked) {
-            let light = light.id.clone();
+            let light = light.id().clone();
             self.observer.engine.state.tell(EventKind::LightReported { light, view, counters });
         }
-    }
-
-    fn act(&mut self, number: usize, act: Act) {
-        let now = self.net.now;
-        let Some(light) = self.lights.get(number).and_then(Option::as_deref) else { return };
-        let id = &light.id;
-        match act {
-            Act::Shows(aspect) => self.observer.engine.state.aspect_changed(id, aspect),
-            Act::GoEnded { boot, seq } => self.observer.engine.state.go_ended(id, boot, seq),
-            Act::Heard { from, boot, seq } => {
-                let from = LightId::new(id.junction.clone(), from);
-                self.observer.engine.state.heard(&from, id, boot, seq);
-            }
-            Act::Note(note) => {
-                let id = id.clone();
-                self.note(&id, &note);
-            }
-            Act::Order(order) => {
-                let light = id.clone();
-                match order {
-                    Order::WifiDown { ms } => {
-                        let back = Command::SetWifi { light: light.clone(), up: true };
-                        self.net.plan(now + u64::from(ms) * 1_000, Step::Obey(Box::new(back)));
-                        self.obey_now(Command::SetWifi { light, up: false });
-                    }
-                    Order::DropSession => self.obey_now(Command::DropSession { light }),
-                    Order::Reboot => self.obey_now(Command::RebootLight { light }),
-                    // The host has taken it in.
-                    Order::KeepLease { .. } => {}
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, light: &LightId, note: &Note) {
-        let Told { ignored, silence, notice } = note::told(light, note);
-        if let Some(reason) = ignored {
-            let by = Ignorer::Light(light.clone());
-            self.observer.engine.state.tell(EventKind::MessageIgnored {
-                light: Some(light.clone()),
-                by,
-                reason,
-            });
-        }
-        if let Some(on) = silence {
-            self.observer.engine.state.fault_changed(Fault::Silence(light.clone()), on);
-        }
-        if let Some((severity, text)) = notice {
-            self.observer.engine.state.notice(severity, Some(light), text);
-        }
-    }
-
-    fn reset_hung(&mut self, number: usize) {
-        let Some(id) = self.light(number).map(|light| light.id.clone()) else { return };
-        self.observer.engine.state.fault_changed(Fault::Hang(id), false);
-        self.reboot(number, "watchdog");
-    }
-
-    /// Starts a light anew as a board does after a reset: dark, then red, with a new boot and no
-    /// session.
-    fn reboot(&mut self, number: usize, reason: &'static str) {
-        let now = self.net.now;
-        let (boot, seed) = (random_u32(&mut self.net.rng), self.net.rng.draw());
-        self.restart_link(number);
-        let Some(light) = self.light(number) else { return };
-        let (id, silenced) = (light.id.clone(), light.silenced);
-        light.start_anew(now, boot, seed, reason);
-        self.observer.engine.state.aspect_changed(&id, Aspect::Dark);
-        self.observer.engine.state.booted(&id, boot);
-        // A program that hung is another one now; a command's silence ends with the run that obeyed it.
-        let over = [Some(Fault::Hang(id.clone())), (!silenced).then_some(Fault::Silence(id))];
-        for fault in over.into_iter().flatten() {
-            self.observer.engine.state.fault_changed(fault, false);
-        }
-        self.call_program(number);
-        self.climb(number);
     }
 
     pub(super) fn obey(&mut self, command: Command) -> Result<(), String> {
@@ -516,18 +368,13 @@ impl World {
                 }
             }
             Command::DropSession { light } => {
-                self.on_light(&light, World::drop_session);
+                self.on_light(&light, |world, number| world.command_light(number, LightCommand::DropSession));
             }
             Command::RebootLight { light } => {
-                self.on_light(&light, |world, number| world.reboot(number, "software"));
+                self.on_light(&light, |world, number| world.command_light(number, LightCommand::Reboot));
             }
             Command::CallLight { light } => {
-                self.on_light(&light, |world, number| {
-                    let Some(light) = world.light(number).filter(|light| light.runs()) else { return };
-                    let local = light.local(now);
-                    light.program.call(local, &mut light.host);
-                    world.settle(number);
-                });
+                self.on_light(&light, |world, number| world.command_light(number, LightCommand::Call));
             }
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light),
@@ -608,16 +455,8 @@ impl World {
     }
 
     fn say_goodbye(&mut self, number: usize) {
-        let Some(light) = self.light(number) else { return };
-        let id = light.id.clone();
-        let Light { program, host, .. } = light;
-        program.goodbye(host);
-        if let Some(session) = &mut light.host.session {
-            session.disconnect();
-        }
-        self.settle(number);
-        self.let_go(number);
-        self.observer.engine.state.aspect_changed(&id, Aspect::Dark);
+        self.with_light(number, |light, _| light.say_goodbye());
+        self.close_all(number);
     }
 
     /// Sends a command to a light over MQTT.
@@ -626,7 +465,7 @@ impl World {
         let junction = self.config.junction(&light.junction);
         let key = junction.and_then(Junction::key).cloned();
         let boot = self.index.get(light).and_then(|number| self.lights.get(*number)?.as_ref());
-        let boot = boot.map(|light| light.program.light().boot());
+        let boot = boot.map(|light| light.boot());
         let refused = match (junction, boot) {
             (None, _) => Some("its junction is not in the configuration"),
             (_, None) => Some("it has not been heard yet; wait until it speaks"),

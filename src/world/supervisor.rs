@@ -24,6 +24,7 @@ use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 use super::{
     broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
     budget::{Budget, SharedBudget},
+    client::{self, Client, ClientSpec},
     command::Command,
     delivery::Deliveries,
     engine::Engine,
@@ -32,13 +33,14 @@ use super::{
     fault::Fault,
     feed_watch::FeedWatch,
     last_run::{LastRun, TOUCH_EVERY},
-    link::{self, Link, LinkSpec, Order, SharedLogin, Target, Via},
+    light::{BrokerAddress, LightCommand, LightParts},
+    link::{BrokerPath, SharedLogin, Target, Via},
     meter::Meter,
     monitor::Limits,
     observer::{External, Observer, Say, Tell},
     proxy::{Destination, Proxy},
     topics::Topics,
-    virtual_light::{self, Ask, Make, Running},
+    virtual_light::{self, LightSpec, Request, RunningLight},
 };
 use crate::{
     config::{BrokerChoice, Config, Junction, RootTopic},
@@ -132,15 +134,15 @@ struct Supervisor {
     meter: Option<Meter>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
-    lights: BTreeMap<LightId, Running>,
+    lights: BTreeMap<LightId, RunningLight>,
     /// Where the faults of links are put in: of each virtual light, and of boards that have a port.
     proxies: BTreeMap<LightId, Proxy>,
     /// Speaks TLS for links that have no proxy of their own.
     _tunnel: Option<Proxy>,
     /// Clients that have a light's client id, and take its session over.
-    duplicates: BTreeMap<LightId, Link>,
+    duplicates: BTreeMap<LightId, Client>,
     /// What every link starts from.
-    spec: LinkSpec,
+    spec: ClientSpec,
     reported: bool,
     random: StdRng,
     observer: JoinHandle<()>,
@@ -256,15 +258,15 @@ impl Supervisor {
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
             (BrokerChoice::External { host, port, login, tls }, _) => Target {
-                host: host.clone(),
-                port: *port,
+                address: Arc::new(BrokerAddress { host: host.clone(), port: *port }),
                 login: SharedLogin::new(login.clone()),
                 tls: tls.clone(),
             },
             (BrokerChoice::Embedded { login, .. }, broker) => {
                 let port = broker.as_ref().map_or(0, |broker| broker.address().port());
                 let login = SharedLogin::new(login.clone());
-                Target { host: "127.0.0.1".to_owned(), port, login, tls: None }
+                let address = Arc::new(BrokerAddress { host: "127.0.0.1".to_owned(), port });
+                Target { address, login, tls: None }
             }
         };
         if let Some(broker) = &broker {
@@ -307,19 +309,17 @@ impl Supervisor {
         let watch = config.feeds.as_ref().zip(budget.clone());
         let observer =
             observer.on_feeds(watch.map(|(feeds, budget)| FeedWatch::new(&feeds.user, budget, junctions)));
-        let port = target.port;
-        let spec = LinkSpec {
+        let port = target.address.port;
+        let spec = ClientSpec {
             client_id: String::new(),
-            target,
-            via: tunnel.as_ref().map(Via::through),
+            path: BrokerPath { target, via: tunnel.as_ref().map(Via::through) },
             subscriptions: Vec::new(),
-            will: None,
             keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
-            wifi_join: None,
+            heard: true,
             seed: 0,
             budget,
         };
-        let observer_link = link::start(LinkSpec {
+        let client = client::start(ClientSpec {
             client_id: client_id(
                 config.root.as_str(),
                 "observer",
@@ -331,7 +331,7 @@ impl Supervisor {
             ..spec.clone()
         });
         let (says, said) = mpsc::channel(COMMAND_QUEUE);
-        let observer = observer.start(observer_link, said, stopped);
+        let observer = observer.start(client, said, stopped);
 
         let last_run = LastRun::new(options.state_folder.as_deref());
         let recordings = options.state_folder.as_ref().map(|folder| folder.join(record::FOLDER));
@@ -397,25 +397,29 @@ impl Supervisor {
         let name = client_id(self.config.root.as_str(), id.junction.as_str(), id.light.as_str());
         let seed = self.random.random();
         let via = self.put_proxy_before(&id, seed);
-        let link = LinkSpec {
-            client_id: name.to_string(),
-            wifi_join: Some(join),
-            seed: self.random.random(),
-            via,
-            ..self.spec.clone()
-        };
-        let make = Make {
+        let parts = LightParts {
             id: id.clone(),
             config: config.clone(),
             place,
             start,
-            link,
+            client_id: name.to_string(),
+            broker: self.spec.path.target.address.clone(),
+            keep_alive_s: self.config.links.keep_alive_s,
+            budget: self.spec.budget.clone(),
+            wifi_join_us: u64::try_from(join.as_micros()).unwrap_or(u64::MAX),
+            seed: self.random.random(),
+            boot_seed: rand::random(),
+            measured: self.bus.measures(),
+        };
+        let spec = LightSpec {
+            parts,
+            path: BrokerPath { via, ..self.spec.path.clone() },
             reported: self.reported,
             bus: self.bus.clone(),
             commands: self.commands.clone(),
             phase: self.random.random(),
         };
-        self.lights.insert(id, virtual_light::start(make));
+        self.lights.insert(id, virtual_light::start(spec));
     }
 
     async fn run(mut self, mut commanded: mpsc::Receiver<Command>) {
@@ -462,13 +466,13 @@ impl Supervisor {
             Command::StartChaos { seed, pace } => self.start_chaos(seed, pace).await,
             Command::StopChaos => self.stop_chaos().await,
             Command::DropSession { light } => {
-                self.ask(&light, Ask::Link(Order::DropSession));
+                self.ask(&light, LightCommand::DropSession);
             }
             Command::RebootLight { light } => {
-                self.ask(&light, Ask::Reboot);
+                self.ask(&light, LightCommand::Reboot);
             }
             Command::CallLight { light } => {
-                self.ask(&light, Ask::Call);
+                self.ask(&light, LightCommand::Call);
             }
             Command::RunLight { light, on: true } => self.run_light(&light),
             Command::RunLight { light, on: false } => self.retire_light(&light).await,
@@ -493,19 +497,20 @@ impl Supervisor {
         self.bus.with(|engine| engine.state.tell_all());
         for running in self.lights.values() {
             // A light too busy to report does so at its next change.
-            let _ = running.asks.try_send(Ask::Report);
+            let _ = running.commands.try_send(Request::Report);
         }
         self.tell_of_recording();
     }
 
     /// Passes a request on; returns whether it got there, and tells the user where it did not.
-    fn ask(&self, light: &LightId, ask: Ask) -> bool {
-        let reason = match self.lights.get(light).map(|running| running.asks.try_send(ask)) {
-            Some(Ok(())) => return true,
-            Some(Err(mpsc::error::TrySendError::Full(_))) => "is busy; try again in a moment",
-            Some(Err(mpsc::error::TrySendError::Closed(_))) => "has ended; start the program again",
-            None => "does not run in this program; use its own switches",
-        };
+    fn ask(&self, light: &LightId, command: LightCommand) -> bool {
+        let reason =
+            match self.lights.get(light).map(|running| running.commands.try_send(Request::Obey(command))) {
+                Some(Ok(())) => return true,
+                Some(Err(mpsc::error::TrySendError::Full(_))) => "is busy; try again in a moment",
+                Some(Err(mpsc::error::TrySendError::Closed(_))) => "has ended; start the program again",
+                None => "does not run in this program; use its own switches",
+            };
         self.bus.notice(Severity::Warning, Some(light), format!("{light} {reason}"));
         false
     }
@@ -549,7 +554,7 @@ impl Supervisor {
             }
         }
         let Some(running) = self.lights.remove(light) else { return };
-        drop(running.asks);
+        drop(running.commands);
         match timeout(GOODBYE_TIMEOUT, running.task).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%light, %error, "a light ended by itself"),
@@ -576,7 +581,7 @@ impl Supervisor {
             return;
         }
         (*lan, *login) = (true, Some(new.clone()));
-        self.spec.target.login.set(new);
+        self.spec.path.target.login.set(new);
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
             self.bus.with(|engine| engine.state.broker_stopped("it starts again, open to the network"));
@@ -587,17 +592,14 @@ impl Supervisor {
     }
 
     async fn stop(mut self) {
-        for running in self.lights.values() {
-            // One whose queue is full or closed ends when its queue is dropped below.
-            let _ = running.asks.try_send(Ask::Link(Order::Stop));
-        }
         let lights = std::mem::take(&mut self.lights);
         let kept = (self.forgets && self.config.feeds.is_none())
             .then(|| kept_topics(&self.config.root, lights.keys()));
+        // All say goodbye at once.
+        let tasks: Vec<_> = lights.into_iter().map(|(light, running)| (light, running.task)).collect();
         let goodbyes = async {
-            for (light, running) in lights {
-                drop(running.asks);
-                if let Err(error) = running.task.await {
+            for (light, task) in tasks {
+                if let Err(error) = task.await {
                     tracing::error!(%light, %error, "a light ended by itself");
                 }
             }

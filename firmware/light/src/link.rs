@@ -39,6 +39,8 @@ pub enum LinkError {
     Closed,
     /// Dropped by this end, as a command asks.
     Dropped,
+    /// No way to the broker, for a reason that the host alone knows.
+    Unreachable,
     /// MQTT ended the session.
     Mqtt(End),
 }
@@ -188,7 +190,8 @@ impl BrokerLink {
 
     /// The connection is over, or did not come to be.
     pub fn lost(&mut self, error: LinkError, now: Instant, random: u32) -> Retry {
-        let refused = self.is_refusal(error);
+        let login_pending = self.session.as_ref().is_some_and(|session| !session.is_up());
+        let refused = error.is_refusal(self.counts_logins, login_pending);
         self.session = None;
         let after_ms = if refused {
             self.reconnector.session_refused(now, random)
@@ -196,17 +199,6 @@ impl BrokerLink {
             self.reconnector.session_lost(now, random)
         };
         Retry { after_ms, refused }
-    }
-
-    /// Whether the broker has heard a login and not let the light in.
-    fn is_refusal(&self, error: LinkError) -> bool {
-        match (error, &self.session) {
-            (LinkError::Mqtt(End::Refused(code)), _) if code > LAST_STANDARD_CODE => true,
-            (LinkError::Closed | LinkError::Reset | LinkError::Mqtt(_), Some(session)) => {
-                self.counts_logins && !session.is_up()
-            }
-            _ => false,
-        }
     }
 
     /// Whether messages can be published.
@@ -272,6 +264,17 @@ impl BrokerLink {
 }
 
 impl LinkError {
+    /// Whether the broker has heard a login and not let the client in: by a code that asks for patience, or,
+    /// where it `counts_logins`, in any way while one was `pending`.
+    #[must_use]
+    pub const fn is_refusal(self, counts_logins: bool, pending: bool) -> bool {
+        match self {
+            LinkError::Mqtt(End::Refused(code)) if code > LAST_STANDARD_CODE => true,
+            LinkError::Closed | LinkError::Reset | LinkError::Mqtt(_) => counts_logins && pending,
+            _ => false,
+        }
+    }
+
     /// Whether MQTT alone failed, on a connection that worked.
     #[must_use]
     pub const fn is_mqtts(&self) -> bool {
@@ -295,7 +298,9 @@ impl LinkError {
             LinkError::NobodyListens => "Is the broker running?",
             LinkError::NoAnswer => "Check the address and the firewall.",
             LinkError::Mqtt(end) => return end.help(),
-            LinkError::Reset | LinkError::Closed | LinkError::Dropped => return None,
+            LinkError::Reset | LinkError::Closed | LinkError::Dropped | LinkError::Unreachable => {
+                return None;
+            }
         })
     }
 
@@ -323,6 +328,7 @@ impl fmt::Display for Explained<'_> {
             LinkError::Reset => f.write_str("the connection was reset by the broker"),
             LinkError::Closed => f.write_str("the broker closed the connection"),
             LinkError::Dropped => f.write_str("the session was dropped on purpose"),
+            LinkError::Unreachable => write!(f, "{address} cannot be reached"),
             LinkError::Mqtt(end) => write!(f, "{end}"),
         }?;
         error.help().map_or(Ok(()), |help| write!(f, ". {help}"))

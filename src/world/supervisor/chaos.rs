@@ -43,7 +43,7 @@ impl Supervisor {
             longest: longest_at(pace),
             links: self.config.links.proxy,
             stops_broker: matches!(self.config.broker, BrokerChoice::Embedded { .. }),
-            has_login: self.spec.target.login.is_needed(),
+            has_login: self.spec.path.target.login.is_needed(),
             kinds,
             ..ChaosOptions::default()
         };
@@ -99,10 +99,10 @@ impl Supervisor {
                 }
             }
             FaultKind::SessionDrop(light) if self.lights.contains_key(&light) => {
-                self.ask(&light, Ask::Link(Order::DropSession));
+                self.ask(&light, LightCommand::DropSession);
             }
             FaultKind::Reboot(light) if self.lights.contains_key(&light) => {
-                self.ask(&light, Ask::Reboot);
+                self.ask(&light, LightCommand::Reboot);
             }
             FaultKind::SessionDrop(_) | FaultKind::Reboot(_) => {}
         }

@@ -9,17 +9,17 @@ impl Supervisor {
     /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
     /// TLS for the link.
     pub(super) fn proxied(&self) -> bool {
-        self.config.links.proxy || self.spec.target.tls.is_some()
+        self.config.links.proxy || self.spec.path.target.tls.is_some()
     }
 
     /// The proxy of a light's link; without one, where that is wanted or none is to be had, the link
     /// goes as all others do that have none.
     pub(super) fn put_proxy_before(&mut self, light: &LightId, seed: u64) -> Option<Via> {
-        let others = self.spec.via.clone();
+        let others = self.spec.path.via.clone();
         if !self.proxied() {
             return others;
         }
-        match Proxy::towards(self.spec.target.destination(), LOOPBACK, seed) {
+        match Proxy::towards(self.spec.path.target.destination(), LOOPBACK, seed) {
             Ok(proxy) => {
                 let via = Via::through(&proxy);
                 self.proxies.insert(light.clone(), proxy);
@@ -38,7 +38,7 @@ impl Supervisor {
     pub(super) fn open_board_ports(&mut self) {
         for (light, port) in self.config.board_ports() {
             let ip = if self.config.links.board_lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-            let destination = self.spec.target.destination();
+            let destination = self.spec.path.target.destination();
             let encrypted = if destination.tls.is_some() { ", and needs no TLS of its own" } else { "" };
             let seed = self.config.seed.unwrap_or(0) ^ u64::from(port);
             let (severity, text) = match Proxy::towards(destination, SocketAddr::new(ip.into(), port), seed) {
@@ -177,21 +177,21 @@ impl Supervisor {
         if self.is_remote(fault) {
             return if on { Err("say for how long".to_owned()) } else { self.end_remote(fault) };
         }
-        let ask = match fault {
-            Fault::WifiDown(_) => Ask::Link(Order::SetWifi(!on)),
-            Fault::Silence(_) => Ask::Silence(on),
-            Fault::WrongPassword(_) if on && !self.spec.target.login.is_needed() => {
+        let command = match fault {
+            Fault::WifiDown(_) => LightCommand::SetWifi(!on),
+            Fault::Silence(_) => LightCommand::Silence(on),
+            Fault::WrongPassword(_) if on && !self.spec.path.target.login.is_needed() => {
                 return Err("this broker lets everybody in; give it a user and a password first".to_owned());
             }
-            Fault::WrongPassword(_) => Ask::Link(Order::SetWrongPassword(on)),
-            Fault::NameNotFound(_) => Ask::Link(Order::SetNameNotFound(on)),
-            Fault::TakenOver(_) => return Ok(self.set_duplicate_client(light, on).await),
-            Fault::Hang(_) => Ask::Hang(on),
-            Fault::ClockDrift { ppm, .. } => Ask::Drift(if on { *ppm } else { 0 }),
-            Fault::Suspend(_) => Ask::Suspend(on),
+            Fault::WrongPassword(_) => LightCommand::SetWrongPassword(on),
+            Fault::NameNotFound(_) => LightCommand::SetNameNotFound(on),
+            Fault::TakenOver(_) => return Ok(self.set_duplicate_client(light, on)),
+            Fault::Hang(_) => LightCommand::Hang(on),
+            Fault::ClockDrift { ppm, .. } => LightCommand::Drift(if on { *ppm } else { 0 }),
+            Fault::Suspend(_) => LightCommand::Suspend(on),
             Fault::BrokerDown | Fault::Quota { .. } | Fault::Link { .. } => return Ok(false),
         };
-        Ok(self.ask(light, ask))
+        Ok(self.ask(light, command))
     }
 
     fn set_link_fault(&self, light: &LightId, placed: &Placed, on: bool) -> Result<bool, String> {
@@ -214,20 +214,17 @@ impl Supervisor {
     }
 
     /// A second client with the light's client id: each takes the session from the other.
-    async fn set_duplicate_client(&mut self, light: &LightId, on: bool) -> bool {
-        let duplicate = self.duplicates.remove(light);
+    fn set_duplicate_client(&mut self, light: &LightId, on: bool) -> bool {
         if !on {
-            if let Some(duplicate) = duplicate {
-                // One that has ended already needs no end.
-                let _ = duplicate.orders.send(Order::Stop).await;
-            }
+            // It disconnects in its own time.
+            self.duplicates.remove(light);
             return true;
         }
-        let duplicate = duplicate.unwrap_or_else(|| {
+        self.duplicates.entry(light.clone()).or_insert_with(|| {
             let id = client_id(self.config.root.as_str(), light.junction.as_str(), light.light.as_str());
-            link::start(LinkSpec { client_id: id.to_string(), seed: rand::random(), ..self.spec.clone() })
+            let seed = rand::random();
+            client::start(ClientSpec { client_id: id.to_string(), seed, heard: false, ..self.spec.clone() })
         });
-        self.duplicates.insert(light.clone(), duplicate);
         true
     }
 

@@ -1,0 +1,892 @@
+//! A virtual light without I/O: the board's program and link, on a clock that can be wrong, and what is
+//! around them on a computer. The live world drives it with sockets and timers, the simulated one with its
+//! own; what happens to a light is decided here for both.
+//!
+//! Time is passed in, in microseconds since the world's start. Whatever is called leaves [`Effect`]s for the
+//! host, and bytes for the socket in [`Light::outgoing`]; [`Light::due_us`] says when [`Light::tick`] has
+//! something to do.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use simulation::Rng;
+use traffic_light::{
+    Aspect, Instant, LightConfig, Name, Start, State, View,
+    lamps::Progress,
+    link::{Address, BrokerLink, CONNECT_TIMEOUT_MS, LinkError, Received},
+    message::Message,
+    mqtt::ConnectOptions,
+    program::{Facts, Note, Order, Outside, Place, Program, Topic, TopicText},
+    reconnector::Action,
+};
+
+use super::{
+    broker::Login,
+    budget::{Budget, SharedBudget},
+    clock::LightClock,
+    engine::WorldState,
+    event::{Counters, EventKind, Ignorer, Layer, LightId},
+    fault::Fault,
+    note::{self, Told},
+};
+use crate::fault::Us;
+
+/// The program is called twice a tick, so that a late call still keeps the tick.
+const CHECKS_PER_TICK: u64 = 2;
+/// Messages that may wait for a program that hangs; beyond, the link stops reading, and TCP holds the broker
+/// back.
+const INBOX: usize = 64;
+/// How long a name server takes to say that it knows no such name, at least and at most.
+const LOOKUP_US: (Us, Us) = (5_000, 50_000);
+/// Nobody has a name below this (RFC 6761, section 6.4).
+const UNKNOWN_HOST: &str = "no-such-broker.invalid";
+/// A wait for the account is told when it is longer than this.
+const LONG_WAIT: Duration = Duration::from_secs(2);
+
+/// Where a light stands on its way to the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectionState {
+    /// It waits before the next action.
+    Waiting,
+    /// There is no Wi-Fi to join.
+    NoWifi,
+    /// It joins, which takes so long in all.
+    Joining { takes_us: Us },
+    /// It looks for its broker under a name that nobody has.
+    LookingUp,
+    /// The host connects.
+    Connecting,
+    /// TCP is connected.
+    Connected,
+}
+
+/// What a world may ask of a virtual light.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LightCommand {
+    /// The Wi-Fi is there, or gone.
+    SetWifi(bool),
+    /// End the session as a failure does.
+    DropSession,
+    /// Log in with a wrong password from now on, or with the right one; ends the session.
+    SetWrongPassword(bool),
+    /// Look for the broker under a name that nobody has, or under the right one; ends the session.
+    SetNameNotFound(bool),
+    Silence(bool),
+    Reboot,
+    /// Press the button.
+    Call,
+    /// The program is called no more, or is again.
+    Hang(bool),
+    /// The clock is fast by so many millionths.
+    Drift(i32),
+    /// The host sleeps, or wakes up.
+    Suspend(bool),
+}
+
+/// What the host has to do or to tell.
+#[derive(Clone, Debug)]
+pub(crate) enum Effect {
+    /// The lamps switch.
+    Shows(Aspect),
+    /// It is about to publish message `seq`, which tells, where `ends_go`, that its right of way has ended.
+    Said {
+        boot: u32,
+        seq: u32,
+        ends_go: bool,
+    },
+    /// It has handed so many bytes to its session.
+    Sent(usize),
+    /// A message came in.
+    Received,
+    /// Message `seq` of `from` was new to it; it may have `waited` for green.
+    Heard {
+        from: Name,
+        boot: u32,
+        seq: u32,
+        waited: bool,
+    },
+    Note(Note),
+    /// It was told to leave its Wi-Fi for so long.
+    WifiDown {
+        ms: u32,
+    },
+    Link {
+        layer: Layer,
+        up: bool,
+        reason: String,
+    },
+    /// A new run of the program has begun.
+    Booted(u32),
+    /// A fault has ended with the run that it struck.
+    FaultOver(Fault),
+    /// Connect to the broker; [`Light::connected`] or [`Light::connection_lost`] follows.
+    Connect,
+    /// Close the connection, if there still is one.
+    HangUp,
+    /// Keep the connection without using it: the Wi-Fi is gone, and the broker does not know.
+    Park,
+    /// Close the connection that was parked.
+    CloseParked,
+}
+
+impl Effect {
+    /// Tells the world what it has to know of this; returns what is left for the light's host to do.
+    pub(crate) fn tell(self, light: &LightId, state: &mut WorldState) -> Option<Effect> {
+        match self {
+            Effect::Shows(aspect) => state.aspect_changed(light, aspect),
+            Effect::Said { boot, seq, ends_go: true } => state.go_ended(light, boot, seq),
+            Effect::Heard { from, boot, seq, waited: true } => {
+                state.heard(&LightId::new(light.junction.clone(), from), light, boot, seq);
+            }
+            Effect::Said { .. } | Effect::Heard { .. } => {}
+            Effect::Note(note) => {
+                let Told { ignored, silence, notice } = note::told(light, &note);
+                if let Some(reason) = ignored {
+                    let (light, by) = (Some(light.clone()), Ignorer::Light(light.clone()));
+                    state.tell(EventKind::MessageIgnored { light, by, reason });
+                }
+                if let Some(on) = silence {
+                    state.fault_changed(Fault::Silence(light.clone()), on);
+                }
+                if let Some((severity, text)) = notice {
+                    state.notice(severity, Some(light), text);
+                }
+            }
+            Effect::Link { layer, up, reason } => state.link_changed(light, layer, up, reason),
+            Effect::Booted(boot) => state.booted(light, boot),
+            Effect::FaultOver(fault) => {
+                state.fault_changed(fault, false);
+            }
+            left => return Some(left),
+        }
+        None
+    }
+}
+
+/// What a light is made of.
+pub(crate) struct LightParts {
+    pub(crate) id: LightId,
+    pub(crate) config: LightConfig,
+    pub(crate) place: Place,
+    pub(crate) start: Start,
+    pub(crate) client_id: String,
+    pub(crate) broker: Arc<BrokerAddress>,
+    pub(crate) keep_alive_s: u16,
+    /// Of an account that counts, shared by all lights.
+    pub(crate) budget: Option<SharedBudget>,
+    pub(crate) wifi_join_us: Us,
+    /// For waits and delays.
+    pub(crate) seed: u64,
+    /// For the numbers of later runs. A live light's is never the same twice.
+    pub(crate) boot_seed: u64,
+    /// Whether each single message is told, for somebody who measures.
+    pub(crate) measured: bool,
+}
+
+/// Where the broker is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BrokerAddress {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+/// What the program has not taken yet.
+enum Notification {
+    Received(Received),
+    /// The session is over.
+    Down,
+}
+
+pub(crate) struct Light {
+    id: LightId,
+    config: LightConfig,
+    place: Place,
+    client_id: String,
+    broker: Arc<BrokerAddress>,
+    keep_alive_s: u16,
+    wifi_join_us: Us,
+    program: Program,
+    host: Host,
+    clock: LightClock,
+    random: Rng,
+    boots: Rng,
+    /// The world asked for silence: it outlasts a restart of the light.
+    silenced: bool,
+    /// When the watchdog resets the program, which hangs.
+    watchdog_us: Option<Us>,
+    asleep: bool,
+    /// What waits for a program that cannot be called.
+    inbox: VecDeque<Notification>,
+    /// What was last told of its inside.
+    told: Option<(Arc<View>, Counters)>,
+
+    state: ConnectionState,
+    /// When the present wait, join, lookup or try to connect is over.
+    state_us: Us,
+    /// When the session is to be looked after, by the light's own clock, and the same by the world's.
+    session_at: Option<Instant>,
+    session_us: Us,
+    wifi_there: bool,
+    wrong_password: bool,
+    name_not_found: bool,
+}
+
+/// What is around the program.
+struct Host {
+    link: BrokerLink,
+    state_topic: TopicText,
+    status_topic: TopicText,
+    budget: Option<SharedBudget>,
+    measured: bool,
+    effects: Vec<Effect>,
+    /// What a command asks for that the program has just obeyed.
+    orders: Vec<Order>,
+    /// The program knows that there is a session.
+    knows_up: bool,
+    reset: &'static str,
+    /// The longest lease that a run of this light may have promised.
+    lease_max_ms: u32,
+}
+
+impl Light {
+    /// A light with dark lamps, off Wi-Fi. [`Light::check`] and [`Light::tick`] are due at once.
+    pub(crate) fn new(parts: LightParts, now: Us) -> Light {
+        let LightParts { id, config, place, start, client_id, broker, keep_alive_s, budget, .. } = parts;
+        let clock = LightClock::new();
+        let local = clock.read(at(now));
+        let program = Program::of(config.clone(), place.clone(), start, local);
+        let host = Host {
+            link: BrokerLink::new(place.is_on_feeds(), local),
+            state_topic: program.topic(Topic::State),
+            status_topic: program.topic(Topic::Status),
+            budget,
+            measured: parts.measured,
+            effects: vec![Effect::Booted(start.boot)],
+            orders: Vec::new(),
+            knows_up: false,
+            reset: "power-on",
+            lease_max_ms: start.lease_max_ms.max(config.timing().lease_ms),
+        };
+        Light {
+            id,
+            config,
+            place,
+            client_id,
+            broker,
+            keep_alive_s,
+            wifi_join_us: parts.wifi_join_us,
+            program,
+            host,
+            clock,
+            random: Rng::new(parts.seed, 0),
+            boots: Rng::new(parts.boot_seed, 1),
+            silenced: false,
+            watchdog_us: None,
+            asleep: false,
+            inbox: VecDeque::new(),
+            told: None,
+            state: ConnectionState::Waiting,
+            state_us: now,
+            session_at: None,
+            session_us: Us::MAX,
+            wifi_there: true,
+            wrong_password: false,
+            name_not_found: false,
+        }
+    }
+
+    pub(crate) fn id(&self) -> &LightId {
+        &self.id
+    }
+
+    /// The number of the present run.
+    pub(crate) fn boot(&self) -> u32 {
+        self.program.light().boot()
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// How often [`Light::check`] is to be called.
+    pub(crate) fn check_every_us(&self) -> Us {
+        (u64::from(self.config.timing().tick_ms) * 1_000 / CHECKS_PER_TICK).max(1_000)
+    }
+
+    /// Whether its host sleeps: then nothing is sent or read, and no connection comes to be.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep
+    }
+
+    /// Gives what is to be done and told, oldest first, for an empty vector.
+    pub(crate) fn swap_effects(&mut self, effects: &mut Vec<Effect>) {
+        std::mem::swap(&mut self.host.effects, effects);
+    }
+
+    /// When [`Light::tick`] has something to do: never while the host sleeps.
+    pub(crate) fn due_us(&self) -> Us {
+        if self.asleep {
+            return Us::MAX;
+        }
+        self.state_us.min(self.session_us).min(self.watchdog_us.unwrap_or(Us::MAX))
+    }
+
+    /// Does what time alone makes due.
+    pub(crate) fn tick(&mut self, now: Us) {
+        if self.asleep {
+            return;
+        }
+        if self.watchdog_us.is_some_and(|bites_us| bites_us <= now) {
+            self.reboot(now, "watchdog");
+        }
+        if self.session_us <= now {
+            self.session_at = None;
+            if let Err(error) = self.host.link.check(self.local(now)) {
+                self.lose(now, error, None);
+            }
+        }
+        if self.state_us <= now {
+            self.state_us = Us::MAX;
+            match self.state {
+                ConnectionState::Waiting => self.next_action(now),
+                ConnectionState::Joining { takes_us } => {
+                    self.host.link.wifi_joined(self.local(now));
+                    self.tell(Layer::Wifi, true, format!("joined in {:.1} s", at(takes_us).as_secs_f64()));
+                    self.next_action(now);
+                }
+                ConnectionState::LookingUp => {
+                    let address = Address { host: UNKNOWN_HOST, port: self.broker.port };
+                    let error = LinkError::NameNotFound;
+                    self.lose(now, error, Some(error.about(address).to_string()));
+                }
+                ConnectionState::Connecting => self.lose(now, LinkError::NoAnswer, None),
+                ConnectionState::NoWifi | ConnectionState::Connected => {}
+            }
+        }
+        self.plan(now);
+    }
+
+    /// Calls the program, which hears first what has waited for it; does nothing while it hangs or sleeps.
+    pub(crate) fn check(&mut self, now: Us) {
+        if !self.runs() {
+            return;
+        }
+        while let Some(notification) = self.inbox.pop_front() {
+            self.hand_over(now, notification);
+        }
+        let local = self.local(now);
+        self.program.check(local, &mut self.host);
+        self.obey_orders(now);
+        // What it could not take while it hung may wait in the session.
+        self.receive(now);
+        self.plan(now);
+    }
+
+    pub(crate) fn obey(&mut self, now: Us, command: LightCommand) {
+        match command {
+            LightCommand::SetWifi(there) => self.set_wifi(now, there),
+            LightCommand::DropSession => self.drop_session(now),
+            LightCommand::SetWrongPassword(on) => {
+                self.wrong_password = on;
+                self.drop_session(now);
+            }
+            LightCommand::SetNameNotFound(on) => {
+                self.name_not_found = on;
+                self.drop_session(now);
+            }
+            LightCommand::Silence(on) => self.set_silence(now, on),
+            LightCommand::Reboot => self.reboot(now, "software"),
+            LightCommand::Call => self.call(now),
+            LightCommand::Hang(on) => self.set_hung(now, on),
+            LightCommand::Drift(ppm) => self.set_drift(now, ppm),
+            LightCommand::Suspend(on) => self.set_asleep(now, on),
+        }
+    }
+
+    /// The clock may have stood still, or has jumped.
+    pub(crate) fn lose_leases(&mut self) {
+        self.program.lose_leases();
+    }
+
+    /// The button is pressed.
+    fn call(&mut self, now: Us) {
+        if self.runs() {
+            let local = self.local(now);
+            self.program.call(local, &mut self.host);
+            self.plan(now);
+        }
+    }
+
+    fn set_silence(&mut self, now: Us, on: bool) {
+        self.silenced = on;
+        let local = self.local(now);
+        self.program.set_silent(local, on, &mut self.host);
+        self.check(now);
+    }
+
+    /// The program is called no more until the watchdog resets it, or is called again.
+    fn set_hung(&mut self, now: Us, on: bool) {
+        if on {
+            self.watchdog_us.get_or_insert(now + self.watchdog_after_us());
+        } else {
+            self.watchdog_us = None;
+            self.check(now);
+        }
+    }
+
+    /// The clock is fast by so many millionths.
+    fn set_drift(&mut self, now: Us, ppm: i32) {
+        self.clock.set_drift(at(now), ppm);
+        self.clock_changed(now);
+        self.check(now);
+    }
+
+    /// The host sleeps, or wakes up: lamps dark, no program, nothing sent or read and nothing closed, and a
+    /// clock that stands; the program notices at the end.
+    fn set_asleep(&mut self, now: Us, asleep: bool) {
+        if self.asleep == asleep {
+            return;
+        }
+        self.asleep = asleep;
+        self.clock.set_standing(at(now), asleep);
+        if asleep {
+            return self.host.effects.push(Effect::Shows(Aspect::Dark));
+        }
+        self.program.lose_leases();
+        if self.watchdog_us.is_some() {
+            self.watchdog_us = Some(now + self.watchdog_after_us());
+        }
+        if self.state == ConnectionState::Connecting {
+            self.state_us = now + CONNECT_TIMEOUT_US;
+        }
+        self.check(now);
+        self.host.effects.push(Effect::Shows(self.program.light().aspect()));
+        self.clock_changed(now);
+        self.tick(now);
+    }
+
+    /// The Wi-Fi is there, or gone.
+    fn set_wifi(&mut self, now: Us, there: bool) {
+        if self.wifi_there == there {
+            return;
+        }
+        self.wifi_there = there;
+        match self.state {
+            ConnectionState::NoWifi if there => self.proceed(now),
+            _ if there => {}
+            ConnectionState::NoWifi => {}
+            // It was lost before, and is not joined again yet.
+            ConnectionState::Waiting if self.host.link.progress() == Progress::Joining => {}
+            state => {
+                match state {
+                    ConnectionState::Connected => self.host.effects.push(Effect::Park),
+                    _ => self.host.effects.push(Effect::HangUp),
+                }
+                self.tell_wifi_lost(now, "Wi-Fi lost");
+                let (local, random) = (self.local(now), self.random_u32());
+                self.host.link.wifi_lost(local, random);
+                self.proceed(now);
+            }
+        }
+        self.plan(now);
+    }
+
+    /// Ends the session as a failure does.
+    fn drop_session(&mut self, now: Us) {
+        if matches!(self.state, ConnectionState::Connecting | ConnectionState::Connected) {
+            self.lose(now, LinkError::Dropped, None);
+        }
+        self.plan(now);
+    }
+
+    /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
+    fn reboot(&mut self, now: Us, reason: &'static str) {
+        self.host.effects.extend([Effect::HangUp, Effect::CloseParked]);
+        self.tell_wifi_lost(now, "the light has been restarted");
+        self.enter(ConnectionState::Waiting, now);
+        let local = self.local(now);
+        let (boot, seed) = (random_u32(&mut self.boots), self.boots.draw());
+        let lease_max_ms = self.host.lease_max_ms;
+        let start = Start { boot, seed, lease_max_ms, last_run_ended_ms: Some(0) };
+        self.program = Program::of(self.config.clone(), self.place.clone(), start, local);
+        self.host.link = BrokerLink::new(self.place.is_on_feeds(), local);
+        self.host.reset = reason;
+        self.host.knows_up = false;
+        self.inbox.clear();
+        self.host.effects.extend([Effect::Shows(Aspect::Dark), Effect::Booted(boot)]);
+        if self.watchdog_us.take().is_some() {
+            self.host.effects.push(Effect::FaultOver(Fault::Hang(self.id.clone())));
+        }
+        if self.silenced {
+            self.program.set_silent(local, true, &mut self.host);
+        } else {
+            // A command's silence ends with the run that obeyed it.
+            self.host.effects.push(Effect::FaultOver(Fault::Silence(self.id.clone())));
+        }
+        self.check(now);
+        self.proceed(now);
+        self.plan(now);
+    }
+
+    /// Says the last words; the host sends them and closes the connection.
+    pub(crate) fn say_goodbye(&mut self) {
+        self.program.goodbye(&mut self.host);
+        self.host.link.disconnect();
+        self.host.effects.push(Effect::Shows(Aspect::Dark));
+    }
+
+    /// Whether the host may read from the connection just now, and at most how many bytes.
+    pub(crate) fn room(&self) -> usize {
+        if self.asleep || self.inbox.len() >= INBOX { 0 } else { self.host.link.room() }
+    }
+
+    /// The connection is made; `login` is the present one, where the broker wants one.
+    pub(crate) fn connected(&mut self, now: Us, login: Option<Login>) {
+        self.state = ConnectionState::Connected;
+        self.state_us = Us::MAX;
+        let Login { user, mut password } =
+            login.unwrap_or_else(|| Login { user: String::new(), password: String::new() });
+        if self.wrong_password {
+            password.push('?');
+        }
+        // Without a will's topic the session keeps to what a broker without retained messages has.
+        let will_topic = if self.program.retains() { self.host.status_topic.as_str() } else { "" };
+        let will = self.program.will();
+        let options = ConnectOptions {
+            client_id: &self.client_id,
+            keep_alive_s: self.keep_alive_s,
+            user: &user,
+            password: &password,
+            will_topic,
+            will: &will,
+        };
+        let local = self.clock.read(at(now));
+        if let Err(error) = self.host.link.connected(&options, local) {
+            self.lose(now, error, None);
+        }
+        self.plan(now);
+    }
+
+    /// The connection did not come to be, or the other end has ended it; `reason` where the host knows more
+    /// than `error` says.
+    pub(crate) fn connection_lost(&mut self, now: Us, error: LinkError, reason: Option<String>) {
+        if matches!(self.state, ConnectionState::Connecting | ConnectionState::Connected) {
+            self.lose(now, error, reason);
+        }
+        self.plan(now);
+    }
+
+    /// The bytes that wait for the socket.
+    pub(crate) fn outgoing(&self) -> &[u8] {
+        if self.asleep { &[] } else { self.host.link.outgoing() }
+    }
+
+    /// The socket took so many of [`Light::outgoing`].
+    pub(crate) fn sent(&mut self, now: Us, bytes: usize) {
+        self.host.link.sent(bytes);
+        // Acknowledgements may have waited for room.
+        self.receive(now);
+        self.plan(now);
+    }
+
+    /// Takes bytes from the socket and returns how many; fewer where the program hangs or acknowledgements wait
+    /// for room.
+    pub(crate) fn feed(&mut self, now: Us, bytes: &[u8]) -> usize {
+        let taken = self.host.link.feed(bytes);
+        self.receive(now);
+        self.plan(now);
+        taken
+    }
+
+    /// Its inside, where it is news or asked for.
+    pub(crate) fn report(&mut self, asked: bool) -> Option<(Arc<View>, Counters)> {
+        let view = self.clock.view_in_world(self.program.light().view());
+        let (wifi_joins, mqtt_joins) = (self.host.link.wifi_joins(), self.host.link.mqtt_joins());
+        let counters = note::counters(self.program.counters(), wifi_joins, mqtt_joins);
+        let known =
+            |(told, told_counters): &(Arc<View>, Counters)| *told_counters == counters && **told == view;
+        if !asked && self.told.as_ref().is_some_and(known) {
+            return None;
+        }
+        let report = (Arc::new(view), counters);
+        self.told = Some(report.clone());
+        Some(report)
+    }
+
+    /// What the light's own clock shows.
+    fn local(&self, now: Us) -> Instant {
+        self.clock.read(at(now))
+    }
+
+    /// Whether the program is called.
+    fn runs(&self) -> bool {
+        self.watchdog_us.is_none() && !self.asleep
+    }
+
+    fn watchdog_after_us(&self) -> Us {
+        u64::from(self.config.timing().watchdog_ms) * 1_000
+    }
+
+    fn random_u32(&mut self) -> u32 {
+        random_u32(&mut self.random)
+    }
+
+    /// When the light's own clock first shows `instant`.
+    fn when_us(&self, now: Us, instant: Instant) -> Us {
+        let when = self.clock.when(instant);
+        when.map_or(Us::MAX, |when| Us::try_from(when.as_micros()).unwrap_or(Us::MAX).max(now))
+    }
+
+    fn clock_changed(&mut self, now: Us) {
+        self.session_at = None;
+        if self.state == ConnectionState::Waiting {
+            self.next_action(now);
+        }
+        self.plan(now);
+    }
+
+    /// Plans the next look at the session.
+    fn plan(&mut self, now: Us) {
+        let due = self.host.link.due_at();
+        if due != self.session_at {
+            self.session_at = due;
+            self.session_us = due.map_or(Us::MAX, |due| self.when_us(now, due));
+        }
+    }
+
+    /// Takes the next action, now or once the host wakes up.
+    fn proceed(&mut self, now: Us) {
+        self.enter(ConnectionState::Waiting, now);
+        self.next_action(now);
+    }
+
+    fn next_action(&mut self, now: Us) {
+        if self.asleep {
+            return;
+        }
+        let local = self.local(now);
+        loop {
+            match self.host.link.next_action(local) {
+                Action::Wait { until } => {
+                    return self.enter(ConnectionState::Waiting, self.when_us(now, until));
+                }
+                Action::LeaveWifi => self.host.link.wifi_left(local),
+                Action::JoinWifi if !self.wifi_there => return self.enter(ConnectionState::NoWifi, Us::MAX),
+                Action::JoinWifi => {
+                    let takes_us = self.wifi_join_us * self.random.between(700, 1_300) / 1_000;
+                    self.tell(Layer::Wifi, false, "joining");
+                    return self.enter(ConnectionState::Joining { takes_us }, now + takes_us);
+                }
+                Action::Connect => return self.connect(now),
+            }
+        }
+    }
+
+    fn connect(&mut self, now: Us) {
+        if let Some(budget) = &self.host.budget
+            && let Err(wait) = budget.with(Budget::login)
+        {
+            if wait > LONG_WAIT {
+                let seconds = wait.as_secs();
+                self.tell(
+                    Layer::Mqtt,
+                    false,
+                    format!("the account has to rest: the next login is in {seconds} s"),
+                );
+            }
+            let wait_us = Us::try_from(wait.as_micros()).unwrap_or(Us::MAX / 2);
+            return self.enter(ConnectionState::Waiting, now + wait_us);
+        }
+        self.host.effects.push(Effect::CloseParked);
+        if self.name_not_found {
+            let takes_us = self.random.between(LOOKUP_US.0, LOOKUP_US.1);
+            return self.enter(ConnectionState::LookingUp, now + takes_us);
+        }
+        self.host.effects.push(Effect::Connect);
+        self.enter(ConnectionState::Connecting, now + CONNECT_TIMEOUT_US);
+    }
+
+    fn enter(&mut self, state: ConnectionState, until_us: Us) {
+        (self.state, self.state_us) = (state, until_us);
+    }
+
+    /// Takes in what has come from the broker.
+    fn receive(&mut self, now: Us) {
+        while self.state == ConnectionState::Connected && !self.asleep && self.inbox.len() < INBOX {
+            let local = self.local(now);
+            let Light { host, program, .. } = self;
+            match host.link.receive(local, || program.subscriptions()) {
+                Ok(None) => return,
+                Ok(Some(Received::Accepted)) => {
+                    let broker = self.broker.to_string();
+                    self.tell(Layer::Tcp, true, broker);
+                }
+                Ok(Some(received)) => {
+                    match &received {
+                        Received::Up => {
+                            if let Some(budget) = &self.host.budget {
+                                budget.with(|budget, _| budget.let_in());
+                            }
+                            self.tell(Layer::Mqtt, true, "connected and subscribed");
+                        }
+                        Received::Message { .. } if self.host.measured => {
+                            self.host.effects.push(Effect::Received);
+                        }
+                        _ => {}
+                    }
+                    self.notify(now, Notification::Received(received));
+                }
+                Err(error) => return self.lose(now, error, None),
+            }
+        }
+    }
+
+    /// Lets the program know, now or once it can be called.
+    fn notify(&mut self, now: Us, notification: Notification) {
+        if self.runs() && self.inbox.is_empty() {
+            self.hand_over(now, notification);
+        } else {
+            self.inbox.push_back(notification);
+        }
+    }
+
+    fn hand_over(&mut self, now: Us, notification: Notification) {
+        let local = self.local(now);
+        let Light { program, host, .. } = self;
+        match notification {
+            Notification::Received(Received::Up) => {
+                host.knows_up = true;
+                program.session_up(local, host);
+            }
+            Notification::Down => {
+                host.knows_up = false;
+                program.session_down(local, host);
+            }
+            Notification::Received(Received::Message { topic, payload, retained }) => {
+                program.hear(local, &topic, &payload, retained, host);
+            }
+            Notification::Received(Received::TooLong { bytes }) => program.hear_too_long(bytes, host),
+            Notification::Received(Received::Accepted) => {}
+        }
+        self.obey_orders(now);
+    }
+
+    /// Obeys what a command has asked of the host.
+    fn obey_orders(&mut self, now: Us) {
+        while let Some(order) = self.host.orders.pop() {
+            match order {
+                Order::WifiDown { ms } => self.host.effects.push(Effect::WifiDown { ms }),
+                Order::DropSession => self.drop_session(now),
+                Order::Reboot => self.reboot(now, "software"),
+                Order::KeepLease { .. } => {}
+            }
+        }
+    }
+
+    /// There is no connection any more.
+    fn lose(&mut self, now: Us, error: LinkError, reason: Option<String>) {
+        self.host.effects.push(Effect::HangUp);
+        let (local, random) = (self.local(now), self.random_u32());
+        let was_up = self.host.link.is_up();
+        let retry = self.host.link.lost(error, local, random);
+        if let Some(budget) = self.host.budget.as_ref().filter(|_| retry.refused) {
+            // It tells this link when, as all others.
+            budget.with(Budget::refused);
+        }
+        if was_up {
+            self.notify(now, Notification::Down);
+        }
+        let reason = reason.unwrap_or_else(|| error.about(self.broker.address()).to_string());
+        self.tell(Layer::Mqtt, false, reason.as_str());
+        if !error.is_mqtts() {
+            self.tell(Layer::Tcp, false, reason);
+        }
+        self.proceed(now);
+    }
+
+    fn tell_wifi_lost(&mut self, now: Us, reason: &str) {
+        if self.host.link.is_up() {
+            self.notify(now, Notification::Down);
+        }
+        for layer in [Layer::Wifi, Layer::Tcp, Layer::Mqtt] {
+            self.tell(layer, false, reason);
+        }
+    }
+
+    fn tell(&mut self, layer: Layer, up: bool, reason: impl Into<String>) {
+        self.host.effects.push(Effect::Link { layer, up, reason: reason.into() });
+    }
+}
+
+const CONNECT_TIMEOUT_US: Us = CONNECT_TIMEOUT_MS as Us * 1_000;
+
+impl BrokerAddress {
+    pub(crate) fn address(&self) -> Address<'_> {
+        Address { host: &self.host, port: self.port }
+    }
+}
+
+impl std::fmt::Display for BrokerAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.address().fmt(f)
+    }
+}
+
+impl Outside for Host {
+    fn show(&mut self, aspect: Aspect) {
+        self.effects.push(Effect::Shows(aspect));
+    }
+
+    fn publish(&mut self, topic: Topic, message: &Message) -> bool {
+        let topic = match topic {
+            Topic::Status => &self.status_topic,
+            _ => &self.state_topic,
+        };
+        let may = self.knows_up && self.budget.as_ref().is_none_or(|budget| budget.with(Budget::publish));
+        let sent = may && self.link.publish(topic, message);
+        if sent && self.measured {
+            self.effects.push(Effect::Sent(message.len()));
+        }
+        sent
+    }
+
+    fn order(&mut self, order: Order) -> bool {
+        if let Order::KeepLease { ms } = order {
+            self.lease_max_ms = self.lease_max_ms.max(ms);
+        } else {
+            self.orders.push(order);
+        }
+        true
+    }
+
+    fn facts(&self) -> Facts {
+        note::facts(self.link.wifi_joins(), self.link.mqtt_joins(), self.reset)
+    }
+
+    fn note(&mut self, note: Note) {
+        // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
+        if !matches!(note, Note::Shows(_) | Note::Ignored(_)) {
+            self.effects.push(Effect::Note(note));
+        }
+    }
+
+    fn says(&mut self, state: &State, ends_go: bool) {
+        if ends_go || self.measured {
+            self.effects.push(Effect::Said { boot: state.boot, seq: state.seq, ends_go });
+        }
+    }
+
+    fn heard(&mut self, from: &Name, state: &State, waited: bool) {
+        if waited || self.measured {
+            self.effects.push(Effect::Heard { from: from.clone(), boot: state.boot, seq: state.seq, waited });
+        }
+    }
+}
+
+/// A moment of the world as its clocks count it.
+pub(crate) fn at(now: Us) -> Duration {
+    Duration::from_micros(now)
+}
+
+fn random_u32(rng: &mut Rng) -> u32 {
+    u32::try_from(rng.draw() >> 32).unwrap_or_default()
+}
