@@ -9,10 +9,11 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     config::{FaultKind, PlannedFault},
     fault::{
-        Bandwidth, BlackHole, Delay, Double, HalfOpen, Latency, LinkFault, Lose, Placed, Refuse, Reorder,
-        Reset, Rng, SlowClose, Ways,
+        Bandwidth, BlackHole, Delay, Directions, Double, HalfOpen, Latency, LinkFault, LinkFaultSpec, Lose,
+        Refuse, Reorder, Reset, Rng, SlowClose,
     },
-    world::{Fault, LightId, event::LightKind},
+    model::{LightId, LightKind},
+    world::Fault,
 };
 
 pub use self::reign::{Reign, longest_at};
@@ -173,7 +174,7 @@ impl Chaos {
             Kind::Silence => Fault::Silence(light),
             Kind::BrokerDown => Fault::BrokerDown,
             Kind::Quota => Fault::Quota { per_minute: self.rng.ms(20, 600) },
-            Kind::Link(index) => Fault::Link { light, placed: self.dose(index)? },
+            Kind::Link(index) => Fault::Link { light, spec: self.dose(index)? },
             Kind::WrongPassword => Fault::WrongPassword(light),
             Kind::NameNotFound => Fault::NameNotFound(light),
             Kind::TakenOver => Fault::TakenOver(light),
@@ -187,7 +188,7 @@ impl Chaos {
     }
 
     /// A fault of a link with a dose that a light may or may not get along with.
-    fn dose(&mut self, index: usize) -> Option<Placed> {
+    fn dose(&mut self, index: usize) -> Option<LinkFaultSpec> {
         let rng = &mut self.rng;
         let spread = |rng: &mut Rng, low: u32, high: u32| {
             u32::try_from(rng.spread(u64::from(low), u64::from(high))).unwrap_or(high)
@@ -209,13 +210,13 @@ impl Chaos {
             LinkFault::Delay(_) => Delay { percent: percent(rng, 80), ms: spread(rng, 50, 10_000) }.into(),
             LinkFault::Reorder(_) => Reorder { percent: percent(rng, 80) }.into(),
         };
-        let ways = match rng.index(3) {
-            _ if fault.strikes_connections() => Ways::Both,
-            0 => Ways::Up,
-            1 => Ways::Down,
-            _ => Ways::Both,
+        let directions = match rng.index(3) {
+            _ if fault.strikes_connections() => Directions::Both,
+            0 => Directions::ToBroker,
+            1 => Directions::FromBroker,
+            _ => Directions::Both,
         };
-        Some(Placed { fault, ways })
+        Some(LinkFaultSpec { fault, directions })
     }
 
     fn drift(&mut self) -> i32 {
@@ -269,7 +270,8 @@ fn kinds_for(light: &LightId, options: &ChaosOptions) -> Vec<Kind> {
         Kind::Silence => may(&Fault::Silence(light.clone())),
         Kind::BrokerDown | Kind::Quota => options.stops_broker,
         Kind::Link(_) => {
-            options.links && may(&Fault::Link { light: light.clone(), placed: Placed::both(Refuse) })
+            options.links
+                && may(&Fault::Link { light: light.clone(), spec: LinkFaultSpec::both_ways(Refuse) })
         }
         Kind::WrongPassword => options.has_login && may(&Fault::WrongPassword(light.clone())),
         Kind::NameNotFound => may(&Fault::NameNotFound(light.clone())),
@@ -321,14 +323,14 @@ mod tests {
                 assert!(lasts.is_some_and(|lasts| lasts >= Duration::from_millis(500)));
             }
         }
-        let ways: BTreeSet<_> = faults
+        let directions: BTreeSet<_> = faults
             .iter()
             .filter_map(|planned| match &planned.what {
-                FaultKind::Lasting { fault: Fault::Link { placed, .. }, .. } => Some(placed.ways),
+                FaultKind::Lasting { fault: Fault::Link { spec, .. }, .. } => Some(spec.directions),
                 _ => None,
             })
             .collect();
-        assert_eq!(ways.len(), 3, "up, down and both");
+        assert_eq!(directions.len(), 3);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use traffic_light::Key;
 
 use crate::{
     config::{BrokerChoice, Config, Junction},
-    private,
+    model::private_file,
 };
 
 /// The file in the program's own folder.
@@ -172,7 +172,7 @@ fn load(file: &Path) -> Result<Keys, KeyError> {
 fn save(file: &Path, keys: &Keys) -> Result<(), KeyError> {
     let write = || -> io::Result<()> {
         let text = toml::to_string(keys).map_err(io::Error::other)?;
-        private::write(file, &format!("{HEADER}{text}"))
+        private_file::write(file, &format!("{HEADER}{text}"))
     };
     write().map_err(|error| KeyError::File { file: file.to_owned(), error })
 }

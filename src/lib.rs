@@ -33,7 +33,6 @@ pub mod keys;
 pub mod model;
 pub mod playback;
 pub mod presets;
-mod private;
 pub mod recording;
 pub mod scenario;
 pub mod simulated;

@@ -19,28 +19,28 @@ use tokio::{
 };
 use tools::{Client, PATIENCE, Raw, connect_packet, king_arthur, loopback, options, refusal};
 use twinlight::world::{
+    account_limiter::{AccountEvent, AccountLimiter},
     broker::{Broker, BrokerConfig},
-    meter::{Counted, Meter},
 };
 
-type Told = Arc<Mutex<Vec<Counted>>>;
+type Told = Arc<Mutex<Vec<AccountEvent>>>;
 
-fn listener(told: &Told) -> Box<dyn Fn(Counted) + Send + Sync> {
+fn listener(told: &Told) -> Box<dyn Fn(AccountEvent) + Send + Sync> {
     let told = told.clone();
-    Box::new(move |counted| told.lock().unwrap().push(counted))
+    Box::new(move |event| told.lock().unwrap().push(event))
 }
 
-async fn adafruit(per_minute: u32) -> (Broker, Meter, Told) {
+async fn adafruit(per_minute: u32) -> (Broker, AccountLimiter, Told) {
     let told = Told::default();
-    let meter = Meter::adafruit("king", per_minute, listener(&told));
+    let limiter = AccountLimiter::adafruit("king", per_minute, listener(&told));
     let config = BrokerConfig { login: Some(king_arthur()), ..loopback() };
-    (Broker::start_metered(&config, Some(meter.clone())).await.unwrap(), meter, told)
+    (Broker::start_limited(&config, Some(limiter.clone())).await.unwrap(), limiter, told)
 }
 
-async fn plain() -> (Broker, Meter, Told) {
+async fn plain() -> (Broker, AccountLimiter, Told) {
     let told = Told::default();
-    let meter = Meter::idle("twinlight", listener(&told));
-    (Broker::start_metered(&loopback(), Some(meter.clone())).await.unwrap(), meter, told)
+    let limiter = AccountLimiter::idle("twinlight", listener(&told));
+    (Broker::start_limited(&loopback(), Some(limiter.clone())).await.unwrap(), limiter, told)
 }
 
 fn as_king(broker: &Broker, id: &str) -> MqttOptions {
@@ -97,7 +97,7 @@ fn publish_packet(topic: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_feed_passes_in_both_forms_and_its_last_value_is_told_to_who_asks_and_to_nobody_else() {
-    let (broker, meter, _) = adafruit(30).await;
+    let (broker, limiter, _) = adafruit(30).await;
     let (mut light, mut other) = (king(&broker, "light").await, king(&broker, "other").await);
     other.subscribe("king/f/demo-a").await;
     light.publish("king/feeds/demo-a", true, "red").await;
@@ -118,7 +118,7 @@ async fn a_feed_passes_in_both_forms_and_its_last_value_is_told_to_who_asks_and_
     light.publish("king/feeds/demo-a", false, "green").await;
     assert_eq!(next(&mut late).await, pair("king/feeds/demo-a", "green"));
     assert_eq!(next(&mut other).await, pair("king/f/demo-a", "green"));
-    assert_eq!(meter.tally().unwrap().passed, 3);
+    assert_eq!(limiter.tally().unwrap().passed, 3);
     broker.stop().await;
 }
 
@@ -151,7 +151,7 @@ async fn topics_that_adafruit_does_not_have_are_refused_with_a_notice() {
 
 #[tokio::test]
 async fn a_will_is_not_kept_and_qos_2_is_not_spoken() {
-    let (broker, meter, _) = adafruit(30).await;
+    let (broker, limiter, _) = adafruit(30).await;
     let mut other = king(&broker, "other").await;
     other.subscribe("king/feeds/+").await;
     let mut options = as_king(&broker, "light");
@@ -167,13 +167,13 @@ async fn a_will_is_not_kept_and_qos_2_is_not_spoken() {
     assert_eq!(raw.log_in(&king_packet()).await, Some(0));
     raw.0.write_all(b"\x34\x11\x00\x0cking/feeds/a\x00\x01r").await.unwrap();
     raw.closed().await;
-    assert_eq!(meter.tally().unwrap().failed, 0);
+    assert_eq!(limiter.tally().unwrap().failed, 0);
     broker.stop().await;
 }
 
 #[tokio::test]
 async fn too_many_publishes_are_rejected_with_a_notice_then_banned_and_reset_and_nobody_is_let_in() {
-    let (broker, meter, told) = adafruit(5).await;
+    let (broker, limiter, told) = adafruit(5).await;
     let (mut light, mut other) = (king(&broker, "light").await, king(&broker, "other").await);
     other.subscribe("king/throttle").await;
     other.subscribe("king/errors").await;
@@ -199,16 +199,16 @@ async fn too_many_publishes_are_rejected_with_a_notice_then_banned_and_reset_and
     light.closed().await;
     other.closed().await;
     assert_eq!(code(Client::with(as_king(&broker, "again")).await), 7);
-    let tally = meter.tally().unwrap();
+    let tally = limiter.tally().unwrap();
     assert_eq!((tally.passed, tally.throttled, tally.bans, tally.refused), (5, 10, 1, 1));
     let told = told.lock().unwrap().clone();
-    assert_eq!(told, [Counted::Throttled { per_minute: 5 }, Counted::Banned { seconds: 30 }]);
+    assert_eq!(told, [AccountEvent::Throttled { per_minute: 5 }, AccountEvent::Banned { seconds: 30 }]);
     broker.stop().await;
 }
 
 #[tokio::test]
 async fn the_21st_login_of_a_minute_is_refused_with_code_6_and_bans_those_who_are_in() {
-    let (broker, meter, _) = adafruit(30).await;
+    let (broker, limiter, _) = adafruit(30).await;
     let mut first = king(&broker, "first").await;
     for n in 0..19 {
         let mut wrong = as_king(&broker, &format!("n{n}"));
@@ -222,13 +222,13 @@ async fn the_21st_login_of_a_minute_is_refused_with_code_6_and_bans_those_who_ar
     assert_eq!(code(Client::with(as_king(&broker, "late")).await), 6);
     first.closed().await;
     assert_eq!(code(Client::with(as_king(&broker, "later")).await), 7);
-    assert_eq!(meter.tally().unwrap().bans, 1);
+    assert_eq!(limiter.tally().unwrap().bans, 1);
     broker.stop().await;
 }
 
 #[tokio::test]
 async fn a_quota_put_on_any_broker_rejects_bans_and_resets_with_a_real_rst() {
-    let (broker, meter, told) = plain().await;
+    let (broker, limiter, told) = plain().await;
     let mut watcher = Client::connect(&broker, "watcher").await;
     watcher.subscribe("#").await;
     let connect = connect_packet(b"raw", 60, Some(("twinlight/demo/raw/status", "gone")));
@@ -239,7 +239,7 @@ async fn a_quota_put_on_any_broker_rejects_bans_and_resets_with_a_real_rst() {
         assert_eq!(watcher.text().await, "red", "nothing is counted yet");
     }
 
-    meter.set_quota(Some(3));
+    limiter.set_quota(Some(3));
     for _ in 0..13 {
         raw.0.write_all(&publish).await.unwrap();
     }
@@ -253,33 +253,33 @@ async fn a_quota_put_on_any_broker_rejects_bans_and_resets_with_a_real_rst() {
     assert_eq!(code(Client::with(options(&broker, "again")).await), 7);
     assert_eq!(
         *told.lock().unwrap(),
-        [Counted::Throttled { per_minute: 3 }, Counted::Banned { seconds: 30 }]
+        [AccountEvent::Throttled { per_minute: 3 }, AccountEvent::Banned { seconds: 30 }]
     );
 
-    meter.set_quota(None);
+    limiter.set_quota(None);
     let mut after = Client::connect(&broker, "after").await;
     after.subscribe("#").await;
     for _ in 0..50 {
         after.publish("twinlight/demo/a/state", false, "red").await;
         assert_eq!(after.text().await, "red");
     }
-    assert_eq!(meter.tally(), None);
+    assert_eq!(limiter.tally(), None);
     broker.stop().await;
 }
 
 #[tokio::test]
 async fn the_will_of_a_connection_that_a_ban_has_reset_is_told() {
-    let (broker, meter, _) = plain().await;
+    let (broker, limiter, _) = plain().await;
     let mut connect = connect_packet(b"raw", 60, Some(("twinlight/demo/raw/status", "gone")));
     // A will that is kept: those who are there to hear it are reset as well.
     connect[9] |= 0x20;
     let mut raw = Raw::connected(broker.local_address(), &connect).await;
-    meter.set_quota(Some(1));
+    limiter.set_quota(Some(1));
     for _ in 0..11 {
         raw.0.write_all(&publish_packet("twinlight/demo/a/state")).await.unwrap();
     }
     assert_eq!(end_of(&mut raw).await, ErrorKind::ConnectionReset);
-    meter.set_quota(None);
+    limiter.set_quota(None);
     let mut watcher = Client::connect(&broker, "watcher").await;
     watcher.subscribe("#").await;
     assert_eq!(next(&mut watcher).await, pair("twinlight/demo/raw/status", "gone"));

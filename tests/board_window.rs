@@ -20,14 +20,16 @@ use tokio::sync::{broadcast, mpsc};
 use traffic_light::record::Record;
 use twinlight::{
     app::{
-        Link, TwinlightApp,
+        TwinlightApp,
         board::{form::Lab, state::End},
         clock::Clock,
         settings::Settings,
+        world_client::WorldLink,
     },
     board::{Desk, EntryMethod},
     config::Config,
-    world::{Command, Event, EventKind, LightId, event::LightKind},
+    model::{LightId, LightKind},
+    world::{Command, Event, EventKind},
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -51,7 +53,7 @@ impl Window {
         let (events, receiver) = broadcast::channel(256);
         let backups = tempfile::tempdir().unwrap();
         let lab = Lab::of(&Config::default(), Some(backups.path().to_path_buf())).with_login_file(file);
-        let link = Link { commands: sender, events: receiver };
+        let link = WorldLink { commands: sender, events: receiver };
         let harness = Harness::builder().with_size(vec2(1_400.0, 1_000.0)).build_eframe(|cc| {
             let settings = Settings { show_board: true, ..Settings::default() };
             let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "test".to_owned());

@@ -14,18 +14,15 @@ use tokio::{
     time::timeout,
 };
 use traffic_light::{
-    Aspect, CommandGate, Key, Name, State, Status,
-    command::{Action, Command as Wired},
+    Aspect, Key, Name, ReplayGuard, State, Status,
+    command::{Action, Command as LightCommand},
     record::Record,
 };
 use twinlight::{
     board::provision::Settings,
     config::Config,
-    world::{
-        Command, Event, EventKind, Fault, LightId, World, WorldOptions,
-        broker::Login,
-        event::{Layer, LightKind},
-    },
+    model::{LightId, LightKind, Login},
+    world::{Command, Event, EventKind, Fault, World, WorldOptions, event::Layer},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -132,7 +129,7 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
     .await;
 
     // Both commands are admitted by a board's own gate: signed, of its boot, in order.
-    let mut gate = CommandGate::new(boot, true);
+    let mut gate = ReplayGuard::new(boot, true);
     for (action, ms) in [(Action::Identify, None), (Action::WifiDown, Some(10_000))] {
         commands.send(Command::TellLight { light: b.clone(), action, ms }).await.unwrap();
         let payload = timeout(PATIENCE, async {
@@ -142,7 +139,8 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
                 }
             }
         });
-        let command = Wired::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
+        let command =
+            LightCommand::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
         assert_eq!((command.action, command.ms), (action, ms));
         gate.admit(&command).unwrap();
     }
@@ -164,7 +162,7 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
             }
         }
     });
-    let command = Wired::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
+    let command = LightCommand::decode("twinlight/demo/b/cmd", &payload.await.unwrap(), Some(&key)).unwrap();
     assert_eq!((command.action, command.ms), (Action::WifiDown, Some(1_500)));
     for wanted in [true, false] {
         wait(&mut events, "the fault, and its end", |kind| {

@@ -20,7 +20,10 @@ use tools::{
     Client, PATIENCE, Pair, Raw, connect_packet, gets_in_at_once, king_arthur, loopback, options, quiet_port,
     refusal, start, will,
 };
-use twinlight::world::broker::{Broker, BrokerConfig, BrokerError, Ended, Login, PORTS_TRIED};
+use twinlight::{
+    model::Login,
+    world::broker::{Broker, BrokerConfig, BrokerError, Ended, PORTS_TRIED},
+};
 
 // Messages.
 

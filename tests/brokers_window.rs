@@ -15,7 +15,7 @@ use tokio::{
 };
 use twinlight::{
     app::{
-        Link, TwinlightApp,
+        TwinlightApp,
         board::form::Lab,
         brokers::{
             Brokers,
@@ -24,6 +24,7 @@ use twinlight::{
         clock::Clock,
         settings::Settings,
         window::waker,
+        world_client::WorldLink,
     },
     board::{Desk, Event, JobId, JobKind},
     config::Config,
@@ -146,7 +147,7 @@ fn f6_lists_the_presets_with_what_they_need_and_what_to_know() {
     let (commands, _commanded) = mpsc::channel(1);
     let (_events, events) = broadcast::channel(16);
     let mut harness = Harness::builder().with_size(vec2(1_280.0, 3_600.0)).build_eframe(|cc| {
-        let link = Link { commands, events };
+        let link = WorldLink { commands, events };
         TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), Settings::default(), String::new())
     });
     harness.step();

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use tools::{Going, Lab, Mosquitto};
 use twinlight::{
     config::{BrokerChoice, Config},
-    fault::{BlackHole, Placed},
+    fault::{BlackHole, LinkFaultSpec},
     world::proxy::Proxy,
 };
 
@@ -283,9 +283,9 @@ fn lights_on_two_nodes_keep_out_of_each_others_go_and_alternate_again_after_each
 
     // Silent: both ends believe in the connection until a keep-alive has passed, and what was on its way
     // comes late.
-    cluster.bridge.put(Placed::both(BlackHole)).unwrap();
+    cluster.bridge.put(LinkFaultSpec::both_ways(BlackHole)).unwrap();
     all_flash(&mut programs);
-    cluster.bridge.clear(&Placed::both(BlackHole));
+    cluster.bridge.clear(&LinkFaultSpec::both_ways(BlackHole));
     all_green(&mut programs);
     all_green(&mut programs);
 

@@ -11,7 +11,8 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use traffic_light::{Demand, Name, Rule, Timing, timing::Quota};
 use twinlight::{
     config::{BrokerChoice, Config, ConfigError, FaultKind, Links, Place, PlannedFault},
-    world::event::{Fault, LightId},
+    model::LightId,
+    world::event::Fault,
 };
 
 const PAIR: &str = "[[junction]]\nname = \"demo\"\n";
@@ -684,10 +685,13 @@ fn every_fault_can_be_written_with_its_dose() {
         })
     };
     for (members, shown) in [
-        ("what = \"latency\"\nms = 300\njitter_ms = 20\nway = \"up\"", "latency 300 ms ± 20 ms, up"),
+        (
+            "what = \"latency\"\nms = 300\njitter_ms = 20\nway = \"up\"",
+            "latency 300 ms ± 20 ms, to the broker",
+        ),
         ("what = \"latency\"", "latency 200 ms"),
         ("what = \"bandwidth\"\nbytes_per_s = 100", "bandwidth 100 bytes/s"),
-        ("what = \"black-hole\"\nway = \"down\"", "black-hole, down"),
+        ("what = \"black-hole\"\nway = \"down\"", "black-hole, from the broker"),
         ("what = \"reset\"\nafter_ms = 70", "reset after 70 ms"),
         ("what = \"refuse\"", "refuse"),
         ("what = \"slow-close\"\nms = 9", "slow-close 9 ms"),

@@ -18,9 +18,10 @@ use serde_json::Value;
 use tools::{Lab, Mosquitto, fill, free_port, guarded};
 use twinlight::{
     doctor::{News, Patient, Step, Verdict, examine},
+    model::Login,
     world::{
-        broker::{Broker, BrokerConfig, Login},
-        meter::Meter,
+        account_limiter::AccountLimiter,
+        broker::{Broker, BrokerConfig},
     },
 };
 
@@ -375,8 +376,8 @@ fn a_quota_that_is_used_up_is_named_as_such() {
     runtime.block_on(async {
         let login = Login { user: "me".to_owned(), password: "aio_key".to_owned() };
         let config = BrokerConfig { first_port: 0, search: false, lan: false, login: Some(login.clone()) };
-        let one_a_minute = Meter::adafruit("me", 1, Box::new(|_| {}));
-        let broker = Broker::start_metered(&config, Some(one_a_minute)).await.unwrap();
+        let one_a_minute = AccountLimiter::adafruit("me", 1, Box::new(|_| {}));
+        let broker = Broker::start_limited(&config, Some(one_a_minute)).await.unwrap();
         let patient = Patient {
             host: "127.0.0.1".to_owned(),
             port: broker.address().port(),

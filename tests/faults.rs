@@ -10,9 +10,10 @@ use tokio::{
 use traffic_light::{Aspect, Name};
 use twinlight::{
     config::Config,
-    fault::{BlackHole, Double, HalfOpen, Latency, Placed, Refuse, Reset},
+    fault::{BlackHole, Double, HalfOpen, Latency, LinkFaultSpec, Refuse, Reset},
+    model::LightId,
     world::{
-        Command, Event, EventKind, Fault, LightId, World, WorldOptions,
+        Command, Event, EventKind, Fault, World, WorldOptions,
         event::{Layer, Severity},
     },
 };
@@ -102,8 +103,8 @@ fn kind_aspect(kind: &EventKind) -> Box<Option<(&LightId, Aspect)>> {
     })
 }
 
-fn on_link(name: &str, placed: Placed) -> Fault {
-    Fault::Link { light: light(name), placed }
+fn on_link(name: &str, spec: LinkFaultSpec) -> Fault {
+    Fault::Link { light: light(name), spec }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,19 +183,19 @@ async fn a_session_that_is_taken_over_comes_back_when_the_other_has_gone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_of_a_link_strike_the_light_as_they_strike_any_socket() {
     let mut lab = Lab::start(PAIR).await;
-    lab.put(on_link("a", Placed::both(Reset { after_ms: 0 }))).await;
+    lab.put(on_link("a", LinkFaultSpec::both_ways(Reset { after_ms: 0 }))).await;
     assert!(lab.wait_lost(&light("a")).await.contains("reset"));
     lab.commands.send(Command::ClearFaults).await.unwrap();
     lab.wait_up(&light("a")).await;
 
-    lab.put(on_link("a", Placed::both(Refuse))).await;
+    lab.put(on_link("a", LinkFaultSpec::both_ways(Refuse))).await;
     lab.commands.send(Command::DropSession { light: light("a") }).await.unwrap();
     while !lab.wait_lost(&light("a")).await.contains("nobody listens") {}
     lab.commands.send(Command::ClearFaults).await.unwrap();
     lab.wait_up(&light("a")).await;
 
     // MQTT lets the light notice by its own pings, and the proxy tells nobody.
-    for fault in [Placed::both(BlackHole), Placed::both(HalfOpen { after_ms: 0 })] {
+    for fault in [LinkFaultSpec::both_ways(BlackHole), LinkFaultSpec::both_ways(HalfOpen { after_ms: 0 })] {
         lab.put(on_link("a", fault)).await;
         let reason = lab.wait_lost(&light("a")).await;
         assert!(reason.contains("keep-alives"), "{fault}: {reason}");
@@ -203,8 +204,8 @@ async fn faults_of_a_link_strike_the_light_as_they_strike_any_socket() {
     }
 
     // Doubled and slow messages cost no session.
-    lab.put(on_link("a", Placed::both(Double { percent: 100 }))).await;
-    lab.put(on_link("b", Placed::both(Latency { ms: 20, jitter_ms: 20 }))).await;
+    lab.put(on_link("a", LinkFaultSpec::both_ways(Double { percent: 100 }))).await;
+    lab.put(on_link("b", LinkFaultSpec::both_ways(Latency { ms: 20, jitter_ms: 20 }))).await;
     lab.wait_shows(&light("a"), Aspect::Green).await;
     lab.wait_shows(&light("b"), Aspect::Green).await;
     while let Ok(event) = lab.events.try_recv() {
@@ -221,10 +222,10 @@ async fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
     let mut lab = Lab::start(&text).await;
     let drift = |ppm| Fault::ClockDrift { light: light("a"), ppm };
     for (fault, word) in [
-        (on_link("a", Placed::up(Refuse)), "whole"),
-        (on_link("a", Placed::up(Latency { ms: 1, jitter_ms: 2 })), "jitter"),
-        (on_link("a", Placed::up(BlackHole)), "links.proxy"),
-        (on_link("c", Placed::up(BlackHole)), "no light demo/c"),
+        (on_link("a", LinkFaultSpec::to_broker(Refuse)), "whole"),
+        (on_link("a", LinkFaultSpec::to_broker(Latency { ms: 1, jitter_ms: 2 })), "jitter"),
+        (on_link("a", LinkFaultSpec::to_broker(BlackHole)), "links.proxy"),
+        (on_link("c", LinkFaultSpec::to_broker(BlackHole)), "no light demo/c"),
         (Fault::WrongPassword(light("a")), "lets everybody in"),
         (drift(0), "cannot be meant"),
     ] {

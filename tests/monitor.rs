@@ -5,11 +5,14 @@
 use std::{collections::HashMap, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use traffic_light::{Aspect, Name, State, Word};
-use twinlight::world::{
-    EventKind, LightId,
-    event::Certainty,
-    monitor::{CONFLICT_FROM, GLITCH_BELOW, Monitor},
+use traffic_light::{Aspect, Name, PeerMessage, State};
+use twinlight::{
+    model::LightId,
+    world::{
+        EventKind,
+        event::Certainty,
+        monitor::{CONFLICT_FROM, GLITCH_BELOW, Monitor},
+    },
 };
 
 const SEEDS: u64 = 2_000;
@@ -30,7 +33,7 @@ enum Kind {
 #[derive(Clone, Debug)]
 enum Input {
     Seen(Aspect),
-    Heard(Box<Word>),
+    Heard(Box<PeerMessage>),
 }
 
 /// A light as it truly was: from when to when it was in go, and what was seen or heard of it.
@@ -66,7 +69,7 @@ fn truth(random: &mut StdRng, name: &str, kind: Kind) -> Truth {
         Kind::Plain => {
             for (at, aspect) in switches {
                 let heard = at + random.random_range(0..=RTT_MS);
-                truth.inputs.push((heard, Input::Heard(Box::new(Word::Plain(aspect)))));
+                truth.inputs.push((heard, Input::Heard(Box::new(PeerMessage::Plain(aspect)))));
             }
         }
         Kind::Board => say(random, &mut truth, &switches),
@@ -120,7 +123,7 @@ fn say(random: &mut StdRng, truth: &mut Truth, switches: &[(u64, Aspect)]) {
         seq += 1;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
         let own = ((at - booted) as f64 * rate) as u64;
-        let word = Box::new(Word::State(State::new(aspect_at(at), boot, seq, 77 + own)));
+        let word = Box::new(PeerMessage::State(State::new(aspect_at(at), boot, seq, 77 + own)));
         let fast = std::mem::take(&mut fresh) || seq % 4 == 0;
         let copies = if fast { 1 } else { *[0, 1, 1, 1, 1, 2].get(random.random_range(0..6)).unwrap() };
         for _ in 0..copies {

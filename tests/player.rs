@@ -14,10 +14,11 @@ use script::Script;
 use tokio::sync::{broadcast, mpsc};
 use twinlight::{
     app::{
-        Link, TwinlightApp,
+        TwinlightApp,
         clock::Clock,
         player::{Film, Reel, reel::Kind},
         settings::Settings,
+        world_client::WorldLink,
     },
     config::Config,
     playback::Playback,
@@ -92,7 +93,7 @@ impl Desk {
         for event in live.begin() {
             events.send(event).unwrap();
         }
-        let link = Link { commands: sender, events: receiver };
+        let link = WorldLink { commands: sender, events: receiver };
         let harness = Harness::builder().with_size(vec2(1_280.0, 900.0)).build_eframe(|cc| {
             let app = TwinlightApp::new(
                 &cc.egui_ctx,

@@ -15,7 +15,7 @@ use std::{
 use tokio::runtime::Runtime;
 use tools::Mosquitto;
 use twinlight::{
-    fault::{Bandwidth, BlackHole, Double, HalfOpen, Latency, Lose, Placed, Refuse, Reset, SlowClose},
+    fault::{Bandwidth, BlackHole, Double, HalfOpen, Latency, LinkFaultSpec, Lose, Refuse, Reset, SlowClose},
     world::proxy::Proxy,
 };
 
@@ -41,8 +41,8 @@ impl Setup {
         Setup { _runtime: runtime, proxy, accepted }
     }
 
-    fn put(&self, placed: Placed) {
-        self.proxy.put(placed).unwrap();
+    fn put(&self, spec: LinkFaultSpec) {
+        self.proxy.put(spec).unwrap();
     }
 
     fn connect(&self) -> TcpStream {
@@ -108,14 +108,14 @@ fn without_faults_bytes_and_the_end_pass_both_ways() {
 fn latency_is_in_the_direction_that_was_asked_for_and_goes_when_it_is_cleared() {
     let setup = Setup::new();
     let (mut client, mut server) = setup.pair();
-    let slow = Placed::up(Latency { ms: 150, jitter_ms: 0 });
+    let slow = LinkFaultSpec::to_broker(Latency { ms: 150, jitter_ms: 0 });
     setup.put(slow);
     let least =
         |from: &mut TcpStream, to: &mut TcpStream| (0..5).map(|_| pass(from, to, b"x")).min().unwrap();
     let (up, down) = (least(&mut client, &mut server), least(&mut server, &mut client));
     assert!(up >= Duration::from_millis(150), "{up:?}");
     assert!(down < Duration::from_millis(100), "{down:?}");
-    setup.put(Placed::up(Latency { ms: 300, jitter_ms: 0 }));
+    setup.put(LinkFaultSpec::to_broker(Latency { ms: 300, jitter_ms: 0 }));
     assert!(least(&mut client, &mut server) >= Duration::from_millis(300), "a new dose replaces the old");
     setup.proxy.clear(&slow);
     assert!(least(&mut client, &mut server) < Duration::from_millis(100));
@@ -125,7 +125,7 @@ fn latency_is_in_the_direction_that_was_asked_for_and_goes_when_it_is_cleared() 
 fn a_narrow_wire_carries_no_more_than_its_dose() {
     let setup = Setup::new();
     let (mut client, mut server) = setup.pair();
-    setup.put(Placed::up(Bandwidth { bytes_per_s: 20_000 }));
+    setup.put(LinkFaultSpec::to_broker(Bandwidth { bytes_per_s: 20_000 }));
     let took = pass(&mut client, &mut server, &[7; 10_000]);
     assert!(took >= Duration::from_millis(495), "{took:?}");
     let free = pass(&mut server, &mut client, &[7; 10_000]);
@@ -136,7 +136,7 @@ fn a_narrow_wire_carries_no_more_than_its_dose() {
 fn a_black_hole_keeps_the_connection_and_what_it_held_arrives_afterwards() {
     let setup = Setup::new();
     let (mut client, mut server) = setup.pair();
-    let hole = Placed::down(BlackHole);
+    let hole = LinkFaultSpec::from_broker(BlackHole);
     setup.put(hole);
     pass(&mut client, &mut server, b"up passes");
     server.write_all(b"held").unwrap();
@@ -150,7 +150,7 @@ fn a_black_hole_keeps_the_connection_and_what_it_held_arrives_afterwards() {
 #[test]
 fn no_new_connection_comes_to_be_through_a_black_hole() {
     let setup = Setup::new();
-    setup.put(Placed::both(BlackHole));
+    setup.put(LinkFaultSpec::both_ways(BlackHole));
     let mut client = setup.connect();
     client.write_all(b"hello?").unwrap();
     assert!(setup.accepted.recv_timeout(NEVER).is_err());
@@ -166,11 +166,11 @@ fn a_reset_is_seen_as_econnreset_at_both_ends() {
     let setup = Setup::new();
     let (mut client, mut server) = setup.pair();
     pass(&mut client, &mut server, b"well so far");
-    setup.put(Placed::both(Reset { after_ms: 0 }));
+    setup.put(LinkFaultSpec::both_ways(Reset { after_ms: 0 }));
     for end in [&mut client, &mut server] {
         assert_eq!(end.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::ConnectionReset);
     }
-    setup.put(Placed::both(Reset { after_ms: 200 }));
+    setup.put(LinkFaultSpec::both_ways(Reset { after_ms: 200 }));
     let (mut client, mut server) = setup.pair();
     let began = Instant::now();
     pass(&mut client, &mut server, b"well for a while");
@@ -182,7 +182,7 @@ fn a_reset_is_seen_as_econnreset_at_both_ends() {
 fn refused_means_econnrefused_and_whoever_is_in_stays() {
     let setup = Setup::new();
     let (mut client, mut server) = setup.pair();
-    setup.put(Placed::both(Refuse));
+    setup.put(LinkFaultSpec::both_ways(Refuse));
     let until = Instant::now() + SOON;
     let refused = loop {
         match TcpStream::connect(setup.proxy.address()) {
@@ -204,7 +204,7 @@ fn refused_means_econnrefused_and_whoever_is_in_stays() {
 fn a_slow_close_is_heard_late() {
     let setup = Setup::new();
     let (mut client, server) = setup.pair();
-    setup.put(Placed::down(SlowClose { ms: 300 }));
+    setup.put(LinkFaultSpec::from_broker(SlowClose { ms: 300 }));
     thread::sleep(Duration::from_millis(50));
     let closed = Instant::now();
     drop(server);
@@ -216,7 +216,7 @@ fn a_slow_close_is_heard_late() {
 fn a_half_open_connection_looks_well_to_the_client_alone() {
     let setup = Setup::new();
     let (mut client, mut server) = setup.pair();
-    setup.put(Placed::both(HalfOpen { after_ms: 0 }));
+    setup.put(LinkFaultSpec::both_ways(HalfOpen { after_ms: 0 }));
     assert!(matches!(server.read(&mut [0; 1]), Ok(0) | Err(_)), "the broker's end is over");
     for _ in 0..3 {
         client.write_all(&[0; 1_000]).unwrap();
@@ -297,7 +297,7 @@ fn packet(first: u8, body: &[u8]) -> Vec<u8> {
 fn a_lost_message_comes_again_to_a_kept_session_and_never_to_a_clean_one() {
     let broker = Mosquitto::start("allow_anonymous true", &[]);
     let (_runtime, proxy) = start(broker.port);
-    let lose = Placed::down(Lose { percent: 100 });
+    let lose = LinkFaultSpec::from_broker(Lose { percent: 100 });
     let mut publisher = Client::connect(("127.0.0.1", broker.port), "publisher", true, 60);
     for (clean, comes_again) in [(false, true), (true, false)] {
         let mut subscriber = Client::connect(proxy.address(), "subscriber", clean, 60);
@@ -327,7 +327,7 @@ fn a_doubled_message_arrives_twice_and_is_acknowledged_once() {
     let mut subscriber = Client::connect(("127.0.0.1", broker.port), "subscriber", true, 60);
     subscriber.subscribe("t");
     let mut publisher = Client::connect(proxy.address(), "publisher", true, 60);
-    proxy.put(Placed::up(Double { percent: 100 })).unwrap();
+    proxy.put(LinkFaultSpec::to_broker(Double { percent: 100 })).unwrap();
     publisher.publish("t", 1, b"twice");
     assert_eq!(publisher.read().unwrap(), [0x40, 2, 0, 1]);
     for _ in 0..2 {
@@ -343,7 +343,7 @@ fn a_black_hole_is_noticed_by_the_broker_within_one_and_a_half_keep_alives() {
     let mut watcher = Client::connect(("127.0.0.1", broker.port), "watcher", true, 60);
     watcher.subscribe("will");
     let _client = Client::connect(proxy.address(), "client", true, 2);
-    proxy.put(Placed::both(BlackHole)).unwrap();
+    proxy.put(LinkFaultSpec::both_ways(BlackHole)).unwrap();
     let since = Instant::now();
     assert!(watcher.read().unwrap().ends_with(b"gone"));
     let took = since.elapsed();

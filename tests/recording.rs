@@ -13,12 +13,13 @@ use tokio::sync::broadcast;
 use traffic_light::{Aspect, Held, Instant, Name, Rule, View, Waiting};
 use twinlight::{
     config::Config,
-    fault::{Latency, LinkFault, Placed},
+    fault::{Latency, LinkFault, LinkFaultSpec},
+    model::{LightId, LightKind},
     playback::Playback,
     recording::{Header, RecordError, Recorder, RecorderNews, Recording, Written, judge},
     world::{
-        Command, Event, EventKind, LightId, World, WorldOptions,
-        event::{About, Certainty, Counters, Fault, Ignorer, Layer, LightKind, Severity, TopicKind},
+        Command, Event, EventKind, World, WorldOptions,
+        event::{About, Certainty, Counters, Fault, Ignorer, Layer, Severity, TopicKind},
     },
 };
 
@@ -68,15 +69,16 @@ fn kinds() -> Vec<EventKind> {
             counters: Counters { sent: 5, ..Counters::default() },
         }
     });
-    let faults = LinkFault::NAMES
-        .into_iter()
-        .map(|name| Fault::Link { light: light(), placed: Placed::both(LinkFault::example(name).unwrap()) });
+    let faults = LinkFault::NAMES.into_iter().map(|name| Fault::Link {
+        light: light(),
+        spec: LinkFaultSpec::both_ways(LinkFault::example(name).unwrap()),
+    });
     let faults = faults.chain([
         Fault::WifiDown(light()),
         Fault::Silence(light()),
         Fault::BrokerDown,
         Fault::Quota { per_minute: 30 },
-        Fault::Link { light: light(), placed: Placed::up(Latency { ms: 5, jitter_ms: 1 }) },
+        Fault::Link { light: light(), spec: LinkFaultSpec::to_broker(Latency { ms: 5, jitter_ms: 1 }) },
         Fault::WrongPassword(light()),
         Fault::NameNotFound(light()),
         Fault::TakenOver(light()),

@@ -7,13 +7,14 @@ use traffic_light::{Aspect, Name};
 use twinlight::{
     config::Config,
     fault::{
-        Bandwidth, BlackHole, Delay, Double, HalfOpen, Latency, LinkFault, Lose, Placed, Refuse, Reorder,
-        Reset, SlowClose,
+        Bandwidth, BlackHole, Delay, Double, HalfOpen, Latency, LinkFault, LinkFaultSpec, Lose, Refuse,
+        Reorder, Reset, SlowClose,
     },
+    model::LightId,
     playback::Playback,
     simulated::{Options, Simulation},
     world::{
-        Command, Event, EventKind, Fault, LightId,
+        Command, Event, EventKind, Fault,
         event::{Layer, Severity},
     },
 };
@@ -34,7 +35,7 @@ fn light(name: &str) -> LightId {
 }
 
 fn on_link(name: &str, fault: impl Into<LinkFault>) -> Fault {
-    Fault::Link { light: light(name), placed: Placed::both(fault) }
+    Fault::Link { light: light(name), spec: LinkFaultSpec::both_ways(fault) }
 }
 
 /// A simulation, and all that it has told.
@@ -509,7 +510,7 @@ fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
     let mut lab = Lab::new(&text, 18);
     lab.play(10);
     let drift = |ppm| Fault::ClockDrift { light: light("a"), ppm };
-    let up = |fault| Fault::Link { light: light("a"), placed: Placed::up(fault) };
+    let up = |fault| Fault::Link { light: light("a"), spec: LinkFaultSpec::to_broker(fault) };
     for (fault, word) in [
         (up(LinkFault::from(Refuse)), "whole"),
         (up(Latency { ms: 1, jitter_ms: 2 }.into()), "jitter"),
@@ -527,7 +528,7 @@ fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
         assert!(said.as_ref().unwrap().contains(word), "{said:?}");
         assert!(!lab.told.iter().any(|event| matches!(event.kind, EventKind::FaultChanged { .. })));
     }
-    let login = twinlight::world::broker::Login { user: "a".to_owned(), password: "b".to_owned() };
+    let login = twinlight::model::Login { user: "a".to_owned(), password: "b".to_owned() };
     let refused = lab.simulation.obey(Command::LetBoardsJoin { login }).unwrap_err();
     assert!(refused.contains("cannot join a simulation"));
 }

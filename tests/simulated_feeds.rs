@@ -8,9 +8,10 @@ use traffic_light::Aspect;
 use twinlight::{
     adafruit::Tally,
     config::Config,
+    model::LightId,
     playback::Playback,
     simulated::{Options, Simulation},
-    world::{Command, EventKind, Fault, LightId, event::Layer},
+    world::{Command, EventKind, Fault, event::Layer},
 };
 
 const EMULATED: &str = "[broker]\nemulate = \"adafruit\"\nuser = \"class\"\npassword = \"any-key\"\n";

@@ -11,7 +11,7 @@ use tokio::{
     sync::{broadcast, mpsc},
 };
 use twinlight::{
-    app::{Link, TwinlightApp, clock::Clock, settings::Settings, window::waker},
+    app::{TwinlightApp, clock::Clock, settings::Settings, window::waker, world_client::WorldLink},
     config::Config,
     world::{ByHand, Command, Event, EventKind, World, WorldOptions},
 };
@@ -29,7 +29,7 @@ impl Desk {
     fn new(embedded: bool) -> Desk {
         let (sender, commands) = mpsc::channel(4);
         let (events, receiver) = broadcast::channel(4_096);
-        let link = Link { commands: sender, events: receiver };
+        let link = WorldLink { commands: sender, events: receiver };
         let clock = Clock::new(Box::new(|| 9_000));
         let harness = Harness::builder().with_size(vec2(1_280.0, 900.0)).build_eframe(|cc| {
             TwinlightApp::new(&cc.egui_ctx, link, clock, Settings::default(), "test".to_owned())
@@ -191,7 +191,7 @@ fn what_is_published_by_hand_is_seen_in_the_tree_and_kept_when_asked() {
         let wake: twinlight::world::Waker = std::sync::Arc::new(waker(&cc.egui_ctx));
         let options = WorldOptions { detailed: true, wake: Some(wake), ..WorldOptions::default() };
         let (world, events) = runtime.block_on(World::start(config, options)).unwrap();
-        let link = Link { commands: world.commands(), events };
+        let link = WorldLink { commands: world.commands(), events };
         started = Some(world);
         TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), Settings::default(), String::new())
     });

@@ -16,12 +16,13 @@ use script::{Script, id};
 use tokio::sync::{broadcast, mpsc};
 use traffic_light::Aspect;
 use twinlight::{
-    app::{Link, TwinlightApp, clock::Clock, settings::Settings, window::waker},
+    app::{TwinlightApp, clock::Clock, settings::Settings, window::waker, world_client::WorldLink},
     config::Config,
-    fault::{LinkFault, Placed},
+    fault::{LinkFault, LinkFaultSpec},
+    model::LightKind,
     world::{
         Command, Event, EventKind, Fault, World, WorldOptions,
-        event::{Certainty, LightKind, Severity},
+        event::{Certainty, Severity},
     },
 };
 
@@ -47,7 +48,7 @@ impl Desk {
             let time = Rc::clone(&time);
             move || time.get()
         }));
-        let link = Link { commands: sender, events: receiver };
+        let link = WorldLink { commands: sender, events: receiver };
         let harness = Harness::builder()
             .with_size(size)
             .build_eframe(|cc| TwinlightApp::new(&cc.egui_ctx, link, clock, settings, "test".to_owned()));
@@ -249,7 +250,7 @@ fn a_fault_is_put_in_dosed_seen_and_cleared() {
     desk.click("light to broker");
     assert!(desk.says("Put the fault in"));
     desk.click("Put the fault in");
-    assert!(desk.says("demo/b: lose 20 %, up"), "what is on is in sight, with its dose");
+    assert!(desk.says("demo/b: lose 20 %, to the broker"), "what is on is in sight, with its dose");
     desk.click("Suspend");
     desk.click("Put the fault in");
     assert!(desk.says("Fault panel, 2 on"));
@@ -269,11 +270,11 @@ fn a_link_is_picked_on_the_scene_broken_seen_there_and_mended() {
     desk.click("Black hole");
     desk.click("broker to light");
     desk.click("Put the fault in");
-    assert!(desk.says("On the link of demo/b: black-hole, down"), "drawn where it strikes");
-    assert!(desk.says("Link of demo/b: All layers of the link are up, on it: black-hole, down"));
+    assert!(desk.says("On the link of demo/b: black-hole, from the broker"), "drawn where it strikes");
+    assert!(desk.says("Link of demo/b: All layers of the link are up, on it: black-hole, from the broker"));
     desk.press(Key::F3);
     assert!(!desk.says("Put the fault in"));
-    assert!(desk.says("On now: demo/b, black-hole, down"), "in sight with the panel closed");
+    assert!(desk.says("On now: demo/b, black-hole, from the broker"), "in sight with the panel closed");
     desk.click("Clear all faults");
     assert!(!desk.says("On the link of demo/b"));
     desk.harness.get_by_label_contains("Link of demo/a").focus();
@@ -323,8 +324,8 @@ fn every_kind_of_fault_is_drawn_and_named_on_the_scene() {
     let mut desk = Desk::with(1, 2, vec2(1_600.0, 1_000.0), Settings::default()).started(3_000);
     let light = || id("demo/a");
     let links = LinkFault::NAMES.map(|name| {
-        let placed = Placed::both(LinkFault::example(name).unwrap());
-        Fault::Link { light: light(), placed }
+        let spec = LinkFaultSpec::both_ways(LinkFault::example(name).unwrap());
+        Fault::Link { light: light(), spec }
     });
     let others = [
         Fault::WifiDown(light()),
@@ -407,7 +408,7 @@ fn a_full_queue_of_commands_is_told_and_not_waited_for() {
 fn a_window_that_fell_behind_asks_for_all_again() {
     let (sender, mut commands) = mpsc::channel(2);
     let (events, receiver) = broadcast::channel(4);
-    let link = Link { commands: sender, events: receiver };
+    let link = WorldLink { commands: sender, events: receiver };
     for number in 0..20 {
         let text = format!("note {number}");
         let kind = EventKind::Noticed { severity: Severity::Info, light: None, text };
@@ -493,7 +494,7 @@ impl Real {
                 ..WorldOptions::default()
             };
             let (world, events) = runtime.block_on(World::start(config, options)).unwrap();
-            let link = Link { commands: world.commands(), events };
+            let link = WorldLink { commands: world.commands(), events };
             started = Some(world);
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), Settings::default(), String::new())
         });

@@ -21,11 +21,11 @@ use esp_radio::wifi::{
 use static_cell::StaticCell;
 use traffic_light::{
     Instant,
-    reconnector::{Action, Reconnector},
     lamps::Progress,
     message::Message,
-    mqtt::{self, End, Event, ConnectOptions, Session},
+    mqtt::{self, ConnectOptions, End, Event, Session},
     program::{Order, Topic, TopicText},
+    reconnector::{Action, Reconnector},
     record::{Dialect, Record, Wifi},
 };
 

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use traffic_light::{
     Instant,
-    mqtt::{End, Event, ConnectOptions, INBOX_BYTES, OUTBOX_BYTES, Session},
+    mqtt::{ConnectOptions, End, Event, INBOX_BYTES, OUTBOX_BYTES, Session},
 };
 
 const OPTIONS: ConnectOptions<'_> = ConnectOptions {

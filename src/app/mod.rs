@@ -1,74 +1,68 @@
-//! The window: one face of the world. Data goes one way: a panel returns an [`act::Act`], the app
+//! The window: one client of the world. Data goes one way: a panel returns an [`action::Action`], the app
 //! performs it or sends a command, the world answers with events, [`state::State`] takes them in,
 //! and the panels show the state.
 //!
 //! This thread does no I/O and takes no lock that is held for long: events are drained within a
 //! budget of time, commands are tried and never waited for.
 
-pub mod act;
+pub mod action;
 pub mod board;
 pub mod brokers;
 pub mod clock;
-mod face;
 mod keys;
-pub mod pace;
+pub mod labels;
 pub mod panels;
 pub mod player;
 mod playing;
+pub mod repaint;
 pub mod scene;
 pub mod settings;
 pub mod state;
 pub mod theme;
 pub mod traffic;
+pub mod view;
+pub mod widgets;
 pub mod window;
-pub mod words;
+pub mod world_client;
 
 use std::sync::Arc;
 
 use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui, ViewportCommand};
-use tokio::sync::{broadcast, mpsc};
 use traffic_light::Name;
 
-use self::{
-    act::{Act, Acts},
-    board::{
-        BoardAct, Said, Workbench,
-        form::{Form, Lab},
-    },
-    brokers::Brokers,
-    clock::Clock,
-    face::Face,
-    pace::Pace,
-    panels::{Shown, faults::Target, lessons::Lessons},
-    player::Player,
-    playing::shown_of,
-    settings::{Part, Settings, ThemeChoice},
-    state::{Junction, State},
-    theme::Palette,
-    traffic::Traffic,
-};
 use crate::{
+    app::{
+        action::{Action, Actions, FaultTarget},
+        board::{
+            BoardAction, Said, Workbench,
+            form::{Form, Lab},
+        },
+        brokers::Brokers,
+        clock::Clock,
+        panels::lessons::Lessons,
+        player::Player,
+        playing::shown_of,
+        repaint::RepaintScheduler,
+        settings::{Part, Settings, ThemeChoice},
+        state::{Junction, State},
+        theme::Palette,
+        traffic::Traffic,
+        view::ViewContext,
+        world_client::{WorldClient, WorldLink},
+    },
     board::Desk,
+    model::LightId,
     presets::PRESETS,
-    world::{Command, Event, LightId, event::Severity},
+    world::{Command, event::Severity},
 };
 
 /// How long a notice stays on the screen.
 const NOTICE_MS: u64 = 8_000;
 
-/// The window's end of the world.
-#[derive(Debug)]
-pub struct Link {
-    /// Where commands go; tried, never waited for.
-    pub commands: mpsc::Sender<Command>,
-    /// Where events come from; after a lag the world is asked to tell all again.
-    pub events: broadcast::Receiver<Event>,
-}
-
 /// The app that eframe drives.
 pub struct TwinlightApp {
     /// The live world.
-    live: Face,
+    live: WorldClient,
     /// What is played instead of it.
     player: Option<Player>,
     lessons: Lessons,
@@ -83,7 +77,7 @@ pub struct TwinlightApp {
     /// Which other brokers there are.
     brokers: Brokers,
     /// What is looked at in the topic panel.
-    topics: panels::topics::View,
+    topics: panels::topics::TopicBrowser,
     /// Whether the window was to be closed while a board is worked on.
     closing: bool,
     /// Whether it was confirmed that the window is to be closed.
@@ -106,7 +100,7 @@ impl TwinlightApp {
     #[must_use]
     pub fn new(
         ctx: &Context,
-        link: Link,
+        link: WorldLink,
         clock: Clock,
         settings: Settings,
         subtitle: String,
@@ -117,7 +111,7 @@ impl TwinlightApp {
         let zoom = settings.zoom.unwrap_or(1.0);
         ctx.set_zoom_factor(zoom);
         TwinlightApp {
-            live: Face::new(link, clock),
+            live: WorldClient::new(link, clock),
             player: None,
             lessons: Lessons::default(),
             open: Name::new(&settings.junction).ok(),
@@ -127,7 +121,7 @@ impl TwinlightApp {
             lab: None,
             draft: panels::faults::Draft::default(),
             brokers: Brokers::new(&PRESETS),
-            topics: panels::topics::View::default(),
+            topics: panels::topics::TopicBrowser::default(),
             closing: false,
             close_allowed: false,
             selected: None,
@@ -174,71 +168,71 @@ impl TwinlightApp {
     }
 
     /// The world that is shown.
-    fn face(&mut self) -> &mut Face {
+    fn client(&mut self) -> &mut WorldClient {
         match &mut self.player {
-            Some(player) => &mut player.face,
+            Some(player) => &mut player.client,
             None => &mut self.live,
         }
     }
 
     fn note(&mut self, severity: Severity, text: String) {
-        self.face().note(severity, text);
+        self.client().note(severity, text);
     }
 
-    fn perform(&mut self, ctx: &Context, acts: Acts) {
-        for act in acts {
-            match act {
-                Act::World(command) => self.face().send(command),
-                Act::Brokers(act) => self.perform_brokers(ctx, act),
-                Act::Player(act) => self.perform_player(ctx, act),
-                Act::Board(BoardAct::Start(_)) if self.brokers.working.is_some() => {
+    fn perform(&mut self, ctx: &Context, actions: Actions) {
+        for action in actions {
+            match action {
+                Action::World(command) => self.client().send(command),
+                Action::Brokers(action) => self.perform_brokers(ctx, action),
+                Action::Player(action) => self.perform_player(ctx, action),
+                Action::Board(BoardAction::Start(_)) if self.brokers.working.is_some() => {
                     // The settings of the board are those of the broker of before.
                     let text = "The broker is being changed. Start the job when that is done.";
                     self.note(Severity::Warning, text.to_owned());
                 }
-                Act::Board(act) => {
+                Action::Board(action) => {
                     let waker = ctx.clone();
                     let wake = move || waker.request_repaint();
-                    if let Some(text) = self.bench.as_mut().and_then(|bench| bench.perform(act, wake)) {
+                    if let Some(text) = self.bench.as_mut().and_then(|bench| bench.perform(action, wake)) {
                         self.note(Severity::Warning, text);
                     }
                 }
-                Act::CloseAnyway => {
+                Action::CloseAnyway => {
                     if let Some(bench) = &mut self.bench {
                         let wake = || ();
-                        bench.perform(BoardAct::Cancel, wake);
+                        bench.perform(BoardAction::Cancel, wake);
                     }
                     self.close_allowed = true;
                     ctx.send_viewport_cmd(ViewportCommand::Close);
                 }
-                Act::StayOpen => self.closing = false,
-                Act::Select(light) => {
+                Action::StayOpen => self.closing = false,
+                Action::Select(light) => {
                     self.open = Some(light.junction.clone());
-                    self.draft.aim(Target::Light(light.clone()));
+                    self.draft.aim(FaultTarget::Light(light.clone()));
                     self.selected = Some(light);
                 }
-                Act::Target(target) => {
-                    if let Target::Light(light) | Target::Link(light) = &target {
+                Action::Target(target) => {
+                    if let FaultTarget::Light(light) | FaultTarget::Link(light) = &target {
                         self.open = Some(light.junction.clone());
                         self.selected = Some(light.clone());
                     }
                     self.draft.aim(target);
                     self.settings.open(Part::Faults);
                 }
-                Act::Open(junction) => self.open = Some(junction),
-                Act::AcknowledgeConflicts => self.face().state.conflicts.acknowledge(),
-                Act::SwitchTheme => {
+                Action::Open(junction) => self.open = Some(junction),
+                Action::AcknowledgeConflicts => self.client().state.conflicts.acknowledge(),
+                Action::SwitchTheme => {
                     let dark = ctx.theme() == egui::Theme::Dark;
                     self.settings.theme = if dark { ThemeChoice::Light } else { ThemeChoice::Dark };
                     theme::choose(ctx, self.settings.theme);
                 }
-                Act::Toggle(part) => self.settings.toggle(part),
-                Act::ReduceMotion(on) => self.settings.reduce_motion = on,
-                Act::ToggleCategory(category) => self.settings.toggle_category(category),
-                Act::Filter(text) => self.settings.filter = text,
-                Act::Span(seconds) => self.settings.span_s = seconds,
-                Act::LookAt(at_ms) => self.look_at_ms = at_ms,
-                Act::Help(open) => self.help_open = open,
+                Action::Toggle(part) => self.settings.toggle(part),
+                Action::ReduceMotion(on) => self.settings.reduce_motion = on,
+                Action::ToggleCategory(category) => self.settings.toggle_category(category),
+                Action::Filter(text) => self.settings.filter = text,
+                Action::Span(seconds) => self.settings.span_s = seconds,
+                Action::LookAt(at_ms) => self.look_at_ms = at_ms,
+                Action::Help(open) => self.help_open = open,
             }
             // What was asked for shows in the next frame.
             ctx.request_repaint();
@@ -331,15 +325,15 @@ impl TwinlightApp {
     }
 
     /// Draws one frame; returns what was asked for.
-    fn draw(&mut self, ui: &mut Ui, pace: &mut Pace) -> Acts {
-        let mut acts = Acts::default();
+    fn draw(&mut self, ui: &mut Ui, repaint: &mut RepaintScheduler) -> Actions {
+        let mut actions = Actions::default();
         let watched = self.player.as_ref().map(Player::watched);
-        let face = shown_of(&self.live, &self.player);
+        let client = shown_of(&self.live, &self.player);
         let palette = Palette::of(ui.visuals());
-        let shown = Shown {
-            state: &face.state,
+        let view = ViewContext {
+            state: &client.state,
             settings: &self.settings,
-            now_ms: face.clock.now_ms(),
+            now_ms: client.clock.now_ms(),
             palette,
             // Boards join the live lab alone.
             lab: self.lab.as_deref().filter(|_| watched.is_none()),
@@ -348,52 +342,52 @@ impl TwinlightApp {
             subtitle: &self.subtitle,
         };
         let place = self.open_place();
-        let junction = place.and_then(|place| face.state.junctions.get(place));
-        acts.append(keys::read(ui.ctx(), &shown, junction, self.help_open || self.closing));
+        let junction = place.and_then(|place| client.state.junctions.get(place));
+        actions.append(keys::read(ui.ctx(), &view, junction, self.help_open || self.closing));
         let frame = |fill| Frame::new().fill(fill).inner_margin(Margin::symmetric(12, 6));
         Panel::top("bar").frame(frame(palette.panel)).show(ui, |ui| {
-            acts.append(panels::broker_bar::show(ui, &shown));
+            actions.append(panels::broker_bar::show(ui, &view));
             if let Some(watched) = &watched {
-                acts.append(player::bar::show(ui, &shown, watched));
+                actions.append(panels::player_bar::show(ui, &view, watched));
             }
-            acts.append(panels::fault_strip::show(ui, &shown));
-            acts.append(panels::conflict::show(ui, &shown));
+            actions.append(panels::fault_strip::show(ui, &view));
+            actions.append(panels::conflict::show(ui, &view));
         });
         if let Some(bench) = self.bench.as_mut().filter(|_| self.settings.show_board && watched.is_none()) {
             let waker = ui.ctx().clone();
             bench.look_around(move || waker.request_repaint());
             let board = Panel::left("board").frame(frame(palette.panel)).resizable(true);
             board.default_size(400.0).size_range(340.0..=560.0).show(ui, |ui| {
-                acts.append(panels::board::show(ui, &shown, bench, pace));
+                actions.append(panels::board::show(ui, &view, bench, repaint));
             });
         }
         if self.settings.show_faults {
             let faults = Panel::left("faults").frame(frame(palette.panel)).resizable(true);
             faults.default_size(340.0).size_range(300.0..=520.0).show(ui, |ui| {
-                acts.append(panels::faults::show(ui, &shown, &mut self.draft));
+                actions.append(panels::faults::show(ui, &view, &mut self.draft));
             });
         }
         if self.settings.show_lessons {
             let lessons = Panel::left("lessons").frame(frame(palette.panel)).resizable(true);
             lessons.default_size(340.0).size_range(280.0..=520.0).show(ui, |ui| {
-                acts.append(panels::lessons::show(ui, &shown, &mut self.lessons));
+                actions.append(panels::lessons::show(ui, &view, &mut self.lessons));
             });
         }
         if self.settings.show_topics {
             let topics = Panel::left("topics").frame(frame(palette.panel)).resizable(true);
             topics.default_size(430.0).size_range(340.0..=760.0).show(ui, |ui| {
-                acts.append(panels::topics::show(ui, &shown, &mut self.topics, pace));
+                actions.append(panels::topics::show(ui, &view, &mut self.topics, repaint));
             });
         }
         if self.settings.show_brokers {
             let brokers = Panel::left("brokers").frame(frame(palette.panel)).resizable(true);
             brokers.default_size(380.0).size_range(320.0..=560.0).show(ui, |ui| {
                 let works = self.bench.as_ref().is_some_and(Workbench::works);
-                acts.append(panels::brokers::show(ui, &shown, &mut self.brokers, &self.live.state, works));
+                actions.append(panels::brokers::show(ui, &view, &mut self.brokers, &self.live.state, works));
             });
         }
         if let Some(junction) = junction {
-            side_panels(ui, &shown, junction, pace, &mut acts);
+            side_panels(ui, &view, junction, repaint, &mut actions);
         }
         let small = ui.available_height();
         if self.settings.show_log {
@@ -401,58 +395,64 @@ impl TwinlightApp {
             log.default_size((small * 0.24).clamp(96.0, 260.0)).min_size(72.0).max_size(small * 0.6).show(
                 ui,
                 |ui| {
-                    acts.append(panels::event_log::show(ui, &shown));
+                    actions.append(panels::event_log::show(ui, &view));
                 },
             );
         }
         if let Some(junction) = junction.filter(|_| self.settings.show_timeline) {
-            let size = panels::timeline::height(&face.state, junction).min(small * 0.4);
+            let size = panels::timeline::height(&client.state, junction).min(small * 0.4);
             let timeline = Panel::bottom("timeline").frame(frame(palette.panel)).resizable(false);
             timeline.exact_size(size).show(ui, |ui| {
-                acts.append(panels::timeline::show(ui, &shown, junction, self.look_at_ms, pace));
+                actions.append(panels::timeline::show(ui, &view, junction, self.look_at_ms, repaint));
             });
         }
         CentralPanel::no_frame().frame(Frame::new().fill(palette.base)).show(ui, |ui| match junction {
-            Some(junction) => acts.append(scene::show(ui, &shown, junction, &mut self.traffic, pace)),
-            None => panels::waiting::show(ui, &shown),
+            Some(junction) => actions.append(scene::show(ui, &view, junction, &mut self.traffic, repaint)),
+            None => panels::waiting::show(ui, &view),
         });
-        notice(ui.ctx(), &shown, pace);
+        notice(ui.ctx(), &view, repaint);
         if self.closing {
-            acts.append(panels::closing::show(ui.ctx(), palette));
+            actions.append(panels::closing::show(ui.ctx(), palette));
         }
         if self.help_open {
-            acts.append(panels::help::show(ui.ctx(), palette));
+            actions.append(panels::help::show(ui.ctx(), palette));
         }
-        acts
+        actions
     }
 }
 
-fn side_panels(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, pace: &mut Pace, acts: &mut Acts) {
-    let frame = || Frame::new().fill(shown.palette.panel).inner_margin(Margin::symmetric(10, 8));
-    if shown.state.junctions.len() > 1 {
+fn side_panels(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    junction: &Junction,
+    repaint: &mut RepaintScheduler,
+    actions: &mut Actions,
+) {
+    let frame = || Frame::new().fill(view.palette.panel).inner_margin(Margin::symmetric(10, 8));
+    if view.state.junctions.len() > 1 {
         let overview = Panel::left("overview").frame(frame()).resizable(true);
         let wide = ui.available_width() > 1_300.0;
         overview.default_size(if wide { 222.0 } else { 124.0 }).size_range(120.0..=720.0).show(ui, |ui| {
-            acts.append(panels::overview::show(ui, shown, Some(&junction.name), pace));
+            actions.append(panels::overview::show(ui, view, Some(&junction.name), repaint));
         });
     }
-    if shown.settings.show_lights {
+    if view.settings.show_lights {
         let lights = Panel::right("lights").frame(frame()).resizable(true);
         lights.default_size(316.0).size_range(280.0..=460.0).show(ui, |ui| {
-            acts.append(panels::light_panel::show(ui, shown, junction, pace));
+            actions.append(panels::light_panel::show(ui, view, junction, repaint));
         });
     }
 }
 
 /// The newest notice over the lower edge, for a while.
-fn notice(ctx: &Context, shown: &Shown<'_>, pace: &mut Pace) {
-    let Some(notice) = &shown.state.notice else { return };
+fn notice(ctx: &Context, view: &ViewContext<'_>, repaint: &mut RepaintScheduler) {
+    let Some(notice) = &view.state.notice else { return };
     let over_ms = notice.at_ms + NOTICE_MS;
-    if notice.severity == Severity::Info || shown.now_ms >= over_ms {
+    if notice.severity == Severity::Info || view.now_ms >= over_ms {
         return;
     }
-    pace.at(shown.now_ms, over_ms);
-    let color = if notice.severity == Severity::Error { shown.palette.bad } else { shown.palette.warn };
+    repaint.at(view.now_ms, over_ms);
+    let color = if notice.severity == Severity::Error { view.palette.bad } else { view.palette.warn };
     let area = egui::Area::new(egui::Id::unique("notice"))
         .anchor(egui::Align2::CENTER_BOTTOM, egui::vec2(0.0, -14.0));
     area.interactable(false).show(ctx, |ui| {
@@ -467,7 +467,7 @@ impl eframe::App for TwinlightApp {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         // The live lab goes on while something else is shown, and is there when it is wanted again.
         let more = self.live.drain();
-        let more_played = self.player.as_mut().is_some_and(|player| player.face.drain());
+        let more_played = self.player.as_mut().is_some_and(|player| player.client.drain());
         if more || more_played {
             ctx.request_repaint();
         }
@@ -480,15 +480,15 @@ impl eframe::App for TwinlightApp {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
         self.zoom_by_size(&ctx);
-        let mut pace = Pace::new(self.settings.reduce_motion);
-        let acts = self.draw(ui, &mut pace);
-        self.perform(&ctx, acts);
+        let mut repaint = RepaintScheduler::new(self.settings.reduce_motion);
+        let actions = self.draw(ui, &mut repaint);
+        self.perform(&ctx, actions);
         // What stands still needs no frame until it is played on.
         if self.player.as_ref().is_some_and(Player::stands) {
             return;
         }
         let focused = ctx.input(|input| input.viewport().focused.unwrap_or(true));
-        if let Some(delay) = pace.delay(focused) {
+        if let Some(delay) = repaint.delay(focused) {
             ctx.request_repaint_after(delay);
         }
     }

@@ -4,27 +4,30 @@ use std::sync::Arc;
 
 use egui::Context;
 
-use super::{
-    TwinlightApp,
-    face::Face,
-    player::{Player, PlayerAct, Reel},
-    settings::Part,
-    window,
+use crate::{
+    app::{
+        TwinlightApp,
+        player::{Player, PlayerAction, Reel},
+        settings::Part,
+        window,
+        world_client::WorldClient,
+    },
+    scenario::Scenario,
+    world::event::Severity,
 };
-use crate::{scenario::Scenario, world::event::Severity};
 
 impl TwinlightApp {
-    pub(super) fn perform_player(&mut self, ctx: &Context, act: PlayerAct) {
-        let done = match act {
-            PlayerAct::Leave => {
+    pub(super) fn perform_player(&mut self, ctx: &Context, action: PlayerAction) {
+        let done = match action {
+            PlayerAction::Leave => {
                 self.watch(None);
                 Ok(())
             }
-            PlayerAct::Open { place, seed } => {
+            PlayerAction::Open { place, seed } => {
                 self.lessons.reel(place, seed).and_then(|reel| self.play(ctx, reel))
             }
-            PlayerAct::OpenRecording(file) => self.play(ctx, Reel::recording(&file)),
-            act => self.player.as_mut().map_or(Ok(false), |player| player.perform(&act)).map(|anew| {
+            PlayerAction::OpenRecording(file) => self.play(ctx, Reel::recording(&file)),
+            action => self.player.as_mut().map_or(Ok(false), |player| player.perform(&action)).map(|anew| {
                 if anew {
                     // Cars do not drive backwards.
                     self.traffic_of = None;
@@ -64,12 +67,12 @@ impl TwinlightApp {
         self.lessons.entries.insert(0, scenario);
         self.lessons.seed = seed.to_string();
         self.settings.open(Part::Lessons);
-        self.perform_player(ctx, PlayerAct::Open { place: 0, seed });
+        self.perform_player(ctx, PlayerAction::Open { place: 0, seed });
         self
     }
 }
 
 /// The world that is shown: what is played, or the live one.
-pub(super) fn shown_of<'a>(live: &'a Face, player: &'a Option<Player>) -> &'a Face {
-    player.as_ref().map_or(live, |player| &player.face)
+pub(super) fn shown_of<'a>(live: &'a WorldClient, player: &'a Option<Player>) -> &'a WorldClient {
+    player.as_ref().map_or(live, |player| &player.client)
 }

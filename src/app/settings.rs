@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{board::form::Remembered, state::Category};
+use crate::app::{board::form::Remembered, state::Category};
 
 /// The key under which eframe stores the settings.
 pub const STORAGE_KEY: &str = "twinlight-window";

@@ -6,8 +6,10 @@
 use egui::{Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, Visuals, vec2};
 use traffic_light::Aspect;
 
-use super::{settings::ThemeChoice, state::Category};
-use crate::world::event::TopicKind;
+use crate::{
+    app::{settings::ThemeChoice, state::Category},
+    world::event::TopicKind,
+};
 
 const fn rgb(hex: u32) -> Color32 {
     let [_, r, g, b] = hex.to_be_bytes();

@@ -4,16 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use egui::{ViewportBuilder, vec2};
 
-use super::{
-    Link, TwinlightApp,
-    board::form::Lab,
-    brokers::{Brokers, switch::Switch},
-    clock::Clock,
-    player::Reel,
-    settings::{STORAGE_KEY, Settings},
+use crate::{
+    app::{
+        TwinlightApp,
+        board::form::Lab,
+        brokers::{Brokers, switch::Switch},
+        clock::Clock,
+        player::Reel,
+        settings::{STORAGE_KEY, Settings},
+        world_client::WorldLink,
+    },
+    board::Desk,
+    presets::PRESETS,
+    scenario::Scenario,
 };
-
-use crate::{board::Desk, presets::PRESETS, scenario::Scenario};
 
 /// Time that events are gathered for before they are shown: a busy world must not drive the window
 /// faster than its animation.
@@ -56,7 +60,7 @@ impl Window {
     /// When there is no display or no OpenGL, or with what `make_link` gave.
     pub fn open(
         self,
-        make_link: impl FnOnce(&egui::Context) -> Result<(Link, Switch), LinkError>,
+        make_link: impl FnOnce(&egui::Context) -> Result<(WorldLink, Switch), LinkError>,
     ) -> eframe::Result {
         let icon =
             eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon.png")).unwrap_or_default();

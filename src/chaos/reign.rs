@@ -74,7 +74,7 @@ mod tests {
     use traffic_light::Name;
 
     use super::*;
-    use crate::{chaos::ChaosOptions, world::LightId};
+    use crate::{chaos::ChaosOptions, model::LightId};
 
     fn reign() -> Reign {
         let light = LightId::new(Name::new("demo").unwrap(), Name::new("a").unwrap());

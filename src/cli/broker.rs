@@ -7,8 +7,8 @@ use crate::{
     board::provision::here::{addresses, make_login},
     config::BrokerChoice,
     world::{
+        account_limiter::AccountLimiter,
         broker::{Broker, BrokerConfig, Ended},
-        meter::Meter,
     },
 };
 
@@ -30,9 +30,9 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
         return Err(Usage(text.to_owned()).into());
     };
     let lan = lan || args.lan;
-    let meter = config.emulated.map(|emulated| {
-        let listener = Box::new(|counted| eprintln!("twinlight: {counted}"));
-        Meter::adafruit(&emulated.user, emulated.per_minute, listener)
+    let limiter = config.emulated.map(|emulated| {
+        let listener = Box::new(|event| eprintln!("twinlight: {event}"));
+        AccountLimiter::adafruit(&emulated.user, emulated.per_minute, listener)
     });
     let made_up = (lan && login.is_none()).then(make_login);
     let config = BrokerConfig {
@@ -42,7 +42,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
         login: login.or_else(|| made_up.clone()),
     };
     runtime()?.block_on(async {
-        let broker = Broker::start_metered(&config, meter).await?;
+        let broker = Broker::start_limited(&config, limiter).await?;
         println!("the embedded broker listens at {}", broker.address());
         if let Some(wanted) = broker.wanted_port_taken() {
             println!("(port {wanted} is in use by another program)");

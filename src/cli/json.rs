@@ -4,10 +4,13 @@ use std::{collections::HashSet, time::SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::world::{
-    Event, EventKind,
-    event::{Certainty, Grade, Ignorer, Layer, LightId},
-    summary::Summary,
+use crate::{
+    model::LightId,
+    world::{
+        Event, EventKind,
+        event::{Certainty, Grade, Ignorer, Layer},
+        summary::Summary,
+    },
 };
 
 /// What was told, so that nothing is told twice.

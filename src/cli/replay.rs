@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::{CONFLICT, WELL, json, report};
 use crate::{
+    model::LightId,
     recording::{Judged, Recording, Verdict, judge},
-    world::{LightId, event::Certainty, summary::Tally},
+    world::{event::Certainty, summary::Tally},
 };
 
 #[derive(Clone, Debug, Args)]

@@ -6,10 +6,13 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::{Usage, shown};
-use crate::world::{
-    Event, EventKind, LightId,
-    event::{Certainty, Severity},
-    summary::Summary,
+use crate::{
+    model::LightId,
+    world::{
+        Event, EventKind,
+        event::{Certainty, Severity},
+        summary::Summary,
+    },
 };
 
 /// One line for an event; `None` for one that would only be noise in a terminal.

@@ -7,7 +7,7 @@ use super::{
     table::{Member, Reader, Table},
     tls,
 };
-use crate::{tls::Tls, world::broker::Login};
+use crate::{model::Login, tls::Tls};
 
 /// MQTT's port without TLS.
 const PORT: u16 = 1883;

@@ -8,11 +8,12 @@ use super::{
 };
 use crate::{
     fault::{
-        Bandwidth, BlackHole, Delay, Double, HalfOpen, LONGEST_MS, Latency, LinkFault, Lose, Placed, Refuse,
-        Reorder, Reset, SlowClose, Ways,
+        Bandwidth, BlackHole, Delay, Directions, Double, HalfOpen, LONGEST_MS, Latency, LinkFault,
+        LinkFaultSpec, Lose, Refuse, Reorder, Reset, SlowClose,
     },
+    model::LightId,
     world::{
-        Fault, LightId,
+        Fault,
         fault::{MOST_DRIFT_PPM, MOST_PER_MINUTE, USUAL_PER_MINUTE},
     },
 };
@@ -107,9 +108,7 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>, kind: Kind) -> Op
         Kind::ClockDrift => {
             dose.drift_ppm().map(|ppm| lasting(move |light| Fault::ClockDrift { light, ppm }))
         }
-        Kind::Link(index) => {
-            dose.link(index).map(|placed| lasting(move |light| Fault::Link { light, placed }))
-        }
+        Kind::Link(index) => dose.link(index).map(|spec| lasting(move |light| Fault::Link { light, spec })),
     };
     let used = dose.used;
     for name in
@@ -142,7 +141,7 @@ struct Dose<'r, 'p, 't> {
 }
 
 impl Dose<'_, '_, '_> {
-    fn link(&mut self, index: usize) -> Option<Placed> {
+    fn link(&mut self, index: usize) -> Option<LinkFaultSpec> {
         let example = LinkFault::example(LinkFault::NAMES.get(index)?)?;
         let fault: LinkFault = match example {
             LinkFault::Latency(usual) => {
@@ -165,8 +164,8 @@ impl Dose<'_, '_, '_> {
             }
             LinkFault::Reorder(usual) => Reorder { percent: self.percent(usual.percent)? }.into(),
         };
-        let placed = Placed { fault, ways: self.ways()? };
-        if let Err(reason) = placed.check() {
+        let spec = LinkFaultSpec { fault, directions: self.directions()? };
+        if let Err(reason) = spec.check() {
             let member = self.used.iter().find_map(|name| self.table.member(name));
             match member.or_else(|| self.table.member("what")) {
                 Some(member) => self.reader.wrong(&member, reason),
@@ -174,13 +173,16 @@ impl Dose<'_, '_, '_> {
             }
             return None;
         }
-        Some(placed)
+        Some(spec)
     }
 
-    fn ways(&mut self) -> Option<Ways> {
+    fn directions(&mut self) -> Option<Directions> {
         self.used.push("way");
-        let Some(member) = self.table.member("way") else { return Some(Ways::Both) };
-        self.reader.choice(&member, &[("up", Ways::Up), ("down", Ways::Down), ("both", Ways::Both)])
+        let Some(member) = self.table.member("way") else { return Some(Directions::Both) };
+        self.reader.choice(
+            &member,
+            &[("up", Directions::ToBroker), ("down", Directions::FromBroker), ("both", Directions::Both)],
+        )
     }
 
     fn ms(&mut self, name: &'static str, usual: u32) -> Option<u32> {

@@ -11,7 +11,7 @@ use super::{
     junction::Junction,
     table::{Member, Reader, Table},
 };
-use crate::world::{Fault, LightId};
+use crate::{model::LightId, world::Fault};
 
 /// The most lights that an error message lists.
 const MOST_LISTED: usize = 8;

@@ -10,7 +10,7 @@ use super::{
     table::{Member, Reader, Table},
     timing,
 };
-use crate::world::event::LightId;
+use crate::model::LightId;
 
 /// The most lights of a junction.
 pub const MAX_LIGHTS: usize = MAX_PEERS + 1;

@@ -29,7 +29,6 @@ mod fault;
 mod junction;
 pub(crate) mod nearest;
 mod pick;
-mod root;
 pub(crate) mod table;
 mod timing;
 mod tls;
@@ -53,10 +52,9 @@ pub use self::{
     fault::{FaultKind, PlannedFault, Spread},
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
     pick::{NoSuchLight, Pick},
-    root::{MAX_ROOT_BYTES, RootError, RootTopic},
 };
 pub(crate) use self::{broker::is_public, expand::Environment, fault::read_light_id};
-use crate::world::event::LightId;
+use crate::model::{LightId, RootTopic};
 
 /// The text of the built-in configuration, `config/default.toml`.
 pub const DEFAULT_TEXT: &str = include_str!("../../config/default.toml");
@@ -265,7 +263,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
     });
     let run_for = run_for.or_else(|| read_scenario_length(reader, top));
     let (broker, Said { emulated, feeds }) = broker::read(reader, top);
-    let root = root::read(reader, top);
+    let root = read_root(reader, top);
     let usual = match &feeds {
         Some(feeds) => feeds.timing(reader, top, junction::count_lights(top)),
         None => Some(Timing::default()),
@@ -293,6 +291,15 @@ fn read_scenario_length(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Dura
     let scenario = top.member("scenario")?;
     let seconds = scenario.within("seconds")?;
     reader.seconds(&seconds).filter(|length| !length.is_zero())
+}
+
+fn read_root(reader: &mut Reader<'_>, top: &Table<'_>) -> RootTopic {
+    let Some(member) = top.member("root") else { return RootTopic::default() };
+    let Some(expanded) = reader.expanded(&member, true) else { return RootTopic::default() };
+    RootTopic::new(&expanded.text).unwrap_or_else(|error| {
+        reader.wrong(&member, error.to_string());
+        RootTopic::default()
+    })
 }
 
 fn read_links(reader: &mut Reader<'_>, top: &Table<'_>, lan: bool) -> Links {

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 use traffic_light::Name;
 
 use super::Config;
-use crate::world::event::LightId;
+use crate::model::LightId;
 
 /// The most lights that an error message lists.
 const MOST_LISTED: usize = 16;

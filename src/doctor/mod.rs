@@ -27,10 +27,11 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::{BrokerChoice, Config},
+    model::Login,
     tls::Tls,
     world::{
-        broker::{Broker, BrokerConfig, BrokerError, Login},
-        meter::Meter,
+        account_limiter::AccountLimiter,
+        broker::{Broker, BrokerConfig, BrokerError},
     },
 };
 
@@ -222,11 +223,11 @@ pub async fn admit(config: &Config) -> Result<(Patient, Option<Broker>), BrokerE
         &config.broker;
     // Nobody but the doctor has to reach it.
     let own = BrokerConfig { first_port: *port, search: true, lan: false, login: login.clone() };
-    let meter = config
+    let limiter = config
         .emulated
         .as_ref()
-        .map(|emulated| Meter::adafruit(&emulated.user, emulated.per_minute, Box::new(|_| {})));
-    let broker = Broker::start_metered(&own, meter).await?;
+        .map(|emulated| AccountLimiter::adafruit(&emulated.user, emulated.per_minute, Box::new(|_| {})));
+    let broker = Broker::start_limited(&own, limiter).await?;
     Ok((Patient::embedded(config, broker.address().port()), Some(broker)))
 }
 

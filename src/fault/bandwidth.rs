@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Passage, Rng};
+use super::{Effect, Rng, Shaping};
 
 /// A narrow wire: bytes wait for their turn, and what waits too long holds the sender back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,9 +23,9 @@ impl Effect for Bandwidth {
         format!("{} bytes/s", self.bytes_per_s)
     }
 
-    fn bytes(&self, passage: &mut Passage, _rng: &mut Rng) {
-        let narrowest = passage.bytes_per_s.map_or(self.bytes_per_s, |other| other.min(self.bytes_per_s));
-        passage.bytes_per_s = Some(narrowest);
+    fn bytes(&self, shaping: &mut Shaping, _rng: &mut Rng) {
+        let narrowest = shaping.bytes_per_s.map_or(self.bytes_per_s, |other| other.min(self.bytes_per_s));
+        shaping.bytes_per_s = Some(narrowest);
     }
 }
 
@@ -35,11 +35,11 @@ mod tests {
 
     #[test]
     fn the_narrowest_part_of_the_wire_counts() {
-        let (mut passage, mut rng) = (Passage::default(), Rng::new(1, 0));
+        let (mut shaping, mut rng) = (Shaping::default(), Rng::new(1, 0));
         for bytes_per_s in [500, 100, 300] {
-            Bandwidth { bytes_per_s }.bytes(&mut passage, &mut rng);
+            Bandwidth { bytes_per_s }.bytes(&mut shaping, &mut rng);
         }
-        assert_eq!(passage.bytes_per_s, Some(100));
+        assert_eq!(shaping.bytes_per_s, Some(100));
         assert!(Bandwidth { bytes_per_s: 0 }.check().unwrap_err().contains("black hole"));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Passage, Rng};
+use super::{Effect, Rng, Shaping};
 
 /// Packets on their way vanish. TCP sends them again, so that all of it arrives once this is over,
 /// unless an end has given the connection up by then; a new connection does not come to be.
@@ -10,21 +10,21 @@ use super::{Effect, Passage, Rng};
 pub struct BlackHole;
 
 impl Effect for BlackHole {
-    fn bytes(&self, passage: &mut Passage, _rng: &mut Rng) {
-        passage.stalled = true;
+    fn bytes(&self, shaping: &mut Shaping, _rng: &mut Rng) {
+        shaping.stalled = true;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::{Placed, stalls};
+    use crate::fault::{LinkFaultSpec, stalls};
 
     #[test]
     fn nothing_passes_and_no_connection_comes_to_be() {
-        let mut passage = Passage::default();
-        BlackHole.bytes(&mut passage, &mut Rng::new(1, 0));
-        assert!(passage.stalled);
-        assert!(stalls(&[Placed::up(BlackHole)]) && !stalls(&[]));
+        let mut shaping = Shaping::default();
+        BlackHole.bytes(&mut shaping, &mut Rng::new(1, 0));
+        assert!(shaping.stalled);
+        assert!(stalls(&[LinkFaultSpec::to_broker(BlackHole)]) && !stalls(&[]));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Fate, Rng, chance, check_ms, check_percent, us};
+use super::{Effect, PacketAction, Rng, chance, check_ms, check_percent, us};
 
 /// A packet is held back while later ones pass: an old message comes after new ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,9 +27,9 @@ impl Effect for Delay {
         true
     }
 
-    fn packet(&self, fate: &mut Fate, rng: &mut Rng) {
+    fn packet(&self, action: &mut PacketAction, rng: &mut Rng) {
         if chance(rng, self.percent) {
-            fate.delay_us += rng.between(0, us(self.ms));
+            action.delay_us += rng.between(0, us(self.ms));
         }
     }
 }
@@ -43,9 +43,9 @@ mod tests {
         let mut rng = Rng::new(1, 0);
         let delays: Vec<u64> = (0..1_000)
             .map(|_| {
-                let mut fate = Fate::default();
-                Delay { percent: 50, ms: 1_000 }.packet(&mut fate, &mut rng);
-                fate.delay_us
+                let mut action = PacketAction::default();
+                Delay { percent: 50, ms: 1_000 }.packet(&mut action, &mut rng);
+                action.delay_us
             })
             .collect();
         let late = delays.iter().filter(|us| **us > 0).count();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Fate, Rng, chance, check_percent};
+use super::{Effect, PacketAction, Rng, chance, check_percent};
 
 /// The packet arrives twice in a row. Its second acknowledgement is kept from the sender, who has
 /// sent one.
@@ -25,9 +25,9 @@ impl Effect for Double {
         true
     }
 
-    fn packet(&self, fate: &mut Fate, rng: &mut Rng) {
+    fn packet(&self, action: &mut PacketAction, rng: &mut Rng) {
         if chance(rng, self.percent) {
-            fate.copies *= 2;
+            action.copies *= 2;
         }
     }
 }
@@ -39,9 +39,10 @@ mod tests {
     #[test]
     fn a_lost_packet_is_not_doubled() {
         let mut rng = Rng::new(1, 0);
-        let (mut fate, mut lost) = (Fate::default(), Fate { copies: 0, ..Fate::default() });
-        Double { percent: 100 }.packet(&mut fate, &mut rng);
+        let (mut action, mut lost) =
+            (PacketAction::default(), PacketAction { copies: 0, ..PacketAction::default() });
+        Double { percent: 100 }.packet(&mut action, &mut rng);
         Double { percent: 100 }.packet(&mut lost, &mut rng);
-        assert_eq!((fate.copies, lost.copies), (2, 0));
+        assert_eq!((action.copies, lost.copies), (2, 0));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Passage, Rng, check_ms, us};
+use super::{Effect, Rng, Shaping, check_ms, us};
 
 /// A longer way. Bytes keep their order, whatever the jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,9 +32,9 @@ impl Effect for Latency {
         }
     }
 
-    fn bytes(&self, passage: &mut Passage, rng: &mut Rng) {
+    fn bytes(&self, shaping: &mut Shaping, rng: &mut Rng) {
         let (shortest, longest) = (self.ms - self.jitter_ms.min(self.ms), self.ms + self.jitter_ms);
-        passage.delay_us += rng.between(us(shortest), us(longest));
+        shaping.delay_us += rng.between(us(shortest), us(longest));
     }
 }
 
@@ -47,9 +47,9 @@ mod tests {
         let (latency, mut rng) = (Latency { ms: 200, jitter_ms: 50 }, Rng::new(1, 0));
         let delays: Vec<u64> = (0..1_000)
             .map(|_| {
-                let mut passage = Passage::default();
-                latency.bytes(&mut passage, &mut rng);
-                passage.delay_us
+                let mut shaping = Shaping::default();
+                latency.bytes(&mut shaping, &mut rng);
+                shaping.delay_us
             })
             .collect();
         assert!(delays.iter().all(|us| (150_000..=250_000).contains(us)));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Fate, Rng, chance, check_percent};
+use super::{Effect, PacketAction, Rng, chance, check_percent};
 
 /// The packet does not arrive and nobody is told. At QoS 1 the sender keeps it unacknowledged, and
 /// sends it again only when it connects to the same session anew (MQTT 3.1.1, section 4.4); a light
@@ -26,9 +26,9 @@ impl Effect for Lose {
         true
     }
 
-    fn packet(&self, fate: &mut Fate, rng: &mut Rng) {
+    fn packet(&self, action: &mut PacketAction, rng: &mut Rng) {
         if chance(rng, self.percent) {
-            fate.copies = 0;
+            action.copies = 0;
         }
     }
 }
@@ -43,9 +43,9 @@ mod tests {
         let mut lost = |percent| {
             (0..10_000)
                 .filter(|_| {
-                    let mut fate = Fate::default();
-                    Lose { percent }.packet(&mut fate, &mut rng);
-                    fate.copies == 0
+                    let mut action = PacketAction::default();
+                    Lose { percent }.packet(&mut action, &mut rng);
+                    action.copies == 0
                 })
                 .count()
         };

@@ -1,7 +1,7 @@
 //! Faults of a link: what can go wrong between a light and its broker, as configuration.
 //!
 //! Everything here is decided by pure code: bytes, time and random numbers come in, bytes and times
-//! come out. [`Wires`] keeps what one connection needs to remember; the proxy of the world and the
+//! come out. [`ImpairedLink`] keeps what one connection needs to remember; the proxy of the world and the
 //! links of a simulated one both run it.
 //!
 //! | module | what it does to a link |
@@ -20,7 +20,7 @@
 //! 1. Copy the file that is most like it ([`latency`] for bytes, [`delay`] for packets, [`reset`]
 //!    for connections), with its test.
 //! 2. Implement [`Effect`]: refuse a dose that cannot be meant, and change what passes: a
-//!    [`Fate`] for each PUBLISH packet, a [`Passage`] for each piece of bytes, or the [`Rules`] of a
+//!    [`PacketAction`] for each PUBLISH packet, a [`Shaping`] for each piece of bytes, or the [`Rules`] of a
 //!    connection. What it does not touch it need not mention. It keeps no state: what has to be
 //!    remembered belongs to the connection.
 //! 3. Add a variant to [`LinkFault`] and a line each to [`LinkFault::effect`],
@@ -33,14 +33,14 @@ pub mod delay;
 pub mod double;
 pub(crate) mod frame;
 pub mod half_open;
+mod impaired_link;
 pub mod latency;
 pub mod lose;
 pub mod refuse;
 pub mod reorder;
 pub mod reset;
 pub mod slow_close;
-mod strikes;
-mod wires;
+mod terminations;
 
 use std::fmt;
 
@@ -52,78 +52,85 @@ pub use self::{
     delay::Delay,
     double::Double,
     half_open::HalfOpen,
+    impaired_link::{ImpairedLink, Item},
     latency::Latency,
     lose::Lose,
     refuse::Refuse,
     reorder::Reorder,
     reset::Reset,
     slow_close::SlowClose,
-    strikes::{Strike, Strikes},
-    wires::{Item, Wires},
+    terminations::{Termination, Terminations},
 };
 pub use simulation::Rng;
 
 /// Microseconds, from any origin.
-pub type Us = u64;
+pub type Micros = u64;
 
 /// The longest span of a dose, in milliseconds: an hour.
 pub const LONGEST_MS: u32 = 3_600_000;
 
 /// A direction of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Way {
+pub enum Direction {
     /// From the light to the broker.
-    Up,
+    ToBroker,
     /// From the broker to the light.
-    Down,
+    FromBroker,
 }
 
-impl Way {
+impl Direction {
     /// Both of them.
-    pub const BOTH: [Way; 2] = [Way::Up, Way::Down];
+    pub const BOTH: [Direction; 2] = [Direction::ToBroker, Direction::FromBroker];
 
     /// The other direction.
     #[must_use]
-    pub fn other(self) -> Way {
+    pub fn other(self) -> Direction {
         match self {
-            Way::Up => Way::Down,
-            Way::Down => Way::Up,
+            Direction::ToBroker => Direction::FromBroker,
+            Direction::FromBroker => Direction::ToBroker,
         }
     }
 
     pub(crate) fn index(self) -> usize {
-        usize::from(self == Way::Down)
+        usize::from(self == Direction::FromBroker)
     }
 }
 
 /// Which directions a fault strikes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ways {
+pub enum Directions {
     /// From the light to the broker.
-    Up,
+    #[serde(rename = "up")]
+    ToBroker,
     /// From the broker to the light.
-    Down,
+    #[serde(rename = "down")]
+    FromBroker,
     /// Both directions.
     #[default]
     Both,
 }
 
-impl Ways {
+impl Directions {
     /// Whether `way` is among them.
     #[must_use]
-    pub fn include(self, way: Way) -> bool {
-        matches!((self, way), (Ways::Both, _) | (Ways::Up, Way::Up) | (Ways::Down, Way::Down))
+    pub fn include(self, direction: Direction) -> bool {
+        matches!(
+            (self, direction),
+            (Directions::Both, _)
+                | (Directions::ToBroker, Direction::ToBroker)
+                | (Directions::FromBroker, Direction::FromBroker)
+        )
     }
+}
 
-    /// The word of the configuration: `up`, `down` or `both`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Ways::Up => "up",
-            Ways::Down => "down",
-            Ways::Both => "both",
-        }
+impl fmt::Display for Directions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Directions::ToBroker => "to the broker",
+            Directions::FromBroker => "from the broker",
+            Directions::Both => "both ways",
+        })
     }
 }
 
@@ -158,42 +165,43 @@ pub enum LinkFault {
 /// A fault of a link, and the directions that it strikes. Of one fault there is at most one for the
 /// same directions; put in again, it takes the new dose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Placed {
+pub struct LinkFaultSpec {
     /// What it does.
     pub fault: LinkFault,
     /// Where. Refuse, reset and half-open strike the connection as a whole.
-    pub ways: Ways,
+    #[serde(rename = "ways")]
+    pub directions: Directions,
 }
 
 /// What becomes of one PUBLISH packet. Faults change it one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fate {
+pub struct PacketAction {
     /// How often it arrives; 1 without a fault.
     pub copies: u32,
     /// How much later it goes on than it came.
-    pub delay_us: Us,
+    pub delay_us: Micros,
     /// How many later PUBLISH packets go before it.
     pub behind: u32,
 }
 
-impl Default for Fate {
+impl Default for PacketAction {
     /// It arrives once, in its turn.
-    fn default() -> Fate {
-        Fate { copies: 1, delay_us: 0, behind: 0 }
+    fn default() -> PacketAction {
+        PacketAction { copies: 1, delay_us: 0, behind: 0 }
     }
 }
 
 /// How a piece of bytes passes. Faults change it one after the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Passage {
+pub struct Shaping {
     /// How long it travels.
-    pub delay_us: Us,
+    pub delay_us: Micros,
     /// How many bytes a second go onto the wire.
     pub bytes_per_s: Option<u32>,
     /// Nothing passes for now.
     pub stalled: bool,
     /// How much later than its bytes an end of the stream travels.
-    pub close_delay_us: Us,
+    pub close_delay_us: Micros,
 }
 
 /// What holds for connections as a whole. Faults change it one after the other.
@@ -202,9 +210,9 @@ pub struct Rules {
     /// New connections are refused.
     pub refuse: bool,
     /// A connection is reset so long after it was made, or after this came into force.
-    pub reset_after_us: Option<Us>,
+    pub reset_after_us: Option<Micros>,
     /// A connection loses one end so long after it was made, or after this came into force.
-    pub half_open_after_us: Option<Us>,
+    pub half_open_after_us: Option<Micros>,
 }
 
 /// What a fault does. See the [module](self) for how to write one.
@@ -226,10 +234,10 @@ pub trait Effect {
     }
 
     /// Decides what becomes of a PUBLISH packet.
-    fn packet(&self, _fate: &mut Fate, _rng: &mut Rng) {}
+    fn packet(&self, _fate: &mut PacketAction, _rng: &mut Rng) {}
 
     /// Decides how a piece of bytes passes.
-    fn bytes(&self, _passage: &mut Passage, _rng: &mut Rng) {}
+    fn bytes(&self, _passage: &mut Shaping, _rng: &mut Rng) {}
 
     /// Decides what holds for connections.
     fn connection(&self, _rules: &mut Rules) {}
@@ -328,29 +336,29 @@ into_link_fault!(
     Latency, Bandwidth, BlackHole, Reset, Refuse, SlowClose, HalfOpen, Lose, Double, Delay, Reorder
 );
 
-impl Placed {
+impl LinkFaultSpec {
     /// In both directions.
     #[must_use]
-    pub fn both(fault: impl Into<LinkFault>) -> Placed {
-        Placed { fault: fault.into(), ways: Ways::Both }
+    pub fn both_ways(fault: impl Into<LinkFault>) -> LinkFaultSpec {
+        LinkFaultSpec { fault: fault.into(), directions: Directions::Both }
     }
 
     /// From the light to the broker.
     #[must_use]
-    pub fn up(fault: impl Into<LinkFault>) -> Placed {
-        Placed { fault: fault.into(), ways: Ways::Up }
+    pub fn to_broker(fault: impl Into<LinkFault>) -> LinkFaultSpec {
+        LinkFaultSpec { fault: fault.into(), directions: Directions::ToBroker }
     }
 
     /// From the broker to the light.
     #[must_use]
-    pub fn down(fault: impl Into<LinkFault>) -> Placed {
-        Placed { fault: fault.into(), ways: Ways::Down }
+    pub fn from_broker(fault: impl Into<LinkFault>) -> LinkFaultSpec {
+        LinkFaultSpec { fault: fault.into(), directions: Directions::FromBroker }
     }
 
     /// # Errors
     /// Why it cannot be meant, and what would do.
     pub fn check(&self) -> Result<(), String> {
-        if self.fault.strikes_connections() && self.ways != Ways::Both {
+        if self.fault.strikes_connections() && self.directions != Directions::Both {
             let name = self.fault.name();
             return Err(format!("{name} strikes the connection as a whole; leave the direction out"));
         }
@@ -359,38 +367,38 @@ impl Placed {
 
     /// Whether putting `other` in would give this one another dose.
     #[must_use]
-    pub fn is_replaced_by(&self, other: &Placed) -> bool {
-        self.fault.name() == other.fault.name() && self.ways == other.ways
+    pub fn is_replaced_by(&self, other: &LinkFaultSpec) -> bool {
+        self.fault.name() == other.fault.name() && self.directions == other.directions
     }
 }
 
 /// What `faults` make of connections as a whole.
 #[must_use]
-pub fn rules(faults: &[Placed]) -> Rules {
+pub fn rules(faults: &[LinkFaultSpec]) -> Rules {
     let mut rules = Rules::default();
-    for placed in faults {
-        placed.fault.effect().connection(&mut rules);
+    for spec in faults {
+        spec.fault.effect().connection(&mut rules);
     }
     rules
 }
 
 /// Whether nothing passes in one of the directions, so that no connection can come to be.
 #[must_use]
-pub fn stalls(faults: &[Placed]) -> bool {
-    faults.iter().any(|placed| matches!(placed.fault, LinkFault::BlackHole(_)))
+pub fn stalls(faults: &[LinkFaultSpec]) -> bool {
+    faults.iter().any(|spec| matches!(spec.fault, LinkFault::BlackHole(_)))
 }
 
-impl fmt::Display for Placed {
-    /// `latency 200 ms ± 50 ms, up`.
+impl fmt::Display for LinkFaultSpec {
+    /// `latency 200 ms ± 50 ms, to the broker`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.fault.name())?;
         let dose = self.fault.effect().dose();
         if !dose.is_empty() {
             write!(f, " {dose}")?;
         }
-        match self.ways {
-            Ways::Both => Ok(()),
-            ways => write!(f, ", {}", ways.as_str()),
+        match self.directions {
+            Directions::Both => Ok(()),
+            directions => write!(f, ", {directions}"),
         }
     }
 }
@@ -411,7 +419,7 @@ fn check_ms(ms: u32, least: u32) -> Result<(), String> {
     Err(format!("{ms} ms cannot be meant; give {least} to {LONGEST_MS} (an hour)"))
 }
 
-fn us(ms: u32) -> Us {
+fn us(ms: u32) -> Micros {
     u64::from(ms) * 1_000
 }
 
@@ -428,18 +436,18 @@ mod tests {
         for name in LinkFault::NAMES {
             let fault = LinkFault::example(name).unwrap();
             assert_eq!(fault.name(), name);
-            assert_eq!(Placed::both(fault).check(), Ok(()));
-            assert!(Placed::both(fault).to_string().starts_with(name));
+            assert_eq!(LinkFaultSpec::both_ways(fault).check(), Ok(()));
+            assert!(LinkFaultSpec::both_ways(fault).to_string().starts_with(name));
         }
         assert_eq!(LinkFault::example("gremlins"), None);
     }
 
     #[test]
     fn a_direction_for_a_whole_connection_is_refused_and_a_dose_replaces_the_last() {
-        assert!(Placed::up(Refuse).check().unwrap_err().contains("leave the direction out"));
-        let slow = Placed::up(Latency { ms: 100, jitter_ms: 0 });
-        assert!(slow.is_replaced_by(&Placed::up(Latency { ms: 200, jitter_ms: 10 })));
-        assert!(!slow.is_replaced_by(&Placed::down(Latency { ms: 200, jitter_ms: 10 })));
-        assert_eq!(slow.to_string(), "latency 100 ms, up");
+        assert!(LinkFaultSpec::to_broker(Refuse).check().unwrap_err().contains("leave the direction out"));
+        let slow = LinkFaultSpec::to_broker(Latency { ms: 100, jitter_ms: 0 });
+        assert!(slow.is_replaced_by(&LinkFaultSpec::to_broker(Latency { ms: 200, jitter_ms: 10 })));
+        assert!(!slow.is_replaced_by(&LinkFaultSpec::from_broker(Latency { ms: 200, jitter_ms: 10 })));
+        assert_eq!(slow.to_string(), "latency 100 ms, to the broker");
     }
 }

@@ -17,11 +17,11 @@ impl Effect for Refuse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::{Placed, rules};
+    use crate::fault::{LinkFaultSpec, rules};
 
     #[test]
     fn new_connections_are_refused_and_nothing_else_changes() {
-        let refused = rules(&[Placed::both(Refuse)]);
+        let refused = rules(&[LinkFaultSpec::both_ways(Refuse)]);
         assert_eq!(refused, Rules { refuse: true, ..Rules::default() });
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Fate, Rng, chance, check_percent};
+use super::{Effect, PacketAction, Rng, chance, check_percent};
 
 /// A packet waits until a few later ones have passed; if none come, it goes on after two seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,9 +27,9 @@ impl Effect for Reorder {
         true
     }
 
-    fn packet(&self, fate: &mut Fate, rng: &mut Rng) {
+    fn packet(&self, action: &mut PacketAction, rng: &mut Rng) {
         if chance(rng, self.percent) {
-            fate.behind += u32::try_from(rng.between(1, MOST_BEHIND)).unwrap_or(1);
+            action.behind += u32::try_from(rng.between(1, MOST_BEHIND)).unwrap_or(1);
         }
     }
 }
@@ -43,9 +43,9 @@ mod tests {
         let mut rng = Rng::new(1, 0);
         let mut seen = [0; 5];
         for _ in 0..300 {
-            let mut fate = Fate::default();
-            Reorder { percent: 100 }.packet(&mut fate, &mut rng);
-            seen[fate.behind as usize] += 1;
+            let mut action = PacketAction::default();
+            Reorder { percent: 100 }.packet(&mut action, &mut rng);
+            seen[action.behind as usize] += 1;
         }
         assert_eq!((seen[0], seen[4]), (0, 0));
         assert!(seen[1..4].iter().all(|count| *count > 50), "{seen:?}");

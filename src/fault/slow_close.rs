@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Passage, Rng, check_ms, us};
+use super::{Effect, Rng, Shaping, check_ms, us};
 
 /// The end of the stream travels longer than its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,8 +20,8 @@ impl Effect for SlowClose {
         format!("{} ms", self.ms)
     }
 
-    fn bytes(&self, passage: &mut Passage, _rng: &mut Rng) {
-        passage.close_delay_us += us(self.ms);
+    fn bytes(&self, shaping: &mut Shaping, _rng: &mut Rng) {
+        shaping.close_delay_us += us(self.ms);
     }
 }
 
@@ -31,8 +31,8 @@ mod tests {
 
     #[test]
     fn only_the_end_is_late() {
-        let mut passage = Passage::default();
-        SlowClose { ms: 700 }.bytes(&mut passage, &mut Rng::new(1, 0));
-        assert_eq!(passage, Passage { close_delay_us: 700_000, ..Passage::default() });
+        let mut shaping = Shaping::default();
+        SlowClose { ms: 700 }.bytes(&mut shaping, &mut Rng::new(1, 0));
+        assert_eq!(shaping, Shaping { close_delay_us: 700_000, ..Shaping::default() });
     }
 }

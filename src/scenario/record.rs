@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use traffic_light::{Aspect, Rule};
 
-use crate::world::{
-    Event, EventKind, Fault, LightId,
-    event::{Certainty, Ignorer, Layer, LightKind, Severity},
-    monitor::GLITCH_BELOW,
+use crate::{
+    model::{LightId, LightKind},
+    world::{
+        Event, EventKind, Fault,
+        event::{Certainty, Ignorer, Layer, Severity},
+        monitor::GLITCH_BELOW,
+    },
 };
 
 /// Things that are kept of one run; a run in which more happens is not judged. Far above what the

@@ -7,28 +7,31 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use traffic_light::mqtt::codec::{
+    self, Connect, Delivery, Filters, Malformed, PINGRESP, Packet, Publish, SUBSCRIPTION_REFUSED, matches,
+};
+
 use super::{
     Step,
     net::{ConnId, Net},
     observer::{Observer, at},
-    packet::{self, Connect, Malformed, Packet},
 };
 use crate::{
-    fault::{Us, Way},
+    fault::{Direction, Micros},
+    model::Login,
     world::{
-        broker::Login,
+        account_limiter::{AccountEvent, AccountLimits},
         event::Severity,
-        meter::{Counted, Counting},
     },
 };
 
 /// A peer that has not said hello within this is dropped.
-const HELLO_US: Us = 10_000_000;
+const HELLO_US: Micros = 10_000_000;
 /// A client that asks for no keep-alive is dropped after so much silence all the same, as by the
 /// embedded broker.
-const NO_KEEP_ALIVE_US: Us = 300_000_000;
+const NO_KEEP_ALIVE_US: Micros = 300_000_000;
 /// From a ban to the reset of its connections, so that the notice of it still gets there.
-const LAST_NOTICE_US: Us = 250_000;
+const LAST_NOTICE_US: Micros = 250_000;
 
 struct Client {
     id: ConnId,
@@ -36,10 +39,10 @@ struct Client {
     name: String,
     filters: Vec<(String, u8)>,
     will: Option<Kept>,
-    silence_us: Us,
-    heard_us: Us,
+    silence_us: Micros,
+    heard_us: Micros,
     /// When its silence is judged next.
-    check_us: Us,
+    check_us: Micros,
     last_packet: u16,
     /// The beginning of a packet that has not come whole.
     inbox: Vec<u8>,
@@ -71,7 +74,7 @@ struct Topic {
 /// What the broker remembers. A stop forgets all of it.
 pub(super) struct Broker {
     login: Option<Login>,
-    pub(super) meter: Counting,
+    pub(super) limiter: AccountLimits,
     runs: bool,
     /// By the index of their connection.
     clients: Vec<Option<Client>>,
@@ -83,10 +86,10 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    pub(super) fn new(login: Option<Login>, meter: Counting) -> Broker {
+    pub(super) fn new(login: Option<Login>, limiter: AccountLimits) -> Broker {
         Broker {
             login,
-            meter,
+            limiter,
             runs: false,
             clients: Vec::new(),
             names: BTreeMap::new(),
@@ -160,13 +163,11 @@ impl Broker {
     fn take_whole(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, bytes: &[u8]) -> usize {
         let mut used = 0;
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
-            let taken = match packet::length(rest) {
+            let taken = match Packet::read(rest) {
                 Ok(None) => return used,
-                Ok(Some((head, total))) => {
-                    used += total;
-                    let packet =
-                        rest.get(..total).ok_or(Malformed).and_then(|whole| packet::read(whole, head));
-                    packet.and_then(|packet| self.obey(net, observer, id, packet))
+                Ok(Some((packet, length))) => {
+                    used += length;
+                    self.obey(net, observer, id, packet)
                 }
                 Err(malformed) => Err(malformed),
             };
@@ -192,30 +193,32 @@ impl Broker {
             Packet::Connect(connect) if !greeted => self.greet(net, observer, id, &connect),
             Packet::Connect(_) => return Err(Malformed),
             _ if !greeted => return Err(Malformed),
-            Packet::Publish { topic, payload, id: number, retain } => {
-                if let Some(number) = number {
-                    let [high, low] = number.to_be_bytes();
-                    net.send(id, Way::Down, &[0x40, 2, high, low]);
+            Packet::Publish(Publish { delivery: Delivery::ExactlyOnce { .. }, .. }) => return Err(Malformed),
+            Packet::Publish(Publish { topic, payload, delivery, retain, .. }) => {
+                if let Some(number) = delivery.id() {
+                    net.send(id, Direction::FromBroker, &codec::puback(number));
                 }
-                let qos = u8::from(number.is_some());
+                let qos = delivery.qos();
                 self.take_publish(net, observer, Some(id), Said { topic, payload, qos, retain });
             }
-            Packet::PubAck => {}
+            Packet::PubAck { .. } => {}
             Packet::Subscribe { id: number, filters } => {
                 self.subscribe(net, observer, id, number, filters)?
             }
-            Packet::Ping => net.send(id, Way::Down, &[0xD0, 0]),
+            Packet::PingReq => net.send(id, Direction::FromBroker, &PINGRESP),
             Packet::Disconnect => self.close(net, observer, id, false),
+            _ => return Err(Malformed),
         }
         Ok(())
     }
 
     fn greet(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, connect: &Connect<'_>) {
-        let admitted = self.login.as_ref().is_none_or(|login| login.admits(connect.user, connect.password));
+        let (user, password) = connect.login.map_or((None, None), |(user, password)| (Some(user), password));
+        let admitted = self.login.as_ref().is_none_or(|login| login.admits(user, password));
         let code = match connect.client_id {
             "" => 2,
             _ if !admitted => 4,
-            _ => match self.meter.login(at(net.now)) {
+            _ => match self.limiter.login(at(net.now)) {
                 Ok(()) => 0,
                 Err((refusal, banned_for)) => {
                     if banned_for.is_some() {
@@ -226,7 +229,7 @@ impl Broker {
             },
         };
         if code != 0 {
-            net.send(id, Way::Down, &[0x20, 2, 0, code]);
+            net.send(id, Direction::FromBroker, &codec::connack(code));
             return self.close(net, observer, id, false);
         }
         if let Some(earlier) = self.names.get(connect.client_id).copied() {
@@ -234,7 +237,7 @@ impl Broker {
         }
         self.names.insert(connect.client_id.to_owned(), id);
         let now = net.now;
-        let wills = !self.meter.emulates();
+        let wills = !self.limiter.emulates();
         if let Some(client) = self.client(id) {
             connect.client_id.clone_into(&mut client.name);
             client.will = connect.will.filter(|_| wills).map(|will| Kept {
@@ -249,20 +252,20 @@ impl Broker {
             client.check_us = now + client.silence_us;
             net.plan(client.check_us, Step::KeepAlive(id));
         }
-        net.send(id, Way::Down, &[0x20, 2, 0, 0]);
+        net.send(id, Direction::FromBroker, &codec::connack(0));
     }
 
     /// Somebody publishes: passes it on where an account's rules let it, and sees to what comes of it.
     fn take_publish(&mut self, net: &mut Net, observer: &mut Observer, from: Option<ConnId>, said: Said<'_>) {
         let Said { topic, payload, qos, retain } = said;
-        if !self.meter.counts() {
+        if !self.limiter.counts() {
             return self.publish(net, observer, topic, payload, qos, retain);
         }
-        let retain = retain && !self.meter.emulates();
-        let (published, told) = self.meter.publish(at(net.now), topic, payload);
-        if let Some(counted) = told {
-            let severity = if counted == Counted::Released { Severity::Info } else { Severity::Warning };
-            observer.engine.state.notice(severity, None, counted.to_string());
+        let retain = retain && !self.limiter.emulates();
+        let (published, told) = self.limiter.publish(at(net.now), topic, payload);
+        if let Some(event) = told {
+            let severity = if event == AccountEvent::Released { Severity::Info } else { Severity::Warning };
+            observer.engine.state.notice(severity, None, event.to_string());
         }
         self.see_to(net, observer, published.notices, published.bans);
         if let (Some((topic, value)), Some(id)) = (published.answer, from)
@@ -281,7 +284,7 @@ impl Broker {
     fn see_to(&mut self, net: &mut Net, observer: &mut Observer, notices: Vec<(String, String)>, bans: bool) {
         for (topic, text) in notices {
             if !bans && topic.ends_with("/errors") {
-                let rejected = Counted::Rejected(text.clone()).to_string();
+                let rejected = AccountEvent::Rejected(text.clone()).to_string();
                 observer.engine.state.notice(Severity::Warning, None, rejected);
             }
             self.publish(net, observer, &topic, text.as_bytes(), 0, false);
@@ -292,8 +295,8 @@ impl Broker {
     }
 
     fn ban(&mut self, net: &mut Net, observer: &mut Observer) {
-        let seconds = self.meter.banned_for(at(net.now)).as_secs();
-        observer.engine.state.notice(Severity::Warning, None, Counted::Banned { seconds }.to_string());
+        let seconds = self.limiter.banned_for(at(net.now)).as_secs();
+        observer.engine.state.notice(Severity::Warning, None, AccountEvent::Banned { seconds }.to_string());
         net.plan(net.now + LAST_NOTICE_US, Step::Cut);
     }
 
@@ -312,21 +315,18 @@ impl Broker {
         observer: &mut Observer,
         id: ConnId,
         number: u16,
-        list: &[u8],
+        filters: Filters<'_>,
     ) -> Result<(), Malformed> {
-        let [high, low] = number.to_be_bytes();
-        let mut answer = vec![0x90, 2, high, low];
-        let mut kept = Vec::new();
-        for filter in packet::filters(list) {
-            let (filter, qos) = filter?;
+        let (mut codes, mut kept) = (Vec::new(), Vec::new());
+        for (filter, qos) in filters {
             let qos = qos.min(1);
-            let subscribed = self.meter.subscribe(at(net.now), filter);
+            let subscribed = self.limiter.subscribe(at(net.now), filter);
             self.see_to(net, observer, subscribed.notices, subscribed.bans);
             if !subscribed.passed {
-                answer.push(0x80);
+                codes.push(SUBSCRIPTION_REFUSED);
                 continue;
             }
-            answer.push(qos);
+            codes.push(qos);
             for topic in self.topics.iter_mut().filter(|topic| matches(filter, &topic.name)) {
                 topic.hear.retain(|(other, _)| *other != id);
                 topic.hear.push((id, qos));
@@ -336,8 +336,9 @@ impl Broker {
                 client.filters.push((filter.to_owned(), qos));
             }
         }
-        answer[1] = u8::try_from(answer.len() - 2).ok().filter(|length| *length < 128).ok_or(Malformed)?;
-        net.send(id, Way::Down, &answer);
+        self.packet.clear();
+        codec::suback(number, &codes, |bytes| self.packet.extend_from_slice(bytes)).map_err(|_| Malformed)?;
+        net.send(id, Direction::FromBroker, &self.packet);
         for (topic, payload, qos) in kept {
             self.deliver(net, id, &topic, &payload, qos, true);
         }
@@ -396,8 +397,12 @@ impl Broker {
             client.last_packet = client.last_packet.checked_add(1).unwrap_or(1);
             client.last_packet
         });
-        packet::publish(&mut self.packet, topic, payload, number, retain);
-        net.send(id, Way::Down, &self.packet);
+        let delivery = number.map_or(Delivery::AtMostOnce, |id| Delivery::AtLeastOnce { id });
+        let publish = Publish { topic, payload, delivery, retain, dup: false };
+        self.packet.clear();
+        // Its topic came in a packet, so that it fits into one.
+        let _ = publish.encode(|bytes| self.packet.extend_from_slice(bytes));
+        net.send(id, Direction::FromBroker, &self.packet);
     }
 
     /// A client's connection has ended at the other end, or was reset.
@@ -465,35 +470,5 @@ impl Broker {
 
     fn client(&mut self, id: ConnId) -> Option<&mut Client> {
         self.clients.get_mut(id.index)?.as_mut().filter(|client| client.id == id)
-    }
-}
-
-/// Whether `filter` matches `topic` (section 4.7).
-fn matches(filter: &str, topic: &str) -> bool {
-    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
-    loop {
-        match (filter.next(), topic.next()) {
-            (Some("#"), _) => return true,
-            (None, None) => return true,
-            (Some(wanted), Some(level)) if wanted == "+" || wanted == level => {}
-            _ => return false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters_match_as_the_standard_has_it() {
-        for (filter, topic) in
-            [("a/b", "a/b"), ("a/+", "a/b"), ("a/#", "a/b/c"), ("a/#", "a"), ("+/+/c", "a/b/c")]
-        {
-            assert!(matches(filter, topic), "{filter} {topic}");
-        }
-        for (filter, topic) in [("a/b", "a"), ("a", "a/b"), ("a/+", "a/b/c"), ("+", "a/b"), ("a/b", "a/bc")] {
-            assert!(!matches(filter, topic), "{filter} {topic}");
-        }
     }
 }

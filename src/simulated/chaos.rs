@@ -10,16 +10,16 @@ use super::{
 use crate::{
     chaos::{Chaos, ChaosOptions, Reign, longest_at},
     config::FaultKind,
-    fault::Us,
+    fault::Micros,
     world::{Command, Fault, event::Severity},
 };
 
 /// Chaos that is on.
 pub(super) struct Reigns {
     reign: Reign,
-    began_us: Us,
+    began_us: Micros,
     /// When it is asked next.
-    due_us: Us,
+    due_us: Micros,
 }
 
 impl World {
@@ -40,7 +40,7 @@ impl World {
             let text = "there is nothing here that chaos could break: no light runs in this simulation";
             return self.observer.engine.state.notice(Severity::Warning, None, text);
         };
-        self.chaos = Some(Reigns { reign, began_us: now, due_us: Us::MAX });
+        self.chaos = Some(Reigns { reign, began_us: now, due_us: Micros::MAX });
         self.observer.engine.state.chaos_changed(Some(seed));
         self.plan_chaos();
     }
@@ -56,7 +56,7 @@ impl World {
 
     fn plan_chaos(&mut self) {
         if let Some(Reigns { reign, began_us, due_us }) = &mut self.chaos {
-            let after_us = Us::try_from(reign.due_at().as_micros()).unwrap_or(Us::MAX / 2);
+            let after_us = Micros::try_from(reign.due_at().as_micros()).unwrap_or(Micros::MAX / 2);
             *due_us = began_us.saturating_add(after_us);
             self.net.plan(*due_us, Step::Chaos);
         }

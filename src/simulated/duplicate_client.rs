@@ -3,6 +3,7 @@
 
 use traffic_light::{
     Instant,
+    mqtt::codec::{Connect, DISCONNECT, PINGREQ, connack},
     reconnector::{Action, Reconnector},
 };
 
@@ -12,7 +13,7 @@ use super::{
     observer::random_u32,
     world::World,
 };
-use crate::fault::{Us, Way};
+use crate::fault::{Direction, Micros};
 
 /// The client, which comes from the world's own computer: no fault of the light's link strikes it.
 pub(super) struct DuplicateClient {
@@ -20,7 +21,7 @@ pub(super) struct DuplicateClient {
     reconnector: Reconnector,
     connection: Option<ConnId>,
     /// When it has something to do next.
-    due_us: Us,
+    due_us: Micros,
 }
 
 impl World {
@@ -39,7 +40,7 @@ impl World {
                     client_id,
                     reconnector,
                     connection: None,
-                    due_us: Us::MAX,
+                    due_us: Micros::MAX,
                 }));
                 self.duplicate_of.insert(id, index);
                 self.duplicate_climbs(index);
@@ -49,7 +50,7 @@ impl World {
         let Some(index) = self.duplicate_of.remove(&id) else { return };
         let Some(duplicate) = self.duplicates.get_mut(index).and_then(Option::take) else { return };
         if let Some(connection) = duplicate.connection {
-            self.net.send(connection, Way::Up, &[0xE0, 0]);
+            self.net.send(connection, Direction::ToBroker, &DISCONNECT);
             self.net.hang_up(connection);
         }
     }
@@ -89,7 +90,7 @@ impl World {
             Some(connection) => {
                 duplicate.due_us = now + every_us;
                 self.net.plan(now + every_us, Step::DuplicateClient(index));
-                self.net.send(connection, Way::Up, &[0xC0, 0]);
+                self.net.send(connection, Direction::ToBroker, &PINGREQ);
             }
         }
     }
@@ -107,8 +108,12 @@ impl World {
         self.net.made(id, Reach::Broker, &[].into());
         self.broker.accept(&mut self.net, id);
         self.net.plan(due_us, Step::DuplicateClient(index));
-        let hello = hello(&client_id, keep_alive_s, login.map(|login| (login.user, login.password)));
-        self.net.send(id, Way::Up, &hello);
+        let login = login.as_ref().map(|login| (login.user.as_str(), Some(login.password.as_bytes())));
+        let connect = Connect { client_id: &client_id, clean_session: true, keep_alive_s, will: None, login };
+        let mut packet = Vec::new();
+        // A client id and a login are short.
+        let _ = connect.encode(|bytes| packet.extend_from_slice(bytes));
+        self.net.send(id, Direction::ToBroker, &packet);
     }
 
     pub(super) fn duplicate_receives(&mut self, index: usize, id: ConnId, bytes: &[u8], out: Out) {
@@ -119,7 +124,7 @@ impl World {
         };
         match out {
             // It subscribes to nothing, so that answers are all it gets, each whole.
-            Out::Bytes(_) if bytes == [0x20, 2, 0, 0] => duplicate.reconnector.session_up(local),
+            Out::Bytes(_) if bytes == connack(0) => duplicate.reconnector.session_up(local),
             Out::Bytes(_) => {}
             Out::End | Out::Reset => {
                 self.net.remove(id);
@@ -136,32 +141,4 @@ impl World {
         duplicate.reconnector.session_lost(local, random);
         self.duplicate_climbs(index);
     }
-}
-
-/// A CONNECT with a clean session and without a will (MQTT 3.1.1, section 3.1).
-fn hello(client_id: &str, keep_alive_s: u16, login: Option<(String, String)>) -> Vec<u8> {
-    let [high, low] = keep_alive_s.to_be_bytes();
-    let flags = if login.is_some() { 0xC2 } else { 2 };
-    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, flags, high, low];
-    let mut text = |text: &str| {
-        body.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
-        body.extend(text.as_bytes());
-    };
-    text(client_id);
-    if let Some((user, password)) = &login {
-        text(user);
-        text(password);
-    }
-    let mut packet = vec![0x10];
-    let mut left = body.len();
-    loop {
-        let low = u8::try_from(left & 0x7F).unwrap_or_default();
-        left >>= 7;
-        packet.push(if left > 0 { low | 0x80 } else { low });
-        if left == 0 {
-            break;
-        }
-    }
-    packet.extend(body);
-    packet
 }

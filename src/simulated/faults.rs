@@ -8,8 +8,9 @@ use super::{
     world::World,
 };
 use crate::{
-    fault::{Placed, stalls},
-    world::{Fault, LightId, event::Severity, light::LightCommand},
+    fault::{LinkFaultSpec, stalls},
+    model::LightId,
+    world::{Fault, event::Severity, light::LightCommand},
 };
 
 impl World {
@@ -45,7 +46,7 @@ impl World {
             (_, None) => return Ok(if on { self.stop_broker() } else { self.start_broker() }),
         };
         match fault {
-            Fault::Link { placed, .. } => return self.set_link_fault(light, *placed, on),
+            Fault::Link { spec, .. } => return self.set_link_fault(light, *spec, on),
             Fault::WrongPassword(_) if on && self.login.is_none() => {
                 return Err("this broker lets everybody in; give it a user and a password first".to_owned());
             }
@@ -66,7 +67,7 @@ impl World {
         }))
     }
 
-    fn set_link_fault(&mut self, light: &LightId, placed: Placed, on: bool) -> Result<bool, String> {
+    fn set_link_fault(&mut self, light: &LightId, spec: LinkFaultSpec, on: bool) -> Result<bool, String> {
         let Some(number) = self.index.get(light).copied() else {
             return Err(if self.config.lights().any(|other| other == *light) {
                 "it does not run in this simulation; add it to run, or strike another".to_owned()
@@ -78,11 +79,11 @@ impl World {
             return Err("its link has no proxy; set links.proxy = true".to_owned());
         }
         let mut faults = self.faults_on(number).to_vec();
-        faults.retain(|other| !other.is_replaced_by(&placed));
+        faults.retain(|other| !other.is_replaced_by(&spec));
         if on {
-            faults.push(placed);
+            faults.push(spec);
         }
-        let faults: Arc<[Placed]> = faults.into();
+        let faults: Arc<[LinkFaultSpec]> = faults.into();
         self.link_faults.insert(light.clone(), faults.clone());
         for id in self.net.of(Owner::Light(number)) {
             self.net.change(id, &faults);
@@ -96,7 +97,7 @@ impl World {
     }
 
     fn set_quota(&mut self, per_minute: Option<u32>) -> bool {
-        self.broker.meter.set_quota(per_minute);
+        self.broker.limiter.set_quota(per_minute);
         true
     }
 

@@ -10,9 +10,10 @@ use super::{
     world::World,
 };
 use crate::{
-    fault::{Us, Way, rules, stalls},
+    fault::{Direction, Micros, rules, stalls},
+    model::LightId,
     world::{
-        Command, Fault, LightId,
+        Command, Fault,
         light::{Effect, Light, LightCommand},
     },
 };
@@ -29,12 +30,12 @@ pub(super) struct Socket {
     /// The connection was made while the host slept.
     made: bool,
     /// When the light has something to do next, as it is planned.
-    due_us: Us,
+    due_us: Micros,
 }
 
 impl World {
     /// Does something to a light, then all that follows from it.
-    pub(super) fn with_light(&mut self, number: usize, does: impl FnOnce(&mut Light, Us)) {
+    pub(super) fn with_light(&mut self, number: usize, does: impl FnOnce(&mut Light, Micros)) {
         let now = self.net.now;
         let Some(light) = self.light(number) else { return };
         does(light, now);
@@ -53,7 +54,7 @@ impl World {
     /// Time has come for what a light had planned, if it still has.
     pub(super) fn light_due(&mut self, number: usize) {
         if let Some(socket) = self.sockets.get_mut(number) {
-            socket.due_us = Us::MAX;
+            socket.due_us = Micros::MAX;
         }
         self.with_light(number, |light, now| {
             if light.due_us() <= now {
@@ -89,7 +90,7 @@ impl World {
         let due_us = light.due_us();
         if due_us != socket.due_us {
             socket.due_us = due_us;
-            if due_us != Us::MAX {
+            if due_us != Micros::MAX {
                 self.net.plan(due_us, Step::Light(number));
             }
         }
@@ -159,7 +160,7 @@ impl World {
         let bytes = light.outgoing();
         let count = bytes.len();
         if count > 0 {
-            self.net.send(id, Way::Up, bytes);
+            self.net.send(id, Direction::ToBroker, bytes);
             light.sent(now, count);
         }
         count > 0

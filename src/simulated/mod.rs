@@ -4,7 +4,7 @@
 //!
 //! A light is the live world's ([`crate::world::light`]): the board's program with the board's link
 //! ([`traffic_light::program`], [`traffic_light::link`]). Its bytes pass
-//! [`crate::fault::Wires`] to a broker that is simulated too. So what is judged here is the code that
+//! [`crate::fault::ImpairedLink`] to a broker that is simulated too. So what is judged here is the code that
 //! runs on boards, and a fault means what it means in the live world's proxy.
 //!
 //! | module | one idea |
@@ -12,7 +12,7 @@
 //! | `world` | everything that happens, one step after the other |
 //! | `link` | the sockets of the lights |
 //! | `net` | connections, and what faults make of them |
-//! | `broker`, `packet` | sessions, routing, retained messages, wills; the bytes of MQTT |
+//! | `broker` | sessions, routing, retained messages, wills |
 //! | `faults` | puts faults in and takes them out |
 //! | `chaos` | the chaos switch |
 //! | `duplicate_client` | takes a light's session over again and again |
@@ -33,7 +33,6 @@ mod faults;
 mod link;
 mod net;
 mod observer;
-mod packet;
 mod world;
 
 use std::time::Duration;
@@ -42,7 +41,7 @@ use self::{net::ConnId, observer::at, world::World};
 use crate::{
     adafruit::Tally,
     config::Config,
-    fault::{Us, Way},
+    fault::{Direction, Micros},
     playback::Playback,
     world::{Command, Event},
 };
@@ -81,13 +80,13 @@ enum Step {
     /// The proxy's answer from the broker.
     Reached(ConnId),
     /// Bytes arrive.
-    Arrive(ConnId, Way),
+    Arrive(ConnId, Direction),
     /// The account is banned: every connection is reset.
     Cut,
-    /// Something comes out of a connection's wires.
-    Wires(ConnId),
+    /// Something comes out of a connection's link.
+    Deliver(ConnId),
     /// A fault strikes a connection as a whole.
-    Strike(ConnId),
+    Terminate(ConnId),
     /// The broker looks whether a client still speaks.
     KeepAlive(ConnId),
     Obey(Box<Command>),
@@ -116,7 +115,7 @@ impl Simulation {
     /// What the broker has counted of its account; `None` while it counts nothing.
     #[must_use]
     pub fn tally(&self) -> Option<Tally> {
-        self.world.broker.meter.tally()
+        self.world.broker.limiter.tally()
     }
 }
 
@@ -127,7 +126,7 @@ impl Playback for Simulation {
     }
 
     fn play(&mut self, until: Duration, take: &mut dyn FnMut(Event)) {
-        let until = Us::try_from(until.as_micros()).unwrap_or(Us::MAX);
+        let until = Micros::try_from(until.as_micros()).unwrap_or(Micros::MAX);
         self.world.play(until, take);
     }
 

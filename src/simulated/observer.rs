@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use simulation::Rng;
-use traffic_light::{Key, Name, Status, Word, command::Command as Wired};
+use traffic_light::{Key, Name, PeerMessage, Status, command::Command as LightCommand};
 
 use crate::{
-    fault::Us,
+    fault::Micros,
     world::{
         EventKind,
         engine::Engine,
@@ -62,8 +62,8 @@ impl Observer {
             });
         }
         let heard = match kind {
-            TopicKind::State => Word::decode(topic, payload, key.as_ref()).map(|_| ()),
-            TopicKind::Command => Wired::decode(topic, payload, key.as_ref()).map(|_| ()),
+            TopicKind::State => PeerMessage::decode(topic, payload, key.as_ref()).map(|_| ()),
+            TopicKind::Command => LightCommand::decode(topic, payload, key.as_ref()).map(|_| ()),
             TopicKind::Status => Status::decode(topic, payload, key.as_ref()).map(|status| {
                 let about = status.online.then(|| About::from(&status));
                 self.engine.state.presence_changed(&light, status.online, about);
@@ -81,7 +81,7 @@ impl Observer {
 }
 
 /// A moment of the simulation as a face knows it.
-pub(super) fn at(now: Us) -> Duration {
+pub(super) fn at(now: Micros) -> Duration {
     Duration::from_micros(now)
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use simulation::Rng;
 use traffic_light::{
     LightConfig, Start,
-    command::{Action, Command as Wired},
+    command::{Action, Command as WireCommand},
     mqtt::client_id,
     program::Place,
 };
@@ -21,24 +21,25 @@ use super::{
 };
 use crate::{
     config::{BrokerChoice, Config, Junction},
-    fault::{Placed, Strike, Us, Way},
+    fault::{Direction, LinkFaultSpec, Micros, Termination},
+    model::{LightId, LightKind, Login},
     world::{
-        Command, Event, EventKind, Fault, LightId, action_words,
-        broker::Login,
+        Command, Event, EventKind, Fault,
+        account_limiter::AccountLimits,
+        action_words,
         budget::{Budget, SharedBudget},
         command::ByHand,
-        event::{LightKind, Severity, TopicKind},
+        event::{Severity, TopicKind},
         light::{BrokerAddress, Effect, Light, LightCommand, LightParts},
-        meter::Counting,
         plan,
         topics::{Topics, check_publishable},
     },
 };
 
 /// Lights start over this long for each of them, as in the live world.
-const START_SPACING_US: Us = 500;
+const START_SPACING_US: Micros = 500;
 /// How long the last words may take.
-const LAST_WORDS_US: Us = 500_000;
+const LAST_WORDS_US: Micros = 500_000;
 /// MQTT's port, where the configuration leaves the choice to the system.
 const ANY_PORT: u16 = 1883;
 
@@ -55,7 +56,7 @@ pub(super) struct World {
     /// Room for what a light has decided.
     pub(super) effects: Vec<Effect>,
     pub(super) index: BTreeMap<LightId, usize>,
-    pub(super) link_faults: BTreeMap<LightId, Arc<[Placed]>>,
+    pub(super) link_faults: BTreeMap<LightId, Arc<[LinkFaultSpec]>>,
     pub(super) duplicates: Vec<Option<DuplicateClient>>,
     pub(super) duplicate_of: BTreeMap<LightId, usize>,
     pub(super) address: Arc<BrokerAddress>,
@@ -72,15 +73,15 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(config: Config, seed: u64, options: Options) -> Result<World, SimulationError> {
         // A broker with feeds is Adafruit IO, wherever it is to be.
-        let (meter, topics) = match (&config.feeds, &config.emulated) {
+        let (limiter, topics) = match (&config.feeds, &config.emulated) {
             (Some(feeds), _) => (
-                Counting::adafruit(&feeds.user, feeds.per_minute),
+                AccountLimits::adafruit(&feeds.user, feeds.per_minute),
                 Topics::on_feeds(&feeds.user, config.lights()),
             ),
             (None, Some(emulated)) => {
-                (Counting::adafruit(&emulated.user, emulated.per_minute), Topics::new(&config.root))
+                (AccountLimits::adafruit(&emulated.user, emulated.per_minute), Topics::new(&config.root))
             }
-            (None, None) => (Counting::idle(config.root.as_str()), Topics::new(&config.root)),
+            (None, None) => (AccountLimits::idle(config.root.as_str()), Topics::new(&config.root)),
         };
         let (host, port, login) = match &config.broker {
             BrokerChoice::Embedded { port, login, .. } => {
@@ -96,7 +97,7 @@ impl World {
             .collect();
         let mut world = World {
             net: Net::new(Rng::new(seed, 0)),
-            broker: Broker::new(login.clone(), meter),
+            broker: Broker::new(login.clone(), limiter),
             budget: config
                 .feeds
                 .as_ref()
@@ -128,7 +129,7 @@ impl World {
             }
         }
         for (at, command) in plan::steps(world.config.faults.clone()) {
-            let at = Us::try_from(at.as_micros()).unwrap_or(Us::MAX);
+            let at = Micros::try_from(at.as_micros()).unwrap_or(Micros::MAX);
             world.net.plan(at, Step::Obey(Box::new(command)));
         }
         Ok(world)
@@ -187,26 +188,26 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn now(&self) -> Us {
+    pub(super) fn now(&self) -> Micros {
         self.net.now
     }
 
-    pub(super) fn next_us(&self) -> Option<Us> {
+    pub(super) fn next_us(&self) -> Option<Micros> {
         let told = self
             .observer
             .engine
             .state
             .first_event_at()
-            .map(|at| Us::try_from(at.as_micros()).unwrap_or(Us::MAX));
+            .map(|at| Micros::try_from(at.as_micros()).unwrap_or(Micros::MAX));
         if told.is_some() || self.ended { told } else { self.due_us() }
     }
 
     /// When something happens next.
-    fn due_us(&self) -> Option<Us> {
+    fn due_us(&self) -> Option<Micros> {
         [self.net.queue.next_us(), self.deadline_us()].into_iter().flatten().min()
     }
 
-    pub(super) fn play(&mut self, until: Us, take: &mut dyn FnMut(Event)) {
+    pub(super) fn play(&mut self, until: Micros, take: &mut dyn FnMut(Event)) {
         while let Some(event) = self.observer.engine.state.next_event() {
             take(event);
         }
@@ -224,7 +225,7 @@ impl World {
         self.set_now(self.net.now.max(until));
     }
 
-    fn set_now(&mut self, now: Us) {
+    fn set_now(&mut self, now: Micros) {
         self.net.now = now;
         self.observer.engine.state.set_now(at(now));
         if let Some(budget) = &self.budget {
@@ -233,9 +234,9 @@ impl World {
     }
 
     /// When the engine is to be called though nothing happens.
-    fn deadline_us(&self) -> Option<Us> {
+    fn deadline_us(&self) -> Option<Micros> {
         let deadline = self.observer.engine.next_deadline()?;
-        Some(Us::try_from(deadline.as_nanos().div_ceil(1_000)).unwrap_or(Us::MAX))
+        Some(Micros::try_from(deadline.as_nanos().div_ceil(1_000)).unwrap_or(Micros::MAX))
     }
 
     fn take_step(&mut self, step: Step) {
@@ -257,10 +258,10 @@ impl World {
             Step::Reached(id) => self.proxy_reached(id),
             Step::Arrive(id, way) => self.arrive(id, way),
             Step::Cut => self.broker.cut(&mut self.net, &mut self.observer),
-            Step::Wires(id) => {
+            Step::Deliver(id) => {
                 self.net.wires_due(id);
             }
-            Step::Strike(id) => self.strike(id),
+            Step::Terminate(id) => self.terminate(id),
             Step::KeepAlive(id) => self.broker.check(&mut self.net, &mut self.observer, id),
             Step::Obey(command) => self.obey_now(*command),
             Step::Chaos => self.play_chaos(),
@@ -272,7 +273,7 @@ impl World {
         self.lights.get_mut(number)?.as_deref_mut()
     }
 
-    fn arrive(&mut self, id: super::ConnId, way: Way) {
+    fn arrive(&mut self, id: super::ConnId, way: Direction) {
         let mut landed = std::mem::take(&mut self.landed);
         if let Some(out) = self.net.land(id, way, &mut landed)
             && let Some(conn) = self.net.get(id)
@@ -280,17 +281,17 @@ impl World {
             let (owner, listens, open, swallows) =
                 (conn.owner, conn.light_listens, conn.broker_open, conn.swallows);
             match (way, out) {
-                (Way::Up, _) if swallows => {}
-                (Way::Up, Out::Bytes(_)) if open => {
+                (Direction::ToBroker, _) if swallows => {}
+                (Direction::ToBroker, Out::Bytes(_)) if open => {
                     self.broker.take(&mut self.net, &mut self.observer, id, &landed);
                 }
                 // The broker's end has been closed: it answers with an RST.
-                (Way::Up, Out::Bytes(_)) => self.net.reset(id),
-                (Way::Up, _) => {
+                (Direction::ToBroker, Out::Bytes(_)) => self.net.reset(id),
+                (Direction::ToBroker, _) => {
                     self.broker.lost(&mut self.net, &mut self.observer, id);
                     self.net.remove(id);
                 }
-                (Way::Down, out) => match owner {
+                (Direction::FromBroker, out) => match owner {
                     Owner::Light(number) if listens => self.light_receives(number, id, &landed, out),
                     Owner::DuplicateClient(number) if listens => {
                         self.duplicate_receives(number, id, &landed, out)
@@ -304,24 +305,24 @@ impl World {
     }
 
     /// The faults of the link that a connection belongs to.
-    pub(super) fn faults_on(&self, number: usize) -> Arc<[Placed]> {
+    pub(super) fn faults_on(&self, number: usize) -> Arc<[LinkFaultSpec]> {
         let light = self.lights.get(number).and_then(Option::as_ref);
         let faults = light.and_then(|light| self.link_faults.get(light.id()));
         faults.cloned().unwrap_or_else(|| Arc::from([]))
     }
 
     /// A fault of the whole connection strikes.
-    fn strike(&mut self, id: super::ConnId) {
+    fn terminate(&mut self, id: super::ConnId) {
         let now = self.net.now;
         let Some(conn) = self.net.get(id) else { return };
-        let Some((_, strike)) = conn.strikes.next().filter(|(at, _)| *at <= now) else { return };
+        let Some((_, strike)) = conn.terminations.next().filter(|(at, _)| *at <= now) else { return };
         if conn.swallows {
             return;
         }
         let held = conn.reach == Reach::Proxy;
         self.broker.lost(&mut self.net, &mut self.observer, id);
         match strike {
-            Strike::HalfOpen if !held => self.net.halve(id),
+            Termination::HalfOpen if !held => self.net.halve(id),
             _ => self.net.reset(id),
         }
     }
@@ -357,7 +358,7 @@ impl World {
             Command::PutFault { fault, lasts } => {
                 self.set_own_fault(fault.clone(), true);
                 if let Some(lasts) = lasts {
-                    let us = Us::try_from(lasts.as_micros()).unwrap_or(Us::MAX / 2);
+                    let us = Micros::try_from(lasts.as_micros()).unwrap_or(Micros::MAX / 2);
                     self.net.plan(now.saturating_add(us), Step::Obey(Box::new(Command::ClearFault(fault))));
                 }
             }
@@ -477,7 +478,7 @@ impl World {
                 let last = self.last_n.entry(light.clone()).or_default();
                 let now_s = u32::try_from(now / 1_000_000).unwrap_or(u32::MAX);
                 *last = now_s.max(last.saturating_add(1));
-                let mut command = Wired::new(boot, *last, action);
+                let mut command = WireCommand::new(boot, *last, action);
                 command.ms = ms;
                 let topic = self.observer.topics.of(light, TopicKind::Command);
                 let message = command.encode(&topic, key.as_ref());

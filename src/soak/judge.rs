@@ -8,7 +8,10 @@ use std::{
 use traffic_light::Aspect;
 
 use super::figures::{Failure, Figures};
-use crate::world::{Event, EventKind, LightId, event::Layer, monitor::Certainty};
+use crate::{
+    model::LightId,
+    world::{Event, EventKind, event::Layer, monitor::Certainty},
+};
 
 /// Watches one world, by its events alone.
 #[derive(Clone, Debug, Default)]
@@ -118,7 +121,7 @@ mod tests {
     use traffic_light::{Name, Rule};
 
     use super::*;
-    use crate::world::event::LightKind;
+    use crate::model::LightKind;
 
     fn light(name: &str) -> LightId {
         LightId::new(Name::new("demo").unwrap(), Name::new(name).unwrap())

@@ -18,13 +18,11 @@
 //!   gets MQTT 5's DISCONNECT even if it speaks 3.1.1. The two may reach others in any order.
 //! - A peer that has not sent its CONNECT within 10 s is dropped.
 //!
-//! A broker that is given a [`Meter`] counts what its clients do: then publishes may be rejected, and a
+//! A broker that is given a [`AccountLimiter`] counts what its clients do: then publishes may be rejected, and a
 //! banned account is refused at CONNECT and has its connections reset.
 
 use std::{
-    fmt,
     future::Future,
-    hint::black_box,
     io,
     net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4},
     pin::Pin,
@@ -51,9 +49,10 @@ use tokio::{
 use tracing::{debug, error, info, warn};
 
 use super::{
+    account_limiter::{AccountLimiter, PublishHandler},
     gate,
-    meter::{Counter, Meter},
 };
+use crate::model::Login;
 
 /// How many ports a search tries, the first one included.
 pub const PORTS_TRIED: u16 = 100;
@@ -103,40 +102,6 @@ pub struct BrokerConfig {
     pub lan: bool,
     /// What every client must present; `None` lets anybody in.
     pub login: Option<Login>,
-}
-
-/// The one user name and password of the broker. `Debug` does not show the password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Login {
-    /// User name, not empty.
-    pub user: String,
-    /// Password, not empty. It crosses the network in clear text.
-    pub password: String,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("user", &self.user).field("password", &"…").finish()
-    }
-}
-
-impl Login {
-    /// Looks at every byte of user and password in any case, so that the time it takes tells nothing.
-    pub(crate) fn admits(&self, user: Option<&str>, password: Option<&[u8]>) -> bool {
-        let user_fits = same_bytes(user.unwrap_or_default().as_bytes(), self.user.as_bytes());
-        let password_fits = same_bytes(password.unwrap_or_default(), self.password.as_bytes());
-        user_fits & password_fits
-    }
-}
-
-/// Compares in a time that depends on the length of `given` alone.
-fn same_bytes(given: &[u8], secret: &[u8]) -> bool {
-    let lengths = u8::from(given.len() != secret.len());
-    let difference = given
-        .iter()
-        .zip(secret.iter().cycle())
-        .fold(lengths, |difference, (a, b)| black_box(difference | (a ^ b)));
-    difference == 0
 }
 
 /// Why the broker could not start.
@@ -224,15 +189,18 @@ impl Broker {
     ///
     /// If the login does not fit the rest of the configuration, or no port could be had.
     pub async fn start(config: &BrokerConfig) -> Result<Broker, BrokerError> {
-        Broker::start_metered(config, None).await
+        Broker::start_limited(config, None).await
     }
 
-    /// As [`Broker::start`], and counts with `meter` what the clients do.
+    /// As [`Broker::start`], and counts with `limiter` what the clients do.
     ///
     /// # Errors
     ///
     /// If the login does not fit the rest of the configuration, or no port could be had.
-    pub async fn start_metered(config: &BrokerConfig, meter: Option<Meter>) -> Result<Broker, BrokerError> {
+    pub async fn start_limited(
+        config: &BrokerConfig,
+        limiter: Option<AccountLimiter>,
+    ) -> Result<Broker, BrokerError> {
         let login = match &config.login {
             None if config.lan => return Err(BrokerError::LanWithoutLogin),
             Some(login) if login.user.is_empty() || login.password.is_empty() => {
@@ -251,7 +219,7 @@ impl Broker {
 
         let (stop, stop_requested) = oneshot::channel();
         let (tell_end, ended) = watch::channel(None);
-        let sessions = Sessions::new(login, meter);
+        let sessions = Sessions::new(login, limiter);
         let task = tokio::spawn(async move {
             let end = serve(listener, sessions, stop_requested).await;
             tell_end.send_replace(Some(end));
@@ -363,11 +331,11 @@ struct Sessions {
     monitor: Arc<ResourceMonitor>,
     /// Held open and never used: sessions end by being dropped.
     shutdown: broadcast::Sender<()>,
-    meter: Option<Meter>,
+    limiter: Option<AccountLimiter>,
 }
 
 impl Sessions {
-    fn new(login: Option<Login>, meter: Option<Meter>) -> Sessions {
+    fn new(login: Option<Login>, limiter: Option<AccountLimiter>) -> Sessions {
         let storage = Arc::new(DynamicStorage::Memory(MemoryBackend::with_queue_limits(QueueLimits {
             max_messages: QUEUED_MESSAGES,
             max_bytes: QUEUED_BYTES,
@@ -375,9 +343,9 @@ impl Sessions {
         let router = MessageRouter::with_storage(Arc::clone(&storage)).with_retained_limits(MAX_RETAINED, 0);
         let router = Arc::new(router);
         // Where the broker is to be like Adafruit IO, the gate counts.
-        let counter = meter.clone().filter(|meter| !meter.emulates());
-        let counter = counter.map(|meter| -> Arc<dyn BrokerEventHandler> {
-            Arc::new(Counter { meter, router: Arc::clone(&router) })
+        let counter = limiter.clone().filter(|limiter| !limiter.emulates());
+        let counter = counter.map(|limiter| -> Arc<dyn BrokerEventHandler> {
+            Arc::new(PublishHandler { limiter, router: Arc::clone(&router) })
         });
         let config = CrateConfig {
             event_handler: counter,
@@ -413,27 +381,27 @@ impl Sessions {
             stats: Arc::new(BrokerStats::new()),
             monitor: Arc::new(monitor),
             shutdown,
-            meter,
+            limiter,
         }
     }
 
     /// Serves one connection to its end.
     fn serve(&self, stream: TcpStream, peer: SocketAddr) -> BoxFuture {
-        match &self.meter {
+        match &self.limiter {
             None => Box::pin(self.handle(stream, peer)),
-            Some(meter) if meter.emulates() => {
-                let (meter, router) = (meter.clone(), Arc::clone(&self.router));
+            Some(limiter) if limiter.emulates() => {
+                let (limiter, router) = (limiter.clone(), Arc::clone(&self.router));
                 let handle = self.handler(peer);
                 Box::pin(async move {
                     match gate::pair().await {
                         Ok((near, far)) => {
-                            tokio::join!(gate::carry(stream, near, meter, router), handle(far));
+                            tokio::join!(gate::carry(stream, near, limiter, router), handle(far));
                         }
                         Err(error) => warn!(%peer, "no way to the broker for a connection: {error}"),
                     }
                 })
             }
-            Some(meter) => Box::pin(serve_counted(stream, meter.clone(), self.handler(peer))),
+            Some(limiter) => Box::pin(serve_counted(stream, limiter.clone(), self.handler(peer))),
         }
     }
 
@@ -482,15 +450,15 @@ type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Serves a connection whose account may be banned meanwhile.
 async fn serve_counted(
     mut stream: TcpStream,
-    meter: Meter,
+    limiter: AccountLimiter,
     handle: impl FnOnce(TcpStream) -> BoxFuture + Send,
 ) {
-    let mut cuts = meter.cuts();
-    if meter.counts() {
+    let mut cuts = limiter.cuts();
+    if limiter.counts() {
         if gate::first_byte(&stream).await.is_none() {
             return;
         }
-        if let Err(refusal) = meter.login() {
+        if let Err(refusal) = limiter.login() {
             return gate::refuse(&mut stream, refusal.code()).await;
         }
     }

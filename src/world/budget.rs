@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::{
     config::{Feeds, Junction},
-    fault::Us,
+    fault::Micros,
 };
 
 /// A minute as the broker counts it, and a second more: a message that was held up on its way may come
@@ -252,7 +252,7 @@ impl SharedBudget {
     }
 
     /// Moves a simulated clock.
-    pub(crate) fn set_now(&self, now: Us) {
+    pub(crate) fn set_now(&self, now: Micros) {
         if let BudgetClock::Simulated(clock) = &self.clock {
             clock.store(now, Ordering::Relaxed);
         }

@@ -24,10 +24,10 @@ use traffic_light::{
 };
 
 use super::{
-    broker::Login,
     budget::{Budget, SharedBudget},
     link::BrokerPath,
 };
+use crate::model::Login;
 
 /// Events that may wait; the client stops reading while there are more, and TCP holds the broker back.
 const EVENTS: usize = 64;

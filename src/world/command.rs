@@ -5,7 +5,8 @@ use std::{path::PathBuf, time::Duration};
 
 use traffic_light::command::Action;
 
-use super::{broker::Login, event::LightId, fault::Fault};
+use super::fault::Fault;
+use crate::model::{LightId, Login};
 
 /// A message that a person publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]

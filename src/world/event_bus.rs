@@ -15,8 +15,9 @@ use super::{
     clock::Clock,
     delivery::Deliveries,
     engine::Engine,
-    event::{Event, EventKind, LightId, LightKind, Severity},
+    event::{Event, EventKind, Severity},
 };
+use crate::model::{LightId, LightKind};
 
 /// Called after each event, to wake a window that sleeps.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;

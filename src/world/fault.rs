@@ -4,8 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{LightId, LightKind};
-use crate::fault::Placed;
+use crate::{
+    fault::LinkFaultSpec,
+    model::{LightId, LightKind},
+};
 
 /// A failure put in on purpose, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,7 +30,8 @@ pub enum Fault {
         /// Whose link.
         light: LightId,
         /// What, and in which direction.
-        placed: Placed,
+        #[serde(rename = "placed")]
+        spec: LinkFaultSpec,
     },
     /// The light logs in with a password that is not the broker's.
     WrongPassword(LightId),
@@ -65,7 +68,7 @@ impl Fault {
             Fault::Silence(_) => "silence",
             Fault::BrokerDown => "broker-down",
             Fault::Quota { .. } => "quota",
-            Fault::Link { placed, .. } => placed.fault.name(),
+            Fault::Link { spec, .. } => spec.fault.name(),
             Fault::WrongPassword(_) => "wrong-password",
             Fault::NameNotFound(_) => "name-not-found",
             Fault::TakenOver(_) => "taken-over",
@@ -96,7 +99,7 @@ impl Fault {
     /// Why the dose cannot be meant, and what would do.
     pub fn check(&self) -> Result<(), String> {
         match self {
-            Fault::Link { placed, .. } => placed.check(),
+            Fault::Link { spec, .. } => spec.check(),
             Fault::ClockDrift { ppm, .. } if *ppm == 0 || ppm.abs() > MOST_DRIFT_PPM => Err(format!(
                 "a drift of {ppm} millionths cannot be meant; give 1 to {MOST_DRIFT_PPM}, or as much below 0"
             )),
@@ -112,7 +115,7 @@ impl Fault {
     #[must_use]
     pub fn is_replaced_by(&self, other: &Fault) -> bool {
         let same_ways = match (self, other) {
-            (Fault::Link { placed, .. }, Fault::Link { placed: other, .. }) => placed.is_replaced_by(other),
+            (Fault::Link { spec, .. }, Fault::Link { spec: other, .. }) => spec.is_replaced_by(other),
             _ => true,
         };
         self.name() == other.name() && self.light() == other.light() && same_ways
@@ -145,10 +148,10 @@ impl Fault {
 }
 
 impl fmt::Display for Fault {
-    /// The name with its dose, without the light: `latency 200 ms ± 50 ms, up`.
+    /// The name with its dose, without the light: `latency 200 ms ± 50 ms, to the broker`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Link { placed, .. } => placed.fmt(f),
+            Fault::Link { spec, .. } => spec.fmt(f),
             Fault::ClockDrift { ppm, .. } => {
                 let (whole, part) = (ppm.unsigned_abs() / 10_000, ppm.unsigned_abs() % 10_000);
                 let sign = if *ppm < 0 { "-" } else { "+" };
@@ -165,7 +168,7 @@ mod tests {
     use traffic_light::Name;
 
     use super::*;
-    use crate::fault::{Latency, Placed};
+    use crate::fault::{Latency, LinkFaultSpec};
 
     fn light(name: &str) -> LightId {
         LightId::new(Name::new("demo").unwrap(), Name::new(name).unwrap())
@@ -175,7 +178,7 @@ mod tests {
     fn a_dose_replaces_the_last_at_the_same_place_only() {
         let latency = |name: &str, ms| Fault::Link {
             light: light(name),
-            placed: Placed::up(Latency { ms, jitter_ms: 0 }),
+            spec: LinkFaultSpec::to_broker(Latency { ms, jitter_ms: 0 }),
         };
         assert!(latency("a", 10).is_replaced_by(&latency("a", 20)));
         assert!(!latency("a", 10).is_replaced_by(&latency("b", 10)));

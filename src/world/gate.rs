@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::meter::{self, Meter};
+use super::account_limiter::{self, AccountLimiter};
 use crate::{
     adafruit::Refusal,
     fault::frame::{Framer, Unit},
@@ -48,7 +48,7 @@ enum Over {
 struct Gate {
     client: TcpStream,
     broker: TcpStream,
-    meter: Meter,
+    limiter: AccountLimiter,
     router: Arc<MessageRouter>,
     filters: Vec<String>,
     /// For the packet identifier of a SUBSCRIBE of which some filters were rejected: which passed.
@@ -71,9 +71,14 @@ pub(super) async fn pair() -> io::Result<(TcpStream, TcpStream)> {
 }
 
 /// Carries one connection to its end.
-pub(super) async fn carry(client: TcpStream, broker: TcpStream, meter: Meter, router: Arc<MessageRouter>) {
-    let mut cuts = meter.cuts();
-    let mut gate = Gate { client, broker, meter, router, filters: Vec::new(), half_passed: HashMap::new() };
+pub(super) async fn carry(
+    client: TcpStream,
+    broker: TcpStream,
+    limiter: AccountLimiter,
+    router: Arc<MessageRouter>,
+) {
+    let mut cuts = limiter.cuts();
+    let mut gate = Gate { client, broker, limiter, router, filters: Vec::new(), half_passed: HashMap::new() };
     match gate.pump(&mut cuts).await {
         Over::Ended => {}
         Over::Refused(code) => refuse(&mut gate.client, code).await,
@@ -156,7 +161,7 @@ impl Gate {
             Some(Packet::Connect(connect)) if connect.protocol == Protocol::V4 => connect,
             _ => return Err(Over::Refused(ConnectReturnCode::RefusedProtocolVersion as u8)),
         };
-        self.meter.login().map_err(|refusal: Refusal| Over::Refused(refusal.code()))?;
+        self.limiter.login().map_err(|refusal: Refusal| Over::Refused(refusal.code()))?;
         connect.last_will = None;
         self.tell_broker(&Packet::Connect(connect)).await
     }
@@ -177,9 +182,9 @@ impl Gate {
         if publish.qos == QoS::ExactlyOnce {
             return Err(Over::Ended);
         }
-        let published = self.meter.publish(&publish.topic, &publish.payload, &self.router).await;
+        let published = self.limiter.publish(&publish.topic, &publish.payload, &self.router).await;
         if let Some(topic) = published.also_on {
-            meter::say(&self.router, &topic, &publish.payload).await;
+            account_limiter::say(&self.router, &topic, &publish.payload).await;
         }
         if published.passed {
             publish.retain = false;
@@ -199,7 +204,7 @@ impl Gate {
     async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), Over> {
         let mut passed = Vec::new();
         for filter in &subscribe.filters {
-            passed.push(self.meter.subscribe(&filter.path, &self.router).await.passed);
+            passed.push(self.limiter.subscribe(&filter.path, &self.router).await.passed);
         }
         let pkid = subscribe.pkid;
         if !passed.contains(&true) {

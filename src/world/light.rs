@@ -15,20 +15,22 @@ use traffic_light::{
     link::{Address, BrokerLink, CONNECT_TIMEOUT_MS, LinkError, Received},
     message::Message,
     mqtt::ConnectOptions,
-    program::{Facts, Note, Order, Outside, Place, Program, Topic, TopicText},
+    program::{Facts, HostCommand, LightHost, LogEvent, Place, Program, Topic, TopicText},
     reconnector::Action,
 };
 
 use super::{
-    broker::Login,
     budget::{Budget, SharedBudget},
     clock::LightClock,
     engine::WorldState,
-    event::{Counters, EventKind, Ignorer, Layer, LightId},
+    event::{Counters, EventKind, Ignorer, Layer},
     fault::Fault,
     note::{self, Told},
 };
-use crate::fault::Us;
+use crate::{
+    fault::Micros,
+    model::{LightId, Login},
+};
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
 const CHECKS_PER_TICK: u64 = 2;
@@ -36,7 +38,7 @@ const CHECKS_PER_TICK: u64 = 2;
 /// back.
 const INBOX: usize = 64;
 /// How long a name server takes to say that it knows no such name, at least and at most.
-const LOOKUP_US: (Us, Us) = (5_000, 50_000);
+const LOOKUP_US: (Micros, Micros) = (5_000, 50_000);
 /// Nobody has a name below this (RFC 6761, section 6.4).
 const UNKNOWN_HOST: &str = "no-such-broker.invalid";
 /// A wait for the account is told when it is longer than this.
@@ -50,7 +52,7 @@ pub(crate) enum ConnectionState {
     /// There is no Wi-Fi to join.
     NoWifi,
     /// It joins, which takes so long in all.
-    Joining { takes_us: Us },
+    Joining { takes_us: Micros },
     /// It looks for its broker under a name that nobody has.
     LookingUp,
     /// The host connects.
@@ -104,7 +106,7 @@ pub(crate) enum Effect {
         seq: u32,
         waited: bool,
     },
-    Note(Note),
+    Log(LogEvent),
     /// It was told to leave its Wi-Fi for so long.
     WifiDown {
         ms: u32,
@@ -138,8 +140,8 @@ impl Effect {
                 state.heard(&LightId::new(light.junction.clone(), from), light, boot, seq);
             }
             Effect::Said { .. } | Effect::Heard { .. } => {}
-            Effect::Note(note) => {
-                let Told { ignored, silence, notice } = note::told(light, &note);
+            Effect::Log(event) => {
+                let Told { ignored, silence, notice } = note::told(light, &event);
                 if let Some(reason) = ignored {
                     let (light, by) = (Some(light.clone()), Ignorer::Light(light.clone()));
                     state.tell(EventKind::MessageIgnored { light, by, reason });
@@ -173,7 +175,7 @@ pub(crate) struct LightParts {
     pub(crate) keep_alive_s: u16,
     /// Of an account that counts, shared by all lights.
     pub(crate) budget: Option<SharedBudget>,
-    pub(crate) wifi_join_us: Us,
+    pub(crate) wifi_join_us: Micros,
     /// For waits and delays.
     pub(crate) seed: u64,
     /// For the numbers of later runs. A live light's is never the same twice.
@@ -203,7 +205,7 @@ pub(crate) struct Light {
     client_id: String,
     broker: Arc<BrokerAddress>,
     keep_alive_s: u16,
-    wifi_join_us: Us,
+    wifi_join_us: Micros,
     program: Program,
     host: Host,
     clock: LightClock,
@@ -212,7 +214,7 @@ pub(crate) struct Light {
     /// The world asked for silence: it outlasts a restart of the light.
     silenced: bool,
     /// When the watchdog resets the program, which hangs.
-    watchdog_us: Option<Us>,
+    watchdog_us: Option<Micros>,
     asleep: bool,
     /// What waits for a program that cannot be called.
     inbox: VecDeque<Notification>,
@@ -221,10 +223,10 @@ pub(crate) struct Light {
 
     state: ConnectionState,
     /// When the present wait, join, lookup or try to connect is over.
-    state_us: Us,
+    state_us: Micros,
     /// When the session is to be looked after, by the light's own clock, and the same by the world's.
     session_at: Option<Instant>,
-    session_us: Us,
+    session_us: Micros,
     wifi_there: bool,
     wrong_password: bool,
     name_not_found: bool,
@@ -239,7 +241,7 @@ struct Host {
     measured: bool,
     effects: Vec<Effect>,
     /// What a command asks for that the program has just obeyed.
-    orders: Vec<Order>,
+    orders: Vec<HostCommand>,
     /// The program knows that there is a session.
     knows_up: bool,
     reset: &'static str,
@@ -249,7 +251,7 @@ struct Host {
 
 impl Light {
     /// A light with dark lamps, off Wi-Fi. [`Light::check`] and [`Light::tick`] are due at once.
-    pub(crate) fn new(parts: LightParts, now: Us) -> Light {
+    pub(crate) fn new(parts: LightParts, now: Micros) -> Light {
         let LightParts { id, config, place, start, client_id, broker, keep_alive_s, budget, .. } = parts;
         let clock = LightClock::new();
         let local = clock.read(at(now));
@@ -287,7 +289,7 @@ impl Light {
             state: ConnectionState::Waiting,
             state_us: now,
             session_at: None,
-            session_us: Us::MAX,
+            session_us: Micros::MAX,
             wifi_there: true,
             wrong_password: false,
             name_not_found: false,
@@ -308,7 +310,7 @@ impl Light {
     }
 
     /// How often [`Light::check`] is to be called.
-    pub(crate) fn check_every_us(&self) -> Us {
+    pub(crate) fn check_every_us(&self) -> Micros {
         (u64::from(self.config.timing().tick_ms) * 1_000 / CHECKS_PER_TICK).max(1_000)
     }
 
@@ -323,15 +325,15 @@ impl Light {
     }
 
     /// When [`Light::tick`] has something to do: never while the host sleeps.
-    pub(crate) fn due_us(&self) -> Us {
+    pub(crate) fn due_us(&self) -> Micros {
         if self.asleep {
-            return Us::MAX;
+            return Micros::MAX;
         }
-        self.state_us.min(self.session_us).min(self.watchdog_us.unwrap_or(Us::MAX))
+        self.state_us.min(self.session_us).min(self.watchdog_us.unwrap_or(Micros::MAX))
     }
 
     /// Does what time alone makes due.
-    pub(crate) fn tick(&mut self, now: Us) {
+    pub(crate) fn tick(&mut self, now: Micros) {
         if self.asleep {
             return;
         }
@@ -345,7 +347,7 @@ impl Light {
             }
         }
         if self.state_us <= now {
-            self.state_us = Us::MAX;
+            self.state_us = Micros::MAX;
             match self.state {
                 ConnectionState::Waiting => self.next_action(now),
                 ConnectionState::Joining { takes_us } => {
@@ -366,7 +368,7 @@ impl Light {
     }
 
     /// Calls the program, which hears first what has waited for it; does nothing while it hangs or sleeps.
-    pub(crate) fn check(&mut self, now: Us) {
+    pub(crate) fn check(&mut self, now: Micros) {
         if !self.runs() {
             return;
         }
@@ -381,7 +383,7 @@ impl Light {
         self.plan(now);
     }
 
-    pub(crate) fn obey(&mut self, now: Us, command: LightCommand) {
+    pub(crate) fn obey(&mut self, now: Micros, command: LightCommand) {
         match command {
             LightCommand::SetWifi(there) => self.set_wifi(now, there),
             LightCommand::DropSession => self.drop_session(now),
@@ -408,7 +410,7 @@ impl Light {
     }
 
     /// The button is pressed.
-    fn call(&mut self, now: Us) {
+    fn call(&mut self, now: Micros) {
         if self.runs() {
             let local = self.local(now);
             self.program.call(local, &mut self.host);
@@ -416,7 +418,7 @@ impl Light {
         }
     }
 
-    fn set_silence(&mut self, now: Us, on: bool) {
+    fn set_silence(&mut self, now: Micros, on: bool) {
         self.silenced = on;
         let local = self.local(now);
         self.program.set_silent(local, on, &mut self.host);
@@ -424,7 +426,7 @@ impl Light {
     }
 
     /// The program is called no more until the watchdog resets it, or is called again.
-    fn set_hung(&mut self, now: Us, on: bool) {
+    fn set_hung(&mut self, now: Micros, on: bool) {
         if on {
             self.watchdog_us.get_or_insert(now + self.watchdog_after_us());
         } else {
@@ -434,7 +436,7 @@ impl Light {
     }
 
     /// The clock is fast by so many millionths.
-    fn set_drift(&mut self, now: Us, ppm: i32) {
+    fn set_drift(&mut self, now: Micros, ppm: i32) {
         self.clock.set_drift(at(now), ppm);
         self.clock_changed(now);
         self.check(now);
@@ -442,7 +444,7 @@ impl Light {
 
     /// The host sleeps, or wakes up: lamps dark, no program, nothing sent or read and nothing closed, and a
     /// clock that stands; the program notices at the end.
-    fn set_asleep(&mut self, now: Us, asleep: bool) {
+    fn set_asleep(&mut self, now: Micros, asleep: bool) {
         if self.asleep == asleep {
             return;
         }
@@ -465,7 +467,7 @@ impl Light {
     }
 
     /// The Wi-Fi is there, or gone.
-    fn set_wifi(&mut self, now: Us, there: bool) {
+    fn set_wifi(&mut self, now: Micros, there: bool) {
         if self.wifi_there == there {
             return;
         }
@@ -491,7 +493,7 @@ impl Light {
     }
 
     /// Ends the session as a failure does.
-    fn drop_session(&mut self, now: Us) {
+    fn drop_session(&mut self, now: Micros) {
         if matches!(self.state, ConnectionState::Connecting | ConnectionState::Connected) {
             self.lose(now, LinkError::Dropped, None);
         }
@@ -499,7 +501,7 @@ impl Light {
     }
 
     /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
-    fn reboot(&mut self, now: Us, reason: &'static str) {
+    fn reboot(&mut self, now: Micros, reason: &'static str) {
         self.host.effects.extend([Effect::HangUp, Effect::CloseParked]);
         self.tell_wifi_lost(now, "the light has been restarted");
         self.enter(ConnectionState::Waiting, now);
@@ -529,7 +531,7 @@ impl Light {
 
     /// Says the last words; the host sends them and closes the connection.
     pub(crate) fn say_goodbye(&mut self) {
-        self.program.goodbye(&mut self.host);
+        self.program.publish_offline(&mut self.host);
         self.host.link.disconnect();
         self.host.effects.push(Effect::Shows(Aspect::Dark));
     }
@@ -540,9 +542,9 @@ impl Light {
     }
 
     /// The connection is made; `login` is the present one, where the broker wants one.
-    pub(crate) fn connected(&mut self, now: Us, login: Option<Login>) {
+    pub(crate) fn connected(&mut self, now: Micros, login: Option<Login>) {
         self.state = ConnectionState::Connected;
-        self.state_us = Us::MAX;
+        self.state_us = Micros::MAX;
         let Login { user, mut password } =
             login.unwrap_or_else(|| Login { user: String::new(), password: String::new() });
         if self.wrong_password {
@@ -568,7 +570,7 @@ impl Light {
 
     /// The connection did not come to be, or the other end has ended it; `reason` where the host knows more
     /// than `error` says.
-    pub(crate) fn connection_lost(&mut self, now: Us, error: LinkError, reason: Option<String>) {
+    pub(crate) fn connection_lost(&mut self, now: Micros, error: LinkError, reason: Option<String>) {
         if matches!(self.state, ConnectionState::Connecting | ConnectionState::Connected) {
             self.lose(now, error, reason);
         }
@@ -581,7 +583,7 @@ impl Light {
     }
 
     /// The socket took so many of [`Light::outgoing`].
-    pub(crate) fn sent(&mut self, now: Us, bytes: usize) {
+    pub(crate) fn sent(&mut self, now: Micros, bytes: usize) {
         self.host.link.sent(bytes);
         // Acknowledgements may have waited for room.
         self.receive(now);
@@ -590,7 +592,7 @@ impl Light {
 
     /// Takes bytes from the socket and returns how many; fewer where the program hangs or acknowledgements wait
     /// for room.
-    pub(crate) fn feed(&mut self, now: Us, bytes: &[u8]) -> usize {
+    pub(crate) fn feed(&mut self, now: Micros, bytes: &[u8]) -> usize {
         let taken = self.host.link.feed(bytes);
         self.receive(now);
         self.plan(now);
@@ -613,7 +615,7 @@ impl Light {
     }
 
     /// What the light's own clock shows.
-    fn local(&self, now: Us) -> Instant {
+    fn local(&self, now: Micros) -> Instant {
         self.clock.read(at(now))
     }
 
@@ -622,7 +624,7 @@ impl Light {
         self.watchdog_us.is_none() && !self.asleep
     }
 
-    fn watchdog_after_us(&self) -> Us {
+    fn watchdog_after_us(&self) -> Micros {
         u64::from(self.config.timing().watchdog_ms) * 1_000
     }
 
@@ -631,12 +633,12 @@ impl Light {
     }
 
     /// When the light's own clock first shows `instant`.
-    fn when_us(&self, now: Us, instant: Instant) -> Us {
+    fn when_us(&self, now: Micros, instant: Instant) -> Micros {
         let when = self.clock.when(instant);
-        when.map_or(Us::MAX, |when| Us::try_from(when.as_micros()).unwrap_or(Us::MAX).max(now))
+        when.map_or(Micros::MAX, |when| Micros::try_from(when.as_micros()).unwrap_or(Micros::MAX).max(now))
     }
 
-    fn clock_changed(&mut self, now: Us) {
+    fn clock_changed(&mut self, now: Micros) {
         self.session_at = None;
         if self.state == ConnectionState::Waiting {
             self.next_action(now);
@@ -645,21 +647,21 @@ impl Light {
     }
 
     /// Plans the next look at the session.
-    fn plan(&mut self, now: Us) {
+    fn plan(&mut self, now: Micros) {
         let due = self.host.link.due_at();
         if due != self.session_at {
             self.session_at = due;
-            self.session_us = due.map_or(Us::MAX, |due| self.when_us(now, due));
+            self.session_us = due.map_or(Micros::MAX, |due| self.when_us(now, due));
         }
     }
 
     /// Takes the next action, now or once the host wakes up.
-    fn proceed(&mut self, now: Us) {
+    fn proceed(&mut self, now: Micros) {
         self.enter(ConnectionState::Waiting, now);
         self.next_action(now);
     }
 
-    fn next_action(&mut self, now: Us) {
+    fn next_action(&mut self, now: Micros) {
         if self.asleep {
             return;
         }
@@ -670,7 +672,9 @@ impl Light {
                     return self.enter(ConnectionState::Waiting, self.when_us(now, until));
                 }
                 Action::LeaveWifi => self.host.link.wifi_left(local),
-                Action::JoinWifi if !self.wifi_there => return self.enter(ConnectionState::NoWifi, Us::MAX),
+                Action::JoinWifi if !self.wifi_there => {
+                    return self.enter(ConnectionState::NoWifi, Micros::MAX);
+                }
                 Action::JoinWifi => {
                     let takes_us = self.wifi_join_us * self.random.between(700, 1_300) / 1_000;
                     self.tell(Layer::Wifi, false, "joining");
@@ -681,7 +685,7 @@ impl Light {
         }
     }
 
-    fn connect(&mut self, now: Us) {
+    fn connect(&mut self, now: Micros) {
         if let Some(budget) = &self.host.budget
             && let Err(wait) = budget.with(Budget::login)
         {
@@ -693,7 +697,7 @@ impl Light {
                     format!("the account has to rest: the next login is in {seconds} s"),
                 );
             }
-            let wait_us = Us::try_from(wait.as_micros()).unwrap_or(Us::MAX / 2);
+            let wait_us = Micros::try_from(wait.as_micros()).unwrap_or(Micros::MAX / 2);
             return self.enter(ConnectionState::Waiting, now + wait_us);
         }
         self.host.effects.push(Effect::CloseParked);
@@ -705,12 +709,12 @@ impl Light {
         self.enter(ConnectionState::Connecting, now + CONNECT_TIMEOUT_US);
     }
 
-    fn enter(&mut self, state: ConnectionState, until_us: Us) {
+    fn enter(&mut self, state: ConnectionState, until_us: Micros) {
         (self.state, self.state_us) = (state, until_us);
     }
 
     /// Takes in what has come from the broker.
-    fn receive(&mut self, now: Us) {
+    fn receive(&mut self, now: Micros) {
         while self.state == ConnectionState::Connected && !self.asleep && self.inbox.len() < INBOX {
             let local = self.local(now);
             let Light { host, program, .. } = self;
@@ -741,7 +745,7 @@ impl Light {
     }
 
     /// Lets the program know, now or once it can be called.
-    fn notify(&mut self, now: Us, notification: Notification) {
+    fn notify(&mut self, now: Micros, notification: Notification) {
         if self.runs() && self.inbox.is_empty() {
             self.hand_over(now, notification);
         } else {
@@ -749,7 +753,7 @@ impl Light {
         }
     }
 
-    fn hand_over(&mut self, now: Us, notification: Notification) {
+    fn hand_over(&mut self, now: Micros, notification: Notification) {
         let local = self.local(now);
         let Light { program, host, .. } = self;
         match notification {
@@ -771,19 +775,19 @@ impl Light {
     }
 
     /// Obeys what a command has asked of the host.
-    fn obey_orders(&mut self, now: Us) {
+    fn obey_orders(&mut self, now: Micros) {
         while let Some(order) = self.host.orders.pop() {
             match order {
-                Order::WifiDown { ms } => self.host.effects.push(Effect::WifiDown { ms }),
-                Order::DropSession => self.drop_session(now),
-                Order::Reboot => self.reboot(now, "software"),
-                Order::KeepLease { .. } => {}
+                HostCommand::WifiDown { ms } => self.host.effects.push(Effect::WifiDown { ms }),
+                HostCommand::DropSession => self.drop_session(now),
+                HostCommand::Reboot => self.reboot(now, "software"),
+                HostCommand::KeepLease { .. } => {}
             }
         }
     }
 
     /// There is no connection any more.
-    fn lose(&mut self, now: Us, error: LinkError, reason: Option<String>) {
+    fn lose(&mut self, now: Micros, error: LinkError, reason: Option<String>) {
         self.host.effects.push(Effect::HangUp);
         let (local, random) = (self.local(now), self.random_u32());
         let was_up = self.host.link.is_up();
@@ -803,7 +807,7 @@ impl Light {
         self.proceed(now);
     }
 
-    fn tell_wifi_lost(&mut self, now: Us, reason: &str) {
+    fn tell_wifi_lost(&mut self, now: Micros, reason: &str) {
         if self.host.link.is_up() {
             self.notify(now, Notification::Down);
         }
@@ -817,7 +821,7 @@ impl Light {
     }
 }
 
-const CONNECT_TIMEOUT_US: Us = CONNECT_TIMEOUT_MS as Us * 1_000;
+const CONNECT_TIMEOUT_US: Micros = CONNECT_TIMEOUT_MS as Micros * 1_000;
 
 impl BrokerAddress {
     pub(crate) fn address(&self) -> Address<'_> {
@@ -831,7 +835,7 @@ impl std::fmt::Display for BrokerAddress {
     }
 }
 
-impl Outside for Host {
+impl LightHost for Host {
     fn show(&mut self, aspect: Aspect) {
         self.effects.push(Effect::Shows(aspect));
     }
@@ -849,11 +853,11 @@ impl Outside for Host {
         sent
     }
 
-    fn order(&mut self, order: Order) -> bool {
-        if let Order::KeepLease { ms } = order {
+    fn execute(&mut self, command: HostCommand) -> bool {
+        if let HostCommand::KeepLease { ms } = command {
             self.lease_max_ms = self.lease_max_ms.max(ms);
         } else {
-            self.orders.push(order);
+            self.orders.push(command);
         }
         true
     }
@@ -862,10 +866,10 @@ impl Outside for Host {
         note::facts(self.link.wifi_joins(), self.link.mqtt_joins(), self.reset)
     }
 
-    fn note(&mut self, note: Note) {
+    fn log(&mut self, event: LogEvent) {
         // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
-        if !matches!(note, Note::Shows(_) | Note::Ignored(_)) {
-            self.effects.push(Effect::Note(note));
+        if !matches!(event, LogEvent::Shows(_) | LogEvent::Ignored(_)) {
+            self.effects.push(Effect::Log(event));
         }
     }
 
@@ -883,7 +887,7 @@ impl Outside for Host {
 }
 
 /// A moment of the world as its clocks count it.
-pub(crate) fn at(now: Us) -> Duration {
+pub(crate) fn at(now: Micros) -> Duration {
     Duration::from_micros(now)
 }
 

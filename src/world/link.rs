@@ -9,11 +9,13 @@ use std::{
 use traffic_light::link::LinkError;
 
 use super::{
-    broker::Login,
     light::BrokerAddress,
     proxy::{Destination, Proxy, Trouble},
 };
-use crate::tls::{Failure, Tls};
+use crate::{
+    model::Login,
+    tls::{Failure, Tls},
+};
 
 /// MQTT's port with TLS.
 const TLS_PORT: u16 = 8883;

@@ -16,7 +16,7 @@
 //! | [`broker`] | the broker inside the program |
 //! | `budget` | what the lights may publish and log in together, where an account counts |
 //! | `feed_watch` | the observer on feeds: last values, presence by silence, notices |
-//! | [`meter`] | what the clients of that broker do, counted as an account's |
+//! | [`account_limiter`] | what the clients of that broker do, counted as an account's |
 //! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
 //! | [`delivery`] | how long words are on their way |
@@ -27,6 +27,7 @@
 //! | `plan` | planned faults as commands |
 //! | [`summary`] | what a run comes to |
 
+pub mod account_limiter;
 pub mod broker;
 pub(crate) mod budget;
 mod client;
@@ -42,7 +43,6 @@ mod gate;
 mod last_run;
 pub(crate) mod light;
 mod link;
-pub mod meter;
 pub mod monitor;
 pub(crate) mod note;
 mod observer;
@@ -56,7 +56,7 @@ mod upstream;
 mod virtual_light;
 
 pub use command::{ByHand, Command};
-pub use event::{Event, EventKind, LightId};
+pub use event::{Event, EventKind};
 pub use event_bus::Waker;
 pub use fault::Fault;
 pub(crate) use observer::{shortened, words as action_words};

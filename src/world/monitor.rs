@@ -46,14 +46,15 @@ use std::{
     time::Duration,
 };
 
-use traffic_light::{Aspect, Name, Word};
+use traffic_light::{Aspect, Name, PeerMessage};
 
 use self::junction::Junction;
 pub use self::{
     limits::Limits,
     verdict::{CONFLICT_FROM, Certainty, GLITCH_BELOW, Grade},
 };
-use super::event::{EventKind, LightId};
+use super::event::EventKind;
+use crate::model::LightId;
 
 /// Which lights are in go, junction by junction.
 #[derive(Debug, Default)]
@@ -83,7 +84,7 @@ impl Monitor {
 
     /// Takes note that `light` is heard at `now`, and gives what is news.
     #[must_use]
-    pub fn hear(&mut self, now: Duration, light: &LightId, word: &Word) -> Vec<EventKind> {
+    pub fn hear(&mut self, now: Duration, light: &LightId, word: &PeerMessage) -> Vec<EventKind> {
         self.with(&light.junction, |junction, news| junction.hear(now, &light.light, word, news))
     }
 

@@ -3,10 +3,11 @@
 
 use traffic_light::{
     command::Action,
-    program::{Counters as Counted, Facts, Note},
+    program::{Counters as Counted, Facts, LogEvent},
 };
 
-use super::event::{Counters, LightId, Severity};
+use super::event::{Counters, Severity};
+use crate::model::LightId;
 
 /// What becomes of a note; nothing at all where the lamps or the observer tell of it.
 #[derive(Debug, Default)]
@@ -20,23 +21,23 @@ pub(crate) struct Told {
 }
 
 /// What is to be told of a note of `light`.
-pub(crate) fn told(light: &LightId, note: &Note) -> Told {
+pub(crate) fn told(light: &LightId, note: &LogEvent) -> Told {
     let info = || Some((Severity::Info, format!("{light} {note}")));
     match note {
         // The lamps are told of where they switch, and a bad message once for all lights.
-        Note::Shows(_) | Note::Ignored(_) => Told::default(),
-        Note::Doubtful(..)
-        | Note::Refused(_)
-        | Note::Timing(_)
-        | Note::Watchdog { .. }
-        | Note::NoTiming
-        | Note::NoCall => Told { ignored: Some(note.to_string()), ..Told::default() },
-        Note::Called => Told { notice: info(), ..Told::default() },
-        Note::Overrun => Told { notice: Some((Severity::Warning, note.to_string())), ..Told::default() },
-        Note::Obeys(action) => {
+        LogEvent::Shows(_) | LogEvent::Ignored(_) => Told::default(),
+        LogEvent::Doubtful(..)
+        | LogEvent::Refused(_)
+        | LogEvent::Timing(_)
+        | LogEvent::Watchdog { .. }
+        | LogEvent::NoTiming
+        | LogEvent::NoCall => Told { ignored: Some(note.to_string()), ..Told::default() },
+        LogEvent::Called => Told { notice: info(), ..Told::default() },
+        LogEvent::Overrun => Told { notice: Some((Severity::Warning, note.to_string())), ..Told::default() },
+        LogEvent::Obeys(action) => {
             Told { silence: (*action == Action::Silence).then_some(true), notice: info(), ..Told::default() }
         }
-        Note::Speaks => Told { silence: Some(false), ..Told::default() },
+        LogEvent::Speaks => Told { silence: Some(false), ..Told::default() },
     }
 }
 

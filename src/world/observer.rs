@@ -16,21 +16,24 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
 use traffic_light::{
-    Name, Rule, Status, Word,
-    command::{Action, Command as Wired},
+    Name, PeerMessage, Rule, Status,
+    command::{Action, Command as LightCommand},
 };
 
 pub(super) use self::speak::Say;
 use super::{
     client::{Client, ClientEvent},
-    event::{About, EventKind, Ignorer, LightId, LightKind, Severity, TopicKind},
+    event::{About, EventKind, Ignorer, Severity, TopicKind},
     event_bus::EventBus,
     feed_watch::FeedWatch,
     link::Target,
     topics::Topics,
     twin::Twins,
 };
-use crate::config::Junction;
+use crate::{
+    config::Junction,
+    model::{LightId, LightKind},
+};
 
 /// How long the observer still listens once the lights have gone.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -215,13 +218,13 @@ impl Observer {
             self.bus.emit(EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
         }
         let heard = match kind {
-            TopicKind::State => Word::decode(topic, payload, key.as_ref()).map(|word| {
+            TopicKind::State => PeerMessage::decode(topic, payload, key.as_ref()).map(|word| {
                 self.hear_word(&light, &word, retained, rule, key.is_some());
             }),
             TopicKind::Status => Status::decode(topic, payload, key.as_ref()).map(|status| {
                 self.hear_status(&light, &status, rule, key.is_some());
             }),
-            TopicKind::Command => Wired::decode(topic, payload, key.as_ref()).map(|_| ()),
+            TopicKind::Command => LightCommand::decode(topic, payload, key.as_ref()).map(|_| ()),
         };
         if let Err(reason) = heard {
             let reason = format!("a message on {topic}: {reason}");
@@ -252,7 +255,7 @@ impl Observer {
         let now_s =
             SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         run.last_n = u32::try_from(now_s).unwrap_or(0).max(run.last_n.saturating_add(1));
-        let mut command = Wired::new(run.boot, run.last_n, tell.action);
+        let mut command = LightCommand::new(run.boot, run.last_n, tell.action);
         command.ms = tell.ms;
         let topic = self.topics.of(&tell.light, TopicKind::Command);
         let message = command.encode(&topic, junction.key());
@@ -261,10 +264,10 @@ impl Observer {
             .map_err(|_| "the broker is too slow just now; try again")
     }
 
-    fn hear_word(&mut self, light: &LightId, word: &Word, retained: bool, rule: Rule, keyed: bool) {
+    fn hear_word(&mut self, light: &LightId, word: &PeerMessage, retained: bool, rule: Rule, keyed: bool) {
         let now = self.bus.clock().now();
         let retained = retained || self.feeds.as_mut().is_some_and(|feeds| feeds.is_stale(light, word));
-        if let Word::State(state) = word {
+        if let PeerMessage::State(state) = word {
             let run = self.runs.entry(light.clone()).or_default();
             if run.boot != state.boot {
                 *run = OtherRun { boot: state.boot, last_n: 0 };
@@ -283,7 +286,7 @@ impl Observer {
             self.bus.with(|engine| engine.state.presence_changed(light, true, None));
         }
         match word {
-            Word::State(state) if kind == LightKind::Board && !retained => {
+            PeerMessage::State(state) if kind == LightKind::Board && !retained => {
                 let junction = self.junctions.get(&light.junction);
                 if let Some(config) = junction.and_then(|junction| junction.light_config(&light.light)) {
                     self.twins.follow(now, light, config, state);
@@ -296,7 +299,7 @@ impl Observer {
             self.check_twins();
         }
         if kind == LightKind::Virtual {
-            if let (Word::State(state), false) = (word, retained) {
+            if let (PeerMessage::State(state), false) = (word, retained) {
                 self.watch_name(light, state.boot);
             }
         } else if !retained {

@@ -1,7 +1,7 @@
 //! A proxy in front of the broker, one for each link, where the link's faults are put in.
 //!
 //! It listens on a port of its own and carries each connection to the broker. What it does with the
-//! bytes in between is decided by [`Wires`]; here are the sockets. Faults can change at any time and
+//! bytes in between is decided by [`ImpairedLink`]; here are the sockets. Faults can change at any time and
 //! strike the connections that are there.
 //!
 //! Where the broker wants TLS, the proxy speaks it, and the faults see MQTT's own bytes as ever. What
@@ -20,7 +20,9 @@ use tokio::{
 
 pub use super::upstream::{Destination, Trouble};
 use super::upstream::{Server, Upstream};
-use crate::fault::{Item, Placed, Strike, Strikes, Us, Way, Wires, rules, stalls};
+use crate::fault::{
+    Direction, ImpairedLink, Item, LinkFaultSpec, Micros, Termination, Terminations, rules, stalls,
+};
 
 /// More than this may not wait in one direction; the sender is held back then, as by TCP's window.
 const MOST_WAITING_BYTES: usize = 64 * 1024;
@@ -32,7 +34,7 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 const REBIND_EVERY: Duration = Duration::from_millis(100);
 
 /// The faults in force, as all connections share them.
-type Faults = Arc<[Placed]>;
+type Faults = Arc<[LinkFaultSpec]>;
 
 /// A proxy that runs. Dropping it cuts its connections.
 #[derive(Debug)]
@@ -90,18 +92,18 @@ impl Proxy {
     ///
     /// # Errors
     /// Why it cannot be meant; nothing has changed then.
-    pub fn put(&self, placed: Placed) -> Result<(), String> {
-        placed.check()?;
+    pub fn put(&self, spec: LinkFaultSpec) -> Result<(), String> {
+        spec.check()?;
         self.change(|faults| {
-            faults.retain(|other| !other.is_replaced_by(&placed));
-            faults.push(placed);
+            faults.retain(|other| !other.is_replaced_by(&spec));
+            faults.push(spec);
         });
         Ok(())
     }
 
     /// Takes a fault out, whatever its dose.
-    pub fn clear(&self, placed: &Placed) {
-        self.change(|faults| faults.retain(|other| !other.is_replaced_by(placed)));
+    pub fn clear(&self, spec: &LinkFaultSpec) {
+        self.change(|faults| faults.retain(|other| !other.is_replaced_by(spec)));
     }
 
     /// Takes all faults out.
@@ -109,7 +111,7 @@ impl Proxy {
         self.change(Vec::clear);
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<Placed>)) {
+    fn change(&self, change: impl FnOnce(&mut Vec<LinkFaultSpec>)) {
         self.faults.send_modify(|faults| {
             let mut changed = faults.to_vec();
             change(&mut changed);
@@ -194,9 +196,9 @@ struct Connection {
     client: TcpStream,
     upstream: Upstream,
     faults: watch::Receiver<Faults>,
-    wires: Wires,
+    link: ImpairedLink,
     began: Instant,
-    strikes: Strikes,
+    terminations: Terminations,
 }
 
 /// How a connection ends.
@@ -206,7 +208,7 @@ enum Over {
     /// Both ends get an RST.
     Reset,
     /// A fault ends it.
-    Struck(Strike),
+    Terminated(Termination),
 }
 
 impl Connection {
@@ -217,8 +219,8 @@ impl Connection {
         seed: u64,
     ) -> Connection {
         let present = faults.borrow_and_update().clone();
-        let (strikes, wires) = (Strikes::new(0, &present), Wires::new(present, seed));
-        Connection { client, upstream, faults, wires, began: Instant::now(), strikes }
+        let (terminations, link) = (Terminations::new(0, &present), ImpairedLink::new(present, seed));
+        Connection { client, upstream, faults, link, began: Instant::now(), terminations }
     }
 
     async fn carry(mut self) {
@@ -228,7 +230,7 @@ impl Connection {
                 let over = self.pump(&mut server).await;
                 match over {
                     Over::Closed => server.disconnect().await,
-                    Over::Reset | Over::Struck(_) => reset(server.tcp()),
+                    Over::Reset | Over::Terminated(_) => reset(server.tcp()),
                 }
                 over
             }
@@ -237,24 +239,24 @@ impl Connection {
         };
         match over {
             Over::Closed => {}
-            Over::Reset | Over::Struck(Strike::Reset) => reset(&self.client),
-            Over::Struck(Strike::HalfOpen) => self.swallow().await,
+            Over::Reset | Over::Terminated(Termination::Reset) => reset(&self.client),
+            Over::Terminated(Termination::HalfOpen) => self.swallow().await,
         }
     }
 
-    fn now(&self) -> Us {
+    fn now(&self) -> Micros {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    fn instant(&self, us: Us) -> Instant {
+    fn instant(&self, us: Micros) -> Instant {
         self.began + Duration::from_micros(us)
     }
 
     fn take_change(&mut self) {
         let now = self.now();
         let faults = self.faults.borrow_and_update().clone();
-        self.strikes.change(now, &faults);
-        self.wires.change(now, faults);
+        self.terminations.change(now, &faults);
+        self.link.change(now, faults);
     }
 
     /// Connects to the broker, once anything passes; `None` when the client has gone by then.
@@ -264,18 +266,18 @@ impl Connection {
             if !stalls(&self.faults.borrow()) {
                 return self.upstream.connect().await.map(Some);
             }
-            let end_at = self.strikes.next().map(|(at_us, _)| self.instant(at_us));
+            let end_at = self.terminations.next().map(|(at_us, _)| self.instant(at_us));
             tokio::select! {
                 changed = self.faults.changed() => {
                     changed.map_err(io::Error::other)?;
                     self.take_change();
                 }
-                read = self.client.read(&mut bytes), if self.wires.waiting(Way::Up) < MOST_WAITING_BYTES => {
+                read = self.client.read(&mut bytes), if self.link.waiting(Direction::ToBroker) < MOST_WAITING_BYTES => {
                     let count = read?;
                     if count == 0 {
                         return Ok(None);
                     }
-                    self.wires.push(Way::Up, self.now(), &bytes[..count]);
+                    self.link.push(Direction::ToBroker, self.now(), &bytes[..count]);
                 }
                 () = at(end_at) => return Err(io::ErrorKind::ConnectionReset.into()),
             }
@@ -292,22 +294,24 @@ impl Connection {
         let (mut client_ended, mut server_ended) = (false, false);
         loop {
             let now = self.now();
-            for way in Way::BOTH {
-                out[way.index()].fill(|| self.wires.pull(way, now));
+            for direction in Direction::BOTH {
+                out[direction.index()].fill(|| self.link.pull(direction, now));
             }
             // One end has closed and the other has all that came before: nothing more can come of it.
             let [up, down] = &mut out;
             if up.is_over() && !unflushed || down.is_over() {
                 return Over::Closed;
             }
-            let end = self.strikes.next();
+            let end = self.terminations.next();
             let end_at = end.map(|(at_us, _)| self.instant(at_us));
-            let due = |way, out: &Out| self.wires.due_us(way).filter(|_| out.bytes.is_empty());
-            let due_us = [due(Way::Up, up), due(Way::Down, down)].into_iter().flatten().min();
+            let due = |direction, out: &Out| self.link.due_us(direction).filter(|_| out.bytes.is_empty());
+            let due_us =
+                [due(Direction::ToBroker, up), due(Direction::FromBroker, down)].into_iter().flatten().min();
             let due_at = due_us.map(|due_us| self.instant(due_us));
-            let may_read = |way, ended: bool| !ended && self.wires.waiting(way) < MOST_WAITING_BYTES;
+            let may_read =
+                |direction, ended: bool| !ended && self.link.waiting(direction) < MOST_WAITING_BYTES;
             let (may_read_client, may_read_server) =
-                (may_read(Way::Up, client_ended), may_read(Way::Down, server_ended));
+                (may_read(Direction::ToBroker, client_ended), may_read(Direction::FromBroker, server_ended));
             let (mut client_in, mut client_out) = self.client.split();
             tokio::select! {
                 biased;
@@ -317,7 +321,7 @@ impl Connection {
                     }
                     self.take_change();
                 }
-                () = at(end_at) => return end.map_or(Over::Reset, |(_, strike)| Over::Struck(strike)),
+                () = at(end_at) => return end.map_or(Over::Reset, |(_, how)| Over::Terminated(how)),
                 written = write_or_flush(&mut server_out, &up.bytes), if unflushed || !up.bytes.is_empty() => match written {
                     Ok(count) => {
                         unflushed = tls && count > 0;
@@ -339,17 +343,17 @@ impl Connection {
                 read = client_in.read(&mut from_client), if may_read_client => match read {
                     Ok(0) => {
                         client_ended = true;
-                        self.wires.push_end(Way::Up, self.now());
+                        self.link.push_end(Direction::ToBroker, self.now());
                     }
-                    Ok(count) => self.wires.push(Way::Up, self.now(), &from_client[..count]),
+                    Ok(count) => self.link.push(Direction::ToBroker, self.now(), &from_client[..count]),
                     Err(_) => return Over::Reset,
                 },
                 read = server_in.read(&mut from_server), if may_read_server => match read {
                     Ok(0) => {
                         server_ended = true;
-                        self.wires.push_end(Way::Down, self.now());
+                        self.link.push_end(Direction::FromBroker, self.now());
                     }
-                    Ok(count) => self.wires.push(Way::Down, self.now(), &from_server[..count]),
+                    Ok(count) => self.link.push(Direction::FromBroker, self.now(), &from_server[..count]),
                     Err(error) => {
                         self.upstream.note(error);
                         return Over::Reset;

@@ -22,20 +22,20 @@ use tokio::{
 use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
 use super::{
-    broker::{Broker, BrokerConfig, BrokerError, Ended, Login},
+    account_limiter::AccountLimiter,
+    broker::{Broker, BrokerConfig, BrokerError, Ended},
     budget::{Budget, SharedBudget},
     client::{self, Client, ClientSpec},
     command::Command,
     delivery::Deliveries,
     engine::Engine,
-    event::{Event, EventKind, LightId, LightKind, Severity, TopicKind},
+    event::{Event, EventKind, Severity, TopicKind},
     event_bus::{EventBus, Waker},
     fault::Fault,
     feed_watch::FeedWatch,
     last_run::{LastRun, TOUCH_EVERY},
     light::{BrokerAddress, LightCommand, LightParts},
     link::{BrokerPath, SharedLogin, Target, Via},
-    meter::Meter,
     monitor::Limits,
     observer::{External, Observer, Say, Tell},
     proxy::{Destination, Proxy},
@@ -43,8 +43,9 @@ use super::{
     virtual_light::{self, LightSpec, Request, RunningLight},
 };
 use crate::{
-    config::{BrokerChoice, Config, Junction, RootTopic},
+    config::{BrokerChoice, Config, Junction},
     keys::{self, KeyError},
+    model::{LightId, LightKind, Login, RootTopic},
     recording::{RecordError, Recorder},
 };
 
@@ -131,7 +132,7 @@ struct Supervisor {
     commands: mpsc::Sender<Command>,
     broker: Option<Broker>,
     /// Counts what the clients of the embedded broker do.
-    meter: Option<Meter>,
+    limiter: Option<AccountLimiter>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, RunningLight>,
@@ -185,12 +186,12 @@ impl World {
             options.wake.clone(),
             options.deliveries.clone(),
         ));
-        let meter = metering::meter(&config, &bus);
+        let limiter = metering::limiter(&config, &bus);
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => {
                 let (port, lan, login) = (*port, *lan, login.clone());
                 let config = BrokerConfig { first_port: port, search: true, lan, login };
-                Some(Broker::start_metered(&config, meter.clone()).await?)
+                Some(Broker::start_limited(&config, limiter.clone()).await?)
             }
             BrokerChoice::External { .. } => None,
         };
@@ -201,7 +202,7 @@ impl World {
             None => None,
         };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let way = Way { broker, meter, tunnel };
+        let way = Way { broker, limiter, tunnel };
         let mut supervisor = Supervisor::start(config, options, bus.clone(), commands.clone(), way);
         supervisor.recorder = recorder;
         let task = tokio::spawn(supervisor.run(commanded));
@@ -254,7 +255,7 @@ impl Supervisor {
         options: WorldOptions,
         bus: Arc<EventBus>,
         commands: mpsc::Sender<Command>,
-        Way { broker, meter, tunnel }: Way,
+        Way { broker, limiter, tunnel }: Way,
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
             (BrokerChoice::External { host, port, login, tls }, _) => Target {
@@ -340,7 +341,7 @@ impl Supervisor {
             bus,
             commands,
             broker,
-            meter,
+            limiter,
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
@@ -635,7 +636,7 @@ impl Supervisor {
 /// What there is of the broker and of the way to it before the first light starts.
 struct Way {
     broker: Option<Broker>,
-    meter: Option<Meter>,
+    limiter: Option<AccountLimiter>,
     tunnel: Option<Proxy>,
 }
 

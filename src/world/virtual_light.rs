@@ -13,14 +13,14 @@ use tokio::{
 use super::{
     clock::JumpWatch,
     command::Command,
-    event::{EventKind, LightId, Severity},
+    event::{EventKind, Severity},
     event_bus::EventBus,
     fault::Fault,
     light::{Effect, Light, LightCommand, LightParts, at},
     link::BrokerPath,
     upstream,
 };
-use crate::fault::Us;
+use crate::{fault::Micros, model::LightId};
 
 /// Commands that may wait for a light.
 const COMMANDS: usize = 16;
@@ -68,7 +68,7 @@ struct Driver {
     socket: Socket,
     /// The connection of a light whose Wi-Fi is lost: the broker does not know yet.
     parked: Option<TcpStream>,
-    check_us: Us,
+    check_us: Micros,
     jumps: JumpWatch,
     effects: Vec<Effect>,
 }
@@ -138,7 +138,7 @@ impl Driver {
         }
     }
 
-    fn now(&self) -> Us {
+    fn now(&self) -> Micros {
         micros(self.bus.clock().now())
     }
 
@@ -319,6 +319,6 @@ impl Driver {
     }
 }
 
-fn micros(since: Duration) -> Us {
-    Us::try_from(since.as_micros()).unwrap_or(Us::MAX)
+fn micros(since: Duration) -> Micros {
+    Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX)
 }

@@ -18,7 +18,10 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
-use twinlight::world::broker::{Broker, BrokerConfig, Login};
+use twinlight::{
+    model::Login,
+    world::broker::{Broker, BrokerConfig},
+};
 
 /// Long enough for a slow and busy machine; no test that passes waits this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -10,23 +10,23 @@ use traffic_light::{
     Aspect, Instant, Start,
     message::Message,
     mqtt::client_id,
-    program::{Facts, Note, Order, Outside, Program, Topic},
+    program::{Facts, HostCommand, LightHost, LogEvent, Program, Topic},
     record::Record,
 };
 
 /// A board that runs until it is dropped.
 pub struct Board {
-    pub notes: mpsc::UnboundedReceiver<Note>,
+    pub notes: mpsc::UnboundedReceiver<LogEvent>,
     task: JoinHandle<()>,
 }
 
 struct Host {
     client: AsyncClient,
     topics: [String; 2],
-    notes: mpsc::UnboundedSender<Note>,
+    notes: mpsc::UnboundedSender<LogEvent>,
 }
 
-impl Outside for Host {
+impl LightHost for Host {
     fn show(&mut self, _: Aspect) {}
 
     fn publish(&mut self, topic: Topic, message: &Message) -> bool {
@@ -37,7 +37,7 @@ impl Outside for Host {
         self.client.try_publish(topic, QoS::AtLeastOnce, true, message.as_slice()).is_ok()
     }
 
-    fn order(&mut self, _: Order) -> bool {
+    fn execute(&mut self, _command: HostCommand) -> bool {
         true
     }
 
@@ -54,9 +54,9 @@ impl Outside for Host {
         }
     }
 
-    fn note(&mut self, note: Note) {
+    fn log(&mut self, event: LogEvent) {
         // Not every test listens.
-        let _ = self.notes.send(note);
+        let _ = self.notes.send(event);
     }
 }
 

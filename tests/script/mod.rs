@@ -5,9 +5,12 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use traffic_light::{Aspect, Held, Instant, Name, Rule, View, Waiting};
-use twinlight::world::{
-    Command, Event, EventKind, LightId,
-    event::{Certainty, Counters, Fault, Layer, LightKind, TopicKind},
+use twinlight::{
+    model::{LightId, LightKind},
+    world::{
+        Command, Event, EventKind,
+        event::{Certainty, Counters, Fault, Layer, TopicKind},
+    },
 };
 
 const GO_MS: u64 = 8_000;

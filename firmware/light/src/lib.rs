@@ -45,6 +45,7 @@ pub mod crc;
 pub mod feeds;
 pub mod key;
 
+pub mod boot_counter;
 pub mod lamps;
 pub mod light;
 pub mod link;
@@ -54,19 +55,18 @@ pub mod name;
 pub mod program;
 pub mod reconnector;
 pub mod record;
-pub mod starts;
 pub mod time;
 pub mod timing;
 
 pub use aspect::Aspect;
-pub use command::{CommandGate, Refused};
+pub use command::{Refused, ReplayGuard};
 pub use key::{Key, KeyError};
 #[cfg(feature = "mutations")]
 pub use light::Mutation;
 pub use light::{
-    ConfigError, Demand, Heard, Held, Light, LightConfig, MAX_PEERS, Mirror, Rule, Start, View, Waiting,
+    ConfigError, Demand, Heard, Held, Light, LightConfig, MAX_PEERS, Replica, Rule, Start, View, Waiting,
 };
-pub use message::{Ignored, MAX_MESSAGE_BYTES, Need, State, Status, Word};
+pub use message::{Ignored, MAX_MESSAGE_BYTES, Need, PeerMessage, State, Status};
 pub use name::{Name, NameError};
 pub use time::Instant;
 pub use timing::{Infeasible, Timing};

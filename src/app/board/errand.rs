@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::keep;
-use crate::{board::provision::here, world::broker::Login};
+use crate::{board::provision::here, model::Login};
 
 /// What this computer knows that a board has to be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

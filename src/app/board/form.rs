@@ -13,7 +13,7 @@ use crate::{
         provision::{Member, Settings, SettingsError, dialect_of},
     },
     config::{BrokerChoice, Config, Junction},
-    world::{LightId, broker::Login},
+    model::{LightId, Login},
 };
 
 /// What the configuration says of lights and broker.

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{private, world::broker::Login};
+use crate::model::{Login, private_file};
 
 /// The file in the program's own folder.
 pub const FILE_NAME: &str = "boards-login.toml";
@@ -38,7 +38,7 @@ pub fn save(file: &Path, login: &Login) -> Result<PathBuf, String> {
     let kept = Kept { user: login.user.clone(), password: login.password.clone() };
     let write = || -> std::io::Result<()> {
         let text = toml::to_string(&kept).map_err(std::io::Error::other)?;
-        private::write(file, &format!("{HEADER}{text}"))
+        private_file::write(file, &format!("{HEADER}{text}"))
     };
     write().map(|()| file.to_owned()).map_err(|error| {
         format!(

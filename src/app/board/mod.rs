@@ -24,12 +24,12 @@ use self::{
 };
 use crate::{
     board::{Answer, Desk, Request},
-    world::broker::Login,
+    model::Login,
 };
 
 /// What a panel asks of the desk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BoardAct {
+pub enum BoardAction {
     /// Start a job.
     Start(Box<Request>),
     /// End the job after the block that it is at.
@@ -112,37 +112,37 @@ impl Workbench {
     }
 
     /// Does what a panel asked for; returns a sentence where that is not possible.
-    pub fn perform(&mut self, act: BoardAct, wake: impl Fn() + Send + 'static) -> Option<String> {
-        match act {
-            BoardAct::Start(request) => {
+    pub fn perform(&mut self, action: BoardAction, wake: impl Fn() + Send + 'static) -> Option<String> {
+        match action {
+            BoardAction::Start(request) => {
                 if let Err(busy) = self.desk.start(*request) {
                     return Some(sentence(&busy.to_string()));
                 }
             }
-            BoardAct::Cancel => {
+            BoardAction::Cancel => {
                 self.desk.cancel();
                 self.state.cancelling();
             }
-            BoardAct::Answer(answer) => {
+            BoardAction::Answer(answer) => {
                 if let Some(job) = self.state.answered() {
                     self.desk.answer(job, answer);
                 }
             }
-            BoardAct::Dismiss => self.state.dismiss(),
-            BoardAct::Watch(port) => {
+            BoardAction::Dismiss => self.state.dismiss(),
+            BoardAction::Watch(port) => {
                 self.desk.watch_log(&port);
                 self.state.log.watch(port);
             }
-            BoardAct::CloseLog => self.desk.close_log(),
-            BoardAct::ClearLog => self.state.log.clear(),
-            BoardAct::PauseLog(on) => self.state.log.pause(on),
-            BoardAct::KeepLogin(login) => {
+            BoardAction::CloseLog => self.desk.close_log(),
+            BoardAction::ClearLog => self.state.log.clear(),
+            BoardAction::PauseLog(on) => self.state.log.pause(on),
+            BoardAction::KeepLogin(login) => {
                 if let Some(file) = self.lab.login_file.clone() {
                     self.errands.keep(file, login.clone(), wake);
                 }
                 self.login = Some(login);
             }
-            BoardAct::SaveLog(file) => self.errands.save(file, self.state.log.text(), wake),
+            BoardAction::SaveLog(file) => self.errands.save(file, self.state.log.text(), wake),
         }
         None
     }

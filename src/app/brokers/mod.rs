@@ -17,7 +17,6 @@ pub mod typed;
 
 use std::sync::Arc;
 
-pub use self::perform::BOARD_WORKS;
 use self::{
     checkup::Checkup,
     facts::Facts,
@@ -28,6 +27,8 @@ use crate::{
     config::{BrokerChoice, Config},
     presets::Preset,
 };
+
+pub use self::perform::BOARD_WORKS;
 
 /// The preset that needs nothing but this program.
 const BUILT_IN: &str = "default";
@@ -52,7 +53,7 @@ pub enum Patient {
 
 /// What the panel asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BrokersAct {
+pub enum BrokersAction {
     /// Let the doctor examine this broker.
     Check(Patient),
     /// End the examination.

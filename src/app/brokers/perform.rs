@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egui::Context;
 
 use super::{
-    Brokers, BrokersAct, Choice, Patient,
+    Brokers, BrokersAction, Choice, Patient,
     checkup::{Checkup, Whom},
     switch::{News, Started},
 };
@@ -14,11 +14,11 @@ use crate::{
         TwinlightApp,
         board::{Workbench, form::Form},
         clock::Clock,
-        face::Face,
         panels::{self, topics},
-        player::PlayerAct,
+        player::PlayerAction,
         state::Broker,
         window,
+        world_client::WorldClient,
     },
     config::BrokerChoice,
     doctor,
@@ -43,9 +43,9 @@ impl TwinlightApp {
         &self.brokers
     }
 
-    pub(in crate::app) fn perform_brokers(&mut self, ctx: &Context, act: BrokersAct) {
-        match act {
-            BrokersAct::Check(patient) => {
+    pub(in crate::app) fn perform_brokers(&mut self, ctx: &Context, action: BrokersAction) {
+        match action {
+            BrokersAction::Check(patient) => {
                 // One that went on before is ended by being dropped.
                 self.brokers.checkup = None;
                 let wake = Arc::new(window::waker(ctx));
@@ -54,18 +54,18 @@ impl TwinlightApp {
                     Err(text) => self.note(Severity::Warning, text),
                 }
             }
-            BrokersAct::CancelCheck => {
+            BrokersAction::CancelCheck => {
                 if let Some((_, checkup)) = &mut self.brokers.checkup {
                     checkup.cancel();
                 }
             }
-            BrokersAct::DismissCheck => self.brokers.checkup = None,
-            BrokersAct::Use(choice) => {
+            BrokersAction::DismissCheck => self.brokers.checkup = None,
+            BrokersAction::Use(choice) => {
                 if let Err(text) = self.ask_for(choice) {
                     self.brokers.trouble = Some(text.to_owned());
                 }
             }
-            BrokersAct::Dismiss => self.brokers.trouble = None,
+            BrokersAction::Dismiss => self.brokers.trouble = None,
         }
     }
 
@@ -143,8 +143,8 @@ impl TwinlightApp {
     /// Shows the world that was started; nothing of the one before is left.
     fn take_over(&mut self, ctx: &Context, started: Started) {
         let Started { choice, subtitle, link, config, lab } = started;
-        self.perform_player(ctx, PlayerAct::Leave);
-        self.live = Face::new(link, Clock::monotonic());
+        self.perform_player(ctx, PlayerAction::Leave);
+        self.live = WorldClient::new(link, Clock::monotonic());
         self.brokers.in_use = match (choice, self.brokers.start) {
             (Choice::Start, Some(place)) => Choice::Preset(place),
             (choice, _) => choice,
@@ -156,7 +156,7 @@ impl TwinlightApp {
         self.open = None;
         self.selected = None;
         self.draft = panels::faults::Draft::default();
-        self.topics = topics::View::default();
+        self.topics = topics::TopicBrowser::default();
         let lab = Arc::new(lab);
         if let Some(bench) = &mut self.bench {
             let mut form = Form::new(&lab, &bench.form.remembered());

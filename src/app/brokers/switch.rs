@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{Choice, typed::Typed};
 use crate::{
-    app::{Link, board::form::Lab},
+    app::{board::form::Lab, world_client::WorldLink},
     config::Config,
     keys,
     presets::Preset,
@@ -44,7 +44,7 @@ pub struct Started {
     /// What the run is, in a few words.
     pub subtitle: String,
     /// The link to it.
-    pub link: Link,
+    pub link: WorldLink,
     /// Its configuration.
     pub config: Arc<Config>,
     /// What boards have to know.
@@ -115,7 +115,7 @@ impl LiveLab {
     ///
     /// # Errors
     /// When that world cannot start.
-    pub async fn start(start: Start) -> Result<(LiveLab, Link, Switch), WorldError> {
+    pub async fn start(start: Start) -> Result<(LiveLab, WorldLink, Switch), WorldError> {
         let Start { config, subtitle, mut options, lab } = start;
         let (world, events) = World::start(config.clone(), options.clone()).await?;
         // The file is there now, and a recording is of one world.
@@ -140,8 +140,8 @@ impl LiveLab {
     }
 }
 
-fn link(world: &World, events: broadcast::Receiver<Event>) -> Link {
-    Link { commands: world.commands(), events }
+fn link(world: &World, events: broadcast::Receiver<Event>) -> WorldLink {
+    WorldLink { commands: world.commands(), events }
 }
 
 #[derive(Clone)]

@@ -5,14 +5,15 @@ use egui::{
     Color32, CornerRadius, Frame, Label, Margin, RichText, ScrollArea, Stroke, TextEdit, Ui, WidgetInfo,
 };
 
-use super::{Shown, widgets};
 use crate::{
     app::{
-        act::{Act, Acts},
-        brokers::{Brokers, BrokersAct, Choice, Patient, checkup::Checkup, typed},
+        action::{Action, Actions},
+        brokers::{Brokers, BrokersAction, Choice, Patient, checkup::Checkup, typed},
         settings::Part,
         state::{Broker, State},
         theme::{self, Palette},
+        view::ViewContext,
+        widgets,
     },
     doctor::{Finding, Step, Trouble, Verdict},
 };
@@ -24,22 +25,28 @@ const IN_CLEAR_TEXT: &str = "Not encrypted: whoever is on the way can read along
 
 /// Shows the panel. `live` is the live lab, whatever is shown; `board_works`: whether a board is worked
 /// on, which no change may interrupt.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, brokers: &mut Brokers, live: &State, board_works: bool) -> Acts {
-    let mut acts = Acts::default();
+pub fn show(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    brokers: &mut Brokers,
+    live: &State,
+    board_works: bool,
+) -> Actions {
+    let mut actions = Actions::default();
     ui.horizontal(|ui| {
         ui.label(RichText::new("Brokers").text_style(theme::title()).strong());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let close = widgets::named_button(ui, "Close", "Close the broker panel");
             if close.on_hover_text("Hides this panel (F6)").clicked() {
-                acts.push(Act::Toggle(Part::Brokers));
+                actions.push(Action::Toggle(Part::Brokers));
             }
         });
     });
     ui.separator();
     let why_not = why_not(brokers, board_works);
-    in_use(ui, shown, brokers, live, why_not, &mut acts);
+    in_use(ui, view, brokers, live, why_not, &mut actions);
     if board_works {
-        let text = RichText::new(crate::app::brokers::BOARD_WORKS).color(shown.palette.warn);
+        let text = RichText::new(crate::app::brokers::BOARD_WORKS).color(view.palette.warn);
         ui.add(Label::new(text).wrap());
     }
     ui.separator();
@@ -48,14 +55,14 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, brokers: &mut Brokers, live: &State,
             ui,
             "With another broker the live lab starts anew. What is typed here is kept for this run alone, and never \
              written.",
-            shown.palette,
+            view.palette,
         );
         ui.add_space(4.0);
         for place in 0..brokers.entries.len() {
-            ui.push_id(place, |ui| entry(ui, shown.palette, brokers, place, why_not, &mut acts));
+            ui.push_id(place, |ui| entry(ui, view.palette, brokers, place, why_not, &mut actions));
         }
     });
-    acts
+    actions
 }
 
 /// Why no other broker can be used now.
@@ -73,13 +80,13 @@ fn why_not(brokers: &Brokers, board_works: bool) -> Option<&'static str> {
 
 fn in_use(
     ui: &mut Ui,
-    shown: &Shown<'_>,
+    view: &ViewContext<'_>,
     brokers: &Brokers,
     live: &State,
     why_not: Option<&str>,
-    acts: &mut Acts,
+    actions: &mut Actions,
 ) {
-    let palette = shown.palette;
+    let palette = view.palette;
     let what = brokers.title(brokers.in_use);
     let at = match &live.broker {
         Broker::Running { address, .. } => format!("at {address}"),
@@ -95,18 +102,18 @@ fn in_use(
         let may = brokers.knows_in_use();
         let why = "Not known: this window did not start what it shows.";
         if button(ui, "Check with the doctor", "Check the broker in use with the doctor", may, why) {
-            acts.push(Act::Brokers(BrokersAct::Check(Patient::InUse)));
+            actions.push(Action::Brokers(BrokersAction::Check(Patient::InUse)));
         }
         if let Some(choice) = brokers.built_in() {
             let text = "Back to the built-in broker";
             if button(ui, text, text, why_not.is_none(), why_not.unwrap_or_default()) {
-                acts.push(Act::Brokers(BrokersAct::Use(choice)));
+                actions.push(Action::Brokers(BrokersAction::Use(choice)));
             }
         }
         if brokers.has_start() && brokers.in_use != Choice::Start {
             let name = format!("Back to {}, as started", brokers.started_with);
             if button(ui, "Back to the start", &name, why_not.is_none(), why_not.unwrap_or_default()) {
-                acts.push(Act::Brokers(BrokersAct::Use(Choice::Start)));
+                actions.push(Action::Brokers(BrokersAction::Use(Choice::Start)));
             }
         }
     });
@@ -116,13 +123,13 @@ fn in_use(
     if let Some(text) = &brokers.trouble {
         ui.add(Label::new(RichText::new(text).color(palette.bad)).wrap());
         if widgets::named_button(ui, "Dismiss", "Dismiss what went wrong").clicked() {
-            acts.push(Act::Brokers(BrokersAct::Dismiss));
+            actions.push(Action::Brokers(BrokersAction::Dismiss));
         }
     }
     // However much the doctor has to say, the list below stays in sight.
     let room = ui.available_height() * 0.7;
     let scroll = ScrollArea::vertical().id_salt("broker-in-use").auto_shrink([false, true]);
-    scroll.max_height(room).show(ui, |ui| examination(ui, palette, brokers, Patient::InUse, acts));
+    scroll.max_height(room).show(ui, |ui| examination(ui, palette, brokers, Patient::InUse, actions));
 }
 
 fn entry(
@@ -131,7 +138,7 @@ fn entry(
     brokers: &mut Brokers,
     place: usize,
     why_not: Option<&str>,
-    acts: &mut Acts,
+    actions: &mut Actions,
 ) {
     let in_use = brokers.in_use == Choice::Preset(place);
     let Some(entry) = brokers.entries.get(place) else { return };
@@ -188,15 +195,15 @@ fn entry(
                 let name = format!("Use the broker {}", preset.title);
                 let why = if missing.is_empty() { why_not.unwrap_or_default() } else { &lacks };
                 if button(ui, "Use this broker", &name, why_not.is_none() && missing.is_empty(), why) {
-                    acts.push(Act::Brokers(BrokersAct::Use(Choice::Preset(place))));
+                    actions.push(Action::Brokers(BrokersAction::Use(Choice::Preset(place))));
                 }
             }
             let name = format!("Check {} with the doctor", preset.title);
             if button(ui, "Check with the doctor", &name, missing.is_empty(), &lacks) {
-                acts.push(Act::Brokers(BrokersAct::Check(Patient::Preset(place))));
+                actions.push(Action::Brokers(BrokersAction::Check(Patient::Preset(place))));
             }
         });
-        examination(ui, palette, brokers, Patient::Preset(place), acts);
+        examination(ui, palette, brokers, Patient::Preset(place), actions);
     });
     ui.add_space(2.0);
 }
@@ -231,7 +238,7 @@ fn button(ui: &mut Ui, text: &str, name: &str, may: bool, why_not: &str) -> bool
 }
 
 /// What the doctor has found so far, where it is this broker that is examined.
-fn examination(ui: &mut Ui, palette: &Palette, brokers: &Brokers, of: Patient, acts: &mut Acts) {
+fn examination(ui: &mut Ui, palette: &Palette, brokers: &Brokers, of: Patient, actions: &mut Actions) {
     let Some((patient, checkup)) = &brokers.checkup else { return };
     if *patient != of {
         return;
@@ -246,20 +253,20 @@ fn examination(ui: &mut Ui, palette: &Palette, brokers: &Brokers, of: Patient, a
     if let Some(step) = checkup.trying {
         widgets::caption(ui, format!("{}: trying…", words(step)), palette);
     }
-    end(ui, checkup, acts);
+    end(ui, checkup, actions);
 }
 
-fn end(ui: &mut Ui, checkup: &Checkup, acts: &mut Acts) {
+fn end(ui: &mut Ui, checkup: &Checkup, actions: &mut Actions) {
     match checkup.conclusion() {
         None => {
             if widgets::named_button(ui, "Cancel", "Cancel the examination").clicked() {
-                acts.push(Act::Brokers(BrokersAct::CancelCheck));
+                actions.push(Action::Brokers(BrokersAction::CancelCheck));
             }
         }
         Some(text) => {
             ui.add(Label::new(RichText::new(text).strong()).wrap());
             if widgets::named_button(ui, "Hide", "Hide what the doctor found").clicked() {
-                acts.push(Act::Brokers(BrokersAct::DismissCheck));
+                actions.push(Action::Brokers(BrokersAction::DismissCheck));
             }
         }
     }

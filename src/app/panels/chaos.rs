@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use egui::{RichText, TextEdit, Ui};
 
-use super::{Shown, widgets};
-use crate::{app::act::Acts, world::Command};
+use crate::{
+    app::{action::Actions, view::ViewContext, widgets},
+    world::Command,
+};
 
 /// What chaos is to be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,16 +37,16 @@ impl Draft {
 }
 
 /// Shows the switch, with its seed and pace.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
-    let mut acts = Acts::default();
-    let (palette, on) = (shown.palette, shown.state.chaos);
+pub fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
+    let mut actions = Actions::default();
+    let (palette, on) = (view.palette, view.state.chaos);
     let command = draft.command();
     ui.horizontal(|ui| {
         ui.add_enabled_ui(on.is_some() || command.is_some(), |ui| {
             let switch = widgets::switch(ui, palette, on.is_some(), "Chaos", "Chaos");
             let why = "Random faults of all kinds come and go on every light, until it is switched off. The same seed gives the same faults at the same times.";
             if switch.on_hover_text(why).clicked() {
-                acts.ask(match &command {
+                actions.ask(match &command {
                     Some(start) if on.is_none() => start.clone(),
                     _ => Command::StopChaos,
                 });
@@ -71,7 +73,7 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
         let text = "A seed is a whole number, such as 42; leave it empty for a new one.";
         ui.label(RichText::new(text).color(palette.warn));
     }
-    acts
+    actions
 }
 
 #[cfg(test)]

@@ -2,15 +2,15 @@
 
 use egui::{Context, Id, Modal};
 
-use super::widgets;
 use crate::app::{
-    act::{Act, Acts},
+    action::{Action, Actions},
     theme::Palette,
+    widgets,
 };
 
 /// Shows the question over the window.
-pub fn show(ctx: &Context, palette: &Palette) -> Acts {
-    let mut acts = Acts::default();
+pub fn show(ctx: &Context, palette: &Palette) -> Actions {
+    let mut actions = Actions::default();
     let response = Modal::new(Id::unique("closing")).show(ctx, |ui| {
         ui.set_width(420.0);
         ui.heading("A board is being worked on");
@@ -22,15 +22,15 @@ pub fn show(ctx: &Context, palette: &Palette) -> Acts {
         ui.add_space(6.0);
         ui.horizontal(|ui| {
             if widgets::named_button(ui, "Let it finish", "Let it finish").clicked() {
-                acts.push(Act::StayOpen);
+                actions.push(Action::StayOpen);
             }
             if widgets::named_button(ui, "Break it off and close", "Break it off and close").clicked() {
-                acts.push(Act::CloseAnyway);
+                actions.push(Action::CloseAnyway);
             }
         });
     });
     if response.should_close() {
-        acts.push(Act::StayOpen);
+        actions.push(Action::StayOpen);
     }
-    acts
+    actions
 }

@@ -7,32 +7,23 @@ use std::time::Duration;
 
 use egui::{RichText, ScrollArea, Ui};
 
-use super::{Shown, chaos, widgets};
+use super::chaos;
 use crate::{
     app::{
-        act::{Act, Acts},
+        action::{Action, Actions, FaultTarget},
         scene::fault::glyph,
         settings::Part,
         theme,
+        view::ViewContext,
+        widgets,
     },
-    fault::{LinkFault, Placed, Ways},
+    fault::{Directions, LinkFault, LinkFaultSpec},
+    model::{LightId, LightKind},
     world::{
-        Command, LightId,
-        event::LightKind,
+        Command,
         fault::{Fault, USUAL_PER_MINUTE},
     },
 };
-
-/// Something on the scene that can be picked to be broken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A light itself.
-    Light(LightId),
-    /// The link of a light.
-    Link(LightId),
-    /// The broker.
-    Broker,
-}
 
 /// What is being put together.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +32,7 @@ pub struct Draft {
     pub light: Option<LightId>,
     kind: Kind,
     link: LinkFault,
-    ways: Ways,
+    directions: Directions,
     drift_percent: f32,
     per_minute: u32,
     /// For how long, in seconds; `None`: until it is cleared.
@@ -70,7 +61,7 @@ impl Default for Draft {
             light: None,
             kind: Kind::Link("latency"),
             link: LinkFault::example("latency").unwrap_or(LinkFault::Refuse(crate::fault::Refuse)),
-            ways: Ways::Both,
+            directions: Directions::Both,
             drift_percent: 2.0,
             per_minute: USUAL_PER_MINUTE,
             lasts_s: Some(20),
@@ -128,84 +119,84 @@ pub fn meaning(fault: &Fault) -> &'static str {
 }
 
 /// Shows the panel.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
-    let mut acts = Acts::default();
+pub fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
+    let mut actions = Actions::default();
     ui.horizontal(|ui| {
         ui.label(RichText::new("Faults").text_style(theme::title()).strong());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let close = widgets::named_button(ui, "Close", "Close the fault panel");
             if close.on_hover_text("Hides this panel; faults stay on (F3)").clicked() {
-                acts.push(Act::Toggle(Part::Faults));
+                actions.push(Action::Toggle(Part::Faults));
             }
         });
     });
     ui.separator();
-    acts.append(chaos::show(ui, shown, &mut draft.chaos));
+    actions.append(chaos::show(ui, view, &mut draft.chaos));
     ui.separator();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        acts.append(on_now(ui, shown));
+        actions.append(on_now(ui, view));
         ui.add_space(8.0);
-        acts.append(put_in(ui, shown, draft));
+        actions.append(put_in(ui, view, draft));
     });
-    acts
+    actions
 }
 
 /// The faults that are on, each with its end.
-fn on_now(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
-    let mut acts = Acts::default();
-    let on: Vec<_> = shown.state.faults.iter().filter(|span| span.until_ms.is_none()).collect();
+fn on_now(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+    let mut actions = Actions::default();
+    let on: Vec<_> = view.state.faults.iter().filter(|span| span.until_ms.is_none()).collect();
     ui.horizontal(|ui| {
-        ui.label(RichText::new("On now").strong().color(shown.palette.accent));
+        ui.label(RichText::new("On now").strong().color(view.palette.accent));
         if !on.is_empty() {
             let clear = widgets::named_button(ui, "Clear all", "Clear all faults");
             if clear.on_hover_text("Takes every fault out; the lights find back by themselves.").clicked() {
-                acts.ask(Command::ClearFaults);
+                actions.ask(Command::ClearFaults);
             }
         }
     });
     if on.is_empty() {
-        widgets::caption(ui, "No fault is on.", shown.palette);
+        widgets::caption(ui, "No fault is on.", view.palette);
     }
     // A long list must not push away what the next one is put together with.
     let most = (ui.ctx().content_rect().height() * 0.22).max(90.0);
     ScrollArea::vertical().id_salt("on now").max_height(most).auto_shrink([false, true]).show(ui, |ui| {
         for span in on {
-            acts.append(on_row(ui, shown, &span.fault));
+            actions.append(on_row(ui, view, &span.fault));
         }
     });
-    acts
+    actions
 }
 
-fn on_row(ui: &mut Ui, shown: &Shown<'_>, fault: &Fault) -> Acts {
-    let mut acts = Acts::default();
+fn on_row(ui: &mut Ui, view: &ViewContext<'_>, fault: &Fault) -> Actions {
+    let mut actions = Actions::default();
     ui.horizontal(|ui| {
         let place = fault.light().map_or_else(|| "all lights".to_owned(), LightId::to_string);
         let text = format!("{place}: {fault}");
         let (sign, _) = ui.allocate_exact_size(egui::vec2(20.0, 20.0), egui::Sense::hover());
-        glyph::paint(ui.painter(), sign.center(), 8.5, fault, shown.palette);
+        glyph::paint(ui.painter(), sign.center(), 8.5, fault, view.palette);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.add_space(10.0);
             if widgets::named_button(ui, "Clear", &format!("Clear {text}")).clicked() {
-                acts.ask(Command::ClearFault(fault.clone()));
+                actions.ask(Command::ClearFault(fault.clone()));
             }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                let words = RichText::new(&text).color(shown.palette.warn);
+                let words = RichText::new(&text).color(view.palette.warn);
                 ui.add(egui::Label::new(words).truncate()).on_hover_text(meaning(fault));
             });
         });
     });
-    acts
+    actions
 }
 
-fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
-    let mut acts = Acts::default();
-    let palette = shown.palette;
+fn put_in(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
     ui.label(RichText::new("Put one in").strong().color(palette.accent));
     let all = matches!(draft.kind, Kind::BrokerDown | Kind::Quota);
     ui.add_enabled_ui(!all, |ui| {
         ui.horizontal_wrapped(|ui| {
-            let chosen = draft.light.clone().or_else(|| shown.selected.cloned());
-            let junction = chosen.as_ref().and_then(|light| shown.state.junction(&light.junction));
+            let chosen = draft.light.clone().or_else(|| view.selected.cloned());
+            let junction = chosen.as_ref().and_then(|light| view.state.junction(&light.junction));
             for light in junction.iter().flat_map(|junction| &junction.lights) {
                 let is_it = chosen.as_ref() == Some(&light.id);
                 let response = ui.selectable_label(is_it, light.id.to_string());
@@ -219,7 +210,7 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
             }
         });
     });
-    let light = draft.light.clone().or_else(|| shown.selected.cloned());
+    let light = draft.light.clone().or_else(|| view.selected.cloned());
     ui.add_space(4.0);
     widgets::caption(ui, "On the link between the light and the broker:", palette);
     ui.horizontal_wrapped(|ui| {
@@ -229,7 +220,7 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
             if ui.selectable_label(chosen, name).on_hover_text(why).clicked() && !chosen {
                 draft.kind = Kind::Link(word);
                 draft.link = LinkFault::example(word).unwrap_or(draft.link);
-                draft.ways = Ways::Both;
+                draft.directions = Directions::Both;
             }
         }
     });
@@ -247,11 +238,11 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
     dose::lasts(ui, draft);
     let Some(fault) = light.and_then(|light| draft.fault(light)) else {
         widgets::caption(ui, "Select a light first.", palette);
-        return acts;
+        return actions;
     };
     let kind = fault
         .light()
-        .and_then(|light| shown.state.light(light))
+        .and_then(|light| view.state.light(light))
         .map_or(LightKind::Virtual, |light| light.kind);
     let by_hand = fault.why_not(kind).map(|why| format!("Not from here: {why}"));
     // The world alone knows whether a board's link goes through it.
@@ -275,9 +266,9 @@ fn put_in(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
         .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, refused.is_none(), "Put the fault in"));
     if button.clicked() {
         let lasts = draft.lasts_s.map(|seconds| Duration::from_secs(u64::from(seconds)));
-        acts.ask(Command::PutFault { fault, lasts });
+        actions.ask(Command::PutFault { fault, lasts });
     }
-    acts
+    actions
 }
 
 impl Kind {
@@ -301,31 +292,32 @@ impl Kind {
 
 impl Draft {
     /// Takes what was picked on the scene, with a fault that can strike it.
-    pub fn aim(&mut self, target: Target) {
+    pub fn aim(&mut self, target: FaultTarget) {
         let on_link = matches!(self.kind, Kind::Link(_));
         match target {
-            Target::Light(light) => {
+            FaultTarget::Light(light) => {
                 self.light = Some(light);
                 if matches!(self.kind, Kind::BrokerDown | Kind::Quota) {
                     self.kind = Kind::WifiDown;
                 }
             }
-            Target::Link(light) => {
+            FaultTarget::Link(light) => {
                 self.light = Some(light);
                 if !on_link {
                     self.kind = Kind::Link(self.link.name());
                 }
             }
-            Target::Broker if self.kind == Kind::Quota => {}
-            Target::Broker => self.kind = Kind::BrokerDown,
+            FaultTarget::Broker if self.kind == Kind::Quota => {}
+            FaultTarget::Broker => self.kind = Kind::BrokerDown,
         }
     }
 
     fn fault(&self, light: LightId) -> Option<Fault> {
         Some(match self.kind {
             Kind::Link(_) => {
-                let ways = if self.link.strikes_connections() { Ways::Both } else { self.ways };
-                Fault::Link { light, placed: Placed { fault: self.link, ways } }
+                let directions =
+                    if self.link.strikes_connections() { Directions::Both } else { self.directions };
+                Fault::Link { light, spec: LinkFaultSpec { fault: self.link, directions } }
             }
             Kind::WifiDown => Fault::WifiDown(light),
             Kind::Silence => Fault::Silence(light),

@@ -3,8 +3,9 @@
 use egui::{Context, Grid, Id, Key, Modal, RichText, ScrollArea, Ui};
 
 use crate::app::{
-    act::{Act, Acts},
+    action::{Action, Actions},
     theme::{self, Palette},
+    widgets,
 };
 
 /// All keys, with what they do; shown here and meant to be complete.
@@ -81,17 +82,17 @@ const MEANINGS: [(&str, &str); 10] = [
 ];
 
 /// Shows the help over the window.
-pub fn show(ctx: &Context, palette: &Palette) -> Acts {
-    let mut acts = Acts::default();
+pub fn show(ctx: &Context, palette: &Palette) -> Actions {
+    let mut actions = Actions::default();
     let response = Modal::new(Id::unique("help")).show(ctx, |ui| {
         let room = ctx.content_rect();
         ui.set_width((room.width() - 80.0).min(760.0));
         ui.horizontal(|ui| {
             ui.heading("What you see, and all keys");
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let close = super::widgets::named_button(ui, "Close", "Close the help");
+                let close = widgets::named_button(ui, "Close", "Close the help");
                 if close.clicked() {
-                    acts.push(Act::Help(false));
+                    actions.push(Action::Help(false));
                 }
             });
         });
@@ -110,9 +111,9 @@ pub fn show(ctx: &Context, palette: &Palette) -> Acts {
         });
     });
     if response.should_close() || ctx.input(|input| input.key_pressed(Key::Escape)) {
-        acts.push(Act::Help(false));
+        actions.push(Action::Help(false));
     }
-    acts
+    actions
 }
 
 fn keys(ui: &mut Ui, palette: &Palette) {

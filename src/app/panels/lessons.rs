@@ -3,13 +3,14 @@
 
 use egui::{CollapsingHeader, Color32, Frame, RichText, ScrollArea, TextEdit, Ui, WidgetInfo};
 
-use super::{Shown, widgets};
 use crate::{
     app::{
-        act::{Act, Acts},
-        player::{PlayerAct, Reel, Watched},
+        action::{Action, Actions},
+        player::{PlayerAction, Reel, Watched},
         settings::Part,
         theme,
+        view::ViewContext,
+        widgets,
     },
     scenario::{Lesson, Outcome, Scenario, Verdict, lessons},
 };
@@ -57,31 +58,31 @@ impl Lessons {
 }
 
 /// Shows the panel.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, lessons: &mut Lessons) -> Acts {
-    let mut acts = Acts::default();
+pub fn show(ui: &mut Ui, view: &ViewContext<'_>, lessons: &mut Lessons) -> Actions {
+    let mut actions = Actions::default();
     lessons.read();
     ui.horizontal(|ui| {
         ui.label(RichText::new("Lessons").text_style(theme::title()).strong());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let close = widgets::named_button(ui, "Close", "Close the lessons");
             if close.on_hover_text("Hides this panel; what is played goes on (F4)").clicked() {
-                acts.push(Act::Toggle(Part::Lessons));
+                actions.push(Action::Toggle(Part::Lessons));
             }
         });
     });
     ui.separator();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        if let Some(watched) = shown.watched {
-            playing(ui, shown, watched);
+        if let Some(watched) = view.watched {
+            playing(ui, view, watched);
             ui.add_space(10.0);
             ui.separator();
         }
-        acts.append(recording(ui, shown, lessons));
+        actions.append(recording(ui, view, lessons));
         ui.add_space(6.0);
         widgets::caption(
             ui,
             "Each lesson is played in a simulation with a clock of its own; the live lab goes on meanwhile.",
-            shown.palette,
+            view.palette,
         );
         ui.horizontal(|ui| {
             let label = ui.label("Seed of the simulation");
@@ -92,24 +93,24 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, lessons: &mut Lessons) -> Acts {
         let seed = lessons.seed();
         if seed.is_none() {
             let text = "A seed is a whole number, such as 1.";
-            ui.label(RichText::new(text).color(shown.palette.warn));
+            ui.label(RichText::new(text).color(view.palette.warn));
         }
         ui.add_space(4.0);
         for (place, lesson) in lessons.entries.iter().enumerate() {
-            acts.append(entry(ui, shown, place, lesson, seed));
+            actions.append(entry(ui, view, place, lesson, seed));
         }
     });
-    acts
+    actions
 }
 
-fn recording(ui: &mut Ui, shown: &Shown<'_>, lessons: &mut Lessons) -> Acts {
-    let mut acts = Acts::default();
+fn recording(ui: &mut Ui, view: &ViewContext<'_>, lessons: &mut Lessons) -> Actions {
+    let mut actions = Actions::default();
     // Of the live lab; what is played was recorded once itself.
-    let being_made = shown.state.recording.as_ref().filter(|_| shown.watched.is_none());
+    let being_made = view.state.recording.as_ref().filter(|_| view.watched.is_none());
     if let Some(file) = being_made {
         lessons.recording.clone_from(file);
     }
-    let label = ui.label(RichText::new("A recording, from its file").strong().color(shown.palette.accent));
+    let label = ui.label(RichText::new("A recording, from its file").strong().color(view.palette.accent));
     ui.horizontal(|ui| {
         let file = lessons.recording.trim();
         let may = !file.is_empty() && being_made.is_none();
@@ -117,19 +118,19 @@ fn recording(ui: &mut Ui, shown: &Shown<'_>, lessons: &mut Lessons) -> Acts {
         play.widget_info(|| WidgetInfo::labeled(egui::Role::Button, may, "Play the recording"));
         let off = "Name a file first; one that is being recorded has to be ended.";
         if play.on_disabled_hover_text(off).clicked() {
-            acts.push(Act::Player(PlayerAct::OpenRecording(file.into())));
+            actions.push(Action::Player(PlayerAction::OpenRecording(file.into())));
         }
         let field = TextEdit::singleline(&mut lessons.recording).desired_width(f32::INFINITY);
         ui.add(field)
             .labelled_by(label.id)
             .on_hover_text("As the Record button above, or twinlight run --record, makes it.");
     });
-    acts
+    actions
 }
 
-fn entry(ui: &mut Ui, shown: &Shown<'_>, place: usize, lesson: &Scenario, seed: Option<u64>) -> Acts {
-    let mut acts = Acts::default();
-    let palette = shown.palette;
+fn entry(ui: &mut Ui, view: &ViewContext<'_>, place: usize, lesson: &Scenario, seed: Option<u64>) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
     let frame = Frame::new()
         .fill(palette.card)
         .stroke(egui::Stroke::new(1.0, palette.line))
@@ -149,7 +150,7 @@ fn entry(ui: &mut Ui, shown: &Shown<'_>, place: usize, lesson: &Scenario, seed: 
                     |why| format!("It cannot be simulated: {why}"),
                 );
                 if let (true, Some(seed)) = (play.on_disabled_hover_text(off).clicked(), seed) {
-                    acts.push(Act::Player(PlayerAct::Open { place, seed }));
+                    actions.push(Action::Player(PlayerAction::Open { place, seed }));
                 }
                 ui.add(egui::Label::new(RichText::new(&lesson.title).strong()).wrap());
             });
@@ -179,18 +180,18 @@ fn entry(ui: &mut Ui, shown: &Shown<'_>, place: usize, lesson: &Scenario, seed: 
         });
     });
     ui.add_space(2.0);
-    acts
+    actions
 }
 
 /// What is played now, and what became of what was expected.
-fn playing(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) {
-    let palette = shown.palette;
+fn playing(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
+    let palette = view.palette;
     ui.label(RichText::new(format!("Now: {}", watched.title)).color(palette.accent).strong());
     if watched.progress.verdicts.is_empty() {
         widgets::caption(ui, "Nothing is expected of it.", palette);
     }
     for verdict in watched.progress.verdicts.iter() {
-        let (word, color) = look(verdict, watched.progress.ended, shown);
+        let (word, color) = look(verdict, watched.progress.ended, view);
         ui.add_space(4.0);
         let said = format!("{word}: {}. {}", verdict.expectation, verdict.evidence);
         let text = RichText::new(&verdict.expectation).color(palette.text);
@@ -204,8 +205,8 @@ fn playing(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) {
 }
 
 /// A word and a colour for a verdict; at the end, what could not be judged counts as failed.
-fn look(verdict: &Verdict, ended: bool, shown: &Shown<'_>) -> (&'static str, Color32) {
-    let palette = shown.palette;
+fn look(verdict: &Verdict, ended: bool, view: &ViewContext<'_>) -> (&'static str, Color32) {
+    let palette = view.palette;
     match verdict.outcome {
         Outcome::Held if ended => ("held", palette.ok),
         Outcome::Held => ("holds so far", palette.ok),

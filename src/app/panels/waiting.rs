@@ -2,12 +2,11 @@
 
 use egui::{RichText, Ui};
 
-use super::Shown;
-use crate::app::{state::Broker, theme};
+use crate::app::{state::Broker, theme, view::ViewContext};
 
 /// Shows why there is no crossing yet.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>) {
-    let (title, text) = match (&shown.state.broker, shown.state.stopped) {
+pub fn show(ui: &mut Ui, view: &ViewContext<'_>) {
+    let (title, text) = match (&view.state.broker, view.state.stopped) {
         (_, true) => ("The world has stopped", "Close the window and start Twinlight again."),
         (Broker::Starting, _) => (
             "Starting the broker…",
@@ -27,6 +26,6 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) {
         ui.add_space((ui.available_height() * 0.35).max(12.0));
         ui.label(RichText::new(title).text_style(theme::headline()));
         ui.set_max_width(460.0);
-        ui.label(RichText::new(text).color(shown.palette.weak));
+        ui.label(RichText::new(text).color(view.palette.weak));
     });
 }

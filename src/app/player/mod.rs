@@ -5,9 +5,7 @@
 //! | [`transport`] | where it stands and how fast it goes |
 //! | `thread` | lets its time pass, beside the window |
 //! | [`reel`] | what can be played: lessons, scenarios, recordings |
-//! | [`bar`] | its controls |
 
-pub mod bar;
 pub mod reel;
 mod thread;
 pub mod transport;
@@ -21,11 +19,15 @@ use std::{
 use tokio::sync::{broadcast, mpsc, watch};
 
 use self::transport::Order;
+use crate::app::{
+    clock::Clock,
+    world_client::{WorldClient, WorldLink},
+};
+
 pub use self::{
     reel::{Film, Make, Reel},
     transport::{LIFE, Progress, SPEEDS},
 };
-use super::{Link, clock::Clock, face::Face};
 
 /// Orders and commands that may wait for the player.
 const QUEUE: usize = 64;
@@ -36,7 +38,7 @@ pub const BACK: Duration = Duration::from_secs(5);
 
 /// What a person asks of the player.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PlayerAct {
+pub enum PlayerAction {
     /// Let time pass, or stand still; at the end, begin again.
     PlayOrPause,
     /// Go on to the next change of a lamp.
@@ -89,7 +91,7 @@ impl Watched {
 
 /// Something that is played, and the window's side of it.
 pub(super) struct Player {
-    pub(super) face: Face,
+    pub(super) client: WorldClient,
     reel: Reel,
     orders: mpsc::Sender<Order>,
     progress: watch::Receiver<Progress>,
@@ -139,8 +141,8 @@ impl Player {
                 u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
             }
         }));
-        let face = Face::new(Link { commands, events: heard }, clock);
-        Ok(Player { face, reel, orders, progress, wake })
+        let client = WorldClient::new(WorldLink { commands, events: heard }, clock);
+        Ok(Player { client, reel, orders, progress, wake })
     }
 
     /// What the panels may know of it.
@@ -165,21 +167,23 @@ impl Player {
     ///
     /// # Errors
     /// A sentence for the user where that cannot be.
-    pub(super) fn perform(&mut self, act: &PlayerAct) -> Result<bool, String> {
+    pub(super) fn perform(&mut self, action: &PlayerAction) -> Result<bool, String> {
         let progress = self.progress.borrow().clone();
-        let order = match act {
-            PlayerAct::PlayOrPause if progress.ended => {
+        let order = match action {
+            PlayerAction::PlayOrPause if progress.ended => {
                 return self.reopen(Duration::ZERO, true);
             }
-            PlayerAct::PlayOrPause => Order::Toggle,
-            PlayerAct::Faster => Order::SpeedUp(true),
-            PlayerAct::Slower => Order::SpeedUp(false),
-            PlayerAct::StepToLamp => Order::StepToLamp,
-            PlayerAct::Step => Order::Step(STEP),
-            PlayerAct::Speed(speed) => Order::Speed(*speed),
-            PlayerAct::GoTo(at) if *at < progress.at => return self.reopen(*at, progress.playing),
-            PlayerAct::GoTo(at) => Order::GoTo(*at),
-            PlayerAct::Open { .. } | PlayerAct::OpenRecording(_) | PlayerAct::Leave => return Ok(false),
+            PlayerAction::PlayOrPause => Order::Toggle,
+            PlayerAction::Faster => Order::SpeedUp(true),
+            PlayerAction::Slower => Order::SpeedUp(false),
+            PlayerAction::StepToLamp => Order::StepToLamp,
+            PlayerAction::Step => Order::Step(STEP),
+            PlayerAction::Speed(speed) => Order::Speed(*speed),
+            PlayerAction::GoTo(at) if *at < progress.at => return self.reopen(*at, progress.playing),
+            PlayerAction::GoTo(at) => Order::GoTo(*at),
+            PlayerAction::Open { .. } | PlayerAction::OpenRecording(_) | PlayerAction::Leave => {
+                return Ok(false);
+            }
         };
         // A full queue empties within a beat; a closed one belongs to what could not be opened.
         let sent = self.orders.try_send(order);

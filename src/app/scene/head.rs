@@ -4,7 +4,7 @@ use egui::{Color32, CornerRadius, Mesh, Painter, Pos2, Rect, Shape, Stroke, Stro
 use traffic_light::Aspect;
 
 use crate::app::{
-    pace::Pace,
+    repaint::RepaintScheduler,
     theme::{Palette, lamp},
 };
 
@@ -38,13 +38,19 @@ pub fn lamps(aspect: Aspect, previous: Aspect, since_ms: u64, now_ms: u64, reduc
 }
 
 /// Asks for the frames that the lamps need.
-pub fn pace(aspect: Aspect, since_ms: u64, now_ms: u64, reduce_motion: bool, pace: &mut Pace) {
+pub fn repaint(
+    aspect: Aspect,
+    since_ms: u64,
+    now_ms: u64,
+    reduce_motion: bool,
+    repaint: &mut RepaintScheduler,
+) {
     let age = now_ms.saturating_sub(since_ms);
     let phase = if aspect == Aspect::FlashingAmber { age % FLASH_HALF_MS } else { age };
     if !reduce_motion && phase < FADE_MS {
-        pace.moving();
+        repaint.moving();
     } else if aspect == Aspect::FlashingAmber {
-        pace.within(FLASH_HALF_MS - phase);
+        repaint.within(FLASH_HALF_MS - phase);
     }
 }
 
@@ -188,8 +194,8 @@ mod tests {
     #[test]
     fn flashing_amber_needs_two_frames_a_period_when_motion_is_reduced() {
         for (now, wanted) in [(0, 500), (100, 400), (700, 300)] {
-            let mut frames = Pace::default();
-            pace(Aspect::FlashingAmber, 0, now, true, &mut frames);
+            let mut frames = RepaintScheduler::default();
+            repaint(Aspect::FlashingAmber, 0, now, true, &mut frames);
             assert_eq!(frames.delay(true).map(|delay| delay.as_millis()), Some(wanted));
         }
         assert_eq!(lamps(Aspect::FlashingAmber, Aspect::Red, 0, 100, true), [0.0, 1.0, 0.0]);
@@ -198,8 +204,8 @@ mod tests {
 
     #[test]
     fn a_steady_lamp_needs_no_frame() {
-        let mut frames = Pace::default();
-        pace(Aspect::Green, 0, 5_000, false, &mut frames);
+        let mut frames = RepaintScheduler::default();
+        repaint(Aspect::Green, 0, 5_000, false, &mut frames);
         assert_eq!(frames.delay(true), None);
     }
 }

@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     app::{
-        pace::Pace,
-        panels::Shown,
+        labels,
+        repaint::RepaintScheduler,
         state::{Broker, Junction, LightState},
         theme::Palette,
-        words,
+        view::ViewContext,
     },
-    fault::Way,
+    fault::Direction,
     world::event::Layer,
 };
 
@@ -28,21 +28,21 @@ pub(super) fn paint_links(
     plan: &Plan,
     junction: &Junction,
     posts: &[Post],
-    shown: &Shown<'_>,
+    view: &ViewContext<'_>,
 ) {
     for post in posts.iter().filter(|post| !post.repeats) {
         if let Some(light) = junction.lights.get(post.light) {
-            paint_link(painter, plan, *post, light, shown);
+            paint_link(painter, plan, *post, light, view);
         }
     }
 }
 
-fn paint_link(painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown: &Shown<'_>) {
-    let palette = shown.palette;
+fn paint_link(painter: &Painter, plan: &Plan, post: Post, light: &LightState, view: &ViewContext<'_>) {
+    let palette = view.palette;
     let way = plan.link(post);
     let width = plan.m(0.32).clamp(1.5, 4.0);
-    let broken = broken(shown.state, light);
-    let marks = Marks::of(shown.state, light, post);
+    let broken = broken(view.state, light);
+    let marks = Marks::of(view.state, light, post);
     let known = light.is_virtual() || light.online == Some(true);
     if broken.is_none() && known && !light.silenced {
         painter.line(sample(&way, 0.0, 1.0), Stroke::new(width + 2.0, halo(palette)));
@@ -122,13 +122,13 @@ pub(super) fn paint_flights(
     plan: &Plan,
     junction: &Junction,
     posts: &[Post],
-    shown: &Shown<'_>,
-    pace: &mut Pace,
+    view: &ViewContext<'_>,
+    repaint: &mut RepaintScheduler,
 ) {
-    let (palette, now_ms) = (shown.palette, shown.now_ms);
-    let hole = |post: Post, way: Way| {
+    let (palette, now_ms) = (view.palette, view.now_ms);
+    let hole = |post: Post, way: Direction| {
         let hole =
-            junction.lights.get(post.light).and_then(|light| Marks::of(shown.state, light, post).hole(way));
+            junction.lights.get(post.light).and_then(|light| Marks::of(view.state, light, post).hole(way));
         hole.map(|share| at_share(&plan.link(post), share))
     };
     let post_of = |light: usize| posts.iter().find(|post| post.light == light && !post.repeats);
@@ -138,13 +138,13 @@ pub(super) fn paint_flights(
             break;
         }
         let Some(sender) = junction.place_of(&flight.from) else { continue };
-        pace.moving();
+        repaint.moving();
         let color = palette.topic(flight.topic);
         let share = (age % HOP_MS) as f32 / HOP_MS as f32;
         let eased = share * share * (3.0 - 2.0 * share);
         if age < HOP_MS {
             if let Some(post) = post_of(sender)
-                && hole(*post, Way::Up).is_none_or(|hole| eased < hole)
+                && hole(*post, Direction::ToBroker).is_none_or(|hole| eased < hole)
             {
                 dot(painter, &plan.link(*post), eased, color, plan);
             }
@@ -152,7 +152,7 @@ pub(super) fn paint_flights(
             for post in posts.iter().filter(|post| post.light != sender && !post.repeats) {
                 let deaf =
                     junction.lights.get(post.light).is_some_and(|light| light.broken_layer().is_some());
-                let swallowed = hole(*post, Way::Down).is_some_and(|hole| 1.0 - eased < hole);
+                let swallowed = hole(*post, Direction::FromBroker).is_some_and(|hole| 1.0 - eased < hole);
                 if !deaf && !swallowed {
                     dot(painter, &plan.link(*post), 1.0 - eased, color, plan);
                 }
@@ -235,7 +235,7 @@ pub(super) fn link_in_words(light: &LightState) -> String {
     match light.broken_layer() {
         Some(layer) => {
             let reason = &light.layer(layer).reason;
-            format!("{} is down: {reason}", words::layer(layer))
+            format!("{} is down: {reason}", labels::layer(layer))
         }
         None if light.silenced => "Keeps its session and says nothing".to_owned(),
         None => "All layers of the link are up".to_owned(),

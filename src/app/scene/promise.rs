@@ -4,7 +4,7 @@
 use egui::{Align2, Color32, FontId, Painter, Pos2, Shape, Stroke, Vec2, pos2, vec2};
 
 use super::geometry::{Plan, Post, quadratic};
-use crate::app::{pace::Pace, state::Junction, theme::Palette, words::seconds_left};
+use crate::app::{labels::seconds_left, repaint::RepaintScheduler, state::Junction, theme::Palette};
 
 /// A full turn of the countdown's arc.
 const FULL_S: f32 = 8.0;
@@ -19,7 +19,7 @@ pub(super) fn paint(
     posts: &[Post],
     palette: &Palette,
     now_ms: u64,
-    pace: &mut Pace,
+    repaint: &mut RepaintScheduler,
 ) -> Vec<(Pos2, String)> {
     let mut said = Vec::new();
     let post_of = |light: usize| posts.iter().find(|post| post.light == light && !post.repeats);
@@ -33,8 +33,8 @@ pub(super) fn paint(
             arrow(painter, &way, palette.promise, plan);
             let middle = quadratic(&way, 0.5);
             shield(painter, middle, left, palette, plan);
-            pace.counting();
-            pace.at(now_ms, held.until.as_ms());
+            repaint.counting();
+            repaint.at(now_ms, held.until.as_ms());
             said.push((
                 middle,
                 format!("{} has promised {} to stay out of go for {left:.0} seconds", light.id, held.light),

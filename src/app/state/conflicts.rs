@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{MAX_MARKS, light::push_bounded};
-use crate::world::{LightId, event::Certainty};
+use crate::{model::LightId, world::event::Certainty};
 
 /// What the monitor says of two lights in go at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{Broker, Category, Flight, Junction, LightState, Message, Notice, State, order, severity_word};
 use crate::{
-    app::words,
+    app::labels,
+    model::LightId,
     world::{
-        Event, EventKind, LightId,
+        Event, EventKind,
         event::{Certainty, Fault, Ignorer, TopicKind},
     },
 };
@@ -55,7 +56,7 @@ impl State {
             }
             EventKind::AspectChanged { light, aspect } => {
                 if self.light_mut(light).is_some_and(|known| known.show(*aspect, at)) {
-                    let text = words::shows(*aspect);
+                    let text = labels::shows(*aspect);
                     self.log.add(at, Category::Light, Some(light.clone()), "", text);
                 }
             }
@@ -75,7 +76,7 @@ impl State {
                     return;
                 }
                 *state = super::LayerState { up: Some(*up), reason: reason.as_str().into(), since_ms: at };
-                let name = words::layer(*layer);
+                let name = labels::layer(*layer);
                 let text = format!("{name} {}: {reason}", if *up { "up" } else { "down" });
                 self.log.add(at, Category::Link, Some(light.clone()), "", text);
             }
@@ -128,7 +129,7 @@ impl State {
             }
             EventKind::ConflictBegan { lights, certainty, since } => {
                 if self.conflicts.begin(lights, *certainty, milliseconds(*since)) {
-                    let (lead, text) = words::conflict_began(lights, *certainty);
+                    let (lead, text) = labels::conflict_began(lights, *certainty);
                     self.log.add(at, Category::Conflict, None, lead, text);
                 }
                 self.mark_conflict(lights);
@@ -137,12 +138,12 @@ impl State {
                 let shown = if *certainty == Certainty::Sure { lasted } else { at_most };
                 self.conflicts.end(lights, milliseconds(*shown));
                 self.mark_conflict(lights);
-                let (lead, text) = words::conflict_ended(lights, *certainty, *lasted, *at_most);
+                let (lead, text) = labels::conflict_ended(lights, *certainty, *lasted, *at_most);
                 self.log.add(at, Category::Conflict, None, lead, text);
             }
             EventKind::GlitchSeen { lights, since, lasted, .. } => {
                 self.conflicts.glitch(lights, milliseconds(*since), milliseconds(*lasted));
-                let text = words::glitch(lights, *lasted);
+                let text = labels::glitch(lights, *lasted);
                 self.log.add(at, Category::Conflict, None, "Glitch:", text);
             }
             EventKind::TwinChanged { light, aspect } => {
@@ -154,7 +155,8 @@ impl State {
                 if let Some(known) = self.light_mut(light) {
                     known.differs_since_ms = Some(at);
                 }
-                let text = format!("says it {}, and its twin {}", words::shows(*board), words::shows(*twin));
+                let text =
+                    format!("says it {}, and its twin {}", labels::shows(*board), labels::shows(*twin));
                 self.log.add(at, Category::Notice, Some(light.clone()), "", text);
             }
             EventKind::TwinAgrees { light, lasted } => {
@@ -219,7 +221,7 @@ impl State {
             }
         }
         if self.mark_fault(fault, on, at) {
-            let text = words::fault(fault, on);
+            let text = labels::fault(fault, on);
             self.log.add(at, Category::Fault, fault.light().cloned(), "", text);
         }
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use traffic_light::{Aspect, Name, Rule};
 
 use super::light::{LightState, push_bounded};
-use crate::world::{LightId, event::TopicKind};
+use crate::{model::LightId, world::event::TopicKind};
 
 /// The most messages drawn under way at once.
 const MAX_FLIGHTS: usize = 48;

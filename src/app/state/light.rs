@@ -4,9 +4,9 @@ use std::{collections::VecDeque, sync::Arc};
 
 use traffic_light::{Aspect, View, Waiting};
 
-use crate::world::{
-    LightId,
-    event::{About, Counters, Layer, LightKind, TopicKind},
+use crate::{
+    model::{LightId, LightKind},
+    world::event::{About, Counters, Layer, TopicKind},
 };
 
 /// The most aspects kept for the timeline: well over ten minutes of busy alternation.

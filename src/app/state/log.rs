@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::world::LightId;
+use crate::model::LightId;
 
 /// The most entries kept besides messages.
 const MAX_ENTRIES: usize = 2_000;

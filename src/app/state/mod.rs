@@ -14,18 +14,19 @@ mod topics;
 
 use std::collections::VecDeque;
 
+use traffic_light::Name;
+
+use self::{light::push_bounded, rate::Rate};
+use crate::{
+    model::LightId,
+    world::event::{Fault, Severity},
+};
+
 pub use conflicts::{ConflictSpan, Conflicts, Overlap};
 pub use junction::{Flight, Junction};
 pub use light::{LayerState, LightState, Message, Span};
 pub use log::{Category, Entry, Log, Text};
 pub use topics::{Topic, Topics, Value};
-use traffic_light::Name;
-
-use self::{light::push_bounded, rate::Rate};
-use crate::world::{
-    LightId,
-    event::{Fault, Severity},
-};
 
 /// The most faults and conflicts kept for the timeline.
 const MAX_MARKS: usize = 400;

@@ -5,9 +5,12 @@ use std::{sync::Arc, time::Duration};
 use traffic_light::{Aspect, Name, Rule};
 
 use super::*;
-use crate::world::{
-    Event, EventKind,
-    event::{Certainty, LightKind, TopicKind},
+use crate::{
+    model::LightKind,
+    world::{
+        Event, EventKind,
+        event::{Certainty, TopicKind},
+    },
 };
 
 fn id(text: &str) -> LightId {

@@ -10,7 +10,7 @@ use std::{
 
 use rand::{RngExt, distr::Alphanumeric};
 
-use crate::world::broker::Login;
+use crate::model::Login;
 
 /// For how long the system may take to tell of its Wi-Fi, in all.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::world::broker::Login;
+use crate::model::Login;
 
 fn patient(host: &str, login: Option<(&str, &str)>) -> Patient {
     Patient {

@@ -4,10 +4,11 @@ use traffic_light::{Aspect, Name, Rule};
 
 use super::{Judge, Outcome};
 use crate::{
+    model::{LightId, LightKind},
     scenario::Scenario,
     world::{
-        Event, EventKind, Fault, LightId,
-        event::{Certainty, Ignorer, Layer, LightKind, Severity},
+        Event, EventKind, Fault,
+        event::{Certainty, Ignorer, Layer, Severity},
     },
 };
 

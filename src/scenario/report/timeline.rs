@@ -9,11 +9,12 @@ use traffic_light::Aspect;
 
 use super::Escaped;
 use crate::{
+    model::LightId,
     scenario::{
         expect::Seconds,
         record::{FaultSpan, LightRecord, Record, UnsafeSpan},
     },
-    world::{LightId, event::Layer},
+    world::event::Layer,
 };
 
 /// More lights do not fit on a page that a person reads.

@@ -8,11 +8,14 @@ use std::{
     time::Duration,
 };
 
-use traffic_light::{Aspect, Name, Rule, Word};
+use traffic_light::{Aspect, Name, PeerMessage, Rule};
 
-use crate::world::{
-    event::{About, Event, EventKind, Fault, Layer, LightId, LightKind, Severity},
-    monitor::{Limits, Monitor},
+use crate::{
+    model::{LightId, LightKind},
+    world::{
+        event::{About, Event, EventKind, Fault, Layer, Severity},
+        monitor::{Limits, Monitor},
+    },
 };
 
 /// What is true at present, and the events that tell of it.
@@ -131,7 +134,7 @@ impl WorldState {
     }
 
     /// `light`, which runs elsewhere, was heard.
-    pub(crate) fn aspect_heard(&mut self, light: &LightId, word: &Word) {
+    pub(crate) fn aspect_heard(&mut self, light: &LightId, word: &PeerMessage) {
         self.shows(light, word.aspect(), |monitor, now| monitor.hear(now, light, word));
     }
 

@@ -25,7 +25,7 @@ pub(super) enum Growth {
     /// The lamps themselves are seen.
     Seen,
     /// A plain word holds until another one would have been heard.
-    Word {
+    PeerMessage {
         /// How late the next word may be.
         delay: Duration,
         /// Nothing is certain any more of what comes after.
@@ -58,7 +58,7 @@ impl Go {
     pub(super) fn certain_until(&self, now: Duration) -> Duration {
         match self.growth {
             Growth::Seen => now,
-            Growth::Word { delay, certain_until, .. } => now.saturating_sub(delay).min(certain_until),
+            Growth::PeerMessage { delay, certain_until, .. } => now.saturating_sub(delay).min(certain_until),
             Growth::Confirmed { certain_until, .. } | Growth::Over { certain_until, .. } => certain_until,
         }
     }
@@ -67,7 +67,7 @@ impl Go {
     pub(super) fn possible_until(&self, now: Duration) -> Duration {
         match self.growth {
             Growth::Seen => now,
-            Growth::Word { expires, .. } | Growth::Confirmed { expires, .. } => now.min(expires),
+            Growth::PeerMessage { expires, .. } | Growth::Confirmed { expires, .. } => now.min(expires),
             Growth::Over { possible_until, .. } => possible_until,
         }
     }
@@ -76,7 +76,9 @@ impl Go {
     pub(super) fn certain_at(&self, moment: Duration) -> Option<Duration> {
         match self.growth {
             Growth::Seen => Some(moment),
-            Growth::Word { delay, certain_until, .. } => (moment <= certain_until).then(|| moment + delay),
+            Growth::PeerMessage { delay, certain_until, .. } => {
+                (moment <= certain_until).then(|| moment + delay)
+            }
             Growth::Confirmed { certain_until, .. } | Growth::Over { certain_until, .. } => {
                 (moment <= certain_until).then_some(moment)
             }
@@ -87,7 +89,7 @@ impl Go {
     pub(super) fn possible_at(&self, moment: Duration) -> Option<Duration> {
         let until = match self.growth {
             Growth::Seen => return Some(moment),
-            Growth::Word { expires, .. } | Growth::Confirmed { expires, .. } => expires,
+            Growth::PeerMessage { expires, .. } | Growth::Confirmed { expires, .. } => expires,
             Growth::Over { possible_until, .. } => possible_until,
         };
         (moment <= until).then_some(moment)
@@ -101,7 +103,7 @@ impl Go {
     /// When time alone ends it.
     pub(super) fn expires(&self) -> Option<Duration> {
         match self.growth {
-            Growth::Word { expires, .. } | Growth::Confirmed { expires, .. } => Some(expires),
+            Growth::PeerMessage { expires, .. } | Growth::Confirmed { expires, .. } => Some(expires),
             Growth::Seen | Growth::Over { .. } => None,
         }
     }
@@ -118,7 +120,7 @@ impl Go {
     pub(super) fn end(&mut self, earliest: Duration, latest: Duration) {
         let certain_until = match self.growth {
             Growth::Seen => latest,
-            Growth::Word { certain_until, .. } => earliest.min(certain_until),
+            Growth::PeerMessage { certain_until, .. } => earliest.min(certain_until),
             // Nothing is certain after the last word that told of go.
             Growth::Confirmed { certain_until, .. } | Growth::Over { certain_until, .. } => certain_until,
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use traffic_light::{Name, Word};
+use traffic_light::{Name, PeerMessage};
 
 use super::{
     Certainty,
@@ -10,7 +10,7 @@ use super::{
     overlap::{Extent, GoId, Overlap},
     track::Track,
 };
-use crate::world::event::{EventKind, LightId};
+use crate::{model::LightId, world::event::EventKind};
 
 /// A junction that is watched.
 #[derive(Debug)]
@@ -42,7 +42,13 @@ impl Junction {
     }
 
     /// A light is heard.
-    pub(super) fn hear(&mut self, now: Duration, light: &Name, word: &Word, news: &mut Vec<EventKind>) {
+    pub(super) fn hear(
+        &mut self,
+        now: Duration,
+        light: &Name,
+        word: &PeerMessage,
+        news: &mut Vec<EventKind>,
+    ) {
         let place = self.place(light);
         let limits = &self.limits;
         if self.tracks.get_mut(place).is_some_and(|track| track.hear(now, word, limits)) {

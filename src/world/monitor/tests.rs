@@ -11,8 +11,8 @@ fn light(name: &str) -> LightId {
     LightId::new(Name::new(junction).unwrap(), Name::new(light).unwrap())
 }
 
-fn word(aspect: Aspect, seq: u32, at: u64) -> Word {
-    Word::State(State::new(aspect, 7, seq, at))
+fn word(aspect: Aspect, seq: u32, at: u64) -> PeerMessage {
+    PeerMessage::State(State::new(aspect, 7, seq, at))
 }
 
 fn kinds(news: &[EventKind]) -> Vec<String> {
@@ -139,11 +139,11 @@ fn a_plain_light_is_taken_at_its_word() {
     let mut monitor = Monitor::default();
     let (a, b) = (light("x/a"), light("x/b"));
     let _ = monitor.observe(MS(0), &a, Aspect::Green);
-    let _ = monitor.hear(MS(1_000), &b, &Word::Plain(Aspect::Green));
+    let _ = monitor.hear(MS(1_000), &b, &PeerMessage::Plain(Aspect::Green));
     // In go at 1000 for sure; that it still was so 200 ms later is known when no word has come by then.
     assert_eq!(kinds(&monitor.check(MS(1_399))), ["possible a+b since 700"]);
     assert_eq!(kinds(&monitor.check(MS(1_400))), ["sure a+b since 1000"]);
-    let news = kinds(&monitor.hear(MS(3_000), &b, &Word::Plain(Aspect::Red)));
+    let news = kinds(&monitor.hear(MS(3_000), &b, &PeerMessage::Plain(Aspect::Red)));
     assert_eq!(news, ["over sure a+b 1800 to 2300"]);
 }
 

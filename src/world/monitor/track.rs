@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use traffic_light::{Name, Word};
+use traffic_light::{Name, PeerMessage};
 
 use super::{
     go::{Go, Growth},
@@ -55,11 +55,11 @@ impl Track {
     }
 
     /// It is heard at `heard`; returns whether that is news.
-    pub(super) fn hear(&mut self, heard: Duration, word: &Word, limits: &Limits) -> bool {
+    pub(super) fn hear(&mut self, heard: Duration, word: &PeerMessage, limits: &Limits) -> bool {
         let said = match word {
-            Word::Plain(aspect) => Said::plainly(heard, *aspect, limits),
-            Word::State(state) if self.former_boot == Some(state.boot) => return false,
-            Word::State(state) => match Said::of(heard, state, self.last.as_ref(), limits) {
+            PeerMessage::Plain(aspect) => Said::plainly(heard, *aspect, limits),
+            PeerMessage::State(state) if self.former_boot == Some(state.boot) => return false,
+            PeerMessage::State(state) => match Said::of(heard, state, self.last.as_ref(), limits) {
                 Some(said) => said,
                 None => return false,
             },
@@ -148,5 +148,5 @@ fn growth(said: &Said, began: Duration, limits: &Limits) -> Growth {
         return Growth::Confirmed { certain_until: said.earliest, expires };
     }
     let certain_until = (said.heard + limits.lost_after).saturating_sub(limits.delay);
-    Growth::Word { delay: limits.delay, certain_until, expires }
+    Growth::PeerMessage { delay: limits.delay, certain_until, expires }
 }

@@ -3,7 +3,7 @@
 use traffic_light::command::Action;
 
 use super::*;
-use crate::{config::PlannedFault, fault::Placed, world::plan};
+use crate::{config::PlannedFault, fault::LinkFaultSpec, world::plan};
 
 impl Supervisor {
     /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
@@ -168,8 +168,8 @@ impl Supervisor {
                 return if on { self.stop_broker().await } else { self.start_broker().await };
             }
         };
-        if let Fault::Link { placed, .. } = fault {
-            return self.set_link_fault(light, placed, on);
+        if let Fault::Link { spec, .. } = fault {
+            return self.set_link_fault(light, spec, on);
         }
         if let Some(why) = self.bus.knows(light).and_then(|kind| fault.why_not(kind)) {
             return Err(why.to_owned());
@@ -194,7 +194,7 @@ impl Supervisor {
         Ok(self.ask(light, command))
     }
 
-    fn set_link_fault(&self, light: &LightId, placed: &Placed, on: bool) -> Result<bool, String> {
+    fn set_link_fault(&self, light: &LightId, spec: &LinkFaultSpec, on: bool) -> Result<bool, String> {
         let Some(proxy) = self.proxies.get(light) else {
             return Err(match self.bus.knows(light) {
                 Some(LightKind::Virtual) => "its link has no proxy; set links.proxy = true".to_owned(),
@@ -206,9 +206,9 @@ impl Supervisor {
             });
         };
         if on {
-            proxy.put(*placed)?;
+            proxy.put(*spec)?;
         } else {
-            proxy.clear(placed);
+            proxy.clear(spec);
         }
         Ok(true)
     }
@@ -229,10 +229,10 @@ impl Supervisor {
     }
 
     fn set_quota(&self, per_minute: Option<u32>) -> Result<bool, String> {
-        let Some(meter) = &self.meter else {
+        let Some(limiter) = &self.limiter else {
             return Err("the broker is not part of this program, and counts by its own rules".to_owned());
         };
-        meter.set_quota(per_minute);
+        limiter.set_quota(per_minute);
         Ok(true)
     }
 
@@ -252,7 +252,7 @@ impl Supervisor {
             return Ok(false);
         }
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
-        match Broker::start_metered(&config, self.meter.clone()).await {
+        match Broker::start_limited(&config, self.limiter.clone()).await {
             Ok(broker) => {
                 tell_of(&self.bus, &broker);
                 self.broker = Some(broker);

@@ -90,8 +90,8 @@ impl Light {
             promises: self.held(Peer::promised_until),
             leases: self.held(|peer| peer.lease_until),
             lost: self.lost(),
-            boot: self.speech.boot(),
-            seq: self.speech.seq(),
+            boot: self.outbox.boot(),
+            seq: self.outbox.seq(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use egui::{CollapsingHeader, Color32, Label, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
-use super::{Shown, field, widgets};
+use super::field;
 use crate::app::{
     board::{
         Workbench,
@@ -12,6 +12,8 @@ use crate::app::{
         invitation::{Code, address, firewalls},
     },
     theme,
+    view::ViewContext,
+    widgets,
 };
 
 /// Light modules around a code (ISO/IEC 18004 asks for four).
@@ -20,8 +22,8 @@ const QUIET: usize = 4;
 const SIDE: f32 = 200.0;
 
 /// Shows it.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench, port: u16) {
-    let palette = shown.palette;
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench, port: u16) {
+    let palette = view.palette;
     let form = &mut bench.form;
     let Some(ip) = form.addresses.first().copied() else {
         let text = "It is open to this network, but this computer seems to be in none. Join a Wi-Fi, or open a hotspot.";
@@ -37,8 +39,8 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench, port: 
         addresses(ui, form);
         widgets::caption(ui, "Several networks: choose the one that the board joins.", palette);
     }
-    qr(ui, shown, bench, ip, port);
-    firewall(ui, shown, port);
+    qr(ui, view, bench, ip, port);
+    firewall(ui, view, port);
 }
 
 fn addresses(ui: &mut Ui, form: &mut Form) {
@@ -52,7 +54,7 @@ fn addresses(ui: &mut Ui, form: &mut Form) {
     }
 }
 
-fn qr(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench, ip: Ipv4Addr, port: u16) {
+fn qr(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench, ip: Ipv4Addr, port: u16) {
     let form = &mut bench.form;
     let with_password = form.password_in_code && !form.settings.broker_password.is_empty();
     let password = with_password.then_some(form.settings.broker_password.as_str());
@@ -70,7 +72,7 @@ fn qr(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench, ip: Ipv4Addr, port:
     widgets::caption(
         ui,
         if with_password { format!("{open}, and the password") } else { open },
-        shown.palette,
+        view.palette,
     );
     let check = ui.checkbox(&mut form.password_in_code, "Password in the code, too");
     check.on_hover_text("Whoever photographs the screen can then log in.");
@@ -95,7 +97,7 @@ fn paint(ui: &mut Ui, code: &Code, said: &str) {
     }
 }
 
-fn firewall(ui: &mut Ui, shown: &Shown<'_>, port: u16) {
+fn firewall(ui: &mut Ui, view: &ViewContext<'_>, port: u16) {
     CollapsingHeader::new("If a board does not get through").show(ui, |ui| {
         widgets::caption(
             ui,
@@ -103,11 +105,11 @@ fn firewall(ui: &mut Ui, shown: &Shown<'_>, port: u16) {
                 "This computer's firewall has to let TCP port {port} in, and the Wi-Fi must let its stations talk to \
                  each other (guest networks often do not)."
             ),
-            shown.palette,
+            view.palette,
         );
         for (place, line) in firewalls(port) {
             ui.horizontal(|ui| {
-                widgets::caption(ui, place, shown.palette);
+                widgets::caption(ui, place, view.palette);
                 if widgets::named_button(ui, "Copy", &format!("Copy the line for {place}")).clicked() {
                     ui.ctx().copy_text(line.clone());
                 }

@@ -2,24 +2,34 @@
 
 use egui::{Frame, Margin, ProgressBar, RichText, Stroke, Ui};
 
-use super::{Shown, by_hand, widgets};
+use super::by_hand;
 use crate::{
     app::{
-        act::{Act, Acts},
+        action::{Action, Actions},
         board::{
-            BoardAct, Workbench, sentence,
+            BoardAction, Workbench, sentence,
             state::{End, Job},
         },
-        pace::Pace,
+        repaint::RepaintScheduler,
+        view::ViewContext,
+        widgets,
     },
-    board::{Answer, BoardInfo, JobKind, Outcome, Progress, Step, news::Identity, news::Written},
+    board::{
+        Answer, BoardInfo, JobKind, Outcome, Progress, Step,
+        news::{Identity, Written},
+    },
 };
 
 /// Shows the job that runs, or the report of the last one.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &Workbench, pace: &mut Pace) -> Acts {
-    let mut acts = Acts::default();
-    let Some(job) = &bench.state.job else { return acts };
-    let palette = shown.palette;
+pub(super) fn show(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    bench: &Workbench,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let mut actions = Actions::default();
+    let Some(job) = &bench.state.job else { return actions };
+    let palette = view.palette;
     let edge = match &job.end {
         None => palette.accent,
         Some(End::Done(_)) => palette.ok,
@@ -30,16 +40,16 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &Workbench, pace: &mut
     frame.inner_margin(Margin::same(10)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         match &job.end {
-            None => acts.append(running(ui, shown, job, pace)),
-            Some(end) => acts.append(ended(ui, shown, job, end)),
+            None => actions.append(running(ui, view, job, repaint)),
+            Some(end) => actions.append(ended(ui, view, job, end)),
         }
     });
-    acts
+    actions
 }
 
-fn running(ui: &mut Ui, shown: &Shown<'_>, job: &Job, pace: &mut Pace) -> Acts {
-    let mut acts = Acts::default();
-    let palette = shown.palette;
+fn running(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, repaint: &mut RepaintScheduler) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
     ui.horizontal(|ui| {
         ui.label(RichText::new(format!("{} on {}", doing(job.kind), job.port)).strong());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -47,7 +57,7 @@ fn running(ui: &mut Ui, shown: &Shown<'_>, job: &Job, pace: &mut Pace) -> Acts {
             let cancel = ui.add_enabled(!job.cancelling, egui::Button::new(name));
             let why = "Ends after the block that it is at. The board can be flashed again.";
             if cancel.on_hover_text(why).clicked() {
-                acts.push(Act::Board(BoardAct::Cancel));
+                actions.push(Action::Board(BoardAction::Cancel));
             }
         });
     });
@@ -62,28 +72,28 @@ fn running(ui: &mut Ui, shown: &Shown<'_>, job: &Job, pace: &mut Pace) -> Acts {
         bar(ui, progress);
     } else if step == Some(Step::Enter) {
         if let Some(waited) = job.waiting {
-            by_hand::show(ui, shown);
+            by_hand::show(ui, view);
             let text = format!("Waiting for the chip… {} s", waited.as_secs());
             ui.label(RichText::new(text).color(palette.warn));
-            pace.within(500);
+            repaint.within(500);
         }
     } else {
         ui.add(ProgressBar::new(0.0).desired_height(8.0));
     }
-    notes(ui, shown, job);
+    notes(ui, view, job);
     if let Some(question) = &job.question {
         ui.add_space(4.0);
         ui.label(RichText::new(format!("{}.", question.text())).color(palette.warn));
         ui.horizontal(|ui| {
             if widgets::named_button(ui, "No, leave it", "No, leave it").clicked() {
-                acts.push(Act::Board(BoardAct::Answer(Answer::No)));
+                actions.push(Action::Board(BoardAction::Answer(Answer::No)));
             }
             if widgets::named_button(ui, "Yes, write it", "Yes, write it").clicked() {
-                acts.push(Act::Board(BoardAct::Answer(Answer::Yes)));
+                actions.push(Action::Board(BoardAction::Answer(Answer::Yes)));
             }
         });
     }
-    acts
+    actions
 }
 
 fn bar(ui: &mut Ui, progress: &Progress) {
@@ -98,15 +108,15 @@ fn bar(ui: &mut Ui, progress: &Progress) {
     });
 }
 
-fn notes(ui: &mut Ui, shown: &Shown<'_>, job: &Job) {
+fn notes(ui: &mut Ui, view: &ViewContext<'_>, job: &Job) {
     for note in &job.notes {
-        widgets::caption(ui, sentence(note), shown.palette);
+        widgets::caption(ui, sentence(note), view.palette);
     }
 }
 
-fn ended(ui: &mut Ui, shown: &Shown<'_>, job: &Job, end: &End) -> Acts {
-    let mut acts = Acts::default();
-    let palette = shown.palette;
+fn ended(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, end: &End) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
     let (title, color) = match end {
         End::Done(_) => ("Done", palette.ok),
         End::Failed { cancelled: true, .. } => ("Cancelled", palette.warn),
@@ -120,7 +130,7 @@ fn ended(ui: &mut Ui, shown: &Shown<'_>, job: &Job, end: &End) -> Acts {
         );
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if widgets::named_button(ui, "OK", "Put the report away").clicked() {
-                acts.push(Act::Board(BoardAct::Dismiss));
+                actions.push(Action::Board(BoardAction::Dismiss));
             }
         });
     });
@@ -135,12 +145,12 @@ fn ended(ui: &mut Ui, shown: &Shown<'_>, job: &Job, end: &End) -> Acts {
             ui.label(format!("{}.", sentence(advice)));
         }
     }
-    notes(ui, shown, job);
+    notes(ui, view, job);
     if let Some(backup) = &job.backup {
         let text = format!("The backup is in {}", backup.file.display());
         widgets::caption(ui, text, palette).on_hover_text(format!("SHA-256 {}", backup.sha256));
     }
-    acts
+    actions
 }
 
 /// What a job came to, in sentences.

@@ -3,30 +3,30 @@
 use egui::{RichText, Ui};
 use traffic_light::Name;
 
-use super::{Shown, field, section};
+use super::{field, section};
 use crate::{
-    app::{act::Acts, board::Workbench, words},
+    app::{action::Actions, board::Workbench, labels, view::ViewContext},
     board::provision::Member,
-    world::{LightId, event::LightKind},
+    model::{LightId, LightKind},
 };
 
 /// Shows the choice.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
-    let palette = shown.palette;
-    section(ui, shown, "2 · Which light it becomes");
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench) -> Actions {
+    let palette = view.palette;
+    section(ui, view, "2 · Which light it becomes");
     let names: Vec<(usize, String)> =
         bench.lab.junctions.iter().map(|junction| junction.name().to_string()).enumerate().collect();
     let place = names.iter().find(|(_, name)| *name == bench.form.settings.junction);
     let Some(mut place) = place.map(|(place, _)| *place).or((!names.is_empty()).then_some(0)) else {
         ui.label("The configuration has no junction.");
-        return Acts::default();
+        return Actions::default();
     };
     let moved =
         field::row(ui, "Junction", |ui| field::choice(ui, "Junction of the board", &mut place, &names));
     let junction = &bench.lab.junctions[place];
     let lights: Vec<Name> = junction.lights().cloned().collect();
     let named: Vec<(usize, String)> =
-        lights.iter().map(|light| said_of(shown, junction.name(), light)).enumerate().collect();
+        lights.iter().map(|light| said_of(view, junction.name(), light)).enumerate().collect();
     let known = lights.iter().position(|light| light.as_str() == bench.form.settings.light);
     let mut at = known.unwrap_or(lights.len() - 1);
     let chosen = field::row(ui, "Light", |ui| field::choice(ui, "Light of the board", &mut at, &named));
@@ -39,7 +39,7 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
         }
     }
     let id = LightId::new(junction.name().clone(), lights[at].clone());
-    if shown.state.light(&id).is_some_and(|light| light.kind == LightKind::Virtual) {
+    if view.state.light(&id).is_some_and(|light| light.kind == LightKind::Virtual) {
         let why = "The virtual light says goodbye when the board starts. Its panel can bring it back.";
         let text = format!("The virtual light {} gives its place to the board", id.light);
         ui.checkbox(&mut bench.form.takes_place, text).on_hover_text(why);
@@ -52,13 +52,13 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
         let text = "This junction has no key: whoever reaches the broker can disturb it.";
         ui.label(RichText::new(text).small().color(palette.weak));
     }
-    Acts::default()
+    Actions::default()
 }
 
-fn said_of(shown: &Shown<'_>, junction: &Name, light: &Name) -> String {
-    let known = shown.state.light(&LightId::new(junction.clone(), light.clone()));
+fn said_of(view: &ViewContext<'_>, junction: &Name, light: &Name) -> String {
+    let known = view.state.light(&LightId::new(junction.clone(), light.clone()));
     match known {
-        Some(known) => format!("{light} · {} now", words::kind(known.kind)),
+        Some(known) => format!("{light} · {} now", labels::kind(known.kind)),
         None => format!("{light} · not there now"),
     }
 }

@@ -2,47 +2,48 @@
 
 use egui::{Color32, RichText, ScrollArea, TextStyle, Ui};
 
-use super::{Shown, widgets};
 use crate::{
     app::{
-        act::{Act, Acts},
-        board::{BoardAct, Workbench, state::words},
+        action::{Action, Actions},
+        board::{BoardAction, Workbench, state::words},
         theme::Palette,
+        view::ViewContext,
+        widgets,
     },
     board::{Request, log::LogLevel},
 };
 
 /// Shows the log.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &Workbench) -> Acts {
-    let mut acts = Acts::default();
-    let (palette, log) = (shown.palette, &bench.state.log);
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, bench: &Workbench) -> Actions {
+    let mut actions = Actions::default();
+    let (palette, log) = (view.palette, &bench.state.log);
     let port = log.port.as_deref().unwrap_or_default();
     ui.add_space(4.0);
     ui.horizontal_wrapped(|ui| {
         widgets::dot(ui, Some(log.open), palette);
         ui.label(RichText::new(format!("Log of {port}")).strong());
-        let mut act = |act| acts.push(Act::Board(act));
+        let mut action = |action| actions.push(Action::Board(action));
         let held = log.held.is_some();
         let (text, name) =
             if held { ("Go on", "Let the log go on") } else { ("Pause", "Hold the log still") };
         if widgets::named_button(ui, text, name).clicked() {
-            act(BoardAct::PauseLog(!held));
+            action(BoardAction::PauseLog(!held));
         }
         if widgets::named_button(ui, "Clear", "Clear the board's log").clicked() {
-            act(BoardAct::ClearLog);
+            action(BoardAction::ClearLog);
         }
         let save = widgets::named_button(ui, "Save", "Save the board's log");
         if save.on_hover_text("Into a new file in your documents, or your home.").clicked() {
-            act(BoardAct::SaveLog(new_file()));
+            action(BoardAction::SaveLog(new_file()));
         }
         let connection = bench.form.connection().filter(|connection| connection.port == port);
         let reset = ui.add_enabled(!bench.works() && connection.is_some(), egui::Button::new("Reset"));
         reset.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Reset the watched board"));
         if let (true, Some(connection)) = (reset.clicked(), connection) {
-            act(BoardAct::Start(Box::new(Request::Reset(connection))));
+            action(BoardAction::Start(Box::new(Request::Reset(connection))));
         }
         if widgets::named_button(ui, "Close", "Close the board's log").clicked() {
-            act(BoardAct::CloseLog);
+            action(BoardAction::CloseLog);
         }
     });
     let lines = log.shown();
@@ -54,7 +55,7 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &Workbench) -> Acts {
             ui.add(egui::Label::new(text).selectable(true).extend());
         }
     });
-    acts
+    actions
 }
 
 fn color(palette: &Palette, level: LogLevel) -> Color32 {

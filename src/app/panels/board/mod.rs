@@ -23,24 +23,30 @@ mod ports;
 
 use egui::{RichText, ScrollArea, Ui};
 
-use super::{Shown, widgets};
 use crate::app::{
-    act::{Act, Acts},
-    board::{BoardAct, Workbench},
-    pace::Pace,
+    action::{Action, Actions},
+    board::{BoardAction, Workbench},
+    repaint::RepaintScheduler,
     settings::Part,
     theme,
+    view::ViewContext,
+    widgets,
 };
 
 /// Shows the panel.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench, pace: &mut Pace) -> Acts {
-    let mut acts = Acts::default();
+pub fn show(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    bench: &mut Workbench,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let mut actions = Actions::default();
     ui.horizontal(|ui| {
         ui.label(RichText::new("A board").text_style(theme::title()).strong());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let close = widgets::named_button(ui, "Close", "Close the board panel");
             if close.on_hover_text("Hides this panel; a job goes on (F2)").clicked() {
-                acts.push(Act::Toggle(Part::Board));
+                actions.push(Action::Toggle(Part::Board));
             }
         });
     });
@@ -49,39 +55,44 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench, pace: &mut Pa
         let most = (ui.available_height() - 220.0).max(120.0);
         let log = egui::Panel::bottom("board-log").frame(egui::Frame::new()).resizable(true);
         log.default_size(most.min(240.0)).size_range(110.0..=most).show(ui, |ui| {
-            acts.append(log::show(ui, shown, bench));
+            actions.append(log::show(ui, view, bench));
         });
     }
     egui::CentralPanel::no_frame().show(ui, |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             let margin = egui::Frame::new().inner_margin(egui::Margin { right: 10, ..egui::Margin::ZERO });
-            margin.show(ui, |ui| acts.append(body(ui, shown, bench, pace)));
+            margin.show(ui, |ui| actions.append(body(ui, view, bench, repaint)));
         });
     });
-    acts
+    actions
 }
 
-fn body(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench, pace: &mut Pace) -> Acts {
-    let mut acts = Acts::default();
+fn body(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    bench: &mut Workbench,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let mut actions = Actions::default();
     let works = bench.works();
-    acts.append(job::show(ui, shown, bench, pace));
+    actions.append(job::show(ui, view, bench, repaint));
     ui.add_enabled_ui(!works, |ui| {
-        acts.append(ports::show(ui, shown, bench));
-        acts.append(light::show(ui, shown, bench));
-        acts.append(network::show(ui, shown, bench));
-        acts.append(more::show(ui, shown, bench));
+        actions.append(ports::show(ui, view, bench));
+        actions.append(light::show(ui, view, bench));
+        actions.append(network::show(ui, view, bench));
+        actions.append(more::show(ui, view, bench));
         ui.add_space(8.0);
-        acts.append(start(ui, shown, bench));
+        actions.append(start(ui, view, bench));
         ui.add_space(6.0);
-        acts.append(more::keep(ui, shown, bench));
+        actions.append(more::keep(ui, view, bench));
     });
-    acts
+    actions
 }
 
 /// The buttons that start it all.
-fn start(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
-    let mut acts = Acts::default();
-    let palette = shown.palette;
+fn start(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
     let ready = bench.form.connection().is_some();
     ui.horizontal_wrapped(|ui| {
         let text = RichText::new("Flash and start").strong().color(palette.on_accent);
@@ -93,7 +104,7 @@ fn start(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
         if flash.clicked() {
             let backups = bench.lab.backups.clone();
             if let Some(request) = bench.form.flash(backups.as_ref()) {
-                acts.push(Act::Board(BoardAct::Start(Box::new(request))));
+                actions.push(Action::Board(BoardAction::Start(Box::new(request))));
             }
         }
         let provision = ui.add_enabled(ready, egui::Button::new("Write settings only"));
@@ -101,13 +112,13 @@ fn start(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
         if provision.on_hover_text(why).on_disabled_hover_text("Choose a port first.").clicked()
             && let Some(request) = bench.form.provision()
         {
-            acts.push(Act::Board(BoardAct::Start(Box::new(request))));
+            actions.push(Action::Board(BoardAction::Start(Box::new(request))));
         }
         if let Some(port) = bench.form.connection().map(|connection| connection.port) {
             let watched = bench.state.log.port.as_ref() == Some(&port);
             let log = ui.add_enabled(!watched, egui::Button::new("Watch its log"));
             if log.on_hover_text("Shows what the board says on its serial line.").clicked() {
-                acts.push(Act::Board(BoardAct::Watch(port)));
+                actions.push(Action::Board(BoardAction::Watch(port)));
             }
         }
     });
@@ -116,11 +127,11 @@ fn start(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
         let text = if count == 1 { "One thing is".to_owned() } else { format!("{count} things are") };
         ui.label(RichText::new(format!("{text} missing or wrong above.")).color(palette.bad));
     }
-    acts
+    actions
 }
 
 /// The title of a section.
-fn section(ui: &mut Ui, shown: &Shown<'_>, title: &str) {
+fn section(ui: &mut Ui, view: &ViewContext<'_>, title: &str) {
     ui.add_space(8.0);
-    ui.label(RichText::new(title).strong().color(shown.palette.accent));
+    ui.label(RichText::new(title).strong().color(view.palette.accent));
 }

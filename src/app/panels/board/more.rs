@@ -3,21 +3,19 @@
 use egui::{CollapsingHeader, RichText, Ui};
 use traffic_light::record::{Antenna, LED_GPIOS};
 
-use super::{
-    Shown,
-    field::{self, Field},
-};
+use super::field::{self, Field};
 use crate::{
     app::{
-        act::{Act, Acts},
-        board::{BoardAct, Workbench, form::BackupFirst},
+        action::{Action, Actions},
+        board::{BoardAction, Workbench, form::BackupFirst},
+        view::ViewContext,
     },
     board::{BackupScope, EntryMethod, Request, provision::Member},
 };
 
 /// Shows pins, antenna, entry, backup and image.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
-    let palette = shown.palette;
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench) -> Actions {
+    let palette = view.palette;
     ui.add_space(8.0);
     CollapsingHeader::new("LEDs, antenna, entry, image").id_salt("board-more").show(ui, |ui| {
         let form = &mut bench.form;
@@ -60,16 +58,16 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
         };
         image.show(ui, palette, &mut form.image);
     });
-    Acts::default()
+    Actions::default()
 }
 
 /// Shows backup and restore.
-pub(super) fn keep(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
-    let mut acts = Acts::default();
-    let palette = shown.palette;
+pub(super) fn keep(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
     let mut start = |request: Option<Request>| {
         if let Some(request) = request {
-            acts.push(Act::Board(BoardAct::Start(Box::new(request))));
+            actions.push(Action::Board(BoardAction::Start(Box::new(request))));
         }
     };
     CollapsingHeader::new("Look, back up, restore").id_salt("board-keep").show(ui, |ui| {
@@ -109,7 +107,7 @@ pub(super) fn keep(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
             start(bench.form.restore());
         }
     });
-    acts
+    actions
 }
 
 fn entries() -> [(EntryMethod, String); 5] {

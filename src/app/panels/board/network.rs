@@ -3,26 +3,27 @@
 use egui::{RichText, Ui};
 
 use super::{
-    Shown,
     field::{self, Field},
-    invitation, section, widgets,
+    invitation, section,
 };
 use crate::{
     app::{
-        act::{Act, Acts},
-        board::{BoardAct, Workbench, form::Form},
+        action::{Action, Actions},
+        board::{BoardAction, Workbench, form::Form},
         state::Broker,
+        view::ViewContext,
+        widgets,
     },
     board::provision::{Member, here},
     world::Command,
 };
 
 /// Shows both.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
-    let mut acts = Acts::default();
-    section(ui, shown, "3 · Its Wi-Fi");
-    wifi(ui, shown, &mut bench.form);
-    section(ui, shown, "4 · Its broker");
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench) -> Actions {
+    let mut actions = Actions::default();
+    section(ui, view, "3 · Its Wi-Fi");
+    wifi(ui, view, &mut bench.form);
+    section(ui, view, "4 · Its broker");
     if bench.lab.broker.is_none() {
         let form = &mut bench.form;
         ui.horizontal(|ui| {
@@ -33,16 +34,16 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
             }
         });
         if form.this_computer {
-            acts.append(this_computer(ui, shown, bench));
-            return acts;
+            actions.append(this_computer(ui, view, bench));
+            return actions;
         }
     }
-    elsewhere(ui, shown, &mut bench.form);
-    acts
+    elsewhere(ui, view, &mut bench.form);
+    actions
 }
 
-fn wifi(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) {
-    let palette = shown.palette;
+fn wifi(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
+    let palette = view.palette;
     let masked = !form.show_secrets;
     let error = form.error(Member::WifiSsid).map(str::to_owned);
     let name = Field {
@@ -71,12 +72,12 @@ fn wifi(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) {
 }
 
 /// The broker inside this program: what opens it to boards, and its address.
-fn this_computer(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
-    let mut acts = Acts::default();
-    let (palette, form) = (shown.palette, &mut bench.form);
-    let Broker::Running { address, embedded: true, open, .. } = &shown.state.broker else {
+fn this_computer(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench) -> Actions {
+    let mut actions = Actions::default();
+    let (palette, form) = (view.palette, &mut bench.form);
+    let Broker::Running { address, embedded: true, open, .. } = &view.state.broker else {
         ui.label(RichText::new("The broker does not run. Start it in the bar above.").color(palette.warn));
-        return acts;
+        return actions;
     };
     let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(1_883);
     form.fill_in_this_computer(port);
@@ -84,7 +85,7 @@ fn this_computer(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts 
         if form.settings.broker_user.is_empty() {
             form.log_in(bench.login.as_ref());
         }
-        invitation::show(ui, shown, bench, port);
+        invitation::show(ui, view, bench, port);
     } else {
         ui.label(
             "The broker listens on this computer alone. Letting boards join opens its port to everybody in this \
@@ -99,8 +100,8 @@ fn this_computer(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts 
             // Boards that were flashed before know the login of then.
             let login = bench.login.clone().unwrap_or_else(here::make_login);
             form.log_in(Some(&login));
-            acts.push(Act::Board(BoardAct::KeepLogin(login.clone())));
-            acts.ask(Command::LetBoardsJoin { login });
+            actions.push(Action::Board(BoardAction::KeepLogin(login.clone())));
+            actions.ask(Command::LetBoardsJoin { login });
         }
     }
     for member in [Member::BrokerHost, Member::BrokerPort, Member::BrokerUser, Member::BrokerPassword] {
@@ -108,11 +109,11 @@ fn this_computer(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts 
             field::wrong(ui, palette, error);
         }
     }
-    acts
+    actions
 }
 
-fn elsewhere(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) {
-    let palette = shown.palette;
+fn elsewhere(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
+    let palette = view.palette;
     let masked = !form.show_secrets;
     let errors = [
         Member::BrokerHost,

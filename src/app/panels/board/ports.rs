@@ -2,19 +2,20 @@
 
 use egui::{RichText, Ui};
 
-use super::{Shown, field::Field, section};
+use super::{field::Field, section};
 use crate::{
     app::{
-        act::Acts,
+        action::Actions,
         board::{Workbench, sentence},
+        view::ViewContext,
     },
     board::ports::{Access, NOTHING_THERE, PortInfo},
 };
 
 /// Shows the ports.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
-    let palette = shown.palette;
-    section(ui, shown, "1 · Which board");
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench) -> Actions {
+    let palette = view.palette;
+    section(ui, view, "1 · Which board");
     match &bench.state.ports {
         None => {
             ui.label(RichText::new("Looking for serial ports…").color(palette.weak));
@@ -29,7 +30,7 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
                 bench.form.port.clone_from(&port.path);
             }
             for port in ports {
-                row(ui, shown, port, &mut bench.form.port);
+                row(ui, view, port, &mut bench.form.port);
             }
         }
     }
@@ -37,11 +38,11 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Act
     let hint = if known { "" } else { "such as /dev/ttyACM0 or COM3" };
     let field = Field { name: "Port", said: "Serial port of the board", hint, masked: false, error: None };
     field.show(ui, palette, &mut bench.form.port);
-    Acts::default()
+    Actions::default()
 }
 
-fn row(ui: &mut Ui, shown: &Shown<'_>, port: &PortInfo, chosen: &mut String) {
-    let palette = shown.palette;
+fn row(ui: &mut Ui, view: &ViewContext<'_>, port: &PortInfo, chosen: &mut String) {
+    let palette = view.palette;
     let text = format!("{} · {}", port.path, port.adapter.words());
     if ui.radio(*chosen == port.path, text).clicked() {
         chosen.clone_from(&port.path);

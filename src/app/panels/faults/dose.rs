@@ -3,7 +3,7 @@
 use egui::{Slider, Ui};
 
 use super::{Draft, Kind};
-use crate::fault::{LinkFault, Ways};
+use crate::fault::{Directions, LinkFault};
 
 /// The dose of the chosen fault.
 pub(super) fn show(ui: &mut Ui, draft: &mut Draft) {
@@ -48,10 +48,12 @@ pub(super) fn show(ui: &mut Ui, draft: &mut Draft) {
     if !draft.link.strikes_connections() {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 6.0;
-            for (ways, name) in
-                [(Ways::Both, "both ways"), (Ways::Up, "light to broker"), (Ways::Down, "broker to light")]
-            {
-                ui.radio_value(&mut draft.ways, ways, name);
+            for (directions, name) in [
+                (Directions::Both, "both ways"),
+                (Directions::ToBroker, "to the broker"),
+                (Directions::FromBroker, "from the broker"),
+            ] {
+                ui.radio_value(&mut draft.directions, directions, name);
             }
         });
     }

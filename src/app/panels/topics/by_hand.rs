@@ -2,9 +2,8 @@
 
 use egui::{CollapsingHeader, RichText, TextEdit, Ui};
 
-use super::{Shown, widgets};
 use crate::{
-    app::{act::Acts, board::sentence, state::Broker},
+    app::{action::Actions, board::sentence, state::Broker, view::ViewContext, widgets},
     world::{ByHand, Command, topics::check_publishable},
 };
 
@@ -46,18 +45,18 @@ impl Form {
 }
 
 /// Shows the form, unless it is folded up.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) -> Acts {
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) -> Actions {
     ui.separator();
-    let title = RichText::new("Publish by hand").strong().color(shown.palette.accent);
+    let title = RichText::new("Publish by hand").strong().color(view.palette.accent);
     let folded =
-        CollapsingHeader::new(title).default_open(true).show_unindented(ui, |ui| fields(ui, shown, form));
+        CollapsingHeader::new(title).default_open(true).show_unindented(ui, |ui| fields(ui, view, form));
     folded.body_returned.unwrap_or_default()
 }
 
-fn fields(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) -> Acts {
-    let mut acts = Acts::default();
-    let palette = shown.palette;
-    let shared = matches!(&shown.state.broker, Broker::Running { embedded: false, .. });
+fn fields(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
+    let shared = matches!(&view.state.broker, Broker::Running { embedded: false, .. });
     if shared {
         ui.label(
             RichText::new(
@@ -68,10 +67,10 @@ fn fields(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) -> Acts {
         );
         ui.checkbox(&mut form.allowed, "I may publish on this broker");
         if !form.allowed {
-            return acts;
+            return actions;
         }
     }
-    let root = shown.lab.map(|lab| lab.root.as_str()).filter(|root| !root.is_empty());
+    let root = view.lab.map(|lab| lab.root.as_str()).filter(|root| !root.is_empty());
     let hint = format!("{}/demo/a/cmd", root.unwrap_or("twinlight"));
     let topic = TextEdit::singleline(&mut form.topic).hint_text(hint).desired_width(f32::INFINITY);
     let topic = ui.add(topic);
@@ -107,25 +106,25 @@ fn fields(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) -> Acts {
     if let Some(reason) = refused {
         ui.label(RichText::new(sentence(reason)).color(palette.bad));
     }
-    for warning in warnings(shown, form, root) {
+    for warning in warnings(view, form, root) {
         ui.label(RichText::new(warning).small().color(palette.warn));
     }
-    let runs = matches!(shown.state.broker, Broker::Running { .. });
+    let runs = matches!(view.state.broker, Broker::Running { .. });
     let ready = runs && refused.is_none() && !form.topic.trim().is_empty();
     let button = ui.add_enabled(ready, egui::Button::new("Publish"));
     button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, ready, "Publish the message"));
     if button.clicked() {
         let (topic, payload) = (form.topic.trim().to_owned(), form.payload.clone().into_bytes());
-        acts.ask(Command::Publish(ByHand { topic, payload, retain: form.retain, qos: form.qos() }));
+        actions.ask(Command::Publish(ByHand { topic, payload, retain: form.retain, qos: form.qos() }));
     }
     if !runs {
         widgets::caption(ui, "The broker does not answer just now.", palette);
     }
-    acts
+    actions
 }
 
 /// What a person should know before the button is pressed. None of it keeps them from trying.
-fn warnings(shown: &Shown<'_>, form: &Form, root: Option<&str>) -> Vec<String> {
+fn warnings(view: &ViewContext<'_>, form: &Form, root: Option<&str>) -> Vec<String> {
     let mut warnings = Vec::new();
     let topic = form.topic.trim();
     let bytes = form.payload.len();
@@ -139,7 +138,7 @@ fn warnings(shown: &Shown<'_>, form: &Form, root: Option<&str>) -> Vec<String> {
     let junction = below.flatten().and_then(|rest| rest.split('/').next());
     let keyed = |name: &str| {
         let name = traffic_light::Name::new(name).ok()?;
-        shown.state.junction(&name).filter(|junction| junction.keyed)
+        view.state.junction(&name).filter(|junction| junction.keyed)
     };
     if junction.and_then(keyed).is_some() {
         let text = "This junction's messages are signed: its lights ignore one without the right signature.";

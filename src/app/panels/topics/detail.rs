@@ -5,74 +5,80 @@ use std::sync::Arc;
 use egui::{Grid, Label, RichText, Role, Ui, WidgetInfo};
 
 use super::{
-    Shown, View,
+    TopicBrowser,
     difference::{Change, Member, members},
-    many, widgets,
+    many,
 };
 use crate::app::{
+    labels,
     state::{Topic, Value},
-    words,
+    view::ViewContext,
+    widgets,
 };
 
 /// Letters of a value in the history.
 const SHOWN_LETTERS: usize = 120;
 
 /// Shows the topic that is selected.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, view: &mut View) {
-    let palette = shown.palette;
-    let found = view.selected.clone().and_then(|name| Some((shown.state.topics.get(&name)?, name)));
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, browser: &mut TopicBrowser) {
+    let palette = view.palette;
+    let found = browser.selected.clone().and_then(|name| Some((view.state.topics.get(&name)?, name)));
     let Some((topic, name)) = found else {
         widgets::caption(ui, "Choose a topic above to see what changes in it.", palette);
         return;
     };
     ui.add(Label::new(RichText::new(&*name).strong()).wrap());
     let values = topic.values();
-    let place = view
+    let place = browser
         .picked
         .as_ref()
         .and_then(|picked| values.iter().position(|value| Arc::ptr_eq(&value.payload, picked)));
     let place = place.unwrap_or(values.len().saturating_sub(1));
     let Some(value) = values.get(place) else { return };
-    marks(ui, shown, topic, value);
+    marks(ui, view, topic, value);
     let before = place.checked_sub(1).and_then(|before| values.get(before));
-    payload(ui, shown, value, before);
+    payload(ui, view, value, before);
     ui.horizontal_wrapped(|ui| {
         let edit = widgets::named_button(ui, "Publish one like it", "Put this message into the form below");
         if edit.on_hover_text("Takes topic and payload over into the form below").clicked() {
-            view.by_hand.take_over(&name, &value.payload);
+            browser.by_hand.take_over(&name, &value.payload);
         }
-        if view.picked.is_some() && widgets::named_button(ui, "Follow", "Follow the newest value").clicked() {
-            view.picked = None;
+        if browser.picked.is_some()
+            && widgets::named_button(ui, "Follow", "Follow the newest value").clicked()
+        {
+            browser.picked = None;
         }
     });
-    history(ui, shown, view, topic, place);
+    history(ui, view, browser, topic, place);
 }
 
-fn marks(ui: &mut Ui, shown: &Shown<'_>, topic: &Topic, value: &Value) {
-    let palette = shown.palette;
+fn marks(ui: &mut Ui, view: &ViewContext<'_>, topic: &Topic, value: &Value) {
+    let palette = view.palette;
     ui.horizontal_wrapped(|ui| {
         let how = if value.retained { "delivered as kept" } else { "said live" };
-        let at = words::clock(value.at_ms);
+        let at = labels::clock(value.at_ms);
         let (bytes, qos) = (value.bytes, value.qos);
         widgets::caption(ui, format!("{how} at {at}, {bytes} bytes, QoS {qos}"), palette);
-        let (messages, rate) = (many(topic.messages, "message"), topic.per_second(shown.now_ms));
+        let (messages, rate) = (many(topic.messages, "message"), topic.per_second(view.now_ms));
         widgets::caption(ui, format!("{messages}, {rate:.1}/s"), palette);
     });
     let (text, color) = match topic.kept_at_ms {
-        Some(at_ms) => (format!("Kept by the broker, as it told at {}", words::clock(at_ms)), palette.accent),
+        Some(at_ms) => {
+            (format!("Kept by the broker, as it told at {}", labels::clock(at_ms)), palette.accent)
+        }
         None => ("Not known to be kept by the broker".to_owned(), palette.weak),
     };
     ui.label(RichText::new(text).small().color(color));
 }
 
-fn payload(ui: &mut Ui, shown: &Shown<'_>, value: &Value, before: Option<&Value>) {
-    let palette = shown.palette;
+fn payload(ui: &mut Ui, view: &ViewContext<'_>, value: &Value, before: Option<&Value>) {
+    let palette = view.palette;
     let was = before.map(|before| &*before.payload);
     if let Some(members) = members(was, &value.payload) {
         ui.spacing_mut().interact_size.y = 17.0;
         Grid::new("topic-members").num_columns(3).spacing(egui::vec2(12.0, 2.0)).show(ui, |ui| {
             for member in &members {
-                line(ui, shown, member);
+                line(ui, view, member);
                 ui.end_row();
             }
         });
@@ -89,8 +95,8 @@ fn payload(ui: &mut Ui, shown: &Shown<'_>, value: &Value, before: Option<&Value>
     }
 }
 
-fn line(ui: &mut Ui, shown: &Shown<'_>, member: &Member) {
-    let palette = shown.palette;
+fn line(ui: &mut Ui, view: &ViewContext<'_>, member: &Member) {
+    let palette = view.palette;
     let (word, strong) = match &member.change {
         Change::Same => (String::new(), false),
         Change::Was(was) => (format!("changed, was {was}"), true),
@@ -110,8 +116,8 @@ fn line(ui: &mut Ui, shown: &Shown<'_>, member: &Member) {
     }
 }
 
-fn history(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, topic: &Topic, place: usize) {
-    let palette = shown.palette;
+fn history(ui: &mut Ui, view: &ViewContext<'_>, browser: &mut TopicBrowser, topic: &Topic, place: usize) {
+    let palette = view.palette;
     let values = topic.values();
     ui.add_space(4.0);
     ui.label(RichText::new("Before").strong().color(palette.accent));
@@ -123,14 +129,14 @@ fn history(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, topic: &Topic, place
     );
     for (index, value) in values.iter().enumerate().rev() {
         ui.horizontal(|ui| {
-            let at = words::clock(value.at_ms);
+            let at = labels::clock(value.at_ms);
             let chosen = index == place;
             let response = ui.selectable_label(chosen, RichText::new(at.clone()).monospace());
             response.widget_info(|| {
                 WidgetInfo::selected(Role::RadioButton, true, chosen, format!("Value at {at}"))
             });
             if response.clicked() {
-                view.picked = Some(value.payload.clone());
+                browser.picked = Some(value.payload.clone());
             }
             if value.retained {
                 widgets::chip(ui, "kept", palette.accent, palette);

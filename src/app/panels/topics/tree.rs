@@ -6,8 +6,12 @@ use egui::{
     Align, Label, Layout, RichText, Role, Sense, Ui, WidgetInfo, collapsing_header::paint_default_icon, vec2,
 };
 
-use super::{Shown, View, many, widgets};
-use crate::app::state::{Topic, Topics};
+use super::{TopicBrowser, many};
+use crate::app::{
+    state::{Topic, Topics},
+    view::ViewContext,
+    widgets,
+};
 
 /// The height of a row.
 pub(super) const ROW_HEIGHT: f32 = 24.0;
@@ -74,7 +78,7 @@ pub(super) fn rows<'a>(topics: &'a Topics, needle: &str, turned: &BTreeSet<Strin
 }
 
 /// Shows one line.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, row: &Row<'_>) {
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, browser: &mut TopicBrowser, row: &Row<'_>) {
     ui.horizontal(|ui| {
         ui.set_height(ROW_HEIGHT);
         match row {
@@ -89,32 +93,37 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, row: &Row<'_
                     info.selected = Some(*open);
                     info
                 });
-                if response.clicked() && !view.turned.remove(path) {
-                    view.turned.insert(path.clone());
+                if response.clicked() && !browser.turned.remove(path) {
+                    browser.turned.insert(path.clone());
                 }
                 if !open {
-                    widgets::caption(ui, many(*topics as u64, "topic"), shown.palette);
+                    widgets::caption(ui, many(*topics as u64, "topic"), view.palette);
                 }
             }
-            Row::Topic { name, depth, topic } => leaf(ui, shown, view, (name, *depth, topic)),
+            Row::Topic { name, depth, topic } => leaf(ui, view, browser, (name, *depth, topic)),
         }
     });
 }
 
-fn leaf(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, (name, depth, topic): (&Arc<str>, usize, &Topic)) {
-    let palette = shown.palette;
+fn leaf(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    browser: &mut TopicBrowser,
+    (name, depth, topic): (&Arc<str>, usize, &Topic),
+) {
+    let palette = view.palette;
     ui.add_space(depth as f32 * INDENT);
     let last = name.rsplit('/').next().unwrap_or(name);
-    let selected = view.selected.as_ref() == Some(name);
+    let selected = browser.selected.as_ref() == Some(name);
     let response = ui.selectable_label(selected, RichText::new(last).strong());
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, selected, format!("Topic {name}")));
     if response.clicked() {
-        view.selected = Some((*name).clone());
-        view.picked = None;
+        browser.selected = Some((*name).clone());
+        browser.picked = None;
     }
     let Some(value) = topic.last() else { return };
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        widgets::caption(ui, format!("{:.1}/s", topic.per_second(shown.now_ms)), palette);
+        widgets::caption(ui, format!("{:.1}/s", topic.per_second(view.now_ms)), palette);
         if topic.kept_at_ms.is_some() {
             let why = "The broker delivered a kept message here: who subscribes now gets one at once.";
             widgets::chip(ui, "kept", palette.accent, palette).on_hover_text(why);

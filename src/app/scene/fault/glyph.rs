@@ -9,7 +9,7 @@ pub(in crate::app) fn paint(painter: &Painter, centre: Pos2, radius: f32, fault:
     let pen = Pen { painter, centre, radius, color: palette.warn, ground: palette.plaque };
     painter.circle(centre, radius, palette.plaque, Stroke::new((radius * 0.14).max(1.3), palette.warn));
     match fault {
-        Fault::Link { placed, .. } => pen.link(&placed.fault, palette),
+        Fault::Link { spec, .. } => pen.link(&spec.fault, palette),
         Fault::WifiDown(_) => pen.wifi_down(),
         Fault::Silence(_) => pen.silence(),
         Fault::BrokerDown => pen.square(),

@@ -2,10 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::{broadcast::error::TryRecvError, mpsc::error::TrySendError};
+use tokio::sync::{
+    broadcast::{self, error::TryRecvError},
+    mpsc::{self, error::TrySendError},
+};
 
-use super::{Link, clock::Clock, state::State};
-use crate::world::{Command, event::Severity};
+use crate::{
+    app::{clock::Clock, state::State},
+    world::{Command, Event, event::Severity},
+};
 
 /// How long one frame may take events in; what is left waits for the next frame.
 const DRAIN_BUDGET: Duration = Duration::from_millis(3);
@@ -13,16 +18,25 @@ const DRAIN_BUDGET: Duration = Duration::from_millis(3);
 /// Events taken in between two looks at the time.
 const DRAIN_BATCH: usize = 64;
 
+/// The window's end of the world.
+#[derive(Debug)]
+pub struct WorldLink {
+    /// Where commands go; tried, never waited for.
+    pub commands: mpsc::Sender<Command>,
+    /// Where events come from; after a lag the world is asked to tell all again.
+    pub events: broadcast::Receiver<Event>,
+}
+
 /// The window's side of one world: the live one, or one that is played.
-pub(super) struct Face {
-    pub(super) link: Link,
+pub(super) struct WorldClient {
+    pub(super) link: WorldLink,
     pub(super) clock: Clock,
     pub(super) state: State,
 }
 
-impl Face {
-    pub(super) fn new(link: Link, clock: Clock) -> Face {
-        Face { link, clock, state: State::default() }
+impl WorldClient {
+    pub(super) fn new(link: WorldLink, clock: Clock) -> WorldClient {
+        WorldClient { link, clock, state: State::default() }
     }
 
     /// Takes events in within the budget; returns whether more are waiting.

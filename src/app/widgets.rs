@@ -19,7 +19,7 @@ pub fn switch(ui: &mut Ui, palette: &Palette, on: bool, caption: &str, name: &st
         let position = ui.ctx().animate_bool_responsive(response.id, on);
         let visuals = ui.style().interact(&response);
         let track = egui::Rect::from_min_size(pos2(rect.left(), rect.center().y - track.y / 2.0), track);
-        let fill = crate::app::scene::head::mix(visuals.bg_fill, palette.ok, position * 0.9);
+        let fill = visuals.bg_fill.lerp_to_gamma(palette.ok, position * 0.9);
         let edge = if response.has_focus() { Stroke::new(2.0, palette.accent) } else { visuals.bg_stroke };
         let opacity = if ui.is_enabled() { 1.0 } else { 0.5 };
         ui.painter().rect(track, 9.0, fill.gamma_multiply(opacity), edge, StrokeKind::Outside);

@@ -4,41 +4,42 @@ use std::time::Duration;
 
 use egui::{Button, Rect, Response, RichText, Shape, Slider, Stroke, Ui, WidgetInfo, vec2};
 
-use super::{BACK, PlayerAct, SPEEDS, Watched, reel::Kind};
+use crate::app::player::{BACK, PlayerAction, SPEEDS, Watched, reel::Kind};
 use crate::{
     app::{
-        act::{Act, Acts},
-        panels::{Shown, widgets},
-        words,
+        action::{Action, Actions},
+        labels,
+        view::ViewContext,
+        widgets,
     },
     scenario::Outcome,
 };
 
 /// Shows the bar.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) -> Acts {
-    let mut acts = Acts::default();
+pub fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Actions {
+    let mut actions = Actions::default();
     ui.horizontal(|ui| {
         ui.set_min_height(28.0);
-        what(ui, shown, watched);
+        what(ui, view, watched);
         if watched.progress.opened {
             ui.separator();
-            controls(ui, watched, &mut acts);
+            controls(ui, watched, &mut actions);
             ui.separator();
-            position(ui, shown, watched, &mut acts);
+            position(ui, view, watched, &mut actions);
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let leave = widgets::named_button(ui, "Back to the live lab", "Back to the live lab");
             if leave.on_hover_text("The live lights have gone on all the time.").clicked() {
-                acts.push(Act::Player(PlayerAct::Leave));
+                actions.push(Action::Player(PlayerAction::Leave));
             }
-            verdicts(ui, shown, watched);
+            verdicts(ui, view, watched);
         });
     });
-    acts
+    actions
 }
 
-fn what(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) {
-    let palette = shown.palette;
+fn what(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
+    let palette = view.palette;
     let (chip, why) = match watched.kind {
         Kind::Simulation { seed } => (
             format!("Simulation · seed {seed}"),
@@ -65,17 +66,17 @@ fn what(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) {
     }
 }
 
-fn controls(ui: &mut Ui, watched: &Watched, acts: &mut Acts) {
+fn controls(ui: &mut Ui, watched: &Watched, actions: &mut Actions) {
     let progress = &watched.progress;
-    let start = PlayerAct::GoTo(Duration::ZERO);
-    let mut button = |ui: &mut Ui, enabled: bool, sign: Sign, name: &str, why: &str, act: PlayerAct| {
+    let start = PlayerAction::GoTo(Duration::ZERO);
+    let mut button = |ui: &mut Ui, enabled: bool, sign: Sign, name: &str, why: &str, action: PlayerAction| {
         if sign.button(ui, enabled, name).on_hover_text(format!("{name}: {why}")).clicked() {
-            acts.push(Act::Player(act));
+            actions.push(Action::Player(action));
         }
     };
     ui.spacing_mut().item_spacing.x = 4.0;
     button(ui, true, Sign::Start, "Restart", "from the start, with the same seed (Home)", start);
-    let back = PlayerAct::GoTo(progress.at.saturating_sub(BACK));
+    let back = PlayerAction::GoTo(progress.at.saturating_sub(BACK));
     button(ui, true, Sign::Back, "Back 5 s", "plays it from the start up to there (←)", back);
     let (sign, name, why) = if progress.playing {
         (Sign::Pause, "Pause", "everything stands still, the clock too (Space or P)")
@@ -84,19 +85,19 @@ fn controls(ui: &mut Ui, watched: &Watched, acts: &mut Acts) {
     } else {
         (Sign::Play, "Play", "lets time pass (Space or P)")
     };
-    button(ui, true, sign, name, why, PlayerAct::PlayOrPause);
+    button(ui, true, sign, name, why, PlayerAction::PlayOrPause);
     let may = !progress.ended;
     let why = "and stand still there (Shift+→)";
-    button(ui, may, Sign::Step, "Step 0.1 s", why, PlayerAct::Step);
+    button(ui, may, Sign::Step, "Step 0.1 s", why, PlayerAction::Step);
     let why = "that changes, and stand still there (→ or N)";
-    button(ui, may, Sign::Lamp, "Step to the next lamp", why, PlayerAct::StepToLamp);
+    button(ui, may, Sign::Lamp, "Step to the next lamp", why, PlayerAction::StepToLamp);
     let speed = egui::ComboBox::from_id_salt("speed")
         .selected_text(times(progress.speed))
         .width(58.0)
         .show_ui(ui, |ui| {
             for speed in 0..SPEEDS.len() {
                 if ui.selectable_label(progress.speed == speed, times(speed)).clicked() {
-                    acts.push(Act::Player(PlayerAct::Speed(speed)));
+                    actions.push(Action::Player(PlayerAction::Speed(speed)));
                 }
             }
         });
@@ -163,10 +164,10 @@ fn times(speed: usize) -> String {
     format!("{}×", SPEEDS.get(speed).copied().unwrap_or(1.0))
 }
 
-fn position(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched, acts: &mut Acts) {
+fn position(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched, actions: &mut Actions) {
     let progress = &watched.progress;
     let ms = |at: Duration| u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-    let now = words::clock(ms(watched.now));
+    let now = labels::clock(ms(watched.now));
     let Some(length) = progress.length else {
         ui.label(RichText::new(now).monospace());
         return;
@@ -190,18 +191,18 @@ fn position(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched, acts: &mut Acts) 
             (slider.changed() && !slider.dragged()).then_some(at_s)
         };
         if let Some(target_s) = target {
-            acts.push(Act::Player(PlayerAct::GoTo(Duration::from_secs_f64(target_s.max(0.0)))));
+            actions.push(Action::Player(PlayerAction::GoTo(Duration::from_secs_f64(target_s.max(0.0)))));
         }
     }
-    ui.label(RichText::new(format!("{now} of {}", words::clock(ms(length)))).monospace());
+    ui.label(RichText::new(format!("{now} of {}", labels::clock(ms(length)))).monospace());
     if let Some(target) = progress.going_to {
-        widgets::caption(ui, format!("going to {}…", words::clock(ms(target))), shown.palette);
+        widgets::caption(ui, format!("going to {}…", labels::clock(ms(target))), view.palette);
     }
 }
 
 /// How the expectations stand, in one line.
-fn verdicts(ui: &mut Ui, shown: &Shown<'_>, watched: &Watched) {
-    let (verdicts, palette) = (&watched.progress.verdicts, shown.palette);
+fn verdicts(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
+    let (verdicts, palette) = (&watched.progress.verdicts, view.palette);
     if verdicts.is_empty() {
         return;
     }

@@ -33,15 +33,15 @@ impl Light {
         echoed: &mut dyn FnMut(u32, u32),
         turn: &mut dyn FnMut(u32),
     ) {
-        seq(self.speech.boot, self.speech.seq);
-        for (sent, _) in &self.speech.requests {
-            seq(self.speech.boot, *sent);
+        seq(self.outbox.boot, self.outbox.seq);
+        for (sent, _) in &self.outbox.requests {
+            seq(self.outbox.boot, *sent);
         }
         turn(self.highest_turn);
         if let Some(need) = self.need {
             turn(need.turn);
         }
-        if let Some(need) = self.speech.said.as_ref().and_then(|said| said.need) {
+        if let Some(need) = self.outbox.said.as_ref().and_then(|said| said.need) {
             turn(need.turn);
         }
         for peer in &self.peers {
@@ -63,9 +63,9 @@ impl Light {
 
     /// Drops requests that nobody can echo any more, or whose lease would be over.
     pub fn forget_unawaited(&mut self, renumber: &impl Renumber) {
-        let (now, boot) = (self.now, self.speech.boot);
+        let (now, boot) = (self.now, self.outbox.boot);
         let lease_ms = u64::from(self.config.timing.lease_ms);
-        self.speech.requests.retain(|(seq, at)| now.since(*at) < lease_ms && renumber.is_awaited(boot, *seq));
+        self.outbox.requests.retain(|(seq, at)| now.since(*at) < lease_ms && renumber.is_awaited(boot, *seq));
     }
 
     /// Brings the light into the common form, its clock at `base`.
@@ -117,16 +117,16 @@ impl Light {
             peer.older_until = peer.older_until.map(ahead);
             peer.lease_until = peer.lease_until.filter(|until| *until > now).map(ahead);
         }
-        let speech = &mut self.speech;
-        let boot = speech.boot;
-        for (seq, at) in &mut speech.requests {
+        let outbox = &mut self.outbox;
+        let boot = outbox.boot;
+        for (seq, at) in &mut outbox.requests {
             *seq = renumber.seq(boot, *seq);
             *at = ago(*at, timing.lease_ms);
         }
-        speech.seq = renumber.seq(boot, speech.seq);
-        speech.said_at = speech.said_at.map(|at| ago(at, timing.heartbeat_ms));
-        speech.bucket.filled_at = base;
-        if let Some(need) = speech.said.as_mut().and_then(|said| said.need.as_mut()) {
+        outbox.seq = renumber.seq(boot, outbox.seq);
+        outbox.said_at = outbox.said_at.map(|at| ago(at, timing.heartbeat_ms));
+        outbox.bucket.filled_at = base;
+        if let Some(need) = outbox.said.as_mut().and_then(|said| said.need.as_mut()) {
             need.turn = renumber.turn(need.turn);
         }
     }

@@ -26,7 +26,7 @@ pub struct Entry {
 
 /// Where the next entry goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Slot {
     /// Which of the two sectors.
     pub sector: usize,
     /// Which entry of it.
@@ -35,20 +35,20 @@ pub struct Place {
     pub erase: bool,
 }
 
-impl Place {
+impl Slot {
     /// The offset from the beginning of the first sector, in bytes.
     #[must_use]
     pub const fn offset(self) -> usize {
         self.sector * SECTOR_BYTES + self.index * ENTRY_BYTES
     }
 
-    /// The place after this one, once this one is written.
+    /// The slot after this one, once this one is written.
     #[must_use]
-    pub const fn after(self) -> Place {
+    pub const fn after(self) -> Slot {
         if self.index + 1 < ENTRIES {
-            Place { sector: self.sector, index: self.index + 1, erase: false }
+            Slot { sector: self.sector, index: self.index + 1, erase: false }
         } else {
-            Place { sector: 1 - self.sector, index: 0, erase: true }
+            Slot { sector: 1 - self.sector, index: 0, erase: true }
         }
     }
 }
@@ -87,10 +87,10 @@ impl Entry {
 ///
 /// Bytes that are no entry, such as another program's, are passed over.
 #[must_use]
-pub fn last(sectors: [&[u8]; 2]) -> (Option<Entry>, Place) {
+pub fn last(sectors: [&[u8]; 2]) -> (Option<Entry>, Slot) {
     let entries = |sector: &[u8]| {
         let newest = sector.chunks_exact(ENTRY_BYTES).filter_map(Entry::decode).max_by_key(|e| e.count);
-        // The first place after everything that was ever written, whole or not.
+        // The first slot after everything that was ever written, whole or not.
         let written = |bytes: &[u8]| bytes.iter().any(|byte| *byte != 0xFF);
         let blank_from = sector.chunks_exact(ENTRY_BYTES).rposition(written).map_or(0, |index| index + 1);
         (newest, blank_from)
@@ -101,12 +101,12 @@ pub fn last(sectors: [&[u8]; 2]) -> (Option<Entry>, Place) {
         (None, Some(b)) => (1, Some(b), second_blank),
         (first, _) => (0, first, first_blank),
     };
-    let place = match newest {
-        Some(_) if blank_from < ENTRIES => Place { sector, index: blank_from, erase: false },
-        Some(_) => Place { sector: 1 - sector, index: 0, erase: true },
-        None => Place { sector: 0, index: 0, erase: true },
+    let slot = match newest {
+        Some(_) if blank_from < ENTRIES => Slot { sector, index: blank_from, erase: false },
+        Some(_) => Slot { sector: 1 - sector, index: 0, erase: true },
+        None => Slot { sector: 0, index: 0, erase: true },
     };
-    (newest, place)
+    (newest, slot)
 }
 
 /// A number for a run: 32 bits that depend on all of the count, the chip and the random number.
@@ -137,27 +137,27 @@ mod tests {
     struct Flash(Vec<u8>);
 
     impl Flash {
-        fn last(&self) -> (Option<Entry>, Place) {
+        fn last(&self) -> (Option<Entry>, Slot) {
             let (first, second) = self.0.split_at(SECTOR_BYTES);
             last([first, second])
         }
 
         /// A start whose power fails after `bytes` bytes; an erasure is one of the steps.
         fn start(&mut self, lease_max_ms: u32, bytes: usize) -> u32 {
-            let (before, place) = self.last();
+            let (before, slot) = self.last();
             let next = Entry::after(before, lease_max_ms);
-            if place.erase {
-                let from = place.sector * SECTOR_BYTES;
+            if slot.erase {
+                let from = slot.sector * SECTOR_BYTES;
                 self.0[from..from + SECTOR_BYTES].fill(0xFF);
             }
             let entry = next.encode();
-            for (cell, byte) in self.0[place.offset()..].iter_mut().zip(&entry[..bytes.min(ENTRY_BYTES)]) {
-                // Flash only clears bits: a place that is not blank would be spoilt.
+            for (cell, byte) in self.0[slot.offset()..].iter_mut().zip(&entry[..bytes.min(ENTRY_BYTES)]) {
+                // Flash only clears bits: a slot that is not blank would be spoilt.
                 assert_eq!(*cell, 0xFF);
                 *cell &= byte;
             }
             if bytes >= ENTRY_BYTES {
-                assert_eq!(self.last().1, place.after());
+                assert_eq!(self.last().1, slot.after());
             }
             next.count
         }

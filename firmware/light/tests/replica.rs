@@ -1,21 +1,21 @@
-//! A mirror shows what the mirrored light shows while the light follows the rules and hears what
-//! the mirror hears, and differs where it does not.
+//! A replica shows what the replicated light shows while the light follows the rules and hears what
+//! the replica hears, and differs where it does not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
 use std::collections::BinaryHeap;
 
 use traffic_light::{
-    Aspect, Demand, Instant, Light, LightConfig, Mirror, Name, Rule, Start, State, Timing, Word,
+    Aspect, Demand, Instant, Light, LightConfig, Name, PeerMessage, Replica, Rule, Start, State, Timing,
 };
 
 /// Between two checks of a light, in milliseconds.
 const CHECK_MS: u64 = 50;
 
-/// Two lights, `a` mirrored, with a broker between; each way to or from it takes
+/// Two lights, `a` replicated, with a broker between; each way to or from it takes
 /// up to `delay_ms`.
 struct Pair {
     lights: [Light; 2],
-    mirror: Mirror,
+    replica: Replica,
     now: u64,
     random: u64,
     delay_ms: u64,
@@ -24,9 +24,9 @@ struct Pair {
     /// When the last word from one to another arrives.
     arrival: [[u64; 3]; 2],
     words: Vec<State>,
-    /// Words to `a` are lost; the mirror hears them.
+    /// Words to `a` are lost; the replica hears them.
     deaf: bool,
-    /// Since when mirror and light differ.
+    /// Since when replica and light differ.
     differ_since: Option<u64>,
     longest_ms: u64,
     known_ms: u64,
@@ -34,7 +34,7 @@ struct Pair {
     seen: Aspect,
 }
 
-/// Who receives: the lights, and the mirror, which listens at the broker.
+/// Who receives: the lights, and the replica, which listens at the broker.
 const MIRROR: usize = 2;
 
 impl Pair {
@@ -51,7 +51,7 @@ impl Pair {
         };
         Pair {
             lights: [light(0), light(1)],
-            mirror: Mirror::new(config(0), Instant::from_ms(0)),
+            replica: Replica::new(config(0), Instant::from_ms(0)),
             now: 0,
             random: seed * 2 + 1,
             delay_ms,
@@ -120,7 +120,7 @@ impl Pair {
                 }
             }
             if self.now.is_multiple_of(CHECK_MS) {
-                self.mirror.step(Instant::from_ms(self.now));
+                self.replica.step(Instant::from_ms(self.now));
             }
             self.compare();
         }
@@ -130,11 +130,11 @@ impl Pair {
         let (now, state) = (Instant::from_ms(self.now), self.words[word].clone());
         let sender = self.lights[from].config().name().clone();
         match (to, from) {
-            (MIRROR, 0) => self.mirror.follow(now, &state),
-            (MIRROR, _) => self.mirror.hear(now, &sender, &Word::State(state), false),
+            (MIRROR, 0) => self.replica.follow(now, &state),
+            (MIRROR, _) => self.replica.hear(now, &sender, &PeerMessage::State(state), false),
             (0, _) if self.deaf => {}
             _ => {
-                self.lights[to].hear(now, &sender, &Word::State(state), false);
+                self.lights[to].hear(now, &sender, &PeerMessage::State(state), false);
                 self.step(to);
             }
         }
@@ -146,7 +146,7 @@ impl Pair {
             self.greens += 1;
         }
         self.seen = shown;
-        let Some(twin) = self.mirror.aspect() else {
+        let Some(twin) = self.replica.aspect() else {
             self.differ_since = None;
             return;
         };
@@ -206,7 +206,7 @@ fn a_light_that_hears_less_than_its_mirror_is_seen_to_differ() {
     assert!(pair.longest_ms > 2_000, "{} ms", pair.longest_ms);
     pair.deaf = false;
     pair.run(60_000);
-    assert_eq!(pair.mirror.aspect(), Some(pair.lights[0].aspect()), "and it finds back");
+    assert_eq!(pair.replica.aspect(), Some(pair.lights[0].aspect()), "and it finds back");
 }
 
 #[test]
@@ -219,6 +219,6 @@ fn a_light_that_goes_without_a_lease_is_seen_to_differ_at_once() {
     let boot = pair.lights[0].boot();
     let mut lie = pair.words.iter().rfind(|word| word.boot == boot).unwrap().clone();
     (lie.aspect, lie.seq) = (Aspect::Green, lie.seq + 1_000);
-    pair.mirror.follow(Instant::from_ms(pair.now), &lie);
-    assert_eq!(pair.mirror.aspect(), Some(Aspect::Red));
+    pair.replica.follow(Instant::from_ms(pair.now), &lie);
+    assert_eq!(pair.replica.aspect(), Some(Aspect::Red));
 }

@@ -5,11 +5,9 @@ use std::time::Duration;
 use traffic_light::{Aspect, Waiting};
 
 use crate::{
-    fault::{LinkFault, Ways},
-    world::{
-        LightId,
-        event::{Certainty, Fault, Layer, LightKind},
-    },
+    fault::{Directions, LinkFault},
+    model::{LightId, LightKind},
+    world::event::{Certainty, Fault, Layer},
 };
 
 /// What an aspect is called on the screen.
@@ -130,13 +128,13 @@ pub fn fault_name(fault: &Fault) -> &'static str {
 #[must_use]
 pub fn fault_in_short(fault: &Fault) -> String {
     match fault {
-        Fault::Link { placed, .. } => {
-            let way = match placed.ways {
-                Ways::Both => "",
-                Ways::Up => ", to broker",
-                Ways::Down => ", to light",
+        Fault::Link { spec, .. } => {
+            let way = match spec.directions {
+                Directions::Both => "",
+                Directions::ToBroker => ", to the broker",
+                Directions::FromBroker => ", from the broker",
             };
-            format!("{}{way}", link_fault_in_short(&placed.fault))
+            format!("{}{way}", link_fault_in_short(&spec.fault))
         }
         Fault::WifiDown(_) => "Wi-Fi cut".to_owned(),
         Fault::Silence(_) => "silenced".to_owned(),
@@ -269,12 +267,15 @@ mod tests {
     fn a_fault_says_its_dose_and_direction_in_a_few_words() {
         use traffic_light::Name;
 
-        use crate::fault::{BlackHole, Delay, Latency, Placed};
+        use crate::fault::{BlackHole, Delay, Latency, LinkFaultSpec};
         let light = || LightId::new(Name::new("demo").unwrap(), Name::new("a").unwrap());
-        let link = |placed| fault_in_short(&Fault::Link { light: light(), placed });
-        assert_eq!(link(Placed::both(Latency { ms: 200, jitter_ms: 50 })), "+200 ± 50 ms");
-        assert_eq!(link(Placed::down(BlackHole)), "nothing passes, to light");
-        assert_eq!(link(Placed::up(Delay { percent: 30, ms: 1_500 })), "30 % 1.5 s late, to broker");
+        let link = |spec| fault_in_short(&Fault::Link { light: light(), spec });
+        assert_eq!(link(LinkFaultSpec::both_ways(Latency { ms: 200, jitter_ms: 50 })), "+200 ± 50 ms");
+        assert_eq!(link(LinkFaultSpec::from_broker(BlackHole)), "nothing passes, from the broker");
+        assert_eq!(
+            link(LinkFaultSpec::to_broker(Delay { percent: 30, ms: 1_500 })),
+            "30 % 1.5 s late, to the broker"
+        );
         assert_eq!(fault_in_short(&Fault::ClockDrift { light: light(), ppm: -20_000 }), "clock -2.0 %");
     }
 

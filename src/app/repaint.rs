@@ -17,16 +17,16 @@ const COUNTING_CALMLY_MS: u64 = 1_000;
 
 /// Collects what the parts of one frame need.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub struct RepaintScheduler {
     next_ms: Option<u64>,
     calm: bool,
 }
 
-impl Pace {
+impl RepaintScheduler {
     /// For one frame; `calm` is reduced motion.
     #[must_use]
-    pub fn new(calm: bool) -> Pace {
-        Pace { next_ms: None, calm }
+    pub fn new(calm: bool) -> RepaintScheduler {
+        RepaintScheduler { next_ms: None, calm }
     }
 
     /// A number counts down.
@@ -65,17 +65,17 @@ mod tests {
 
     #[test]
     fn a_still_picture_asks_for_no_frame() {
-        let mut pace = Pace::default();
-        pace.at(1_000, 900);
-        assert_eq!(pace.delay(true), None);
+        let mut repaint = RepaintScheduler::default();
+        repaint.at(1_000, 900);
+        assert_eq!(repaint.delay(true), None);
     }
 
     #[test]
     fn the_soonest_change_wins_but_never_faster_than_the_animation() {
-        let mut pace = Pace::default();
-        pace.at(1_000, 1_500);
-        pace.within(5);
-        assert_eq!(pace.delay(true), Some(Duration::from_millis(MOVING_MS)));
-        assert_eq!(pace.delay(false), Some(Duration::from_millis(MOVING_UNFOCUSED_MS)));
+        let mut repaint = RepaintScheduler::default();
+        repaint.at(1_000, 1_500);
+        repaint.within(5);
+        assert_eq!(repaint.delay(true), Some(Duration::from_millis(MOVING_MS)));
+        assert_eq!(repaint.delay(false), Some(Duration::from_millis(MOVING_UNFOCUSED_MS)));
     }
 }

@@ -2,23 +2,36 @@
 
 use traffic_light::Name;
 
-use super::{
-    board::BoardAct, brokers::BrokersAct, panels::faults::Target, player::PlayerAct, settings::Part,
-    state::Category,
+use crate::{
+    app::{
+        board::BoardAction, brokers::BrokersAction, player::PlayerAction, settings::Part, state::Category,
+    },
+    model::LightId,
+    world::Command,
 };
-use crate::world::{Command, LightId};
+
+/// Something on the scene that can be picked to be broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultTarget {
+    /// A light itself.
+    Light(LightId),
+    /// The link of a light.
+    Link(LightId),
+    /// The broker.
+    Broker,
+}
 
 /// One thing that a person asked for in the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Act {
+pub enum Action {
     /// Ask the world.
     World(Command),
     /// Ask the desk where boards are flashed.
-    Board(BoardAct),
+    Board(BoardAction),
     /// Ask doctor or switch.
-    Brokers(BrokersAct),
+    Brokers(BrokersAction),
     /// Ask the player.
-    Player(PlayerAct),
+    Player(PlayerAction),
     /// Close the window, though a board is being worked on.
     CloseAnyway,
     /// Keep the window open.
@@ -26,7 +39,7 @@ pub enum Act {
     /// Select a light, and with it its junction.
     Select(LightId),
     /// Aim the fault panel at what was picked on the scene, and open it.
-    Target(Target),
+    Target(FaultTarget),
     /// Show this junction large.
     Open(Name),
     /// The conflicts seen so far are known: take the large letters away.
@@ -52,28 +65,28 @@ pub enum Act {
 /// What a panel asked for in one frame.
 #[derive(Debug, Default)]
 #[must_use = "what a panel asks for must be performed"]
-pub struct Acts(Vec<Act>);
+pub struct Actions(Vec<Action>);
 
-impl Acts {
+impl Actions {
     /// Adds one.
-    pub fn push(&mut self, act: Act) {
-        self.0.push(act);
+    pub fn push(&mut self, action: Action) {
+        self.0.push(action);
     }
 
     /// Adds a command to the world.
     pub fn ask(&mut self, command: Command) {
-        self.0.push(Act::World(command));
+        self.0.push(Action::World(command));
     }
 
     /// Adds all of another panel's.
-    pub fn append(&mut self, mut others: Acts) {
+    pub fn append(&mut self, mut others: Actions) {
         self.0.append(&mut others.0);
     }
 }
 
-impl IntoIterator for Acts {
-    type Item = Act;
-    type IntoIter = std::vec::IntoIter<Act>;
+impl IntoIterator for Actions {
+    type Item = Action;
+    type IntoIter = std::vec::IntoIter<Action>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()

@@ -27,7 +27,7 @@ const LAST_NOTICE: Duration = Duration::from_millis(250);
 
 /// What the broker did that a person should know. The first of a row is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Counted {
+pub enum AccountEvent {
     /// Publishes are rejected from now on.
     Throttled {
         /// How many a minute may pass.
@@ -44,42 +44,42 @@ pub enum Counted {
     Rejected(String),
 }
 
-impl fmt::Display for Counted {
+impl fmt::Display for AccountEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Counted::Throttled { per_minute } => write!(
+            AccountEvent::Throttled { per_minute } => write!(
                 f,
                 "the broker rejects what is published: there were more than {per_minute} publishes within a minute; \
                  who goes on will be banned"
             ),
-            Counted::Released => f.write_str("the broker takes what is published again"),
-            Counted::Banned { seconds } => write!(
+            AccountEvent::Released => f.write_str("the broker takes what is published again"),
+            AccountEvent::Banned { seconds } => write!(
                 f,
                 "the broker has banned its account for {seconds} s: every connection is reset, and nobody is let in"
             ),
-            Counted::Rejected(text) => write!(f, "the broker says: {text}"),
+            AccountEvent::Rejected(text) => write!(f, "the broker says: {text}"),
         }
     }
 }
 
 /// Told of what the broker did.
-pub type Listener = Box<dyn Fn(Counted) + Send + Sync>;
+pub type Listener = Box<dyn Fn(AccountEvent) + Send + Sync>;
 
 /// Counts what the clients of one broker do. Clones count together; it outlives a restart of the broker, as
 /// an account does.
 #[derive(Clone)]
-pub struct Meter(Arc<Shared>);
+pub struct AccountLimiter(Arc<Shared>);
 
 struct Shared {
     began: Instant,
     /// A plain mutex: it is held for a few additions and never across an await.
-    state: Mutex<Counting>,
+    state: Mutex<AccountLimits>,
     cuts: watch::Sender<u64>,
     listener: Listener,
 }
 
 /// The account, and what was told of it. Time is passed in, as the time since any moment in the past.
-pub(crate) struct Counting {
+pub(crate) struct AccountLimits {
     /// The first level of topics for notices, where the broker has topics like any other.
     root: String,
     emulator: Option<Emulator>,
@@ -88,17 +88,17 @@ pub(crate) struct Counting {
     throttled: bool,
 }
 
-impl Counting {
+impl AccountLimits {
     /// Counts nothing until a quota is set. Notices come on `root/throttle` and `root/errors`.
-    pub(crate) fn idle(root: &str) -> Counting {
-        Counting { root: root.to_owned(), emulator: None, own: None, throttled: false }
+    pub(crate) fn idle(root: &str) -> AccountLimits {
+        AccountLimits { root: root.to_owned(), emulator: None, own: None, throttled: false }
     }
 
     /// Is the account `user` of Adafruit IO, with so many publishes a minute.
-    pub(crate) fn adafruit(user: &str, per_minute: u32) -> Counting {
+    pub(crate) fn adafruit(user: &str, per_minute: u32) -> AccountLimits {
         let rules = Rules::adafruit(per_minute);
         let emulator = Some(Emulator::adafruit(user, rules));
-        Counting { emulator, own: Some(rules), ..Counting::idle(user) }
+        AccountLimits { emulator, own: Some(rules), ..AccountLimits::idle(user) }
     }
 
     /// Whether the broker is to be like Adafruit IO.
@@ -144,7 +144,7 @@ impl Counting {
         now: Duration,
         topic: &str,
         payload: &[u8],
-    ) -> (Published, Option<Counted>) {
+    ) -> (Published, Option<AccountEvent>) {
         let Some(emulator) = &mut self.emulator else {
             return (Published { passed: true, ..Published::default() }, None);
         };
@@ -152,8 +152,8 @@ impl Counting {
         let published = emulator.publish(now, topic, payload);
         let throttled = emulator.tally().throttled > before;
         let told = match (self.throttled, throttled, published.notices.is_empty()) {
-            (false, true, _) => Some(Counted::Throttled { per_minute: emulator.rules().publishes }),
-            (true, false, true) => Some(Counted::Released),
+            (false, true, _) => Some(AccountEvent::Throttled { per_minute: emulator.rules().publishes }),
+            (true, false, true) => Some(AccountEvent::Released),
             _ => None,
         };
         self.throttled = throttled || self.throttled && !published.notices.is_empty();
@@ -174,22 +174,27 @@ impl Counting {
     }
 }
 
-impl Meter {
+impl AccountLimiter {
     /// Counts nothing until a quota is set. Notices come on `root/throttle` and `root/errors`.
     #[must_use]
-    pub fn idle(root: &str, listener: Listener) -> Meter {
-        Meter::new(Counting::idle(root), listener)
+    pub fn idle(root: &str, listener: Listener) -> AccountLimiter {
+        AccountLimiter::new(AccountLimits::idle(root), listener)
     }
 
     /// Is the account `user` of Adafruit IO, with so many publishes a minute.
     #[must_use]
-    pub fn adafruit(user: &str, per_minute: u32, listener: Listener) -> Meter {
-        Meter::new(Counting::adafruit(user, per_minute), listener)
+    pub fn adafruit(user: &str, per_minute: u32, listener: Listener) -> AccountLimiter {
+        AccountLimiter::new(AccountLimits::adafruit(user, per_minute), listener)
     }
 
-    fn new(counting: Counting, listener: Listener) -> Meter {
+    fn new(counting: AccountLimits, listener: Listener) -> AccountLimiter {
         let cuts = watch::channel(0).0;
-        Meter(Arc::new(Shared { began: Instant::now(), state: Mutex::new(counting), cuts, listener }))
+        AccountLimiter(Arc::new(Shared {
+            began: Instant::now(),
+            state: Mutex::new(counting),
+            cuts,
+            listener,
+        }))
     }
 
     /// Whether the broker is to be like Adafruit IO.
@@ -219,7 +224,7 @@ impl Meter {
         let refused = self.state().login(self.now());
         refused.map_err(|(refusal, banned_for)| {
             if let Some(lasts) = banned_for {
-                (self.0.listener)(Counted::Banned { seconds: lasts.as_secs() });
+                (self.0.listener)(AccountEvent::Banned { seconds: lasts.as_secs() });
                 self.cut_soon();
             }
             refusal
@@ -246,13 +251,13 @@ impl Meter {
     async fn see_to(&self, notices: &[(String, String)], bans: bool, now: Duration, router: &MessageRouter) {
         for (topic, text) in notices {
             if !bans && topic.ends_with("/errors") {
-                (self.0.listener)(Counted::Rejected(text.clone()));
+                (self.0.listener)(AccountEvent::Rejected(text.clone()));
             }
             say(router, topic, text.as_bytes()).await;
         }
         if bans {
             let seconds = self.state().banned_for(now).as_secs();
-            (self.0.listener)(Counted::Banned { seconds });
+            (self.0.listener)(AccountEvent::Banned { seconds });
             self.cut_soon();
         }
     }
@@ -263,10 +268,10 @@ impl Meter {
     }
 
     fn cut_soon(&self) {
-        let meter = self.clone();
+        let limiter = self.clone();
         tokio::spawn(async move {
             sleep(LAST_NOTICE).await;
-            meter.0.cuts.send_modify(|cuts| *cuts += 1);
+            limiter.0.cuts.send_modify(|cuts| *cuts += 1);
         });
     }
 
@@ -274,14 +279,14 @@ impl Meter {
         self.0.began.elapsed()
     }
 
-    fn state(&self) -> MutexGuard<'_, Counting> {
+    fn state(&self) -> MutexGuard<'_, AccountLimits> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for Meter {
+impl fmt::Debug for AccountLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Meter").field("tally", &self.tally()).finish_non_exhaustive()
+        f.debug_struct("AccountLimiter").field("tally", &self.tally()).finish_non_exhaustive()
     }
 }
 
@@ -292,18 +297,18 @@ pub(super) async fn say(router: &MessageRouter, topic: &str, payload: &[u8]) {
 }
 
 /// Lets the broker ask before it passes a message on.
-pub(super) struct Counter {
-    pub(super) meter: Meter,
+pub(super) struct PublishHandler {
+    pub(super) limiter: AccountLimiter,
     pub(super) router: Arc<MessageRouter>,
 }
 
-impl BrokerEventHandler for Counter {
+impl BrokerEventHandler for PublishHandler {
     fn on_client_publish<'a>(
         &'a self,
         event: ClientPublishEvent,
     ) -> std::pin::Pin<Box<dyn Future<Output = PublishAction> + Send + 'a>> {
         Box::pin(async move {
-            if self.meter.publish(&event.topic, &event.payload, &self.router).await.passed {
+            if self.limiter.publish(&event.topic, &event.payload, &self.router).await.passed {
                 PublishAction::Continue
             } else {
                 PublishAction::Handled

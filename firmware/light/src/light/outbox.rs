@@ -17,11 +17,11 @@ const MAX_REQUESTS: usize = 32;
 
 /// What has been said.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Speech {
+pub(super) struct Outbox {
     pub(super) boot: u32,
     pub(super) seq: u32,
     pub(super) said_at: Option<Instant>,
-    pub(super) said: Option<Said>,
+    pub(super) said: Option<SentState>,
     /// A promise was made that has not been told.
     promise_untold: bool,
     /// Seq and time of the messages sent with the present turn.
@@ -31,7 +31,7 @@ pub(super) struct Speech {
 
 /// What makes a new message necessary when it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Said {
+pub(super) struct SentState {
     aspect: Aspect,
     pub(super) need: Option<Need>,
     lost: Vec<Name, MAX_PEERS>,
@@ -44,9 +44,9 @@ pub(super) struct Bucket {
     pub(super) filled_at: Instant,
 }
 
-impl Speech {
-    pub(super) fn new(boot: u32, now: Instant, quota: Option<Quota>) -> Speech {
-        Speech {
+impl Outbox {
+    pub(super) fn new(boot: u32, now: Instant, quota: Option<Quota>) -> Outbox {
+        Outbox {
             boot,
             seq: 0,
             said_at: None,
@@ -117,35 +117,35 @@ impl Light {
         let timing = self.config.timing;
         let lost = self.lost();
         let aspect = self.aspect();
-        let speech = &self.speech;
+        let outbox = &self.outbox;
         let heartbeat_due =
-            speech.said_at.is_none_or(|at| self.now.since(at) >= u64::from(timing.heartbeat_ms));
-        let changed = speech.said.as_ref().is_none_or(|said| {
+            outbox.said_at.is_none_or(|at| self.now.since(at) >= u64::from(timing.heartbeat_ms));
+        let changed = outbox.said.as_ref().is_none_or(|said| {
             let aspect_counts = timing.quota.is_none() || self.config.rule == Rule::React;
             (aspect_counts && said.aspect != aspect) || said.need != self.need || said.lost != lost
         });
-        if !(heartbeat_due || changed || speech.promise_untold) {
+        if !(heartbeat_due || changed || outbox.promise_untold) {
             return None;
         }
         if let Some(quota) = timing.quota
-            && !self.speech.bucket.take(quota, self.now)
+            && !self.outbox.bucket.take(quota, self.now)
         {
             return None;
         }
         // A light that has said all the numbers there are would be ignored from then on; it would
         // have to speak 1,000 times a second for 49 days.
-        self.speech.seq = self.speech.seq.saturating_add(1);
-        let seq = self.speech.seq;
-        let mut state = State::new(aspect, self.speech.boot, seq, self.now.since(self.booted_at));
+        self.outbox.seq = self.outbox.seq.saturating_add(1);
+        let seq = self.outbox.seq;
+        let mut state = State::new(aspect, self.outbox.boot, seq, self.now.since(self.booted_at));
         state.need = self.need;
         state.lost = lost.clone();
         state.give = self.gives();
         if self.need.is_some() {
-            self.speech.sent(seq, self.now);
+            self.outbox.sent(seq, self.now);
         }
-        self.speech.said_at = Some(self.now);
-        self.speech.said = Some(Said { aspect, need: self.need, lost });
-        self.speech.promise_untold = false;
+        self.outbox.said_at = Some(self.now);
+        self.outbox.said = Some(SentState { aspect, need: self.need, lost });
+        self.outbox.promise_untold = false;
         Some(state)
     }
 

@@ -4,18 +4,18 @@
 //!
 //! What a word does not tell is left open: how long a green was planned to be (between the shortest
 //! and the longest), and how long the light has to wait after a start (until it asks for green). A
-//! message that the light itself did not receive, and the mirror did, makes them differ; so does a
+//! message that the light itself did not receive, and the replica did, makes them differ; so does a
 //! light that does not follow the rules.
 
 use super::{Light, LightConfig, Phase, Start, peer::Peer};
 use crate::{
     aspect::Aspect,
-    message::{Need, State, Word},
+    message::{Need, PeerMessage, State},
     name::Name,
     time::Instant,
 };
 
-/// How far the words of a light may be behind what it does, in milliseconds: the mirror takes a
+/// How far the words of a light may be behind what it does, in milliseconds: the replica takes a
 /// step that is due within this for done when the light's word says so.
 const BEHIND_MS: u64 = 500;
 /// A run that is younger than this, in milliseconds, is known from its start: it holds nothing and
@@ -24,7 +24,7 @@ const YOUNG_MS: u64 = 3_000;
 
 /// The twin of a light that is only heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mirror {
+pub struct Replica {
     light: Light,
     /// Boot and seq of the light's last word.
     last: Option<(u32, u32)>,
@@ -33,12 +33,12 @@ pub struct Mirror {
     knows: bool,
 }
 
-impl Mirror {
-    /// A mirror of the light of `config` that knows nothing of it yet.
+impl Replica {
+    /// A replica of the light of `config` that knows nothing of it yet.
     #[must_use]
-    pub fn new(config: LightConfig, now: Instant) -> Mirror {
+    pub fn new(config: LightConfig, now: Instant) -> Replica {
         let light = fresh(config, 0, now);
-        Mirror { light, last: None, shown: Aspect::Dark, knows: false }
+        Replica { light, last: None, shown: Aspect::Dark, knows: false }
     }
 
     /// What the light should show; `None` until that is known, which takes a go of the light that
@@ -56,13 +56,13 @@ impl Mirror {
         self.shown = Aspect::Dark;
     }
 
-    /// A light that conflicts with the mirrored one said something.
-    pub fn hear(&mut self, now: Instant, from: &Name, word: &Word, retained: bool) {
+    /// A light that conflicts with the replicated one said something.
+    pub fn hear(&mut self, now: Instant, from: &Name, word: &PeerMessage, retained: bool) {
         self.light.hear(now, from, word, retained);
         self.step(now);
     }
 
-    /// The mirrored light itself said something fresh.
+    /// The replicated light itself said something fresh.
     pub fn follow(&mut self, now: Instant, state: &State) {
         if self.last.is_some_and(|(boot, seq)| boot == state.boot && seq >= state.seq) {
             return;
@@ -128,7 +128,7 @@ fn fresh(config: LightConfig, boot: u32, now: Instant) -> Light {
 }
 
 impl Light {
-    /// Takes over what only the mirrored light itself can know, from its own word.
+    /// Takes over what only the replicated light itself can know, from its own word.
     fn follow(&mut self, state: &State) {
         let elapsed_ms = self.now.since(self.phase_since);
         let due = |ms: u32| elapsed_ms + BEHIND_MS >= u64::from(ms);
@@ -140,17 +140,17 @@ impl Light {
             (Phase::Amber, Aspect::Red) if due(timing.amber_ms) => self.become_red(),
             _ => {}
         }
-        self.speech.seq = state.seq;
+        self.outbox.seq = state.seq;
         let turn = |need: Option<Need>| need.map(|need| need.turn);
         if turn(self.need) != turn(state.need) {
-            self.speech.forget_requests();
+            self.outbox.forget_requests();
         }
         if let Some(need) = state.need {
             self.highest_turn = self.highest_turn.max(need.turn);
             if self.hold_until == Instant::from_ms(u64::MAX) {
                 self.hold_until = self.now.after(2 * u64::from(timing.heartbeat_ms));
             }
-            self.speech.sent(state.seq, self.now);
+            self.outbox.sent(state.seq, self.now);
         }
         if let Some(need) = state.need {
             self.withdraw_promises(need, state);

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::table::{Reader, Table};
-
 /// The most bytes of a root topic.
 pub const MAX_ROOT_BYTES: usize = 128;
 
@@ -85,15 +83,6 @@ impl fmt::Display for RootError {
 }
 
 impl std::error::Error for RootError {}
-
-pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> RootTopic {
-    let Some(member) = top.member("root") else { return RootTopic::default() };
-    let Some(expanded) = reader.expanded(&member, true) else { return RootTopic::default() };
-    RootTopic::new(&expanded.text).unwrap_or_else(|error| {
-        reader.wrong(&member, error.to_string());
-        RootTopic::default()
-    })
-}
 
 #[cfg(test)]
 mod tests {
