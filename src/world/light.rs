@@ -483,7 +483,10 @@ impl Light {
                     ConnectionState::Connected => self.host.effects.push(Effect::Park),
                     _ => self.host.effects.push(Effect::HangUp),
                 }
-                self.tell_wifi_lost(now, "Wi-Fi lost");
+                if self.host.link.is_up() {
+                    self.notify(now, Notification::Down);
+                }
+                self.tell_wifi_lost("Wi-Fi lost");
                 let (local, random) = (self.local(now), self.random_u32());
                 self.host.link.wifi_lost(local, random);
                 self.proceed(now);
@@ -502,8 +505,12 @@ impl Light {
 
     /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
     fn reboot(&mut self, now: Micros, reason: &'static str) {
-        self.host.effects.extend([Effect::HangUp, Effect::CloseParked]);
-        self.tell_wifi_lost(now, "the light has been restarted");
+        if self.watchdog_us.take().is_some() {
+            self.host.effects.push(Effect::FaultOver(Fault::Hang(self.id.clone())));
+        }
+        let over = [Effect::Shows(Aspect::Dark), Effect::HangUp, Effect::CloseParked];
+        self.host.effects.extend(over);
+        self.tell_wifi_lost("the light has been restarted");
         self.enter(ConnectionState::Waiting, now);
         let local = self.local(now);
         let (boot, seed) = (random_u32(&mut self.boots), self.boots.draw());
@@ -514,10 +521,7 @@ impl Light {
         self.host.reset = reason;
         self.host.knows_up = false;
         self.inbox.clear();
-        self.host.effects.extend([Effect::Shows(Aspect::Dark), Effect::Booted(boot)]);
-        if self.watchdog_us.take().is_some() {
-            self.host.effects.push(Effect::FaultOver(Fault::Hang(self.id.clone())));
-        }
+        self.host.effects.push(Effect::Booted(boot));
         if self.silenced {
             self.program.set_silent(local, true, &mut self.host);
         } else {
@@ -807,10 +811,7 @@ impl Light {
         self.proceed(now);
     }
 
-    fn tell_wifi_lost(&mut self, now: Micros, reason: &str) {
-        if self.host.link.is_up() {
-            self.notify(now, Notification::Down);
-        }
+    fn tell_wifi_lost(&mut self, reason: &str) {
         for layer in [Layer::Wifi, Layer::Tcp, Layer::Mqtt] {
             self.tell(layer, false, reason);
         }
