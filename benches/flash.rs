@@ -6,10 +6,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(target_os = "linux")]
-#[path = "../tests/board/lab.rs"]
-mod lab;
-
-#[cfg(target_os = "linux")]
 fn main() {
     linux::main();
 }
@@ -35,11 +31,11 @@ mod linux {
     use serialport::UsbPortInfo;
     use traffic_light::{Name, record::Record};
     use twinlight::board::{
-        Cancel, Connection, FlashJob, ImageChoice, News, Observer, Outcome, ProvisionJob, Question, Written,
-        flash, provision,
+        Cancel, Connection, EntryMethod, FlashJob, ImageChoice, News, Observer, Outcome, ProvisionJob,
+        Question, Written, flash, provision,
     };
 
-    use super::lab::Board;
+    use test_support::board::Board;
 
     const BOOTLOADER: &[u8] = include_bytes!("../assets/firmware/bootloader.bin");
     const TABLE: &[u8] = include_bytes!("../assets/firmware/partition-table.bin");
@@ -122,7 +118,8 @@ mod linux {
     /// In all, for writing alone, and for credentials alone, in all.
     fn by_twinlight(baud: u32) -> (Duration, Duration, Duration) {
         let board = board();
-        let connection = Connection { max_baud: baud, ..board.connection() };
+        let connection =
+            Connection { entry: EntryMethod::None, max_baud: baud, ..Connection::new(board.port()) };
         let job = FlashJob {
             connection: connection.clone(),
             record: record("lab"),

@@ -3,9 +3,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
-#[path = "board/lab.rs"]
-mod lab;
-
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,7 +12,7 @@ use std::{
 use board_double::{Fault, Mode};
 use egui::{Key, ViewportEvent, ViewportId, vec2};
 use egui_kittest::{Harness, kittest::Queryable};
-use lab::Board;
+use test_support::board::Board;
 use tokio::sync::{broadcast, mpsc};
 use traffic_light::record::Record;
 use twinlight::{

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use super::{guard::Refusal, news::Mac};
 
-/// Why a job did not come to its end. `Display` says what happened; [`BoardError::advice`] says what
+/// Why a job did not come to its end. `Display` says what happened; [`BoardError::help`] says what
 /// to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum BoardError {
@@ -247,13 +247,13 @@ impl BoardError {
 
     /// What to do next, as a sentence without a full stop.
     #[must_use]
-    pub fn advice(&self) -> String {
+    pub fn help(&self) -> String {
         let text = match self {
             BoardError::Cancelled => "nothing was changed on the board; start the job again when you like",
             BoardError::Halfway(error) => {
                 let first = match **error {
                     BoardError::Cancelled => String::new(),
-                    ref error => format!("{}; then ", error.advice()),
+                    ref error => format!("{}; then ", error.help()),
                 };
                 return format!(
                     "{first}flash or restore it again: its download mode is in ROM and always works"
@@ -301,7 +301,7 @@ impl BoardError {
                 "nothing was written; reset the board and try again: if it stays so, its flash is broken"
             }
             BoardError::FlashTooSmall { .. } => "nothing was written; take a LoPy4, which has 4 or 8 MB",
-            BoardError::Guarded(refusal) => return refusal.advice(),
+            BoardError::Guarded(refusal) => return refusal.help(),
             BoardError::VerifyFailed { .. } => "try again; if it stays so, the board's flash is worn out",
             BoardError::ReadFailed { .. } => {
                 "check the cable and try again; if it stays so, the board's flash is failing"

@@ -66,7 +66,7 @@ pub enum Refusal {
 impl Refusal {
     /// What to do next, as a sentence without a full stop.
     #[must_use]
-    pub fn advice(&self) -> String {
+    pub fn help(&self) -> String {
         "it was not written; choose another image or backup".to_owned()
     }
 }

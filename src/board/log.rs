@@ -87,7 +87,7 @@ pub fn follow(port: &str, stop: &Cancel, tell: &mut dyn FnMut(LogNews)) {
                     None => break,
                 }
             }
-            Err(error) => format!("{error}; {}", error.advice()),
+            Err(error) => format!("{error}; {}", error.help()),
         };
         if lost.as_ref() != Some(&reason) {
             lost = Some(reason.clone());

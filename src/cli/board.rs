@@ -7,16 +7,19 @@ use std::{
     time::Duration,
 };
 
-use anyhow::anyhow;
 use clap::Args;
 
-use super::{CHECK_FAILED, Common, FAILED, Usage, asked_to_end};
+use super::{
+    CHECK_FAILED, Common, FAILED, WRONG_USAGE, asked_to_end,
+    failure::{self, Failure},
+};
 use crate::{
     board::{
         BoardError, Cancel, Connection, EntryMethod, News, Observer, Outcome, Progress, Question, Request,
         Written, provision::differences,
     },
     config::BoardFile,
+    model::Diagnostic,
 };
 
 /// Which board, and how to reach it.
@@ -50,9 +53,7 @@ impl BoardArgs {
 /// Reads what the board is to know, and says on standard error what a person should know of it.
 pub(super) fn read_provisioning(common: &Common, file: &Path) -> anyhow::Result<BoardFile> {
     let file = BoardFile::load_with_keys(file, common.state_folder().as_deref())?;
-    for warning in &file.warnings {
-        eprintln!("warning: {warning}");
-    }
+    file.warnings.iter().for_each(failure::warn);
     if common.config.is_some() || common.preset.is_some() {
         for difference in differences(&file.record, &common.load()?) {
             eprintln!("warning: {difference}");
@@ -78,32 +79,20 @@ pub(super) struct Done {
     pub(super) unasked: bool,
 }
 
-/// What happened and what to do next, with the exit status that goes with it.
+/// With the exit status that goes with it.
 fn explained(error: BoardError) -> anyhow::Error {
-    let text = format!("{error}; {}", error.advice());
     let cause = if let BoardError::Halfway(cause) = &error { cause } else { &error };
-    match cause {
+    let status = match cause {
         BoardError::BadImage { .. }
         | BoardError::BadBackup { .. }
         | BoardError::BackupExists { .. }
         | BoardError::File { .. }
         | BoardError::NoDataFolder
-        | BoardError::BadRecord(_) => Usage(text).into(),
-        BoardError::VerifyFailed { .. } | BoardError::ReadFailed { .. } => CheckFailed(text).into(),
-        _ => anyhow!(text),
-    }
-}
-
-/// What was compared is not equal.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct CheckFailed(String);
-
-impl CheckFailed {
-    /// The exit status for `error`.
-    pub(super) fn status(error: &anyhow::Error) -> u8 {
-        if error.is::<CheckFailed>() { CHECK_FAILED } else { FAILED }
-    }
+        | BoardError::BadRecord(_) => WRONG_USAGE,
+        BoardError::VerifyFailed { .. } | BoardError::ReadFailed { .. } => CHECK_FAILED,
+        _ => FAILED,
+    };
+    Failure { status, diagnostic: Diagnostic::new(error.to_string(), error.help()) }.into()
 }
 
 /// Sets the flag on Ctrl-C; a second one ends the program.
@@ -114,7 +103,7 @@ pub(super) fn cancel_when_asked_to(cancel: &Cancel) -> anyhow::Result<()> {
         runtime.block_on(async {
             asked_to_end().await;
             cancel.cancel();
-            eprintln!("\nending after this block; once more ends at once");
+            eprintln!("\nStopping after this block. Press Ctrl-C again to stop immediately.");
             asked_to_end().await;
             exit(i32::from(FAILED));
         });

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Common, FAILED, Usage, WELL, asked_to_end, runtime};
+use super::{Common, FAILED, WELL, asked_to_end, runtime, wrong_usage};
 use crate::{
     board::provision::here::{addresses, make_login},
     config::BrokerChoice,
@@ -25,13 +25,13 @@ pub(super) struct BrokerArgs {
 pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
     let config = common.load()?;
     let BrokerChoice::Embedded { port, lan, login } = config.broker else {
-        let text = "the configuration names a broker elsewhere; \"twinlight broker\" runs the embedded one: leave \
-                    --config out, or choose one with kind = \"embedded\"";
-        return Err(Usage(text.to_owned()).into());
+        let message =
+            "the configuration names a broker elsewhere, and \"twinlight broker\" runs the embedded one";
+        return Err(wrong_usage((message, "leave --config out, or choose one with kind = \"embedded\"")));
     };
     let lan = lan || args.lan;
     let limiter = config.emulated.map(|emulated| {
-        let listener = Box::new(|event| eprintln!("twinlight: {event}"));
+        let listener = Box::new(|event| eprintln!("{event}"));
         AccountLimiter::adafruit(&emulated.user, emulated.per_minute, listener)
     });
     let made_up = (lan && login.is_none()).then(make_login);
@@ -68,7 +68,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
             }
             ended = ended => {
                 if let Ended::Failed { reason } = ended {
-                    eprintln!("twinlight: the broker ended: {reason}");
+                    eprintln!("error: the broker ended: {reason}");
                 }
                 Ok(FAILED)
             }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
 
-use super::{Common, Usage, WELL};
+use super::{Common, WELL, wrong_usage};
 use crate::keys::{self, KeyError};
 
 #[derive(Clone, Debug, Args)]
@@ -34,9 +34,9 @@ pub(super) fn run(common: &Common, args: &KeyArgs) -> anyhow::Result<u8> {
     }
     let kept = keys::give(&mut config, folder.as_deref())?;
     if kept.is_empty() {
-        let text = "this configuration has no junction with key = \"auto\"; write that into a [[junction]], or name \
-                    another one with --config or --preset";
-        return Err(Usage(text.to_owned()).into());
+        let message = "this configuration has no junction with key = \"auto\"";
+        let help = "write that into a [[junction]], or name another one with --config or --preset";
+        return Err(wrong_usage((message, help)));
     }
     for one in &kept {
         let key = config.junctions.iter().find(|junction| junction.name().as_str() == one.junction);
@@ -67,7 +67,7 @@ fn ask() -> anyhow::Result<String> {
 
 fn usage(error: KeyError) -> anyhow::Error {
     match error {
-        KeyError::NothingToDo(text) => Usage(text).into(),
+        KeyError::NothingToDo(diagnostic) => wrong_usage(diagnostic),
         error => error.into(),
     }
 }

@@ -6,6 +6,7 @@ mod backup;
 mod board;
 mod broker;
 mod doctor;
+mod failure;
 mod flash;
 mod json;
 mod key;
@@ -30,8 +31,9 @@ use std::{
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
+use self::failure::wrong_usage;
 use crate::{
-    config::{Config, ConfigError, NoSuchLight, Pick},
+    config::{Config, Pick},
     keys,
 };
 
@@ -136,8 +138,7 @@ pub fn main() -> ExitCode {
     };
     start_log(cli.common.verbose);
     if let (Some(_), Some(refused)) = (&cli.command, cli.window.refuse()) {
-        eprintln!("twinlight: {refused}");
-        return ExitCode::from(WRONG_USAGE);
+        return ExitCode::from(failure::tell(&refused));
     }
     let done = match cli.command {
         None => window::open(&cli.common, &cli.window),
@@ -159,13 +160,7 @@ pub fn main() -> ExitCode {
     };
     match done {
         Ok(status) => ExitCode::from(status),
-        Err(error) => {
-            eprintln!("twinlight: {error:#}");
-            let usage = error
-                .chain()
-                .any(|cause| cause.is::<ConfigError>() || cause.is::<NoSuchLight>() || cause.is::<Usage>());
-            ExitCode::from(if usage { WRONG_USAGE } else { board::CheckFailed::status(&error) })
-        }
+        Err(error) => ExitCode::from(failure::tell(&error)),
     }
 }
 
@@ -179,11 +174,6 @@ impl Lights {
         Ok(config)
     }
 }
-
-/// A command line that does not fit together.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Usage(String);
 
 impl Common {
     /// The configuration that the command line names, with the keys of its junctions. Those that are
@@ -199,7 +189,7 @@ impl Common {
             (Some(file), _) => Ok(Config::load(file)?),
             (None, Some(name)) => match crate::presets::find(name) {
                 Some(preset) => Ok(preset.load()?),
-                None => Err(Usage(format!("--preset: {}", presets::unknown(name))).into()),
+                None => Err(wrong_usage(presets::unknown(name))),
             },
             (None, None) => Ok(Config::default()),
         }
@@ -242,7 +232,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .thread_name("twinlight-world")
         .build()
-        .context("the system gives no threads to run on; end other programs and try again")
+        .context("the system gives no threads to run on")
 }
 
 /// Ends when the user asks for it: Ctrl-C, or the system's request to end.

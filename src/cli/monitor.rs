@@ -24,7 +24,7 @@ pub(super) struct MonitorArgs {
 pub(super) fn run(args: &MonitorArgs) -> anyhow::Result<u8> {
     let connection = args.board.connection();
     if args.reset {
-        reset(&connection).map_err(|error| anyhow!("{error}; {}", error.advice()))?;
+        reset(&connection)?;
     }
     let stop = Cancel::default();
     board::cancel_when_asked_to(&stop)?;

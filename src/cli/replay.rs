@@ -32,7 +32,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     report::check_folder("--report", args.report.as_deref())?;
     let recording = Recording::open(&args.file)?;
     for warning in recording.warnings() {
-        eprintln!("twinlight: {}, {warning}", args.file.display());
+        eprintln!("warning: {}, {warning}", args.file.display());
     }
     let judged = judge(&recording);
     let told = tell(&judged, args.json.then(|| recording.header().started_at()));

@@ -13,7 +13,7 @@ use std::{
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
-use super::{CHECK_FAILED, Common, Usage, WELL, asked_to_end, report, runtime};
+use super::{CHECK_FAILED, Common, WELL, asked_to_end, report, runtime, wrong_usage};
 use crate::{
     soak::{Figures, Plan, Progress, QUIET, SHORTEST, live, simulated},
     world::WorldOptions,
@@ -77,18 +77,16 @@ pub(super) fn run(common: &Common, args: &SoakArgs) -> anyhow::Result<u8> {
     let seconds = seconds.into_iter().find_map(|(amount, s)| Some(amount? * s));
     let seconds = seconds.unwrap_or(if args.live { 3_600.0 } else { 7.0 * 86_400.0 });
     if seconds > LONGEST_S {
-        return Err(Usage("a soak takes at most ten years; give it less time".to_owned()).into());
+        return Err(wrong_usage("a soak takes at most ten years"));
     }
     let time = Duration::from_secs_f64(seconds);
     if time < SHORTEST {
-        let text = format!("in less than {} s nothing can be shown; give it more time", SHORTEST.as_secs());
-        return Err(Usage(text).into());
+        return Err(wrong_usage(format!("a soak takes at least {} s", SHORTEST.as_secs())));
     }
     let runs_here = |junction: &crate::config::Junction| junction.virtual_lights().next().is_some();
     if !config.junctions.iter().any(runs_here) {
-        let text =
-            "no light of the configuration runs in this program, so that nothing can be broken; see run";
-        return Err(Usage(text.to_owned()).into());
+        let message = "no light of the configuration runs in this program, so there is nothing to break";
+        return Err(wrong_usage((message, "name some in run = [\"a\"] of a [[junction]]")));
     }
     report::check_folder("--report", args.report.as_deref())?;
     let began = Instant::now();

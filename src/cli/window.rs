@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use clap::Args;
 
-use super::{Common, Lights, Usage, WELL, runtime};
+use super::{Common, Lights, WELL, runtime, wrong_usage};
 use crate::{
     app::{
         board::{form::Lab, keep},
@@ -14,10 +14,13 @@ use crate::{
         window::{Opening, Window, waker},
     },
     config::Config,
+    model::Diagnostic,
     recording::Recording,
     scenario::Scenario,
     world::{Waker, WorldOptions},
 };
+
+const WITHOUT_WINDOW: &str = "\"twinlight run\" plays the same world without a window";
 
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct WindowArgs {
@@ -39,33 +42,36 @@ pub(super) struct WindowArgs {
 
 impl WindowArgs {
     /// Why these do not go with a command; `None` where they were left out.
-    pub(super) fn refuse(&self) -> Option<Usage> {
+    pub(super) fn refuse(&self) -> Option<anyhow::Error> {
         // Before a command they would be taken and forgotten.
         let text = if self.scenario.is_some() {
-            "--scenario opens the window; leave it out, or the command"
+            ("--scenario opens the window", "leave it out, or the command")
         } else if self.replay.is_some() {
-            "--replay opens the window; leave it out, or write \"twinlight replay FILE\""
+            ("--replay opens the window", "leave it out, or write \"twinlight replay FILE\"")
         } else if self.record.is_some() {
-            "--record before a command is the window's; write \"run --record FILE\""
+            ("--record before a command is the window's", "write \"run --record FILE\"")
         } else if !self.lights.lights.is_empty() {
-            "--lights belongs behind \"run\", as in \"twinlight run --lights a\", or to the window alone"
+            (
+                "--lights stands before the command",
+                "write it behind \"run\", as in \"twinlight run --lights a\"",
+            )
         } else {
             return None;
         };
-        Some(Usage(text.to_owned()))
+        Some(wrong_usage(text))
     }
 
     fn opening(&self) -> anyhow::Result<Option<Opening>> {
         // What is wrong is told before a window is opened for nothing.
         if let Some(file) = &self.replay {
             for warning in Recording::open(file)?.warnings() {
-                eprintln!("twinlight: {warning}");
+                eprintln!("warning: {warning}");
             }
             return Ok(Some(Opening::Reel(Reel::recording(file))));
         }
         let Some(file) = &self.scenario else { return Ok(None) };
         let scenario = Scenario::load(file)?;
-        Reel::simulation(scenario.clone(), self.seed).map_err(Usage)?;
+        Reel::simulation(scenario.clone(), self.seed).map_err(wrong_usage)?;
         Ok(Some(Opening::Scenario(Box::new(scenario), self.seed)))
     }
 }
@@ -74,10 +80,8 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
     let config = args.lights.load(common)?;
     let opening = args.opening()?;
     if !has_display() {
-        bail!(
-            "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set); \
-             \"twinlight run\" plays the same world without one"
-        );
+        let message = "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set)";
+        bail!(Diagnostic::new(message, WITHOUT_WINDOW));
     }
     let mut subtitle = match (&common.config, &common.preset) {
         (Some(file), _) => file.display().to_string(),
@@ -111,10 +115,11 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
     }
     match shown {
         Ok(()) => Ok(WELL),
-        Err(error) => Err(anyhow!(
-            "the window cannot be opened: {error}; it needs OpenGL and, on Linux, the packages that README.md names; \
-             \"twinlight run\" plays the same world without a window"
-        )),
+        Err(error) => {
+            let help =
+                format!("install OpenGL and, on Linux, the packages that README.md names; {WITHOUT_WINDOW}");
+            bail!(Diagnostic::new(format!("the window cannot be opened: {error}"), help));
+        }
     }
 }
 

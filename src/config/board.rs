@@ -20,6 +20,7 @@ use super::{
 use crate::{
     board::provision::{Member as Setting, Settings, dialect_of, here},
     keys,
+    model::Diagnostic,
 };
 
 const TOP: [&str; 14] = [
@@ -52,7 +53,7 @@ pub struct BoardFile {
     /// The record.
     pub record: Record,
     /// What a person should know though it works; each with file and line.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Diagnostic>,
 }
 
 impl BoardFile {
@@ -72,13 +73,14 @@ impl BoardFile {
     /// As for [`BoardFile::load`], and when such a key cannot be read or made.
     pub fn load_with_keys(path: &Path, keys: Option<&Path>) -> Result<BoardFile, ConfigError> {
         let name = path.display().to_string();
-        let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
+        let text = read_file(path).map_err(|reason| ConfigError::unreadable(&name, reason))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let env = |variable: &str| std::env::var(variable).ok();
         let mut file = BoardFile::parse(&text, &name, Sources { folder, keys, env: &env })?;
         if !file.warnings.is_empty() && is_readable_for_others(path) {
-            file.warnings.push(format!(
-                "{name}: every user of this computer can read the secrets in it; run \"chmod 600 {name}\""
+            file.warnings.push(Diagnostic::new(
+                format!("{name}: every user of this computer can read the secrets in it"),
+                format!("run \"chmod 600 {name}\""),
             ));
         }
         Ok(file)
@@ -168,11 +170,13 @@ fn from_members(reader: &mut Reader<'_>, top: &Table<'_>) -> Settings {
     for (name, field) in [("junction", &mut settings.junction), ("light", &mut settings.light)] {
         match top.member(name) {
             Some(member) => *field = reader.name(&member).map(|name| name.to_string()).unwrap_or_default(),
-            None => reader.missing(
-                top,
-                name,
-                &format!("add {name} = \"…\", or config = \"…\" to take it from there"),
-            ),
+            None => {
+                reader.missing(
+                    top,
+                    name,
+                    format!("add {name} = \"…\", or config = \"…\" to take it from there"),
+                );
+            }
         }
     }
     match top.member("peers") {
@@ -210,26 +214,33 @@ fn from_config(
 ) -> Option<Settings> {
     for name in FROM_CONFIG {
         if let Some(member) = top.member(name) {
-            reader.wrong(&member, "it comes from the file that config names; remove it here or there");
+            reader.wrong(&member, ("it comes from the file that config names", "remove it here or there"));
         }
     }
     let path: PathBuf = sources.folder.join(reader.text(member)?);
     let name = path.display().to_string();
-    let text = read_file(&path).map_err(|error| reader.wrong(member, format!("{name}: {error}"))).ok()?;
+    let text = read_file(&path).map_err(|error| {
+        let message = format!("{name}: {error}");
+        reader.wrong(member, Diagnostic { message, help: error.help });
+    });
+    let text = text.ok()?;
     // Another random number than the virtual lights' would be another root topic.
     let without_random =
         |variable: &str| if variable == super::expand::RANDOM { None } else { (sources.env)(variable) };
     let mut config = match Config::from_toml(&text, &name, &without_random) {
         Ok(config) => config,
         Err(error) => {
-            let hint =
-                if text.contains("${RANDOM}") { " (a board needs a root topic that stays)" } else { "" };
-            reader.wrong(member, format!("correct that file first{hint}:\n{error}"));
+            let mut diagnostic = Diagnostic::from(format!("correct that file first:\n{error}"));
+            if text.contains("${RANDOM}") {
+                diagnostic.help =
+                    Some("write a fixed root topic: a board keeps the one that it gets".to_owned());
+            }
+            reader.wrong(member, diagnostic);
             return None;
         }
     };
     if let Err(error) = keys::give(&mut config, sources.keys) {
-        reader.wrong(member, error.to_string());
+        reader.wrong(member, (error.to_string(), error.help()));
         return None;
     }
     let junction = match top.member("junction") {
@@ -237,13 +248,16 @@ fn from_config(
             let wanted: Name = reader.name(&place)?;
             let found = config.junction(&wanted);
             if found.is_none() {
-                reader.wrong(&place, format!("{name} has no junction {wanted}; {}", names_of(&config)));
+                reader.wrong(
+                    &place,
+                    (format!("{name} has no junction {wanted}"), format!("it has {}", names_of(&config))),
+                );
             }
             found?
         }
         None if config.junctions.len() == 1 => config.junctions.first()?,
         None => {
-            reader.missing(top, "junction", &format!("{name} has several; {}", names_of(&config)));
+            reader.missing(top, "junction", format!("choose one: {name} has {}", names_of(&config)));
             return None;
         }
     };
@@ -261,14 +275,17 @@ fn from_config(
     let light = reader.name(&place)?;
     if junction.light_config(&light).is_none() {
         let known: Vec<_> = junction.lights().map(Name::as_str).collect();
-        reader
-            .wrong(&place, format!("the junction has no light {light}; its lights are {}", known.join(", ")));
+        let help = format!("its lights are {}", known.join(", "));
+        reader.wrong(&place, (format!("the junction has no light {light}"), help));
         return None;
     }
     if junction.runs(&light) {
         reader.warn(
             &place,
-            "that configuration runs this light as a virtual one too: two of one name. Leave it out of the junction's run",
+            (
+                "that configuration runs this light as a virtual one too: there would be two of one name",
+                "leave it out of the junction's run",
+            ),
         );
     }
     let mut settings = Settings::of(junction, &light);
@@ -291,12 +308,9 @@ fn broker_of(
 ) {
     let (port, login) = match broker {
         BrokerChoice::External { tls: Some(_), .. } => {
-            let text = format!(
-                "the broker of {name} speaks TLS, and a board cannot; name in a [broker] here what the board connects \
-                 to without it: the broker's plain port, or this computer's address and its port of links.board_port, \
-                 which leads there with TLS"
-            );
-            reader.wrong(member, text);
+            let help = "add a [broker] here with what the board connects to without TLS: the broker's plain port, or \
+                        this computer's address and its port of links.board_port, which leads there with TLS";
+            reader.wrong(member, (format!("the broker of {name} uses TLS, and a board cannot"), help));
             return;
         }
         BrokerChoice::External { host, port, login, tls: None } => {
@@ -304,30 +318,28 @@ fn broker_of(
             (*port, login)
         }
         BrokerChoice::Embedded { lan: false, .. } => {
-            let text = format!(
-                "the broker of {name} listens on this computer alone, where no board reaches it; write lan = true, \
-                 user and password into its [broker], or name another broker in a [broker] here"
-            );
-            reader.wrong(member, text);
+            let message =
+                format!("the broker of {name} listens on this computer only, where no board reaches it");
+            let help = "write lan = true, user and password into its [broker], or name another broker in a [broker] \
+                        here";
+            reader.wrong(member, (message, help));
             return;
         }
         BrokerChoice::Embedded { port: 0, .. } => {
-            reader.wrong(member, format!("the broker of {name} has another port each time; give it one"));
+            let message = format!("the broker of {name} has another port each time");
+            reader.wrong(member, (message, "give it a fixed port"));
             return;
         }
         BrokerChoice::Embedded { port, login, .. } => {
             let Some(address) = here::addresses().first().copied() else {
-                let text = "the broker is to run on this computer, which is in no network; join one, or name a broker \
-                            in a [broker] here";
-                reader.wrong(member, text);
+                let message = "the broker is to run on this computer, which is in no network";
+                reader.wrong(member, (message, "join one, or name a broker in a [broker] here"));
                 return;
             };
             settings.broker_host = address.to_string();
-            let text = format!(
-                "the board will look for the broker at {address}, this computer's present address; when that changes, \
-                 provision the board anew"
-            );
-            reader.warn(member, &text);
+            let message =
+                format!("the board will look for the broker at {address}, this computer's present address");
+            reader.warn(member, (message, "provision the board again when that changes"));
             (*port, login)
         }
     };
@@ -340,7 +352,7 @@ fn broker_of(
 
 fn names_of(config: &Config) -> String {
     let names: Vec<_> = config.junctions.iter().take(10).map(|junction| junction.name().as_str()).collect();
-    format!("it has {}", names.join(", "))
+    names.join(", ")
 }
 
 fn read_wifi(reader: &mut Reader<'_>, table: &Table<'_>, settings: &mut Settings) {
@@ -431,6 +443,6 @@ fn blame(reader: &mut Reader<'_>, top: &Table<'_>, setting: Setting, text: &str)
     let member = inner.map_or_else(|| top.member(name), |table| table.member(name));
     match member.or(parent).or_else(|| top.member("config")) {
         Some(member) => reader.wrong(&member, text),
-        None => reader.problems.add(top.at, name, text.to_owned()),
+        None => reader.problems.add(top.span.clone(), name, text),
     }
 }

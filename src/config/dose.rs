@@ -169,7 +169,7 @@ impl Dose<'_, '_, '_> {
             let member = self.used.iter().find_map(|name| self.table.member(name));
             match member.or_else(|| self.table.member("what")) {
                 Some(member) => self.reader.wrong(&member, reason),
-                None => self.reader.problems.add(self.table.at, &self.table.path, reason),
+                None => self.reader.problems.add(self.table.span.clone(), &self.table.path, reason),
             }
             return None;
         }

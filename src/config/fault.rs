@@ -1,6 +1,6 @@
 //! Faults that are planned in the configuration.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, ops::Range, time::Duration};
 
 use simulation::Rng;
 use traffic_light::Name;
@@ -144,7 +144,7 @@ pub(super) fn read(
                 reader
                     .warn(&at, "the run is over before; give it more seconds, or the fault an earlier time");
             }
-            faults.push((table.at, fault));
+            faults.push((table.span.clone(), fault));
         }
     }
     faults.sort_by_key(|(_, fault)| fault.at);
@@ -310,7 +310,7 @@ pub(crate) fn read_light_id(
 }
 
 /// The end of one would end the other, which nobody means.
-fn refuse_overlaps(reader: &mut Reader<'_>, faults: &[(usize, PlannedFault)], path: &str) {
+fn refuse_overlaps(reader: &mut Reader<'_>, faults: &[(Range<usize>, PlannedFault)], path: &str) {
     let mut seen: Vec<(&PlannedFault, usize)> = Vec::new();
     for (place, planned) in faults {
         let FaultKind::Lasting { fault, .. } = &planned.what else { continue };
@@ -324,8 +324,8 @@ fn refuse_overlaps(reader: &mut Reader<'_>, faults: &[(usize, PlannedFault)], pa
                 "{} is in force already, from the fault in line {line}; begin later, or make one fault of both",
                 planned.name()
             );
-            reader.problems.add(*place, path, text);
+            reader.problems.add(place.clone(), path, text);
         }
-        seen.push((planned, *place));
+        seen.push((planned, place.start));
     }
 }

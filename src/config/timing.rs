@@ -3,6 +3,7 @@
 use traffic_light::{Infeasible, Timing, timing::Quota};
 
 use super::table::{Reader, Table};
+use crate::model::Diagnostic;
 
 /// An hour, the longest that [`Timing::check`] takes.
 const LONGEST_MS: u32 = 3_600_000;
@@ -73,10 +74,11 @@ fn read_quota(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Quota> {
 pub(super) fn blame(reader: &mut Reader<'_>, error: &Infeasible, tables: [Option<&Table<'_>>; 2]) {
     let given = tables.into_iter().flatten();
     let member = given.clone().find_map(|table| suspects(error).iter().find_map(|name| table.member(name)));
+    let diagnostic = Diagnostic::new(error.to_string(), error.help().to_string());
     if let Some(member) = member {
-        reader.wrong(&member, error.to_string());
+        reader.wrong(&member, diagnostic);
     } else if let Some(table) = given.into_iter().next() {
-        reader.problems.add(table.at, &table.path, error.to_string());
+        reader.problems.add(table.span.clone(), &table.path, diagnostic);
     }
 }
 

@@ -29,6 +29,12 @@ impl Diagnostic {
     }
 }
 
+impl<M: Into<String>, H: Into<String>> From<(M, H)> for Diagnostic {
+    fn from((message, help): (M, H)) -> Diagnostic {
+        Diagnostic::new(message, help)
+    }
+}
+
 /// A message without a help: there is nothing to be done about it, or the message says all.
 impl From<String> for Diagnostic {
     fn from(message: String) -> Diagnostic {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Diagnostic;
+
 /// The most bytes of a root topic.
 pub const MAX_ROOT_BYTES: usize = 128;
 
@@ -65,24 +67,29 @@ impl fmt::Display for RootTopic {
     }
 }
 
-impl fmt::Display for RootError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl RootError {
+    /// What is wrong with the text, and how to mend it.
+    #[must_use]
+    pub fn diagnostic(&self) -> Diagnostic {
         match self {
-            RootError::TooLong => write!(f, "it is too long; make it at most {MAX_ROOT_BYTES} bytes"),
-            RootError::Character(bad) => {
-                write!(f, "a root topic may not hold {bad:?}; use letters, digits, - and /")
+            RootError::TooLong => {
+                Diagnostic::new("it is too long", format!("make it at most {MAX_ROOT_BYTES} bytes"))
             }
-            RootError::EmptyLevel => f.write_str(
-                "a root topic has no empty level; give a text without / at its beginning or end, and without //",
+            RootError::Character(bad) => Diagnostic::new(
+                format!("a root topic must not contain {bad:?}"),
+                "use letters, digits, - and /",
             ),
-            RootError::Reserved => {
-                f.write_str("a topic that begins with $ belongs to the broker; begin with another character")
-            }
+            RootError::EmptyLevel => Diagnostic::new(
+                "a root topic has no empty level",
+                "leave out / at the beginning and end, and //",
+            ),
+            RootError::Reserved => Diagnostic::new(
+                "topics that begin with $ belong to the broker",
+                "begin with another character",
+            ),
         }
     }
 }
-
-impl std::error::Error for RootError {}
 
 #[cfg(test)]
 mod tests {

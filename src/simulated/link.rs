@@ -5,16 +5,15 @@ use traffic_light::link::LinkError;
 
 use super::{
     Step,
-    net::{ConnId, Out, Owner, Reach},
-    observer::at,
+    net::{ConnId, Out, Owner},
     world::World,
 };
 use crate::{
-    fault::{Direction, Micros, rules, stalls},
+    fault::{Direction, Micros},
     model::LightId,
     world::{
-        Command, Fault,
-        light::{Effect, Light, LightCommand},
+        engine::LightCommand,
+        light::{Light, LightEffect},
     },
 };
 
@@ -72,7 +71,7 @@ impl World {
             let id = light.id().clone();
             let quiet = effects.is_empty();
             for effect in effects.drain(..) {
-                self.perform(number, &id, effect);
+                self.perform_for(number, &id, effect);
             }
             if !self.flush(number) && quiet {
                 break;
@@ -96,29 +95,25 @@ impl World {
         }
     }
 
-    fn perform(&mut self, number: usize, id: &LightId, effect: Effect) {
-        match effect.tell(id, &mut self.observer.engine.state) {
+    fn perform_for(&mut self, number: usize, id: &LightId, effect: LightEffect) {
+        match effect.tell(id, &mut self.observer.engine) {
             None => {}
-            Some(Effect::WifiDown { ms }) => {
-                let lasts = Some(at(u64::from(ms) * 1_000));
-                self.obey_now(Command::PutFault { fault: Fault::WifiDown(id.clone()), lasts });
-            }
-            Some(Effect::Connect) => {
+            Some(LightEffect::Connect) => {
                 let dialled = self.net.dial(Owner::Light(number));
                 self.socket(number, |socket| socket.present = Some(dialled));
             }
-            Some(Effect::HangUp) => {
+            Some(LightEffect::HangUp) => {
                 if let Some(present) = self.let_go(number) {
                     self.net.hang_up(present);
                 }
             }
-            Some(Effect::Park) => {
+            Some(LightEffect::Park) => {
                 if let Some(present) = self.let_go(number) {
                     self.net.abandon(present);
                     self.socket(number, |socket| socket.parked = Some(present));
                 }
             }
-            Some(Effect::CloseParked) => {
+            Some(LightEffect::CloseParked) => {
                 if let Some(parked) = self.socket(number, |socket| socket.parked.take()).flatten() {
                     self.net.hang_up(parked);
                 }
@@ -166,24 +161,15 @@ impl World {
         count > 0
     }
 
-    /// A light's connection has come as far as its proxy, or its end.
-    pub(super) fn dialled(&mut self, number: usize, id: ConnId) {
-        if self.light(number).is_some_and(|light| light.is_asleep()) {
-            self.socket(number, |socket| socket.made = true);
-            return;
-        }
-        let faults = self.faults_on(number);
-        let reach = match (rules(&faults).refuse, stalls(&faults), self.broker.runs()) {
-            (false, true, _) => Reach::Proxy,
-            (false, false, true) => Reach::Broker,
-            _ => return self.connection_lost(number, id, LinkError::NobodyListens),
-        };
-        self.net.made(id, reach, &faults);
-        if reach == Reach::Broker {
-            self.broker.accept(&mut self.net, id);
-        }
+    /// The connection is made: MQTT begins.
+    pub(super) fn connected(&mut self, number: usize) {
         let login = self.login.clone();
         self.with_light(number, |light, now| light.connected(now, login));
+    }
+
+    /// A connection was made while the light's host slept.
+    pub(super) fn connected_asleep(&mut self, number: usize) {
+        self.socket(number, |socket| socket.made = true);
     }
 
     fn dialled_late(&mut self, number: usize) {
@@ -196,22 +182,7 @@ impl World {
         }
     }
 
-    /// The black hole before the broker has gone.
-    pub(super) fn proxy_reached(&mut self, id: ConnId) {
-        let Some(conn) = self.net.get(id).filter(|conn| conn.reach == Reach::Proxy) else { return };
-        let Owner::Light(number) = conn.owner else { return };
-        if stalls(&self.faults_on(number)) {
-            return;
-        }
-        if self.broker.runs() {
-            self.broker.accept(&mut self.net, id);
-            self.net.reached(id);
-        } else {
-            self.connection_lost(number, id, LinkError::NobodyListens);
-        }
-    }
-
-    fn connection_lost(&mut self, number: usize, id: ConnId, error: LinkError) {
+    pub(super) fn connection_lost(&mut self, number: usize, id: ConnId, error: LinkError) {
         self.net.remove(id);
         self.let_go(number);
         self.with_light(number, |light, now| light.connection_lost(now, error, None));

@@ -13,10 +13,10 @@
 //! | `link` | the sockets of the lights |
 //! | `net` | connections, and what faults make of them |
 //! | `broker` | sessions, routing, retained messages, wills |
-//! | `faults` | puts faults in and takes them out |
-//! | `chaos` | the chaos switch |
+//! | `running` | lights start and go |
+//! | `connections` | from a dialled number to the last byte |
+//! | `effects` | does what [`crate::world`]'s engine asks for |
 //! | `duplicate_client` | takes a light's session over again and again |
-//! | `budget` | what the lights may publish together, where an account counts |
 //! | `observer` | what the world's observer hears, and what is told |
 //!
 //! What is simple here: joining Wi-Fi takes the configured time, give or take a third, and always
@@ -27,12 +27,13 @@
 //! does not `run` are not there, so that the others find them lost.
 
 mod broker;
-mod chaos;
+mod connections;
 mod duplicate_client;
-mod faults;
+mod effects;
 mod link;
 mod net;
 mod observer;
+mod running;
 mod world;
 
 use std::time::Duration;
@@ -89,9 +90,6 @@ enum Step {
     Terminate(ConnId),
     /// The broker looks whether a client still speaks.
     KeepAlive(ConnId),
-    Obey(Box<Command>),
-    /// Chaos has something to do.
-    Chaos,
     /// The last words have been said.
     Over,
 }

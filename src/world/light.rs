@@ -2,7 +2,7 @@
 //! around them on a computer. The live world drives it with sockets and timers, the simulated one with its
 //! own; what happens to a light is decided here for both.
 //!
-//! Time is passed in, in microseconds since the world's start. Whatever is called leaves [`Effect`]s for the
+//! Time is passed in, in microseconds since the world's start. Whatever is called leaves [`LightEffect`]s for the
 //! host, and bytes for the socket in [`Light::outgoing`]; [`Light::due_us`] says when [`Light::tick`] has
 //! something to do.
 
@@ -22,10 +22,10 @@ use traffic_light::{
 use super::{
     budget::{Budget, SharedBudget},
     clock::LightClock,
-    engine::WorldState,
-    event::{Counters, EventKind, Ignorer, Layer},
+    engine::{Engine, LightCommand},
+    event::{Counters, Layer},
     fault::Fault,
-    note::{self, Told},
+    log_event,
 };
 use crate::{
     fault::Micros,
@@ -61,32 +61,9 @@ pub(crate) enum ConnectionState {
     Connected,
 }
 
-/// What a world may ask of a virtual light.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LightCommand {
-    /// The Wi-Fi is there, or gone.
-    SetWifi(bool),
-    /// End the session as a failure does.
-    DropSession,
-    /// Log in with a wrong password from now on, or with the right one; ends the session.
-    SetWrongPassword(bool),
-    /// Look for the broker under a name that nobody has, or under the right one; ends the session.
-    SetNameNotFound(bool),
-    Silence(bool),
-    Reboot,
-    /// Press the button.
-    Call,
-    /// The program is called no more, or is again.
-    Hang(bool),
-    /// The clock is fast by so many millionths.
-    Drift(i32),
-    /// The host sleeps, or wakes up.
-    Suspend(bool),
-}
-
 /// What the host has to do or to tell.
 #[derive(Clone, Debug)]
-pub(crate) enum Effect {
+pub(crate) enum LightEffect {
     /// The lamps switch.
     Shows(Aspect),
     /// It is about to publish message `seq`, which tells, where `ends_go`, that its right of way has ended.
@@ -107,10 +84,8 @@ pub(crate) enum Effect {
         waited: bool,
     },
     Log(LogEvent),
-    /// It was told to leave its Wi-Fi for so long.
-    WifiDown {
-        ms: u32,
-    },
+    /// A command asks for it that the program has just obeyed.
+    Order(HostCommand),
     Link {
         layer: Layer,
         up: bool,
@@ -130,34 +105,25 @@ pub(crate) enum Effect {
     CloseParked,
 }
 
-impl Effect {
-    /// Tells the world what it has to know of this; returns what is left for the light's host to do.
-    pub(crate) fn tell(self, light: &LightId, state: &mut WorldState) -> Option<Effect> {
+impl LightEffect {
+    /// Tells the engine what it has to know of this; returns what is left for the light's host to do.
+    pub(crate) fn tell(self, light: &LightId, engine: &mut Engine) -> Option<LightEffect> {
         match self {
-            Effect::Shows(aspect) => state.aspect_changed(light, aspect),
-            Effect::Said { boot, seq, ends_go: true } => state.go_ended(light, boot, seq),
-            Effect::Heard { from, boot, seq, waited: true } => {
-                state.heard(&LightId::new(light.junction.clone(), from), light, boot, seq);
+            LightEffect::Shows(aspect) => engine.state.aspect_changed(light, aspect),
+            LightEffect::Said { boot, seq, ends_go: true } => engine.state.go_ended(light, boot, seq),
+            LightEffect::Heard { from, boot, seq, waited: true } => {
+                engine.state.heard(&LightId::new(light.junction.clone(), from), light, boot, seq);
             }
-            Effect::Said { .. } | Effect::Heard { .. } => {}
-            Effect::Log(event) => {
-                let Told { ignored, silence, notice } = note::told(light, &event);
-                if let Some(reason) = ignored {
-                    let (light, by) = (Some(light.clone()), Ignorer::Light(light.clone()));
-                    state.tell(EventKind::MessageIgnored { light, by, reason });
-                }
-                if let Some(on) = silence {
-                    state.fault_changed(Fault::Silence(light.clone()), on);
-                }
-                if let Some((severity, text)) = notice {
-                    state.notice(severity, Some(light), text);
+            LightEffect::Said { .. } | LightEffect::Heard { .. } => {}
+            LightEffect::Log(event) => engine.log(light, &event),
+            LightEffect::Order(command) => {
+                if !engine.order(light, command) {
+                    engine.log(light, &LogEvent::Overrun);
                 }
             }
-            Effect::Link { layer, up, reason } => state.link_changed(light, layer, up, reason),
-            Effect::Booted(boot) => state.booted(light, boot),
-            Effect::FaultOver(fault) => {
-                state.fault_changed(fault, false);
-            }
+            LightEffect::Link { layer, up, reason } => engine.state.link_changed(light, layer, up, reason),
+            LightEffect::Booted(boot) => engine.state.booted(light, boot),
+            LightEffect::FaultOver(fault) => engine.fault_over(fault),
             left => return Some(left),
         }
         None
@@ -239,9 +205,7 @@ struct Host {
     status_topic: TopicText,
     budget: Option<SharedBudget>,
     measured: bool,
-    effects: Vec<Effect>,
-    /// What a command asks for that the program has just obeyed.
-    orders: Vec<HostCommand>,
+    effects: Vec<LightEffect>,
     /// The program knows that there is a session.
     knows_up: bool,
     reset: &'static str,
@@ -262,8 +226,7 @@ impl Light {
             status_topic: program.topic(Topic::Status),
             budget,
             measured: parts.measured,
-            effects: vec![Effect::Booted(start.boot)],
-            orders: Vec::new(),
+            effects: vec![LightEffect::Booted(start.boot)],
             knows_up: false,
             reset: "power-on",
             lease_max_ms: start.lease_max_ms.max(config.timing().lease_ms),
@@ -320,7 +283,7 @@ impl Light {
     }
 
     /// Gives what is to be done and told, oldest first, for an empty vector.
-    pub(crate) fn swap_effects(&mut self, effects: &mut Vec<Effect>) {
+    pub(crate) fn swap_effects(&mut self, effects: &mut Vec<LightEffect>) {
         std::mem::swap(&mut self.host.effects, effects);
     }
 
@@ -377,7 +340,6 @@ impl Light {
         }
         let local = self.local(now);
         self.program.check(local, &mut self.host);
-        self.obey_orders(now);
         // What it could not take while it hung may wait in the session.
         self.receive(now);
         self.plan(now);
@@ -451,7 +413,7 @@ impl Light {
         self.asleep = asleep;
         self.clock.set_standing(at(now), asleep);
         if asleep {
-            return self.host.effects.push(Effect::Shows(Aspect::Dark));
+            return self.host.effects.push(LightEffect::Shows(Aspect::Dark));
         }
         self.program.lose_leases();
         if self.watchdog_us.is_some() {
@@ -461,7 +423,7 @@ impl Light {
             self.state_us = now + CONNECT_TIMEOUT_US;
         }
         self.check(now);
-        self.host.effects.push(Effect::Shows(self.program.light().aspect()));
+        self.host.effects.push(LightEffect::Shows(self.program.light().aspect()));
         self.clock_changed(now);
         self.tick(now);
     }
@@ -480,8 +442,8 @@ impl Light {
             ConnectionState::Waiting if self.host.link.progress() == Progress::Joining => {}
             state => {
                 match state {
-                    ConnectionState::Connected => self.host.effects.push(Effect::Park),
-                    _ => self.host.effects.push(Effect::HangUp),
+                    ConnectionState::Connected => self.host.effects.push(LightEffect::Park),
+                    _ => self.host.effects.push(LightEffect::HangUp),
                 }
                 if self.host.link.is_up() {
                     self.notify(now, Notification::Down);
@@ -506,9 +468,9 @@ impl Light {
     /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
     fn reboot(&mut self, now: Micros, reason: &'static str) {
         if self.watchdog_us.take().is_some() {
-            self.host.effects.push(Effect::FaultOver(Fault::Hang(self.id.clone())));
+            self.host.effects.push(LightEffect::FaultOver(Fault::Hang(self.id.clone())));
         }
-        let over = [Effect::Shows(Aspect::Dark), Effect::HangUp, Effect::CloseParked];
+        let over = [LightEffect::Shows(Aspect::Dark), LightEffect::HangUp, LightEffect::CloseParked];
         self.host.effects.extend(over);
         self.tell_wifi_lost("the light has been restarted");
         self.enter(ConnectionState::Waiting, now);
@@ -521,12 +483,12 @@ impl Light {
         self.host.reset = reason;
         self.host.knows_up = false;
         self.inbox.clear();
-        self.host.effects.push(Effect::Booted(boot));
+        self.host.effects.push(LightEffect::Booted(boot));
         if self.silenced {
             self.program.set_silent(local, true, &mut self.host);
         } else {
             // A command's silence ends with the run that obeyed it.
-            self.host.effects.push(Effect::FaultOver(Fault::Silence(self.id.clone())));
+            self.host.effects.push(LightEffect::FaultOver(Fault::Silence(self.id.clone())));
         }
         self.check(now);
         self.proceed(now);
@@ -537,7 +499,7 @@ impl Light {
     pub(crate) fn say_goodbye(&mut self) {
         self.program.publish_offline(&mut self.host);
         self.host.link.disconnect();
-        self.host.effects.push(Effect::Shows(Aspect::Dark));
+        self.host.effects.push(LightEffect::Shows(Aspect::Dark));
     }
 
     /// Whether the host may read from the connection just now, and at most how many bytes.
@@ -607,7 +569,7 @@ impl Light {
     pub(crate) fn report(&mut self, asked: bool) -> Option<(Arc<View>, Counters)> {
         let view = self.clock.view_in_world(self.program.light().view());
         let (wifi_joins, mqtt_joins) = (self.host.link.wifi_joins(), self.host.link.mqtt_joins());
-        let counters = note::counters(self.program.counters(), wifi_joins, mqtt_joins);
+        let counters = log_event::counters(self.program.counters(), wifi_joins, mqtt_joins);
         let known =
             |(told, told_counters): &(Arc<View>, Counters)| *told_counters == counters && **told == view;
         if !asked && self.told.as_ref().is_some_and(known) {
@@ -704,12 +666,12 @@ impl Light {
             let wait_us = Micros::try_from(wait.as_micros()).unwrap_or(Micros::MAX / 2);
             return self.enter(ConnectionState::Waiting, now + wait_us);
         }
-        self.host.effects.push(Effect::CloseParked);
+        self.host.effects.push(LightEffect::CloseParked);
         if self.name_not_found {
             let takes_us = self.random.between(LOOKUP_US.0, LOOKUP_US.1);
             return self.enter(ConnectionState::LookingUp, now + takes_us);
         }
-        self.host.effects.push(Effect::Connect);
+        self.host.effects.push(LightEffect::Connect);
         self.enter(ConnectionState::Connecting, now + CONNECT_TIMEOUT_US);
     }
 
@@ -737,7 +699,7 @@ impl Light {
                             self.tell(Layer::Mqtt, true, "connected and subscribed");
                         }
                         Received::Message { .. } if self.host.measured => {
-                            self.host.effects.push(Effect::Received);
+                            self.host.effects.push(LightEffect::Received);
                         }
                         _ => {}
                     }
@@ -775,24 +737,11 @@ impl Light {
             Notification::Received(Received::TooLong { bytes }) => program.hear_too_long(bytes, host),
             Notification::Received(Received::Accepted) => {}
         }
-        self.obey_orders(now);
-    }
-
-    /// Obeys what a command has asked of the host.
-    fn obey_orders(&mut self, now: Micros) {
-        while let Some(order) = self.host.orders.pop() {
-            match order {
-                HostCommand::WifiDown { ms } => self.host.effects.push(Effect::WifiDown { ms }),
-                HostCommand::DropSession => self.drop_session(now),
-                HostCommand::Reboot => self.reboot(now, "software"),
-                HostCommand::KeepLease { .. } => {}
-            }
-        }
     }
 
     /// There is no connection any more.
     fn lose(&mut self, now: Micros, error: LinkError, reason: Option<String>) {
-        self.host.effects.push(Effect::HangUp);
+        self.host.effects.push(LightEffect::HangUp);
         let (local, random) = (self.local(now), self.random_u32());
         let was_up = self.host.link.is_up();
         let retry = self.host.link.lost(error, local, random);
@@ -818,7 +767,7 @@ impl Light {
     }
 
     fn tell(&mut self, layer: Layer, up: bool, reason: impl Into<String>) {
-        self.host.effects.push(Effect::Link { layer, up, reason: reason.into() });
+        self.host.effects.push(LightEffect::Link { layer, up, reason: reason.into() });
     }
 }
 
@@ -838,7 +787,7 @@ impl std::fmt::Display for BrokerAddress {
 
 impl LightHost for Host {
     fn show(&mut self, aspect: Aspect) {
-        self.effects.push(Effect::Shows(aspect));
+        self.effects.push(LightEffect::Shows(aspect));
     }
 
     fn publish(&mut self, topic: Topic, message: &Message) -> bool {
@@ -849,7 +798,7 @@ impl LightHost for Host {
         let may = self.knows_up && self.budget.as_ref().is_none_or(|budget| budget.with(Budget::publish));
         let sent = may && self.link.publish(topic, message);
         if sent && self.measured {
-            self.effects.push(Effect::Sent(message.len()));
+            self.effects.push(LightEffect::Sent(message.len()));
         }
         sent
     }
@@ -858,31 +807,36 @@ impl LightHost for Host {
         if let HostCommand::KeepLease { ms } = command {
             self.lease_max_ms = self.lease_max_ms.max(ms);
         } else {
-            self.orders.push(command);
+            self.effects.push(LightEffect::Order(command));
         }
         true
     }
 
     fn facts(&self) -> Facts {
-        note::facts(self.link.wifi_joins(), self.link.mqtt_joins(), self.reset)
+        log_event::facts(self.link.wifi_joins(), self.link.mqtt_joins(), self.reset)
     }
 
     fn log(&mut self, event: LogEvent) {
         // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
         if !matches!(event, LogEvent::Shows(_) | LogEvent::Ignored(_)) {
-            self.effects.push(Effect::Log(event));
+            self.effects.push(LightEffect::Log(event));
         }
     }
 
     fn says(&mut self, state: &State, ends_go: bool) {
         if ends_go || self.measured {
-            self.effects.push(Effect::Said { boot: state.boot, seq: state.seq, ends_go });
+            self.effects.push(LightEffect::Said { boot: state.boot, seq: state.seq, ends_go });
         }
     }
 
     fn heard(&mut self, from: &Name, state: &State, waited: bool) {
         if waited || self.measured {
-            self.effects.push(Effect::Heard { from: from.clone(), boot: state.boot, seq: state.seq, waited });
+            self.effects.push(LightEffect::Heard {
+                from: from.clone(),
+                boot: state.boot,
+                seq: state.seq,
+                waited,
+            });
         }
     }
 }

@@ -12,11 +12,10 @@ use tokio::{
 
 use super::{
     clock::JumpWatch,
-    command::Command,
-    event::{EventKind, Severity},
+    engine::LightCommand,
+    event::EventKind,
     event_bus::EventBus,
-    fault::Fault,
-    light::{Effect, Light, LightCommand, LightParts, at},
+    light::{Light, LightEffect, LightParts, at},
     link::BrokerPath,
     upstream,
 };
@@ -36,8 +35,6 @@ pub(super) struct LightSpec {
     /// Whether its inside is reported; nobody looks at it without a window.
     pub(super) reported: bool,
     pub(super) bus: Arc<EventBus>,
-    /// Where a command that came over MQTT goes where the world has to know of it.
-    pub(super) commands: mpsc::Sender<Command>,
     /// Shortens or stretches the first tick, so that a thousand lights do not tick at once.
     pub(super) phase: f64,
 }
@@ -64,13 +61,12 @@ struct Driver {
     path: BrokerPath,
     reported: bool,
     bus: Arc<EventBus>,
-    commands: mpsc::Sender<Command>,
     socket: Socket,
     /// The connection of a light whose Wi-Fi is lost: the broker does not know yet.
     parked: Option<TcpStream>,
     check_us: Micros,
     jumps: JumpWatch,
-    effects: Vec<Effect>,
+    effects: Vec<LightEffect>,
 }
 
 enum Socket {
@@ -118,7 +114,7 @@ async fn run(mut driver: Box<Driver>, mut requests: mpsc::Receiver<Request>) {
 
 impl Driver {
     fn new(spec: LightSpec) -> Driver {
-        let LightSpec { parts, path, reported, bus, commands, phase } = spec;
+        let LightSpec { parts, path, reported, bus, phase } = spec;
         let id = parts.id.clone();
         let now = micros(bus.clock().now());
         let light = Light::new(parts, now);
@@ -129,7 +125,6 @@ impl Driver {
             path,
             reported,
             bus,
-            commands,
             socket: Socket::None,
             parked: None,
             check_us: now + micros(first),
@@ -255,37 +250,29 @@ impl Driver {
         self.light.connection_lost(self.now(), error, reason);
     }
 
-    fn perform(&mut self, effect: Effect) {
+    fn perform(&mut self, effect: LightEffect) {
         match effect {
-            Effect::Said { boot, seq, ends_go } => self.bus.said(&self.id, boot, seq, ends_go),
-            Effect::Heard { from, boot, seq, waited } => {
+            LightEffect::Said { boot, seq, ends_go } => self.bus.said(&self.id, boot, seq, ends_go),
+            LightEffect::Heard { from, boot, seq, waited } => {
                 let from = LightId::new(self.id.junction.clone(), from);
                 self.bus.heard(&from, &self.id, boot, seq, waited);
             }
-            Effect::Sent(bytes) => self.bus.sent(bytes),
-            Effect::Received => self.bus.received(),
-            Effect::WifiDown { ms } => {
-                let lasts = Some(Duration::from_millis(u64::from(ms)));
-                let fault = Fault::WifiDown(self.id.clone());
-                if self.commands.try_send(Command::PutFault { fault, lasts }).is_err() {
-                    let text = "too many changes of the link at once; one was dropped";
-                    self.bus.notice(Severity::Warning, Some(&self.id), text);
-                }
-            }
-            Effect::Connect => {
+            LightEffect::Sent(bytes) => self.bus.sent(bytes),
+            LightEffect::Received => self.bus.received(),
+            LightEffect::Connect => {
                 let (host, port) = self.path.first_hop();
                 self.socket =
                     Socket::Connecting(Box::pin(async move { upstream::connect(&host, port).await }));
             }
-            Effect::HangUp => self.socket = Socket::None,
-            Effect::Park => {
+            LightEffect::HangUp => self.socket = Socket::None,
+            LightEffect::Park => {
                 if let Socket::Open(stream) = std::mem::replace(&mut self.socket, Socket::None) {
                     self.parked = Some(stream);
                 }
             }
-            Effect::CloseParked => self.parked = None,
+            LightEffect::CloseParked => self.parked = None,
             told => {
-                self.bus.with(|engine| told.tell(&self.id, &mut engine.state));
+                self.bus.with(|engine| told.tell(&self.id, engine));
             }
         }
     }

@@ -576,7 +576,7 @@ impl fmt::Display for LogEvent {
             LogEvent::Obeys(Action::Silence) => f.write_str("was asked to be silent for a while"),
             LogEvent::Obeys(Action::Reboot) => f.write_str("was asked to start anew"),
             LogEvent::Obeys(Action::Set) => f.write_str("was asked to take other timings"),
-            LogEvent::Timing(why) => write!(f, "these timings cannot work: {why}"),
+            LogEvent::Timing(why) => write!(f, "these timings cannot work: {why} ({})", why.help()),
             LogEvent::Watchdog { least_ms } => {
                 write!(f, "these timings cannot work here: make watchdog_ms at least {least_ms}")
             }

@@ -7,7 +7,7 @@ use tokio::sync::{
 
 use super::typed::Typed;
 use crate::{
-    doctor::{self, Finding, Patient, Step, Verdict},
+    doctor::{self, Finding, Step, Target, Verdict},
     presets::Preset,
     world::Waker,
 };
@@ -18,14 +18,14 @@ const QUEUE: usize = 2 * Step::ALL.len() + 2;
 /// Whom to examine.
 pub enum Whom {
     /// A broker that runs.
-    Known(Box<Patient>),
+    Known(Box<Target>),
     /// The broker of a preset, with what was typed for it; one inside this program is started for it.
     Of(Preset, Typed),
 }
 
 enum News {
     At(String),
-    Step(doctor::News),
+    Step(doctor::Progress),
     Over(Result<(), String>),
 }
 
@@ -111,8 +111,8 @@ impl Checkup {
         loop {
             match self.news.try_recv() {
                 Ok(News::At(address)) => self.address = address,
-                Ok(News::Step(doctor::News::StepBegan(step))) => self.trying = Some(step),
-                Ok(News::Step(doctor::News::StepEnded(finding))) => {
+                Ok(News::Step(doctor::Progress::StepBegan(step))) => self.trying = Some(step),
+                Ok(News::Step(doctor::Progress::StepEnded(finding))) => {
                     self.trying = None;
                     self.findings.push(finding);
                 }
@@ -176,7 +176,7 @@ async fn examine(whom: Whom, tell: &mpsc::Sender<News>, wake: &Waker) -> Result<
         Whom::Known(patient) => (*patient, None),
         Whom::Of(preset, typed) => {
             let config = preset.load_with(&|name| typed.typed(name)).map_err(|error| error.to_string())?;
-            doctor::admit(&config).await.map_err(|error| format!("The broker cannot start: {error}."))?
+            doctor::prepare(&config).await.map_err(|error| format!("The broker cannot start: {error}."))?
         }
     };
     let whose = if broker.is_some() { ", in this program, started for this" } else { "" };

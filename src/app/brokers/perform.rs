@@ -100,7 +100,7 @@ impl TwinlightApp {
             Patient::InUse => {
                 let config =
                     self.brokers.config.as_ref().ok_or("It is not known which broker this window shows.")?;
-                if let Some(patient) = doctor::Patient::of(config) {
+                if let Some(patient) = doctor::Target::of(config) {
                     return Ok(Whom::Known(Box::new(patient)));
                 }
                 let Broker::Running { address, open, .. } = &self.live.state.broker else {
@@ -108,7 +108,7 @@ impl TwinlightApp {
                 };
                 let port = address.rsplit(':').next().and_then(|port| port.parse().ok());
                 let port = port.ok_or_else(|| format!("{address} has no port to be examined at."))?;
-                let mut patient = doctor::Patient::embedded(config, port);
+                let mut patient = doctor::Target::embedded(config, port);
                 // Opened for boards, it wants the login that they were given.
                 let own = matches!(&config.broker, BrokerChoice::Embedded { login: Some(_), .. });
                 if *open && !own {

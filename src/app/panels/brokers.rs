@@ -15,7 +15,8 @@ use crate::{
         view::ViewContext,
         widgets,
     },
-    doctor::{Finding, Step, Trouble, Verdict},
+    doctor::{Finding, Step, Verdict},
+    model::Diagnostic,
 };
 
 const PUBLIC: &str = "Public: everybody in the world can read along, and send. Put no secrets on it.";
@@ -300,9 +301,11 @@ fn finding(ui: &mut Ui, palette: &Palette, found: &Finding) {
     match &found.verdict {
         Verdict::Well(seen) => line(ui, sentence(seen), palette.weak),
         Verdict::Skipped(why) => line(ui, format!("Not tried: {why}."), palette.weak),
-        Verdict::Doubtful(Trouble { cause, remedy }) | Verdict::Failed(Trouble { cause, remedy }) => {
-            line(ui, sentence(cause), palette.text);
-            line(ui, format!("What to do: {remedy}."), palette.text);
+        Verdict::Doubtful(Diagnostic { message, help }) | Verdict::Failed(Diagnostic { message, help }) => {
+            line(ui, sentence(message), palette.text);
+            if let Some(help) = help {
+                line(ui, format!("What to do: {help}."), palette.text);
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ impl Worker {
                 Err(error) => Event::JobFailed {
                     job,
                     what: error.to_string(),
-                    advice: error.advice(),
+                    advice: error.help(),
                     cancelled: error.is_cancelled(),
                 },
             });

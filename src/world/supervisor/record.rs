@@ -1,9 +1,21 @@
 //! Recording what happens, on and off.
 
-use std::{fs, time::UNIX_EPOCH};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use super::*;
-use crate::recording::{Header, RecorderNews};
+use super::Supervisor;
+use crate::{
+    config::Config,
+    recording::{Header, RecordError, Recorder, RecorderNews},
+    world::{
+        event::{EventKind, Severity},
+        event_bus::EventBus,
+    },
+};
 
 /// The folder for recordings that nobody named a file for, beside what else is remembered.
 pub(super) const FOLDER: &str = "recordings";
@@ -44,7 +56,8 @@ impl Supervisor {
         match begun {
             Ok(recorder) => {
                 self.recorder = Some(recorder);
-                self.tell_all();
+                self.bus.with(|engine| engine.state.tell_all());
+                self.report();
             }
             Err(reason) => self.bus.notice(Severity::Error, None, reason),
         }

@@ -565,7 +565,7 @@ impl fmt::Display for ConfigError {
             ConfigError::NamedTwice(name) => {
                 write!(f, "the light \"{name}\" is named twice; give every light of a junction its own name")
             }
-            ConfigError::Timing(error) => error.fmt(f),
+            ConfigError::Timing(error) => write!(f, "{error} ({})", error.help()),
         }
     }
 }
