@@ -6,130 +6,39 @@
 //! host, and bytes for the socket in [`Light::outgoing`]; [`Light::due_us`] says when [`Light::tick`] has
 //! something to do.
 
+mod effect;
+mod link;
+#[cfg(test)]
+mod tests;
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use simulation::Rng;
 use traffic_light::{
     Aspect, Instant, LightConfig, Name, Start, State, View,
-    lamps::Progress,
-    link::{Address, BrokerLink, CONNECT_TIMEOUT_MS, LinkError, Received},
+    link::{BrokerLink, Received},
     message::Message,
-    mqtt::ConnectOptions,
     program::{Facts, HostCommand, LightHost, LogEvent, Place, Program, Topic, TopicText},
-    reconnector::Action,
 };
+
+use self::link::ConnectionState;
+pub(crate) use self::{effect::LightEffect, link::BrokerAddress};
 
 use super::{
     budget::{Budget, SharedBudget},
     clock::LightClock,
-    engine::{Engine, LightCommand},
-    event::{Counters, Layer},
+    engine::LightCommand,
+    event::Counters,
     fault::Fault,
     log_event,
 };
-use crate::{
-    fault::Micros,
-    model::{LightId, Login},
-};
+use crate::{fault::Micros, model::LightId};
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
 const CHECKS_PER_TICK: u64 = 2;
 /// Messages that may wait for a program that hangs; beyond, the link stops reading, and TCP holds the broker
 /// back.
 const INBOX: usize = 64;
-/// How long a name server takes to say that it knows no such name, at least and at most.
-const LOOKUP_US: (Micros, Micros) = (5_000, 50_000);
-/// Nobody has a name below this (RFC 6761, section 6.4).
-const UNKNOWN_HOST: &str = "no-such-broker.invalid";
-/// A wait for the account is told when it is longer than this.
-const LONG_WAIT: Duration = Duration::from_secs(2);
-
-/// Where a light stands on its way to the broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConnectionState {
-    /// It waits before the next action.
-    Waiting,
-    /// There is no Wi-Fi to join.
-    NoWifi,
-    /// It joins, which takes so long in all.
-    Joining { takes_us: Micros },
-    /// It looks for its broker under a name that nobody has.
-    LookingUp,
-    /// The host connects.
-    Connecting,
-    /// TCP is connected.
-    Connected,
-}
-
-/// What the host has to do or to tell.
-#[derive(Clone, Debug)]
-pub(crate) enum LightEffect {
-    /// The lamps switch.
-    Shows(Aspect),
-    /// It is about to publish message `seq`, which tells, where `ends_go`, that its right of way has ended.
-    Said {
-        boot: u32,
-        seq: u32,
-        ends_go: bool,
-    },
-    /// It has handed so many bytes to its session.
-    Sent(usize),
-    /// A message came in.
-    Received,
-    /// Message `seq` of `from` was new to it; it may have `waited` for green.
-    Heard {
-        from: Name,
-        boot: u32,
-        seq: u32,
-        waited: bool,
-    },
-    Log(LogEvent),
-    /// A command asks for it that the program has just obeyed.
-    Order(HostCommand),
-    Link {
-        layer: Layer,
-        up: bool,
-        reason: String,
-    },
-    /// A new run of the program has begun.
-    Booted(u32),
-    /// A fault has ended with the run that it struck.
-    FaultOver(Fault),
-    /// Connect to the broker; [`Light::connected`] or [`Light::connection_lost`] follows.
-    Connect,
-    /// Close the connection, if there still is one.
-    HangUp,
-    /// Keep the connection without using it: the Wi-Fi is gone, and the broker does not know.
-    Park,
-    /// Close the connection that was parked.
-    CloseParked,
-}
-
-impl LightEffect {
-    /// Tells the engine what it has to know of this; returns what is left for the light's host to do.
-    pub(crate) fn tell(self, light: &LightId, engine: &mut Engine) -> Option<LightEffect> {
-        match self {
-            LightEffect::Shows(aspect) => engine.state.aspect_changed(light, aspect),
-            LightEffect::Said { boot, seq, ends_go: true } => engine.state.go_ended(light, boot, seq),
-            LightEffect::Heard { from, boot, seq, waited: true } => {
-                engine.state.heard(&LightId::new(light.junction.clone(), from), light, boot, seq);
-            }
-            LightEffect::Said { .. } | LightEffect::Heard { .. } => {}
-            LightEffect::Log(event) => engine.log(light, &event),
-            LightEffect::Order(command) => {
-                if !engine.order(light, command) {
-                    engine.log(light, &LogEvent::Overrun);
-                }
-            }
-            LightEffect::Link { layer, up, reason } => engine.state.link_changed(light, layer, up, reason),
-            LightEffect::Booted(boot) => engine.state.booted(light, boot),
-            LightEffect::FaultOver(fault) => engine.fault_over(fault),
-            left => return Some(left),
-        }
-        None
-    }
-}
-
 /// What a light is made of.
 pub(crate) struct LightParts {
     pub(crate) id: LightId,
@@ -148,13 +57,6 @@ pub(crate) struct LightParts {
     pub(crate) boot_seed: u64,
     /// Whether each single message is told, for somebody who measures.
     pub(crate) measured: bool,
-}
-
-/// Where the broker is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BrokerAddress {
-    pub(crate) host: String,
-    pub(crate) port: u16,
 }
 
 /// What the program has not taken yet.
@@ -310,22 +212,7 @@ impl Light {
             }
         }
         if self.state_us <= now {
-            self.state_us = Micros::MAX;
-            match self.state {
-                ConnectionState::Waiting => self.next_action(now),
-                ConnectionState::Joining { takes_us } => {
-                    self.host.link.wifi_joined(self.local(now));
-                    self.tell(Layer::Wifi, true, format!("joined in {:.1} s", at(takes_us).as_secs_f64()));
-                    self.next_action(now);
-                }
-                ConnectionState::LookingUp => {
-                    let address = Address { host: UNKNOWN_HOST, port: self.broker.port };
-                    let error = LinkError::NameNotFound;
-                    self.lose(now, error, Some(error.about(address).to_string()));
-                }
-                ConnectionState::Connecting => self.lose(now, LinkError::NoAnswer, None),
-                ConnectionState::NoWifi | ConnectionState::Connected => {}
-            }
+            self.state_over(now);
         }
         self.plan(now);
     }
@@ -419,50 +306,11 @@ impl Light {
         if self.watchdog_us.is_some() {
             self.watchdog_us = Some(now + self.watchdog_after_us());
         }
-        if self.state == ConnectionState::Connecting {
-            self.state_us = now + CONNECT_TIMEOUT_US;
-        }
+        self.connect_anew(now);
         self.check(now);
         self.host.effects.push(LightEffect::Shows(self.program.light().aspect()));
         self.clock_changed(now);
         self.tick(now);
-    }
-
-    /// The Wi-Fi is there, or gone.
-    fn set_wifi(&mut self, now: Micros, there: bool) {
-        if self.wifi_there == there {
-            return;
-        }
-        self.wifi_there = there;
-        match self.state {
-            ConnectionState::NoWifi if there => self.proceed(now),
-            _ if there => {}
-            ConnectionState::NoWifi => {}
-            // It was lost before, and is not joined again yet.
-            ConnectionState::Waiting if self.host.link.progress() == Progress::Joining => {}
-            state => {
-                match state {
-                    ConnectionState::Connected => self.host.effects.push(LightEffect::Park),
-                    _ => self.host.effects.push(LightEffect::HangUp),
-                }
-                if self.host.link.is_up() {
-                    self.notify(now, Notification::Down);
-                }
-                self.tell_wifi_lost("Wi-Fi lost");
-                let (local, random) = (self.local(now), self.random_u32());
-                self.host.link.wifi_lost(local, random);
-                self.proceed(now);
-            }
-        }
-        self.plan(now);
-    }
-
-    /// Ends the session as a failure does.
-    fn drop_session(&mut self, now: Micros) {
-        if matches!(self.state, ConnectionState::Connecting | ConnectionState::Connected) {
-            self.lose(now, LinkError::Dropped, None);
-        }
-        self.plan(now);
     }
 
     /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
@@ -473,7 +321,7 @@ impl Light {
         let over = [LightEffect::Shows(Aspect::Dark), LightEffect::HangUp, LightEffect::CloseParked];
         self.host.effects.extend(over);
         self.tell_wifi_lost("the light has been restarted");
-        self.enter(ConnectionState::Waiting, now);
+        (self.state, self.state_us) = (ConnectionState::Waiting, now);
         let local = self.local(now);
         let (boot, seed) = (random_u32(&mut self.boots), self.boots.draw());
         let lease_max_ms = self.host.lease_max_ms;
@@ -500,69 +348,6 @@ impl Light {
         self.program.publish_offline(&mut self.host);
         self.host.link.disconnect();
         self.host.effects.push(LightEffect::Shows(Aspect::Dark));
-    }
-
-    /// Whether the host may read from the connection just now, and at most how many bytes.
-    pub(crate) fn room(&self) -> usize {
-        if self.asleep || self.inbox.len() >= INBOX { 0 } else { self.host.link.room() }
-    }
-
-    /// The connection is made; `login` is the present one, where the broker wants one.
-    pub(crate) fn connected(&mut self, now: Micros, login: Option<Login>) {
-        self.state = ConnectionState::Connected;
-        self.state_us = Micros::MAX;
-        let Login { user, mut password } =
-            login.unwrap_or_else(|| Login { user: String::new(), password: String::new() });
-        if self.wrong_password {
-            password.push('?');
-        }
-        // Without a will's topic the session keeps to what a broker without retained messages has.
-        let will_topic = if self.program.retains() { self.host.status_topic.as_str() } else { "" };
-        let will = self.program.will();
-        let options = ConnectOptions {
-            client_id: &self.client_id,
-            keep_alive_s: self.keep_alive_s,
-            user: &user,
-            password: &password,
-            will_topic,
-            will: &will,
-        };
-        let local = self.clock.read(at(now));
-        if let Err(error) = self.host.link.connected(&options, local) {
-            self.lose(now, error, None);
-        }
-        self.plan(now);
-    }
-
-    /// The connection did not come to be, or the other end has ended it; `reason` where the host knows more
-    /// than `error` says.
-    pub(crate) fn connection_lost(&mut self, now: Micros, error: LinkError, reason: Option<String>) {
-        if matches!(self.state, ConnectionState::Connecting | ConnectionState::Connected) {
-            self.lose(now, error, reason);
-        }
-        self.plan(now);
-    }
-
-    /// The bytes that wait for the socket.
-    pub(crate) fn outgoing(&self) -> &[u8] {
-        if self.asleep { &[] } else { self.host.link.outgoing() }
-    }
-
-    /// The socket took so many of [`Light::outgoing`].
-    pub(crate) fn sent(&mut self, now: Micros, bytes: usize) {
-        self.host.link.sent(bytes);
-        // Acknowledgements may have waited for room.
-        self.receive(now);
-        self.plan(now);
-    }
-
-    /// Takes bytes from the socket and returns how many; fewer where the program hangs or acknowledgements wait
-    /// for room.
-    pub(crate) fn feed(&mut self, now: Micros, bytes: &[u8]) -> usize {
-        let taken = self.host.link.feed(bytes);
-        self.receive(now);
-        self.plan(now);
-        taken
     }
 
     /// Its inside, where it is news or asked for.
@@ -604,112 +389,6 @@ impl Light {
         when.map_or(Micros::MAX, |when| Micros::try_from(when.as_micros()).unwrap_or(Micros::MAX).max(now))
     }
 
-    fn clock_changed(&mut self, now: Micros) {
-        self.session_at = None;
-        if self.state == ConnectionState::Waiting {
-            self.next_action(now);
-        }
-        self.plan(now);
-    }
-
-    /// Plans the next look at the session.
-    fn plan(&mut self, now: Micros) {
-        let due = self.host.link.due_at();
-        if due != self.session_at {
-            self.session_at = due;
-            self.session_us = due.map_or(Micros::MAX, |due| self.when_us(now, due));
-        }
-    }
-
-    /// Takes the next action, now or once the host wakes up.
-    fn proceed(&mut self, now: Micros) {
-        self.enter(ConnectionState::Waiting, now);
-        self.next_action(now);
-    }
-
-    fn next_action(&mut self, now: Micros) {
-        if self.asleep {
-            return;
-        }
-        let local = self.local(now);
-        loop {
-            match self.host.link.next_action(local) {
-                Action::Wait { until } => {
-                    return self.enter(ConnectionState::Waiting, self.when_us(now, until));
-                }
-                Action::LeaveWifi => self.host.link.wifi_left(local),
-                Action::JoinWifi if !self.wifi_there => {
-                    return self.enter(ConnectionState::NoWifi, Micros::MAX);
-                }
-                Action::JoinWifi => {
-                    let takes_us = self.wifi_join_us * self.random.between(700, 1_300) / 1_000;
-                    self.tell(Layer::Wifi, false, "joining");
-                    return self.enter(ConnectionState::Joining { takes_us }, now + takes_us);
-                }
-                Action::Connect => return self.connect(now),
-            }
-        }
-    }
-
-    fn connect(&mut self, now: Micros) {
-        if let Some(budget) = &self.host.budget
-            && let Err(wait) = budget.with(Budget::login)
-        {
-            if wait > LONG_WAIT {
-                let seconds = wait.as_secs();
-                self.tell(
-                    Layer::Mqtt,
-                    false,
-                    format!("the account has to rest: the next login is in {seconds} s"),
-                );
-            }
-            let wait_us = Micros::try_from(wait.as_micros()).unwrap_or(Micros::MAX / 2);
-            return self.enter(ConnectionState::Waiting, now + wait_us);
-        }
-        self.host.effects.push(LightEffect::CloseParked);
-        if self.name_not_found {
-            let takes_us = self.random.between(LOOKUP_US.0, LOOKUP_US.1);
-            return self.enter(ConnectionState::LookingUp, now + takes_us);
-        }
-        self.host.effects.push(LightEffect::Connect);
-        self.enter(ConnectionState::Connecting, now + CONNECT_TIMEOUT_US);
-    }
-
-    fn enter(&mut self, state: ConnectionState, until_us: Micros) {
-        (self.state, self.state_us) = (state, until_us);
-    }
-
-    /// Takes in what has come from the broker.
-    fn receive(&mut self, now: Micros) {
-        while self.state == ConnectionState::Connected && !self.asleep && self.inbox.len() < INBOX {
-            let local = self.local(now);
-            let Light { host, program, .. } = self;
-            match host.link.receive(local, || program.subscriptions()) {
-                Ok(None) => return,
-                Ok(Some(Received::Accepted)) => {
-                    let broker = self.broker.to_string();
-                    self.tell(Layer::Tcp, true, broker);
-                }
-                Ok(Some(received)) => {
-                    match &received {
-                        Received::Up => {
-                            if let Some(budget) = &self.host.budget {
-                                budget.with(|budget, _| budget.let_in());
-                            }
-                            self.tell(Layer::Mqtt, true, "connected and subscribed");
-                        }
-                        Received::Message { .. } if self.host.measured => {
-                            self.host.effects.push(LightEffect::Received);
-                        }
-                        _ => {}
-                    }
-                    self.notify(now, Notification::Received(received));
-                }
-                Err(error) => return self.lose(now, error, None),
-            }
-        }
-    }
-
     /// Lets the program know, now or once it can be called.
     fn notify(&mut self, now: Micros, notification: Notification) {
         if self.runs() && self.inbox.is_empty() {
@@ -737,51 +416,6 @@ impl Light {
             Notification::Received(Received::TooLong { bytes }) => program.hear_too_long(bytes, host),
             Notification::Received(Received::Accepted) => {}
         }
-    }
-
-    /// There is no connection any more.
-    fn lose(&mut self, now: Micros, error: LinkError, reason: Option<String>) {
-        self.host.effects.push(LightEffect::HangUp);
-        let (local, random) = (self.local(now), self.random_u32());
-        let was_up = self.host.link.is_up();
-        let retry = self.host.link.lost(error, local, random);
-        if let Some(budget) = self.host.budget.as_ref().filter(|_| retry.refused) {
-            // It tells this link when, as all others.
-            budget.with(Budget::refused);
-        }
-        if was_up {
-            self.notify(now, Notification::Down);
-        }
-        let reason = reason.unwrap_or_else(|| error.about(self.broker.address()).to_string());
-        self.tell(Layer::Mqtt, false, reason.as_str());
-        if !error.is_mqtts() {
-            self.tell(Layer::Tcp, false, reason);
-        }
-        self.proceed(now);
-    }
-
-    fn tell_wifi_lost(&mut self, reason: &str) {
-        for layer in [Layer::Wifi, Layer::Tcp, Layer::Mqtt] {
-            self.tell(layer, false, reason);
-        }
-    }
-
-    fn tell(&mut self, layer: Layer, up: bool, reason: impl Into<String>) {
-        self.host.effects.push(LightEffect::Link { layer, up, reason: reason.into() });
-    }
-}
-
-const CONNECT_TIMEOUT_US: Micros = CONNECT_TIMEOUT_MS as Micros * 1_000;
-
-impl BrokerAddress {
-    pub(crate) fn address(&self) -> Address<'_> {
-        Address { host: &self.host, port: self.port }
-    }
-}
-
-impl std::fmt::Display for BrokerAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.address().fmt(f)
     }
 }
 
