@@ -119,7 +119,7 @@ fn what_the_broker_keeps_is_marked_and_can_be_asked_for() {
     desk.hear(2_000, STATE, "red", false);
     desk.click(&format!("Topic {STATE}"));
     desk.click("Ask the broker what it keeps");
-    assert_eq!(desk.commands.try_recv().unwrap(), Command::AskWhatIsKept);
+    assert_eq!(desk.commands.try_recv().unwrap(), Command::RequestRetained);
     desk.hear(3_000, STATE, "red", true);
     assert!(desk.says("Kept by the broker, as it told at 0:03.0"));
     desk.hear(4_000, STATE, "", false);

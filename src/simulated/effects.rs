@@ -60,10 +60,10 @@ impl World {
             }
             Effect::TellLight { light, action, ms } => self.tell_light(light, *action, *ms)?,
             Effect::Publish(message) => self.publish_by_hand(message)?,
-            Effect::AskWhatIsKept if self.broker.runs() => {
+            Effect::RequestRetained if self.broker.runs() => {
                 self.broker.tell_what_is_kept(&mut self.observer);
             }
-            Effect::AskWhatIsKept => return Err(NotSent::CannotAsk.into()),
+            Effect::RequestRetained => return Err(NotSent::CannotAsk.into()),
             Effect::Report => {
                 for number in 0..self.lights.len() {
                     if self.observer.detailed {

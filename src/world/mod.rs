@@ -23,6 +23,7 @@
 //! | `event_bus` | the engine behind one lock: one clock, one order of events |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
 //! | `log_event` | what a virtual light's program notes, as it is told |
+//! | [`recorder`] | a run in a file, written while it goes on |
 //! | [`summary`] | what a run comes to |
 
 pub mod account_limiter;
@@ -44,6 +45,7 @@ pub(crate) mod log_event;
 pub mod monitor;
 mod observer;
 pub mod proxy;
+pub mod recorder;
 pub mod summary;
 mod supervisor;
 pub mod topics;

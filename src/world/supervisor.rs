@@ -47,7 +47,7 @@ use super::{
 use crate::{
     config::Config,
     model::{LightId, RootTopic},
-    recording::Recorder,
+    world::recorder::Recorder,
 };
 
 /// Commands that may wait for the world; a client that finds the queue full says so.

@@ -266,7 +266,7 @@ fn put_in(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
         .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, refused.is_none(), "Put the fault in"));
     if button.clicked() {
         let lasts = draft.lasts_s.map(|seconds| Duration::from_secs(u64::from(seconds)));
-        actions.ask(Command::PutFault { fault, lasts });
+        actions.ask(Command::InjectFault { fault, lasts });
     }
     actions
 }

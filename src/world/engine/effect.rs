@@ -44,7 +44,7 @@ pub(crate) enum Effect {
         ms: Option<u32>,
     },
     Publish(ByHand),
-    AskWhatIsKept,
+    RequestRetained,
     StartRecording(Option<PathBuf>),
     StopRecording,
     /// What the engine does not know is told once more: the insides of the lights, the recording.

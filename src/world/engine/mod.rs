@@ -113,7 +113,7 @@ impl Engine {
             Command::SetSilence { light, on } => self.switch(Fault::Silence(light), on),
             Command::StopBroker => self.switch(Fault::BrokerDown, true),
             Command::StartBroker => self.switch(Fault::BrokerDown, false),
-            Command::PutFault { fault, lasts } => self.inject(fault, lasts, Source::User),
+            Command::InjectFault { fault, lasts } => self.inject(fault, lasts, Source::User),
             Command::ClearFault(fault) => self.clear(&fault),
             Command::ClearFaults => self.clear_all(),
             Command::StartChaos { seed, pace } => self.start_chaos(seed, pace),
@@ -125,7 +125,7 @@ impl Engine {
             Command::RunLight { light, on: false } => self.retire_light(light),
             Command::TellLight { light, action, ms } => self.perform(Effect::TellLight { light, action, ms }),
             Command::Publish(message) => self.perform(Effect::Publish(message)),
-            Command::AskWhatIsKept => self.perform(Effect::AskWhatIsKept),
+            Command::RequestRetained => self.perform(Effect::RequestRetained),
             Command::LetBoardsJoin { login } => {
                 let refused = if self.setting.is_account {
                     Diagnostic::new(
@@ -229,7 +229,7 @@ impl Engine {
                         (Severity::Warning, format!("{light} cannot be asked: {reason}"))
                     }
                     Effect::Publish(_) => (Severity::Warning, format!("nothing was published: {reason}")),
-                    Effect::AskWhatIsKept => (Severity::Warning, reason),
+                    Effect::RequestRetained => (Severity::Warning, reason),
                     _ => (Severity::Error, reason),
                 };
                 self.state.notice(severity, effect.light(), text);

@@ -77,7 +77,7 @@ impl Lab {
     }
 
     fn inject(&mut self, fault: Fault, lasts: Option<Duration>) {
-        self.command(Command::PutFault { fault, lasts });
+        self.command(Command::InjectFault { fault, lasts });
     }
 
     fn perform(&mut self) {
@@ -329,7 +329,7 @@ fn a_broker_that_does_not_start_again_is_still_told_of_as_down_and_can_be_tried_
 #[test]
 fn what_ends_while_it_is_being_injected_is_told_of_neither_way() {
     let mut lab = Lab::new();
-    lab.engine.command(Command::PutFault { fault: Fault::Hang(light("a")), lasts: None });
+    lab.engine.command(Command::InjectFault { fault: Fault::Hang(light("a")), lasts: None });
     let task = lab.engine.next_task().unwrap();
     // The light has started anew before the world says that it was asked to hang.
     lab.engine.fault_over(Fault::Hang(light("a")));

@@ -49,7 +49,7 @@ impl Observer {
         let said = match &task.effect {
             Effect::TellLight { light, action, ms } => self.tell(light, *action, *ms),
             Effect::Publish(message) => self.publish(message),
-            Effect::AskWhatIsKept => self.ask_what_is_kept(),
+            Effect::RequestRetained => self.ask_what_is_kept(),
             _ => Ok(()),
         };
         self.bus.with(|engine| engine.performed(task, said.map_err(Diagnostic::from)));

@@ -43,7 +43,7 @@ impl Supervisor {
                 self.retire_light(light);
                 Ok(())
             }
-            Effect::TellLight { .. } | Effect::Publish(_) | Effect::AskWhatIsKept => {
+            Effect::TellLight { .. } | Effect::Publish(_) | Effect::RequestRetained => {
                 return self.let_observer(task);
             }
             Effect::StartRecording(file) => {

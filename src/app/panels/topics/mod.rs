@@ -63,7 +63,7 @@ pub fn show(
             let why = "The broker tells again what it keeps on each topic. Of a message that was just said, nobody \
                        can tell whether the broker keeps it.";
             if ask.on_hover_text(why).clicked() {
-                actions.ask(Command::AskWhatIsKept);
+                actions.ask(Command::RequestRetained);
             }
         });
     });

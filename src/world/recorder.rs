@@ -5,6 +5,9 @@
 //! none waits, what was written is handed to the system, so that a crash of the program loses at
 //! most the line that was being written.
 
+pub(crate) mod format;
+pub(crate) mod view;
+
 use std::{
     fs::{File, OpenOptions},
     io::{self, BufWriter, Write},
@@ -21,8 +24,10 @@ use tokio::sync::{
     watch,
 };
 
-use super::format::{Gap, Header};
-use crate::world::{Event, EventKind};
+use self::format::Gap;
+use super::event::{Event, EventKind};
+
+pub use self::format::{Header, RecordedJunction, VERSION};
 
 /// Why there is no recording.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +62,7 @@ pub struct Written {
 
 /// What the recorder has to tell while it records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecorderNews {
+pub enum RecorderEvent {
     /// Events were lost; told once.
     Lost(u64),
     /// It can write no more, and has ended.
@@ -82,7 +87,7 @@ impl Recorder {
         file: &Path,
         header: &Header,
         events: Receiver<Event>,
-        tell: impl Fn(RecorderNews) + Send + 'static,
+        tell: impl Fn(RecorderEvent) + Send + 'static,
     ) -> Result<Recorder, RecordError> {
         let made = |error| RecordError::Make { file: file.to_owned(), error };
         let mut options = OpenOptions::new();
@@ -136,7 +141,7 @@ impl Writer {
         mut self,
         mut events: Receiver<Event>,
         mut stopped: watch::Receiver<bool>,
-        tell: impl Fn(RecorderNews),
+        tell: impl Fn(RecorderEvent),
     ) -> Written {
         loop {
             let event = tokio::select! {
@@ -157,7 +162,7 @@ impl Writer {
                 Ok(true) => {}
                 Ok(false) => return self.written,
                 Err(error) => {
-                    tell(RecorderNews::Failed(format!("{error}; make room on the disk and record again")));
+                    tell(RecorderEvent::Failed(format!("{error}; make room on the disk and record again")));
                     return self.written;
                 }
             }
@@ -165,7 +170,7 @@ impl Writer {
     }
 
     /// Writes an event; returns whether more may follow.
-    fn take(&mut self, event: Result<Event, RecvError>, tell: &impl Fn(RecorderNews)) -> io::Result<bool> {
+    fn take(&mut self, event: Result<Event, RecvError>, tell: &impl Fn(RecorderEvent)) -> io::Result<bool> {
         match event {
             // Where the recording itself lies is nobody else's business.
             Ok(Event { kind: EventKind::RecordingChanged { .. }, .. }) => Ok(true),
@@ -176,7 +181,7 @@ impl Writer {
             }
             Err(RecvError::Lagged(lost)) => {
                 if self.written.lost == 0 {
-                    tell(RecorderNews::Lost(lost));
+                    tell(RecorderEvent::Lost(lost));
                 }
                 self.written.lost += lost;
                 self.line(&Gap { lost })?;

@@ -26,12 +26,12 @@ pub struct Header {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// The junctions of the run.
-    pub junctions: Vec<Recorded>,
+    pub junctions: Vec<RecordedJunction>,
 }
 
 /// What a recording keeps of a junction: never its key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recorded {
+pub struct RecordedJunction {
     /// Its name.
     pub name: Name,
     /// Its lights.
@@ -48,9 +48,9 @@ pub struct Recorded {
 
 /// Events were lost before the next line: the writer was too slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Gap {
+pub(crate) struct Gap {
     /// How many.
-    pub(super) lost: u64,
+    pub(crate) lost: u64,
 }
 
 impl Header {
@@ -65,7 +65,7 @@ impl Header {
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)),
             seed: config.seed,
-            junctions: config.junctions.iter().filter_map(Recorded::of).collect(),
+            junctions: config.junctions.iter().filter_map(RecordedJunction::of).collect(),
         }
     }
 
@@ -77,7 +77,7 @@ impl Header {
 
     /// # Errors
     /// Why this is no header of a recording that this program reads.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         if self.recording != WORD {
             return Err(format!("it is a recording of \"{}\", not of Twinlight", self.recording));
         }
@@ -92,10 +92,10 @@ impl Header {
     }
 }
 
-impl Recorded {
-    fn of(junction: &Junction) -> Option<Recorded> {
+impl RecordedJunction {
+    fn of(junction: &Junction) -> Option<RecordedJunction> {
         let light = junction.light_configs().first()?;
-        Some(Recorded {
+        Some(RecordedJunction {
             name: junction.name().clone(),
             lights: junction.lights().cloned().collect(),
             rule: junction.rule(),

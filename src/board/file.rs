@@ -10,15 +10,15 @@ use traffic_light::{
     record::{Antenna, Dialect, LED_GPIOS, Record},
 };
 
-use super::{
-    BrokerChoice, Config, ConfigError,
-    error::Problems,
-    is_readable_for_others, junction, read_file, syntax_problems,
-    table::{Member, Reader, Table},
-    timing,
-};
+use super::provision::{Member as Setting, Settings, dialect_of, here};
 use crate::{
-    board::provision::{Member as Setting, Settings, dialect_of, here},
+    config::{
+        BrokerChoice, Config, ConfigError,
+        error::Problems,
+        expand, is_readable_for_others, junction, read_file, syntax_problems,
+        table::{Member, Reader, Table},
+        timing,
+    },
     keys,
     model::Diagnostic,
 };
@@ -226,7 +226,7 @@ fn from_config(
     let text = text.ok()?;
     // Another random number than the virtual lights' would be another root topic.
     let without_random =
-        |variable: &str| if variable == super::expand::RANDOM { None } else { (sources.env)(variable) };
+        |variable: &str| if variable == expand::RANDOM { None } else { (sources.env)(variable) };
     let mut config = match Config::from_toml(&text, &name, &without_random) {
         Ok(config) => config,
         Err(error) => {
