@@ -206,7 +206,7 @@ impl Light {
             self.reboot(now, "watchdog");
         }
         if self.session_us <= now {
-            self.session_at = None;
+            (self.session_at, self.session_us) = (None, Micros::MAX);
             if let Err(error) = self.host.link.check(self.local(now)) {
                 self.lose(now, error, None);
             }

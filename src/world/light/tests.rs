@@ -81,6 +81,7 @@ fn a_broker_that_takes_connections_and_never_answers_is_tried_at_growing_interva
     for _ in 0..7 {
         lab.light.connected(lab.now, None);
         let next_at = lab.connects_at();
+        assert!(lab.light.due_us() > lab.now, "nothing is due again and again");
         // Five seconds go by before it is given up.
         waits.push(next_at - connected_at - 5_000_000);
         connected_at = next_at;
