@@ -6,8 +6,9 @@ use traffic_light::{
 };
 
 use crate::{
+    fault::Fault,
     model::LightId,
-    world::{engine::Engine, event::Layer, fault::Fault},
+    world::{engine::Engine, event::Layer},
 };
 
 /// What the host has to do or to tell.

@@ -29,10 +29,12 @@ use super::{
     clock::LightClock,
     engine::LightCommand,
     event::Counters,
-    fault::Fault,
     log_event,
 };
-use crate::{fault::Micros, model::LightId};
+use crate::{
+    fault::{Fault, Hang, Micros, Silence},
+    model::LightId,
+};
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
 const CHECKS_PER_TICK: u64 = 2;
@@ -316,7 +318,7 @@ impl Light {
     /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
     fn reboot(&mut self, now: Micros, reason: &'static str) {
         if self.watchdog_us.take().is_some() {
-            self.host.effects.push(LightEffect::FaultOver(Fault::Hang(self.id.clone())));
+            self.host.effects.push(LightEffect::FaultOver(Fault::on(self.id.clone(), Hang)));
         }
         let over = [LightEffect::Shows(Aspect::Dark), LightEffect::HangUp, LightEffect::CloseParked];
         self.host.effects.extend(over);
@@ -336,7 +338,7 @@ impl Light {
             self.program.set_silent(local, true, &mut self.host);
         } else {
             // A command's silence ends with the run that obeyed it.
-            self.host.effects.push(LightEffect::FaultOver(Fault::Silence(self.id.clone())));
+            self.host.effects.push(LightEffect::FaultOver(Fault::on(self.id.clone(), Silence)));
         }
         self.check(now);
         self.proceed(now);
