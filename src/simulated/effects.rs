@@ -6,6 +6,7 @@ use traffic_light::command::{Action, Command as Wired};
 
 use super::{
     Step,
+    broker::Message,
     net::{Owner, Reach},
     world::World,
 };
@@ -61,7 +62,7 @@ impl World {
             Effect::TellLight { light, action, ms } => self.tell_light(light, *action, *ms)?,
             Effect::Publish(message) => self.publish_by_hand(message)?,
             Effect::RequestRetained if self.broker.runs() => {
-                self.broker.tell_what_is_kept(&mut self.observer);
+                self.broker.repeat_retained(&mut self.observer);
             }
             Effect::RequestRetained => return Err(NotSent::CannotAsk.into()),
             Effect::Report => {
@@ -131,7 +132,8 @@ impl World {
         command.ms = ms;
         let topic = self.observer.topics.of(light, TopicKind::Command);
         let message = command.encode(&topic, key.as_ref());
-        self.broker.say(&mut self.net, &mut self.observer, &topic, message.as_slice(), 1, false);
+        let message = Message { topic: &topic, payload: message.as_slice(), qos: 1, retain: false };
+        self.broker.publish(&mut self.net, &mut self.observer, None, message);
         Ok(())
     }
 
@@ -144,7 +146,8 @@ impl World {
         if !self.broker.runs() {
             return Err(NotSent::NoSession);
         }
-        self.broker.say(&mut self.net, &mut self.observer, topic, payload, *qos, *retain);
+        let message = Message { topic, payload, qos: *qos, retain: *retain };
+        self.broker.publish(&mut self.net, &mut self.observer, None, message);
         Ok(())
     }
 }
