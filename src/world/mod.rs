@@ -8,7 +8,7 @@
 //! | `supervisor` | starts everything, obeys commands, ends everything |
 //! | `virtual_light` | the light's program on this computer's clock |
 //! | `link` | Wi-Fi, connection and session of one light, and the way back up |
-//! | [`proxy`] | the way of one link to the broker, where its faults are put in |
+//! | [`proxy`] | the way of one link to the broker, where its faults are injected |
 //! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program, as Adafruit IO where that is wanted |
