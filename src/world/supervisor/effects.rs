@@ -8,7 +8,7 @@ use crate::{
     world::{
         engine::{Effect, LightCommand, Task},
         link::Order,
-        observer::Say,
+        observer::ObserverCommand,
         virtual_light::Ask,
     },
 };
@@ -87,9 +87,9 @@ impl Supervisor {
 
     /// The observer alone has a session of the world's own; it tells the engine what came of the task.
     fn let_observer(&self, task: Task) {
-        let Err(error) = self.says.try_send(Say::Perform(task)) else { return };
-        let (TrySendError::Full(said) | TrySendError::Closed(said)) = error;
-        if let Say::Perform(task) = said {
+        let Err(error) = self.observer_commands.try_send(ObserverCommand::Perform(task)) else { return };
+        let (TrySendError::Full(unsent) | TrySendError::Closed(unsent)) = error;
+        if let ObserverCommand::Perform(task) = unsent {
             let reason = Diagnostic::new("too many commands at once", "try again");
             self.bus.with(|engine| engine.performed(task, Err(reason)));
         }
