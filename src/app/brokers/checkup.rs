@@ -8,6 +8,7 @@ use tokio::sync::{
 use super::typed::Typed;
 use crate::{
     doctor::{self, Finding, Step, Target, Verdict},
+    model::Diagnostic,
     presets::Preset,
     world::Waker,
 };
@@ -176,7 +177,9 @@ async fn examine(whom: Whom, tell: &mpsc::Sender<News>, wake: &Waker) -> Result<
         Whom::Known(patient) => (*patient, None),
         Whom::Of(preset, typed) => {
             let config = preset.load_with(&|name| typed.typed(name)).map_err(|error| error.to_string())?;
-            doctor::prepare(&config).await.map_err(|error| format!("The broker cannot start: {error}."))?
+            doctor::prepare(&config).await.map_err(|error| {
+                format!("The broker cannot start: {}.", Diagnostic::from(error).one_line())
+            })?
         }
     };
     let whose = if broker.is_some() { ", in this program, started for this" } else { "" };

@@ -208,7 +208,8 @@ impl Keeper {
             Ok(started) => News::Over(Some(started), None),
             Err(error) => {
                 let before = self.running.clone();
-                let sorry = format!("{} cannot be started: {error}.", next.subtitle);
+                let help = error.help().map(|help| format!(" (help: {help})")).unwrap_or_default();
+                let sorry = format!("{} cannot be started: {error}{help}.", next.subtitle);
                 match self.begin(before).await {
                     Ok(started) => {
                         let text = format!("{sorry} The lab goes on as before.");

@@ -83,6 +83,18 @@ pub enum WorldError {
     Interrupted,
 }
 
+impl WorldError {
+    /// What to do about it, where its message does not say that: an imperative without a full stop.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            WorldError::Broker(error) => Some(error.help().to_owned()),
+            WorldError::Keys(error) => Some(error.help()),
+            _ => None,
+        }
+    }
+}
+
 /// A world that runs. Dropping it asks the world to end; [`World::stop`] also waits for that.
 #[derive(Debug)]
 pub struct World {

@@ -1,85 +1,31 @@
-//! The order of layers: an arrow goes only downwards, and no circle of files is large.
-//!
-//! The order stands in the table at the top of `src/lib.rs`, from the bottom up: a module may use those
-//! in the rows above its own. What a module uses is read from the paths of its sources (`use` trees and
-//! paths in the code), without what is compiled for tests alone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Rust sources as names and signs, and the paths that they use.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
-#[test]
-fn no_layer_uses_one_above_it() {
-    let sources = Sources::read(&Path::new(ROOT).join("src"), "lib.rs");
-    let faults = against_the_order(&sources, &order(&sources));
-    assert!(faults.is_empty(), "arrows that run back up:\n{}", faults.join("\n"));
-}
-
-#[test]
-fn no_circle_has_more_than_two_files() {
-    for (folder, root) in [("src", "lib.rs"), ("firmware/src", "main.rs"), ("firmware/light/src", "lib.rs")] {
-        let sources = Sources::read(&Path::new(ROOT).join(folder), root);
-        let large: Vec<_> = circles(&sources.uses()).iter().map(|circle| circle.join(" → ")).collect();
-        assert!(large.is_empty(), "{folder}: files that use each other in a circle:\n{}", large.join("\n"));
-    }
-}
-
-/// The layers from the bottom up, as the table in the root file's documentation names them.
-fn order(sources: &Sources) -> Vec<String> {
-    let rows = sources.root_text.lines().filter_map(|line| line.strip_prefix("//! | [`"));
-    rows.filter_map(|row| Some(row.split_once("`]")?.0.to_owned())).collect()
-}
-
-/// What speaks against the order: an arrow that runs back up, or a module without a row.
-fn against_the_order(sources: &Sources, order: &[String]) -> Vec<String> {
-    let row = |layer: &str| order.iter().position(|known| known == layer);
-    let mut faults = BTreeSet::new();
-    for layer in sources.modules.keys().filter_map(|module| module.first()) {
-        if row(layer).is_none() {
-            faults.insert(format!("{layer} has no row in the table of layers"));
-        }
-    }
-    for (module, source) in &sources.modules {
-        let Some(own) = module.first() else { continue };
-        for path in &source.paths {
-            let Some(used) = path.target.first().filter(|used| *used != own) else { continue };
-            if row(used).is_some_and(|used| row(own).is_some_and(|own| used > own)) {
-                faults.insert(format!("{} uses {}, which is above it", source.file, path.target.join("::")));
-            }
-        }
-    }
-    faults.into_iter().collect()
-}
-
 /// The sources of one crate, without what is compiled for tests alone.
-struct Sources {
-    root_text: String,
+pub(crate) struct Sources {
+    pub(crate) root_text: String,
     /// By the path of the module within the crate; the root's is empty.
-    modules: BTreeMap<Vec<String>, Source>,
+    pub(crate) modules: BTreeMap<Vec<String>, Source>,
 }
 
 #[derive(Default)]
-struct Source {
+pub(crate) struct Source {
     /// Where it stands, below the folder of sources.
-    file: String,
-    paths: Vec<Used>,
+    pub(crate) file: String,
+    /// The paths that it uses, from the crate's root.
+    pub(crate) paths: Vec<Vec<String>>,
     /// What it gives on under a name, and from where.
     exports: BTreeMap<String, Vec<String>>,
 }
 
-/// A path that a source uses, from the crate's root.
-struct Used {
-    target: Vec<String>,
-}
-
 impl Sources {
     /// Reads the crate whose root is `root` in `folder`, file by file as it declares them.
-    fn read(folder: &Path, root: &str) -> Sources {
+    pub(crate) fn read(folder: &Path, root: &str) -> Sources {
         let root_text = fs::read_to_string(folder.join(root)).unwrap();
         let mut sources = Sources { root_text, modules: BTreeMap::new() };
         sources.add(folder, Vec::new(), PathBuf::from(root));
@@ -91,11 +37,8 @@ impl Sources {
         let mut reader = Reader { tokens: tokens(&text), ..Reader::default() };
         reader.find_children();
         reader.read(0, reader.tokens.len(), &module);
-        let source = Source {
-            file: file.display().to_string(),
-            paths: reader.paths.into_iter().map(|target| Used { target }).collect(),
-            exports: reader.exports,
-        };
+        let source =
+            Source { file: file.display().to_string(), paths: reader.paths, exports: reader.exports };
         self.modules.insert(module.clone(), source);
         for child in reader.children {
             let below: PathBuf = module.iter().collect();
@@ -121,10 +64,10 @@ impl Sources {
     }
 
     /// Which file uses which others.
-    fn uses(&self) -> BTreeMap<String, BTreeSet<String>> {
+    pub(crate) fn uses(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut uses = BTreeMap::new();
         for (module, source) in &self.modules {
-            let targets = source.paths.iter().filter_map(|used| self.definer(&used.target));
+            let targets = source.paths.iter().filter_map(|path| self.definer(path));
             let others = targets.filter(|target| *target != module);
             uses.insert(
                 source.file.clone(),
@@ -133,34 +76,6 @@ impl Sources {
         }
         uses
     }
-}
-
-/// The shortest circle of more than two files through each arrow that is part of one.
-fn circles(uses: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<Vec<String>> {
-    let mut circles = BTreeSet::new();
-    for (from, others) in uses {
-        for to in others {
-            // The way back, but for the arrow straight back: that makes a circle of two.
-            let mut ways = VecDeque::from([vec![to]]);
-            let mut seen = BTreeSet::from([to]);
-            while let Some(way) = ways.pop_front() {
-                let last = way[way.len() - 1];
-                if last == from {
-                    let least = way.iter().enumerate().min_by_key(|(_, file)| **file).map_or(0, |(at, _)| at);
-                    circles.insert(
-                        way.iter().cycle().skip(least).take(way.len()).map(|file| (*file).clone()).collect(),
-                    );
-                    break;
-                }
-                for next in uses[last].iter().filter(|next| last != to || *next != from) {
-                    if seen.insert(next) {
-                        ways.push_back(way.iter().copied().chain([next]).collect());
-                    }
-                }
-            }
-        }
-    }
-    circles
 }
 
 /// Walks the tokens of one file.
@@ -333,7 +248,7 @@ fn is_name(token: &str) -> bool {
 }
 
 /// Names and signs of a Rust source, without comments, texts and characters.
-fn tokens(text: &str) -> Vec<String> {
+pub(crate) fn tokens(text: &str) -> Vec<String> {
     let chars: Vec<char> = text.chars().collect();
     let at_text =
         |at: usize, text: &str| text.chars().enumerate().all(|(i, c)| chars.get(at + i) == Some(&c));
@@ -378,9 +293,17 @@ fn tokens(text: &str) -> Vec<String> {
                 tokens.push(name);
             }
         } else if c == '"' {
-            at += 1;
+            let from = at + 1;
+            at = from;
             while at < chars.len() && chars[at] != '"' {
                 at += if chars[at] == '\\' { 2 } else { 1 };
+            }
+            // Attributes such as serde's take paths as texts.
+            let text: String = chars[from..at.min(chars.len())].iter().collect();
+            if text.starts_with("crate::")
+                && text.chars().all(|c| c == ':' || c == '_' || c.is_alphanumeric())
+            {
+                tokens.extend(self::tokens(&text));
             }
             at += 1;
         } else if c == '\'' {
