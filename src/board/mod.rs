@@ -28,6 +28,7 @@ pub mod cancel;
 mod chip;
 pub mod entry;
 pub mod error;
+mod file;
 mod flash_writer;
 mod frames;
 mod guard;
@@ -50,6 +51,7 @@ mod stub;
 pub use backup::{default_folder, facts_file};
 pub use cancel::Cancel;
 pub use error::BoardError;
+pub use file::BoardFile;
 pub use guard::Refusal;
 pub use image::built_in_version;
 pub use job_event::{

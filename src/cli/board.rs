@@ -11,16 +11,18 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::{
-    CHECK_FAILED, Common, FAILED, WRONG_USAGE, asked_to_end,
     failure::{self, Failure},
     progress,
 };
 use crate::{
     board::{
-        BoardError, Cancel, Connection, EntryMethod, JobEvent, JobObserver, Outcome, Progress, Question,
-        Request, Written, provision::differences,
+        BoardError, BoardFile, Cancel, Connection, EntryMethod, JobEvent, JobObserver, Outcome, Progress,
+        Question, Request, Written, provision::differences,
     },
-    config::BoardFile,
+    cli::{
+        common::{Common, asked_to_end},
+        exit::{CHECK_FAILED, FAILED, WRONG_USAGE},
+    },
     model::Diagnostic,
 };
 

@@ -5,11 +5,14 @@ use std::io::{self, Write};
 use anyhow::anyhow;
 use clap::Args;
 
-use super::{WELL, board};
-use crate::board::{
-    Cancel,
-    log::{self, LogEvent, LogLevel, LogLine},
-    reset,
+use super::board;
+use crate::{
+    board::{
+        Cancel,
+        log::{self, LogEvent, LogLevel, LogLine},
+        reset,
+    },
+    cli::exit::WELL,
 };
 
 #[derive(Clone, Debug, Args)]

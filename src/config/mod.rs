@@ -12,7 +12,7 @@
 //! | `root` | the root topic |
 //! | `junction` | lights that must not conflict |
 //! | `timing` | timings of the file and of one junction |
-//! | `fault`, `dose` | planned faults: when and on which light, what and how much |
+//! | `fault`, `parameters` | planned faults: when and on which light, what and with which parameters |
 //! | `pick` | which lights this process runs, by the command line |
 //! | `table` | reads members, notes what is wrong with them |
 //! | `expand` | `${NAME}`: secrets come from the environment |
@@ -23,18 +23,17 @@
 #![allow(missing_docs, reason = "a name that says all needs no second one")]
 
 mod adafruit;
-mod board;
 mod broker;
-mod dose;
 pub(crate) mod error;
-mod expand;
+pub(crate) mod expand;
 mod fault;
-mod junction;
+pub(crate) mod junction;
 pub(crate) mod nearest;
+mod parameters;
 mod pick;
 mod secrets;
 pub(crate) mod table;
-mod timing;
+pub(crate) mod timing;
 mod tls;
 
 use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
@@ -50,15 +49,16 @@ use self::{
 };
 pub use self::{
     adafruit::{Emulated, Feeds},
-    board::BoardFile,
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
-    fault::{FaultKind, PlannedFault, Spread},
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
     pick::{NoSuchLight, Pick},
 };
 pub(crate) use self::{broker::is_public, expand::Environment, fault::read_light_id};
-use crate::model::{Diagnostic, LightId, RootTopic};
+use crate::{
+    fault::PlannedFault,
+    model::{Diagnostic, LightId, RootTopic},
+};
 
 /// The text of the built-in configuration, `config/default.toml`.
 pub const DEFAULT_TEXT: &str = include_str!("../../config/default.toml");
@@ -285,7 +285,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
 
 /// The `[[fault]]` entries, in the order of the file.
 pub(crate) fn fault_entries<'a>(reader: &mut Reader<'_>, top: &Table<'a>) -> Vec<Table<'a>> {
-    top.member("fault").map(|member| reader.tables(&member, &dose::MEMBERS)).unwrap_or_default()
+    top.member("fault").map(|member| reader.tables(&member, &parameters::members())).unwrap_or_default()
 }
 
 /// The length of the scenario that the file is, where it is one: it can be played as a configuration.
@@ -326,7 +326,7 @@ fn read_links(reader: &mut Reader<'_>, top: &Table<'_>, lan: bool) -> Links {
 }
 
 /// Notes what is wrong with the syntax of `text`; whether anything is.
-fn syntax_problems(problems: &mut Problems<'_>, text: &str, errors: &[toml::de::Error]) -> bool {
+pub(crate) fn syntax_problems(problems: &mut Problems<'_>, text: &str, errors: &[toml::de::Error]) -> bool {
     for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
         let span = error.span().unwrap_or(text.len()..text.len());
         problems.add(span, "", syntax(error.message()));
@@ -347,7 +347,7 @@ fn syntax(message: &str) -> Diagnostic {
 }
 
 /// The text of a configuration file, or why there is none.
-fn read_file(path: &Path) -> Result<String, Diagnostic> {
+pub(crate) fn read_file(path: &Path) -> Result<String, Diagnostic> {
     use std::io::ErrorKind;
     let unreadable = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => Diagnostic::new(
@@ -379,7 +379,7 @@ fn read_file(path: &Path) -> Result<String, Diagnostic> {
 }
 
 /// Whether other users of this computer can read a file that they should not.
-fn is_readable_for_others(path: &Path) -> bool {
+pub(crate) fn is_readable_for_others(path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use traffic_light::{Aspect, Rule, Status, View};
 
-use crate::model::{LightId, LightKind};
-
-pub use super::{
+use crate::{
     fault::Fault,
-    monitor::{Certainty, Grade},
+    model::{LightId, LightKind},
 };
+
+pub use super::monitor::{Certainty, Grade};
 
 /// One thing that happened, and when.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ pub enum EventKind {
         /// Which light.
         light: LightId,
         /// Its program's state, with deadlines on the world's clock (milliseconds since it started).
-        #[serde(with = "crate::recording::view")]
+        #[serde(with = "crate::world::recorder::view")]
         view: Arc<View>,
         /// What it has sent and received.
         counters: Counters,
@@ -97,7 +97,7 @@ pub enum EventKind {
         /// What brought it up or down, in a person's words.
         reason: String,
     },
-    /// A fault was put in (`on`) or has ended.
+    /// A fault was injected (`on`) or has ended.
     FaultChanged {
         /// The fault.
         fault: Fault,

@@ -13,7 +13,6 @@ use tokio::{
 
 use super::{
     super::{
-        asked_to_end,
         json::{self, milliseconds},
         progress::Reporter,
         report,
@@ -21,6 +20,7 @@ use super::{
     Plan,
 };
 use crate::{
+    cli::common::asked_to_end,
     scenario::{
         Judge,
         series::{Played, Series},

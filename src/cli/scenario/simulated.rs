@@ -10,10 +10,11 @@ use std::{
 use serde_json::json;
 
 use super::{
-    super::{asked_to_end, json, progress::Reporter, runtime},
+    super::{json, progress::Reporter},
     Plan,
 };
 use crate::{
+    cli::common::{asked_to_end, runtime},
     scenario::series::{Played, Series, play as play_one},
     simulated::{Options, Simulation},
 };

@@ -200,7 +200,7 @@ impl AdafruitFilter {
         }
         let published = self.limiter.publish(publish.topic, publish.payload, &self.router).await;
         if let Some(topic) = published.also_on {
-            account_limiter::say(&self.router, &topic, publish.payload).await;
+            account_limiter::publish_notice(&self.router, &topic, publish.payload).await;
         }
         if published.passed {
             let not_retained = Publish { retain: false, ..publish };

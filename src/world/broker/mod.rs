@@ -55,7 +55,7 @@ use tracing::{error, info};
 pub use self::listener::PORTS_TRIED;
 use self::sessions::Sessions;
 use super::account_limiter::AccountLimiter;
-use crate::model::Login;
+use crate::model::{Diagnostic, Login};
 
 /// Where the broker listens, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,10 +74,7 @@ pub struct BrokerConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// The wanted port is in use and no other was to be tried.
-    #[error(
-        "port {port} is in use on {ip}: stop the program that has it (perhaps another broker), \
-         choose another port, or let the broker search for a free one"
-    )]
+    #[error("port {port} is in use on {ip}")]
     PortInUse {
         /// The address it was to listen on.
         ip: Ipv4Addr,
@@ -85,10 +82,7 @@ pub enum BrokerError {
         port: u16,
     },
     /// The search found no free port.
-    #[error(
-        "no free port on {ip}, tried {first} to {last}: choose another first port, \
-         or port 0 for any free one"
-    )]
+    #[error("no port from {first} to {last} is free on {ip}")]
     NoFreePort {
         /// The address it was to listen on.
         ip: Ipv4Addr,
@@ -98,31 +92,52 @@ pub enum BrokerError {
         last: u16,
     },
     /// The system does not let this user listen on the port.
-    #[error(
-        "no permission to listen on port {port}: choose a port from 1024 up, such as 1883 \
-         (lower ones are the administrator's; Windows reserves some higher ones too)"
-    )]
+    #[error("this user may not listen on port {port}")]
     NoPermission {
         /// The port wanted.
         port: u16,
     },
     /// It was to listen on all interfaces without a login.
-    #[error(
-        "a broker that other machines can reach needs a login: set a user name and a password, \
-         or keep it to this machine"
-    )]
+    #[error("a broker that other machines can reach needs a login")]
     LanWithoutLogin,
     /// The user name or the password is empty.
-    #[error("the broker's user name and password must not be empty: set both, or neither")]
+    #[error("the broker's user name or password is empty")]
     EmptyLogin,
     /// Listening failed for another reason.
-    #[error("cannot listen on {address}: check that the machine's network is up and try another port")]
+    #[error("the broker cannot listen on {address}")]
     Listen {
         /// Where it was to listen.
         address: SocketAddrV4,
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl BrokerError {
+    /// What to do about it: an imperative without a full stop.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            BrokerError::PortInUse { .. } => {
+                "stop the program that has it (perhaps another broker), choose another port, or let the broker \
+                 search for a free one"
+            }
+            BrokerError::NoFreePort { .. } => "choose another first port, or port 0 for any free one",
+            BrokerError::NoPermission { .. } => {
+                "choose a port from 1024 up, such as 1883 (lower ones are the administrator's; Windows reserves \
+                 some higher ones too)"
+            }
+            BrokerError::LanWithoutLogin => "set a user name and a password, or keep it to this machine",
+            BrokerError::EmptyLogin => "set both, or neither",
+            BrokerError::Listen { .. } => "check that the machine's network is up, and try another port",
+        }
+    }
+}
+
+impl From<BrokerError> for Diagnostic {
+    fn from(error: BrokerError) -> Diagnostic {
+        Diagnostic::new(error.to_string(), error.help())
+    }
 }
 
 /// How a broker came to its end.
@@ -220,7 +235,7 @@ impl Broker {
                 Err(_) => None,
             };
             outcome.unwrap_or_else(|| Ended::Failed {
-                reason: "the broker's task ended without a word (a bug: see the log)".to_owned(),
+                reason: "the broker's task ended without a reason (a bug: see the log)".to_owned(),
             })
         }
     }
@@ -257,7 +272,7 @@ mod tests {
         let source = || io::Error::from(io::ErrorKind::AddrNotAvailable);
         let cases = [
             (BrokerError::PortInUse { ip, port: 1883 }, "search"),
-            (BrokerError::NoFreePort { ip, first: 1883, last: 1982 }, "1883 to 1982"),
+            (BrokerError::NoFreePort { ip, first: 1883, last: 1982 }, "port 0"),
             (BrokerError::NoPermission { port: 80 }, "1024"),
             (BrokerError::LanWithoutLogin, "set a user name"),
             (BrokerError::EmptyLogin, "set both"),
@@ -267,7 +282,7 @@ mod tests {
             ),
         ];
         for (error, advice) in cases {
-            assert!(error.to_string().contains(advice), "{error}");
+            assert!(error.help().contains(advice), "{error}");
         }
         let with_cause = BrokerError::Listen { address: SocketAddrV4::new(ip, 1), source: source() };
         assert!(with_cause.source().is_some(), "what the system said is lost");

@@ -27,8 +27,7 @@ impl Supervisor {
             return Ok(());
         }
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
-        let broker = Broker::start_limited(&config, self.limiter.clone()).await;
-        let broker = broker.map_err(|error| error.to_string())?;
+        let broker = Broker::start_limited(&config, self.limiter.clone()).await?;
         tell_of(&self.bus, &broker);
         self.broker = Some(broker);
         Ok(())
@@ -41,7 +40,7 @@ impl Supervisor {
             return Ok(());
         }
         (*lan, *login) = (true, Some(new.clone()));
-        self.spec.target.login.set(new.clone());
+        self.spec.path.target.login.set(new.clone());
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
             self.bus.with(|engine| engine.state.broker_stopped("it starts again, open to the network"));

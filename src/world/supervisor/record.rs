@@ -10,10 +10,10 @@ use std::{
 use super::Supervisor;
 use crate::{
     config::Config,
-    recording::{Header, RecordError, Recorder, RecorderNews},
     world::{
         event::{EventKind, Severity},
         event_bus::EventBus,
+        recorder::{Header, RecordError, Recorder, RecorderEvent},
     },
 };
 
@@ -25,13 +25,13 @@ pub(super) fn begin(file: &Path, config: &Config, bus: &Arc<EventBus>) -> Result
     let told = bus.clone();
     let name = file.display().to_string();
     let tell = move |news| match news {
-        RecorderNews::Lost(lost) => {
+        RecorderEvent::Lost(lost) => {
             let text = format!(
                 "the disk is too slow for the recording: {lost} events are missing in it, and more may follow"
             );
             told.notice(Severity::Warning, None, text);
         }
-        RecorderNews::Failed(reason) => {
+        RecorderEvent::Failed(reason) => {
             told.notice(Severity::Error, None, format!("the recording {name} has ended: {reason}"));
             told.emit(EventKind::RecordingChanged { file: None });
         }

@@ -14,13 +14,13 @@ use super::{
 use crate::{
     config::{BrokerChoice, Config, Junction},
     keys::{self, KeyError},
-    recording::RecordError,
     world::{
         Command, Event, Waker,
         broker::{Broker, BrokerConfig, BrokerError},
         delivery::Deliveries,
         engine::Engine,
         event_bus::EventBus,
+        recorder::RecordError,
     },
 };
 
@@ -81,6 +81,18 @@ pub enum WorldError {
     /// The program ended meanwhile.
     #[error("the program ended while the world was being started")]
     Interrupted,
+}
+
+impl WorldError {
+    /// What to do about it, where its message does not say that: an imperative without a full stop.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            WorldError::Broker(error) => Some(error.help().to_owned()),
+            WorldError::Keys(error) => Some(error.help()),
+            _ => None,
+        }
+    }
 }
 
 /// A world that runs. Dropping it asks the world to end; [`World::stop`] also waits for that.
