@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
-use super::{Common, Lights, WELL, runtime, wrong_usage};
 use crate::{
     app::{
         board::{form::Lab, keep},
         brokers::switch::{LiveLab, PRESET, Start},
         player::Reel,
         window::{Opening, Window, waker},
+    },
+    cli::{
+        common::{Common, Lights, runtime},
+        exit::WELL,
+        failure::wrong_usage,
     },
     config::Config,
     model::Diagnostic,
