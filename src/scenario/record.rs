@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use traffic_light::{Aspect, Rule};
 
 use crate::{
+    fault::Fault,
     model::{LightId, LightKind},
     world::{
-        Event, EventKind, Fault,
+        Event, EventKind,
         event::{Certainty, Ignorer, Layer, Severity},
         monitor::GLITCH_BELOW,
     },

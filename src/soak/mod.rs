@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use crate::{
     chaos::ChaosOptions,
-    config::{BrokerChoice, Config, FaultKind, PlannedFault},
+    config::{BrokerChoice, Config},
+    fault::PlannedFault,
     world::Command,
 };
 
@@ -60,9 +61,5 @@ fn options(config: &Config, time: Duration) -> ChaosOptions {
 
 /// How a random fault is asked for.
 fn command(planned: PlannedFault) -> Command {
-    match planned.what {
-        FaultKind::Lasting { fault, lasts } => Command::InjectFault { fault, lasts },
-        FaultKind::SessionDrop(light) => Command::DropSession { light },
-        FaultKind::Reboot(light) => Command::RebootLight { light },
-    }
+    Command::InjectFault { fault: planned.fault, lasts: planned.lasts }
 }

@@ -5,8 +5,10 @@ use std::{path::PathBuf, time::Duration};
 
 use traffic_light::command::Action;
 
-use super::fault::Fault;
-use crate::model::{LightId, Login};
+use crate::{
+    fault::Fault,
+    model::{LightId, Login},
+};
 
 /// A message that a person publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use traffic_light::{Aspect, Rule, Status, View};
 
-use crate::model::{LightId, LightKind};
-
-pub use super::{
+use crate::{
     fault::Fault,
-    monitor::{Certainty, Grade},
+    model::{LightId, LightKind},
 };
+
+pub use super::monitor::{Certainty, Grade};
 
 /// One thing that happened, and when.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -20,8 +20,9 @@ use tokio::{
 
 pub use super::upstream::{Destination, Trouble};
 use super::upstream::{Server, Upstream};
-use crate::fault::{
-    Direction, ImpairedLink, Item, LinkFaultSpec, Micros, Termination, Terminations, rules, stalls,
+use crate::{
+    fault::{Direction, ImpairedLink, Item, LinkFaultSpec, Micros, Termination, Terminations, rules, stalls},
+    model::Diagnostic,
 };
 
 /// More than this may not wait in one direction; the sender is held back then, as by TCP's window.
@@ -88,11 +89,11 @@ impl Proxy {
         self.faults.borrow().clone()
     }
 
-    /// Puts a fault in, or gives it another dose.
+    /// Injects a fault, or gives it other parameters.
     ///
     /// # Errors
-    /// Why it cannot be meant; nothing has changed then.
-    pub fn put(&self, spec: LinkFaultSpec) -> Result<(), String> {
+    /// Returns why it is invalid and what is accepted; nothing has changed then.
+    pub fn put(&self, spec: LinkFaultSpec) -> Result<(), Diagnostic> {
         spec.check()?;
         self.change(|faults| {
             faults.retain(|other| !other.is_replaced_by(&spec));
@@ -229,7 +230,7 @@ impl Connection {
             Ok(Some(mut server)) => {
                 let over = self.pump(&mut server).await;
                 match over {
-                    Over::Closed => server.say_goodbye().await,
+                    Over::Closed => server.disconnect().await,
                     Over::Reset | Over::Terminated(_) => reset(server.tcp()),
                 }
                 over

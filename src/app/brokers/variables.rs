@@ -5,20 +5,20 @@ use std::{collections::BTreeMap, fmt};
 
 /// Values by the names of their variables. `Debug` shows the names alone.
 #[derive(Clone, Default)]
-pub struct Typed {
+pub struct Variables {
     values: BTreeMap<&'static str, String>,
     /// Those that the environment of this process has.
     given: Vec<&'static str>,
 }
 
-impl Typed {
+impl Variables {
     /// Nothing typed yet for these variables.
     #[must_use]
-    pub fn new(names: impl IntoIterator<Item = &'static &'static str>) -> Typed {
+    pub fn new(names: impl IntoIterator<Item = &'static &'static str>) -> Variables {
         let values: BTreeMap<_, _> = names.into_iter().map(|name| (*name, String::new())).collect();
         let is_set = |name: &&&str| std::env::var_os(**name).is_some_and(|value| !value.is_empty());
         let given = values.keys().filter(|name| is_set(name)).copied().collect();
-        Typed { values, given }
+        Variables { values, given }
     }
 
     /// The field of a variable, to be typed in.
@@ -51,7 +51,7 @@ pub fn is_secret(name: &str) -> bool {
     !name.ends_with("_USER")
 }
 
-impl fmt::Debug for Typed {
+impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
     }
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_was_typed_is_given_and_never_shown() {
-        let mut typed = Typed::new(&["TWINLIGHT_TEST_TOKEN"]);
+        let mut typed = Variables::new(&["TWINLIGHT_TEST_TOKEN"]);
         assert!(!typed.has("TWINLIGHT_TEST_TOKEN"));
         "  s3cret\n".clone_into(typed.field("TWINLIGHT_TEST_TOKEN"));
         assert_eq!(typed.typed("TWINLIGHT_TEST_TOKEN").as_deref(), Some("s3cret"));

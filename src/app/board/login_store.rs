@@ -1,5 +1,5 @@
-//! The login that boards were given, kept from one run to the next: a board has it in its flash, and
-//! a broker with another one would turn it away.
+//! The login that boards were given, saved from one run to the next: a board has it in its flash, and
+//! a broker with another one would reject it.
 
 use std::{
     fs,
@@ -17,33 +17,33 @@ const HEADER: &str = "# What boards log in with at the broker of Twinlight. Dele
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct StoredLogin {
     user: String,
     password: String,
 }
 
-/// Reads the login that was kept in `file`; `None` where there is none, or none that can be used.
+/// Reads the login that was saved in `file`; `None` where there is none, or none that can be used.
 #[must_use]
 pub fn load(file: &Path) -> Option<Login> {
-    let kept: Kept = toml::from_str(&fs::read_to_string(file).ok()?).ok()?;
-    let Kept { user, password } = kept;
+    let stored: StoredLogin = toml::from_str(&fs::read_to_string(file).ok()?).ok()?;
+    let StoredLogin { user, password } = stored;
     (!user.is_empty() && !password.is_empty()).then_some(Login { user, password })
 }
 
-/// Keeps a login in `file`, readable by this user alone; never half of it.
+/// Saves a login in `file`, readable by this user alone; never half of it.
 ///
 /// # Errors
 /// What happened and what to do, as a sentence.
 pub fn save(file: &Path, login: &Login) -> Result<PathBuf, String> {
-    let kept = Kept { user: login.user.clone(), password: login.password.clone() };
+    let stored = StoredLogin { user: login.user.clone(), password: login.password.clone() };
     let write = || -> std::io::Result<()> {
-        let text = toml::to_string(&kept).map_err(std::io::Error::other)?;
+        let text = toml::to_string(&stored).map_err(std::io::Error::other)?;
         private_file::write(file, &format!("{HEADER}{text}"))
     };
     write().map(|()| file.to_owned()).map_err(|error| {
         format!(
-            "The login for boards could not be kept in {}: {error}. Boards that are flashed now will have to be \
-             given a new one after the next start.",
+            "The login for boards could not be saved in {}: {error}. Boards that are flashed now need \
+             a new one after the next start.",
             file.display()
         )
     })
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_login_is_kept_for_its_owner_alone() {
+    fn a_login_is_saved_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("deep/er").join(FILE_NAME);
         assert_eq!(load(&file), None);
@@ -72,6 +72,6 @@ mod tests {
         assert_eq!(load(&file), None);
         let told =
             save(Path::new("/proc/no/such/place.toml"), &Login { user: "a".into(), password: "b".into() });
-        assert!(told.unwrap_err().contains("could not be kept"));
+        assert!(told.unwrap_err().contains("could not be saved"));
     }
 }

@@ -5,7 +5,7 @@ use tokio::sync::{
     oneshot,
 };
 
-use super::typed::Typed;
+use super::variables::Variables;
 use crate::{
     doctor::{self, Finding, Step, Target, Verdict},
     model::Diagnostic,
@@ -16,16 +16,16 @@ use crate::{
 /// Two pieces of news for each step, one before them and one after them.
 const QUEUE: usize = 2 * Step::ALL.len() + 2;
 
-/// Whom to examine.
-pub enum Whom {
+/// Which broker to examine.
+pub enum Subject {
     /// A broker that runs.
     Known(Box<Target>),
     /// The broker of a preset, with what was typed for it; one inside this program is started for it.
-    Of(Preset, Typed),
+    Of(Preset, Variables),
 }
 
-enum News {
-    At(String),
+enum Progress {
+    AddressKnown(String),
     Step(doctor::Progress),
     Over(Result<(), String>),
 }
@@ -33,11 +33,9 @@ enum News {
 /// How far the examination is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It goes on.
     Working,
     /// All steps are done, or left out for a reason.
     Done,
-    /// It was cancelled.
     Cancelled,
     /// It could not begin, for this reason.
     Impossible(String),
@@ -45,7 +43,7 @@ pub enum Stage {
 
 /// An examination, as far as it is known. Dropping it ends the work.
 #[derive(Debug)]
-pub struct Checkup {
+pub struct Diagnosis {
     /// `host:port`, and whose it is; empty until it is known.
     pub address: String,
     /// The step that is being tried.
@@ -54,23 +52,23 @@ pub struct Checkup {
     pub findings: Vec<Finding>,
     /// How far it is.
     pub stage: Stage,
-    news: mpsc::Receiver<News>,
+    progress: mpsc::Receiver<Progress>,
     cancel: Option<oneshot::Sender<()>>,
 }
 
-impl std::fmt::Debug for News {
+impl std::fmt::Debug for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("News")
+        f.write_str("Progress")
     }
 }
 
-impl Checkup {
+impl Diagnosis {
     /// Begins to examine. `wake` is called after each piece of news.
     ///
     /// # Errors
     /// A sentence for the user when the system has no thread for it.
-    pub fn begin(whom: Whom, wake: Waker) -> Result<Checkup, String> {
-        let (tell, news) = mpsc::channel(QUEUE);
+    pub fn begin(subject: Subject, wake: Waker) -> Result<Diagnosis, String> {
+        let (report, progress) = mpsc::channel(QUEUE);
         let (cancel, cancelled) = oneshot::channel();
         std::thread::Builder::new()
             .name("twinlight-doctor".to_owned())
@@ -79,15 +77,15 @@ impl Checkup {
                     Ok(runtime) => runtime,
                     Err(error) => {
                         // The queue is new and has room.
-                        let _ = tell.try_send(News::Over(Err(no_threads(&error))));
+                        let _ = report.try_send(Progress::Over(Err(no_threads(&error))));
                         wake();
                         return;
                     }
                 };
                 runtime.block_on(async {
                     tokio::select! {
-                        over = examine(whom, &tell, &wake) => {
-                            let _ = tell.send(News::Over(over)).await;
+                        over = examine(subject, &report, &wake) => {
+                            let _ = report.send(Progress::Over(over)).await;
                         }
                         // Cancelled, or nobody waits any more.
                         _ = cancelled => {}
@@ -95,30 +93,29 @@ impl Checkup {
                 });
                 // A name that is still looked up must not hold anything back.
                 runtime.shutdown_background();
-                drop(tell);
+                drop(report);
                 wake();
             })
             .map_err(|error| no_threads(&error))?;
         let findings = Vec::new();
         let (address, stage) = (String::new(), Stage::Working);
-        Ok(Checkup { address, trying: None, findings, stage, news, cancel: Some(cancel) })
+        Ok(Diagnosis { address, trying: None, findings, stage, progress, cancel: Some(cancel) })
     }
 
-    /// Takes in what has come.
     pub fn drain(&mut self) {
         if self.stage != Stage::Working {
             return;
         }
         loop {
-            match self.news.try_recv() {
-                Ok(News::At(address)) => self.address = address,
-                Ok(News::Step(doctor::Progress::StepBegan(step))) => self.trying = Some(step),
-                Ok(News::Step(doctor::Progress::StepEnded(finding))) => {
+            match self.progress.try_recv() {
+                Ok(Progress::AddressKnown(address)) => self.address = address,
+                Ok(Progress::Step(doctor::Progress::StepBegan(step))) => self.trying = Some(step),
+                Ok(Progress::Step(doctor::Progress::StepEnded(finding))) => {
                     self.trying = None;
                     self.findings.push(finding);
                 }
-                Ok(News::Over(Ok(()))) => return self.end(Stage::Done),
-                Ok(News::Over(Err(text))) => return self.end(Stage::Impossible(text)),
+                Ok(Progress::Over(Ok(()))) => return self.end(Stage::Done),
+                Ok(Progress::Over(Err(text))) => return self.end(Stage::Impossible(text)),
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {
                     let text =
@@ -129,7 +126,6 @@ impl Checkup {
         }
     }
 
-    /// Ends the work; what was found so far stays.
     pub fn cancel(&mut self) {
         if self.stage == Stage::Working {
             self.cancel = None;
@@ -137,7 +133,6 @@ impl Checkup {
         }
     }
 
-    /// Whether it goes on.
     #[must_use]
     pub fn works(&self) -> bool {
         self.stage == Stage::Working
@@ -172,10 +167,10 @@ fn no_threads(error: &std::io::Error) -> String {
     format!("The doctor cannot begin: {error}. End other programs and try again.")
 }
 
-async fn examine(whom: Whom, tell: &mpsc::Sender<News>, wake: &Waker) -> Result<(), String> {
-    let (patient, broker) = match whom {
-        Whom::Known(patient) => (*patient, None),
-        Whom::Of(preset, typed) => {
+async fn examine(subject: Subject, report: &mpsc::Sender<Progress>, wake: &Waker) -> Result<(), String> {
+    let (target, broker) = match subject {
+        Subject::Known(target) => (*target, None),
+        Subject::Of(preset, typed) => {
             let config = preset.load_with(&|name| typed.typed(name)).map_err(|error| error.to_string())?;
             doctor::prepare(&config).await.map_err(|error| {
                 format!("The broker cannot start: {}.", Diagnostic::from(error).one_line())
@@ -184,19 +179,19 @@ async fn examine(whom: Whom, tell: &mpsc::Sender<News>, wake: &Waker) -> Result<
     };
     let whose = if broker.is_some() { ", in this program, started for this" } else { "" };
     // Where nobody listens any more, the work is about to be ended.
-    let _ = tell.send(News::At(format!("{}{whose}", patient.address()))).await;
+    let _ = report.send(Progress::AddressKnown(format!("{}{whose}", target.address()))).await;
     wake();
     let (sender, mut heard) = mpsc::channel(QUEUE);
-    let telling = async {
-        while let Some(news) = heard.recv().await {
-            let _ = tell.send(News::Step(news)).await;
+    let reporting = async {
+        while let Some(progress) = heard.recv().await {
+            let _ = report.send(Progress::Step(progress)).await;
             wake();
         }
     };
     let examining = async move {
-        doctor::examine(&patient, &sender).await;
+        doctor::examine(&target, &sender).await;
     };
-    tokio::join!(examining, telling);
+    tokio::join!(examining, reporting);
     if let Some(broker) = broker {
         broker.stop().await;
     }

@@ -10,65 +10,70 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Choice, typed::Typed};
+use super::variables::Variables;
 use crate::{
-    app::{board::form::Lab, world_client::WorldLink},
+    app::{board::context::ProvisioningContext, world_client::WorldLink},
     config::Config,
     keys,
     presets::Preset,
     world::{Event, World, WorldError, WorldOptions},
 };
 
+/// One configuration that the live lab can be run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    Start,
+    Preset(usize),
+}
+
 /// Before the name of a preset, where a run is named.
 pub const PRESET: &str = "preset ";
 
 /// The window asks for one change at a time.
-const ORDERS: usize = 1;
+const REQUESTS: usize = 1;
 /// What one change tells: three stages and its end.
-const NEWS: usize = 4;
+const EVENTS: usize = 4;
 
 /// Makes what boards have to know from a configuration; may read files.
-pub type MakeLab = Arc<dyn Fn(&Config) -> Lab + Send + Sync>;
+pub type ContextSource = Arc<dyn Fn(&Config) -> ProvisioningContext + Send + Sync>;
 
 /// What the live lab is run on.
-struct Wanted {
+struct ChangeRequest {
     choice: Choice,
     /// `None`: what the program was started with.
-    preset: Option<(Preset, Typed)>,
+    preset: Option<(Preset, Variables)>,
 }
 
 /// A world that was started, and all that the window has to know of it.
-pub struct Started {
+pub struct StartedWorld {
     /// What it runs on.
     pub choice: Choice,
     /// What the run is, in a few words.
     pub subtitle: String,
-    /// The link to it.
     pub link: WorldLink,
-    /// Its configuration.
     pub config: Arc<Config>,
     /// What boards have to know.
-    pub lab: Lab,
+    pub context: ProvisioningContext,
 }
 
 /// What the switch tells.
-pub enum News {
+pub enum ChangeEvent {
     /// What it is at.
-    Stage(&'static str),
+    StageBegan(&'static str),
     /// The change is over: the world that was started, if one was, and what went wrong, if something did.
-    Over(Option<Box<Started>>, Option<String>),
+    Over(Option<Box<StartedWorld>>, Option<String>),
 }
 
 /// The window's end of the switch.
 #[derive(Debug)]
-pub struct Switch {
-    orders: mpsc::Sender<Wanted>,
-    news: mpsc::Receiver<News>,
+pub struct WorldSwitcher {
+    requests: mpsc::Sender<ChangeRequest>,
+    events: mpsc::Receiver<ChangeEvent>,
     config: Arc<Config>,
     subtitle: String,
 }
 
-impl Switch {
+impl WorldSwitcher {
     /// What the program was started with, in a few words.
     #[must_use]
     pub fn subtitle(&self) -> &str {
@@ -82,53 +87,63 @@ impl Switch {
     }
 
     /// Asks for a change; whether it could be asked for: one at a time.
-    pub(super) fn ask(&self, choice: Choice, preset: Option<(Preset, Typed)>) -> bool {
-        self.orders.try_send(Wanted { choice, preset }).is_ok()
+    pub(super) fn ask(&self, choice: Choice, preset: Option<(Preset, Variables)>) -> bool {
+        self.requests.try_send(ChangeRequest { choice, preset }).is_ok()
     }
 
-    pub(super) fn next_news(&mut self) -> Option<News> {
-        self.news.try_recv().ok()
+    pub(super) fn next_event(&mut self) -> Option<ChangeEvent> {
+        self.events.try_recv().ok()
     }
 }
 
 /// What the program was started with.
 pub struct Start {
-    /// The configuration, with the keys of its junctions.
     pub config: Config,
     /// What it is, in a few words.
     pub subtitle: String,
     /// What the world is told beside it.
     pub options: WorldOptions,
     /// Makes what boards have to know.
-    pub lab: MakeLab,
+    pub context: ContextSource,
 }
 
-/// The live lab: one world at a time. Dropping it ends the world; [`LiveLab::stop`] also waits for that.
+/// The live lab: one world at a time. Dropping it ends the world; [`LiveWorld::stop`] also waits for that.
 #[derive(Debug)]
-pub struct LiveLab {
+pub struct LiveWorld {
     end: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-impl LiveLab {
+impl LiveWorld {
     /// Starts the first world, on the tokio runtime that this is called within.
     ///
     /// # Errors
     /// When that world cannot start.
-    pub async fn start(start: Start) -> Result<(LiveLab, WorldLink, Switch), WorldError> {
-        let Start { config, subtitle, mut options, lab } = start;
+    pub async fn start(start: Start) -> Result<(LiveWorld, WorldLink, WorldSwitcher), WorldError> {
+        let Start { config, subtitle, mut options, context } = start;
         let (world, events) = World::start(config.clone(), options.clone()).await?;
         // The file is there now, and a recording is of one world.
         options.record_to = None;
         let link = link(&world, events);
         let config = Arc::new(config);
-        let (orders, ordered) = mpsc::channel(ORDERS);
-        let (tell, news) = mpsc::channel(NEWS);
+        let (requests, requested) = mpsc::channel(REQUESTS);
+        let (send_events, switch_events) = mpsc::channel(EVENTS);
         let (end, ended) = oneshot::channel();
         let running = Running { choice: Choice::Start, config: config.clone(), subtitle: subtitle.clone() };
-        let keeper = Keeper { start: running.clone(), running, world: Some(world), options, lab, news: tell };
-        let task = tokio::spawn(keeper.run(ordered, ended));
-        Ok((LiveLab { end, task }, link, Switch { orders, news, config, subtitle }))
+        let manager = WorldManager {
+            start: running.clone(),
+            running,
+            world: Some(world),
+            options,
+            context,
+            events: send_events,
+        };
+        let task = tokio::spawn(manager.run(requested, ended));
+        Ok((
+            LiveWorld { end, task },
+            link,
+            WorldSwitcher { requests, events: switch_events, config, subtitle },
+        ))
     }
 
     /// Ends the world that runs, and waits for it.
@@ -152,24 +167,24 @@ struct Running {
 }
 
 /// Keeps the one world that runs.
-struct Keeper {
+struct WorldManager {
     start: Running,
     running: Running,
     world: Option<World>,
     options: WorldOptions,
-    lab: MakeLab,
-    news: mpsc::Sender<News>,
+    context: ContextSource,
+    events: mpsc::Sender<ChangeEvent>,
 }
 
-impl Keeper {
-    async fn run(mut self, mut orders: mpsc::Receiver<Wanted>, mut ended: oneshot::Receiver<()>) {
+impl WorldManager {
+    async fn run(mut self, mut requests: mpsc::Receiver<ChangeRequest>, mut ended: oneshot::Receiver<()>) {
         loop {
-            let wanted = tokio::select! {
+            let request = tokio::select! {
                 _ = &mut ended => break,
-                wanted = orders.recv() => wanted,
+                request = requests.recv() => request,
             };
-            match wanted {
-                Some(wanted) => self.change(wanted).await,
+            match request {
+                Some(request) => self.change(request).await,
                 // The window has gone; whoever opened it says when the world is to end.
                 None => {
                     let _ = ended.await;
@@ -182,30 +197,30 @@ impl Keeper {
         }
     }
 
-    fn tell(&self, news: News) {
+    fn report(&self, event: ChangeEvent) {
         // There is room for all that one change tells, and without a window nobody has to hear it.
-        let _ = self.news.try_send(news);
+        let _ = self.events.try_send(event);
         if let Some(wake) = &self.options.wake {
             wake();
         }
     }
 
-    async fn change(&mut self, wanted: Wanted) {
-        self.tell(News::Stage("Reading the configuration…"));
-        let next = match self.read(wanted).await {
+    async fn change(&mut self, request: ChangeRequest) {
+        self.report(ChangeEvent::StageBegan("Reading the configuration…"));
+        let next = match self.read(request).await {
             Ok(next) => next,
             Err(text) => {
                 let text = format!("Nothing was changed: {text}");
-                return self.tell(News::Over(None, Some(text)));
+                return self.report(ChangeEvent::Over(None, Some(text)));
             }
         };
-        self.tell(News::Stage("The lights say goodbye…"));
+        self.report(ChangeEvent::StageBegan("Stopping the lights…"));
         if let Some(world) = self.world.take() {
             world.stop().await;
         }
-        self.tell(News::Stage("Starting the lights…"));
+        self.report(ChangeEvent::StageBegan("Starting the lights…"));
         let over = match self.begin(next.clone()).await {
-            Ok(started) => News::Over(Some(started), None),
+            Ok(started) => ChangeEvent::Over(Some(started), None),
             Err(error) => {
                 let before = self.running.clone();
                 let help = error.help().map(|help| format!(" (help: {help})")).unwrap_or_default();
@@ -213,21 +228,21 @@ impl Keeper {
                 match self.begin(before).await {
                     Ok(started) => {
                         let text = format!("{sorry} The lab goes on as before.");
-                        News::Over(Some(started), Some(text))
+                        ChangeEvent::Over(Some(started), Some(text))
                     }
                     Err(again) => {
                         let text =
                             format!("{sorry} What ran before cannot be started again either: {again}.");
-                        News::Over(None, Some(text))
+                        ChangeEvent::Over(None, Some(text))
                     }
                 }
             }
         };
-        self.tell(over);
+        self.report(over);
     }
 
     /// The configuration that is wanted. Files are read beside the runtime's work.
-    async fn read(&self, Wanted { choice, preset }: Wanted) -> Result<Running, String> {
+    async fn read(&self, ChangeRequest { choice, preset }: ChangeRequest) -> Result<Running, String> {
         let Some((preset, typed)) = preset else { return Ok(self.start.clone()) };
         let folder = self.options.state_folder.clone();
         let subtitle = format!("{PRESET}{}", preset.name);
@@ -243,14 +258,14 @@ impl Keeper {
         Ok(Running { choice, config: Arc::new(config), subtitle })
     }
 
-    async fn begin(&mut self, next: Running) -> Result<Box<Started>, WorldError> {
+    async fn begin(&mut self, next: Running) -> Result<Box<StartedWorld>, WorldError> {
         let (world, events) = World::start((*next.config).clone(), self.options.clone()).await?;
         let link = link(&world, events);
         self.world = Some(world);
         self.running = next.clone();
         let Running { choice, config, subtitle } = next;
         // It reads a small file at most, while no window waits for this thread.
-        let lab = (self.lab)(&config);
-        Ok(Box::new(Started { choice, subtitle, link, config, lab }))
+        let context = (self.context)(&config);
+        Ok(Box::new(StartedWorld { choice, subtitle, link, config, context }))
     }
 }
