@@ -13,7 +13,7 @@ use tokio::{
 };
 use traffic_light::{Name, PeerMessage, Rule, Status, command::Command as LightCommand};
 
-pub(super) use self::speak::Say;
+pub(super) use self::speak::ObserverCommand;
 use super::{
     client::{Client, ClientEvent},
     event::{About, EventKind, Ignorer, Severity, TopicKind},
@@ -116,7 +116,7 @@ impl Observer {
     pub(super) fn start(
         mut self,
         mut client: Client,
-        mut says: mpsc::Receiver<Say>,
+        mut commands: mpsc::Receiver<ObserverCommand>,
         mut stop: watch::Receiver<bool>,
     ) -> JoinHandle<()> {
         tokio::spawn(async move {
@@ -130,10 +130,10 @@ impl Observer {
                         continue;
                     }
                     _ = stop.changed() => break,
-                    Some(say) = says.recv() => {
-                        match say {
-                            Say::Perform(task) => self.perform(task),
-                            Say::Forget(topics, _done) => self.forget(&topics, &mut client).await,
+                    Some(command) = commands.recv() => {
+                        match command {
+                            ObserverCommand::Perform(task) => self.perform(task),
+                            ObserverCommand::Forget(topics, _done) => self.forget(&topics, &mut client).await,
                         }
                         continue;
                     }

@@ -1,4 +1,4 @@
-//! A proxy in front of the broker, one for each link, where the link's faults are put in.
+//! A proxy in front of the broker, one for each link, where the link's faults are injected.
 //!
 //! It listens on a port of its own and carries each connection to the broker. What it does with the
 //! bytes in between is decided by [`ImpairedLink`]; here are the sockets. Faults can change at any time and
@@ -110,7 +110,7 @@ impl Proxy {
         Ok(())
     }
 
-    /// Takes a fault out, whatever its dose.
+    /// Clears a fault, whatever its parameters.
     pub fn clear(&self, spec: &LinkFaultSpec) {
         self.change(|faults| faults.retain(|other| !other.is_replaced_by(spec)));
     }

@@ -39,7 +39,7 @@ use super::{
     event::{EventKind, TopicKind},
     event_bus::EventBus,
     last_run::RunningNow,
-    observer::Say,
+    observer::ObserverCommand,
     proxy::Proxy,
     topics::Topics,
     virtual_light::RunningLight,
@@ -64,7 +64,7 @@ struct Supervisor {
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, RunningLight>,
-    /// Where the faults of links are put in: of each virtual light, and of boards that have a port.
+    /// Where the faults of links are injected: of each virtual light, and of boards that have a port.
     proxies: BTreeMap<LightId, Proxy>,
     /// Speaks TLS for links that have no proxy of their own.
     _tunnel: Option<Proxy>,
@@ -78,7 +78,7 @@ struct Supervisor {
     /// Calls the engine where time alone changes something.
     clock: JoinHandle<()>,
     stop_observer: watch::Sender<bool>,
-    says: mpsc::Sender<Say>,
+    observer_commands: mpsc::Sender<ObserverCommand>,
     /// Whether the broker is to forget the virtual lights at the end.
     forgets: bool,
     last_run: Option<RunningNow>,
@@ -134,7 +134,7 @@ impl Supervisor {
         if let Some(kept) = kept.filter(|_| self.broker.is_none()) {
             let (done, forgotten) = oneshot::channel();
             // It answers by dropping `done`, whatever came of it.
-            let _ = self.says.send(Say::Forget(kept, done)).await;
+            let _ = self.observer_commands.send(ObserverCommand::Forget(kept, done)).await;
             let _ = forgotten.await;
         }
         // The observer hears the goodbyes; it is the last to go.

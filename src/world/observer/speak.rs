@@ -35,7 +35,7 @@ const FORGET_STEP: Duration = Duration::from_millis(5);
 
 /// What the observer may be asked to say.
 #[derive(Debug)]
-pub(in crate::world) enum Say {
+pub(in crate::world) enum ObserverCommand {
     /// What the engine wants to be said.
     Perform(Task),
     /// Let the broker forget what it keeps on these topics. The sender is dropped when that is done or

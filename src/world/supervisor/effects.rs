@@ -7,7 +7,7 @@ use crate::{
     model::{Diagnostic, LightId},
     world::{
         engine::{Effect, LightCommand, Task},
-        observer::Say,
+        observer::ObserverCommand,
         virtual_light::Request,
     },
 };
@@ -74,9 +74,9 @@ impl Supervisor {
 
     /// The observer alone has a session of the world's own; it tells the engine what came of the task.
     fn let_observer(&self, task: Task) {
-        let Err(error) = self.says.try_send(Say::Perform(task)) else { return };
-        let (TrySendError::Full(said) | TrySendError::Closed(said)) = error;
-        if let Say::Perform(task) = said {
+        let Err(error) = self.observer_commands.try_send(ObserverCommand::Perform(task)) else { return };
+        let (TrySendError::Full(command) | TrySendError::Closed(command)) = error;
+        if let ObserverCommand::Perform(task) = command {
             let reason = Diagnostic::new("too many commands at once", "try again");
             self.bus.with(|engine| engine.performed(task, Err(reason)));
         }

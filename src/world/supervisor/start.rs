@@ -121,8 +121,8 @@ impl Supervisor {
             seed: random.random(),
             ..spec.clone()
         });
-        let (says, said) = mpsc::channel(COMMAND_QUEUE);
-        let observer = observer.start(client, said, stopped);
+        let (observer_commands, commanded) = mpsc::channel(COMMAND_QUEUE);
+        let observer = observer.start(client, commanded, stopped);
 
         let last_run = LastRun::new(options.state_folder.as_deref());
         let recordings = options.state_folder.as_ref().map(|folder| folder.join(record::FOLDER));
@@ -151,7 +151,7 @@ impl Supervisor {
             observer,
             clock,
             stop_observer,
-            says,
+            observer_commands,
             forgets: options.forgets,
             last_run: last_run.keep_noting(),
             recorder: None,
