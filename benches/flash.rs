@@ -6,10 +6,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(target_os = "linux")]
-#[path = "../tests/board/lab.rs"]
-mod lab;
-
-#[cfg(target_os = "linux")]
 fn main() {
     linux::main();
 }
@@ -35,11 +31,11 @@ mod linux {
     use serialport::UsbPortInfo;
     use traffic_light::{Name, record::Record};
     use twinlight::board::{
-        Cancel, Connection, FlashJob, ImageChoice, News, Observer, Outcome, ProvisionJob, Question, Written,
-        flash, provision,
+        Cancel, Connection, EntryMethod, FlashJob, ImageChoice, JobEvent, JobObserver, Outcome, ProvisionJob,
+        Question, Written, flash, provision,
     };
 
-    use super::lab::Board;
+    use test_support::board::Board;
 
     const BOOTLOADER: &[u8] = include_bytes!("../assets/firmware/bootloader.bin");
     const TABLE: &[u8] = include_bytes!("../assets/firmware/partition-table.bin");
@@ -51,8 +47,8 @@ mod linux {
 
     struct Nobody;
 
-    impl Observer for Nobody {
-        fn tell(&mut self, _: News) {}
+    impl JobObserver for Nobody {
+        fn notify(&mut self, _: JobEvent) {}
 
         fn ask(&mut self, _: &Question) -> bool {
             false
@@ -122,7 +118,8 @@ mod linux {
     /// In all, for writing alone, and for credentials alone, in all.
     fn by_twinlight(baud: u32) -> (Duration, Duration, Duration) {
         let board = board();
-        let connection = Connection { max_baud: baud, ..board.connection() };
+        let connection =
+            Connection { entry: EntryMethod::None, max_baud: baud, ..Connection::new(board.port()) };
         let job = FlashJob {
             connection: connection.clone(),
             record: record("lab"),

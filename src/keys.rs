@@ -16,7 +16,7 @@ use traffic_light::Key;
 
 use crate::{
     config::{BrokerChoice, Config, Junction},
-    private,
+    model::{Diagnostic, private_file},
 };
 
 /// The file in the program's own folder.
@@ -32,15 +32,10 @@ const HEADER: &str = "# Keys that Twinlight made up for junctions with key = \"a
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// There is no folder for them.
-    #[error(
-        "this system has no folder to keep a junction's key in (key = \"auto\"); name one with --state FOLDER, or give \
-         the key as key = \"${{TWINLIGHT_KEY}}\""
-    )]
+    #[error("this system has no folder to keep a junction's key in (key = \"auto\")")]
     NoFolder,
     /// The file cannot be read or written.
-    #[error(
-        "the keys of junctions cannot be kept in {file}: {error}; give it to this user, or name another folder with --state"
-    )]
+    #[error("the keys of junctions cannot be kept in {file}: {error}")]
     File {
         /// Which file.
         file: PathBuf,
@@ -48,16 +43,30 @@ pub enum KeyError {
         error: io::Error,
     },
     /// Somebody has changed the file so that it cannot be read.
-    #[error(
-        "{file} is not as this program wrote it; correct it, or delete it and agree with your partner on a new key"
-    )]
+    #[error("{file} is not as this program wrote it")]
     Damaged {
         /// Which file.
         file: PathBuf,
     },
     /// The configuration has no junction of that kind.
     #[error("{0}")]
-    NothingToDo(String),
+    NothingToDo(Diagnostic),
+}
+
+impl KeyError {
+    /// What to do next.
+    #[must_use]
+    pub fn help(&self) -> String {
+        let text = match self {
+            KeyError::NoFolder => {
+                "name one with --state FOLDER, or give the key as key = \"${TWINLIGHT_KEY}\""
+            }
+            KeyError::File { .. } => "give the file to this user, or name another folder with --state",
+            KeyError::Damaged { .. } => "correct it, or delete it and agree with your partner on a new key",
+            KeyError::NothingToDo(diagnostic) => diagnostic.help.as_deref().unwrap_or_default(),
+        };
+        text.to_owned()
+    }
 }
 
 /// A junction whose key is kept.
@@ -112,11 +121,13 @@ pub fn give(config: &mut Config, folder: Option<&Path>) -> Result<Vec<Kept>, Key
 /// When the keys cannot be read or kept.
 pub fn give_and_tell(config: &mut Config, folder: Option<&Path>, chosen: &str) -> Result<(), KeyError> {
     for kept in give(config, folder)?.into_iter().filter(|kept| kept.new) {
-        config.warnings.push(format!(
-            "a key was made for the junction {} and is kept in {}; your partner needs the same one: \"twinlight key \
-             {chosen}\" shows it",
-            kept.junction,
-            kept.file.display(),
+        config.warnings.push(Diagnostic::new(
+            format!(
+                "a key was made for the junction {} and is kept in {}",
+                kept.junction,
+                kept.file.display()
+            ),
+            format!("your partner needs the same one: \"twinlight key {chosen}\" shows it"),
         ));
     }
     Ok(())
@@ -130,12 +141,15 @@ pub fn take(config: &mut Config, folder: Option<&Path>, key: &str) -> Result<Kep
     let place = place(config);
     let mut lacking = config.junctions.iter_mut().filter(|junction| junction.lacks_key());
     let (Some(junction), None) = (lacking.next(), lacking.next()) else {
-        let text = "this takes a configuration with exactly one junction that has key = \"auto\"; write the key of any \
-                    other as key = \"${NAME}\" and export NAME=…";
-        return Err(KeyError::NothingToDo(text.to_owned()));
+        return Err(KeyError::NothingToDo(Diagnostic::new(
+            "this takes a configuration with exactly one junction that has key = \"auto\"",
+            "write the key of any other as key = \"${NAME}\" and export NAME=…",
+        )));
     };
-    let parsed = Key::new(key.as_bytes())
-        .map_err(|error| KeyError::NothingToDo(format!("this is no key: {error}")))?;
+    let parsed = Key::new(key.as_bytes()).map_err(|error| {
+        let help = "copy the whole key that \"twinlight key\" shows at your partner's";
+        KeyError::NothingToDo(Diagnostic::new(format!("this is no key: {error}"), help))
+    })?;
     let file = folder.ok_or(KeyError::NoFolder)?.join(FILE_NAME);
     let mut keys = load(&file)?;
     let old = keys.keys.insert(format!("{place}/{}", junction.name()), key.to_owned());
@@ -172,7 +186,7 @@ fn load(file: &Path) -> Result<Keys, KeyError> {
 fn save(file: &Path, keys: &Keys) -> Result<(), KeyError> {
     let write = || -> io::Result<()> {
         let text = toml::to_string(keys).map_err(io::Error::other)?;
-        private::write(file, &format!("{HEADER}{text}"))
+        private_file::write(file, &format!("{HEADER}{text}"))
     };
     write().map_err(|error| KeyError::File { file: file.to_owned(), error })
 }

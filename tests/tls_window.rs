@@ -7,8 +7,11 @@ use egui::vec2;
 use egui_kittest::{Harness, kittest::Queryable};
 use tokio::sync::{broadcast, mpsc};
 use twinlight::{
-    app::{Link, TwinlightApp, board::form::Lab, clock::Clock, settings::Settings},
-    board::Desk,
+    app::{
+        TwinlightApp, board::context::ProvisioningContext, clock::Clock, settings::Settings,
+        world_client::WorldLink,
+    },
+    board::JobRunner,
     config::Config,
     world::{Event, EventKind},
 };
@@ -20,11 +23,11 @@ fn says_not_checked(broker: &str) -> bool {
     let config = Config::from_toml(&text, "my.toml", &|_| None).unwrap();
     let (commands, _commands) = mpsc::channel(16);
     let (events, receiver) = broadcast::channel(16);
-    let link = Link { commands, events: receiver };
+    let link = WorldLink { commands, events: receiver };
     let mut harness = Harness::builder().with_size(vec2(1_400.0, 900.0)).build_eframe(|cc| {
         let app =
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), Settings::default(), "test".to_owned());
-        app.with_desk(Desk::open(Arc::new(|| ())).unwrap(), Lab::of(&config, None))
+        app.with_board(JobRunner::new(Arc::new(|| ())).unwrap(), ProvisioningContext::of(&config, None))
     });
     let address = "broker.lab:8883".to_owned();
     let kind = EventKind::BrokerStarted { address, embedded: false, open: false, note: None };

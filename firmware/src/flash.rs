@@ -6,8 +6,8 @@ use esp_hal::{efuse, peripherals::FLASH, rng::Rng};
 use esp_storage::FlashStorage;
 use traffic_light::{
     Start,
+    boot_counter::{self, Entry, SECTOR_BYTES, Slot},
     record::{MAX_RECORD_BYTES, Record, RecordError},
-    starts::{self, Entry, Place, SECTOR_BYTES},
 };
 
 /// The partition `prov` (section 4 of the design).
@@ -19,7 +19,7 @@ const STARTS_OFFSET: u32 = 0x9000;
 pub struct Flash {
     storage: FlashStorage<'static>,
     last: Option<Entry>,
-    next: Option<Place>,
+    next: Option<Slot>,
 }
 
 /// What is new with this start of the board.
@@ -53,9 +53,9 @@ impl Flash {
             log::error!("the start counter cannot be read: {error:?}");
         }
         let (first, second) = sectors.split_at(SECTOR_BYTES);
-        let (last, place) = starts::last([first, second]);
+        let (last, slot) = boot_counter::last([first, second]);
         self.last = last;
-        self.next = Some(place);
+        self.next = Some(slot);
         let entry = Entry::after(last, record.timing.lease_ms);
         self.write(entry);
 
@@ -64,7 +64,7 @@ impl Flash {
         let mut mac = [0; 6];
         mac.copy_from_slice(efuse::base_mac_address().as_bytes());
         let start = Start {
-            boot: starts::boot_number(entry.count, mac, seed),
+            boot: boot_counter::boot_number(entry.count, mac, seed),
             seed,
             lease_max_ms: entry.lease_max_ms,
             // The board has no clock that runs without power.
@@ -83,16 +83,16 @@ impl Flash {
     }
 
     fn write(&mut self, entry: Entry) -> bool {
-        let Some(place) = self.next else { return false };
-        let offset = STARTS_OFFSET + u32::try_from(place.offset()).unwrap_or(0);
+        let Some(slot) = self.next else { return false };
+        let offset = STARTS_OFFSET + u32::try_from(slot.offset()).unwrap_or(0);
         let sector = offset - offset % FlashStorage::SECTOR_SIZE;
-        let erased = !place.erase || self.storage.erase(sector, sector + FlashStorage::SECTOR_SIZE).is_ok();
+        let erased = !slot.erase || self.storage.erase(sector, sector + FlashStorage::SECTOR_SIZE).is_ok();
         if !erased || self.storage.write_nor(offset, &entry.encode()).is_err() {
             log::error!("the start counter cannot be written; the light works, its start numbers may repeat");
             return false;
         }
         self.last = Some(entry);
-        self.next = Some(place.after());
+        self.next = Some(slot.after());
         true
     }
 }

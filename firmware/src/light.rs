@@ -23,7 +23,7 @@ use traffic_light::{
     button::{Button, Press},
     lamps::{Colour, Lamps, Progress},
     message::Message,
-    program::{Facts, Note, Order, Outside, Program, Topic, TopicText},
+    program::{Facts, HostCommand, LightHost, LogEvent, Program, Topic, TopicText},
     record::{MIN_WATCHDOG_MS, Record, RecordError},
 };
 
@@ -89,7 +89,7 @@ pub static NEWS: Channel<CriticalSectionRawMutex, News, 6> = Channel::new();
 /// To the link; while it is full, messages are dropped.
 pub static OUTBOUND: Channel<CriticalSectionRawMutex, Publication, 6> = Channel::new();
 /// Orders to the link; while it is full, orders are dropped.
-pub static ORDERS: Channel<CriticalSectionRawMutex, Order, 4> = Channel::new();
+pub static ORDERS: Channel<CriticalSectionRawMutex, HostCommand, 4> = Channel::new();
 /// How far the link has come.
 pub static PROGRESS: Shared = Shared(AtomicU8::new(Progress::Joining as u8));
 /// When the main thread last told that it lives, in seconds since the start.
@@ -216,7 +216,7 @@ struct Host {
     aspect: Aspect,
 }
 
-impl Outside for Host {
+impl LightHost for Host {
     fn show(&mut self, aspect: Aspect) {
         self.aspect = aspect;
         self.board.show(Lamps::of(aspect, now()));
@@ -227,14 +227,14 @@ impl Outside for Host {
         OUTBOUND.try_send(publication).is_ok()
     }
 
-    fn order(&mut self, order: Order) -> bool {
-        match order {
-            Order::WifiDown { .. } | Order::DropSession => ORDERS.try_send(order).is_ok(),
-            Order::Reboot => {
+    fn execute(&mut self, command: HostCommand) -> bool {
+        match command {
+            HostCommand::WifiDown { .. } | HostCommand::DropSession => ORDERS.try_send(command).is_ok(),
+            HostCommand::Reboot => {
                 self.reboot_at = Some(now().after(LAST_WORDS_MS));
                 true
             }
-            Order::KeepLease { ms } => self.flash.keep_lease(ms),
+            HostCommand::KeepLease { ms } => self.flash.keep_lease(ms),
         }
     }
 
@@ -256,11 +256,11 @@ impl Outside for Host {
         MIN_WATCHDOG_MS
     }
 
-    fn note(&mut self, note: Note) {
-        if note.is_warning() {
-            log::warn!("{note}");
+    fn log(&mut self, event: LogEvent) {
+        if event.is_warning() {
+            log::warn!("{event}");
         } else {
-            log::info!("{note}");
+            log::info!("{event}");
         }
     }
 }

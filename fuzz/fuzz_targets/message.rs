@@ -5,26 +5,31 @@
 use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
-use traffic_light::{Ignored, Key, MAX_MESSAGE_BYTES, Status, Word, command::Command, message::Message};
+use traffic_light::{
+    Ignored, Key, MAX_MESSAGE_BYTES, PeerMessage, Status, command::Command, message::Message,
+};
 
 const TOPIC: &str = "twinlight/demo/b/state";
 
 fuzz_target!(|payload: &[u8]| {
     let key = Key::new(b"a key of 16 bytes at least").expect("it is long enough");
-    if let Some(word) = read(payload, &key, Word::decode)
-        && let Word::State(state) = &word
+    if let Some(word) = read(payload, &key, PeerMessage::decode)
+        && let PeerMessage::State(state) = &word
     {
         let said = state.encode(TOPIC, None);
-        let heard = Word::decode(TOPIC, &said, None).expect("a state that was read can be said");
-        let Word::State(heard) = heard else { panic!("a state was said, and something else heard") };
+        let heard = PeerMessage::decode(TOPIC, &said, None).expect("a state that was read can be said");
+        let PeerMessage::State(heard) = heard else { panic!("a state was said, and something else heard") };
         // What does not fit is left out from the end of the lists.
         assert!(state.give.starts_with(&heard.give) && state.lost.starts_with(&heard.lost));
         let mut whole = heard;
         (whole.give, whole.lost) = (state.give.clone(), state.lost.clone());
         assert_eq!(&whole, state);
         let signed = state.encode(TOPIC, Some(&key));
-        assert!(Word::decode(TOPIC, &signed, Some(&key)).is_ok());
-        assert_eq!(Word::decode("twinlight/demo/c/state", &signed, Some(&key)), Err(Ignored::WrongSignature));
+        assert!(PeerMessage::decode(TOPIC, &signed, Some(&key)).is_ok());
+        assert_eq!(
+            PeerMessage::decode("twinlight/demo/c/state", &signed, Some(&key)),
+            Err(Ignored::WrongSignature)
+        );
     }
     if let Some(status) = read(payload, &key, Status::decode) {
         said_again(&status, &status.encode(TOPIC, None), Status::decode);

@@ -5,10 +5,10 @@
 use libfuzzer_sys::fuzz_target;
 use traffic_light::{
     Instant,
-    mqtt::{End, Event, Hello, INBOX_BYTES, OUTBOX_BYTES, Session},
+    mqtt::{ConnectOptions, End, Event, INBOX_BYTES, OUTBOX_BYTES, Session},
 };
 
-const HELLO: Hello<'_> = Hello {
+const OPTIONS: ConnectOptions<'_> = ConnectOptions {
     client_id: "id",
     keep_alive_s: 5,
     user: "king",
@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
 
 fn run(bytes: &[u8], piece: usize) -> (Vec<Seen>, Option<End>) {
     let now = Instant::from_ms(0);
-    let mut session = Session::open(&HELLO, now).expect("it fits");
+    let mut session = Session::open(&OPTIONS, now).expect("it fits");
     let mut seen = Vec::new();
     for chunk in bytes.chunks(piece.min(bytes.len().max(1))) {
         let mut rest = chunk;

@@ -4,9 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use traffic_light::{
-    Aspect, Instant, Key, Name, Start, Status, Word,
+    Aspect, Instant, Key, Name, PeerMessage, Start, Status,
     message::Message,
-    program::{Facts, Note, Order, Outside, Program, Topic},
+    program::{Facts, HostCommand, LightHost, LogEvent, Program, Topic},
     record::Record,
 };
 
@@ -18,7 +18,7 @@ struct Host {
     key: Option<Key>,
 }
 
-impl Outside for Host {
+impl LightHost for Host {
     fn show(&mut self, aspect: Aspect) {
         self.aspect = Some(aspect);
     }
@@ -26,13 +26,13 @@ impl Outside for Host {
     fn publish(&mut self, topic: Topic, message: &Message) -> bool {
         match topic {
             Topic::Status => Status::decode("twinlight/demo/a/status", message, self.key.as_ref()).map(drop),
-            _ => Word::decode("twinlight/demo/a/state", message, self.key.as_ref()).map(drop),
+            _ => PeerMessage::decode("twinlight/demo/a/state", message, self.key.as_ref()).map(drop),
         }
         .expect("what a light says can be read");
         true
     }
 
-    fn order(&mut self, _order: Order) -> bool {
+    fn execute(&mut self, _command: HostCommand) -> bool {
         true
     }
 
@@ -40,8 +40,8 @@ impl Outside for Host {
         Facts { kind: "board", reset: "power-on", firmware: "0", ..Facts::default() }
     }
 
-    fn note(&mut self, note: Note) {
-        assert!(!note.to_string().is_empty());
+    fn log(&mut self, event: LogEvent) {
+        assert!(!event.to_string().is_empty());
     }
 }
 
@@ -70,8 +70,8 @@ fuzz_target!(|data: &[u8]| {
         match what % 6 {
             0 => {
                 promised |= matches!(
-                    Word::decode(PEER, payload, record.key.as_ref()),
-                    Ok(Word::State(state)) if state.give.iter().any(|give| give.to.as_str() == "a" && give.boot == 7)
+                    PeerMessage::decode(PEER, payload, record.key.as_ref()),
+                    Ok(PeerMessage::State(state)) if state.give.iter().any(|give| give.to.as_str() == "a" && give.boot == 7)
                 );
                 program.hear(at, PEER, payload, what >= 128, &mut host);
             }

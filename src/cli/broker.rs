@@ -2,13 +2,17 @@
 
 use clap::Args;
 
-use super::{Common, FAILED, Usage, WELL, asked_to_end, runtime};
 use crate::{
-    board::provision::here::{addresses, make_login},
+    board::provision::this_computer::{addresses, make_login},
+    cli::{
+        common::{Common, asked_to_end, runtime},
+        exit::{FAILED, WELL},
+        failure::wrong_usage,
+    },
     config::BrokerChoice,
     world::{
+        account_limiter::AccountLimiter,
         broker::{Broker, BrokerConfig, Ended},
-        meter::Meter,
     },
 };
 
@@ -25,14 +29,14 @@ pub(super) struct BrokerArgs {
 pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
     let config = common.load()?;
     let BrokerChoice::Embedded { port, lan, login } = config.broker else {
-        let text = "the configuration names a broker elsewhere; \"twinlight broker\" runs the embedded one: leave \
-                    --config out, or choose one with kind = \"embedded\"";
-        return Err(Usage(text.to_owned()).into());
+        let message =
+            "the configuration names a broker elsewhere, and \"twinlight broker\" runs the embedded one";
+        return Err(wrong_usage((message, "leave --config out, or choose one with kind = \"embedded\"")));
     };
     let lan = lan || args.lan;
-    let meter = config.emulated.map(|emulated| {
-        let listener = Box::new(|counted| eprintln!("twinlight: {counted}"));
-        Meter::adafruit(&emulated.user, emulated.per_minute, listener)
+    let limiter = config.emulated.map(|emulated| {
+        let listener = Box::new(|event| eprintln!("{event}"));
+        AccountLimiter::adafruit(&emulated.user, emulated.per_minute, listener)
     });
     let made_up = (lan && login.is_none()).then(make_login);
     let config = BrokerConfig {
@@ -42,7 +46,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
         login: login.or_else(|| made_up.clone()),
     };
     runtime()?.block_on(async {
-        let broker = Broker::start_metered(&config, meter).await?;
+        let broker = Broker::start_limited(&config, limiter).await?;
         println!("the embedded broker listens at {}", broker.address());
         if let Some(wanted) = broker.wanted_port_taken() {
             println!("(port {wanted} is in use by another program)");
@@ -68,7 +72,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
             }
             ended = ended => {
                 if let Ended::Failed { reason } = ended {
-                    eprintln!("twinlight: the broker ended: {reason}");
+                    eprintln!("error: the broker ended: {reason}");
                 }
                 Ok(FAILED)
             }

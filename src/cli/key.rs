@@ -4,8 +4,10 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
 
-use super::{Common, Usage, WELL};
-use crate::keys::{self, KeyError};
+use crate::{
+    cli::{common::Common, exit::WELL, failure::wrong_usage},
+    keys::{self, KeyError},
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct KeyArgs {
@@ -34,9 +36,9 @@ pub(super) fn run(common: &Common, args: &KeyArgs) -> anyhow::Result<u8> {
     }
     let kept = keys::give(&mut config, folder.as_deref())?;
     if kept.is_empty() {
-        let text = "this configuration has no junction with key = \"auto\"; write that into a [[junction]], or name \
-                    another one with --config or --preset";
-        return Err(Usage(text.to_owned()).into());
+        let message = "this configuration has no junction with key = \"auto\"";
+        let help = "write that into a [[junction]], or name another one with --config or --preset";
+        return Err(wrong_usage((message, help)));
     }
     for one in &kept {
         let key = config.junctions.iter().find(|junction| junction.name().as_str() == one.junction);
@@ -67,7 +69,7 @@ fn ask() -> anyhow::Result<String> {
 
 fn usage(error: KeyError) -> anyhow::Error {
     match error {
-        KeyError::NothingToDo(text) => Usage(text).into(),
+        KeyError::NothingToDo(diagnostic) => wrong_usage(diagnostic),
         error => error.into(),
     }
 }

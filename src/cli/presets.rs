@@ -4,8 +4,12 @@ use std::io::{self, Write};
 
 use clap::Args;
 
-use super::{Usage, WELL};
-use crate::presets::{PRESETS, find};
+use crate::{
+    cli::{exit::WELL, failure::wrong_usage},
+    config::nearest::nearest,
+    model::Diagnostic,
+    presets::{PRESETS, find},
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct PresetsArgs {
@@ -18,7 +22,7 @@ pub(super) fn run(args: &PresetsArgs) -> anyhow::Result<u8> {
     let mut out = io::stdout().lock();
     match &args.name {
         Some(name) => {
-            let preset = find(name).ok_or_else(|| Usage(unknown(name)))?;
+            let preset = find(name).ok_or_else(|| wrong_usage(unknown(name)))?;
             write!(out, "{}", preset.text)?;
         }
         None => {
@@ -37,8 +41,9 @@ pub(super) fn run(args: &PresetsArgs) -> anyhow::Result<u8> {
 }
 
 /// What to say of a name that no preset has.
-pub(super) fn unknown(name: &str) -> String {
+pub(super) fn unknown(name: &str) -> Diagnostic {
     let names: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
-    let near = crate::config::nearest::nearest(name, &names).map(|near| format!(" did you mean {near:?}?"));
-    format!("there is no preset {name:?};{} they are {}", near.unwrap_or_default(), names.join(", "))
+    let near = nearest(name, &names).map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
+    let help = format!("{near}The presets are {}", names.join(", "));
+    Diagnostic::new(format!("there is no preset {name:?}"), help)
 }

@@ -9,10 +9,12 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{CONFLICT, WELL, json, report};
+use super::{json, report};
 use crate::{
+    cli::exit::{CONFLICT, WELL},
+    model::LightId,
     recording::{Judged, Recording, Verdict, judge},
-    world::{LightId, event::Certainty, summary::Tally},
+    world::{event::Certainty, summary::Tally},
 };
 
 #[derive(Clone, Debug, Args)]
@@ -31,7 +33,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     report::check_folder("--report", args.report.as_deref())?;
     let recording = Recording::open(&args.file)?;
     for warning in recording.warnings() {
-        eprintln!("twinlight: {}, {warning}", args.file.display());
+        eprintln!("warning: {}, {warning}", args.file.display());
     }
     let judged = judge(&recording);
     let told = tell(&judged, args.json.then(|| recording.header().started_at()));
@@ -68,8 +70,8 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
 /// `as_json` is when the run started, where the lines are to be JSON.
 fn tell(judged: &Judged, as_json: Option<SystemTime>) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut news = json::News::default();
-    for event in judged.events.iter().filter(|event| news.has(event)) {
+    let mut filter = json::ChangeFilter::default();
+    for event in judged.events.iter().filter(|event| filter.is_new(event)) {
         let line = match as_json {
             Some(started_at) => {
                 json::line(event).map(|line| json::with_wall_clock(line, event, started_at).to_string())

@@ -1,15 +1,22 @@
 //! Events as sentences, for people, and the report file.
 
-use std::{fmt::Write as _, io::Write as _, path::Path};
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+    path::Path,
+};
 
-use anyhow::Context;
 use serde_json::Value;
 
-use super::{Usage, shown};
-use crate::world::{
-    Event, EventKind, LightId,
-    event::{Certainty, Severity},
-    summary::Summary,
+use super::failure::wrong_usage;
+use crate::{
+    cli::common::shown,
+    model::{Diagnostic, LightId},
+    world::{
+        Event, EventKind,
+        event::{Certainty, Severity},
+        summary::Summary,
+    },
 };
 
 /// One line for an event; `None` for one that would only be noise in a terminal.
@@ -116,10 +123,10 @@ pub(super) fn closing(summary: &Summary) -> String {
 }
 
 /// That a file can come to be where `option` names one.
-pub(super) fn check_folder(option: &str, file: Option<&Path>) -> Result<(), Usage> {
+pub(super) fn check_folder(option: &str, file: Option<&Path>) -> anyhow::Result<()> {
     match file.and_then(Path::parent) {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(Usage(format!("{option}: there is no folder {}; make it first", shown(folder))))
+            Err(wrong_usage((format!("{option}: there is no folder {}", shown(folder)), "make it first")))
         }
         _ => Ok(()),
     }
@@ -135,10 +142,14 @@ pub(super) fn write(file: &Path, report: &Value) -> anyhow::Result<()> {
 /// Writes a file beside its place and moves it there, so that there is never half of it.
 pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let advice =
-        || format!("cannot write the report {}; choose a folder that exists and is yours", shown(file));
-    let mut beside = tempfile::NamedTempFile::new_in(folder).with_context(advice)?;
-    beside.write_all(bytes).with_context(advice)?;
-    beside.persist(file).with_context(advice)?;
-    Ok(())
+    let write = || -> io::Result<()> {
+        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+        beside.write_all(bytes)?;
+        beside.persist(file)?;
+        Ok(())
+    };
+    write().map_err(|error| {
+        let message = format!("cannot write the report {}: {error}", shown(file));
+        Diagnostic::new(message, "choose a folder that exists and is yours").into()
+    })
 }

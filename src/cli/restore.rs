@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CHECK_FAILED, WELL, board};
-use crate::board::{Identity, Outcome, Request, RestoreJob};
+use super::{board, failure};
+use crate::{
+    board::{Identity, Outcome, Request, RestoreJob},
+    cli::exit::{CHECK_FAILED, WELL},
+    model::Diagnostic,
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct RestoreArgs {
@@ -38,9 +42,8 @@ pub(super) fn run(args: RestoreArgs) -> anyhow::Result<u8> {
     };
     println!("{text}");
     if done.unasked {
-        eprintln!(
-            "twinlight: nobody was there to be asked about Pycom's block; add --write-identity to write it too"
-        );
+        let message = "nobody was there to be asked about Pycom's block";
+        failure::warn(&Diagnostic::new(message, "add --write-identity to write it too"));
         return Ok(CHECK_FAILED);
     }
     Ok(WELL)

@@ -8,8 +8,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{CHECK_FAILED, Common, Usage, WELL, json, report, runtime, shown};
+use super::{failure, json, report};
 use crate::{
+    cli::{
+        common::{Common, runtime, shown},
+        exit::{CHECK_FAILED, WELL},
+        failure::wrong_usage,
+    },
     config::nearest::nearest,
     scenario::{
         Lesson, Outcome, Scenario, Stage, lessons,
@@ -80,7 +85,7 @@ pub(super) fn run(common: &Common, args: &ScenarioArgs) -> anyhow::Result<u8> {
         report::check_folder(option, file.as_deref())?;
     }
     for warning in &plan.scenario.config.warnings {
-        eprintln!("twinlight: {warning}");
+        failure::warn(warning);
     }
     if !args.json {
         println!("{}", plan.heading());
@@ -123,8 +128,8 @@ fn list(as_json: bool) -> anyhow::Result<u8> {
 impl Plan<'_> {
     fn new<'a>(common: &Common, args: &'a ScenarioArgs) -> anyhow::Result<Plan<'a>> {
         if common.config.is_some() {
-            let text = "a scenario file is a configuration already: name it without --config";
-            return Err(Usage(text.to_owned()).into());
+            let message = "a scenario file is a configuration already";
+            return Err(wrong_usage((message, "name it without --config")));
         }
         let wanted = args.scenario.as_deref().unwrap_or(Path::new(""));
         let (mut scenario, source) = find(wanted)?;
@@ -138,11 +143,11 @@ impl Plan<'_> {
         };
         match (stage, scenario.why_not_simulated()) {
             (Stage::Simulated, Some(why)) => {
-                return Err(Usage(format!("--simulated: it cannot be simulated: {why}")).into());
+                return Err(wrong_usage(format!("--simulated: it cannot be simulated: {why}")));
             }
             (Stage::Live, _) if args.seeds.is_some() => {
-                let text = "--seeds: a live scenario is played once, in real time; leave it out";
-                return Err(Usage(text.to_owned()).into());
+                let message = "--seeds: a live scenario is played once, in real time";
+                return Err(wrong_usage((message, "leave it out")));
             }
             _ => {}
         }
@@ -251,12 +256,9 @@ fn find(wanted: &Path) -> anyhow::Result<(Scenario, String)> {
     let is_name = !name.is_empty() && !name.contains(['.', '/', '\\']);
     if is_name && !wanted.exists() {
         let names: Vec<_> = lessons().iter().map(|lesson| lesson.name).collect();
-        let near = nearest(name, &names).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-        let text = format!(
-            "there is no file {name:?} and no lesson of that name{near}{} \"twinlight scenario --list\" lists the lessons",
-            if near.is_empty() { ";" } else { "" }
-        );
-        return Err(Usage(text).into());
+        let near = nearest(name, &names).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+        let help = format!("{near}\"twinlight scenario --list\" lists the lessons");
+        return Err(wrong_usage((format!("there is no file {name:?} and no lesson of that name"), help)));
     }
     Ok((Scenario::load(wanted)?, shown(wanted).to_string()))
 }

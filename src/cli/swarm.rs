@@ -10,8 +10,13 @@ use std::{
 use clap::Args;
 use serde_json::json;
 
-use super::{CONFLICT, Common, FAILED, Usage, WELL, asked_to_end, report, run, runtime};
+use super::{report, run};
 use crate::{
+    cli::{
+        common::{Common, asked_to_end, runtime},
+        exit::{CONFLICT, FAILED, WELL},
+        failure::wrong_usage,
+    },
     config::BrokerChoice,
     swarm::{self, MAX_PAIRS, Plan, Progress},
 };
@@ -44,15 +49,13 @@ pub(super) fn run(common: &Common, args: &SwarmArgs) -> anyhow::Result<u8> {
         && !args.elsewhere
         && !is_this_computer(host)
     {
-        let text = format!(
-            "{host} is another computer: a swarm there takes room from others. Add --elsewhere where whoever runs it \
-             agrees, or try it on this computer first"
-        );
-        return Err(Usage(text).into());
+        let message = format!("{host} is another computer, where a swarm takes room from others");
+        let help = "add --elsewhere if whoever runs it agrees, or try it on this computer first";
+        return Err(wrong_usage((message, help)));
     }
     if base.feeds.is_some() {
-        let text = "Adafruit IO counts what an account publishes, and would ban it for a swarm: choose another broker";
-        return Err(Usage(text.to_owned()).into());
+        let message = "Adafruit IO counts what an account publishes, and would ban it for a swarm";
+        return Err(wrong_usage((message, "choose another broker")));
     }
     report::check_folder("--report", args.report.as_deref())?;
     let measured_for = Duration::from_secs_f64(args.seconds);

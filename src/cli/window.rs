@@ -2,22 +2,30 @@
 
 use std::path::PathBuf;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use clap::Args;
 
-use super::{Common, Lights, Usage, WELL, runtime};
 use crate::{
     app::{
-        board::{form::Lab, keep},
-        brokers::switch::{LiveLab, PRESET, Start},
-        player::Reel,
-        window::{Opening, Window, waker},
+        board::{context::ProvisioningContext, login_store},
+        brokers::world_switcher::{LiveWorld, PRESET, Start},
+        player::source::PlaybackSource,
+        repaint::waker,
+        window::{Opening, Window},
+    },
+    cli::{
+        common::{Common, Lights, runtime},
+        exit::WELL,
+        failure::wrong_usage,
     },
     config::Config,
+    model::Diagnostic,
     recording::Recording,
     scenario::Scenario,
     world::{Waker, WorldOptions},
 };
+
+const WITHOUT_WINDOW: &str = "\"twinlight run\" plays the same world without a window";
 
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct WindowArgs {
@@ -39,33 +47,36 @@ pub(super) struct WindowArgs {
 
 impl WindowArgs {
     /// Why these do not go with a command; `None` where they were left out.
-    pub(super) fn refuse(&self) -> Option<Usage> {
+    pub(super) fn refuse(&self) -> Option<anyhow::Error> {
         // Before a command they would be taken and forgotten.
         let text = if self.scenario.is_some() {
-            "--scenario opens the window; leave it out, or the command"
+            ("--scenario opens the window", "leave it out, or the command")
         } else if self.replay.is_some() {
-            "--replay opens the window; leave it out, or write \"twinlight replay FILE\""
+            ("--replay opens the window", "leave it out, or write \"twinlight replay FILE\"")
         } else if self.record.is_some() {
-            "--record before a command is the window's; write \"run --record FILE\""
+            ("--record before a command is the window's", "write \"run --record FILE\"")
         } else if !self.lights.lights.is_empty() {
-            "--lights belongs behind \"run\", as in \"twinlight run --lights a\", or to the window alone"
+            (
+                "--lights stands before the command",
+                "write it behind \"run\", as in \"twinlight run --lights a\"",
+            )
         } else {
             return None;
         };
-        Some(Usage(text.to_owned()))
+        Some(wrong_usage(text))
     }
 
     fn opening(&self) -> anyhow::Result<Option<Opening>> {
         // What is wrong is told before a window is opened for nothing.
         if let Some(file) = &self.replay {
             for warning in Recording::open(file)?.warnings() {
-                eprintln!("twinlight: {warning}");
+                eprintln!("warning: {warning}");
             }
-            return Ok(Some(Opening::Reel(Reel::recording(file))));
+            return Ok(Some(Opening::Source(PlaybackSource::recording(file))));
         }
         let Some(file) = &self.scenario else { return Ok(None) };
         let scenario = Scenario::load(file)?;
-        Reel::simulation(scenario.clone(), self.seed).map_err(Usage)?;
+        PlaybackSource::simulation(scenario.clone(), self.seed).map_err(wrong_usage)?;
         Ok(Some(Opening::Scenario(Box::new(scenario), self.seed)))
     }
 }
@@ -74,10 +85,8 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
     let config = args.lights.load(common)?;
     let opening = args.opening()?;
     if !has_display() {
-        bail!(
-            "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set); \
-             \"twinlight run\" plays the same world without one"
-        );
+        let message = "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set)";
+        bail!(Diagnostic::new(message, WITHOUT_WINDOW));
     }
     let mut subtitle = match (&common.config, &common.preset) {
         (Some(file), _) => file.display().to_string(),
@@ -89,11 +98,17 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
     }
     let state_folder = common.state_folder();
     let record_to = args.record.clone();
-    let login_file = state_folder.as_ref().map(|folder| folder.join(keep::FILE_NAME));
+    let login_file = state_folder.as_ref().map(|folder| folder.join(login_store::FILE_NAME));
     let backups = crate::board::default_folder().ok();
-    let lab = move |config: &Config| Lab::of(config, backups.clone()).with_login_file(login_file.clone());
-    let window =
-        Window { title: "Twinlight".to_owned(), subtitle: subtitle.clone(), lab: lab(&config), opening };
+    let context = move |config: &Config| {
+        ProvisioningContext::of(config, backups.clone()).with_login_file(login_file.clone())
+    };
+    let window = Window {
+        title: "Twinlight".to_owned(),
+        subtitle: subtitle.clone(),
+        context: context(&config),
+        opening,
+    };
     let runtime = runtime()?;
     let mut live = None;
     let shown = window.open(|ctx| {
@@ -101,20 +116,21 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
         let wake = Some(std::sync::Arc::new(wake) as Waker);
         let options =
             WorldOptions { detailed: true, wake, state_folder, record_to, ..WorldOptions::default() };
-        let start = Start { config, subtitle, options, lab: std::sync::Arc::new(lab) };
-        let (started, link, switch) = runtime.block_on(LiveLab::start(start))?;
+        let start = Start { config, subtitle, options, context: std::sync::Arc::new(context) };
+        let (started, link, switcher) = runtime.block_on(LiveWorld::start(start))?;
         live = Some(started);
-        Ok((link, switch))
+        Ok((link, switcher))
     });
     if let Some(live) = live {
         runtime.block_on(live.stop());
     }
     match shown {
         Ok(()) => Ok(WELL),
-        Err(error) => Err(anyhow!(
-            "the window cannot be opened: {error}; it needs OpenGL and, on Linux, the packages that README.md names; \
-             \"twinlight run\" plays the same world without a window"
-        )),
+        Err(error) => {
+            let help =
+                format!("install OpenGL and, on Linux, the packages that README.md names; {WITHOUT_WINDOW}");
+            bail!(Diagnostic::new(format!("the window cannot be opened: {error}"), help));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     junction::Junction,
     table::{Member, Reader, Table},
 };
-use crate::world::fault::MOST_PER_MINUTE;
+use crate::fault::MOST_PER_MINUTE;
 
 /// Feeds of a free account; more cost money.
 const FREE_FEEDS: usize = 10;
@@ -45,7 +45,7 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>, embedded: bool, u
     let emulate = table.member("emulate");
     let emulates = emulate.as_ref().and_then(|member| {
         if !embedded {
-            reader.wrong(member, "only the embedded broker can be like another; remove emulate");
+            reader.wrong(member, ("only the embedded broker can imitate Adafruit IO", "remove emulate"));
             return None;
         }
         reader.choice(member, &[("nothing", false), ("adafruit", true)])
@@ -58,14 +58,15 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>, embedded: bool, u
     };
     let per_minute = table.member("quota_per_minute").and_then(|member| {
         if !emulates && !speaks {
-            reader.wrong(&member, "only Adafruit IO counts; remove it, or add dialect = \"adafruit\"");
+            reader
+                .wrong(&member, ("only Adafruit IO has a quota", "remove it, or add dialect = \"adafruit\""));
         }
         reader.number(&member, 1..=MOST_PER_MINUTE)
     });
     let per_minute = per_minute.unwrap_or(feeds::PUBLISHES_PER_MINUTE);
     let budget = table.member("budget").and_then(|member| {
         if !speaks {
-            reader.wrong(&member, "a budget goes with dialect = \"adafruit\"; remove it");
+            reader.wrong(&member, ("a budget goes with dialect = \"adafruit\"", "remove it"));
         }
         reader.flag(&member)
     });
@@ -92,15 +93,21 @@ fn checked<'u>(
         None => {
             reader.wrong(
                 asks,
-                "Adafruit IO has accounts; add user = \"${AIO_USER}\" and password = \"${AIO_KEY}\", the account's name \
-                 and key (on an emulated one, any)",
+                (
+                    "Adafruit IO has accounts",
+                    "add user = \"${AIO_USER}\" and password = \"${AIO_KEY}\", the account's name and key (on an \
+                     emulated one, any)",
+                ),
             );
             None
         }
         Some(user) if !feeds::is_account(user) => {
             reader.wrong(
                 table.member("user").as_ref().unwrap_or(asks),
-                "every topic begins with the account's name, which has no /, +, # or space; give the name alone",
+                (
+                    "every topic begins with the account's name, which has no /, +, # or space",
+                    "give the name alone",
+                ),
             );
             None
         }
@@ -114,14 +121,14 @@ impl Feeds {
     pub(super) fn timing(&self, reader: &mut Reader<'_>, top: &Table<'_>, lights: u32) -> Option<Timing> {
         let timing = Timing::on_account(lights, self.per_minute);
         if timing.is_none() {
-            let text = format!(
-                "{lights} lights on an account with {} publishes a minute would take minutes for everything; run \
-                 fewer, or add quota_per_minute = 60 where the account has that (IO+)",
+            let message = format!(
+                "{lights} lights on an account with {} publishes a minute would take minutes for everything",
                 self.per_minute
             );
+            let help = "run fewer, or add quota_per_minute = 60 where the account has that (IO+)";
             match place(top) {
-                Some(member) => reader.wrong(&member, text),
-                None => reader.problems.add(top.at, "broker.dialect", text),
+                Some(member) => reader.wrong(&member, (message, help)),
+                None => reader.problems.add(top.span.clone(), "broker.dialect", (message, help)),
             }
         }
         timing
@@ -132,7 +139,7 @@ impl Feeds {
         if let Some(member) = top.member("root") {
             reader.wrong(
                 &member,
-                "Adafruit IO has feeds and no free topics, so no root topic either; remove root",
+                ("Adafruit IO has feeds and no free topics, so no root topic either", "remove root"),
             );
         }
         let Some(place) = place(top) else { return };
@@ -146,10 +153,9 @@ impl Feeds {
                 for (feed, what) in of_light {
                     let ours = format!("{what}{light}");
                     if let Some(theirs) = taken.insert(feed.clone(), ours.clone()) {
-                        let text = format!(
-                            "{theirs} and {ours} would have one feed, {feed}; give one of them another name"
-                        );
-                        reader.wrong(top.member("junction").as_ref().unwrap_or(&place), text);
+                        let message = format!("{theirs} and {ours} would share the feed {feed}");
+                        let place = top.member("junction").unwrap_or_else(|| place.clone());
+                        reader.wrong(&place, (message, "give one of them another name"));
                     }
                 }
             }
@@ -157,7 +163,7 @@ impl Feeds {
         if taken.len() > FREE_FEEDS && self.per_minute <= feeds::PUBLISHES_PER_MINUTE {
             let text =
                 format!("these lights need {} feeds, and a free account has {FREE_FEEDS}", taken.len());
-            reader.warn(&place, &text);
+            reader.warn(&place, text);
         }
         self.warn_of_timings(reader, top.member("timing").as_ref().unwrap_or(&place), junctions);
     }
@@ -176,12 +182,11 @@ impl Feeds {
         };
         let held_back =
             if self.budget { "some of it will be held back" } else { "the account will be banned" };
-        let text = format!(
-            "with these timings the lights publish {much}, and the account may {} times: {held_back}; leave the \
-             timings out, and they are made to fit",
+        let message = format!(
+            "with these timings the lights publish {much}, and the account may {} times: {held_back}",
             self.per_minute
         );
-        reader.warn(place, &text);
+        reader.warn(place, (message, "leave the timings out, and they are made to fit"));
     }
 }
 

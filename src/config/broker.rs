@@ -7,7 +7,7 @@ use super::{
     table::{Member, Reader, Table},
     tls,
 };
-use crate::{tls::Tls, world::broker::Login};
+use crate::{model::Login, tls::Tls};
 
 /// MQTT's port without TLS.
 const PORT: u16 = 1883;
@@ -122,7 +122,10 @@ fn read_embedded(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
     if let Some(host) = table.member("host") {
         reader.wrong(
             &host,
-            "the embedded broker runs on this machine; remove host, or write kind = \"external\" above it",
+            (
+                "the embedded broker runs on this machine",
+                "remove host, or write kind = \"external\" above it",
+            ),
         );
     }
     if let Some(member) = table.member("tls")
@@ -130,7 +133,10 @@ fn read_embedded(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
     {
         reader.wrong(
             &member,
-            "the embedded broker has no TLS; remove tls, or run a Mosquitto with TLS and name it as kind = \"external\"",
+            (
+                "the embedded broker has no TLS",
+                "remove tls, or run a Mosquitto with TLS and name it as kind = \"external\"",
+            ),
         );
     }
     let port = table.member("port").and_then(|member| reader.number(&member, 0..=u16::MAX)).unwrap_or(PORT);
@@ -144,7 +150,10 @@ fn read_embedded(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
     {
         reader.wrong(
             &member,
-            "anybody in the network could switch the lights; add user and password to [broker], or write lan = false",
+            (
+                "anybody in the network could switch the lights",
+                "add user and password to [broker], or write lan = false",
+            ),
         );
     }
     BrokerChoice::Embedded { port, lan: on, login }
@@ -152,7 +161,7 @@ fn read_embedded(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
 
 fn read_external(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
     if let Some(lan) = table.member("lan") {
-        reader.wrong(&lan, "only the embedded broker can be opened to the network; remove lan");
+        reader.wrong(&lan, ("only the embedded broker can be opened to the network", "remove lan"));
     }
     let host = match table.member("host") {
         Some(member) => read_host(reader, &member).unwrap_or_default(),
@@ -167,10 +176,12 @@ fn read_external(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
     let port = port_member.as_ref().and_then(|member| reader.number(member, 1..=u16::MAX)).unwrap_or(usual);
     if let Some(member) = &port_member {
         match (port, wants_tls) {
-            (TLS_PORT, false) => reader.warn(member, "8883 is the port for TLS as a rule; add tls = true"),
+            (TLS_PORT, false) => reader.warn(member, ("8883 is usually the port for TLS", "add tls = true")),
             (PORT, true) => {
-                reader
-                    .warn(member, "1883 is the port without TLS as a rule; TLS has 8883 (or leave port out)");
+                reader.warn(
+                    member,
+                    ("1883 is usually the port without TLS", "write port = 8883, or leave it out"),
+                );
             }
             _ => {}
         }
@@ -178,8 +189,10 @@ fn read_external(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
     if let Some(member) = table.member("host").filter(|_| is_public(&host)) {
         reader.warn(
             &member,
-            "everybody in the world can read what passes this public broker, and send; put no secrets on it, and give \
-             the junction a key so that strangers cannot switch its lights",
+            (
+                "everybody in the world can read what passes this public broker, and send",
+                "put no secrets on it, and give the junction a key so that strangers cannot switch its lights",
+            ),
         );
     }
     let tls = tls::read(reader, table);
@@ -206,11 +219,11 @@ fn read_login(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<(Login, Lite
             let secret = reader.expanded(&password, false);
             let (name, secret) = (name?, secret?);
             if name.text.is_empty() {
-                reader.wrong(&user, "it is empty; give a user name, or remove user and password");
+                reader.wrong(&user, ("it is empty", "give a user name, or remove user and password"));
             }
             for (member, text) in [(&user, &name.text), (&password, &secret.text)] {
                 if text.len() > usize::from(u16::MAX) {
-                    reader.wrong(member, "MQTT has no room for it; make it at most 65535 bytes");
+                    reader.wrong(member, ("MQTT has no room for it", "make it at most 65535 bytes"));
                 }
             }
             let literal = Literal { user: name.literal, password: secret.literal };
@@ -220,12 +233,12 @@ fn read_login(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<(Login, Lite
             reader.missing(
                 table,
                 "password",
-                "a user needs one; add password = \"${NAME}\" and export NAME=… (or password = \"\" for none)",
+                "add password = \"${NAME}\" and export NAME=… (or password = \"\" for none)",
             );
             None
         }
         (None, Some(_)) => {
-            reader.missing(table, "user", "a password needs one; add user = \"…\", or remove the password");
+            reader.missing(table, "user", "add user = \"…\", or remove the password");
             None
         }
         (None, None) => None,
@@ -244,20 +257,23 @@ fn warn_of_secrets(reader: &mut Reader<'_>, table: &Table<'_>, login: &Login, li
 fn read_host(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<String> {
     let host = reader.expanded(member, false)?.text;
     let reason = if host.is_empty() {
-        "it is empty; give the broker's name or address"
+        ("it is empty", "give the broker's name or address")
     } else if host.contains("://") {
-        "it is a URL; give the name alone, without mqtt://"
+        ("it is a URL", "give the name alone, without mqtt://")
     } else if host.parse::<IpAddr>().is_ok() {
         return Some(host);
     } else if host.contains(':') {
-        "it holds a colon; give the port as port = … of its own"
+        ("it contains a colon", "give the port as port = …")
     } else if host.len() > 253 || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
-        "it is no host name; give at most 253 letters, digits, - and ."
+        ("it is no host name", "give at most 253 letters, digits, - and .")
     } else {
         if GONE.contains(&host.as_str()) {
             reader.warn(
                 member,
-                "this public broker is no more; use test.mosquitto.org, broker.hivemq.com or broker.emqx.io",
+                (
+                    "this public broker no longer exists",
+                    "use test.mosquitto.org, broker.hivemq.com or broker.emqx.io",
+                ),
             );
         }
         return Some(host);

@@ -1,7 +1,7 @@
 //! References to environment variables: `${NAME}` in a text is replaced by the variable's value,
 //! so that a secret never stands in a file.
 
-use std::fmt;
+use crate::model::Diagnostic;
 
 /// The name that stands for eight random hex digits, in the root topic alone.
 pub(crate) const RANDOM: &str = "RANDOM";
@@ -58,27 +58,29 @@ fn is_variable(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-impl fmt::Display for ExpandError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ExpandError {
+    pub(crate) fn diagnostic(&self) -> Diagnostic {
         match self {
-            ExpandError::Unset(name) if name == RANDOM => f.write_str(
-                "the system gave no random number for ${RANDOM}; write eight digits of your own in its place",
+            ExpandError::Unset(name) if name == RANDOM => Diagnostic::new(
+                "the system gave no random number for ${RANDOM}",
+                "write eight digits of your own in its place",
             ),
-            ExpandError::Unset(name) => write!(
-                f,
-                "the environment variable {name} is not set; export {name}=… in this terminal \
-                 (PowerShell: $env:{name} = \"…\") and start again"
+            ExpandError::Unset(name) => Diagnostic::new(
+                format!("the environment variable {name} is not set"),
+                format!("export {name}=… in this terminal (PowerShell: $env:{name} = \"…\") and start again"),
             ),
-            ExpandError::Empty(name) => {
-                write!(f, "the environment variable {name} is empty; export {name}=… with its value")
-            }
-            ExpandError::Unclosed => f.write_str("a ${ is not closed; write it as ${NAME}"),
-            ExpandError::NotAName(name) => write!(
-                f,
-                "${{{name}}} names no environment variable; a name holds letters, digits and _, as in ${{AIO_KEY}}"
+            ExpandError::Empty(name) => Diagnostic::new(
+                format!("the environment variable {name} is empty"),
+                format!("export {name}=… with its value"),
             ),
-            ExpandError::RandomElsewhere => f.write_str(
-                "${RANDOM} is new with each start and has a meaning in root alone; use another variable here",
+            ExpandError::Unclosed => Diagnostic::new("a ${ is not closed", "write it as ${NAME}"),
+            ExpandError::NotAName(name) => Diagnostic::new(
+                format!("${{{name}}} is not the name of an environment variable"),
+                "use letters, digits and _, as in ${AIO_KEY}",
+            ),
+            ExpandError::RandomElsewhere => Diagnostic::new(
+                "${RANDOM} is new with each start and works in root only",
+                "use another variable here",
             ),
         }
     }

@@ -10,7 +10,7 @@ use super::{
     table::{Member, Reader, Table},
     timing,
 };
-use crate::world::event::LightId;
+use crate::model::{Diagnostic, LightId};
 
 /// The most lights of a junction.
 pub const MAX_LIGHTS: usize = MAX_PEERS + 1;
@@ -185,13 +185,22 @@ impl fmt::Display for JunctionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             JunctionError::Lights { given } => {
-                write!(f, "a junction has 2 to {MAX_LIGHTS} lights, this one has {given}; name more or fewer")
+                write!(f, "a junction has 2 to {MAX_LIGHTS} lights, this one has {given}")
             }
-            JunctionError::NamedTwice(name) => {
-                write!(f, "the light \"{name}\" is named twice; give every light its own name")
-            }
-            JunctionError::Timing(error) => error.fmt(f),
+            JunctionError::NamedTwice(name) => write!(f, "the light \"{name}\" is named twice"),
+            JunctionError::Timing(error) => write!(f, "{error} ({})", error.help()),
         }
+    }
+}
+
+impl JunctionError {
+    fn diagnostic(&self) -> Diagnostic {
+        let help = match self {
+            JunctionError::Lights { .. } => Some("name more or fewer"),
+            JunctionError::NamedTwice(_) => Some("give every light its own name"),
+            JunctionError::Timing(_) => None,
+        };
+        Diagnostic { message: self.to_string(), help: help.map(str::to_owned) }
     }
 }
 
@@ -244,7 +253,7 @@ pub(super) fn read(
         Some(member) => {
             let tables = reader.tables(&member, &MEMBERS);
             if tables.is_empty() && reader.problems.count() == problems_before {
-                reader.wrong(&member, "there is no junction; write [[junction]] and a name");
+                reader.wrong(&member, ("there is no junction", "write [[junction]] and a name"));
             }
             tables
         }
@@ -264,18 +273,15 @@ pub(super) fn read(
         let Some((junctions, place)) = read_one(reader, &table, &defaults, timings_known) else { continue };
         lights += junctions.iter().map(|junction| junction.lights.len()).sum::<usize>();
         if lights > MAX_LIGHTS_IN_ALL {
-            let text = format!("more than {MAX_LIGHTS_IN_ALL} lights in all; make fewer");
-            reader.wrong(&place, text);
+            let message = format!("these are more than {MAX_LIGHTS_IN_ALL} lights in all");
+            reader.wrong(&place, (message, "remove some"));
             break;
         }
         for junction in junctions {
-            if let Some(first) = first_places.insert(junction.name.clone(), place.at) {
+            if let Some(first) = first_places.insert(junction.name.clone(), place.span.start) {
                 let line = reader.problems.line_of(first);
-                let text = format!(
-                    "the junction {} is there already, from line {line}; give it another name",
-                    junction.name
-                );
-                reader.wrong(&place, text);
+                let message = format!("line {line} already has a junction {}", junction.name);
+                reader.wrong(&place, (message, "give one of them another name"));
                 break;
             }
             all.push(junction);
@@ -335,7 +341,7 @@ fn read_one<'a>(
             timing::blame(reader, &error, [timing_table.as_ref(), defaults.timing_table.as_ref()]);
         }
         // The lights left out are a pair, which cannot be wrong.
-        error => reader.wrong(table.member("lights").as_ref().unwrap_or(&place), error.to_string()),
+        error => reader.wrong(table.member("lights").as_ref().unwrap_or(&place), error.diagnostic()),
     });
     let mut junction = junction.ok()?;
     junction.lacks_key = lacks_key;
@@ -361,11 +367,10 @@ fn numbered(
     let junctions: Option<Vec<_>> = junctions.collect();
     if junctions.is_none() {
         let longest = format!("{}-{count}", pattern.name);
-        let text = format!(
-            "count would make names as long as {longest:?}, and a name has at most {MAX_NAME_BYTES} characters; \
-             give a shorter one"
+        let message = format!(
+            "count would make names as long as {longest:?}, and a name has at most {MAX_NAME_BYTES} characters"
         );
-        reader.wrong(place, text);
+        reader.wrong(place, (message, "give a shorter one"));
     }
     junctions
 }
@@ -377,7 +382,7 @@ fn read_lights(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Vec<Name>> 
     let names = reader.names(&member)?;
     for (index, (place, name)) in names.iter().enumerate().take(MAX_LIGHTS) {
         if names.iter().take(index).any(|(_, earlier)| earlier == name) {
-            reader.wrong(place, JunctionError::NamedTwice(name.clone()).to_string());
+            reader.wrong(place, JunctionError::NamedTwice(name.clone()).diagnostic());
             return None;
         }
     }
@@ -393,8 +398,8 @@ fn read_run(reader: &mut Reader<'_>, table: &Table<'_>, lights: &[Name]) -> Opti
     for (place, name) in &names {
         if !lights.contains(name) {
             let known: Vec<_> = lights.iter().map(Name::as_str).collect();
-            let text = format!("the junction has no light {name}; its lights are {}", known.join(", "));
-            reader.wrong(place, text);
+            let help = format!("its lights are {}", known.join(", "));
+            reader.wrong(place, (format!("the junction has no light {name}"), help));
             return Some(None);
         }
     }
@@ -407,16 +412,16 @@ fn read_key(reader: &mut Reader<'_>, member: &Member<'_>, shared: bool) -> Optio
         reader.secret_stands_here(member, "TWINLIGHT_KEY");
     }
     Key::new(key.text.as_bytes())
-        .map_err(|error| reader.wrong(member, format!("{error}; take a text of such a length")))
+        .map_err(|error| reader.wrong(member, (error.to_string(), "use a text of such a length")))
         .ok()
 }
 
-pub(super) fn read_rule(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Rule> {
+pub(crate) fn read_rule(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Rule> {
     let rules = [("lease", Rule::Lease), ("react", Rule::React)];
     table.member("rule").and_then(|member| reader.choice(&member, &rules))
 }
 
-pub(super) fn read_demand(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Demand> {
+pub(crate) fn read_demand(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Demand> {
     let demands = [("always", Demand::Always), ("call", Demand::Call)];
     table.member("demand").and_then(|member| reader.choice(&member, &demands))
 }

@@ -12,26 +12,28 @@
 //! | `root` | the root topic |
 //! | `junction` | lights that must not conflict |
 //! | `timing` | timings of the file and of one junction |
-//! | `fault`, `dose` | planned faults: when and on which light, what and how much |
+//! | `fault`, `parameters` | planned faults: when and on which light, what and with which parameters |
 //! | `pick` | which lights this process runs, by the command line |
 //! | `table` | reads members, notes what is wrong with them |
 //! | `expand` | `${NAME}`: secrets come from the environment |
 //! | `nearest` | "did you mean …?" |
-//! | `error` | problems, and where they are |
+//! | `error` | problems, where they are, and how they are drawn |
+//! | `secrets` | covered in the lines that are drawn |
+
+#![allow(missing_docs, reason = "a name that says all needs no second one")]
 
 mod adafruit;
-mod board;
 mod broker;
-mod dose;
 pub(crate) mod error;
-mod expand;
+pub(crate) mod expand;
 mod fault;
-mod junction;
+pub(crate) mod junction;
 pub(crate) mod nearest;
+mod parameters;
 mod pick;
-mod root;
+mod secrets;
 pub(crate) mod table;
-mod timing;
+pub(crate) mod timing;
 mod tls;
 
 use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
@@ -47,16 +49,16 @@ use self::{
 };
 pub use self::{
     adafruit::{Emulated, Feeds},
-    board::BoardFile,
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
-    fault::{FaultKind, PlannedFault, Spread},
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
     pick::{NoSuchLight, Pick},
-    root::{MAX_ROOT_BYTES, RootError, RootTopic},
 };
 pub(crate) use self::{broker::is_public, expand::Environment, fault::read_light_id};
-use crate::world::event::LightId;
+use crate::{
+    fault::PlannedFault,
+    model::{Diagnostic, LightId, RootTopic},
+};
 
 /// The text of the built-in configuration, `config/default.toml`.
 pub const DEFAULT_TEXT: &str = include_str!("../../config/default.toml");
@@ -95,7 +97,7 @@ pub struct Config {
     /// The planned faults, sorted by their start, on lights that exist.
     pub faults: Vec<PlannedFault>,
     /// What a person should know though it works; each with file and line.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// How the virtual lights are linked to the broker.
@@ -153,10 +155,8 @@ impl Config {
     ) -> Result<Config, ConfigError> {
         let (config, warnings) = parse(text, file, env, |reader, top| {
             if let Some(scenario) = top.member("scenario") {
-                let text = format!(
-                    "this is a scenario, which is played here and not judged; \"twinlight scenario {file}\" does that"
-                );
-                reader.warn(&scenario, &text);
+                let help = format!("use \"twinlight scenario {file}\" to have it judged");
+                reader.warn(&scenario, ("this is a scenario, which is played here and not judged", help));
             }
             read(reader, top)
         })?;
@@ -218,7 +218,7 @@ pub(crate) fn with_file<T>(
     from_toml: impl FnOnce(&str, &str, Environment<'_>) -> Result<T, ConfigError>,
 ) -> Result<T, ConfigError> {
     let name = path.display().to_string();
-    let text = read_file(path).map_err(|text| ConfigError::unreadable(&name, text))?;
+    let text = read_file(path).map_err(|reason| ConfigError::unreadable(&name, reason))?;
     from_toml(&text, &name, &with_random_digits())
 }
 
@@ -238,7 +238,7 @@ pub(crate) fn parse<T>(
     file: &str,
     env: Environment<'_>,
     read: impl FnOnce(&mut Reader<'_>, &Table<'_>) -> Option<T>,
-) -> Result<(T, Vec<String>), ConfigError> {
+) -> Result<(T, Vec<Diagnostic>), ConfigError> {
     let mut problems = Problems::new(file, text);
     let (document, errors) = DeTable::parse_recoverable(text);
     if syntax_problems(&mut problems, text, &errors) {
@@ -259,13 +259,13 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
     let run_for = top.member("seconds").and_then(|member| {
         let run_for = reader.seconds(&member);
         if run_for.is_some_and(|run_for| run_for.is_zero()) {
-            reader.wrong(&member, "a run of no length shows nothing; give it more, or remove seconds");
+            reader.wrong(&member, ("a run of 0 seconds shows nothing", "give it more, or remove seconds"));
         }
         run_for
     });
     let run_for = run_for.or_else(|| read_scenario_length(reader, top));
     let (broker, Said { emulated, feeds }) = broker::read(reader, top);
-    let root = root::read(reader, top);
+    let root = read_root(reader, top);
     let usual = match &feeds {
         Some(feeds) => feeds.timing(reader, top, junction::count_lights(top)),
         None => Some(Timing::default()),
@@ -285,7 +285,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
 
 /// The `[[fault]]` entries, in the order of the file.
 pub(crate) fn fault_entries<'a>(reader: &mut Reader<'_>, top: &Table<'a>) -> Vec<Table<'a>> {
-    top.member("fault").map(|member| reader.tables(&member, &dose::MEMBERS)).unwrap_or_default()
+    top.member("fault").map(|member| reader.tables(&member, &parameters::members())).unwrap_or_default()
 }
 
 /// The length of the scenario that the file is, where it is one: it can be played as a configuration.
@@ -293,6 +293,15 @@ fn read_scenario_length(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Dura
     let scenario = top.member("scenario")?;
     let seconds = scenario.within("seconds")?;
     reader.seconds(&seconds).filter(|length| !length.is_zero())
+}
+
+fn read_root(reader: &mut Reader<'_>, top: &Table<'_>) -> RootTopic {
+    let Some(member) = top.member("root") else { return RootTopic::default() };
+    let Some(expanded) = reader.expanded(&member, true) else { return RootTopic::default() };
+    RootTopic::new(&expanded.text).unwrap_or_else(|error| {
+        reader.wrong(&member, error.diagnostic());
+        RootTopic::default()
+    })
 }
 
 fn read_links(reader: &mut Reader<'_>, top: &Table<'_>, lan: bool) -> Links {
@@ -317,37 +326,37 @@ fn read_links(reader: &mut Reader<'_>, top: &Table<'_>, lan: bool) -> Links {
 }
 
 /// Notes what is wrong with the syntax of `text`; whether anything is.
-fn syntax_problems(problems: &mut Problems<'_>, text: &str, errors: &[toml::de::Error]) -> bool {
+pub(crate) fn syntax_problems(problems: &mut Problems<'_>, text: &str, errors: &[toml::de::Error]) -> bool {
     for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
-        let at = error.span().map_or(text.len(), |span| span.start);
-        problems.add(at, "", syntax(error.message()));
+        let span = error.span().unwrap_or(text.len()..text.len());
+        problems.add(span, "", syntax(error.message()));
     }
     !errors.is_empty()
 }
 
 /// What the parser says, and what to do about the usual slips.
-fn syntax(message: &str) -> String {
-    let remedy = if message.contains("duplicate key") {
-        "it is given twice; remove one of the two"
+fn syntax(message: &str) -> Diagnostic {
+    let help = if message.contains("duplicate key") {
+        "remove one of the two"
     } else if message.contains("string") || message.contains("literal") {
         "put texts in double quotes, as in name = \"demo\""
     } else {
         "write members as name = value, tables as [name] or [[name]], each on a line of its own"
     };
-    format!("this is not TOML: {message}; {remedy}")
+    Diagnostic::new(format!("this is not TOML: {message}"), help)
 }
 
 /// The text of a configuration file, or why there is none.
-fn read_file(path: &Path) -> Result<String, String> {
+pub(crate) fn read_file(path: &Path) -> Result<String, Diagnostic> {
     use std::io::ErrorKind;
     let unreadable = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => {
-            "there is no such file; check the name and the folder (the shipped ones are in config/)"
-                .to_owned()
-        }
-        ErrorKind::PermissionDenied => "this user may not read it; change its permissions".to_owned(),
-        ErrorKind::IsADirectory => "it is a folder; name a .toml file in it".to_owned(),
-        _ => format!("it cannot be read ({error}); check the file"),
+        ErrorKind::NotFound => Diagnostic::new(
+            "there is no such file",
+            "check the name and the folder (the shipped ones are in config/)",
+        ),
+        ErrorKind::PermissionDenied => Diagnostic::new("this user may not read it", "change its permissions"),
+        ErrorKind::IsADirectory => Diagnostic::new("it is a folder", "name a .toml file in it"),
+        _ => format!("it cannot be read ({error})").into(),
     };
     let file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.is_dir() {
@@ -357,29 +366,16 @@ fn read_file(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err("it is larger than 1 MiB and so no configuration; name another file".to_owned());
+        return Err(("it is larger than 1 MiB and so no configuration", "name another file").into());
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
-        format!(
-            "line {line} is not UTF-8 text; save the file as UTF-8 (PowerShell: Set-Content -Encoding utf8)"
+        Diagnostic::new(
+            format!("line {line} is not UTF-8 text"),
+            "save the file as UTF-8 (PowerShell: Set-Content -Encoding utf8)",
         )
     })
-}
-
-/// Whether other users of this computer can read a file that they should not.
-fn is_readable_for_others(path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        false
-    }
 }
 
 /// Eight hex digits, so that strangers on a public broker do not meet by chance.

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 use traffic_light::Name;
 
 use super::Config;
-use crate::world::event::LightId;
+use crate::model::LightId;
 
 /// The most lights that an error message lists.
 const MOST_LISTED: usize = 16;
@@ -41,7 +41,7 @@ impl FromStr for Pick {
         };
         let name = |text: &str| {
             Name::new(text)
-                .map_err(|error| format!("{error}; write a light as a, or as demo/a with its junction"))
+                .map_err(|error| format!("{error}. Write a light as a, or as demo/a with its junction"))
         };
         Ok(Pick { junction: junction.map(name).transpose()?, light: name(light)? })
     }
@@ -58,16 +58,18 @@ impl fmt::Display for Pick {
 
 impl fmt::Display for NoSuchLight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration has no light {}", self.pick)
+    }
+}
+
+impl NoSuchLight {
+    #[must_use]
+    pub fn help(&self) -> String {
         let mut listed: Vec<_> = self.known.iter().take(MOST_LISTED).map(ToString::to_string).collect();
         if self.known.len() > MOST_LISTED {
             listed.push("…".to_owned());
         }
-        write!(
-            f,
-            "the configuration has no light {}; choose from {}, or name the right file with --config",
-            self.pick,
-            listed.join(", ")
-        )
+        format!("choose from {}, or name the right file with --config", listed.join(", "))
     }
 }
 
@@ -112,7 +114,7 @@ mod tests {
     fn picked(picks: &[&str]) -> Result<Config, String> {
         let mut config = Config::from_toml(TWO, "test.toml", &|_| None).unwrap();
         let picks = picks.iter().map(|text| text.parse()).collect::<Result<Vec<Pick>, _>>()?;
-        config.run_only(&picks).map_err(|error| error.to_string())?;
+        config.run_only(&picks).map_err(|error| format!("{error}\n{}", error.help()))?;
         Ok(config)
     }
 

@@ -3,7 +3,10 @@
 //! Reading by hand instead of deriving costs a line for each member. What it gives: all problems
 //! at once, each with its line and a remedy.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{
+    ops::{Range, RangeInclusive},
+    time::Duration,
+};
 
 use toml::{
     Spanned,
@@ -16,6 +19,7 @@ use super::{
     expand::{Environment, Expanded, expand},
     nearest::nearest,
 };
+use crate::model::Diagnostic;
 
 /// The longest time that can be meant: a week.
 const LONGEST_S: f64 = 604_800.0;
@@ -26,7 +30,7 @@ const MOST_WARNINGS: usize = 20;
 /// What a file is read with.
 pub(crate) struct Reader<'a> {
     pub(crate) problems: Problems<'a>,
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Diagnostic>,
     env: Environment<'a>,
     /// Members of the file's top level, to tell of one that has slipped into a table.
     top: &'static [&'static str],
@@ -37,8 +41,8 @@ pub(crate) struct Reader<'a> {
 pub(crate) struct Table<'a> {
     /// Dotted, from the top.
     pub(crate) path: String,
-    /// Byte offset of its header.
-    pub(crate) at: usize,
+    /// Bytes of its header.
+    pub(crate) span: Range<usize>,
     members: &'a DeTable<'a>,
 }
 
@@ -47,8 +51,8 @@ pub(crate) struct Table<'a> {
 pub(crate) struct Member<'a> {
     /// Dotted, from the top.
     pub(crate) path: String,
-    /// Byte offset of its value, or of its name where the value is a table.
-    pub(crate) at: usize,
+    /// Bytes of its value, or of its name where the value is a table.
+    pub(crate) span: Range<usize>,
     value: &'a DeValue<'a>,
 }
 
@@ -64,7 +68,7 @@ impl<'a> Table<'a> {
     }
 
     fn make(&self, name: &str, value: &'a Spanned<DeValue<'a>>) -> Member<'a> {
-        Member { path: self.path_of(name), at: value.span().start, value: value.get_ref() }
+        Member { path: self.path_of(name), span: value.span(), value: value.get_ref() }
     }
 }
 
@@ -79,9 +83,7 @@ impl<'a> Member<'a> {
     pub(super) fn peek_tables(&self) -> Vec<Table<'a>> {
         let items = self.value.as_array().map(|items| items.iter()).into_iter().flatten();
         let tables = items.filter_map(|item| match item.get_ref() {
-            DeValue::Table(members) => {
-                Some(Table { path: self.path.clone(), at: item.span().start, members })
-            }
+            DeValue::Table(members) => Some(Table { path: self.path.clone(), span: item.span(), members }),
             _ => None,
         });
         tables.collect()
@@ -90,7 +92,9 @@ impl<'a> Member<'a> {
     /// The table that it is.
     pub(super) fn peek_table(&self) -> Option<Table<'a>> {
         match self.value {
-            DeValue::Table(members) => Some(Table { path: self.path.clone(), at: self.at, members }),
+            DeValue::Table(members) => {
+                Some(Table { path: self.path.clone(), span: self.span.clone(), members })
+            }
             _ => None,
         }
     }
@@ -118,34 +122,32 @@ impl<'a> Reader<'a> {
         Reader { problems, warnings: Vec::new(), env, top }
     }
 
-    pub(crate) fn wrong(&mut self, member: &Member<'_>, text: impl Into<String>) {
-        self.problems.add(member.at, &member.path, text.into());
+    pub(crate) fn wrong(&mut self, member: &Member<'_>, diagnostic: impl Into<Diagnostic>) {
+        self.problems.add(member.span.clone(), &member.path, diagnostic);
     }
 
     /// A member that `table` must have is not there.
-    pub(crate) fn missing(&mut self, table: &Table<'_>, name: &str, remedy: &str) {
-        let text = format!("it is missing; {remedy}");
-        self.problems.add(table.at, &table.path_of(name), text);
+    pub(crate) fn missing(&mut self, table: &Table<'_>, name: &str, help: impl Into<String>) {
+        self.problems.add(table.span.clone(), &table.path_of(name), Diagnostic::new("it is missing", help));
     }
 
-    pub(crate) fn warn(&mut self, member: &Member<'_>, text: &str) {
+    pub(crate) fn warn(&mut self, member: &Member<'_>, diagnostic: impl Into<Diagnostic>) {
         if self.warnings.len() < MOST_WARNINGS {
-            self.warnings.push(self.problems.describe(member.at, &member.path, text));
+            let span = member.span.clone();
+            self.warnings.push(self.problems.describe(span, &member.path, diagnostic.into()));
         }
     }
 
     /// Warns that a secret stands in the file itself.
     pub(crate) fn secret_stands_here(&mut self, member: &Member<'_>, variable: &str) {
-        let text = format!(
-            "a secret stands in this file, which may end up in a repository; write \"${{{variable}}}\" in its \
-             place and export {variable}=…"
-        );
-        self.warn(member, &text);
+        let help = format!("write \"${{{variable}}}\" in its place and export {variable}=…");
+        let message = "a secret stands in this file, which may end up in a repository";
+        self.warn(member, (message, help));
     }
 
     /// The file's top level.
     pub(crate) fn top<'m>(&mut self, members: &'m DeTable<'m>) -> Table<'m> {
-        let table = Table { path: String::new(), at: 0, members };
+        let table = Table { path: String::new(), span: 0..0, members };
         self.refuse_unknown(&table, self.top);
         table
     }
@@ -153,10 +155,10 @@ impl<'a> Reader<'a> {
     /// A table whose members are all in `known`.
     pub(crate) fn table<'m>(&mut self, member: &Member<'m>, known: &[&str]) -> Option<Table<'m>> {
         let DeValue::Table(members) = member.value else {
-            self.wrong_type(member, &format!("a table; write it as [{}]", member.path));
+            self.wrong_type(member, "a table", &format!("write it as [{}]", member.path));
             return None;
         };
-        let table = Table { path: member.path.clone(), at: member.at, members };
+        let table = Table { path: member.path.clone(), span: member.span.clone(), members };
         self.refuse_unknown(&table, known);
         Some(table)
     }
@@ -164,7 +166,8 @@ impl<'a> Reader<'a> {
     /// The tables of `[[name]]`; those that are none are noted and left out.
     pub(crate) fn tables<'m>(&mut self, member: &Member<'m>, known: &[&str]) -> Vec<Table<'m>> {
         let DeValue::Array(items) = member.value else {
-            self.wrong_type(member, &format!("a list of tables; write [[{}]], in two brackets", member.path));
+            let help = format!("write [[{}]], in two brackets", member.path);
+            self.wrong_type(member, "a list of tables", &help);
             return Vec::new();
         };
         items.iter().filter_map(|item| self.table(&item_of(member, item), known)).collect()
@@ -173,7 +176,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn text<'m>(&mut self, member: &Member<'m>) -> Option<&'m str> {
         let text = member.value.as_str();
         if text.is_none() {
-            self.wrong_type(member, "a text; put it in quotes");
+            self.wrong_type(member, "a text", "put it in quotes");
         }
         text
     }
@@ -187,13 +190,13 @@ impl<'a> Reader<'a> {
     /// `${RANDOM}` has a meaning.
     pub(crate) fn expanded(&mut self, member: &Member<'_>, random: bool) -> Option<Expanded> {
         let text = self.text(member)?;
-        expand(text, random, self.env).map_err(|error| self.wrong(member, error.to_string())).ok()
+        expand(text, random, self.env).map_err(|error| self.wrong(member, error.diagnostic())).ok()
     }
 
     pub(crate) fn flag(&mut self, member: &Member<'_>) -> Option<bool> {
         let flag = member.value.as_bool();
         if flag.is_none() {
-            self.wrong_type(member, "true or false, without quotes");
+            self.wrong_type(member, "true or false", "write it without quotes");
         }
         flag
     }
@@ -204,7 +207,7 @@ impl<'a> Reader<'a> {
         N: TryFrom<u64> + PartialOrd + std::fmt::Display,
     {
         let DeValue::Integer(written) = member.value else {
-            self.wrong_type(member, "a whole number, without quotes");
+            self.wrong_type(member, "a whole number", "write it without quotes");
             return None;
         };
         let number = u64::from_str_radix(written.as_str(), written.radix())
@@ -212,8 +215,8 @@ impl<'a> Reader<'a> {
             .and_then(|number| N::try_from(number).ok())
             .filter(|number| range.contains(number));
         if number.is_none() {
-            let text = format!("{written} is out of range; give {} to {}", range.start(), range.end());
-            self.wrong(member, text);
+            let help = format!("give {} to {}", range.start(), range.end());
+            self.wrong(member, (format!("{written} is out of range"), help));
         }
         number
     }
@@ -224,14 +227,14 @@ impl<'a> Reader<'a> {
             DeValue::Integer(written) if written.radix() == 10 => written.as_str(),
             DeValue::Float(written) => written.as_str(),
             _ => {
-                self.wrong_type(member, "a number, without quotes");
+                self.wrong_type(member, "a number", "write it without quotes");
                 return None;
             }
         };
         let number = written.parse().ok().filter(|number| range.contains(number));
         if number.is_none() {
-            let text = format!("{written} is out of range; give {} to {}", range.start(), range.end());
-            self.wrong(member, text);
+            let help = format!("give {} to {}", range.start(), range.end());
+            self.wrong(member, (format!("{written} is out of range"), help));
         }
         number
     }
@@ -244,14 +247,14 @@ impl<'a> Reader<'a> {
             }
             DeValue::Float(written) => written.as_str().parse().unwrap_or(f64::NAN),
             _ => {
-                self.wrong_type(member, "a number of seconds, without quotes");
+                self.wrong_type(member, "a number of seconds", "write it without quotes");
                 return None;
             }
         };
         let seconds =
             (0.0..=LONGEST_S).contains(&written).then(|| Duration::try_from_secs_f64(written).ok()).flatten();
         if seconds.is_none() {
-            self.wrong(member, format!("it cannot be a time; give 0 to {LONGEST_S} seconds (a week)"));
+            self.wrong(member, ("it is not a time", format!("give 0 to {LONGEST_S} seconds (a week)")));
         }
         seconds
     }
@@ -264,23 +267,25 @@ impl<'a> Reader<'a> {
         }
         let words: Vec<&str> = choices.iter().map(|(known, _)| *known).collect();
         let list = listed(&words);
-        let text = match nearest(word, &words) {
-            Some(near) => format!("{word:?} is not known; did you mean {near:?}? It may be {list}"),
-            None => format!("{word:?} is not known; it may be {list}"),
+        let help = match nearest(word, &words) {
+            Some(near) => format!("did you mean {near:?}? It may be {list}"),
+            None => format!("it may be {list}"),
         };
-        self.wrong(member, text);
+        self.wrong(member, (format!("{word:?} is not known"), help));
         None
     }
 
     pub(crate) fn name(&mut self, member: &Member<'_>) -> Option<Name> {
         let text = self.text(member)?;
-        Name::new(text).map_err(|error| self.wrong(member, format!("{text:?} is no name; {error}"))).ok()
+        Name::new(text)
+            .map_err(|error| self.wrong(member, (format!("{text:?} is no name"), error.to_string())))
+            .ok()
     }
 
     /// A list of names, each with its place; `None` where one of them is wrong.
     pub(crate) fn names<'m>(&mut self, member: &Member<'m>) -> Option<Vec<(Member<'m>, Name)>> {
         let DeValue::Array(items) = member.value else {
-            self.wrong_type(member, "a list of names, such as [\"a\", \"b\"]");
+            self.wrong_type(member, "a list of names", "write it as [\"a\", \"b\"]");
             return None;
         };
         let items: Vec<_> = items.iter().map(|item| item_of(member, item)).collect();
@@ -288,32 +293,31 @@ impl<'a> Reader<'a> {
         names.into_iter().map(|(name, item)| name.map(|name| (item, name))).collect()
     }
 
-    fn wrong_type(&mut self, member: &Member<'_>, wanted: &str) {
+    fn wrong_type(&mut self, member: &Member<'_>, wanted: &str, help: &str) {
         let article = if member.value.is_array() || member.value.is_integer() { "an" } else { "a" };
-        let text = format!("it is {article} {}; it must be {wanted}", member.value.type_str());
-        self.wrong(member, text);
+        self.wrong(member, (format!("it is {article} {}, not {wanted}", member.value.type_str()), help));
     }
 
     fn refuse_unknown(&mut self, table: &Table<'_>, known: &[&str]) {
         for name in table.members.keys() {
-            let (at, name) = (name.span().start, name.get_ref().as_ref());
+            let (span, name) = (name.span(), name.get_ref().as_ref());
             if known.contains(&name) {
                 continue;
             }
-            let text = match nearest(name, known) {
-                Some(near) => format!("it is not known here; did you mean {near}?"),
+            let help = match nearest(name, known) {
+                Some(near) => format!("did you mean {near}?"),
                 None if self.top.contains(&name) => {
-                    format!("it is not known here; move {name} to the top, above the first [table]")
+                    format!("move {name} to the top, above the first [table]")
                 }
-                None => format!("it is not known here; remove it, or use one of {}", known.join(", ")),
+                None => format!("remove it, or use one of {}", known.join(", ")),
             };
-            self.problems.add(at, &table.path_of(name), text);
+            self.problems.add(span, &table.path_of(name), Diagnostic::new("it is not known here", help));
         }
     }
 }
 
 fn item_of<'a>(list: &Member<'a>, item: &'a Spanned<DeValue<'a>>) -> Member<'a> {
-    Member { path: list.path.clone(), at: item.span().start, value: item.get_ref() }
+    Member { path: list.path.clone(), span: item.span(), value: item.get_ref() }
 }
 
 /// `"a", "b" or "c"`.

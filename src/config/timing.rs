@@ -3,6 +3,7 @@
 use traffic_light::{Infeasible, Timing, timing::Quota};
 
 use super::table::{Reader, Table};
+use crate::model::Diagnostic;
 
 /// An hour, the longest that [`Timing::check`] takes.
 const LONGEST_MS: u32 = 3_600_000;
@@ -23,12 +24,12 @@ const MEMBERS: [&str; 12] = [
 ];
 
 /// The `timing` table of `parent`, where there is one.
-pub(super) fn table<'a>(reader: &mut Reader<'_>, parent: &Table<'a>) -> Option<Table<'a>> {
+pub(crate) fn table<'a>(reader: &mut Reader<'_>, parent: &Table<'a>) -> Option<Table<'a>> {
     parent.member("timing").and_then(|member| reader.table(&member, &MEMBERS))
 }
 
 /// `base` with the members that `table` gives; `None` where one of them is wrong.
-pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>, base: Timing) -> Option<Timing> {
+pub(crate) fn read(reader: &mut Reader<'_>, table: &Table<'_>, base: Timing) -> Option<Timing> {
     let problems_before = reader.problems.count();
     let mut timing = base;
     for (name, field) in [
@@ -73,10 +74,11 @@ fn read_quota(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Quota> {
 pub(super) fn blame(reader: &mut Reader<'_>, error: &Infeasible, tables: [Option<&Table<'_>>; 2]) {
     let given = tables.into_iter().flatten();
     let member = given.clone().find_map(|table| suspects(error).iter().find_map(|name| table.member(name)));
+    let diagnostic = Diagnostic::new(error.to_string(), error.help().to_string());
     if let Some(member) = member {
-        reader.wrong(&member, error.to_string());
+        reader.wrong(&member, diagnostic);
     } else if let Some(table) = given.into_iter().next() {
-        reader.problems.add(table.at, &table.path, error.to_string());
+        reader.problems.add(table.span.clone(), &table.path, diagnostic);
     }
 }
 

@@ -12,10 +12,10 @@ use tokio_rustls::rustls::pki_types::{
 };
 
 use super::{
-    is_readable_for_others,
+    
     table::{Member, Reader, Table},
 };
-use crate::tls::{Identity, Tls, TlsError, Trust};
+use crate::{model::{Diagnostic, private_file}, tls::{Identity, Tls, TlsError, Trust}};
 
 /// The most bytes of a file. A system's whole list of authorities has a quarter of a megabyte.
 const MAX_BYTES: u64 = 4 << 20;
@@ -27,7 +27,7 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Tls> {
     let on = table.member("tls").and_then(|member| reader.flag(&member)).unwrap_or(false);
     if !on {
         for member in WITH_TLS.iter().filter_map(|name| table.member(name)) {
-            reader.wrong(&member, "it has a meaning with TLS alone; add tls = true, or remove it");
+            reader.wrong(&member, ("it only works with TLS", "add tls = true, or remove it"));
         }
         return None;
     }
@@ -38,11 +38,11 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Tls> {
     let insecure = table.member("insecure");
     let trust = match (insecure.as_ref().and_then(|member| reader.flag(member)), authorities) {
         (Some(true), Some(_)) => {
-            let text = "it would check nothing, and ca_file says whom to trust; remove one of the two";
+            let text = ("it would check nothing, and ca_file says whom to trust", "remove one of the two");
             insecure.iter().for_each(|member| reader.wrong(member, text));
             return None;
         }
-        (Some(true), None) => Trust::Anybody,
+        (Some(true), None) => Trust::AcceptAnyCertificate,
         (_, Some(authorities)) => Trust::Authorities(authorities),
         (_, None) => Trust::System,
     };
@@ -85,37 +85,39 @@ fn read_certificates(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<Vec
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let reason = match found {
         Ok(certificates) if !certificates.is_empty() => return Some(certificates),
-        Ok(_) if holds(&bytes, "PRIVATE KEY") => {
-            "holds a key and no certificate; name the file with -----BEGIN CERTIFICATE----- in it".to_owned()
-        }
-        Ok(_) => "holds no certificate in PEM (-----BEGIN CERTIFICATE-----); convert it with \"openssl x509 -inform \
-                  der -in FILE -out FILE.pem\" if it is in DER"
-            .to_owned(),
-        Err(error) => format!("is damaged ({}); copy it anew", words(&error)),
+        Ok(_) if holds(&bytes, "PRIVATE KEY") => Diagnostic::new(
+            "contains a key and no certificate",
+            "name the file with -----BEGIN CERTIFICATE----- in it",
+        ),
+        Ok(_) => Diagnostic::new(
+            "contains no certificate in PEM (-----BEGIN CERTIFICATE-----)",
+            "convert it with \"openssl x509 -inform der -in FILE -out FILE.pem\" if it is in DER",
+        ),
+        Err(error) => Diagnostic::new(format!("is damaged ({})", words(&error)), "copy it again"),
     };
-    reader.wrong(member, format!("{} {reason}", file.display()));
+    wrong_file(reader, member, &file, reason);
     None
 }
 
 fn read_key(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<PrivateKeyDer<'static>> {
     let (file, bytes) = read_pem(reader, member)?;
-    if is_readable_for_others(&file) {
+    if private_file::is_readable_for_others(&file) {
         let file = file.display();
-        let text =
-            format!("every user of this computer can read the key in {file}; run \"chmod 600 {file}\"");
-        reader.warn(member, &text);
+        let message = format!("every user of this computer can read the key in {file}");
+        reader.warn(member, (message, format!("run \"chmod 600 {file}\"")));
     }
     let reason = match PrivateKeyDer::from_pem_slice(&bytes) {
         Ok(key) => return Some(key),
-        Err(_) if holds(&bytes, "ENCRYPTED") => {
-            "is locked with a password, which cannot be asked for here; unlock a copy with \"openssl pkey -in FILE -out \
-             COPY\", and keep that for yourself (chmod 600)"
-                .to_owned()
+        Err(_) if holds(&bytes, "ENCRYPTED") => Diagnostic::new(
+            "is locked with a password, which cannot be asked for here",
+            "unlock a copy with \"openssl pkey -in FILE -out COPY\", and keep that for yourself (chmod 600)",
+        ),
+        Err(pem::Error::NoItemsFound) => {
+            Diagnostic::new("contains no key in PEM (-----BEGIN PRIVATE KEY-----)", "name the key's file")
         }
-        Err(pem::Error::NoItemsFound) => "holds no key in PEM (-----BEGIN PRIVATE KEY-----); name the key's file".to_owned(),
-        Err(error) => format!("is damaged ({}); copy it anew", words(&error)),
+        Err(error) => Diagnostic::new(format!("is damaged ({})", words(&error)), "copy it again"),
     };
-    reader.wrong(member, format!("{} {reason}", file.display()));
+    wrong_file(reader, member, &file, reason);
     None
 }
 
@@ -123,7 +125,7 @@ fn read_key(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<PrivateKeyDe
 fn read_pem(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<(PathBuf, Vec<u8>)> {
     let named = reader.expanded(member, false)?.text;
     if named.is_empty() {
-        reader.wrong(member, "it is empty; name a file, or remove it");
+        reader.wrong(member, ("it is empty", "name a file, or remove it"));
         return None;
     }
     let folder = Path::new(reader.problems.file()).parent().unwrap_or(Path::new(""));
@@ -132,20 +134,27 @@ fn read_pem(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<(PathBuf, Ve
     let read = File::open(&file).and_then(|open| open.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     let reason = match read {
         Ok(_) if bytes.len() as u64 <= MAX_BYTES => return Some((file, bytes)),
-        Ok(_) => "is larger than 4 MiB and so no certificate or key; name another file".to_owned(),
+        Ok(_) => Diagnostic::new("is larger than 4 MiB and so no certificate or key", "name another file"),
         Err(error) => match error.kind() {
-            io::ErrorKind::NotFound => {
-                "does not exist; check the name (it counts from the folder of this configuration)".to_owned()
-            }
+            io::ErrorKind::NotFound => Diagnostic::new(
+                "does not exist",
+                "check the name, which is relative to the folder of this configuration",
+            ),
             io::ErrorKind::PermissionDenied => {
-                "may not be read by this user; change its permissions or its owner".to_owned()
+                Diagnostic::new("may not be read by this user", "change its permissions or its owner")
             }
-            io::ErrorKind::IsADirectory => "is a folder; name the file in it".to_owned(),
-            _ => format!("cannot be read ({error}); check the file"),
+            io::ErrorKind::IsADirectory => Diagnostic::new("is a folder", "name the file in it"),
+            _ => format!("cannot be read ({error})").into(),
         },
     };
-    reader.wrong(member, format!("{} {reason}", file.display()));
+    wrong_file(reader, member, &file, reason);
     None
+}
+
+/// `reason` continues "FILE …".
+fn wrong_file(reader: &mut Reader<'_>, member: &Member<'_>, file: &Path, reason: Diagnostic) {
+    let message = format!("{} {reason}", file.display());
+    reader.wrong(member, Diagnostic { message, help: reason.help });
 }
 
 /// Whether `word` stands in a file.

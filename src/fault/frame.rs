@@ -3,13 +3,10 @@
 //! It follows the stream from its first byte, so that packets can be told apart at any later
 //! moment. It holds bytes back only while somebody wants whole packets.
 
+use traffic_light::mqtt::codec::{Packet, PacketType, PublishHead, RemainingLength};
+
 /// A longer packet passes in pieces, as if nobody wanted it whole.
 const LONGEST_WHOLE: usize = 256 * 1024;
-
-const CONNECT: u8 = 1;
-const CONNACK: u8 = 2;
-const PUBLISH: u8 = 3;
-const PUBACK: u8 = 4;
 
 /// A part of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +21,8 @@ pub(crate) enum Unit {
 enum At {
     /// Between two packets.
     Boundary,
-    /// Within the remaining length, of which this much is known.
-    Length { value: usize, shift: u32 },
+    /// Within the remaining length.
+    Length(RemainingLength),
     /// So many bytes of the packet are still to come.
     Body { left: usize },
     /// It is no MQTT; all of it is passed on.
@@ -106,18 +103,18 @@ impl Framer {
             At::Opaque => bytes.len(),
             At::Boundary => {
                 // The first packet says whether this is MQTT at all.
-                let known = !self.fresh || matches!(first >> 4, CONNECT | CONNACK) && first & 15 == 0;
+                let known = !self.fresh
+                    || matches!(PacketType::of(first), Ok((PacketType::Connect | PacketType::ConnAck, _)));
                 self.fresh = false;
-                self.at = if known { At::Length { value: 0, shift: 0 } } else { At::Opaque };
+                self.at = if known { At::Length(RemainingLength::default()) } else { At::Opaque };
                 1
             }
-            At::Length { value, shift } => {
-                let value = value | usize::from(first & 127) << shift;
-                self.at = match (first & 128 != 0, shift, value) {
-                    (true, 0..21, _) => At::Length { value, shift: shift + 7 },
-                    (true, ..) => At::Opaque,
-                    (false, _, 0) => At::Boundary,
-                    (false, _, left) => At::Body { left },
+            At::Length(mut length) => {
+                self.at = match length.push(first) {
+                    Ok(None) => At::Length(length),
+                    Ok(Some(0)) => At::Boundary,
+                    Ok(Some(left)) => At::Body { left },
+                    Err(_) => At::Opaque,
                 };
                 1
             }
@@ -132,33 +129,15 @@ impl Framer {
 
 /// Whether a whole packet is a PUBLISH; and of one at QoS 1 or 2, its packet identifier.
 pub(super) fn publish_id(packet: &[u8]) -> Option<Option<u16>> {
-    let first = *packet.first()?;
-    if first >> 4 != PUBLISH {
-        return None;
-    }
-    if (first >> 1) & 3 == 0 {
-        return Some(None);
-    }
-    let body = body(packet)?;
-    let topic = usize::from(short(body, 0)?);
-    Some(short(body, 2 + topic))
+    Some(PublishHead::read(packet).ok()??.delivery.id())
 }
 
 /// Of a whole PUBACK, the packet identifier.
 pub(super) fn puback_id(packet: &[u8]) -> Option<u16> {
-    if packet.first()? >> 4 != PUBACK {
-        return None;
+    match Packet::read(packet) {
+        Ok(Some((Packet::PubAck { id }, _))) => Some(id),
+        _ => None,
     }
-    short(body(packet)?, 0)
-}
-
-fn body(packet: &[u8]) -> Option<&[u8]> {
-    let length = packet.iter().skip(1).take(4).position(|byte| byte & 128 == 0)?;
-    packet.get(2 + length..)
-}
-
-fn short(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..at + 2)?.first_chunk::<2>().map(|bytes| u16::from_be_bytes(*bytes))
 }
 
 #[cfg(test)]
@@ -228,7 +207,7 @@ mod tests {
         assert_eq!(publish_id(&PUBLISH_PACKET), Some(Some(7)));
         assert_eq!(publish_id(&[0x30, 3, 0, 1, b't']), Some(None));
         assert_eq!(publish_id(&CONNACK_PACKET), None);
-        assert_eq!(publish_id(&[0x32, 2, 0, 9]), Some(None));
+        assert_eq!(publish_id(&[0x32, 2, 0, 9]), None);
         assert_eq!(publish_id(&[]), None);
         assert_eq!(puback_id(&[0x40, 2, 1, 2]), Some(258));
         assert_eq!(puback_id(&[0x40, 2, 1]), None);

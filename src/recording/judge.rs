@@ -6,13 +6,16 @@ use std::{
     time::Duration,
 };
 
-use traffic_light::Word;
+use traffic_light::PeerMessage;
 
 use super::Recording;
-use crate::world::{
-    Event, EventKind, LightId,
-    event::{Certainty, Ignorer, LightKind, TopicKind},
-    monitor::{Limits, Monitor},
+use crate::{
+    model::{LightId, LightKind},
+    world::{
+        Event, EventKind,
+        event::{Certainty, Ignorer, TopicKind},
+        monitor::{Limits, Monitor},
+    },
 };
 
 /// Both judge the same lamps, but a message is recorded some moments before it is judged live.
@@ -80,7 +83,7 @@ pub fn judge(recording: &Recording) -> Judged {
                 if kinds.get(light) != Some(&LightKind::Virtual) && !ignored.contains(&place) =>
             {
                 // Its signature was judged when it was heard: the key is not in the recording.
-                match Word::decode("", payload.as_bytes(), None) {
+                match PeerMessage::decode("", payload.as_bytes(), None) {
                     Ok(word) => monitor.hear(at, light, &word),
                     Err(_) => Vec::new(),
                 }

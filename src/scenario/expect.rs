@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use traffic_light::Name;
 
-use crate::{config::Config, world::LightId};
+use crate::{config::Config, model::LightId};
 
 /// One thing that must hold.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,9 +11,12 @@ use super::{
     expect::{Check, Scope, Window},
     why_not_simulated,
 };
-use crate::config::{
-    self, Config, Junction,
-    table::{Member, Reader, Table},
+use crate::{
+    config::{
+        self, Config, Junction,
+        table::{Member, Reader, Table},
+    },
+    model::Diagnostic,
 };
 
 const SCENARIO: [&str; 5] = ["title", "teaches", "seconds", "stage", "seeds"];
@@ -27,12 +30,12 @@ pub(crate) const MOST_SEEDS: u32 = 100_000;
 pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Scenario> {
     let config = config::read(reader, top).filter(|_| reader.problems.count() == 0);
     if let Some(member) = top.member("seconds") {
-        reader.wrong(&member, "the length of a scenario stands in [scenario]; remove it here");
+        reader.wrong(&member, ("the length of a scenario stands in [scenario]", "remove it here"));
     }
     let Some(member) = top.member("scenario") else {
-        let remedy = "add [scenario] with title = \"…\", teaches = \"…\" and seconds = 90, or play the file with \
+        let help = "add [scenario] with title = \"…\", teaches = \"…\" and seconds = 90, or play the file with \
                       \"twinlight run\"";
-        reader.missing(top, "scenario", remedy);
+        reader.missing(top, "scenario", help);
         return None;
     };
     let table = reader.table(&member, &SCENARIO)?;
@@ -56,14 +59,14 @@ pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Scenario>
     })
 }
 
-fn read_text(reader: &mut Reader<'_>, table: &Table<'_>, name: &str, remedy: &str) -> Option<String> {
+fn read_text(reader: &mut Reader<'_>, table: &Table<'_>, name: &str, help: &str) -> Option<String> {
     let Some(member) = table.member(name) else {
-        reader.missing(table, name, remedy);
+        reader.missing(table, name, help);
         return None;
     };
     let text = flowing(reader.text(&member)?);
     if text.is_empty() {
-        reader.wrong(&member, format!("it is empty; {remedy}"));
+        reader.wrong(&member, ("it is empty", help));
         return None;
     }
     Some(text)
@@ -95,11 +98,11 @@ fn read_length(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Duration> {
     };
     let length = reader.seconds(&member)?;
     if length.is_zero() {
-        reader.wrong(&member, "a scenario of no length shows nothing; give it more seconds");
+        reader.wrong(&member, ("a scenario of 0 seconds shows nothing", "give it more seconds"));
         return None;
     }
     if length > LONGEST {
-        reader.wrong(&member, "a scenario is at most a day long; give it 86400 seconds or fewer");
+        reader.wrong(&member, ("a scenario is at most a day long", "give it 86400 seconds or fewer"));
         return None;
     }
     Some(length)
@@ -119,7 +122,7 @@ fn read_stage(
     };
     let why_not = config.map(why_not_simulated);
     if let (Some(Some(Stage::Simulated)), Some(member), Some(Some(why))) = (asked, &member, &why_not) {
-        reader.wrong(member, format!("it cannot be simulated: {why}; write \"live\" or \"auto\""));
+        reader.wrong(member, (format!("it cannot be simulated: {why}"), "write \"live\" or \"auto\""));
     }
     let stage = match (asked, why_not) {
         (Some(Some(stage)), _) => Some(stage),
@@ -130,7 +133,7 @@ fn read_stage(
     let seeds = match table.member("seeds") {
         Some(member) => {
             if stage == Some(Stage::Live) {
-                reader.wrong(&member, "a live scenario is played once, in real time; remove seeds");
+                reader.wrong(&member, ("a live scenario is played once, in real time", "remove seeds"));
             }
             reader.number(&member, 1..=MOST_SEEDS)
         }
@@ -143,9 +146,8 @@ fn refuse_late_faults(reader: &mut Reader<'_>, top: &Table<'_>, config: &Config,
     let entries = config::fault_entries(reader, top);
     for fault in config.faults.iter().filter(|fault| fault.latest() >= length) {
         if let Some(at) = entries.get(fault.entry).and_then(|entry| entry.member("at_s")) {
-            let text = "the scenario is over before it begins; give the scenario more seconds, or the fault an \
-                        earlier time";
-            reader.wrong(&at, text);
+            let help = "give the scenario more seconds, or the fault an earlier time";
+            reader.wrong(&at, ("the scenario is over before it begins", help));
         }
     }
 }
@@ -158,22 +160,24 @@ fn read_expectations(
 ) -> Option<Vec<Expectation>> {
     let problems_before = reader.problems.count();
     let Some(member) = top.member("expect") else {
-        let remedy = "a scenario without it judges nothing: add [[expect]] with what = \"no-conflict\"";
+        let remedy =
+            "add [[expect]] with what = \"no-conflict\": a scenario without expectations judges nothing";
         reader.missing(top, "expect", remedy);
         return None;
     };
     let tables = reader.tables(&member, &check::MEMBERS);
     if tables.is_empty() && reader.problems.count() == problems_before {
-        reader.wrong(&member, "a scenario that expects nothing judges nothing; add what = \"no-conflict\"");
+        reader
+            .wrong(&member, ("a scenario that expects nothing judges nothing", "add what = \"no-conflict\""));
     }
     let mut expectations: Vec<Expectation> = Vec::new();
     for table in tables {
         let Some(expectation) = check::read(reader, &table, config, length) else { continue };
         if let Some(other) = expectations.iter().find(|other| contradict(other, &expectation)) {
             let line = other.line.unwrap_or_default();
-            let text =
-                format!("it contradicts what line {line} expects; remove one, or give them other times");
-            reader.problems.add(table.at, &table.path, text);
+            let message = format!("it contradicts what line {line} expects");
+            let help = "remove one, or give them other times";
+            reader.problems.add(table.span.clone(), &table.path, (message, help));
         }
         expectations.push(expectation);
     }
@@ -228,7 +232,7 @@ fn expect_no_other_conflict(expectations: &mut Vec<Expectation>, config: &Config
 }
 
 /// Notes at `member` what is wrong, and gives nothing.
-fn refused<T>(reader: &mut Reader<'_>, member: &Member<'_>, text: impl Into<String>) -> Option<T> {
-    reader.wrong(member, text);
+fn refused<T>(reader: &mut Reader<'_>, member: &Member<'_>, diagnostic: impl Into<Diagnostic>) -> Option<T> {
+    reader.wrong(member, diagnostic);
     None
 }

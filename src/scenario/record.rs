@@ -4,10 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use traffic_light::{Aspect, Rule};
 
-use crate::world::{
-    Event, EventKind, Fault, LightId,
-    event::{Certainty, Ignorer, Layer, LightKind, Severity},
-    monitor::GLITCH_BELOW,
+use crate::{
+    fault::Fault,
+    model::{LightId, LightKind},
+    world::{
+        Event, EventKind,
+        event::{Certainty, Ignorer, Layer, Severity},
+        monitor::GLITCH_BELOW,
+    },
 };
 
 /// Things that are kept of one run; a run in which more happens is not judged. Far above what the
@@ -71,7 +75,7 @@ pub struct LinkChange {
 pub struct FaultSpan {
     /// Which one.
     pub fault: Fault,
-    /// When it was put in.
+    /// When it was injected.
     pub from: Duration,
     /// When it ended; `None` while it lasts.
     pub until: Option<Duration>,

@@ -7,71 +7,75 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use traffic_light::mqtt::codec::{
+    self, Connect, Delivery, Filters, Malformed, PINGRESP, Packet, Publish, SUBSCRIPTION_REFUSED, matches,
+};
+
 use super::{
     Step,
-    ear::{Ear, at},
     net::{ConnId, Net},
-    packet::{self, Connect, Malformed, Packet},
+    observer::{Observer, at},
 };
 use crate::{
-    fault::{Us, Way},
+    fault::{Direction, Micros},
+    model::Login,
     world::{
-        broker::Login,
+        account_limiter::{AccountEvent, AccountLimits},
         event::Severity,
-        meter::{Counted, Counting},
     },
 };
 
-/// A peer that has not said hello within this is dropped.
-const HELLO_US: Us = 10_000_000;
+/// A peer that has not logged in within this is dropped.
+const CONNECT_TIMEOUT_US: Micros = 10_000_000;
 /// A client that asks for no keep-alive is dropped after so much silence all the same, as by the
 /// embedded broker.
-const NO_KEEP_ALIVE_US: Us = 300_000_000;
+const NO_KEEP_ALIVE_US: Micros = 300_000_000;
 /// From a ban to the reset of its connections, so that the notice of it still gets there.
-const LAST_NOTICE_US: Us = 250_000;
+const LAST_NOTICE_US: Micros = 250_000;
 
 struct Client {
     id: ConnId,
-    /// Empty until it has said hello.
+    /// Empty until it has logged in.
     name: String,
     filters: Vec<(String, u8)>,
-    will: Option<Kept>,
-    silence_us: Us,
-    heard_us: Us,
+    will: Option<StoredWill>,
+    silence_us: Micros,
+    heard_us: Micros,
     /// When its silence is judged next.
-    check_us: Us,
+    check_us: Micros,
     last_packet: u16,
-    /// The beginning of a packet that has not come whole.
+    /// The beginning of a packet whose end has not arrived.
     inbox: Vec<u8>,
 }
 
-/// A message that is to be said later.
+/// What is published when the client is gone.
 #[derive(Clone)]
-struct Kept {
+struct StoredWill {
     topic: String,
     payload: Vec<u8>,
     retain: bool,
 }
 
-/// A message as it comes in.
-struct Said<'a> {
-    topic: &'a str,
-    payload: &'a [u8],
-    qos: u8,
-    retain: bool,
+/// A message to be passed on.
+#[derive(Clone, Copy)]
+pub(super) struct Message<'a> {
+    pub(super) topic: &'a str,
+    pub(super) payload: &'a [u8],
+    pub(super) qos: u8,
+    pub(super) retain: bool,
 }
 
 struct Topic {
     name: String,
     retained: Option<Vec<u8>>,
-    /// Who hears it, and at which QoS.
-    hear: Vec<(ConnId, u8)>,
+    /// Each with the QoS that it was granted.
+    subscribers: Vec<(ConnId, u8)>,
 }
 
 /// What the broker remembers. A stop forgets all of it.
 pub(super) struct Broker {
     login: Option<Login>,
-    pub(super) meter: Counting,
+    pub(super) limiter: AccountLimits,
     runs: bool,
     /// By the index of their connection.
     clients: Vec<Option<Client>>,
@@ -83,10 +87,10 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    pub(super) fn new(login: Option<Login>, meter: Counting) -> Broker {
+    pub(super) fn new(login: Option<Login>, limiter: AccountLimits) -> Broker {
         Broker {
             login,
-            meter,
+            limiter,
             runs: false,
             clients: Vec::new(),
             names: BTreeMap::new(),
@@ -116,16 +120,16 @@ impl Broker {
         self.by_name.clear();
     }
 
-    /// Somebody has connected.
+    /// A client has connected.
     pub(super) fn accept(&mut self, net: &mut Net, id: ConnId) {
         let client = Client {
             id,
             name: String::new(),
             filters: Vec::new(),
             will: None,
-            silence_us: HELLO_US,
+            silence_us: CONNECT_TIMEOUT_US,
             heard_us: net.now,
-            check_us: net.now + HELLO_US,
+            check_us: net.now + CONNECT_TIMEOUT_US,
             last_packet: 0,
             inbox: Vec::new(),
         };
@@ -133,15 +137,15 @@ impl Broker {
             self.clients.resize_with(id.index + 1, || None);
         }
         self.clients[id.index] = Some(client);
-        net.plan(net.now + HELLO_US, Step::KeepAlive(id));
+        net.plan(net.now + CONNECT_TIMEOUT_US, Step::KeepAlive(id));
     }
 
     /// Bytes of a client have arrived.
-    pub(super) fn take(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, bytes: &[u8]) {
+    pub(super) fn take(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, bytes: &[u8]) {
         let Some(client) = self.client(id) else { return };
         client.heard_us = net.now;
         if client.inbox.is_empty() {
-            let used = self.take_whole(net, ear, id, bytes);
+            let used = self.take_whole(net, observer, id, bytes);
             if let (Some(client), Some(rest)) = (self.client(id), bytes.get(used..)) {
                 client.inbox.extend_from_slice(rest);
             }
@@ -149,7 +153,7 @@ impl Broker {
         }
         let mut inbox = std::mem::take(&mut client.inbox);
         inbox.extend_from_slice(bytes);
-        let used = self.take_whole(net, ear, id, &inbox);
+        let used = self.take_whole(net, observer, id, &inbox);
         inbox.drain(..used);
         if let Some(client) = self.client(id) {
             client.inbox = inbox;
@@ -157,21 +161,19 @@ impl Broker {
     }
 
     /// Takes all whole packets, and returns their length.
-    fn take_whole(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, bytes: &[u8]) -> usize {
+    fn take_whole(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, bytes: &[u8]) -> usize {
         let mut used = 0;
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
-            let taken = match packet::length(rest) {
+            let taken = match Packet::read(rest) {
                 Ok(None) => return used,
-                Ok(Some((head, total))) => {
-                    used += total;
-                    let packet =
-                        rest.get(..total).ok_or(Malformed).and_then(|whole| packet::read(whole, head));
-                    packet.and_then(|packet| self.obey(net, ear, id, packet))
+                Ok(Some((packet, length))) => {
+                    used += length;
+                    self.handle(net, observer, id, packet)
                 }
                 Err(malformed) => Err(malformed),
             };
             if taken.is_err() {
-                self.close(net, ear, id, true);
+                self.close(net, observer, id, true);
             }
             if self.client(id).is_none() {
                 return bytes.len();
@@ -180,62 +182,66 @@ impl Broker {
         used
     }
 
-    fn obey(
+    fn handle(
         &mut self,
         net: &mut Net,
-        ear: &mut Ear,
+        observer: &mut Observer,
         id: ConnId,
         packet: Packet<'_>,
     ) -> Result<(), Malformed> {
-        let greeted = self.client(id).is_some_and(|client| !client.name.is_empty());
+        let logged_in = self.client(id).is_some_and(|client| !client.name.is_empty());
         match packet {
-            Packet::Connect(connect) if !greeted => self.greet(net, ear, id, &connect),
+            Packet::Connect(connect) if !logged_in => self.on_connect(net, observer, id, &connect),
             Packet::Connect(_) => return Err(Malformed),
-            _ if !greeted => return Err(Malformed),
-            Packet::Publish { topic, payload, id: number, retain } => {
-                if let Some(number) = number {
-                    let [high, low] = number.to_be_bytes();
-                    net.send(id, Way::Down, &[0x40, 2, high, low]);
+            _ if !logged_in => return Err(Malformed),
+            Packet::Publish(Publish { delivery: Delivery::ExactlyOnce { .. }, .. }) => return Err(Malformed),
+            Packet::Publish(Publish { topic, payload, delivery, retain, .. }) => {
+                if let Some(packet_id) = delivery.id() {
+                    net.send(id, Direction::FromBroker, &codec::puback(packet_id));
                 }
-                let qos = u8::from(number.is_some());
-                self.take_publish(net, ear, Some(id), Said { topic, payload, qos, retain });
+                let qos = delivery.qos();
+                self.publish(net, observer, Some(id), Message { topic, payload, qos, retain });
             }
-            Packet::PubAck => {}
-            Packet::Subscribe { id: number, filters } => self.subscribe(net, ear, id, number, filters)?,
-            Packet::Ping => net.send(id, Way::Down, &[0xD0, 0]),
-            Packet::Disconnect => self.close(net, ear, id, false),
+            Packet::PubAck { .. } => {}
+            Packet::Subscribe { id: packet_id, filters } => {
+                self.subscribe(net, observer, id, packet_id, filters)?
+            }
+            Packet::PingReq => net.send(id, Direction::FromBroker, &PINGRESP),
+            Packet::Disconnect => self.close(net, observer, id, false),
+            _ => return Err(Malformed),
         }
         Ok(())
     }
 
-    fn greet(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, connect: &Connect<'_>) {
-        let admitted = self.login.as_ref().is_none_or(|login| login.admits(connect.user, connect.password));
+    fn on_connect(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, connect: &Connect<'_>) {
+        let (user, password) = connect.login.map_or((None, None), |(user, password)| (Some(user), password));
+        let admitted = self.login.as_ref().is_none_or(|login| login.admits(user, password));
         let code = match connect.client_id {
             "" => 2,
             _ if !admitted => 4,
-            _ => match self.meter.login(at(net.now)) {
+            _ => match self.limiter.login(at(net.now)) {
                 Ok(()) => 0,
                 Err((refusal, banned_for)) => {
                     if banned_for.is_some() {
-                        self.ban(net, ear);
+                        self.ban(net, observer);
                     }
                     refusal.code()
                 }
             },
         };
         if code != 0 {
-            net.send(id, Way::Down, &[0x20, 2, 0, code]);
-            return self.close(net, ear, id, false);
+            net.send(id, Direction::FromBroker, &codec::connack(code));
+            return self.close(net, observer, id, false);
         }
         if let Some(earlier) = self.names.get(connect.client_id).copied() {
-            self.close(net, ear, earlier, true);
+            self.close(net, observer, earlier, true);
         }
         self.names.insert(connect.client_id.to_owned(), id);
         let now = net.now;
-        let wills = !self.meter.emulates();
+        let wills = !self.limiter.emulates();
         if let Some(client) = self.client(id) {
             connect.client_id.clone_into(&mut client.name);
-            client.will = connect.will.filter(|_| wills).map(|will| Kept {
+            client.will = connect.will.filter(|_| wills).map(|will| StoredWill {
                 topic: will.topic.to_owned(),
                 payload: will.payload.to_vec(),
                 retain: will.retain,
@@ -247,59 +253,73 @@ impl Broker {
             client.check_us = now + client.silence_us;
             net.plan(client.check_us, Step::KeepAlive(id));
         }
-        net.send(id, Way::Down, &[0x20, 2, 0, 0]);
+        net.send(id, Direction::FromBroker, &codec::connack(0));
     }
 
-    /// Somebody publishes: passes it on where an account's rules let it, and sees to what comes of it.
-    fn take_publish(&mut self, net: &mut Net, ear: &mut Ear, from: Option<ConnId>, said: Said<'_>) {
-        let Said { topic, payload, qos, retain } = said;
-        if !self.meter.counts() {
-            return self.publish(net, ear, topic, payload, qos, retain);
+    /// Passes a message on where the account's rules let it, and does what the rules demand.
+    /// What comes from no connection comes `from` none.
+    pub(super) fn publish(
+        &mut self,
+        net: &mut Net,
+        observer: &mut Observer,
+        from: Option<ConnId>,
+        message: Message<'_>,
+    ) {
+        if !self.limiter.counts() {
+            return self.route(net, observer, message);
         }
-        let retain = retain && !self.meter.emulates();
-        let (published, told) = self.meter.publish(at(net.now), topic, payload);
-        if let Some(counted) = told {
-            let severity = if counted == Counted::Released { Severity::Info } else { Severity::Warning };
-            ear.notice(net.now, severity, None, counted.to_string());
+        let Message { topic, payload, qos, retain } = message;
+        let retain = retain && !self.limiter.emulates();
+        let (published, event) = self.limiter.publish(at(net.now), topic, payload);
+        if let Some(event) = event {
+            let severity = if event == AccountEvent::Released { Severity::Info } else { Severity::Warning };
+            observer.engine.state.notice(severity, None, event.to_string());
         }
-        self.see_to(net, ear, published.notices, published.bans);
+        self.enforce(net, observer, published.notices, published.bans);
         if let (Some((topic, value)), Some(id)) = (published.answer, from)
             && self.client(id).is_some_and(|client| client.filters.iter().any(|(f, _)| matches(f, &topic)))
         {
             self.deliver(net, id, &topic, &value, 0, false);
         }
         if published.passed {
-            self.publish(net, ear, topic, payload, qos, retain);
+            self.route(net, observer, Message { topic, payload, qos, retain });
             if let Some(topic) = published.also_on {
-                self.publish(net, ear, &topic, payload, 0, false);
+                self.route(net, observer, Message { topic: &topic, payload, qos: 0, retain: false });
             }
         }
     }
 
-    fn see_to(&mut self, net: &mut Net, ear: &mut Ear, notices: Vec<(String, String)>, bans: bool) {
+    fn enforce(
+        &mut self,
+        net: &mut Net,
+        observer: &mut Observer,
+        notices: Vec<(String, String)>,
+        bans: bool,
+    ) {
         for (topic, text) in notices {
             if !bans && topic.ends_with("/errors") {
-                let rejected = Counted::Rejected(text.clone()).to_string();
-                ear.notice(net.now, Severity::Warning, None, rejected);
+                let rejected = AccountEvent::Rejected(text.clone()).to_string();
+                observer.engine.state.notice(Severity::Warning, None, rejected);
             }
-            self.publish(net, ear, &topic, text.as_bytes(), 0, false);
+            let message = Message { topic: &topic, payload: text.as_bytes(), qos: 0, retain: false };
+            self.route(net, observer, message);
         }
         if bans {
-            self.ban(net, ear);
+            self.ban(net, observer);
         }
     }
 
-    fn ban(&mut self, net: &mut Net, ear: &mut Ear) {
-        let seconds = self.meter.banned_for(at(net.now)).as_secs();
-        ear.notice(net.now, Severity::Warning, None, Counted::Banned { seconds }.to_string());
+    fn ban(&mut self, net: &mut Net, observer: &mut Observer) {
+        let seconds = self.limiter.banned_for(at(net.now)).as_secs();
+        observer.engine.state.notice(Severity::Warning, None, AccountEvent::Banned { seconds }.to_string());
         net.plan(net.now + LAST_NOTICE_US, Step::Cut);
     }
 
     /// The account is banned: every connection gets an RST.
-    pub(super) fn cut(&mut self, net: &mut Net, ear: &mut Ear) {
+    pub(super) fn cut(&mut self, net: &mut Net, observer: &mut Observer) {
         let clients: Vec<ConnId> = self.clients.iter().flatten().map(|client| client.id).collect();
         for id in clients {
-            self.forget(net, ear, id, true);
+            self.forget(net, observer, id, true);
             net.reset(id);
         }
     }
@@ -307,42 +327,42 @@ impl Broker {
     fn subscribe(
         &mut self,
         net: &mut Net,
-        ear: &mut Ear,
+        observer: &mut Observer,
         id: ConnId,
-        number: u16,
-        list: &[u8],
+        packet_id: u16,
+        filters: Filters<'_>,
     ) -> Result<(), Malformed> {
-        let [high, low] = number.to_be_bytes();
-        let mut answer = vec![0x90, 2, high, low];
-        let mut kept = Vec::new();
-        for filter in packet::filters(list) {
-            let (filter, qos) = filter?;
+        let (mut codes, mut kept) = (Vec::new(), Vec::new());
+        for (filter, qos) in filters {
             let qos = qos.min(1);
-            let subscribed = self.meter.subscribe(at(net.now), filter);
-            self.see_to(net, ear, subscribed.notices, subscribed.bans);
+            let subscribed = self.limiter.subscribe(at(net.now), filter);
+            self.enforce(net, observer, subscribed.notices, subscribed.bans);
             if !subscribed.passed {
-                answer.push(0x80);
+                codes.push(SUBSCRIPTION_REFUSED);
                 continue;
             }
-            answer.push(qos);
+            codes.push(qos);
             for topic in self.topics.iter_mut().filter(|topic| matches(filter, &topic.name)) {
-                topic.hear.retain(|(other, _)| *other != id);
-                topic.hear.push((id, qos));
+                topic.subscribers.retain(|(other, _)| *other != id);
+                topic.subscribers.push((id, qos));
                 kept.extend(topic.retained.clone().map(|payload| (topic.name.clone(), payload, qos)));
             }
             if let Some(client) = self.client(id) {
                 client.filters.push((filter.to_owned(), qos));
             }
         }
-        answer[1] = u8::try_from(answer.len() - 2).ok().filter(|length| *length < 128).ok_or(Malformed)?;
-        net.send(id, Way::Down, &answer);
+        self.packet.clear();
+        codec::suback(packet_id, &codes, |bytes| self.packet.extend_from_slice(bytes))
+            .map_err(|_| Malformed)?;
+        net.send(id, Direction::FromBroker, &self.packet);
         for (topic, payload, qos) in kept {
             self.deliver(net, id, &topic, &payload, qos, true);
         }
         Ok(())
     }
 
-    fn publish(&mut self, net: &mut Net, ear: &mut Ear, topic: &str, payload: &[u8], qos: u8, retain: bool) {
+    fn route(&mut self, net: &mut Net, observer: &mut Observer, message: Message<'_>) {
+        let Message { topic, payload, qos, retain } = message;
         let index = match self.by_name.get(topic) {
             Some(index) => *index,
             None => self.add_topic(topic),
@@ -358,23 +378,23 @@ impl Broker {
                 none => *none = Some(payload.to_vec()),
             }
         }
-        let hear = std::mem::take(&mut known.hear);
-        for (id, granted) in &hear {
+        let subscribers = std::mem::take(&mut known.subscribers);
+        for (id, granted) in &subscribers {
             self.deliver(net, *id, topic, payload, qos.min(*granted), false);
         }
         if let Some(known) = self.topics.get_mut(index) {
-            known.hear = hear;
+            known.subscribers = subscribers;
         }
-        ear.hear(net.now, topic, payload, false, qos);
+        observer.hear(topic, payload, false, qos);
     }
 
     fn add_topic(&mut self, name: &str) -> usize {
         let clients = self.clients.iter().flatten();
-        let hear = clients.filter_map(|client| {
+        let subscribers = clients.filter_map(|client| {
             let found = client.filters.iter().rev().find(|(filter, _)| matches(filter, name))?;
             Some((client.id, found.1))
         });
-        let topic = Topic { name: name.to_owned(), retained: None, hear: hear.collect() };
+        let topic = Topic { name: name.to_owned(), retained: None, subscribers: subscribers.collect() };
         self.topics.push(topic);
         self.by_name.insert(name.to_owned(), self.topics.len() - 1);
         self.topics.len() - 1
@@ -382,39 +402,43 @@ impl Broker {
 
     fn deliver(&mut self, net: &mut Net, id: ConnId, topic: &str, payload: &[u8], qos: u8, retain: bool) {
         let Some(client) = self.client(id) else { return };
-        let number = (qos > 0).then(|| {
+        let packet_id = (qos > 0).then(|| {
             client.last_packet = client.last_packet.checked_add(1).unwrap_or(1);
             client.last_packet
         });
-        packet::publish(&mut self.packet, topic, payload, number, retain);
-        net.send(id, Way::Down, &self.packet);
+        let delivery = packet_id.map_or(Delivery::AtMostOnce, |id| Delivery::AtLeastOnce { id });
+        let publish = Publish { topic, payload, delivery, retain, dup: false };
+        self.packet.clear();
+        // Its topic came in a packet, so that it fits into one.
+        let _ = publish.encode(|bytes| self.packet.extend_from_slice(bytes));
+        net.send(id, Direction::FromBroker, &self.packet);
     }
 
     /// A client's connection has ended at the other end, or was reset.
-    pub(super) fn lost(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId) {
-        self.forget(net, ear, id, true);
+    pub(super) fn lost(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId) {
+        self.forget(net, observer, id, true);
     }
 
     /// It is time to look whether a client still speaks.
-    pub(super) fn check(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId) {
+    pub(super) fn check(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId) {
         let now = net.now;
         let Some(client) = self.client(id).filter(|client| client.check_us == now) else { return };
         let due_us = client.heard_us + client.silence_us;
-        // Bytes without a hello are no sign of life.
+        // Bytes before a login are no sign of life.
         if now >= due_us || client.name.is_empty() {
-            self.close(net, ear, id, true);
+            self.close(net, observer, id, true);
         } else {
             client.check_us = due_us;
             net.plan(due_us, Step::KeepAlive(id));
         }
     }
 
-    fn close(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, with_will: bool) {
-        self.forget(net, ear, id, with_will);
+    fn close(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, with_will: bool) {
+        self.forget(net, observer, id, with_will);
         net.close(id);
     }
 
-    fn forget(&mut self, net: &mut Net, ear: &mut Ear, id: ConnId, with_will: bool) {
+    fn forget(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, with_will: bool) {
         let Some(client) =
             self.clients.get_mut(id.index).and_then(|slot| slot.take_if(|client| client.id == id))
         else {
@@ -424,66 +448,23 @@ impl Broker {
             self.names.remove(&client.name);
         }
         for topic in &mut self.topics {
-            topic.hear.retain(|(other, _)| *other != id);
+            topic.subscribers.retain(|(other, _)| *other != id);
         }
-        if let Some(Kept { topic, payload, retain }) = client.will.filter(|_| with_will) {
-            self.publish(net, ear, &topic, &payload, 1, retain);
+        if let Some(StoredWill { topic, payload, retain }) = client.will.filter(|_| with_will) {
+            self.route(net, observer, Message { topic: &topic, payload: &payload, qos: 1, retain });
         }
     }
 
-    /// Says something that comes from no connection.
-    pub(super) fn say(
-        &mut self,
-        net: &mut Net,
-        ear: &mut Ear,
-        topic: &str,
-        payload: &[u8],
-        qos: u8,
-        retain: bool,
-    ) {
-        self.take_publish(net, ear, None, Said { topic, payload, qos, retain });
-    }
-
-    /// Tells the ear once more what is kept.
-    pub(super) fn tell_what_is_kept(&self, net: &Net, ear: &mut Ear) {
+    /// Gives the observer all retained messages again.
+    pub(super) fn repeat_retained(&self, observer: &mut Observer) {
         for topic in &self.topics {
             if let Some(payload) = &topic.retained {
-                ear.hear(net.now, &topic.name, payload, true, 1);
+                observer.hear(&topic.name, payload, true, 1);
             }
         }
     }
 
     fn client(&mut self, id: ConnId) -> Option<&mut Client> {
         self.clients.get_mut(id.index)?.as_mut().filter(|client| client.id == id)
-    }
-}
-
-/// Whether `filter` matches `topic` (section 4.7).
-fn matches(filter: &str, topic: &str) -> bool {
-    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
-    loop {
-        match (filter.next(), topic.next()) {
-            (Some("#"), _) => return true,
-            (None, None) => return true,
-            (Some(wanted), Some(level)) if wanted == "+" || wanted == level => {}
-            _ => return false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters_match_as_the_standard_has_it() {
-        for (filter, topic) in
-            [("a/b", "a/b"), ("a/+", "a/b"), ("a/#", "a/b/c"), ("a/#", "a"), ("+/+/c", "a/b/c")]
-        {
-            assert!(matches(filter, topic), "{filter} {topic}");
-        }
-        for (filter, topic) in [("a/b", "a"), ("a", "a/b"), ("a/+", "a/b/c"), ("+", "a/b"), ("a/b", "a/bc")] {
-            assert!(!matches(filter, topic), "{filter} {topic}");
-        }
     }
 }

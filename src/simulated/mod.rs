@@ -2,50 +2,47 @@
 //! [`Command`]s and gives the same [`Event`]s, follows from its configuration and a seed alone, and
 //! runs as fast as the computer can.
 //!
-//! A light is the board's program with the board's ladder and MQTT session
-//! ([`traffic_light::program`], [`traffic_light::ladder`], [`traffic_light::mqtt`]); its bytes pass
-//! [`crate::fault::Wires`] to a broker that is simulated too. So what is judged here is the code that
+//! A light is the live world's ([`crate::world::light`]): the board's program with the board's link
+//! ([`traffic_light::program`], [`traffic_light::link`]). Its bytes pass
+//! [`crate::fault::ImpairedLink`] to a broker that is simulated too. So what is judged here is the code that
 //! runs on boards, and a fault means what it means in the live world's proxy.
 //!
 //! | module | one idea |
 //! | --- | --- |
 //! | `world` | everything that happens, one step after the other |
-//! | `light` | the program, and what is around it |
-//! | `link` | up the ladder and down again |
+//! | `link` | the sockets of the lights |
 //! | `net` | connections, and what faults make of them |
-//! | `broker`, `packet` | sessions, routing, retained messages, wills; the bytes of MQTT |
-//! | `faults` | puts faults in and takes them out |
-//! | `chaos` | the chaos switch |
-//! | `usurper` | takes a light's session over again and again |
-//! | `purse` | what the lights may publish together, where an account counts |
-//! | `ear` | what the world's observer hears, and what is told |
+//! | `broker` | sessions, routing, retained messages, wills |
+//! | `running` | lights start and go |
+//! | `connections` | from a dialled number to the last byte |
+//! | `effects` | does what [`crate::world`]'s engine asks for |
+//! | `duplicate_client` | takes a light's session over again and again |
+//! | `observer` | what the world's observer hears, and what is told |
 //!
 //! What is simple here: joining Wi-Fi takes the configured time, give or take a third, and always
-//! works; bytes travel 0.2 to 2 ms each way; the broker answers at once, and the world's ear hears
+//! works; bytes travel 0.2 to 2 ms each way; the broker answers at once, and the world's observer hears
 //! with it; a computer's load is nothing. A configuration with a broker of its own is played with a
 //! simulated broker of that address and login, which can be stopped like any other, and which counts
 //! and bans as Adafruit IO does where the lights meet on feeds; lights that it
 //! does not `run` are not there, so that the others find them lost.
 
 mod broker;
-mod chaos;
-mod ear;
-mod faults;
-mod light;
+mod connections;
+mod duplicate_client;
+mod effects;
 mod link;
 mod net;
-mod packet;
-mod purse;
-mod usurper;
+mod observer;
+mod running;
 mod world;
 
 use std::time::Duration;
 
-use self::{ear::at, net::ConnId, world::World};
+use self::{net::ConnId, observer::at, world::World};
 use crate::{
     adafruit::Tally,
     config::Config,
-    fault::{Us, Way},
+    fault::{Direction, Micros},
     playback::Playback,
     world::{Command, Event},
 };
@@ -76,30 +73,23 @@ pub struct Simulation {
 enum Step {
     /// A light's program is called.
     Check(usize),
-    /// A light's program is reset, if it still hangs.
-    Watchdog(usize),
-    /// A light takes the next step of its ladder.
-    Climb(usize),
-    /// A light looks after its session.
-    Session(usize),
-    Usurper(usize),
+    /// A light has something to do.
+    Light(usize),
+    DuplicateClient(usize),
     /// An answer to who dialled.
     Dialled(ConnId),
     /// The proxy's answer from the broker.
     Reached(ConnId),
     /// Bytes arrive.
-    Arrive(ConnId, Way),
+    Arrive(ConnId, Direction),
     /// The account is banned: every connection is reset.
     Cut,
-    /// Something comes out of a connection's wires.
-    Wires(ConnId),
+    /// Something comes out of a connection's link.
+    Deliver(ConnId),
     /// A fault strikes a connection as a whole.
-    Strike(ConnId),
+    Terminate(ConnId),
     /// The broker looks whether a client still speaks.
     KeepAlive(ConnId),
-    Obey(Box<Command>),
-    /// Chaos has something to do.
-    Chaos,
     /// The last words have been said.
     Over,
 }
@@ -123,7 +113,7 @@ impl Simulation {
     /// What the broker has counted of its account; `None` while it counts nothing.
     #[must_use]
     pub fn tally(&self) -> Option<Tally> {
-        self.world.broker.meter.tally()
+        self.world.broker.limiter.tally()
     }
 }
 
@@ -134,7 +124,7 @@ impl Playback for Simulation {
     }
 
     fn play(&mut self, until: Duration, take: &mut dyn FnMut(Event)) {
-        let until = Us::try_from(until.as_micros()).unwrap_or(Us::MAX);
+        let until = Micros::try_from(until.as_micros()).unwrap_or(Micros::MAX);
         self.world.play(until, take);
     }
 

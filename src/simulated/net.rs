@@ -1,19 +1,19 @@
 //! Connections between lights and the broker, as TCP and a proxy carry them: bytes in order, a short
 //! way each, and what the faults of a link make of them.
 //!
-//! Without a fault bytes go straight into the air; a connection gets [`Wires`] when a fault needs
+//! Without a fault bytes go straight into the air; a connection gets [`ImpairedLink`] when a fault needs
 //! them and loses them when they have nothing left to remember. That makes the ordinary case cheap.
-//! Each push is of whole MQTT packets, so that the wires can join in at any time.
+//! Each push is of whole MQTT packets, so that the link can join in at any time.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use simulation::{Queue, Rng};
 
 use super::Step;
-use crate::fault::{Item, Placed, Strikes, Us, Way, Wires};
+use crate::fault::{Direction, ImpairedLink, Item, LinkFaultSpec, Micros, Terminations};
 
 /// How long bytes travel between a light and the broker, in microseconds, at least and at most.
-const WAY_US: (Us, Us) = (200, 2_000);
+const WAY_US: (Micros, Micros) = (200, 2_000);
 /// Bytes that have been read are thrown away at the latest when so many lie about.
 const COMPACT_BYTES: usize = 16 * 1024;
 
@@ -28,7 +28,7 @@ pub(super) struct ConnId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     Light(usize),
-    Usurper(usize),
+    DuplicateClient(usize),
 }
 
 /// How far a connection has come.
@@ -58,7 +58,7 @@ struct Pipe {
     taken: usize,
     flights: VecDeque<Out>,
     /// When the last of them arrives: none overtakes another.
-    last_us: Us,
+    last_us: Micros,
 }
 
 #[derive(Debug)]
@@ -72,11 +72,11 @@ pub(super) struct Conn {
     pub(super) broker_open: bool,
     /// Half-open: what the light sends goes nowhere.
     pub(super) swallows: bool,
-    pub(super) strikes: Strikes,
+    pub(super) terminations: Terminations,
     /// When the next strike is planned.
-    strike_us: Us,
-    wires: Option<Box<Wires>>,
-    wires_us: Us,
+    strike_us: Micros,
+    link: Option<Box<ImpairedLink>>,
+    wires_us: Micros,
     seed: u64,
     pipes: [Pipe; 2],
 }
@@ -88,7 +88,7 @@ struct Slot {
 
 /// All connections, and what is to happen when.
 pub(super) struct Net {
-    pub(super) now: Us,
+    pub(super) now: Micros,
     pub(super) queue: Queue<Step>,
     pub(super) rng: Rng,
     slots: Vec<Slot>,
@@ -100,16 +100,16 @@ impl Net {
         Net { now: 0, queue: Queue::new(), rng, slots: Vec::new(), free: Vec::new() }
     }
 
-    pub(super) fn plan(&mut self, at: Us, step: Step) {
+    pub(super) fn plan(&mut self, at: Micros, step: Step) {
         self.queue.push(at.max(self.now), step);
     }
 
-    fn way_us(&mut self) -> Us {
+    fn way_us(&mut self) -> Micros {
         self.rng.between(WAY_US.0, WAY_US.1)
     }
 
     /// The way there and back.
-    pub(super) fn round_trip_us(&mut self) -> Us {
+    pub(super) fn round_trip_us(&mut self) -> Micros {
         self.way_us() + self.way_us()
     }
 
@@ -122,10 +122,10 @@ impl Net {
             light_closed: false,
             broker_open: false,
             swallows: false,
-            strikes: Strikes::new(self.now, &[]),
-            strike_us: Us::MAX,
-            wires: None,
-            wires_us: Us::MAX,
+            terminations: Terminations::new(self.now, &[]),
+            strike_us: Micros::MAX,
+            link: None,
+            wires_us: Micros::MAX,
             seed: self.rng.draw(),
             pipes: Default::default(),
         };
@@ -167,14 +167,14 @@ impl Net {
     }
 
     /// The connection is made, as far as the light can tell, under these faults.
-    pub(super) fn made(&mut self, id: ConnId, reach: Reach, faults: &Arc<[Placed]>) {
+    pub(super) fn made(&mut self, id: ConnId, reach: Reach, faults: &Arc<[LinkFaultSpec]>) {
         let now = self.now;
         let Some(conn) = self.get(id) else { return };
         conn.reach = reach;
         conn.broker_open = reach == Reach::Broker;
-        conn.strikes = Strikes::new(now, faults);
+        conn.terminations = Terminations::new(now, faults);
         if !faults.is_empty() {
-            conn.wires = Some(Box::new(Wires::new(faults.clone(), conn.seed)));
+            conn.link = Some(Box::new(ImpairedLink::new(faults.clone(), conn.seed)));
         }
         self.plan_strike(id);
     }
@@ -189,14 +189,14 @@ impl Net {
     }
 
     /// Other faults are in force for this connection.
-    pub(super) fn change(&mut self, id: ConnId, faults: &Arc<[Placed]>) {
+    pub(super) fn change(&mut self, id: ConnId, faults: &Arc<[LinkFaultSpec]>) {
         let now = self.now;
         let Some(conn) = self.get(id).filter(|conn| conn.reach != Reach::Dialling) else { return };
-        conn.strikes.change(now, faults);
-        match &mut conn.wires {
-            Some(wires) => wires.change(now, faults.clone()),
+        conn.terminations.change(now, faults);
+        match &mut conn.link {
+            Some(link) => link.change(now, faults.clone()),
             None if conn.swallows || faults.is_empty() => {}
-            None => conn.wires = Some(Box::new(Wires::joined(faults.clone(), conn.seed))),
+            None => conn.link = Some(Box::new(ImpairedLink::joined(faults.clone(), conn.seed))),
         }
         self.plan_strike(id);
         self.pull(id);
@@ -204,93 +204,97 @@ impl Net {
 
     fn plan_strike(&mut self, id: ConnId) {
         let Some(conn) = self.get(id).filter(|conn| !conn.swallows) else { return };
-        let at = conn.strikes.next().map_or(Us::MAX, |(at, _)| at);
+        let at = conn.terminations.next().map_or(Micros::MAX, |(at, _)| at);
         if at != conn.strike_us {
             conn.strike_us = at;
-            if at != Us::MAX {
-                self.plan(at, Step::Strike(id));
+            if at != Micros::MAX {
+                self.plan(at, Step::Terminate(id));
             }
         }
     }
 
     /// Sends whole packets.
-    pub(super) fn send(&mut self, id: ConnId, way: Way, bytes: &[u8]) {
+    pub(super) fn send(&mut self, id: ConnId, direction: Direction, bytes: &[u8]) {
         let now = self.now;
         let Some(conn) = self.get(id) else { return };
-        match &mut conn.wires {
-            Some(wires) => {
-                wires.push(way, now, bytes);
+        match &mut conn.link {
+            Some(link) => {
+                link.push(direction, now, bytes);
                 self.pull(id);
             }
-            None => self.launch(id, way, bytes, Out::Bytes(bytes.len())),
+            None => self.launch(id, direction, bytes, Out::Bytes(bytes.len())),
         }
     }
 
-    fn send_end(&mut self, id: ConnId, way: Way) {
+    fn send_end(&mut self, id: ConnId, direction: Direction) {
         let now = self.now;
         let Some(conn) = self.get(id) else { return };
-        match &mut conn.wires {
-            Some(wires) => {
-                wires.push_end(way, now);
+        match &mut conn.link {
+            Some(link) => {
+                link.push_end(direction, now);
                 self.pull(id);
             }
-            None => self.launch(id, way, &[], Out::End),
+            None => self.launch(id, direction, &[], Out::End),
         }
     }
 
     /// An RST, which no fault holds up.
     pub(super) fn send_reset(&mut self, id: ConnId) {
-        self.launch(id, Way::Down, &[], Out::Reset);
+        self.launch(id, Direction::FromBroker, &[], Out::Reset);
     }
 
-    /// Something comes out of the wires now, if that is still so.
+    /// Something comes out of the link now, if that is still so.
     pub(super) fn wires_due(&mut self, id: ConnId) {
         let now = self.now;
         if let Some(conn) = self.get(id).filter(|conn| conn.wires_us == now) {
-            conn.wires_us = Us::MAX;
+            conn.wires_us = Micros::MAX;
             self.pull(id);
         }
     }
 
-    /// Lets go on what has come through the wires by now.
+    /// Lets go on what has come through the link by now.
     pub(super) fn pull(&mut self, id: ConnId) {
         let now = self.now;
         let Some(conn) = self.get(id).filter(|conn| conn.reach == Reach::Broker) else { return };
-        let Some(mut wires) = conn.wires.take() else { return };
-        for way in Way::BOTH {
-            while let Some(item) = wires.pull(way, now) {
+        let Some(mut link) = conn.link.take() else { return };
+        for direction in Direction::BOTH {
+            while let Some(item) = link.pull(direction, now) {
                 match item {
-                    Item::Bytes(bytes) => self.launch(id, way, &bytes, Out::Bytes(bytes.len())),
-                    Item::End => self.launch(id, way, &[], Out::End),
+                    Item::Bytes(bytes) => self.launch(id, direction, &bytes, Out::Bytes(bytes.len())),
+                    Item::End => self.launch(id, direction, &[], Out::End),
                 }
             }
         }
-        let due_us = Way::BOTH.into_iter().filter_map(|way| wires.due_us(way)).min().unwrap_or(Us::MAX);
+        let due_us = Direction::BOTH
+            .into_iter()
+            .filter_map(|direction| link.due_us(direction))
+            .min()
+            .unwrap_or(Micros::MAX);
         let Some(conn) = self.get(id) else { return };
         let planned = conn.wires_us == due_us;
         conn.wires_us = due_us;
-        if !wires.is_idle() {
-            conn.wires = Some(wires);
+        if !link.is_idle() {
+            conn.link = Some(link);
         }
-        if !planned && due_us != Us::MAX {
-            self.plan(due_us, Step::Wires(id));
+        if !planned && due_us != Micros::MAX {
+            self.plan(due_us, Step::Deliver(id));
         }
     }
 
-    fn launch(&mut self, id: ConnId, way: Way, bytes: &[u8], what: Out) {
+    fn launch(&mut self, id: ConnId, direction: Direction, bytes: &[u8], what: Out) {
         let arrives_us = self.now + self.way_us();
         let Some(conn) = self.get(id) else { return };
-        let pipe = &mut conn.pipes[way.index()];
+        let pipe = &mut conn.pipes[direction.index()];
         pipe.bytes.extend_from_slice(bytes);
         pipe.flights.push_back(what);
         pipe.last_us = pipe.last_us.max(arrives_us);
         let at = pipe.last_us;
-        self.queue.push(at, Step::Arrive(id, way));
+        self.queue.push(at, Step::Arrive(id, direction));
     }
 
     /// What arrives now, its bytes put into `into`.
-    pub(super) fn land(&mut self, id: ConnId, way: Way, into: &mut Vec<u8>) -> Option<Out> {
-        let pipe = &mut self.get(id)?.pipes[way.index()];
+    pub(super) fn land(&mut self, id: ConnId, direction: Direction, into: &mut Vec<u8>) -> Option<Out> {
+        let pipe = &mut self.get(id)?.pipes[direction.index()];
         let out = pipe.flights.pop_front()?;
         into.clear();
         if let Out::Bytes(count) = out {
@@ -323,7 +327,7 @@ impl Net {
             && !conn.light_closed
         {
             conn.light_closed = true;
-            self.send_end(id, Way::Up);
+            self.send_end(id, Direction::ToBroker);
         }
     }
 
@@ -332,7 +336,7 @@ impl Net {
         let Some(conn) = self.get(id) else { return };
         conn.broker_open = false;
         if conn.light_listens {
-            self.send_end(id, Way::Down);
+            self.send_end(id, Direction::FromBroker);
         } else {
             self.remove(id);
         }
@@ -343,7 +347,7 @@ impl Net {
         let Some(conn) = self.get(id) else { return };
         conn.broker_open = false;
         conn.swallows = true;
-        conn.wires = None;
+        conn.link = None;
         if !conn.light_listens {
             self.remove(id);
         }
@@ -354,7 +358,7 @@ impl Net {
         let Some(conn) = self.get(id) else { return };
         conn.broker_open = false;
         conn.swallows = true;
-        conn.wires = None;
+        conn.link = None;
         if conn.light_listens {
             self.send_reset(id);
         } else {

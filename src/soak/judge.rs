@@ -8,7 +8,10 @@ use std::{
 use traffic_light::Aspect;
 
 use super::figures::{Failure, Figures};
-use crate::world::{Event, EventKind, LightId, event::Layer, monitor::Certainty};
+use crate::{
+    model::LightId,
+    world::{Event, EventKind, event::Layer, monitor::Certainty},
+};
 
 /// Watches one world, by its events alone.
 #[derive(Clone, Debug, Default)]
@@ -56,12 +59,12 @@ impl Judge {
         }
     }
 
-    /// A fault was put in.
+    /// A fault was injected.
     pub fn fault(&mut self, name: &'static str) {
         *self.figures.faults.entry(name).or_default() += 1;
     }
 
-    /// All faults have been taken out.
+    /// All faults have been cleared.
     pub fn begin_quiet(&mut self, at: Duration) {
         self.quiet = Some((at, BTreeSet::new()));
     }
@@ -118,7 +121,7 @@ mod tests {
     use traffic_light::{Name, Rule};
 
     use super::*;
-    use crate::world::event::LightKind;
+    use crate::model::LightKind;
 
     fn light(name: &str) -> LightId {
         LightId::new(Name::new("demo").unwrap(), Name::new(name).unwrap())

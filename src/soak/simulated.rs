@@ -15,9 +15,9 @@ use super::{Figures, Judge, QUIET, ROUND, command, options};
 use crate::{
     chaos::Chaos,
     config::{BrokerChoice, Config},
+    model::Login,
     playback::Playback,
     simulated::{Options, Simulation, SimulationError},
-    world::broker::Login,
 };
 
 /// In the quiet time it is looked so often whether all have had their green.

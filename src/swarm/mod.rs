@@ -21,8 +21,9 @@ pub use self::figures::{Figures, Spread};
 use self::figures::{Measured, Trouble};
 use crate::{
     config::{Config, Junction, JunctionError, MAX_LIGHTS_IN_ALL},
+    model::LightId,
     world::{
-        Event, EventKind, LightId, World, WorldError, WorldOptions,
+        Event, EventKind, World, WorldError, WorldOptions,
         delivery::{Counted, Deliveries},
         event::Layer,
         summary::Tally,

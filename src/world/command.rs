@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 
 use traffic_light::command::Action;
 
-use super::{broker::Login, event::LightId, fault::Fault};
+use crate::{
+    fault::Fault,
+    model::{LightId, Login},
+};
 
 /// A message that a person publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,22 +76,22 @@ pub enum Command {
     /// with a notice.
     Publish(ByHand),
     /// Let the broker tell once more what it keeps below the root topic.
-    AskWhatIsKept,
+    RequestRetained,
     /// Open the embedded broker to the network: it starts again on the same port, on all interfaces,
     /// and lets in who knows this login.
     LetBoardsJoin {
         /// The login. It crosses the network in clear text.
         login: Login,
     },
-    /// Put a fault in, or give it another dose. What cannot be meant, or cannot be done to that
+    /// Inject a fault, or give it other parameters. What is invalid, or cannot be done to that
     /// light, is refused with a notice.
-    PutFault {
+    InjectFault {
         /// Which one, and where.
         fault: Fault,
         /// For how long; `None`: until it is cleared.
         lasts: Option<Duration>,
     },
-    /// Take a fault out, whatever its dose.
+    /// Clear a fault, whatever its parameters.
     ClearFault(Fault),
     /// Take all faults out.
     ClearFaults,
@@ -99,7 +102,7 @@ pub enum Command {
         /// The mean time from one fault to the next.
         pace: Duration,
     },
-    /// End that, and take out what it has put in.
+    /// End that, and clear what it has injected.
     StopChaos,
     /// Stop the embedded broker.
     StopBroker,

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::event::LightId;
+use crate::model::LightId;
 
 /// Words of one light that may be on their way; older ones are not waited for any more.
 const MOST_ON_THE_WAY: usize = 64;

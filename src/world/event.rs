@@ -1,56 +1,16 @@
 //! What has happened in the world: the only thing a face (window or command line) learns from.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use traffic_light::{Aspect, Name, Rule, Status, View};
+use traffic_light::{Aspect, Rule, Status, View};
 
-pub use super::{
+use crate::{
     fault::Fault,
-    monitor::{Certainty, Grade},
+    model::{LightId, LightKind},
 };
 
-/// Names one light of one junction. Cheap to copy about; prints as `junction/light`.
-///
-/// In a recording it is that text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct LightId {
-    /// The junction.
-    pub junction: Name,
-    /// The light within it.
-    pub light: Name,
-}
-
-impl LightId {
-    /// The light `light` of `junction`.
-    #[must_use]
-    pub fn new(junction: Name, light: Name) -> LightId {
-        LightId { junction, light }
-    }
-}
-
-impl From<LightId> for String {
-    fn from(light: LightId) -> String {
-        light.to_string()
-    }
-}
-
-impl TryFrom<String> for LightId {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<LightId, String> {
-        let name = |text: &str| Name::new(text).map_err(|error| error.to_string());
-        let (junction, light) = text.split_once('/').ok_or("a light is called junction/light")?;
-        Ok(LightId::new(name(junction)?, name(light)?))
-    }
-}
-
-impl fmt::Display for LightId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.junction, self.light)
-    }
-}
+pub use super::monitor::{Certainty, Grade};
 
 /// One thing that happened, and when.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -112,7 +72,7 @@ pub enum EventKind {
         /// Which light.
         light: LightId,
         /// Its program's state, with deadlines on the world's clock (milliseconds since it started).
-        #[serde(with = "crate::recording::view")]
+        #[serde(with = "crate::world::recorder::view")]
         view: Arc<View>,
         /// What it has sent and received.
         counters: Counters,
@@ -137,7 +97,7 @@ pub enum EventKind {
         /// What brought it up or down, in a person's words.
         reason: String,
     },
-    /// A fault was put in (`on`) or has ended.
+    /// A fault was injected (`on`) or has ended.
     FaultChanged {
         /// The fault.
         fault: Fault,
@@ -274,18 +234,6 @@ pub enum EventKind {
     },
     /// The world has stopped; nothing follows.
     Stopped,
-}
-
-/// Where a light's program runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LightKind {
-    /// In this program.
-    Virtual,
-    /// On a LoPy4, by what its status says.
-    Board,
-    /// Anybody's: a beginner's own program.
-    Foreign,
 }
 
 /// One layer of a light's link, from the air to the session.

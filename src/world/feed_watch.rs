@@ -10,13 +10,13 @@ use std::{
     time::Duration,
 };
 
-use traffic_light::{Word, feeds};
+use traffic_light::{PeerMessage, feeds};
 
 use super::{
     budget::{Budget, SharedBudget},
-    event::{LightId, Severity},
+    event::Severity,
 };
-use crate::{adafruit, config::Junction};
+use crate::{adafruit, config::Junction, model::LightId};
 
 /// A feed's answer comes within this, or not at all.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -78,8 +78,8 @@ impl FeedWatch {
     }
 
     /// Whether a word of `light` is no newer than what was heard of it: whatever way it came, it is not fresh.
-    pub(super) fn is_stale(&mut self, light: &LightId, word: &Word) -> bool {
-        let Word::State(state) = word else { return false };
+    pub(super) fn is_stale(&mut self, light: &LightId, word: &PeerMessage) -> bool {
+        let PeerMessage::State(state) = word else { return false };
         let last = self.last.get(light);
         let stale = last.is_some_and(|(boot, seq)| *boot == state.boot && state.seq <= *seq);
         if !stale {
@@ -177,8 +177,8 @@ mod tests {
         Duration::from_secs(s)
     }
 
-    fn state(boot: u32, seq: u32) -> Word {
-        Word::State(State::new(Aspect::Red, boot, seq, 0))
+    fn state(boot: u32, seq: u32) -> PeerMessage {
+        PeerMessage::State(State::new(Aspect::Red, boot, seq, 0))
     }
 
     #[test]

@@ -6,44 +6,45 @@
 //! | [`command`], [`event`] | what may be asked, what has happened |
 //! | [`fault`] | what can be broken on purpose, and on which lights |
 //! | `supervisor` | starts everything, obeys commands, ends everything |
-//! | `virtual_light` | the light's program on this computer's clock |
-//! | `link` | Wi-Fi, connection and session of one light, and the way back up |
-//! | [`proxy`] | the way of one link to the broker, where its faults are put in |
+//! | `light` | a virtual light without I/O: the board's program and link, and what is around them |
+//! | `virtual_light` | its socket and timer |
+//! | `link` | where the broker is, and why it could not be reached |
+//! | `client` | the observer's own MQTT client |
+//! | [`proxy`] | the way of one link to the broker, where its faults are injected |
 //! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
-//! | [`broker`] | the broker inside the program |
+//! | [`broker`] | the broker inside the program, as Adafruit IO where that is wanted |
 //! | `budget` | what the lights may publish and log in together, where an account counts |
 //! | `feed_watch` | the observer on feeds: last values, presence by silence, notices |
-//! | [`meter`] | what the clients of that broker do, counted as an account's |
-//! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
+//! | [`account_limiter`] | what the clients of that broker do, counted as an account's |
 //! | `twin` | what a board should show |
 //! | [`delivery`] | how long words are on their way |
-//! | `hub` | one clock, one order of events |
-//! | `ledger` | what is true at present, and what of it is news |
+//! | `engine` | what is true, and what is due, without I/O and clock |
+//! | `event_bus` | the engine behind one lock: one clock, one order of events |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
-//! | `note` | what a virtual light's program notes, as it is told |
-//! | `plan` | planned faults as commands |
+//! | `log_event` | what a virtual light's program notes, as it is told |
+//! | [`recorder`] | a run in a file, written while it goes on |
 //! | [`summary`] | what a run comes to |
 
+pub mod account_limiter;
 pub mod broker;
 pub(crate) mod budget;
+mod client;
 pub mod clock;
 pub mod command;
 pub mod delivery;
+pub(crate) mod engine;
 pub mod event;
-pub mod fault;
+mod event_bus;
 mod feed_watch;
-mod gate;
-mod hub;
 mod last_run;
-pub(crate) mod ledger;
+pub(crate) mod light;
 mod link;
-pub mod meter;
+pub(crate) mod log_event;
 pub mod monitor;
-pub(crate) mod note;
 mod observer;
-pub(crate) mod plan;
 pub mod proxy;
+pub mod recorder;
 pub mod summary;
 mod supervisor;
 pub mod topics;
@@ -52,9 +53,7 @@ mod upstream;
 mod virtual_light;
 
 pub use command::{ByHand, Command};
-pub use event::{Event, EventKind, LightId};
-pub use fault::Fault;
-pub use hub::Waker;
-pub(crate) use link::{LAST_STANDARD_CODE, UNKNOWN_HOST, explain_io, refusal, refusal_beyond_mqtt};
-pub(crate) use observer::{shortened, words as action_words};
+pub use event::{Event, EventKind};
+pub use event_bus::Waker;
+pub(crate) use observer::shortened;
 pub use supervisor::{World, WorldError, WorldOptions};

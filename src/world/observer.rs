@@ -3,11 +3,7 @@
 
 mod speak;
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rumqttc::{AsyncClient, QoS};
 use tokio::{
@@ -15,21 +11,22 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
-use traffic_light::{
-    Name, Rule, Status, Word,
-    command::{Action, Command as Wired},
-};
+use traffic_light::{Name, PeerMessage, Rule, Status, command::Command as LightCommand};
 
-pub(super) use self::speak::Say;
+pub(super) use self::speak::ObserverCommand;
 use super::{
-    event::{About, EventKind, Ignorer, Layer, LightId, LightKind, Severity, TopicKind},
+    client::{Client, ClientEvent},
+    event::{About, EventKind, Ignorer, Severity, TopicKind},
+    event_bus::EventBus,
     feed_watch::FeedWatch,
-    hub::Hub,
-    link::{Link, News, Order, Target},
+    link::Target,
     topics::Topics,
     twin::Twins,
 };
-use crate::config::Junction;
+use crate::{
+    config::Junction,
+    model::{LightId, LightKind},
+};
 
 /// How long the observer still listens once the lights have gone.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -39,14 +36,6 @@ const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 const TWIN_CHECK: Duration = Duration::from_millis(50);
 /// A longer payload is shown cut off.
 const SHOWN_BYTES: usize = 1_024;
-
-/// A command to be sent over MQTT.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tell {
-    pub(super) light: LightId,
-    pub(super) action: Action,
-    pub(super) ms: Option<u32>,
-}
 
 /// A broker that runs elsewhere.
 pub(super) struct External {
@@ -62,7 +51,7 @@ impl External {
             let unchecked = if tls.checks_the_broker() { "" } else { ", and nobody checks who answers" };
             format!("encrypted with TLS{unchecked}")
         });
-        External { address: target.to_string(), note }
+        External { address: target.address.to_string(), note }
     }
 }
 
@@ -73,7 +62,7 @@ struct OtherRun {
 }
 
 pub(super) struct Observer {
-    hub: Arc<Hub>,
+    bus: Arc<EventBus>,
     topics: Topics,
     junctions: HashMap<Name, Junction>,
     /// Where the broker is not our own: then the observer tells of it.
@@ -94,7 +83,7 @@ pub(super) struct Observer {
 
 impl Observer {
     pub(super) fn new(
-        hub: Arc<Hub>,
+        bus: Arc<EventBus>,
         topics: Topics,
         junctions: &[Junction],
         external: Option<External>,
@@ -103,7 +92,7 @@ impl Observer {
         let junctions =
             junctions.iter().map(|junction| (junction.name().clone(), junction.clone())).collect();
         Observer {
-            hub,
+            bus,
             topics,
             junctions,
             external,
@@ -126,67 +115,65 @@ impl Observer {
     /// Listens until `stop` changes or its other end is gone.
     pub(super) fn start(
         mut self,
-        mut link: Link,
-        mut says: mpsc::Receiver<Say>,
+        mut client: Client,
+        mut commands: mpsc::Receiver<ObserverCommand>,
         mut stop: watch::Receiver<bool>,
     ) -> JoinHandle<()> {
         tokio::spawn(async move {
             let mut checks = interval(TWIN_CHECK);
             checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
-                let news = tokio::select! {
+                let event = tokio::select! {
                     _ = checks.tick(), if !self.twins.is_empty() || self.feeds.is_some() => {
                         self.check_twins();
                         self.note_silence();
                         continue;
                     }
                     _ = stop.changed() => break,
-                    Some(say) = says.recv() => {
-                        match say {
-                            Say::Tell(tell) => self.tell(&tell),
-                            Say::Publish(message) => self.publish(message),
-                            Say::AskWhatIsKept => self.ask_what_is_kept(),
-                            Say::Forget(topics, _done) => self.forget(&topics, &mut link).await,
+                    Some(command) = commands.recv() => {
+                        match command {
+                            ObserverCommand::Perform(task) => self.perform(task),
+                            ObserverCommand::Forget(topics, _done) => self.forget(&topics, &mut client).await,
                         }
                         continue;
                     }
-                    news = link.news.recv() => news,
+                    event = client.events.recv() => event,
                 };
-                match news {
-                    Some(news) => self.take(news),
+                match event {
+                    Some(event) => self.take(event),
                     None => break,
                 }
             }
             // The last words of the lights may still be on their way.
             let until = Instant::now() + LAST_WORDS;
-            while let Ok(Some(news)) = timeout_at(until, link.news.recv()).await {
-                self.take(news);
+            while let Ok(Some(event)) = timeout_at(until, client.events.recv()).await {
+                self.take(event);
             }
-            if link.orders.send(Order::Stop).await.is_ok() {
-                while link.news.recv().await.is_some() {}
-            }
+            client.stop().await;
         })
     }
 
-    fn take(&mut self, news: News) {
-        match news {
-            News::Up(session) => {
+    fn take(&mut self, event: ClientEvent) {
+        match event {
+            ClientEvent::Up(session) => {
                 self.session = Some(session);
                 self.ask_feeds();
                 if let Some(External { address, note }) = &self.external {
-                    self.hub.broker_answers(address.clone(), note.clone());
+                    let (address, note) = (address.clone(), note.clone());
+                    self.bus.with(|engine| engine.state.broker_started(address, false, false, note));
                 }
             }
-            News::Layer { layer: Layer::Mqtt, up: false, reason } => {
+            ClientEvent::Down { reason } => {
+                self.session = None;
                 if self.external.is_some() {
-                    self.hub.broker_stopped(reason);
+                    self.bus.with(|engine| engine.state.broker_stopped(reason));
                 } else {
                     tracing::debug!(reason, "the observer has no session");
                 }
             }
-            News::Down => self.session = None,
-            News::Layer { .. } => {}
-            News::Message { topic, payload, retained, qos } => self.hear(&topic, &payload, retained, qos),
+            ClientEvent::Message { topic, payload, retained, qos } => {
+                self.hear(&topic, &payload, retained, qos)
+            }
         }
     }
 
@@ -196,7 +183,7 @@ impl Observer {
             None => retained,
             Some(feeds) => {
                 let light = parsed.as_ref().map(|(light, _)| light);
-                let Some(answer) = feeds.is_answer(topic, light, self.hub.clock().now()) else { return };
+                let Some(answer) = feeds.is_answer(topic, light, self.bus.clock().now()) else { return };
                 answer
             }
         };
@@ -204,85 +191,53 @@ impl Observer {
         if let Some(payload_text) = &text {
             let (topic, shown, bytes) = (topic.into(), payload_text.clone(), payload.len());
             let kind = EventKind::TopicHeard { topic, payload: shown, bytes, retained, qos: qos as u8 };
-            self.hub.emit(kind);
+            self.bus.emit(kind);
         }
         self.hear_account(topic, payload, parsed.as_ref().map(|(light, _)| light));
         let Some((light, kind)) = parsed else { return };
         let Some(junction) = self.junctions.get(&light.junction) else { return };
         let (key, rule) = (junction.key().cloned(), junction.rule());
         if let Some(payload) = text {
-            self.hub.emit(EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
+            self.bus.emit(EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
         }
         let heard = match kind {
-            TopicKind::State => Word::decode(topic, payload, key.as_ref()).map(|word| {
+            TopicKind::State => PeerMessage::decode(topic, payload, key.as_ref()).map(|word| {
                 self.hear_word(&light, &word, retained, rule, key.is_some());
             }),
             TopicKind::Status => Status::decode(topic, payload, key.as_ref()).map(|status| {
                 self.hear_status(&light, &status, rule, key.is_some());
             }),
-            TopicKind::Command => Wired::decode(topic, payload, key.as_ref()).map(|_| ()),
+            TopicKind::Command => LightCommand::decode(topic, payload, key.as_ref()).map(|_| ()),
         };
         if let Err(reason) = heard {
             let reason = format!("a message on {topic}: {reason}");
-            self.hub.emit(EventKind::MessageIgnored { light: Some(light), by: Ignorer::Observer, reason });
+            self.bus.emit(EventKind::MessageIgnored { light: Some(light), by: Ignorer::Observer, reason });
         }
     }
 
-    /// Sends a command to the light's present run.
-    fn tell(&mut self, tell: &Tell) {
-        let light = &tell.light;
-        let sent = self.send(tell);
-        let (severity, text) = match &sent {
-            Ok(()) => (Severity::Info, format!("{light} was asked: {}", words(tell.action))),
-            Err(reason) => (Severity::Warning, format!("{light} cannot be asked: {reason}")),
-        };
-        self.hub.notice(severity, Some(light), text);
-    }
-
-    fn send(&mut self, tell: &Tell) -> Result<(), &'static str> {
-        if self.feeds.is_some() {
-            return Err("there are no commands on Adafruit IO; do it by hand");
-        }
-        let junction =
-            self.junctions.get(&tell.light.junction).ok_or("its junction is not in the configuration")?;
-        let run = self.runs.get_mut(&tell.light).ok_or("it has not been heard yet; wait until it speaks")?;
-        let session = self.session.as_ref().ok_or("there is no session with the broker")?;
-        // Another program may have sent commands too: numbers grow with the time of day.
-        let now_s =
-            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        run.last_n = u32::try_from(now_s).unwrap_or(0).max(run.last_n.saturating_add(1));
-        let mut command = Wired::new(run.boot, run.last_n, tell.action);
-        command.ms = tell.ms;
-        let topic = self.topics.of(&tell.light, TopicKind::Command);
-        let message = command.encode(&topic, junction.key());
-        session
-            .try_publish(topic, QoS::AtLeastOnce, false, message.as_slice())
-            .map_err(|_| "the broker is too slow just now; try again")
-    }
-
-    fn hear_word(&mut self, light: &LightId, word: &Word, retained: bool, rule: Rule, keyed: bool) {
-        let now = self.hub.clock().now();
+    fn hear_word(&mut self, light: &LightId, word: &PeerMessage, retained: bool, rule: Rule, keyed: bool) {
+        let now = self.bus.clock().now();
         let retained = retained || self.feeds.as_mut().is_some_and(|feeds| feeds.is_stale(light, word));
-        if let Word::State(state) = word {
+        if let PeerMessage::State(state) = word {
             let run = self.runs.entry(light.clone()).or_default();
             if run.boot != state.boot {
                 *run = OtherRun { boot: state.boot, last_n: 0 };
             }
         }
-        let kind = match self.hub.knows(light) {
+        let kind = match self.bus.knows(light) {
             Some(kind) => kind,
             // What the broker kept may be years old; a light is there once it speaks.
             None if retained => return,
             None => {
-                self.hub.light_added(light, LightKind::Foreign, rule, keyed);
+                self.bus.with(|engine| engine.state.light_added(light, LightKind::Foreign, rule, keyed));
                 LightKind::Foreign
             }
         };
         if !retained && self.feeds.as_mut().is_some_and(|feeds| feeds.heard(light, now)) {
-            self.hub.presence_changed(light, true, None);
+            self.bus.with(|engine| engine.state.presence_changed(light, true, None));
         }
         match word {
-            Word::State(state) if kind == LightKind::Board && !retained => {
+            PeerMessage::State(state) if kind == LightKind::Board && !retained => {
                 let junction = self.junctions.get(&light.junction);
                 if let Some(config) = junction.and_then(|junction| junction.light_config(&light.light)) {
                     self.twins.follow(now, light, config, state);
@@ -295,18 +250,18 @@ impl Observer {
             self.check_twins();
         }
         if kind == LightKind::Virtual {
-            if let (Word::State(state), false) = (word, retained) {
+            if let (PeerMessage::State(state), false) = (word, retained) {
                 self.watch_name(light, state.boot);
             }
         } else if !retained {
-            self.hub.aspect_heard(light, word);
+            self.bus.with(|engine| engine.state.aspect_heard(light, word));
         }
     }
 
     /// On feeds, asks for the last words of lights that run elsewhere. Returns whether it could.
     fn ask_feeds(&mut self) -> bool {
         let (Some(feeds), Some(session)) = (&mut self.feeds, &self.session) else { return false };
-        let asked = feeds.asks(self.hub.clock().now());
+        let asked = feeds.asks(self.bus.clock().now());
         // An empty value would be none.
         asked.into_iter().all(|topic| session.try_publish(topic, QoS::AtLeastOnce, false, [0]).is_ok())
     }
@@ -317,33 +272,35 @@ impl Observer {
         let told = feeds.notice(topic, payload);
         let told = if told.is_none() && topic.contains("/feeds/") { feeds.count_other(light) } else { told };
         if let Some((severity, text)) = told {
-            self.hub.notice(severity, None, text);
+            self.bus.notice(severity, None, text);
         }
     }
 
     /// On feeds nothing but silence tells that a light has gone.
     fn note_silence(&mut self) {
         let Some(feeds) = &mut self.feeds else { return };
-        for light in feeds.gone(self.hub.clock().now()) {
-            self.hub.presence_changed(&light, false, None);
-            if self.hub.knows(&light).is_some_and(|kind| kind != LightKind::Virtual) {
-                self.hub.gone(&light);
+        for light in feeds.gone(self.bus.clock().now()) {
+            self.bus.with(|engine| engine.state.presence_changed(&light, false, None));
+            if self.bus.knows(&light).is_some_and(|kind| kind != LightKind::Virtual) {
+                self.bus.with(|engine| engine.state.gone(&light));
             }
         }
     }
 
     fn check_twins(&mut self) {
-        for event in self.twins.check(self.hub.clock().now()) {
-            self.hub.emit(event);
+        for event in self.twins.check(self.bus.clock().now()) {
+            self.bus.emit(event);
         }
     }
 
     /// A fresh word of a virtual light that this world has not said: two lights of one name.
     fn watch_name(&mut self, light: &LightId, boot: u32) {
-        if self.hub.is_own_boot(light, boot) || self.intruders.insert(light.clone(), boot) == Some(boot) {
+        if self.bus.with(|engine| engine.state.is_own_boot(light, boot))
+            || self.intruders.insert(light.clone(), boot) == Some(boot)
+        {
             return;
         }
-        self.hub.notice(
+        self.bus.notice(
             Severity::Warning,
             Some(light),
             format!("another program also runs a light named {light}: give one of them another name"),
@@ -360,33 +317,33 @@ impl Observer {
             "the board {light} runs firmware {version:?}, and this program is version {OWN_VERSION}: flash the board \
              with the image of this version, or they may not act alike"
         );
-        self.hub.notice(Severity::Warning, Some(light), text);
+        self.bus.notice(Severity::Warning, Some(light), text);
     }
 
     fn hear_status(&mut self, light: &LightId, status: &Status, rule: Rule, keyed: bool) {
         let board = status.kind.as_deref() == Some("board");
-        let known = self.hub.knows(light);
+        let known = self.bus.knows(light);
         if known.is_none() {
             if !status.online {
                 return;
             }
             let kind = if board { LightKind::Board } else { LightKind::Foreign };
-            self.hub.light_added(light, kind, rule, keyed);
+            self.bus.with(|engine| engine.state.light_added(light, kind, rule, keyed));
         } else if board && known == Some(LightKind::Foreign) {
-            self.hub.light_is(light, LightKind::Board);
+            self.bus.with(|engine| engine.state.light_is(light, LightKind::Board));
         }
         if !status.online
             && let Some(event) = self.twins.remove(light)
         {
-            self.hub.emit(event);
+            self.bus.emit(event);
         }
         if board && status.online {
             self.watch_firmware(light, status.fw.as_deref().unwrap_or_default());
         }
         let about = status.online.then(|| About::from(status));
-        self.hub.presence_changed(light, status.online, about);
+        self.bus.with(|engine| engine.state.presence_changed(light, status.online, about));
         if !status.online && known.is_some_and(|kind| kind != LightKind::Virtual) {
-            self.hub.gone(light);
+            self.bus.with(|engine| engine.state.gone(light));
         }
     }
 }
@@ -395,16 +352,4 @@ impl Observer {
 pub(crate) fn shortened(payload: &[u8]) -> Arc<str> {
     let shown = payload.get(..SHOWN_BYTES).unwrap_or(payload);
     String::from_utf8_lossy(shown).into()
-}
-
-/// What a command asks of a light, in a person's words.
-pub(crate) fn words(action: Action) -> &'static str {
-    match action {
-        Action::Identify => "show yourself",
-        Action::WifiDown => "leave the Wi-Fi for a while",
-        Action::MqttDrop => "drop your session",
-        Action::Silence => "be silent for a while",
-        Action::Reboot => "start anew",
-        Action::Set => "take other timings",
-    }
 }

@@ -1,17 +1,25 @@
-//! A proxy in front of the broker, one for each link, where the link's faults are put in.
+//! A proxy in front of the broker, one for each link, where the link's faults are injected.
 //!
 //! It listens on a port of its own and carries each connection to the broker. What it does with the
-//! bytes in between is decided by [`Wires`]; here are the sockets. Faults can change at any time and
+//! bytes in between is decided by [`ImpairedLink`]; here are the sockets. Faults can change at any time and
 //! strike the connections that are there.
 //!
 //! Where the broker wants TLS, the proxy speaks it, and the faults see MQTT's own bytes as ever. What
 //! connects to the proxy needs no TLS, be it a light or a board; whoever may open its port on this
 //! machine can use the way to the broker, and with it a client certificate if there is one.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, split},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
@@ -20,7 +28,10 @@ use tokio::{
 
 pub use super::upstream::{Destination, Trouble};
 use super::upstream::{Server, Upstream};
-use crate::fault::{Item, Placed, Strike, Strikes, Us, Way, Wires, rules, stalls};
+use crate::{
+    fault::{Direction, ImpairedLink, Item, LinkFaultSpec, Micros, Termination, Terminations, rules, stalls},
+    model::Diagnostic,
+};
 
 /// More than this may not wait in one direction; the sender is held back then, as by TCP's window.
 const MOST_WAITING_BYTES: usize = 64 * 1024;
@@ -32,7 +43,7 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 const REBIND_EVERY: Duration = Duration::from_millis(100);
 
 /// The faults in force, as all connections share them.
-type Faults = Arc<[Placed]>;
+type Faults = Arc<[LinkFaultSpec]>;
 
 /// A proxy that runs. Dropping it cuts its connections.
 #[derive(Debug)]
@@ -86,22 +97,22 @@ impl Proxy {
         self.faults.borrow().clone()
     }
 
-    /// Puts a fault in, or gives it another dose.
+    /// Injects a fault, or gives it other parameters.
     ///
     /// # Errors
-    /// Why it cannot be meant; nothing has changed then.
-    pub fn put(&self, placed: Placed) -> Result<(), String> {
-        placed.check()?;
+    /// Returns why it is invalid and what is accepted; nothing has changed then.
+    pub fn put(&self, spec: LinkFaultSpec) -> Result<(), Diagnostic> {
+        spec.check()?;
         self.change(|faults| {
-            faults.retain(|other| !other.is_replaced_by(&placed));
-            faults.push(placed);
+            faults.retain(|other| !other.is_replaced_by(&spec));
+            faults.push(spec);
         });
         Ok(())
     }
 
-    /// Takes a fault out, whatever its dose.
-    pub fn clear(&self, placed: &Placed) {
-        self.change(|faults| faults.retain(|other| !other.is_replaced_by(placed)));
+    /// Clears a fault, whatever its parameters.
+    pub fn clear(&self, spec: &LinkFaultSpec) {
+        self.change(|faults| faults.retain(|other| !other.is_replaced_by(spec)));
     }
 
     /// Takes all faults out.
@@ -109,7 +120,7 @@ impl Proxy {
         self.change(Vec::clear);
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<Placed>)) {
+    fn change(&self, change: impl FnOnce(&mut Vec<LinkFaultSpec>)) {
         self.faults.send_modify(|faults| {
             let mut changed = faults.to_vec();
             change(&mut changed);
@@ -194,9 +205,9 @@ struct Connection {
     client: TcpStream,
     upstream: Upstream,
     faults: watch::Receiver<Faults>,
-    wires: Wires,
+    link: ImpairedLink,
     began: Instant,
-    strikes: Strikes,
+    terminations: Terminations,
 }
 
 /// How a connection ends.
@@ -206,7 +217,7 @@ enum Over {
     /// Both ends get an RST.
     Reset,
     /// A fault ends it.
-    Struck(Strike),
+    Terminated(Termination),
 }
 
 impl Connection {
@@ -217,8 +228,8 @@ impl Connection {
         seed: u64,
     ) -> Connection {
         let present = faults.borrow_and_update().clone();
-        let (strikes, wires) = (Strikes::new(0, &present), Wires::new(present, seed));
-        Connection { client, upstream, faults, wires, began: Instant::now(), strikes }
+        let (terminations, link) = (Terminations::new(0, &present), ImpairedLink::new(present, seed));
+        Connection { client, upstream, faults, link, began: Instant::now(), terminations }
     }
 
     async fn carry(mut self) {
@@ -227,8 +238,8 @@ impl Connection {
             Ok(Some(mut server)) => {
                 let over = self.pump(&mut server).await;
                 match over {
-                    Over::Closed => server.say_goodbye().await,
-                    Over::Reset | Over::Struck(_) => reset(server.tcp()),
+                    Over::Closed => server.disconnect().await,
+                    Over::Reset | Over::Terminated(_) => reset(server.tcp()),
                 }
                 over
             }
@@ -237,45 +248,44 @@ impl Connection {
         };
         match over {
             Over::Closed => {}
-            Over::Reset | Over::Struck(Strike::Reset) => reset(&self.client),
-            Over::Struck(Strike::HalfOpen) => self.swallow().await,
+            Over::Reset | Over::Terminated(Termination::Reset) => reset(&self.client),
+            Over::Terminated(Termination::HalfOpen) => self.swallow().await,
         }
     }
 
-    fn now(&self) -> Us {
+    fn now(&self) -> Micros {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    fn instant(&self, us: Us) -> Instant {
+    fn instant(&self, us: Micros) -> Instant {
         self.began + Duration::from_micros(us)
     }
 
     fn take_change(&mut self) {
         let now = self.now();
         let faults = self.faults.borrow_and_update().clone();
-        self.strikes.change(now, &faults);
-        self.wires.change(now, faults);
+        self.terminations.change(now, &faults);
+        self.link.change(now, faults);
     }
 
     /// Connects to the broker, once anything passes; `None` when the client has gone by then.
     async fn reach_broker(&mut self) -> io::Result<Option<Server>> {
-        let mut bytes = [0; READ_BYTES];
         loop {
             if !stalls(&self.faults.borrow()) {
                 return self.upstream.connect().await.map(Some);
             }
-            let end_at = self.strikes.next().map(|(at_us, _)| self.instant(at_us));
+            let end_at = self.terminations.next().map(|(at_us, _)| self.instant(at_us));
             tokio::select! {
                 changed = self.faults.changed() => {
                     changed.map_err(io::Error::other)?;
                     self.take_change();
                 }
-                read = self.client.read(&mut bytes), if self.wires.waiting(Way::Up) < MOST_WAITING_BYTES => {
-                    let count = read?;
-                    if count == 0 {
+                read = read_some(&mut self.client), if self.link.waiting(Direction::ToBroker) < MOST_WAITING_BYTES => {
+                    let bytes = read?;
+                    if bytes.is_empty() {
                         return Ok(None);
                     }
-                    self.wires.push(Way::Up, self.now(), &bytes[..count]);
+                    self.link.push(Direction::ToBroker, self.now(), &bytes);
                 }
                 () = at(end_at) => return Err(io::ErrorKind::ConnectionReset.into()),
             }
@@ -287,27 +297,28 @@ impl Connection {
         let tls = matches!(server, Server::Tls(_));
         let mut unflushed = false;
         let (mut server_in, mut server_out) = split(server);
-        let (mut from_client, mut from_server) = ([0; READ_BYTES], [0; READ_BYTES]);
         let mut out: [Out; 2] = Default::default();
         let (mut client_ended, mut server_ended) = (false, false);
         loop {
             let now = self.now();
-            for way in Way::BOTH {
-                out[way.index()].fill(|| self.wires.pull(way, now));
+            for direction in Direction::BOTH {
+                out[direction.index()].fill(|| self.link.pull(direction, now));
             }
             // One end has closed and the other has all that came before: nothing more can come of it.
             let [up, down] = &mut out;
             if up.is_over() && !unflushed || down.is_over() {
                 return Over::Closed;
             }
-            let end = self.strikes.next();
+            let end = self.terminations.next();
             let end_at = end.map(|(at_us, _)| self.instant(at_us));
-            let due = |way, out: &Out| self.wires.due_us(way).filter(|_| out.bytes.is_empty());
-            let due_us = [due(Way::Up, up), due(Way::Down, down)].into_iter().flatten().min();
+            let due = |direction, out: &Out| self.link.due_us(direction).filter(|_| out.bytes.is_empty());
+            let due_us =
+                [due(Direction::ToBroker, up), due(Direction::FromBroker, down)].into_iter().flatten().min();
             let due_at = due_us.map(|due_us| self.instant(due_us));
-            let may_read = |way, ended: bool| !ended && self.wires.waiting(way) < MOST_WAITING_BYTES;
+            let may_read =
+                |direction, ended: bool| !ended && self.link.waiting(direction) < MOST_WAITING_BYTES;
             let (may_read_client, may_read_server) =
-                (may_read(Way::Up, client_ended), may_read(Way::Down, server_ended));
+                (may_read(Direction::ToBroker, client_ended), may_read(Direction::FromBroker, server_ended));
             let (mut client_in, mut client_out) = self.client.split();
             tokio::select! {
                 biased;
@@ -317,7 +328,7 @@ impl Connection {
                     }
                     self.take_change();
                 }
-                () = at(end_at) => return end.map_or(Over::Reset, |(_, strike)| Over::Struck(strike)),
+                () = at(end_at) => return end.map_or(Over::Reset, |(_, how)| Over::Terminated(how)),
                 written = write_or_flush(&mut server_out, &up.bytes), if unflushed || !up.bytes.is_empty() => match written {
                     Ok(count) => {
                         unflushed = tls && count > 0;
@@ -326,7 +337,7 @@ impl Connection {
                     Err(error) => {
                         self.upstream.note(error);
                         // Its last word may say why.
-                        if tls && let Ok(Err(error)) = timeout(LAST_WORD, server_in.read(&mut from_server)).await {
+                        if tls && let Ok(Err(error)) = timeout(LAST_WORD, read_some(&mut server_in)).await {
                             self.upstream.note(error);
                         }
                         return Over::Reset;
@@ -336,20 +347,20 @@ impl Connection {
                     Ok(count) => drop(down.bytes.drain(..count)),
                     Err(_) => return Over::Reset,
                 },
-                read = client_in.read(&mut from_client), if may_read_client => match read {
-                    Ok(0) => {
+                read = read_some(&mut client_in), if may_read_client => match read {
+                    Ok(bytes) if bytes.is_empty() => {
                         client_ended = true;
-                        self.wires.push_end(Way::Up, self.now());
+                        self.link.push_end(Direction::ToBroker, self.now());
                     }
-                    Ok(count) => self.wires.push(Way::Up, self.now(), &from_client[..count]),
+                    Ok(bytes) => self.link.push(Direction::ToBroker, self.now(), &bytes),
                     Err(_) => return Over::Reset,
                 },
-                read = server_in.read(&mut from_server), if may_read_server => match read {
-                    Ok(0) => {
+                read = read_some(&mut server_in), if may_read_server => match read {
+                    Ok(bytes) if bytes.is_empty() => {
                         server_ended = true;
-                        self.wires.push_end(Way::Down, self.now());
+                        self.link.push_end(Direction::FromBroker, self.now());
                     }
-                    Ok(count) => self.wires.push(Way::Down, self.now(), &from_server[..count]),
+                    Ok(bytes) => self.link.push(Direction::FromBroker, self.now(), &bytes),
                     Err(error) => {
                         self.upstream.note(error);
                         return Over::Reset;
@@ -362,8 +373,7 @@ impl Connection {
 
     /// Takes what the client sends, and tells it nothing.
     async fn swallow(&mut self) {
-        let mut bytes = [0; READ_BYTES];
-        while !matches!(self.client.read(&mut bytes).await, Ok(0) | Err(_)) {}
+        while read_some(&mut self.client).await.is_ok_and(|bytes| !bytes.is_empty()) {}
     }
 }
 
@@ -390,6 +400,18 @@ impl Out {
             }
         }
     }
+}
+
+/// Reads what there is, nothing at the end. The buffer is there only while it is read into, so that
+/// connections on which nothing happens need none.
+async fn read_some(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    poll_fn(|context| {
+        let mut bytes = [0; READ_BYTES];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        ready!(Pin::new(&mut *from).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().to_vec()))
+    })
+    .await
 }
 
 /// Writes some of `bytes` and says how many; flushes where there are none.

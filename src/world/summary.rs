@@ -8,7 +8,8 @@ use std::{
 use serde::Serialize;
 use traffic_light::Aspect;
 
-use super::event::{Certainty, Event, EventKind, Layer, LightId};
+use super::event::{Certainty, Event, EventKind, Layer};
+use crate::model::LightId;
 
 /// The figures of a run.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -5,7 +5,8 @@ use std::{collections::HashMap, fmt::Display, sync::Arc};
 
 use traffic_light::{Name, feeds};
 
-use super::event::{LightId, TopicKind};
+use super::event::TopicKind;
+use crate::model::LightId;
 
 /// The topics below one root, or the feeds of one account.
 #[derive(Clone, Debug)]

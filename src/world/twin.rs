@@ -3,9 +3,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use traffic_light::{Aspect, Instant, LightConfig, Mirror, State, Word};
+use traffic_light::{Aspect, Instant, LightConfig, PeerMessage, Replica, State};
 
-use super::event::{EventKind, LightId};
+use super::event::EventKind;
+use crate::model::LightId;
 
 /// What a board and its twin may differ for without a word: a word is on its way, and a lamp is
 /// switched at a tick.
@@ -22,7 +23,7 @@ pub(super) struct Twins(BTreeMap<LightId, Twin>);
 
 #[derive(Debug)]
 struct Twin {
-    mirror: Mirror,
+    replica: Replica,
     patience: Duration,
     lost_after: Duration,
     /// What the board said it shows, and when it was last heard.
@@ -47,7 +48,7 @@ impl Twins {
     /// The board `light` said something fresh.
     pub(super) fn follow(&mut self, now: Duration, light: &LightId, config: &LightConfig, state: &State) {
         let twin = self.0.entry(light.clone()).or_insert_with(|| Twin {
-            mirror: Mirror::new(config.clone(), instant(now)),
+            replica: Replica::new(config.clone(), instant(now)),
             patience: patience(config),
             lost_after: Duration::from_millis(u64::from(config.timing().lost_after_ms)),
             board: state.aspect,
@@ -55,15 +56,15 @@ impl Twins {
             told: None,
             differs: None,
         });
-        twin.mirror.follow(instant(now), state);
+        twin.replica.follow(instant(now), state);
         (twin.board, twin.heard_at) = (state.aspect, now);
     }
 
     /// Another light of a junction said something.
-    pub(super) fn hear(&mut self, now: Duration, from: &LightId, word: &Word, retained: bool) {
+    pub(super) fn hear(&mut self, now: Duration, from: &LightId, word: &PeerMessage, retained: bool) {
         let others = self.0.iter_mut().filter(|(id, _)| id.junction == from.junction && *id != from);
         for (_, twin) in others {
-            twin.mirror.hear(instant(now), &from.light, word, retained);
+            twin.replica.hear(instant(now), &from.light, word, retained);
         }
     }
 
@@ -79,9 +80,9 @@ impl Twins {
         let mut events = Vec::new();
         for (light, twin) in &mut self.0 {
             if now.saturating_sub(twin.heard_at) >= twin.lost_after {
-                twin.mirror.lose();
+                twin.replica.lose();
             } else {
-                twin.mirror.step(instant(now));
+                twin.replica.step(instant(now));
             }
             twin.compare(now, light, &mut events);
         }
@@ -91,7 +92,7 @@ impl Twins {
 
 impl Twin {
     fn compare(&mut self, now: Duration, light: &LightId, events: &mut Vec<EventKind>) {
-        let aspect = self.mirror.aspect();
+        let aspect = self.replica.aspect();
         if aspect != self.told {
             self.told = aspect;
             events.push(EventKind::TwinChanged { light: light.clone(), aspect });

@@ -53,7 +53,7 @@ impl Command {
 
 /// Lets through the commands that a light obeys: of its own boot, each once, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandGate {
+pub struct ReplayGuard {
     boot: u32,
     last_n: Option<u32>,
     keyed: bool,
@@ -70,11 +70,11 @@ pub enum Refused {
     NeedsKey,
 }
 
-impl CommandGate {
+impl ReplayGuard {
     /// For the light that runs as `boot`; `keyed` where its junction has a key.
     #[must_use]
-    pub fn new(boot: u32, keyed: bool) -> CommandGate {
-        CommandGate { boot, last_n: None, keyed }
+    pub fn new(boot: u32, keyed: bool) -> ReplayGuard {
+        ReplayGuard { boot, last_n: None, keyed }
     }
 
     /// Decides on a command whose signature has been checked.

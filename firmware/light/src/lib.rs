@@ -23,7 +23,8 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
-//! | [`ladder`] | the way to the broker: join, connect, and again, with back-off |
+//! | [`reconnector`] | the way to the broker: join, connect, and again, with back-off |
+//! | [`link`] | reconnector and session together: what a failed connection means |
 //! | [`mqtt`] | one MQTT 3.1.1 session, without a socket |
 //! | [`record`] | the provisioning record: what a board has to know, as it lies on flash |
 //! | [`starts`] | the count of a board's starts, from which its runs get their numbers |
@@ -43,27 +44,29 @@ pub mod command;
 pub mod crc;
 pub mod feeds;
 pub mod key;
-pub mod ladder;
+
+pub mod boot_counter;
 pub mod lamps;
 pub mod light;
+pub mod link;
 pub mod message;
 pub mod mqtt;
 pub mod name;
 pub mod program;
+pub mod reconnector;
 pub mod record;
-pub mod starts;
 pub mod time;
 pub mod timing;
 
 pub use aspect::Aspect;
-pub use command::{CommandGate, Refused};
+pub use command::{Refused, ReplayGuard};
 pub use key::{Key, KeyError};
 #[cfg(feature = "mutations")]
 pub use light::Mutation;
 pub use light::{
-    ConfigError, Demand, Heard, Held, Light, LightConfig, MAX_PEERS, Mirror, Rule, Start, View, Waiting,
+    ConfigError, Demand, Heard, Held, Light, LightConfig, Replica, Rule, Start, View, Waiting,
 };
-pub use message::{Ignored, MAX_MESSAGE_BYTES, Need, State, Status, Word};
+pub use message::{Ignored, MAX_MESSAGE_BYTES, MAX_PEERS, Need, PeerMessage, State, Status};
 pub use name::{Name, NameError};
 pub use time::Instant;
 pub use timing::{Infeasible, Timing};

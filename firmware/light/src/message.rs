@@ -9,10 +9,11 @@ use crate::{
     aspect::Aspect,
     command::Command,
     key::{Key, SIGNED_BYTES, SignatureError},
-    light::MAX_PEERS,
     name::Name,
 };
 
+/// The most lights that one light may conflict with.
+pub const MAX_PEERS: usize = 7;
 /// The most bytes of a message.
 pub const MAX_MESSAGE_BYTES: usize = 512;
 /// The most promises in one message; more do not fit, however short their members are.
@@ -104,7 +105,7 @@ pub struct Status {
 /// What was heard on `…/state`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "there is no allocator to box with, and states are the rule")]
-pub enum Word {
+pub enum PeerMessage {
     /// The words of a light that knows the contract.
     State(State),
     /// A bare aspect, as a beginner's own light sends it.
@@ -231,13 +232,13 @@ impl Command {
     }
 }
 
-impl Word {
+impl PeerMessage {
     /// What the light shows by this word.
     #[must_use]
     pub fn aspect(&self) -> Aspect {
         match self {
-            Word::State(state) => state.aspect,
-            Word::Plain(aspect) => *aspect,
+            PeerMessage::State(state) => state.aspect,
+            PeerMessage::Plain(aspect) => *aspect,
         }
     }
 
@@ -246,16 +247,16 @@ impl Word {
     ///
     /// # Errors
     /// Why the message is to be ignored.
-    pub fn decode(topic: &str, payload: &[u8], key: Option<&Key>) -> Result<Word, Ignored> {
+    pub fn decode(topic: &str, payload: &[u8], key: Option<&Key>) -> Result<PeerMessage, Ignored> {
         if key.is_none() && payload.len() <= MAX_TEXT_BYTES {
             let plain = core::str::from_utf8(payload).ok().and_then(Aspect::from_plain);
             if let Some(aspect) = plain {
-                return Ok(Word::Plain(aspect));
+                return Ok(PeerMessage::Plain(aspect));
             }
         }
         let state: State = read(topic, payload, key)?;
         state.check()?;
-        Ok(Word::State(state))
+        Ok(PeerMessage::State(state))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a host does around its light: topics, status, commands and what it says when.
 //!
 //! A board and a virtual light both run this. The host gives it what it hears and calls
-//! [`Program::check`] twice a tick; lamps, link and log are behind [`Outside`].
+//! [`Program::check`] twice a tick; lamps, link and log are behind [`LightHost`].
 
 use core::fmt::{self, Write};
 
@@ -9,11 +9,11 @@ use heapless::{String, Vec};
 
 use crate::{
     aspect::Aspect,
-    command::{Action, Command, CommandGate, Refused},
+    command::{Action, Command, Refused, ReplayGuard},
     feeds::{self, MAX_FEED_TOPIC_BYTES},
     key::Key,
-    light::{Demand, Heard, Light, LightConfig, MAX_PEERS, Start},
-    message::{Ignored, MAX_TEXT_BYTES, Message, State, Status, Word},
+    light::{Demand, Heard, Light, LightConfig, Start},
+    message::{Ignored, MAX_PEERS, MAX_TEXT_BYTES, Message, PeerMessage, State, Status},
     name::{MAX_NAME_BYTES, Name},
     record::{Broker, Dialect, MAX_ROOT_BYTES, Record, RecordError},
     time::Instant,
@@ -45,7 +45,7 @@ pub enum Topic {
 
 /// What a command asks of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum HostCommand {
     /// Leave Wi-Fi for so many milliseconds.
     WifiDown {
         /// How many.
@@ -118,7 +118,7 @@ pub struct Facts {
 
 /// What has happened, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+pub enum LogEvent {
     /// The lamps show something else.
     Shows(Aspect),
     /// A message was ignored.
@@ -149,14 +149,14 @@ pub enum Note {
 }
 
 /// The host around its light.
-pub trait Outside {
+pub trait LightHost {
     /// Switches the lamps, at once.
     fn show(&mut self, aspect: Aspect);
     /// Sends a message on the light's own topic, at QoS 1, now or never; returns whether that was
     /// possible. It is retained where [`Program::retains`] says so.
     fn publish(&mut self, topic: Topic, message: &Message) -> bool;
     /// Obeys an order of a command; returns whether it could be taken.
-    fn order(&mut self, order: Order) -> bool;
+    fn execute(&mut self, command: HostCommand) -> bool;
     /// What the host knows of itself just now.
     fn facts(&self) -> Facts;
     /// The shortest watchdog that the host can bear, in milliseconds; timings with a shorter one are
@@ -165,7 +165,7 @@ pub trait Outside {
         0
     }
     /// Writes to the log.
-    fn note(&mut self, note: Note);
+    fn log(&mut self, event: LogEvent);
     /// The light is about to say `state`; `ends_go` where that tells of the end of its go. For hosts
     /// that measure.
     fn says(&mut self, _state: &State, _ends_go: bool) {}
@@ -194,7 +194,7 @@ pub struct Counters {
 pub struct Program {
     place: Place,
     light: Light,
-    gate: CommandGate,
+    guard: ReplayGuard,
     started_at: Instant,
     connected: bool,
     silent_until: Option<Instant>,
@@ -231,7 +231,7 @@ impl Program {
         Program {
             kept_lease_ms,
             light,
-            gate: CommandGate::new(start.boot, place.key.is_some()),
+            guard: ReplayGuard::new(start.boot, place.key.is_some()),
             place,
             started_at: now,
             connected: false,
@@ -291,35 +291,35 @@ impl Program {
     }
 
     /// There is a session now, with all subscriptions made.
-    pub fn session_up(&mut self, now: Instant, outside: &mut impl Outside) {
+    pub fn session_up(&mut self, now: Instant, host: &mut impl LightHost) {
         self.connected = true;
-        self.say_status(now, outside);
+        self.publish_status(now, host);
         self.light.set_connected(now, true);
-        self.turn(now, outside);
+        self.turn(now, host);
     }
 
     /// The session is over.
-    pub fn session_down(&mut self, now: Instant, outside: &mut impl Outside) {
+    pub fn session_down(&mut self, now: Instant, host: &mut impl LightHost) {
         self.connected = false;
         self.light.set_connected(now, false);
-        self.turn(now, outside);
+        self.turn(now, host);
     }
 
     /// The last word of a clean stop: the same as the will.
-    pub fn goodbye(&mut self, outside: &mut impl Outside) {
+    pub fn publish_offline(&mut self, host: &mut impl LightHost) {
         if !self.retains() {
             return;
         }
         let message = self.will();
-        self.publish(Topic::Status, &message, outside);
+        self.publish(Topic::Status, &message, host);
     }
 
     /// Lets the light keep its session and publish nothing until it is told to speak again.
-    pub fn set_silent(&mut self, now: Instant, silent: bool, outside: &mut impl Outside) {
+    pub fn set_silent(&mut self, now: Instant, silent: bool, host: &mut impl LightHost) {
         if silent {
             self.silent_until = Some(Instant::from_ms(u64::MAX));
         } else if self.silent_until.is_some() {
-            self.speak_again(now, outside);
+            self.end_silence(now, host);
         }
     }
 
@@ -329,9 +329,9 @@ impl Program {
     }
 
     /// The button was pressed: the light may want one green.
-    pub fn call(&mut self, now: Instant, outside: &mut impl Outside) {
+    pub fn call(&mut self, now: Instant, host: &mut impl LightHost) {
         self.light.call();
-        self.turn(now, outside);
+        self.turn(now, host);
     }
 
     /// A message came in.
@@ -341,79 +341,79 @@ impl Program {
         topic: &str,
         payload: &[u8],
         retained: bool,
-        outside: &mut impl Outside,
+        host: &mut impl LightHost,
     ) {
         if self.call_topic().is_some_and(|call| call == topic) {
-            self.hear_call(payload, outside);
+            self.hear_call(payload, host);
         } else if self.retains() && topic == self.topic(Topic::Command).as_str() {
             if !retained {
-                self.hear_command(now, topic, payload, outside);
+                self.hear_command(now, topic, payload, host);
             }
         } else if let Some(from) = self.sender(topic) {
-            match Word::decode(topic, payload, self.place.key.as_ref()) {
+            match PeerMessage::decode(topic, payload, self.place.key.as_ref()) {
                 Ok(word) => {
                     self.counters.received += 1;
                     let waited = self.light.waits_for_others();
                     match (self.light.hear(now, &from, &word, retained), &word) {
-                        (Heard::New, Word::State(state)) => outside.heard(&from, state, waited),
-                        (Heard::Doubtful, _) => self.ignore(Note::Doubtful(from, word.aspect()), outside),
+                        (Heard::New, PeerMessage::State(state)) => host.heard(&from, state, waited),
+                        (Heard::Doubtful, _) => self.ignore(LogEvent::Doubtful(from, word.aspect()), host),
                         _ => {}
                     }
                 }
-                Err(error) => self.ignore(Note::Ignored(error), outside),
+                Err(error) => self.ignore(LogEvent::Ignored(error), host),
             }
         }
-        self.turn(now, outside);
+        self.turn(now, host);
     }
 
     /// A message came in that is too long to be of the junction.
-    pub fn hear_too_long(&mut self, bytes: usize, outside: &mut impl Outside) {
-        self.ignore(Note::Ignored(Ignored::TooLong { bytes }), outside);
+    pub fn hear_too_long(&mut self, bytes: usize, host: &mut impl LightHost) {
+        self.ignore(LogEvent::Ignored(Ignored::TooLong { bytes }), host);
     }
 
     /// To be called twice a tick, so that a late call still keeps the tick.
-    pub fn check(&mut self, now: Instant, outside: &mut impl Outside) {
-        self.turn(now, outside);
+    pub fn check(&mut self, now: Instant, host: &mut impl LightHost) {
+        self.turn(now, host);
         if self.silent_until.is_some_and(|until| now >= until) {
-            self.speak_again(now, outside);
+            self.end_silence(now, host);
         }
         if self.connected && now.since(self.status_at) >= STATUS_EVERY_MS {
-            self.say_status(now, outside);
+            self.publish_status(now, host);
         }
     }
 
-    fn speak_again(&mut self, now: Instant, outside: &mut impl Outside) {
+    fn end_silence(&mut self, now: Instant, host: &mut impl LightHost) {
         self.silent_until = None;
-        outside.note(Note::Speaks);
-        self.say_status(now, outside);
+        host.log(LogEvent::Speaks);
+        self.publish_status(now, host);
     }
 
     /// The light's turn: it decides, the lamps follow at once, and what it says goes out.
-    fn turn(&mut self, now: Instant, outside: &mut impl Outside) {
+    fn turn(&mut self, now: Instant, host: &mut impl LightHost) {
         let said = self.light.step(now);
         let aspect = self.light.aspect();
         let ends_go = self.shown.is_go() && !aspect.is_go();
         if aspect != self.shown {
             self.shown = aspect;
-            outside.show(aspect);
-            outside.note(Note::Shows(aspect));
+            host.show(aspect);
+            host.log(LogEvent::Shows(aspect));
             if aspect == Aspect::Green {
                 self.counters.greens += 1;
             }
         }
         if let Some(state) = said {
-            outside.says(&state, ends_go);
+            host.says(&state, ends_go);
             let message = state.encode(&self.topic(Topic::State), self.place.key.as_ref());
-            self.publish(Topic::State, &message, outside);
+            self.publish(Topic::State, &message, host);
         }
     }
 
-    fn say_status(&mut self, now: Instant, outside: &mut impl Outside) {
+    fn publish_status(&mut self, now: Instant, host: &mut impl LightHost) {
         self.status_at = now;
         if !self.retains() {
             return;
         }
-        let facts = outside.facts();
+        let facts = host.facts();
         let text = |text: &str| String::<MAX_TEXT_BYTES>::try_from(text).ok();
         let mut status = Status::online();
         status.kind = text(facts.kind);
@@ -426,64 +426,64 @@ impl Program {
         status.stack = facts.stack;
         status.reset = text(facts.reset);
         let message = status.encode(&self.topic(Topic::Status), self.place.key.as_ref());
-        self.publish(Topic::Status, &message, outside);
+        self.publish(Topic::Status, &message, host);
     }
 
     /// Sends a message now or never.
-    fn publish(&mut self, topic: Topic, message: &Message, outside: &mut impl Outside) {
-        if self.connected && self.silent_until.is_none() && outside.publish(topic, message) {
+    fn publish(&mut self, topic: Topic, message: &Message, host: &mut impl LightHost) {
+        if self.connected && self.silent_until.is_none() && host.publish(topic, message) {
             self.counters.sent += 1;
         } else {
             self.counters.dropped += 1;
         }
     }
 
-    fn hear_call(&mut self, value: &[u8], outside: &mut impl Outside) {
+    fn hear_call(&mut self, value: &[u8], host: &mut impl LightHost) {
         match feeds::is_call(value) {
             Some(true) => {
-                outside.note(Note::Called);
+                host.log(LogEvent::Called);
                 self.light.call();
             }
             Some(false) => {}
-            None => self.ignore(Note::NoCall, outside),
+            None => self.ignore(LogEvent::NoCall, host),
         }
     }
 
-    fn hear_command(&mut self, now: Instant, topic: &str, payload: &[u8], outside: &mut impl Outside) {
+    fn hear_command(&mut self, now: Instant, topic: &str, payload: &[u8], host: &mut impl LightHost) {
         let command = match Command::decode(topic, payload, self.place.key.as_ref()) {
             Ok(command) => command,
-            Err(error) => return self.ignore(Note::Ignored(error), outside),
+            Err(error) => return self.ignore(LogEvent::Ignored(error), host),
         };
-        if let Err(refused) = self.gate.admit(&command) {
-            return self.ignore(Note::Refused(refused), outside);
+        if let Err(refused) = self.guard.admit(&command) {
+            return self.ignore(LogEvent::Refused(refused), host);
         }
         let ms = command.ms.unwrap_or(DEFAULT_COMMAND_MS);
         let until = now.after(u64::from(ms));
-        outside.note(Note::Obeys(command.action));
+        host.log(LogEvent::Obeys(command.action));
         match command.action {
             Action::Identify => self.identify_until = Some(until),
-            Action::WifiDown => self.ask(Order::WifiDown { ms }, outside),
-            Action::MqttDrop => self.ask(Order::DropSession, outside),
+            Action::WifiDown => self.request(HostCommand::WifiDown { ms }, host),
+            Action::MqttDrop => self.request(HostCommand::DropSession, host),
             Action::Silence => self.silent_until = self.silent_until.max(Some(until)),
-            Action::Reboot => self.ask(Order::Reboot, outside),
+            Action::Reboot => self.request(HostCommand::Reboot, host),
             Action::Set => match command.timing {
-                None => self.ignore(Note::NoTiming, outside),
+                None => self.ignore(LogEvent::NoTiming, host),
                 Some(timing) => match timing.check() {
-                    Err(error) => self.ignore(Note::Timing(error), outside),
-                    Ok(()) if timing.watchdog_ms < outside.least_watchdog_ms() => {
-                        let least_ms = outside.least_watchdog_ms();
-                        self.ignore(Note::Watchdog { least_ms }, outside);
+                    Err(error) => self.ignore(LogEvent::Timing(error), host),
+                    Ok(()) if timing.watchdog_ms < host.least_watchdog_ms() => {
+                        let least_ms = host.least_watchdog_ms();
+                        self.ignore(LogEvent::Watchdog { least_ms }, host);
                     }
                     Ok(()) => {
                         // A promise must be remembered over a reset before it can be made.
                         if timing.lease_ms > self.kept_lease_ms {
-                            if !outside.order(Order::KeepLease { ms: timing.lease_ms }) {
-                                return self.ignore(Note::Overrun, outside);
+                            if !host.execute(HostCommand::KeepLease { ms: timing.lease_ms }) {
+                                return self.ignore(LogEvent::Overrun, host);
                             }
                             self.kept_lease_ms = timing.lease_ms;
                         }
                         if let Err(error) = self.light.set_timing(timing) {
-                            self.ignore(Note::Timing(error), outside);
+                            self.ignore(LogEvent::Timing(error), host);
                         }
                     }
                 },
@@ -491,15 +491,15 @@ impl Program {
         }
     }
 
-    fn ask(&mut self, order: Order, outside: &mut impl Outside) {
-        if !outside.order(order) {
-            self.ignore(Note::Overrun, outside);
+    fn request(&mut self, command: HostCommand, host: &mut impl LightHost) {
+        if !host.execute(command) {
+            self.ignore(LogEvent::Overrun, host);
         }
     }
 
-    fn ignore(&mut self, note: Note, outside: &mut impl Outside) {
+    fn ignore(&mut self, event: LogEvent, host: &mut impl LightHost) {
         self.counters.ignored += 1;
-        outside.note(note);
+        host.log(event);
     }
 
     /// The feed that stands for the button, where there is one and it counts.
@@ -551,40 +551,40 @@ impl Program {
     }
 }
 
-impl Note {
+impl LogEvent {
     /// Whether somebody should look into it.
     #[must_use]
     pub fn is_warning(&self) -> bool {
-        !matches!(self, Note::Shows(_) | Note::Obeys(_) | Note::Speaks | Note::Called)
+        !matches!(self, LogEvent::Shows(_) | LogEvent::Obeys(_) | LogEvent::Speaks | LogEvent::Called)
     }
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for LogEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Note::Shows(aspect) => write!(f, "shows {aspect}"),
-            Note::Ignored(why) => write!(f, "a message was ignored: {why}"),
-            Note::Doubtful(from, aspect) => write!(
+            LogEvent::Shows(aspect) => write!(f, "shows {aspect}"),
+            LogEvent::Ignored(why) => write!(f, "a message was ignored: {why}"),
+            LogEvent::Doubtful(from, aspect) => write!(
                 f,
                 "a bare \"{aspect}\" on the topic of {from}, which has just spoken in whole messages: does another program \
                  use this light's name?"
             ),
-            Note::Refused(why) => write!(f, "a command was refused: {why}"),
-            Note::Obeys(Action::Identify) => f.write_str("was asked to show itself"),
-            Note::Obeys(Action::WifiDown) => f.write_str("was asked to leave Wi-Fi for a while"),
-            Note::Obeys(Action::MqttDrop) => f.write_str("was asked to drop its session"),
-            Note::Obeys(Action::Silence) => f.write_str("was asked to be silent for a while"),
-            Note::Obeys(Action::Reboot) => f.write_str("was asked to start anew"),
-            Note::Obeys(Action::Set) => f.write_str("was asked to take other timings"),
-            Note::Timing(why) => write!(f, "these timings cannot work: {why}"),
-            Note::Watchdog { least_ms } => {
+            LogEvent::Refused(why) => write!(f, "a command was refused: {why}"),
+            LogEvent::Obeys(Action::Identify) => f.write_str("was asked to show itself"),
+            LogEvent::Obeys(Action::WifiDown) => f.write_str("was asked to leave Wi-Fi for a while"),
+            LogEvent::Obeys(Action::MqttDrop) => f.write_str("was asked to drop its session"),
+            LogEvent::Obeys(Action::Silence) => f.write_str("was asked to be silent for a while"),
+            LogEvent::Obeys(Action::Reboot) => f.write_str("was asked to start anew"),
+            LogEvent::Obeys(Action::Set) => f.write_str("was asked to take other timings"),
+            LogEvent::Timing(why) => write!(f, "these timings cannot work: {why} ({})", why.help()),
+            LogEvent::Watchdog { least_ms } => {
                 write!(f, "these timings cannot work here: make watchdog_ms at least {least_ms}")
             }
-            Note::NoTiming => f.write_str("\"set\" needs the member \"timing\""),
-            Note::Overrun => f.write_str("too many commands at once; one was dropped"),
-            Note::Speaks => f.write_str("speaks again"),
-            Note::Called => f.write_str("was called from a dashboard"),
-            Note::NoCall => f.write_str(
+            LogEvent::NoTiming => f.write_str("\"set\" needs the member \"timing\""),
+            LogEvent::Overrun => f.write_str("too many commands at once; one was dropped"),
+            LogEvent::Speaks => f.write_str("speaks again"),
+            LogEvent::Called => f.write_str("was called from a dashboard"),
+            LogEvent::NoCall => f.write_str(
                 "the call feed holds what is no call; let the dashboard send 1 or ON for one, 0 or OFF else",
             ),
         }
@@ -605,15 +605,15 @@ mod tests {
     struct Board {
         shown: Vec<Aspect>,
         published: Vec<(Topic, Vec<u8>)>,
-        orders: Vec<Order>,
-        notes: Vec<Note>,
+        orders: Vec<HostCommand>,
+        notes: Vec<LogEvent>,
         said: Vec<(u32, bool)>,
         heard: Vec<(u32, bool)>,
         stuck: bool,
         least_watchdog_ms: u32,
     }
 
-    impl Outside for Board {
+    impl LightHost for Board {
         fn least_watchdog_ms(&self) -> u32 {
             self.least_watchdog_ms
         }
@@ -629,8 +629,8 @@ mod tests {
             !self.stuck
         }
 
-        fn order(&mut self, order: Order) -> bool {
-            self.orders.push(order);
+        fn execute(&mut self, command: HostCommand) -> bool {
+            self.orders.push(command);
             !self.stuck
         }
 
@@ -644,8 +644,8 @@ mod tests {
             }
         }
 
-        fn note(&mut self, note: Note) {
-            self.notes.push(note);
+        fn log(&mut self, event: LogEvent) {
+            self.notes.push(event);
         }
 
         fn says(&mut self, state: &State, ends_go: bool) {
@@ -729,11 +729,12 @@ mod tests {
         for ms in (50..=65_000).step_by(50) {
             program.check(at(ms), &mut board);
         }
-        program.goodbye(&mut board);
+        program.publish_offline(&mut board);
         assert!(board.published.len() > 5);
         assert!(board.published.iter().all(|(topic, _)| *topic == Topic::State));
-        let Word::State(_) =
-            Word::decode("king/feeds/demo-a", &board.published[0].1, Some(&Key::new(KEY).unwrap())).unwrap()
+        let PeerMessage::State(_) =
+            PeerMessage::decode("king/feeds/demo-a", &board.published[0].1, Some(&Key::new(KEY).unwrap()))
+                .unwrap()
         else {
             unreachable!("it is signed for the feed's topic")
         };
@@ -779,8 +780,8 @@ mod tests {
         program.session_up(at(0), &mut board);
         let need = |board: &Board| {
             let (_, last) = board.published.last().unwrap();
-            let word = Word::decode("king/feeds/demo-a", last, Some(&Key::new(KEY).unwrap())).unwrap();
-            matches!(word, Word::State(state) if state.need.is_some())
+            let word = PeerMessage::decode("king/feeds/demo-a", last, Some(&Key::new(KEY).unwrap())).unwrap();
+            matches!(word, PeerMessage::State(state) if state.need.is_some())
         };
         for (topic, value) in [
             ("king/feeds/demo-a-call", "OFF"),
@@ -791,10 +792,10 @@ mod tests {
             program.hear(at(10_000), topic, value.as_bytes(), false, &mut board);
             assert!(!need(&board), "{topic} {value}");
         }
-        assert_eq!(board.notes.last(), Some(&Note::NoCall));
+        assert_eq!(board.notes.last(), Some(&LogEvent::NoCall));
         program.hear(at(20_000), "king/feeds/demo-a-call", b"ON", false, &mut board);
         assert!(need(&board));
-        assert!(board.notes.contains(&Note::Called));
+        assert!(board.notes.contains(&LogEvent::Called));
         let mut always = on_feeds(Demand::Always);
         always.hear(at(20_000), "king/feeds/demo-a-call", b"nonsense", false, &mut board);
         assert_eq!(always.counters().ignored, 0);
@@ -900,13 +901,13 @@ mod tests {
         let topic = "twinlight/demo/a/cmd";
         let unsigned = Command::new(7, 9, Action::Reboot).encode(topic, None);
         program.hear(at(50), topic, &unsigned, false, &mut board);
-        assert_eq!(board.orders, [Order::WifiDown { ms: 3_000 }, Order::DropSession]);
+        assert_eq!(board.orders, [HostCommand::WifiDown { ms: 3_000 }, HostCommand::DropSession]);
         assert_eq!(program.counters().ignored, 3);
-        assert!(board.notes.contains(&Note::Refused(Refused::Replayed)));
-        assert!(board.notes.contains(&Note::Refused(Refused::OtherBoot)));
-        assert!(board.notes.contains(&Note::Ignored(Ignored::Unsigned)));
+        assert!(board.notes.contains(&LogEvent::Refused(Refused::Replayed)));
+        assert!(board.notes.contains(&LogEvent::Refused(Refused::OtherBoot)));
+        assert!(board.notes.contains(&LogEvent::Ignored(Ignored::Unsigned)));
         command(&mut program, &mut board, 60, &Command::new(7, 10, Action::Reboot));
-        assert_eq!(board.orders.last(), Some(&Order::Reboot));
+        assert_eq!(board.orders.last(), Some(&HostCommand::Reboot));
     }
 
     #[test]
@@ -994,7 +995,7 @@ mod tests {
         let mut set = Command::new(7, 1, Action::Set);
         set.timing = Some(Timing { lease_ms: 9_000, heartbeat_ms: 600, ..Timing::default() });
         command(&mut program, &mut board, 10, &set);
-        assert_eq!(board.orders, [Order::KeepLease { ms: 9_000 }]);
+        assert_eq!(board.orders, [HostCommand::KeepLease { ms: 9_000 }]);
         program.check(at(50), &mut board);
         assert_eq!(program.light().config().timing().lease_ms, 9_000);
 
@@ -1008,13 +1009,13 @@ mod tests {
         set.n = 3;
         set.timing = Some(Timing { amber_ms: 0, ..Timing::default() });
         command(&mut program, &mut board, 200, &set);
-        assert!(matches!(board.notes.last(), Some(Note::Timing(_))));
+        assert!(matches!(board.notes.last(), Some(LogEvent::Timing(_))));
 
         board.least_watchdog_ms = 500;
         set.n = 4;
         set.timing = Some(Timing { watchdog_ms: 499, ..Timing::default() });
         command(&mut program, &mut board, 300, &set);
-        assert_eq!(board.notes.last(), Some(&Note::Watchdog { least_ms: 500 }));
+        assert_eq!(board.notes.last(), Some(&LogEvent::Watchdog { least_ms: 500 }));
     }
 
     #[test]
@@ -1033,7 +1034,7 @@ mod tests {
             assert!(!note.to_string().is_empty());
         }
         assert_eq!(
-            format!("{}", Note::Ignored(Ignored::TooLong { bytes: 4_000 })),
+            format!("{}", LogEvent::Ignored(Ignored::TooLong { bytes: 4_000 })),
             "a message was ignored: it has 4000 bytes, more than the 512 of a message"
         );
     }
@@ -1047,7 +1048,8 @@ mod tests {
         let topic = "twinlight/demo/b/state";
         program.hear(at(700), topic, &state.encode(topic, None), false, &mut board);
         let (_, last) = board.published.last().unwrap();
-        let Word::State(said) = Word::decode("twinlight/demo/a/state", last, None).unwrap() else {
+        let PeerMessage::State(said) = PeerMessage::decode("twinlight/demo/a/state", last, None).unwrap()
+        else {
             unreachable!()
         };
         assert_eq!(said.give.to_vec(), vec![Give { to: name("b"), boot: 99, seq: 5, ms: 8_000 }]);

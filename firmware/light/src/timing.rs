@@ -272,43 +272,59 @@ fn least_lease(span: u64) -> u64 {
 
 impl fmt::Display for Infeasible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Infeasible::Zero(member) => write!(f, "{member} is 0; give it a length in milliseconds"),
-            Infeasible::TooLong(member) => {
-                write!(f, "{member} is longer than an hour ({LONGEST_MS}); give a shorter one")
-            }
-            Infeasible::GreenRange => {
-                f.write_str("green_min_ms is longer than green_max_ms; swap them or make them equal")
-            }
-            Infeasible::NeverGoes { needed } => write!(
-                f,
+        f.write_str(match self {
+            Infeasible::Zero(member) => return write!(f, "{member} is 0"),
+            Infeasible::TooLong(member) => return write!(f, "{member} is longer than an hour ({LONGEST_MS})"),
+            Infeasible::GreenRange => "green_min_ms is longer than green_max_ms",
+            Infeasible::NeverGoes { .. } => {
                 "the light would never go: a lease has to cover red-amber, amber, the watchdog, two ticks, a round \
-                 trip and two heartbeats; make lease_ms at least {needed}"
-            ),
-            Infeasible::CutShort { needed } => write!(
-                f,
-                "three lost round trips would cut a green short: make lease_ms at least {needed}, or heartbeat_ms \
-                 or watchdog_ms shorter"
-            ),
-            Infeasible::LostTooSoon { needed } => write!(
-                f,
-                "a few lost messages would look like a lost light: make lost_after_ms at least {needed}, or \
-                 heartbeat_ms shorter"
-            ),
-            Infeasible::WatchdogTooSlow { needed } => write!(
-                f,
-                "a hanging light would show its lamps for longer than an amber: make watchdog_ms at most {needed}"
-            ),
-            Infeasible::RecoveryTooSlow { needed } => write!(
-                f,
-                "after a fault the lights would need more than lease + clearance + three heartbeats: make \
-                 heartbeat_ms at least {needed}, or rtt_ms, lease_ms or clearance_ms shorter"
-            ),
-            Infeasible::QuotaTooSlow { needed } => write!(
-                f,
-                "the quota allows less than one message a heartbeat: make heartbeat_ms at least {needed}, or \
-                 quota.refill_ms shorter"
-            ),
+                 trip and two heartbeats"
+            }
+            Infeasible::CutShort { .. } => "three lost round trips would cut a green short",
+            Infeasible::LostTooSoon { .. } => "a few lost messages would look like a lost light",
+            Infeasible::WatchdogTooSlow { .. } => {
+                "a hanging light would show its lamps for longer than an amber"
+            }
+            Infeasible::RecoveryTooSlow { .. } => {
+                "after a fault the lights would need more than lease + clearance + three heartbeats"
+            }
+            Infeasible::QuotaTooSlow { .. } => "the quota allows less than one message a heartbeat",
+        })
+    }
+}
+
+/// What to change: displays as an imperative without a full stop.
+#[derive(Clone, Copy, Debug)]
+pub struct Help<'a>(&'a Infeasible);
+
+impl Infeasible {
+    /// What to change.
+    #[must_use]
+    pub fn help(&self) -> Help<'_> {
+        Help(self)
+    }
+}
+
+impl fmt::Display for Help<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Infeasible::Zero(_) => f.write_str("give it a length in milliseconds"),
+            Infeasible::TooLong(_) => f.write_str("give a shorter one"),
+            Infeasible::GreenRange => f.write_str("swap them or make them equal"),
+            Infeasible::NeverGoes { needed } => write!(f, "make lease_ms at least {needed}"),
+            Infeasible::CutShort { needed } => {
+                write!(f, "make lease_ms at least {needed}, or heartbeat_ms or watchdog_ms shorter")
+            }
+            Infeasible::LostTooSoon { needed } => {
+                write!(f, "make lost_after_ms at least {needed}, or heartbeat_ms shorter")
+            }
+            Infeasible::WatchdogTooSlow { needed } => write!(f, "make watchdog_ms at most {needed}"),
+            Infeasible::RecoveryTooSlow { needed } => {
+                write!(f, "make heartbeat_ms at least {needed}, or rtt_ms, lease_ms or clearance_ms shorter")
+            }
+            Infeasible::QuotaTooSlow { needed } => {
+                write!(f, "make heartbeat_ms at least {needed}, or quota.refill_ms shorter")
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 use traffic_light::{
     Aspect, Instant, Name, Start, State,
     message::Message,
-    program::{Facts, Note, Order, Outside, Program, Topic},
+    program::{Facts, HostCommand, LightHost, LogEvent, Program, Topic},
     record::{Dialect, Record},
     timing::Timing,
 };
@@ -17,7 +17,7 @@ struct Host {
     said: Vec<Message>,
 }
 
-impl Outside for Host {
+impl LightHost for Host {
     fn show(&mut self, _aspect: Aspect) {}
 
     fn publish(&mut self, topic: Topic, message: &Message) -> bool {
@@ -26,7 +26,7 @@ impl Outside for Host {
         true
     }
 
-    fn order(&mut self, _order: Order) -> bool {
+    fn execute(&mut self, _command: HostCommand) -> bool {
         true
     }
 
@@ -34,7 +34,7 @@ impl Outside for Host {
         Facts::default()
     }
 
-    fn note(&mut self, _note: Note) {}
+    fn log(&mut self, _event: LogEvent) {}
 
     fn says(&mut self, _state: &State, _ends_go: bool) {}
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use traffic_light::{
-    Aspect, CommandGate, Ignored, Key, MAX_MESSAGE_BYTES, Name, Need, Refused, State, Status, Word,
+    Aspect, Ignored, Key, MAX_MESSAGE_BYTES, Name, Need, PeerMessage, Refused, ReplayGuard, State, Status,
     command::{Action, Command},
     message::Give,
 };
@@ -61,7 +61,9 @@ fn key() -> Key {
 
 #[test]
 fn the_sample_of_the_contract_is_read_and_written_to_the_letter() {
-    let Word::State(state) = Word::decode(TOPIC, SAMPLE.as_bytes(), None).unwrap() else { panic!("a state") };
+    let PeerMessage::State(state) = PeerMessage::decode(TOPIC, SAMPLE.as_bytes(), None).unwrap() else {
+        panic!("a state")
+    };
     assert_eq!((state.aspect, state.boot, state.need), (Aspect::Green, 305_419_896, Some(Need { turn: 7 })));
     assert_eq!(state.encode(TOPIC, None).as_slice(), SAMPLE.as_bytes());
 }
@@ -74,7 +76,7 @@ fn what_is_written_is_read_again() {
         let state = rng.state();
         let key = (round % 2 == 0).then_some(&key);
         let message = state.encode(TOPIC, key);
-        assert_eq!(Word::decode(TOPIC, &message, key), Ok(Word::State(state)));
+        assert_eq!(PeerMessage::decode(TOPIC, &message, key), Ok(PeerMessage::State(state)));
     }
 }
 
@@ -100,7 +102,7 @@ fn no_bytes_make_the_reader_panic() {
             }
         }
         for key in [None, Some(&key)] {
-            let _ = Word::decode(TOPIC, &bytes, key);
+            let _ = PeerMessage::decode(TOPIC, &bytes, key);
             let _ = Status::decode(TOPIC, &bytes, key);
             let _ = Command::decode(TOPIC, &bytes, key);
         }
@@ -120,7 +122,9 @@ fn seven_long_names_and_a_key_fit_into_512_bytes() {
     }
     let message = state.encode(TOPIC, Some(&key));
     assert!(!message.is_empty() && message.len() <= MAX_MESSAGE_BYTES);
-    let Word::State(read) = Word::decode(TOPIC, &message, Some(&key)).unwrap() else { panic!("a state") };
+    let PeerMessage::State(read) = PeerMessage::decode(TOPIC, &message, Some(&key)).unwrap() else {
+        panic!("a state")
+    };
     assert_eq!(read.lost, state.lost, "promises are left out before lost lights are");
     assert!(!read.give.is_empty(), "the first promise is told");
     assert_eq!(read.give[0], state.give[0]);
@@ -139,7 +143,9 @@ fn as_many_short_promises_as_fit_into_a_message_are_read() {
     }
     let text = format!("{}]}}", text.trim_end_matches(','));
     assert!(text.len() <= MAX_MESSAGE_BYTES);
-    let Word::State(read) = Word::decode(TOPIC, text.as_bytes(), None).unwrap() else { panic!("a state") };
+    let PeerMessage::State(read) = PeerMessage::decode(TOPIC, text.as_bytes(), None).unwrap() else {
+        panic!("a state")
+    };
     assert_eq!(read.give.len(), text.matches("boot").count() - 1);
 }
 
@@ -154,14 +160,14 @@ fn signatures_are_those_that_another_program_computes() {
     let long = Key::new(&[b'k'; 64]).unwrap();
     let body = SAMPLE.strip_suffix('}').unwrap();
     let signed = format!(r#"{body},"sig":"43145f035399f886fb3860e77a82fdd5"}}"#);
-    assert!(Word::decode("twinlight/demo/b/state", signed.as_bytes(), Some(&long)).is_ok());
+    assert!(PeerMessage::decode("twinlight/demo/b/state", signed.as_bytes(), Some(&long)).is_ok());
     assert_eq!(
-        Word::decode(TOPIC, signed.as_bytes(), Some(&long)),
+        PeerMessage::decode(TOPIC, signed.as_bytes(), Some(&long)),
         Err(Ignored::WrongSignature),
         "another topic"
     );
-    assert_eq!(Word::decode(TOPIC, SAMPLE.as_bytes(), Some(&long)), Err(Ignored::Unsigned));
-    assert_eq!(Word::decode(TOPIC, b"GREEN", Some(&long)), Err(Ignored::Unsigned));
+    assert_eq!(PeerMessage::decode(TOPIC, SAMPLE.as_bytes(), Some(&long)), Err(Ignored::Unsigned));
+    assert_eq!(PeerMessage::decode(TOPIC, b"GREEN", Some(&long)), Err(Ignored::Unsigned));
 }
 
 #[test]
@@ -171,7 +177,7 @@ fn every_changed_byte_breaks_the_signature() {
     for at in 0..message.len() {
         let mut changed = message.to_vec();
         changed[at] ^= 1;
-        assert!(Word::decode(TOPIC, &changed, Some(&key)).is_err(), "byte {at}");
+        assert!(PeerMessage::decode(TOPIC, &changed, Some(&key)).is_err(), "byte {at}");
     }
 }
 
@@ -187,27 +193,30 @@ fn unknown_members_are_ignored() {
         r#""new":{"deep":{"er":[{}]}}"#,
     ] {
         let text = format!("{},{extra}}}", SAMPLE.strip_suffix('}').unwrap());
-        assert!(Word::decode(TOPIC, text.as_bytes(), None).is_ok(), "{text}");
+        assert!(PeerMessage::decode(TOPIC, text.as_bytes(), None).is_ok(), "{text}");
         let text = format!("{{{extra},{}", SAMPLE.strip_prefix('{').unwrap());
-        assert!(Word::decode(TOPIC, text.as_bytes(), None).is_ok(), "{text}");
+        assert!(PeerMessage::decode(TOPIC, text.as_bytes(), None).is_ok(), "{text}");
     }
 }
 
 #[test]
 fn impossible_messages_are_refused_with_the_reason() {
     let long = " ".repeat(500) + SAMPLE;
-    assert_eq!(Word::decode(TOPIC, long.as_bytes(), None), Err(Ignored::TooLong { bytes: long.len() }));
+    assert_eq!(
+        PeerMessage::decode(TOPIC, long.as_bytes(), None),
+        Err(Ignored::TooLong { bytes: long.len() })
+    );
     let other = SAMPLE.replace(r#""v":1"#, r#""v":2"#);
-    assert_eq!(Word::decode(TOPIC, other.as_bytes(), None), Err(Ignored::Version { found: 2 }));
+    assert_eq!(PeerMessage::decode(TOPIC, other.as_bytes(), None), Err(Ignored::Version { found: 2 }));
     for (from, to) in
         [("green", "blue"), ("305419896", "4294967296"), ("42", "-1"), ("\"b\"", "\"B\""), ("\"b\"", "\"\"")]
     {
         let text = SAMPLE.replace(from, to);
-        assert_eq!(Word::decode(TOPIC, text.as_bytes(), None), Err(Ignored::Malformed), "{text}");
+        assert_eq!(PeerMessage::decode(TOPIC, text.as_bytes(), None), Err(Ignored::Malformed), "{text}");
     }
     let give = r#"{"to":"b","boot":77,"seq":9,"ms":8000}"#;
     let twice = SAMPLE.replace(give, &format!("{give},{give}"));
-    assert!(matches!(Word::decode(TOPIC, twice.as_bytes(), None), Err(Ignored::Impossible(_))));
+    assert!(matches!(PeerMessage::decode(TOPIC, twice.as_bytes(), None), Err(Ignored::Impossible(_))));
 }
 
 #[test]
@@ -220,21 +229,21 @@ fn a_beginners_bare_words_are_aspects() {
         ("RED_AMBER", Aspect::RedAmber),
         ("flashing amber", Aspect::FlashingAmber),
     ] {
-        assert_eq!(Word::decode(TOPIC, text.as_bytes(), None), Ok(Word::Plain(aspect)));
+        assert_eq!(PeerMessage::decode(TOPIC, text.as_bytes(), None), Ok(PeerMessage::Plain(aspect)));
     }
-    assert_eq!(Word::decode(TOPIC, b"blue", None), Err(Ignored::Malformed));
+    assert_eq!(PeerMessage::decode(TOPIC, b"blue", None), Err(Ignored::Malformed));
 }
 
 #[test]
 fn commands_are_obeyed_once_in_order_and_for_this_boot() {
     let command = |boot, n| Command::new(boot, n, Action::Reboot);
-    let mut gate = CommandGate::new(7, true);
-    assert_eq!(gate.admit(&command(8, 9)), Err(Refused::OtherBoot));
-    assert_eq!(gate.admit(&command(7, 5)), Ok(()));
-    assert_eq!(gate.admit(&command(7, 5)), Err(Refused::Replayed));
-    assert_eq!(gate.admit(&command(7, 4)), Err(Refused::Replayed));
-    assert_eq!(gate.admit(&command(7, 6)), Ok(()));
-    let mut open = CommandGate::new(7, false);
+    let mut guard = ReplayGuard::new(7, true);
+    assert_eq!(guard.admit(&command(8, 9)), Err(Refused::OtherBoot));
+    assert_eq!(guard.admit(&command(7, 5)), Ok(()));
+    assert_eq!(guard.admit(&command(7, 5)), Err(Refused::Replayed));
+    assert_eq!(guard.admit(&command(7, 4)), Err(Refused::Replayed));
+    assert_eq!(guard.admit(&command(7, 6)), Ok(()));
+    let mut open = ReplayGuard::new(7, false);
     assert_eq!(open.admit(&command(7, 1)), Err(Refused::NeedsKey));
     assert_eq!(open.admit(&Command::new(7, 1, Action::Identify)), Ok(()));
 }

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use traffic_light::{
-    Aspect, Demand, Heard, Instant, Light, LightConfig, Name, Need, Rule, Start, State, Timing, Waiting,
-    Word,
+    Aspect, Demand, Heard, Instant, Light, LightConfig, Name, Need, PeerMessage, Rule, Start, State, Timing,
+    Waiting,
     message::Give,
     time::{at_least, at_most},
 };
@@ -53,7 +53,8 @@ impl Bench {
     }
 
     fn hear(&mut self, from: &str, state: State) -> Heard {
-        let heard = self.light.hear(Instant::from_ms(self.now), &name(from), &Word::State(state), false);
+        let heard =
+            self.light.hear(Instant::from_ms(self.now), &name(from), &PeerMessage::State(state), false);
         self.step();
         heard
     }
@@ -171,7 +172,7 @@ fn rule_2_only_the_same_boots_newer_red_releases_a_promise() {
         let promised = bench.last().give[0].seq;
         assert_eq!(promised, 5);
         let text = format!("{state:?}");
-        bench.light.hear(Instant::from_ms(bench.now), &name("b"), &Word::State(state), false);
+        bench.light.hear(Instant::from_ms(bench.now), &name("b"), &PeerMessage::State(state), false);
         assert_eq!(bench.light.view().promises.is_empty(), releases, "{text}");
     }
 }
@@ -387,7 +388,8 @@ fn rule_6_a_retained_word_is_not_fresh_and_asks_for_nothing() {
     let mut state = bench.promise(1);
     state.need = Some(Need { turn: 0 });
     state.lost.push(name("a")).unwrap();
-    let heard = bench.light.hear(Instant::from_ms(bench.now), &name("b"), &Word::State(state.clone()), true);
+    let heard =
+        bench.light.hear(Instant::from_ms(bench.now), &name("b"), &PeerMessage::State(state.clone()), true);
     bench.step();
     let view = bench.light.view();
     assert_eq!((heard, bench.aspect()), (Heard::Kept, Aspect::Red));
@@ -438,7 +440,7 @@ fn by_last_words_a_light_does_not_go_before_its_first_session() {
 fn a_foreign_light_is_served_by_its_last_word() {
     let mut bench = Bench::fresh();
     let plain = |bench: &mut Bench, aspect| {
-        bench.light.hear(Instant::from_ms(bench.now), &name("b"), &Word::Plain(aspect), false);
+        bench.light.hear(Instant::from_ms(bench.now), &name("b"), &PeerMessage::Plain(aspect), false);
         bench.step();
     };
     plain(&mut bench, Aspect::Green);
@@ -455,6 +457,6 @@ fn a_foreign_light_is_served_by_its_last_word() {
 fn a_bare_aspect_on_a_topic_of_a_light_that_speaks_the_contract_is_doubtful() {
     let mut bench = Bench::fresh();
     bench.hear("b", says(1, Aspect::Red, None));
-    let word = Word::Plain(Aspect::Green);
+    let word = PeerMessage::Plain(Aspect::Green);
     assert_eq!(bench.light.hear(Instant::from_ms(bench.now), &name("b"), &word, false), Heard::Doubtful);
 }

@@ -11,7 +11,7 @@
 //! - **Restarts**: either light may start anew at any moment, [`World::restarts`] times in all.
 //! - **Clocks**: all pairs of rates of 0.99, 1 and 1.01.
 //!
-//! States are compared in a common form ([`traffic_light::light::canon`]), so the search has no
+//! States are compared in a common form ([`traffic_light::light::canonical`]), so the search has no
 //! bound in time: it ends when every state that can be reached was seen. What bounds it is the
 //! number of messages that the network holds and of restarts, and turns that lie further apart
 //! than [`World::turns`] are not followed.
@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use stateright::{Checker, HasDiscoveries, Model, Property as Rule};
 use traffic_light::{
-    Aspect, Demand, Instant, Light, LightConfig, Mutation, Name, Start, State, Timing, Word,
-    light::canon::{self, Renumber},
+    Aspect, Demand, Instant, Light, LightConfig, Mutation, Name, PeerMessage, Start, State, Timing,
+    light::canonical::{self, Renumber},
 };
 
 /// The bounds of a world, and what is wrong with its lights.
@@ -142,7 +142,7 @@ impl Numbers {
             light.each_number(&mut seq, &mut echo, &mut turn);
         }
         for state in moment.network.iter().flatten() {
-            canon::each_number(state, &mut seq, &mut echo, &mut turn);
+            canonical::each_number(state, &mut seq, &mut echo, &mut turn);
         }
         seqs.sort_unstable();
         seqs.dedup();
@@ -189,7 +189,7 @@ impl Moment {
             Arc::make_mut(light).rebase(BASE, &numbers);
         }
         for state in self.network.iter_mut().flatten() {
-            canon::rebase(Arc::make_mut(state), &numbers);
+            canonical::rebase(Arc::make_mut(state), &numbers);
         }
         for network in &mut self.network {
             network.sort_by_key(|state| (state.boot, state.seq));
@@ -399,7 +399,7 @@ impl Model for World {
             }
             Happening::Arrive { from, index, lost } => {
                 let from = usize::from(from);
-                let word = Word::State(State::clone(next.network[from].get(usize::from(index))?));
+                let word = PeerMessage::State(State::clone(next.network[from].get(usize::from(index))?));
                 let name = next.lights[from].config().name().clone();
                 next.act(1 - from, self.kept, lost, |light| {
                     light.hear(BASE, &name, &word, false);

@@ -8,7 +8,8 @@
 use std::sync::Arc;
 
 use traffic_light::{
-    Aspect, Demand, Heard, Light, LightConfig, Mutation, Name, Rule, Start, State, Word, time::at_least,
+    Aspect, Demand, Heard, Light, LightConfig, Mutation, Name, PeerMessage, Rule, Start, State,
+    time::at_least,
 };
 
 use crate::{
@@ -473,7 +474,7 @@ impl<'a> World<'a> {
     }
 
     fn hear(&mut self, to: usize, from: usize, payload: &[u8], retained: bool) -> Result<(), Violation> {
-        let word = Word::decode(&self.hosts[from].topic, payload, self.plan.key.as_ref());
+        let word = PeerMessage::decode(&self.hosts[from].topic, payload, self.plan.key.as_ref());
         let name = self.hosts[from].name.clone();
         let host = &mut self.hosts[to];
         let now = host.clock.read(self.now);
@@ -490,8 +491,8 @@ impl<'a> World<'a> {
         }
         self.trace.note(self.now, Some(to), || {
             let what = match &word {
-                Word::State(state) => short(state),
-                Word::Plain(aspect) => aspect.as_str().into(),
+                PeerMessage::State(state) => short(state),
+                PeerMessage::Plain(aspect) => aspect.as_str().into(),
             };
             format!("hears {name}: {what} ({heard:?})").to_string()
         });

@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use egui::{RichText, TextEdit, Ui};
 
-use super::{Shown, widgets};
-use crate::{app::act::Acts, world::Command};
+use crate::{
+    app::{
+        action::{Action, Actions},
+        view::ViewContext,
+        widgets,
+    },
+    world::Command,
+};
 
 /// What chaos is to be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// The seed as it was typed; empty: a new one.
     pub seed: String,
     /// The mean time from one fault to the next, in seconds.
@@ -25,7 +31,7 @@ impl Default for Draft {
 impl Draft {
     /// The command that begins it; `None` where the seed is no number.
     #[must_use]
-    pub fn command(&self) -> Option<Command> {
+    pub(crate) fn command(&self) -> Option<Command> {
         let seed = match self.seed.trim() {
             "" => None,
             digits => Some(digits.parse().ok()?),
@@ -35,16 +41,16 @@ impl Draft {
 }
 
 /// Shows the switch, with its seed and pace.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
-    let mut acts = Acts::default();
-    let (palette, on) = (shown.palette, shown.state.chaos);
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
+    let mut actions = Actions::default();
+    let (palette, on) = (view.palette, view.state.chaos);
     let command = draft.command();
     ui.horizontal(|ui| {
         ui.add_enabled_ui(on.is_some() || command.is_some(), |ui| {
             let switch = widgets::switch(ui, palette, on.is_some(), "Chaos", "Chaos");
             let why = "Random faults of all kinds come and go on every light, until it is switched off. The same seed gives the same faults at the same times.";
             if switch.on_hover_text(why).clicked() {
-                acts.ask(match &command {
+                actions.push(match &command {
                     Some(start) if on.is_none() => start.clone(),
                     _ => Command::StopChaos,
                 });
@@ -53,8 +59,8 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
         if let Some(seed) = on {
             ui.label(RichText::new(format!("on, seed {seed}")).color(palette.warn));
             let keep = widgets::named_button(ui, "Use this seed", "Use this seed of chaos again");
-            if keep.on_hover_text("Fills it in below, to have the same chaos once more.").clicked() {
-                draft.seed = seed.to_string();
+            if keep.on_hover_text("Fills it in below, to have the same chaos again.").clicked() {
+                actions.push(Action::KeepChaosSeed(seed));
             }
         }
     });
@@ -63,15 +69,15 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, draft: &mut Draft) -> Acts {
         let field = TextEdit::singleline(&mut draft.seed).desired_width(76.0).hint_text("a new one");
         ui.add_enabled(on.is_none(), field).labelled_by(label.id);
         let pace = egui::DragValue::new(&mut draft.pace_s).range(1..=120).suffix(" s");
-        let label = ui.label("every");
+        let label = ui.label("on average every");
         let pace = ui.add_enabled(on.is_none(), pace).labelled_by(label.id);
         pace.on_hover_text("The mean time from one fault to the next.");
     });
     if command.is_none() {
-        let text = "A seed is a whole number, such as 42; leave it empty for a new one.";
+        let text = "A seed is a whole number, such as 42. Leave it empty for a new one.";
         ui.label(RichText::new(text).color(palette.warn));
     }
-    acts
+    actions
 }
 
 #[cfg(test)]

@@ -1,33 +1,36 @@
-//! The large letters when two conflicting lights were seen in go at once, and the smaller ones when
-//! they may have been.
+//! The large letters when two conflicting lights were seen to have right of way at once, and the smaller
+//! ones when they may have had.
 
 use egui::{Align, Color32, CornerRadius, Frame, Layout, Margin, RichText, Role, Stroke, Ui, WidgetInfo};
 
-use super::{Shown, widgets};
 use crate::{
     app::{
-        act::{Act, Acts},
+        action::{Action, Actions},
+        labels,
+        selection::SelectionAction,
         state::{ConflictSpan, Overlap},
-        theme, words,
+        theme,
+        view::ViewContext,
+        widgets,
     },
     world::event::Certainty,
 };
 
 /// Shows the banner while a conflict is not acknowledged.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
-    let mut acts = Acts::default();
-    let Some(conflict) = shown.state.conflicts.pending() else { return acts };
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+    let mut actions = Actions::default();
+    let Some(conflict) = view.state.conflicts.pending() else { return actions };
     let sure = conflict.overlap == Overlap::Conflict(Certainty::Sure);
-    let (headline, detail) = if sure { sentences(conflict, shown) } else { doubtful(conflict, shown) };
-    // A doubt is told apart from a certainty by words, size and frame, not by its colour alone.
+    let (headline, detail) = if sure { sentences(conflict, view) } else { doubtful(conflict, view) };
+    // A doubt differs from a certainty by words, size and frame, not by its colour alone.
     let (fill, letters, size) = if sure {
-        (shown.palette.alarm, Color32::WHITE, theme::alarm())
+        (view.palette.alarm, Color32::WHITE, theme::alarm())
     } else {
-        (shown.palette.card, shown.palette.warn, theme::title())
+        (view.palette.card, view.palette.warn, theme::title())
     };
     let frame = Frame::new()
         .fill(fill)
-        .stroke(Stroke::new(2.0, if sure { shown.palette.alarm } else { shown.palette.warn }))
+        .stroke(Stroke::new(2.0, if sure { view.palette.alarm } else { view.palette.warn }))
         .corner_radius(CornerRadius::same(8))
         .inner_margin(Margin::symmetric(14, 7));
     let banner = frame.show(ui, |ui| {
@@ -40,12 +43,12 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let button = widgets::named_button(ui, "Clear", "Clear the conflict");
                 if button.on_hover_text("I have seen it (Esc). The timeline and the log keep it.").clicked() {
-                    acts.push(Act::AcknowledgeConflicts);
+                    actions.push(Action::AcknowledgeConflicts);
                 }
-                if let (true, Some(light)) = (shown.state.junctions.len() > 1, conflict.lights.first()) {
+                if let (true, Some(light)) = (view.state.junctions.len() > 1, conflict.lights.first()) {
                     let show = widgets::named_button(ui, "Show", "Show the conflict's junction");
                     if show.clicked() {
-                        acts.push(Act::Open(light.junction.clone()));
+                        actions.push(SelectionAction::Junction(light.junction.clone()));
                     }
                 }
             });
@@ -53,38 +56,38 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
     });
     // Its own node, so that a screen reader says it at once.
     let response = ui.interact(banner.response.rect, ui.scope_id().with("conflict"), egui::Sense::hover());
-    let said = format!("{headline}. {detail}");
-    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &said));
+    let spoken = format!("{headline}. {detail}");
+    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &spoken));
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(egui::accesskit::Live::Assertive));
-    acts
+    actions
 }
 
-fn sentences(conflict: &ConflictSpan, shown: &Shown<'_>) -> (String, String) {
-    let (place, several) = (place(conflict), several(shown));
+fn sentences(conflict: &ConflictSpan, view: &ViewContext<'_>) -> (String, String) {
+    let (place, several) = (place(conflict), several(view));
     let detail = match conflict.until_ms {
-        None => format!("Both are in go at once{place}, now.{several}"),
+        None => format!("Both have right of way at once{place}, now.{several}"),
         Some(until) => {
-            let lasted = words::seconds_left(conflict.from_ms, until);
-            let at = words::clock(conflict.from_ms);
-            format!("Both were in go at once{place} at {at}, for {lasted:.1} s.{several}")
+            let lasted = labels::seconds_left(conflict.from_ms, until);
+            let at = labels::clock(conflict.from_ms);
+            format!("Both had right of way at once{place} at {at}, for {lasted:.1} s.{several}")
         }
     };
     (format!("CONFLICT: {}", names(conflict)), detail)
 }
 
-fn doubtful(conflict: &ConflictSpan, shown: &Shown<'_>) -> (String, String) {
-    let (place, several) = (place(conflict), several(shown));
+fn doubtful(conflict: &ConflictSpan, view: &ViewContext<'_>) -> (String, String) {
+    let (place, several) = (place(conflict), several(view));
     let detail = match conflict.until_ms {
         None => {
             format!(
-                "By what is heard of them, both may be in go at once{place}, now; look at the lamps.{several}"
+                "As far as heard, both may have right of way at once{place}, now. Look at the lamps.{several}"
             )
         }
         Some(until) => {
-            let lasted = words::seconds_left(conflict.from_ms, until);
-            let at = words::clock(conflict.from_ms);
+            let lasted = labels::seconds_left(conflict.from_ms, until);
+            let at = labels::clock(conflict.from_ms);
             format!(
-                "Both may have been in go at once{place} at {at}, for {lasted:.1} s at the most.{several}"
+                "Both may have had right of way at once{place} at {at}, for {lasted:.1} s at most.{several}"
             )
         }
     };
@@ -100,8 +103,8 @@ fn place(conflict: &ConflictSpan) -> String {
     conflict.lights.first().map(|light| format!(" in junction {}", light.junction)).unwrap_or_default()
 }
 
-fn several(shown: &Shown<'_>) -> String {
-    match shown.state.conflicts.unseen() {
+fn several(view: &ViewContext<'_>) -> String {
+    match view.state.conflicts.unseen() {
         0 | 1 => String::new(),
         unseen => format!(" {unseen} conflicts since the last Clear."),
     }

@@ -2,37 +2,39 @@
 
 use egui::{RichText, ScrollArea, TextEdit, Ui, vec2};
 
-use super::{Shown, widgets};
 use crate::app::{
-    act::{Act, Acts},
+    action::Actions,
+    labels,
+    settings::SettingsAction,
     state::{Category, Entry},
-    theme, words,
+    theme,
+    view::ViewContext,
+    widgets,
 };
 
 /// The filter field's id, for the key that goes there.
 #[must_use]
-pub fn filter_id() -> egui::Id {
+pub(crate) fn filter_id() -> egui::Id {
     egui::Id::unique("log-filter")
 }
 
-/// Shows the log.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
-    let mut acts = Acts::default();
-    let needle = shown.settings.filter.trim().to_ascii_lowercase();
-    let entries = shown.state.log.filtered(&needle, &shown.settings.hidden);
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+    let mut actions = Actions::default();
+    let needle = view.settings.filter.trim().to_ascii_lowercase();
+    let entries = view.state.log.filtered(&needle, &view.settings.hidden);
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new("Events").text_style(theme::title()));
-        acts.append(filter(ui, shown));
+        actions.append(filter(ui, view));
         for category in Category::ALL {
-            let shows = !shown.settings.hidden.contains(&category);
-            let button = ui.selectable_label(shows, RichText::new(category.word()).small());
+            let shows = !view.settings.hidden.contains(&category);
             let name = format!("Show {} in the log", category.word().to_lowercase());
-            button.widget_info(|| egui::WidgetInfo::selected(egui::Role::Switch, true, shows, &name));
+            let text = RichText::new(category.word()).small();
+            let button = widgets::selectable(ui, shows, text, egui::Role::Switch, &name);
             if button.on_hover_text(name).clicked() {
-                acts.push(Act::ToggleCategory(category));
+                actions.push(SettingsAction::ToggleCategory(category));
             }
         }
-        widgets::caption(ui, format!("{} shown", words::count(entries.len() as u64)), shown.palette);
+        widgets::caption(ui, format!("{} shown", labels::count(entries.len() as u64)), view.palette);
     });
     if entries.is_empty() {
         let text = if needle.is_empty() {
@@ -40,8 +42,8 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
         } else {
             "No event holds this text. Clear the filter with Esc."
         };
-        widgets::caption(ui, text, shown.palette);
-        return acts;
+        widgets::caption(ui, text, view.palette);
+        return actions;
     }
     let height = 19.0;
     ui.spacing_mut().item_spacing = vec2(8.0, 0.0);
@@ -51,16 +53,16 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
         entries.len(),
         |ui, visible| {
             for entry in &entries[visible] {
-                line(ui, shown, entry, height);
+                line(ui, view, entry, height);
             }
         },
     );
-    acts
+    actions
 }
 
-fn filter(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
-    let mut acts = Acts::default();
-    let mut text = shown.settings.filter.clone();
+fn filter(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+    let mut actions = Actions::default();
+    let mut text = view.settings.filter.clone();
     let field =
         TextEdit::singleline(&mut text).id(filter_id()).hint_text("Filter (L)").desired_width(130.0).show(ui);
     let response = field
@@ -69,15 +71,15 @@ fn filter(ui: &mut Ui, shown: &Shown<'_>) -> Acts {
         .on_hover_text("Shows only events that hold this text, such as demo/a or Wi-Fi");
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Filter of the event log"));
     if response.changed() {
-        acts.push(Act::Filter(text));
+        actions.push(SettingsAction::FilterLog(text));
     } else if response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
-        acts.push(Act::Filter(String::new()));
+        actions.push(SettingsAction::FilterLog(String::new()));
     }
-    acts
+    actions
 }
 
-fn line(ui: &mut Ui, shown: &Shown<'_>, entry: &Entry, height: f32) {
-    let palette = shown.palette;
+fn line(ui: &mut Ui, view: &ViewContext<'_>, entry: &Entry, height: f32) {
+    let palette = view.palette;
     let text_color = match entry.category {
         Category::Conflict => palette.bad,
         Category::Message => palette.weak,
@@ -85,15 +87,17 @@ fn line(ui: &mut Ui, shown: &Shown<'_>, entry: &Entry, height: f32) {
     };
     ui.horizontal(|ui| {
         ui.set_height(height);
-        let time = RichText::new(format!("{:>8}", words::clock(entry.at_ms))).monospace().color(palette.weak);
+        let time =
+            RichText::new(format!("{:>8}", labels::clock(entry.at_ms))).monospace().color(palette.weak);
         ui.label(time);
         let (rect, mark) = ui.allocate_exact_size(vec2(8.0, 8.0), egui::Sense::hover());
         ui.painter().rect_filled(rect, 2.0, palette.category(entry.category));
         mark.on_hover_text(entry.category.word());
         let mut sentence = String::new();
         if let Some(light) = &entry.light {
-            sentence.push_str(&light.to_string());
-            sentence.push(' ');
+            // Lights do something, and something happens to links and by faults.
+            let colon = matches!(entry.category, Category::Fault | Category::Link);
+            sentence.push_str(&format!("{light}{} ", if colon { ":" } else { "" }));
         }
         if !entry.lead.is_empty() {
             sentence.push_str(entry.lead);

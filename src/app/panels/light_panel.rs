@@ -4,21 +4,24 @@
 use egui::{
     CollapsingHeader, CornerRadius, Frame, Grid, Margin, RichText, ScrollArea, Sense, Stroke, Ui, vec2,
 };
+use traffic_light::{Rule, Waiting, command};
 
-use traffic_light::{Rule, Waiting, command::Action};
-
-use super::{Shown, widgets};
 use crate::{
     app::{
-        act::{Act, Acts},
-        pace::Pace,
+        action::Actions,
+        labels,
+        repaint::RepaintScheduler,
         scene::head,
+        selection::SelectionAction,
         state::{Junction, LightState},
-        theme, words,
+        theme,
+        view::ViewContext,
+        widgets,
     },
+    model::{LightId, LightKind},
     world::{
-        Command, LightId,
-        event::{Layer, LightKind, TopicKind},
+        Command,
+        event::{Layer, TopicKind},
     },
 };
 
@@ -26,111 +29,129 @@ use crate::{
 const FULL_S: f32 = 8.0;
 
 /// Shows the cards of a junction's lights.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, pace: &mut Pace) -> Acts {
-    let mut acts = Acts::default();
+pub(crate) fn show(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    junction: &Junction,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let mut actions = Actions::default();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         for light in &junction.lights {
-            acts.append(card(ui, shown, junction, light, pace));
+            actions.append(card(ui, view, junction, light, repaint));
             ui.add_space(4.0);
         }
-        acts.append(absent(ui, shown, junction));
+        actions.append(absent(ui, view, junction));
     });
-    acts
+    actions
 }
 
-/// The lights of the configuration that nobody runs, as far as is known here.
-fn absent(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction) -> Acts {
-    let mut acts = Acts::default();
-    let lab = shown.lab.and_then(|lab| lab.junction(junction.name.as_str()));
-    for light in lab.iter().flat_map(|lab| lab.lights()) {
+/// The lights of the configuration that do not run, as far as is known here.
+fn absent(ui: &mut Ui, view: &ViewContext<'_>, junction: &Junction) -> Actions {
+    let mut actions = Actions::default();
+    let configured = view.context.and_then(|context| context.junction(junction.name.as_str()));
+    for light in configured.iter().flat_map(|configured| configured.lights()) {
         let known = junction.light(light);
         let gone = known.is_none_or(|known| !known.is_virtual() && known.online == Some(false));
         if gone {
             let id = LightId::new(junction.name.clone(), light.clone());
             ui.horizontal(|ui| {
-                let text = if known.is_some() { "has gone." } else { "is not there." };
-                widgets::caption(ui, format!("{id} {text}"), shown.palette);
+                let text = if known.is_some() { "has left." } else { "is not running." };
+                widgets::caption(ui, format!("{id} {text}"), view.palette);
                 let run = widgets::named_button(ui, "Run it here", &format!("Run {id} here"));
-                let why = "As a virtual light. Not while a board of that name is about to come back: two lights of one name cannot agree with anybody.";
+                let why = "As a virtual light. Not while a board of that name is about to come back: two lights of one name disturb each other.";
                 if run.on_hover_text(why).clicked() {
-                    acts.ask(Command::RunLight { light: id.clone(), on: true });
+                    actions.push(Command::RunLight { light: id.clone(), on: true });
                 }
             });
         }
     }
-    acts
+    actions
 }
 
-fn card(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, light: &LightState, pace: &mut Pace) -> Acts {
-    let (palette, rule) = (shown.palette, junction.rule);
-    let selected = shown.selected == Some(&light.id);
+fn card(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    junction: &Junction,
+    light: &LightState,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let (palette, rule) = (view.palette, junction.rule);
+    let selected = view.selected == Some(&light.id);
     let edge = if selected { Stroke::new(2.0, palette.accent) } else { Stroke::new(1.0, palette.line) };
     let frame = Frame::new()
         .fill(palette.card)
         .stroke(edge)
         .corner_radius(CornerRadius::same(9))
         .inner_margin(Margin::same(10));
-    let mut acts = Acts::default();
+    let mut actions = Actions::default();
     ui.push_id(&light.id, |ui| {
         frame.show(ui, |ui| {
             ui.set_width(ui.available_width());
-            acts.append(header(ui, shown, light, selected, pace));
-            why(ui, shown, rule, light, pace);
+            actions.append(header(ui, view, light, selected, repaint));
+            why(ui, view, rule, light, repaint);
             if rule == Rule::Lease {
-                promises(ui, shown, light, pace);
+                promises(ui, view, light, repaint);
             }
             ui.add_space(2.0);
-            layers(ui, shown, light);
+            layers(ui, view, light);
             if light.is_virtual() {
-                acts.append(switches(ui, shown, light));
+                actions.append(switches(ui, view, light));
             } else if light.kind == LightKind::Board {
-                twin(ui, shown, light, pace);
-                acts.append(remote(ui, light, junction.keyed));
+                twin(ui, view, light, repaint);
+                actions.append(remote(ui, light, junction.keyed));
             } else {
-                widgets::caption(ui, "Shown as heard. Its links can only be cut where it is.", palette);
+                widgets::caption(
+                    ui,
+                    "Shown from its messages. Its link can only be cut at the light itself.",
+                    palette,
+                );
             }
-            details(ui, shown, light);
+            details(ui, view, light);
         });
     });
-    acts
+    actions
 }
 
-fn header(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, selected: bool, pace: &mut Pace) -> Acts {
-    let (palette, calm) = (shown.palette, shown.lamps_switch_at_once());
-    let mut acts = Acts::default();
+fn header(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    light: &LightState,
+    selected: bool,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let (palette, calm) = (view.palette, view.lamps_switch_at_once());
+    let mut actions = Actions::default();
     ui.horizontal(|ui| {
         let (rect, _) = ui.allocate_exact_size(vec2(18.0, 42.0), Sense::hover());
-        let lamps = head::lamps(light.aspect, light.previous, light.since_ms, shown.now_ms, calm);
+        let lamps = head::lamps(light.aspect, light.previous, light.since_ms, view.now_ms, calm);
         head::paint_small(ui.painter(), rect.shrink(1.0), lamps, palette);
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 1.0;
             ui.horizontal(|ui| {
                 let name = RichText::new(light.id.to_string()).text_style(theme::title()).color(palette.text);
-                let name = ui.selectable_label(selected, name);
-                name.widget_info(|| {
-                    let label = format!("Select {}", light.id);
-                    egui::WidgetInfo::selected(egui::Role::Button, true, selected, label)
-                });
+                let label = format!("Select {}", light.id);
+                let name = widgets::selectable(ui, selected, name, egui::Role::Button, label);
                 if name.on_hover_text("Select it: the keys W, D, S and R act on the selected light").clicked()
                 {
-                    acts.push(Act::Select(light.id.clone()));
+                    actions.push(SelectionAction::Light(light.id.clone()));
                 }
                 let color = if light.kind == LightKind::Virtual { palette.accent } else { palette.warn };
-                let chip = widgets::chip(ui, words::kind(light.kind), color, palette);
-                chip.on_hover_text(words::kind_meaning(light.kind));
+                let chip = widgets::chip(ui, labels::kind(light.kind), color, palette);
+                chip.on_hover_text(labels::kind_meaning(light.kind));
             });
             ui.horizontal(|ui| {
                 ui.add_space(4.0);
                 let aspect =
-                    RichText::new(words::aspect(light.aspect)).color(palette.aspect(light.aspect)).strong();
-                ui.label(aspect).on_hover_text(words::meaning(light.aspect));
-                let age = words::seconds_left(light.since_ms, shown.now_ms);
-                pace.within(if age < 60.0 { 1_000 } else { 60_000 });
+                    RichText::new(labels::aspect(light.aspect)).color(palette.aspect(light.aspect)).strong();
+                ui.label(aspect).on_hover_text(labels::meaning(light.aspect));
+                let age = labels::seconds_left(light.since_ms, view.now_ms);
+                repaint.within(if age < 60.0 { 1_000 } else { 60_000 });
                 widgets::caption(ui, format!("for {}", age_in_words(age)), palette);
             });
         });
     });
-    acts
+    actions
 }
 
 /// Whole seconds in the first minute and whole minutes then, so that a steady light hardly costs a
@@ -139,75 +160,78 @@ fn age_in_words(seconds: f32) -> String {
     if seconds < 60.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", (seconds / 60.0).floor()) }
 }
 
-fn why(ui: &mut Ui, shown: &Shown<'_>, rule: Rule, light: &LightState, pace: &mut Pace) {
-    let palette = shown.palette;
+fn why(ui: &mut Ui, view: &ViewContext<'_>, rule: Rule, light: &LightState, repaint: &mut RepaintScheduler) {
+    let palette = view.palette;
     let text = match (light.waiting(), &light.view) {
         (Some(waiting), _) => {
-            let left = words::waits_until_ms(waiting).filter(|until| *until > shown.now_ms);
+            let left = labels::waits_until_ms(waiting).filter(|until| *until > view.now_ms);
             let left = left.map(|until| {
-                pace.counting();
-                format!(" · {:.1} s", words::seconds_left(shown.now_ms, until))
+                repaint.counting();
+                format!(" · {:.1} s", labels::seconds_left(view.now_ms, until))
             });
-            format!("Waits: {waiting}{}", left.unwrap_or_default())
+            format!("Waiting: {waiting}{}", left.unwrap_or_default())
         }
-        (None, Some(view)) => match view.green_until {
-            Some(until) if until.as_ms() > shown.now_ms => {
-                pace.counting();
-                format!("Goes: green for {:.1} s more", words::seconds_left(shown.now_ms, until.as_ms()))
+        (None, Some(inside)) => match inside.green_until {
+            Some(until) if until.as_ms() > view.now_ms => {
+                repaint.counting();
+                format!("Going: green for {:.1} s more", labels::seconds_left(view.now_ms, until.as_ms()))
             }
-            _ if rule == Rule::React => "Goes: no other said that it goes".to_owned(),
-            _ => "Goes: every conflicting light has promised to stay".to_owned(),
+            _ if rule == Rule::React => "Going: no other light said that it has green".to_owned(),
+            _ => "Going: all others promised to stay red".to_owned(),
         },
         (None, None) if light.is_virtual() => "Has not reported yet".to_owned(),
-        (None, None) => "Its inside is not known here".to_owned(),
+        (None, None) => "Its reasons are not known here".to_owned(),
     };
     // Room for two lines always, or all cards below would jump with every reason.
     let lines = vec2(ui.available_width(), 2.0 * ui.text_style_height(&egui::TextStyle::Body) + 2.0);
     ui.allocate_ui(lines, |ui| {
         ui.set_min_height(lines.y);
-        ui.label(RichText::new(text).color(palette.text)).on_hover_text(
-            "Why the light does not go, or what lets it: the first reason that its program gives.",
-        );
+        ui.label(RichText::new(text).color(palette.text))
+            .on_hover_text("Why the light waits, or why it may go: the first reason that its program gives.");
     });
 }
 
-fn promises(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace) {
-    let Some(view) = &light.view else { return };
+fn promises(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState, repaint: &mut RepaintScheduler) {
+    let Some(inside) = &light.view else { return };
     let mut shown_lines = 0;
     let lines = [
-        ("gives", &view.promises, "Its word to the other to stay out of go."),
+        (true, &inside.promises, "It stays red for that long, and the other may count on it."),
         (
-            "holds",
-            &view.leases,
-            "What it may count on: the other's word, shortened by what clocks may differ.",
+            false,
+            &inside.leases,
+            "It may count on the other's promise for that long, which is shortened by how much clocks may differ.",
         ),
     ];
-    for (verb, all, meaning) in lines {
+    for (given, all, meaning) in lines {
         for held in all {
-            let left = words::seconds_left(shown.now_ms, held.until.as_ms());
+            let left = labels::seconds_left(view.now_ms, held.until.as_ms());
             if left <= 0.0 {
                 continue;
             }
-            pace.counting();
+            repaint.counting();
             shown_lines += 1;
             ui.horizontal(|ui| {
-                widgets::countdown(ui, left / FULL_S, shown.palette.promise, shown.palette);
-                let preposition = if verb == "gives" { "to" } else { "from" };
-                let text = format!("{verb} a promise {preposition} {} · {left:.1} s", held.light);
-                widgets::caption(ui, text, shown.palette).on_hover_text(meaning);
+                widgets::countdown(ui, left / FULL_S, view.palette.promise, view.palette);
+                let light = &held.light;
+                let text = if given {
+                    format!("promised {light} to stay red · {left:.1} s")
+                } else {
+                    format!("{light} promised to stay red · {left:.1} s")
+                };
+                widgets::caption(ui, text, view.palette).on_hover_text(meaning);
             });
         }
     }
     if shown_lines == 0 {
         ui.horizontal(|ui| {
-            widgets::countdown(ui, 0.0, shown.palette.promise, shown.palette);
-            widgets::caption(ui, "no promise in force", shown.palette);
+            widgets::countdown(ui, 0.0, view.palette.promise, view.palette);
+            widgets::caption(ui, "no promise in force", view.palette);
         });
     }
 }
 
-fn layers(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
-    let palette = shown.palette;
+fn layers(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
+    let palette = view.palette;
     if !light.is_virtual() {
         let (up, text) = match light.online {
             Some(true) => (Some(true), "online, says the broker"),
@@ -229,119 +253,121 @@ fn layers(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
                 None => "not tried yet",
             };
             let dot = widgets::dot(ui, state.up, palette);
-            let said = format!("{} of {} is {word}", words::layer(layer), light.id);
+            let spoken = format!("{} of {} is {word}", labels::layer(layer), light.id);
             let dot = dot.interact(Sense::hover());
-            dot.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &said));
-            let hint = format!("{}\nNow {word}. {}", words::layer_meaning(layer), state.reason);
+            dot.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &spoken));
+            let hint = format!("{}\nNow {word}. {}", labels::layer_meaning(layer), state.reason);
             dot.on_hover_text(&hint);
-            ui.label(words::layer(layer)).on_hover_text(hint);
+            ui.label(labels::layer(layer)).on_hover_text(hint);
             ui.add_space(4.0);
         }
     });
     if let Some(layer) = light.broken_layer() {
         let reason = &light.layer(layer).reason;
-        ui.label(RichText::new(format!("{}: {reason}", words::layer(layer))).small().color(palette.bad));
+        ui.label(RichText::new(format!("{}: {reason}", labels::layer(layer))).small().color(palette.bad));
     }
 }
 
-fn switches(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) -> Acts {
-    let (palette, id) = (shown.palette, &light.id);
-    let mut acts = Acts::default();
+fn switches(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) -> Actions {
+    let (palette, id) = (view.palette, &light.id);
+    let mut actions = Actions::default();
     ui.horizontal(|ui| {
         let wifi = widgets::switch(ui, palette, !light.wifi_cut, "Wi-Fi", &format!("Wi-Fi of {id}"));
-        let why = "Takes its Wi-Fi away, as switching the hotspot off does. The light must flash amber when it has lost the others, and come back by itself (W)";
+        let why = "Cuts its Wi-Fi, as switching off the hotspot does. The light must flash amber once it has lost the others, and recover by itself (W)";
         if wifi.on_hover_text(why).clicked() {
-            acts.ask(Command::SetWifi { light: id.clone(), up: light.wifi_cut });
+            actions.push(Command::SetWifi { light: id.clone(), up: light.wifi_cut });
         }
         ui.add_space(6.0);
         let silence = widgets::switch(ui, palette, light.silenced, "Silence", &format!("Silence {id}"));
-        let why = "It keeps its session and publishes nothing: the fault that a connection alone does not show (S)";
+        let why = "It keeps its session and publishes nothing: a fault that the connection does not show (S)";
         if silence.on_hover_text(why).clicked() {
-            acts.ask(Command::SetSilence { light: id.clone(), on: !light.silenced });
+            actions.push(Command::SetSilence { light: id.clone(), on: !light.silenced });
         }
     });
     ui.horizontal(|ui| {
         let drop = widgets::named_button(ui, "Drop session", &format!("Drop session of {id}"));
         let why = "Cuts its connection to the broker once; it comes back after its back-off (D)";
         if drop.on_hover_text(why).clicked() {
-            acts.ask(Command::DropSession { light: id.clone() });
+            actions.push(Command::DropSession { light: id.clone() });
         }
         let restart = widgets::named_button(ui, "Restart", &format!("Restart {id}"));
-        let why = "As a reset does: lamps out, then red until nothing that it may have promised holds (R)";
+        let why = "Like a reset: lamps out, then red until no promise from before can still hold (R)";
         if restart.on_hover_text(why).clicked() {
-            acts.ask(Command::RebootLight { light: id.clone() });
+            actions.push(Command::RebootLight { light: id.clone() });
         }
         if light.waiting() == Some(&Waiting::NoDemand) {
             let call = widgets::named_button(ui, "Call", &format!("Call {id}"));
-            if call.on_hover_text("Presses the button at its pole: it goes only on call (C)").clicked() {
-                acts.ask(Command::CallLight { light: id.clone() });
+            if call.on_hover_text("Presses the button at its pole: it gets green only on call (C)").clicked()
+            {
+                actions.push(Command::CallLight { light: id.clone() });
             }
         }
     });
-    acts
+    actions
 }
 
-/// What the board's twin says of it.
-fn twin(ui: &mut Ui, shown: &Shown<'_>, light: &LightState, pace: &mut Pace) {
-    let palette = shown.palette;
+/// How the board compares with its twin.
+fn twin(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState, repaint: &mut RepaintScheduler) {
+    let palette = view.palette;
     let (text, color) = match (light.twin, light.differs_since_ms) {
-        (None, _) => ("Its twin watches, and cannot tell yet".to_owned(), palette.weak),
+        (None, _) => ("Its twin cannot tell yet".to_owned(), palette.weak),
         (Some(twin), Some(since)) => {
-            pace.counting();
-            let lasted = words::seconds_left(since, shown.now_ms);
-            (format!("Its twin shows {} · differs for {lasted:.0} s", words::aspect(twin)), palette.warn)
+            repaint.counting();
+            let lasted = labels::seconds_left(since, view.now_ms);
+            (format!("Its twin shows {} · differs for {lasted:.0} s", labels::aspect(twin)), palette.warn)
         }
         (Some(_), None) => ("Shows what its twin shows".to_owned(), palette.ok),
     };
-    let why = "The twin is the same library as on the board, stepped here with the messages that passed the broker. A difference means that the board heard something else, or does not follow the rules.";
+    let why = "The twin is the same library as on the board, run here with the messages that passed the broker. A difference means that the board received something else, or does not follow the rules.";
     ui.label(RichText::new(text).color(color)).on_hover_text(why);
 }
 
 /// How long a board obeys a command that lasts, in milliseconds.
 const REMOTE_MS: u32 = 10_000;
 
-/// What a board does when it is told so over MQTT.
-fn remote(ui: &mut Ui, light: &LightState, keyed: bool) -> Acts {
-    let mut acts = Acts::default();
+/// What a board does on a command over MQTT.
+fn remote(ui: &mut Ui, light: &LightState, keyed: bool) -> Actions {
+    let mut actions = Actions::default();
     let id = &light.id;
     let online = light.online == Some(true);
-    let mut button = |ui: &mut Ui, enabled: bool, text: &str, why: &str, action: Action, ms: Option<u32>| {
-        let response = ui.add_enabled(enabled, egui::Button::new(text));
-        let name = format!("{text}: {id}");
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, &name));
-        let off = if online {
-            "A board obeys this only in a junction with a key: anybody could send it."
-        } else {
-            "The board is not there just now."
+    let mut button =
+        |ui: &mut Ui, enabled: bool, text: &str, why: &str, action: command::Action, ms: Option<u32>| {
+            let response = ui.add_enabled(enabled, egui::Button::new(text));
+            let name = format!("{text}: {id}");
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, &name));
+            let off = if online {
+                "A board obeys this only in a junction with a key. Otherwise anybody could send it."
+            } else {
+                "The board is offline."
+            };
+            if response.on_hover_text(why).on_disabled_hover_text(off).clicked() {
+                actions.push(Command::TellLight { light: id.clone(), action, ms });
+            }
         };
-        if response.on_hover_text(why).on_disabled_hover_text(off).clicked() {
-            acts.ask(Command::TellLight { light: id.clone(), action, ms });
-        }
-    };
     let may = online && keyed;
     ui.horizontal_wrapped(|ui| {
-        button(ui, online, "Identify", "Its on-board LED blinks.", Action::Identify, None);
+        button(ui, online, "Identify", "Its on-board LED blinks.", command::Action::Identify, None);
         let why = "The board leaves its Wi-Fi for ten seconds and has to join again.";
-        button(ui, may, "Wi-Fi off 10 s", why, Action::WifiDown, Some(REMOTE_MS));
+        button(ui, may, "Wi-Fi off 10 s", why, command::Action::WifiDown, Some(REMOTE_MS));
         let why = "The board keeps its session and publishes nothing for ten seconds.";
-        button(ui, may, "Silence 10 s", why, Action::Silence, Some(REMOTE_MS));
+        button(ui, may, "Silence 10 s", why, command::Action::Silence, Some(REMOTE_MS));
         let why = "The board cuts its connection to the broker once and comes back after its back-off.";
-        button(ui, may, "Drop session", why, Action::MqttDrop, None);
-        let why = "The board starts anew: lamps out, then red until nothing that it may have promised holds.";
-        button(ui, may, "Restart", why, Action::Reboot, None);
+        button(ui, may, "Drop session", why, command::Action::MqttDrop, None);
+        let why = "The board restarts: lamps out, then red until no promise from before can still hold.";
+        button(ui, may, "Restart", why, command::Action::Reboot, None);
     });
-    acts
+    actions
 }
 
-fn details(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
-    let palette = shown.palette;
+fn details(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
+    let palette = view.palette;
     let roomy = ui.ctx().content_rect().height() > 760.0;
     let title = RichText::new("Counters and messages").small();
     let details = CollapsingHeader::new(title).id_salt("details").default_open(roomy).show(ui, |ui| {
         // Nothing here is pressed, so lines may be close.
         ui.spacing_mut().interact_size.y = 14.0;
         ui.spacing_mut().item_spacing.y = 2.0;
-        numbers(ui, shown, light);
+        numbers(ui, view, light);
         ui.add_space(3.0);
         for message in light.messages.iter().rev().take(4) {
             let topic = match message.topic {
@@ -349,9 +375,9 @@ fn details(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
                 TopicKind::Status => "status",
                 TopicKind::Command => "cmd",
             };
-            let kept = if message.retained { " (kept)" } else { "" };
+            let kept = if message.retained { " (retained)" } else { "" };
             ui.horizontal(|ui| {
-                widgets::caption(ui, format!("{} {topic}{kept}", words::clock(message.at_ms)), palette);
+                widgets::caption(ui, format!("{} {topic}{kept}", labels::clock(message.at_ms)), palette);
                 let payload = RichText::new(&*message.payload).monospace().size(11.0).color(palette.text);
                 ui.add(egui::Label::new(payload).truncate()).on_hover_text(&*message.payload);
             });
@@ -363,17 +389,17 @@ fn details(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
     header.widget_info(|| egui::WidgetInfo::selected(egui::Role::DisclosureTriangle, true, open, &name));
 }
 
-fn numbers(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
-    let palette = shown.palette;
+fn numbers(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
+    let palette = view.palette;
     let counters = &light.counters;
     let mut cells: Vec<(&str, String)> = Vec::new();
     if light.is_virtual() {
         cells.extend([
-            ("greens", words::count(counters.greens)),
-            ("sent", words::count(counters.sent)),
-            ("heard", words::count(counters.received)),
-            ("ignored", words::count(counters.ignored)),
-            ("dropped", words::count(counters.dropped)),
+            ("greens", labels::count(counters.greens)),
+            ("sent", labels::count(counters.sent)),
+            ("received", labels::count(counters.received)),
+            ("ignored", labels::count(counters.ignored)),
+            ("dropped", labels::count(counters.dropped)),
             ("Wi-Fi joins", counters.wifi_joins.to_string()),
             ("sessions", counters.mqtt_joins.to_string()),
         ]);
@@ -394,7 +420,7 @@ fn numbers(ui: &mut Ui, shown: &Shown<'_>, light: &LightState) {
         if let Some(joins) = about.mqtt_joins.filter(|_| !light.is_virtual()) {
             cells.push(("sessions", joins.to_string()));
         }
-        // Said when it joined, and so old for a light whose start can be seen here anyway.
+        // Sent when it joined, and so outdated for a light whose start is seen here anyway.
         if let Some(uptime) = about.uptime_s.filter(|_| !light.is_virtual()) {
             cells.push(("had run for", age_in_words(uptime as f32)));
         }

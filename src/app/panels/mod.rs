@@ -1,52 +1,20 @@
-//! The panels: each reads what is [`Shown`] and returns what the user asked for.
+//! The panels: each reads a [`ViewContext`](super::view::ViewContext) and returns what the user asked for.
 
-pub mod board;
-pub mod broker_bar;
-pub mod brokers;
-pub mod chaos;
-pub mod closing;
-pub mod conflict;
-pub mod event_log;
-pub mod fault_strip;
-pub mod faults;
-pub mod help;
-pub mod lessons;
-pub mod light_panel;
-pub mod overview;
-pub mod timeline;
-pub mod topics;
-pub mod waiting;
-pub mod widgets;
-
-use super::{board::form::Lab, player::Watched, settings::Settings, state::State, theme::Palette};
-use crate::world::LightId;
-
-/// What a panel may look at.
-#[derive(Clone, Copy)]
-pub struct Shown<'a> {
-    /// What is known.
-    pub state: &'a State,
-    /// What is remembered.
-    pub settings: &'a Settings,
-    /// The time on the world's clock.
-    pub now_ms: u64,
-    /// The colours.
-    pub palette: &'static Palette,
-    /// What the configuration says, where boards can be flashed.
-    pub lab: Option<&'a Lab>,
-    /// What is played, where the live lab is not shown.
-    pub watched: Option<&'a Watched>,
-    /// The selected light.
-    pub selected: Option<&'a LightId>,
-    /// What the window is told to call this run, such as its configuration.
-    pub subtitle: &'a str,
-}
-
-impl Shown<'_> {
-    /// Whether lamps switch at once: where nothing is to move, and where time stands still, so that
-    /// none is caught half lit.
-    #[must_use]
-    pub fn lamps_switch_at_once(&self) -> bool {
-        self.settings.reduce_motion || self.watched.is_some_and(Watched::stands)
-    }
-}
+pub(super) mod board;
+pub(super) mod broker_bar;
+pub(super) mod brokers;
+pub(super) mod chaos;
+pub(super) mod closing;
+pub(super) mod conflict;
+pub(super) mod event_log;
+pub(super) mod fault_strip;
+pub(super) mod faults;
+pub(super) mod help;
+pub(super) mod lessons;
+pub(super) mod light_panel;
+pub(super) mod overview;
+pub(super) mod player_bar;
+pub(super) mod timeline;
+pub(super) mod toasts;
+pub(super) mod topics;
+pub(super) mod waiting;

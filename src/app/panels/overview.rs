@@ -3,24 +3,25 @@
 use egui::{Align2, FontId, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 use traffic_light::Name;
 
-use super::{Shown, widgets};
 use crate::app::{
-    act::{Act, Acts},
-    pace::Pace,
-    scene::head,
-    state::Junction,
-    theme, words,
+    action::Actions, labels, repaint::RepaintScheduler, scene::head, selection::SelectionAction,
+    state::Junction, theme, view::ViewContext, widgets,
 };
 
 const TILE: egui::Vec2 = vec2(92.0, 62.0);
 const GAP: f32 = 6.0;
 
 /// Shows the tiles; `open` is the junction that is shown large.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, open: Option<&Name>, pace: &mut Pace) -> Acts {
-    let mut acts = Acts::default();
-    let junctions = &shown.state.junctions;
+pub(crate) fn show(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    open: Option<&Name>,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let mut actions = Actions::default();
+    let junctions = &view.state.junctions;
     ui.label(egui::RichText::new(format!("{} junctions", junctions.len())).text_style(theme::title()));
-    widgets::caption(ui, "Page up and down step through them", shown.palette);
+    widgets::caption(ui, "Page up and down step through them", view.palette);
     let columns = columns(ui.available_width());
     let rows = junctions.len().div_ceil(columns);
     ui.spacing_mut().item_spacing = vec2(GAP, GAP);
@@ -28,12 +29,12 @@ pub fn show(ui: &mut Ui, shown: &Shown<'_>, open: Option<&Name>, pace: &mut Pace
         for row in visible {
             ui.horizontal(|ui| {
                 for junction in junctions.iter().skip(row * columns).take(columns) {
-                    acts.append(tile(ui, shown, junction, open == Some(&junction.name), pace));
+                    actions.append(tile(ui, view, junction, open == Some(&junction.name), repaint));
                 }
             });
         }
     });
-    acts
+    actions
 }
 
 fn columns(width: f32) -> usize {
@@ -44,18 +45,24 @@ fn columns(width: f32) -> usize {
     columns
 }
 
-fn tile(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, open: bool, pace: &mut Pace) -> Acts {
-    let palette = shown.palette;
+fn tile(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    junction: &Junction,
+    open: bool,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let palette = view.palette;
     let (rect, response) = ui.allocate_exact_size(TILE, Sense::click());
-    let mut acts = Acts::default();
+    let mut actions = Actions::default();
     if response.clicked() {
-        acts.push(Act::Open(junction.name.clone()));
+        actions.push(SelectionAction::Junction(junction.name.clone()));
     }
     response.widget_info(|| {
         let lights: Vec<String> = junction
             .lights
             .iter()
-            .map(|light| format!("{} {}", light.id.light, words::aspect(light.aspect)))
+            .map(|light| format!("{} {}", light.id.light, labels::aspect(light.aspect)))
             .collect();
         let conflict = match (junction.conflict_since_ms, junction.maybe_since_ms) {
             (Some(_), _) => ", CONFLICT",
@@ -90,8 +97,8 @@ fn tile(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, open: bool, pace: &
     let lights = junction.lights.iter().take(4);
     for (at, light) in lights.enumerate() {
         // Fades would keep hundreds of tiles awake; here lamps switch at once.
-        let lamps = head::lamps(light.aspect, light.previous, light.since_ms, shown.now_ms, true);
-        head::pace(light.aspect, light.since_ms, shown.now_ms, true, pace);
+        let lamps = head::lamps(light.aspect, light.previous, light.since_ms, view.now_ms, true);
+        head::repaint(light.aspect, light.since_ms, view.now_ms, true, repaint);
         let size = vec2(12.0, 30.0);
         let left = rect.left() + 9.0 + at as f32 * 20.0;
         let small = egui::Rect::from_min_size(pos2(left, rect.bottom() - size.y - 7.0), size);
@@ -101,5 +108,5 @@ fn tile(ui: &mut Ui, shown: &Shown<'_>, junction: &Junction, open: bool, pace: &
         let at = rect.right_bottom() - vec2(12.0, 14.0);
         painter.text(at, Align2::CENTER_CENTER, "!", FontId::proportional(17.0), palette.warn);
     }
-    acts
+    actions
 }

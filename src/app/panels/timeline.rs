@@ -11,13 +11,17 @@ use egui::{
 };
 use traffic_light::Aspect;
 
-use super::{Shown, widgets};
 use crate::{
     app::{
-        act::{Act, Acts},
-        pace::Pace,
+        action::Actions,
+        labels,
+        repaint::RepaintScheduler,
+        selection::SelectionAction,
+        settings::SettingsAction,
         state::{FaultSpan, Junction, LightState, Overlap, State},
-        theme, words,
+        theme,
+        view::ViewContext,
+        widgets,
     },
     world::event::Certainty,
 };
@@ -34,7 +38,7 @@ const SCROLL_MS: u64 = 1_000;
 
 /// The height that a junction needs.
 #[must_use]
-pub fn height(state: &State, junction: &Junction) -> f32 {
+pub(crate) fn height(state: &State, junction: &Junction) -> f32 {
     38.0 + AXIS + faults_height(state, junction) + ROW * junction.lights.len().clamp(1, 6) as f32
 }
 
@@ -44,58 +48,56 @@ fn faults_height(state: &State, junction: &Junction) -> f32 {
 }
 
 /// Shows a junction's timeline; `look_at_ms` is its right end, `None` = now.
-pub fn show(
+pub(crate) fn show(
     ui: &mut Ui,
-    shown: &Shown<'_>,
+    view: &ViewContext<'_>,
     junction: &Junction,
     look_at_ms: Option<u64>,
-    pace: &mut Pace,
-) -> Acts {
-    let mut acts = Acts::default();
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let mut actions = Actions::default();
     ui.horizontal(|ui| {
         ui.label(RichText::new("Timeline").text_style(theme::title()));
         for (span, text) in SPANS_S {
-            let chosen = shown.settings.span_s == span;
-            let button = ui.selectable_label(chosen, RichText::new(text).small());
+            let chosen = view.settings.span_s == span;
             let name = format!("Timeline spans {text}");
-            button.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, &name));
-            if button.clicked() {
-                acts.push(Act::Span(span));
+            let text = RichText::new(text).small();
+            if widgets::selectable(ui, chosen, text, Role::RadioButton, name).clicked() {
+                actions.push(SettingsAction::SpanTimeline(span));
             }
         }
         if look_at_ms.is_some() {
             let live = widgets::named_button(ui, "Back to now", "Timeline back to now");
             if live.clicked() {
-                acts.push(Act::LookAt(None));
+                actions.push(SelectionAction::LookAt(None));
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if ui.available_width() > 260.0 {
-                widgets::caption(ui, "drag to look back", shown.palette);
+                widgets::caption(ui, "drag to look back", view.palette);
             }
         });
     });
     let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::drag());
     if rect.width() < 120.0 || rect.height() < 30.0 {
-        return acts;
+        return actions;
     }
-    let axis = Axis::new(shown, rect, faults_height(shown.state, junction), look_at_ms);
+    let axis = Axis::new(view, rect, faults_height(view.state, junction), look_at_ms);
     if response.dragged() {
         let shift = axis.ms_of(response.drag_delta().x.abs());
         let end = axis.end_ms;
         let end = if response.drag_delta().x > 0.0 { end.saturating_sub(shift) } else { end + shift };
-        acts.push(Act::LookAt((end < shown.now_ms).then_some(end)));
+        actions.push(SelectionAction::LookAt((end < view.now_ms).then_some(end)));
     }
     // While anything moves the timeline does so too; by itself it is worth a frame a second.
     if look_at_ms.is_none() {
-        pace.within(SCROLL_MS);
+        repaint.within(SCROLL_MS);
     }
-    paint(ui, shown, junction, rect, &axis);
-    tooltip(response, shown, junction, &axis);
-    acts
+    paint(ui, view, junction, rect, &axis);
+    tooltip(response, view, junction, &axis);
+    actions
 }
 
-/// Time on the screen.
 struct Axis {
     /// Where time is drawn: beside the names, above the axis.
     plot: Rect,
@@ -105,9 +107,9 @@ struct Axis {
 }
 
 impl Axis {
-    fn new(shown: &Shown<'_>, rect: Rect, faults_height: f32, look_at_ms: Option<u64>) -> Axis {
-        let span_ms = u64::from(shown.settings.span_s.clamp(5, 600)) * 1_000;
-        let end_ms = look_at_ms.unwrap_or(shown.now_ms).max(span_ms / 20);
+    fn new(view: &ViewContext<'_>, rect: Rect, faults_height: f32, look_at_ms: Option<u64>) -> Axis {
+        let span_ms = u64::from(view.settings.span_s.clamp(5, 600)) * 1_000;
+        let end_ms = look_at_ms.unwrap_or(view.now_ms).max(span_ms / 20);
         let plot = Rect::from_min_max(
             pos2(rect.left() + 62.0, rect.top()),
             pos2(rect.right() - 8.0, rect.bottom() - AXIS - faults_height),
@@ -144,10 +146,10 @@ impl Axis {
     }
 }
 
-fn paint(ui: &Ui, shown: &Shown<'_>, junction: &Junction, rect: Rect, axis: &Axis) {
-    let palette = shown.palette;
+fn paint(ui: &Ui, view: &ViewContext<'_>, junction: &Junction, rect: Rect, axis: &Axis) {
+    let palette = view.palette;
     let painter = ui.painter_at(rect);
-    grid(&painter, shown, axis);
+    grid(&painter, view, axis);
     let rows = junction.lights.len().max(1);
     let row_height = (axis.plot.height() / rows as f32).min(44.0);
     for (at, light) in junction.lights.iter().enumerate() {
@@ -165,26 +167,26 @@ fn paint(ui: &Ui, shown: &Shown<'_>, junction: &Junction, rect: Rect, axis: &Axi
             name,
             palette.text,
         );
-        lanes(&painter, shown, light, row, axis);
-        let said = format!(
+        lanes(&painter, view, light, row, axis);
+        let spoken = format!(
             "Timeline of {}: {} spans, now {}",
             light.id,
             light.spans.len(),
-            words::aspect(light.aspect)
+            labels::aspect(light.aspect)
         );
         let response = ui.interact(row, ui.scope_id().with(("timeline", &light.id)), Sense::hover());
-        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
+        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
     }
-    conflicts(&painter, shown, junction, axis);
-    faults(&painter, shown, junction, axis);
-    let x = axis.x(shown.now_ms);
+    conflicts(&painter, view, junction, axis);
+    faults(&painter, view, junction, axis);
+    let x = axis.x(view.now_ms);
     if x <= axis.plot.right() + 1.0 {
         painter.vline(x, axis.plot.y_range(), Stroke::new(1.5, palette.accent));
     }
 }
 
-fn grid(painter: &Painter, shown: &Shown<'_>, axis: &Axis) {
-    let palette = shown.palette;
+fn grid(painter: &Painter, view: &ViewContext<'_>, axis: &Axis) {
+    let palette = view.palette;
     let steps_s = [1, 2, 5, 10, 15, 30, 60, 120];
     let least = axis.ms_of(64.0) / 1_000;
     let step_ms = steps_s.into_iter().find(|step| *step > least).unwrap_or(300) * 1_000;
@@ -202,7 +204,7 @@ fn grid(painter: &Painter, shown: &Shown<'_>, axis: &Axis) {
     }
 }
 
-fn lanes(painter: &Painter, shown: &Shown<'_>, light: &LightState, row: Rect, axis: &Axis) {
+fn lanes(painter: &Painter, view: &ViewContext<'_>, light: &LightState, row: Rect, axis: &Axis) {
     let lane = row.height() / 3.0;
     let lane_rect = |at: f32, x: &RangeInclusive<f32>| {
         let top = row.top() + lane * at;
@@ -211,13 +213,13 @@ fn lanes(painter: &Painter, shown: &Shown<'_>, light: &LightState, row: Rect, ax
     let mut until_ms = None;
     for span in light.spans.iter().rev() {
         let end_ms = until_ms.replace(span.from_ms);
-        let Some(x) = axis.range(span.from_ms, end_ms, shown.now_ms) else {
+        let Some(x) = axis.range(span.from_ms, end_ms, view.now_ms) else {
             if end_ms.is_some_and(|end| end < axis.from_ms) {
                 break;
             }
             continue;
         };
-        let [red, amber, green] = shown.palette.lanes();
+        let [red, amber, green] = view.palette.lanes();
         let bar = |at: f32, color: Color32| {
             painter.rect_filled(lane_rect(at, &x), 1.5, color);
         };
@@ -244,13 +246,13 @@ fn hatch(painter: &Painter, rect: Rect, color: Color32) {
     }
 }
 
-fn conflicts(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &Axis) {
-    let palette = shown.palette;
-    for span in shown.state.conflicts.spans.iter().rev() {
+fn conflicts(painter: &Painter, view: &ViewContext<'_>, junction: &Junction, axis: &Axis) {
+    let palette = view.palette;
+    for span in view.state.conflicts.spans.iter().rev() {
         if !span.lights.iter().any(|light| light.junction == junction.name) {
             continue;
         }
-        let Some(x) = axis.range(span.from_ms, span.until_ms, shown.now_ms) else { continue };
+        let Some(x) = axis.range(span.from_ms, span.until_ms, view.now_ms) else { continue };
         let rect = Rect::from_x_y_ranges(*x.start()..=*x.end(), axis.plot.y_range());
         let (word, color) = match span.overlap {
             Overlap::Conflict(Certainty::Sure) => {
@@ -301,19 +303,19 @@ fn lanes_of_faults<'a>(state: &'a State, junction: &Junction) -> Vec<(&'a FaultS
     here.map(place).collect()
 }
 
-fn faults(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &Axis) {
-    let warn = shown.palette.warn;
+fn faults(painter: &Painter, view: &ViewContext<'_>, junction: &Junction, axis: &Axis) {
+    let warn = view.palette.warn;
     let first = axis.plot.bottom() + AXIS;
     painter.text(
         pos2(axis.plot.left() - 8.0, first + 6.0),
         Align2::RIGHT_CENTER,
         "faults",
         FontId::proportional(11.5),
-        shown.palette.weak,
+        view.palette.weak,
     );
     let mut labelled_until = [f32::NEG_INFINITY; FAULT_LANES];
-    for (span, lane) in lanes_of_faults(shown.state, junction) {
-        let Some(x) = axis.range(span.from_ms, span.until_ms, shown.now_ms) else { continue };
+    for (span, lane) in lanes_of_faults(view.state, junction) {
+        let Some(x) = axis.range(span.from_ms, span.until_ms, view.now_ms) else { continue };
         let Some(lane) = lane else {
             // No room for its bar: a mark where it begins.
             let below = first + FAULT_LANES as f32 * FAULT_LANE;
@@ -324,28 +326,29 @@ fn faults(painter: &Painter, shown: &Shown<'_>, junction: &Junction, axis: &Axis
         let bar = Rect::from_x_y_ranges(*x.start()..=*x.end(), top + 1.0..=top + 12.0);
         painter.rect_filled(bar, 2.0, warn.gamma_multiply(0.35));
         painter.vline(*x.start(), top - 1.0..=top + 12.0, Stroke::new(1.5, warn));
-        let name = words::fault_name(&span.fault);
+        let name = span.fault.about().title;
         let name =
             span.fault.light().map_or_else(|| name.to_owned(), |light| format!("{}: {name}", light.light));
-        let galley = painter.layout_no_wrap(name, FontId::proportional(11.0), shown.palette.text);
+        let galley = painter.layout_no_wrap(name, FontId::proportional(11.0), view.palette.text);
         if *x.start() > labelled_until[lane] {
             labelled_until[lane] = x.start() + galley.size().x + 8.0;
-            painter.galley(pos2(x.start() + 4.0, top), galley, shown.palette.text);
+            painter.galley(pos2(x.start() + 4.0, top), galley, view.palette.text);
         }
     }
 }
 
-fn tooltip(response: egui::Response, shown: &Shown<'_>, junction: &Junction, axis: &Axis) {
+fn tooltip(response: egui::Response, view: &ViewContext<'_>, junction: &Junction, axis: &Axis) {
     let Some(pointer) = response.hover_pos().filter(|at| axis.plot.contains(*at)) else { return };
     let at_ms = axis.at(pointer.x);
     response.on_hover_ui_at_pointer(|ui| {
-        ui.label(RichText::new(words::clock(at_ms)).monospace());
+        ui.label(RichText::new(labels::clock(at_ms)).monospace());
         for light in &junction.lights {
             let span = light.spans.iter().rev().find(|span| span.from_ms <= at_ms);
             if let Some(span) = span {
-                let color = shown.palette.aspect(span.aspect);
+                let color = view.palette.aspect(span.aspect);
                 ui.label(
-                    RichText::new(format!("{}: {}", light.id.light, words::aspect(span.aspect))).color(color),
+                    RichText::new(format!("{}: {}", light.id.light, labels::aspect(span.aspect)))
+                        .color(color),
                 );
             }
         }

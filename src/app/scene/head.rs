@@ -4,7 +4,7 @@ use egui::{Color32, CornerRadius, Mesh, Painter, Pos2, Rect, Shape, Stroke, Stro
 use traffic_light::Aspect;
 
 use crate::app::{
-    pace::Pace,
+    repaint::RepaintScheduler,
     theme::{Palette, lamp},
 };
 
@@ -12,15 +12,21 @@ use crate::app::{
 const FADE_MS: u64 = 160;
 
 /// Half the period of flashing amber.
-pub const FLASH_HALF_MS: u64 = 500;
+pub(crate) const FLASH_HALF_MS: u64 = 500;
 
 /// How bright each lamp is, from top to bottom, 0 to 1.
-pub type Lamps = [f32; 3];
+pub(crate) type Lamps = [f32; 3];
 
 /// What the lamps show at `now_ms`, the aspect being `aspect` since `since_ms` and `previous`
 /// before. With `reduce_motion` they switch at once.
 #[must_use]
-pub fn lamps(aspect: Aspect, previous: Aspect, since_ms: u64, now_ms: u64, reduce_motion: bool) -> Lamps {
+pub(crate) fn lamps(
+    aspect: Aspect,
+    previous: Aspect,
+    since_ms: u64,
+    now_ms: u64,
+    reduce_motion: bool,
+) -> Lamps {
     let age = now_ms.saturating_sub(since_ms);
     let target = lit(aspect, age);
     if reduce_motion {
@@ -38,13 +44,19 @@ pub fn lamps(aspect: Aspect, previous: Aspect, since_ms: u64, now_ms: u64, reduc
 }
 
 /// Asks for the frames that the lamps need.
-pub fn pace(aspect: Aspect, since_ms: u64, now_ms: u64, reduce_motion: bool, pace: &mut Pace) {
+pub(crate) fn repaint(
+    aspect: Aspect,
+    since_ms: u64,
+    now_ms: u64,
+    reduce_motion: bool,
+    repaint: &mut RepaintScheduler,
+) {
     let age = now_ms.saturating_sub(since_ms);
     let phase = if aspect == Aspect::FlashingAmber { age % FLASH_HALF_MS } else { age };
     if !reduce_motion && phase < FADE_MS {
-        pace.moving();
+        repaint.moving();
     } else if aspect == Aspect::FlashingAmber {
-        pace.within(FLASH_HALF_MS - phase);
+        repaint.within(FLASH_HALF_MS - phase);
     }
 }
 
@@ -62,7 +74,7 @@ fn lit(aspect: Aspect, age_ms: u64) -> Lamps {
 }
 
 /// Paints a head into `rect`. One that is only heard of and silent is painted pale.
-pub fn paint(painter: &Painter, rect: Rect, lamps: Lamps, palette: &Palette, pale: bool) {
+pub(crate) fn paint(painter: &Painter, rect: Rect, lamps: Lamps, palette: &Palette, pale: bool) {
     let round = rect.width() * 0.16;
     let shadow = rect.translate(vec2(rect.width() * 0.05, rect.width() * 0.07));
     painter.rect_filled(shadow, round, Color32::from_black_alpha(if palette.dark { 90 } else { 50 }));
@@ -90,7 +102,7 @@ fn lamp_centre(rect: Rect, at: usize) -> Pos2 {
 }
 
 /// A small head for lists: three lamps without a housing's details.
-pub fn paint_small(painter: &Painter, rect: Rect, lamps: Lamps, palette: &Palette) {
+pub(crate) fn paint_small(painter: &Painter, rect: Rect, lamps: Lamps, palette: &Palette) {
     painter.rect(
         rect,
         CornerRadius::same(3),
@@ -177,7 +189,7 @@ fn additive(color: Color32) -> Color32 {
 }
 
 /// `share` of the way from one colour to the other.
-pub fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
+pub(crate) fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
     from.lerp_to_gamma(to, share.clamp(0.0, 1.0))
 }
 
@@ -188,8 +200,8 @@ mod tests {
     #[test]
     fn flashing_amber_needs_two_frames_a_period_when_motion_is_reduced() {
         for (now, wanted) in [(0, 500), (100, 400), (700, 300)] {
-            let mut frames = Pace::default();
-            pace(Aspect::FlashingAmber, 0, now, true, &mut frames);
+            let mut frames = RepaintScheduler::default();
+            repaint(Aspect::FlashingAmber, 0, now, true, &mut frames);
             assert_eq!(frames.delay(true).map(|delay| delay.as_millis()), Some(wanted));
         }
         assert_eq!(lamps(Aspect::FlashingAmber, Aspect::Red, 0, 100, true), [0.0, 1.0, 0.0]);
@@ -198,8 +210,8 @@ mod tests {
 
     #[test]
     fn a_steady_lamp_needs_no_frame() {
-        let mut frames = Pace::default();
-        pace(Aspect::Green, 0, 5_000, false, &mut frames);
+        let mut frames = RepaintScheduler::default();
+        repaint(Aspect::Green, 0, 5_000, false, &mut frames);
         assert_eq!(frames.delay(true), None);
     }
 }

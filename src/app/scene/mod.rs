@@ -1,11 +1,11 @@
 //! A crossing seen from above: streets, cars, heads, links, messages and promises. Everything is a
-//! pure function of the state and the time; the cars alone have a memory, in [`Traffic`].
+//! pure function of the state, the time and the cars, which drive on before a frame is drawn.
 
 mod cars;
 pub(super) mod fault;
-pub mod geometry;
+pub(super) mod geometry;
 mod ground;
-pub mod head;
+pub(super) mod head;
 mod network;
 mod promise;
 
@@ -13,106 +13,99 @@ use egui::{Align2, FontId, Painter, Rect, Role, Sense, Stroke, StrokeKind, Ui, W
 use traffic_light::Rule;
 
 use self::geometry::{Arm, Plan, Post, posts};
-use super::{
-    act::{Act, Acts},
-    pace::Pace,
-    panels::{Shown, faults::Target},
+use crate::app::{
+    action::{Action, Actions, FaultTarget},
+    labels,
+    repaint::RepaintScheduler,
+    selection::SelectionAction,
     state::{Junction, LightState},
     theme::Palette,
     traffic::{Approach, Traffic},
-    words,
+    view::ViewContext,
 };
 
 /// A full swing of the alarm's outline.
 const ALARM_MS: u64 = 900;
 
 /// Shows `junction` in all the room that `ui` has.
-pub fn show(
+pub(super) fn show(
     ui: &mut Ui,
-    shown: &Shown<'_>,
+    view: &ViewContext<'_>,
     junction: &Junction,
-    traffic: &mut Traffic,
-    pace: &mut Pace,
-) -> Acts {
+    traffic: &Traffic,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
     // Clicked for the links that lie on it; not a stop of the keyboard, as each link is one itself.
     let (rect, ground) = ui.allocate_exact_size(ui.available_size(), Sense::CLICK);
-    let mut acts = Acts::default();
+    let mut actions = Actions::default();
     if rect.width() < 80.0 || rect.height() < 80.0 {
-        return acts;
+        return actions;
     }
     let painter = ui.painter_at(rect);
     let plan = Plan::new(rect, junction.lights.len());
     let posts = posts(junction.lights.len());
     let arms: Vec<Arm> = posts.iter().map(|post| post.arm).collect();
-    let (palette, now, calm) = (shown.palette, shown.now_ms, shown.settings.reduce_motion);
+    let (palette, now, calm) = (view.palette, view.now_ms, view.settings.reduce_motion);
 
-    ground::paint(&painter, &plan, &arms, palette, alarm(junction, now, calm, pace));
+    ground::paint(&painter, &plan, &arms, palette, alarm(junction, now, calm, repaint));
     if !calm {
-        drive(&painter, &plan, junction, &posts, palette, now, traffic, pace);
+        paint_cars(&painter, &plan, &posts, palette, traffic);
+        if traffic.moves() {
+            repaint.moving();
+        }
     }
-    acts.append(fault::pick_links(ui, &ground, &plan, junction, &posts, shown));
-    network::paint_links(&painter, &plan, junction, &posts, shown);
-    let promises = promise::paint(&painter, &plan, junction, &posts, palette, now, pace);
+    actions.append(fault::pick_links(ui, &ground, &plan, junction, &posts, view));
+    network::paint_links(&painter, &plan, junction, &posts, view);
+    let promises = promise::paint(&painter, &plan, junction, &posts, palette, now, repaint);
     for post in &posts {
         if let Some(light) = junction.lights.get(post.light) {
-            head::pace(light.aspect, light.since_ms, now, shown.lamps_switch_at_once(), pace);
-            acts.append(show_head(ui, &painter, &plan, *post, light, shown));
+            head::repaint(light.aspect, light.since_ms, now, view.lamps_switch_at_once(), repaint);
+            actions.append(show_head(ui, &painter, &plan, *post, light, view));
         }
     }
     if !calm {
-        network::paint_flights(&painter, &plan, junction, &posts, shown, pace);
+        network::paint_flights(&painter, &plan, junction, &posts, view, repaint);
     }
-    fault::paint_on_links(&painter, &plan, junction, &posts, shown);
-    let said = network::paint_broker(&painter, &plan, &shown.state.broker, palette);
-    acts.append(pick_broker(ui, &painter, plan.broker(), &said, palette));
-    fault::list_on_broker(ui, &painter, &plan, shown);
-    for (at, (centre, said)) in promises.into_iter().enumerate() {
+    fault::paint_on_links(&painter, &plan, junction, &posts, view);
+    let spoken = network::paint_broker(&painter, &plan, &view.state.broker, palette);
+    actions.append(pick_broker(ui, &painter, plan.broker(), &spoken, palette));
+    fault::list_on_broker(ui, &painter, &plan, view);
+    for (at, (centre, spoken)) in promises.into_iter().enumerate() {
         let size = vec2(2.0, 2.0) * promise::shield_radius(&plan);
-        let why = "The light that the arrow comes from has given its word; the other may count on it for that long.";
-        tell(ui, Rect::from_center_size(centre, size), ("promise", at), said, why);
+        let why = "The light that the arrow comes from stays red for that long; the other may count on it.";
+        tell(ui, Rect::from_center_size(centre, size), ("promise", at), spoken, why);
     }
     title(&painter, rect, junction, palette);
-    acts
+    actions
 }
 
 /// How strongly the alarm is drawn now, 0 to 1.
-fn alarm(junction: &Junction, now_ms: u64, calm: bool, pace: &mut Pace) -> f32 {
+fn alarm(junction: &Junction, now_ms: u64, calm: bool, repaint: &mut RepaintScheduler) -> f32 {
     let Some(since) = junction.conflict_since_ms else { return 0.0 };
     if calm {
         return 1.0;
     }
-    pace.moving();
+    repaint.moving();
     let phase = (now_ms.saturating_sub(since) % ALARM_MS) as f32 / ALARM_MS as f32;
     0.65 + 0.35 * (phase * std::f32::consts::TAU).cos()
 }
 
-#[expect(clippy::too_many_arguments, reason = "cars look at all of it")]
-fn drive(
-    painter: &Painter,
-    plan: &Plan,
-    junction: &Junction,
-    posts: &[Post],
-    palette: &Palette,
-    now_ms: u64,
-    traffic: &mut Traffic,
-    pace: &mut Pace,
-) {
-    let approaches: Vec<Approach> = posts
-        .iter()
-        .filter_map(|post| {
-            let aspect = junction.lights.get(post.light)?.aspect;
-            Some(Approach { aspect, west_east: post.arm.is_west_east() })
-        })
-        .collect();
-    traffic.advance(now_ms, &approaches);
+/// What the cars of `junction` see, in the order of its posts.
+#[must_use]
+pub(super) fn approaches(junction: &Junction) -> Vec<Approach> {
+    let approach = |post: Post| {
+        let aspect = junction.lights.get(post.light)?.aspect;
+        Some(Approach { aspect, west_east: post.arm.is_west_east() })
+    };
+    posts(junction.lights.len()).into_iter().filter_map(approach).collect()
+}
+
+fn paint_cars(painter: &Painter, plan: &Plan, posts: &[Post], palette: &Palette, traffic: &Traffic) {
     for (post, cars) in posts.iter().zip(traffic.lanes()) {
         cars::paint(painter, plan, post.arm, cars, palette);
     }
     for (post, cars) in posts.iter().zip(traffic.lanes()) {
         cars::paint_bursts(painter, plan, post.arm, cars, palette);
-    }
-    if traffic.moves() {
-        pace.moving();
     }
 }
 
@@ -122,20 +115,20 @@ fn show_head(
     plan: &Plan,
     post: Post,
     light: &LightState,
-    shown: &Shown<'_>,
-) -> Acts {
-    let (palette, calm) = (shown.palette, shown.lamps_switch_at_once());
+    view: &ViewContext<'_>,
+) -> Actions {
+    let (palette, calm) = (view.palette, view.lamps_switch_at_once());
     let rect = plan.head(post);
-    let lamps = head::lamps(light.aspect, light.previous, light.since_ms, shown.now_ms, calm);
+    let lamps = head::lamps(light.aspect, light.previous, light.since_ms, view.now_ms, calm);
     // Virtual lights are known exactly; others may have fallen silent.
     let pale = !light.is_virtual() && light.online != Some(true);
     head::paint(painter, rect, lamps, palette, pale);
-    let mut acts = Acts::default();
+    let mut actions = Actions::default();
     if post.repeats {
-        return acts;
+        return actions;
     }
-    let plaque = plaque(painter, plan, post, light, shown);
-    fault::list(ui, painter, plan, post, plaque, light, shown);
+    let plaque = plaque(painter, plan, post, light, view);
+    fault::list(ui, painter, plan, post, plaque, light, view);
     let id = ui.scope_id().with(("head", &light.id));
     let response = ui.interact(rect, id, Sense::click());
     response.widget_info(|| {
@@ -143,10 +136,10 @@ fn show_head(
         WidgetInfo::labeled(
             Role::Button,
             true,
-            format!("Light {} {}{heard}", light.id, words::shows(light.aspect)),
+            format!("Light {} {}{heard}", light.id, labels::shows(light.aspect)),
         )
     });
-    if shown.selected == Some(&light.id) || response.has_focus() {
+    if view.selected == Some(&light.id) || response.has_focus() {
         let color = if response.has_focus() { palette.text } else { palette.accent };
         painter.rect_stroke(
             rect.expand(3.0),
@@ -158,44 +151,44 @@ fn show_head(
     let response = response.on_hover_text(format!(
         "{}: {}. {}\n{}",
         light.id,
-        words::aspect(light.aspect),
-        words::meaning(light.aspect),
+        labels::aspect(light.aspect),
+        labels::meaning(light.aspect),
         network::link_in_words(light),
     ));
     if response.double_clicked() {
-        acts.push(Act::Target(Target::Light(light.id.clone())));
+        actions.push(Action::AimFault(FaultTarget::Light(light.id.clone())));
     } else if response.clicked() {
-        acts.push(Act::Select(light.id.clone()));
+        actions.push(SelectionAction::Light(light.id.clone()));
     }
-    acts
+    actions
 }
 
 /// The broker can be picked, to be broken.
-fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, said: &str, palette: &Palette) -> Acts {
-    let mut acts = Acts::default();
+fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, spoken: &str, palette: &Palette) -> Actions {
+    let mut actions = Actions::default();
     let response = ui.interact(rect, ui.scope_id().with("broker"), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, said));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken));
     if response.has_focus() || response.hovered() {
         let color = if response.has_focus() { palette.text } else { palette.accent };
         painter.rect_stroke(rect.expand(2.0), 8.0, Stroke::new(2.0, color), StrokeKind::Outside);
     }
     if response.clicked() {
-        acts.push(Act::Target(Target::Broker));
+        actions.push(Action::AimFault(FaultTarget::Broker));
     }
     response.on_hover_text(format!(
-        "{said}.\nEvery message between the lights passes the broker. Click to break it on purpose."
+        "{spoken}.\nEvery message between the lights passes the broker. Click to break it on purpose."
     ));
-    acts
+    actions
 }
 
 /// The light's name and aspect beside its head; returns where.
-fn plaque(painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown: &Shown<'_>) -> Rect {
-    let (palette, head) = (shown.palette, plan.head(post));
+fn plaque(painter: &Painter, plan: &Plan, post: Post, light: &LightState, view: &ViewContext<'_>) -> Rect {
+    let (palette, head) = (view.palette, plan.head(post));
     let size = plan.m(2.6).clamp(15.0, 26.0);
     let name =
         painter.layout_no_wrap(light.id.light.to_string(), FontId::proportional(size), palette.on_lawn);
     let word = painter.layout_no_wrap(
-        words::aspect(light.aspect).to_owned(),
+        labels::aspect(light.aspect).to_owned(),
         FontId::proportional((size * 0.66).clamp(12.5, 17.0)),
         palette.aspect(light.aspect),
     );
@@ -230,7 +223,7 @@ fn title(painter: &Painter, rect: Rect, junction: &Junction, palette: &Palette) 
     );
     let rule = match junction.rule {
         Rule::Lease => "right of way by promises",
-        Rule::React => "right of way by the other's last word",
+        Rule::React => "right of way by the other's last message",
     };
     let key = if junction.keyed { "signed messages" } else { "unsigned messages" };
     let more = junction.lights.len().saturating_sub(Arm::ORDER.len());
@@ -245,8 +238,8 @@ fn title(painter: &Painter, rect: Rect, junction: &Junction, palette: &Palette) 
 }
 
 /// Gives something that is only painted a tooltip and a voice.
-fn tell(ui: &Ui, rect: Rect, salt: impl std::hash::Hash + std::fmt::Debug, said: String, why: &str) {
+fn tell(ui: &Ui, rect: Rect, salt: impl std::hash::Hash + std::fmt::Debug, spoken: String, why: &str) {
     let response = ui.interact(rect, ui.scope_id().with(salt), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
-    response.on_hover_text(format!("{said}.\n{why}"));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
+    response.on_hover_text(format!("{spoken}.\n{why}"));
 }

@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     app::{
-        pace::Pace,
-        panels::Shown,
+        labels,
+        repaint::RepaintScheduler,
         state::{Broker, Junction, LightState},
         theme::Palette,
-        words,
+        view::ViewContext,
     },
-    fault::Way,
+    fault::Direction,
     world::event::Layer,
 };
 
@@ -22,27 +22,26 @@ use crate::{
 /// Longer than it takes: nobody would see a millisecond.
 const HOP_MS: u64 = 420;
 
-/// Paints each light's link.
 pub(super) fn paint_links(
     painter: &Painter,
     plan: &Plan,
     junction: &Junction,
     posts: &[Post],
-    shown: &Shown<'_>,
+    view: &ViewContext<'_>,
 ) {
     for post in posts.iter().filter(|post| !post.repeats) {
         if let Some(light) = junction.lights.get(post.light) {
-            paint_link(painter, plan, *post, light, shown);
+            paint_link(painter, plan, *post, light, view);
         }
     }
 }
 
-fn paint_link(painter: &Painter, plan: &Plan, post: Post, light: &LightState, shown: &Shown<'_>) {
-    let palette = shown.palette;
+fn paint_link(painter: &Painter, plan: &Plan, post: Post, light: &LightState, view: &ViewContext<'_>) {
+    let palette = view.palette;
     let way = plan.link(post);
     let width = plan.m(0.32).clamp(1.5, 4.0);
-    let broken = broken(shown.state, light);
-    let marks = Marks::of(shown.state, light, post);
+    let broken = broken(view.state, light);
+    let marks = Marks::of(view.state, light, post);
     let known = light.is_virtual() || light.online == Some(true);
     if broken.is_none() && known && !light.silenced {
         painter.line(sample(&way, 0.0, 1.0), Stroke::new(width + 2.0, halo(palette)));
@@ -122,13 +121,13 @@ pub(super) fn paint_flights(
     plan: &Plan,
     junction: &Junction,
     posts: &[Post],
-    shown: &Shown<'_>,
-    pace: &mut Pace,
+    view: &ViewContext<'_>,
+    repaint: &mut RepaintScheduler,
 ) {
-    let (palette, now_ms) = (shown.palette, shown.now_ms);
-    let hole = |post: Post, way: Way| {
+    let (palette, now_ms) = (view.palette, view.now_ms);
+    let hole = |post: Post, way: Direction| {
         let hole =
-            junction.lights.get(post.light).and_then(|light| Marks::of(shown.state, light, post).hole(way));
+            junction.lights.get(post.light).and_then(|light| Marks::of(view.state, light, post).hole(way));
         hole.map(|share| at_share(&plan.link(post), share))
     };
     let post_of = |light: usize| posts.iter().find(|post| post.light == light && !post.repeats);
@@ -138,13 +137,13 @@ pub(super) fn paint_flights(
             break;
         }
         let Some(sender) = junction.place_of(&flight.from) else { continue };
-        pace.moving();
+        repaint.moving();
         let color = palette.topic(flight.topic);
         let share = (age % HOP_MS) as f32 / HOP_MS as f32;
         let eased = share * share * (3.0 - 2.0 * share);
         if age < HOP_MS {
             if let Some(post) = post_of(sender)
-                && hole(*post, Way::Up).is_none_or(|hole| eased < hole)
+                && hole(*post, Direction::ToBroker).is_none_or(|hole| eased < hole)
             {
                 dot(painter, &plan.link(*post), eased, color, plan);
             }
@@ -152,7 +151,7 @@ pub(super) fn paint_flights(
             for post in posts.iter().filter(|post| post.light != sender && !post.repeats) {
                 let deaf =
                     junction.lights.get(post.light).is_some_and(|light| light.broken_layer().is_some());
-                let swallowed = hole(*post, Way::Down).is_some_and(|hole| 1.0 - eased < hole);
+                let swallowed = hole(*post, Direction::FromBroker).is_some_and(|hole| 1.0 - eased < hole);
                 if !deaf && !swallowed {
                     dot(painter, &plan.link(*post), 1.0 - eased, color, plan);
                 }
@@ -176,7 +175,7 @@ fn dot(painter: &Painter, way: &[Pos2; 4], at: f32, color: Color32, plan: &Plan)
 #[must_use]
 pub(super) fn paint_broker(painter: &Painter, plan: &Plan, broker: &Broker, palette: &Palette) -> String {
     let rect = plan.broker();
-    let (color, state, said) = match broker {
+    let (color, state, spoken) = match broker {
         Broker::Starting => (palette.warn, "starting…".to_owned(), "Broker: starting".to_owned()),
         Broker::Running { address, .. } => (palette.ok, address.clone(), format!("Broker at {address} runs")),
         Broker::Stopped { reason } => {
@@ -212,7 +211,7 @@ pub(super) fn paint_broker(painter: &Painter, plan: &Plan, broker: &Broker, pale
     if matches!(broker, Broker::Stopped { .. }) {
         cut_mark(painter, rect.right_top() + vec2(-4.0, 4.0), 8.0, palette);
     }
-    said
+    spoken
 }
 
 /// One line in the largest letters that fit, cut with an ellipsis where even the smallest do not.
@@ -235,9 +234,9 @@ pub(super) fn link_in_words(light: &LightState) -> String {
     match light.broken_layer() {
         Some(layer) => {
             let reason = &light.layer(layer).reason;
-            format!("{} is down: {reason}", words::layer(layer))
+            format!("{} is down: {reason}", labels::layer(layer))
         }
-        None if light.silenced => "Keeps its session and says nothing".to_owned(),
+        None if light.silenced => "Keeps its session and publishes nothing".to_owned(),
         None => "All layers of the link are up".to_owned(),
     }
 }

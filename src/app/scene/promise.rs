@@ -1,10 +1,10 @@
-//! Promises: an arrow from the light that gives its word to the light that may count on it, with
+//! Promises: an arrow from the light that made one to the light that may count on it, with
 //! a shield that runs down.
 
 use egui::{Align2, Color32, FontId, Painter, Pos2, Shape, Stroke, Vec2, pos2, vec2};
 
 use super::geometry::{Plan, Post, quadratic};
-use crate::app::{pace::Pace, state::Junction, theme::Palette, words::seconds_left};
+use crate::app::{labels::seconds_left, repaint::RepaintScheduler, state::Junction, theme::Palette};
 
 /// A full turn of the countdown's arc.
 const FULL_S: f32 = 8.0;
@@ -19,9 +19,9 @@ pub(super) fn paint(
     posts: &[Post],
     palette: &Palette,
     now_ms: u64,
-    pace: &mut Pace,
+    repaint: &mut RepaintScheduler,
 ) -> Vec<(Pos2, String)> {
-    let mut said = Vec::new();
+    let mut spoken = Vec::new();
     let post_of = |light: usize| posts.iter().find(|post| post.light == light && !post.repeats);
     for (place, light) in junction.lights.iter().enumerate() {
         let (Some(view), Some(from)) = (&light.view, post_of(place)) else { continue };
@@ -33,15 +33,15 @@ pub(super) fn paint(
             arrow(painter, &way, palette.promise, plan);
             let middle = quadratic(&way, 0.5);
             shield(painter, middle, left, palette, plan);
-            pace.counting();
-            pace.at(now_ms, held.until.as_ms());
-            said.push((
+            repaint.counting();
+            repaint.at(now_ms, held.until.as_ms());
+            spoken.push((
                 middle,
-                format!("{} has promised {} to stay out of go for {left:.0} seconds", light.id, held.light),
+                format!("{} has promised {} to stay red for {left:.0} seconds", light.id, held.light),
             ));
         }
     }
-    said
+    spoken
 }
 
 /// The radius of a shield on the screen.

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use super::{Broker, Category, Flight, Junction, LightState, Message, Notice, State, order, severity_word};
+use super::{Broker, Category, Flight, Junction, LightState, Message, State, order};
 use crate::{
-    app::words,
+    app::labels,
+    fault::{Fault, LightFault},
+    model::LightId,
     world::{
-        Event, EventKind, LightId,
-        event::{Certainty, Fault, Ignorer, TopicKind},
+        Event, EventKind,
+        event::{Certainty, Ignorer, TopicKind},
     },
 };
 
 impl State {
-    /// Takes one event in.
     pub fn apply(&mut self, event: &Event) {
         let at = milliseconds(event.at);
         self.latest_ms = self.latest_ms.max(at);
@@ -45,7 +46,7 @@ impl State {
             }
             EventKind::LightRemoved { light } => {
                 if self.junction_mut(light).is_some_and(|junction| junction.remove(light)) {
-                    let text = "is not run here any more";
+                    let text = "does not run here any more";
                     self.log.add(at, Category::Light, Some(light.clone()), "", text);
                 }
             }
@@ -55,7 +56,7 @@ impl State {
             }
             EventKind::AspectChanged { light, aspect } => {
                 if self.light_mut(light).is_some_and(|known| known.show(*aspect, at)) {
-                    let text = words::shows(*aspect);
+                    let text = labels::shows(*aspect);
                     self.log.add(at, Category::Light, Some(light.clone()), "", text);
                 }
             }
@@ -75,7 +76,7 @@ impl State {
                     return;
                 }
                 *state = super::LayerState { up: Some(*up), reason: reason.as_str().into(), since_ms: at };
-                let name = words::layer(*layer);
+                let name = labels::layer(*layer);
                 let text = format!("{name} {}: {reason}", if *up { "up" } else { "down" });
                 self.log.add(at, Category::Link, Some(light.clone()), "", text);
             }
@@ -84,8 +85,8 @@ impl State {
                 if self.chaos != *seed {
                     self.chaos = *seed;
                     let text = match seed {
-                        Some(seed) => format!("Chaos was let loose, with seed {seed}"),
-                        None => "Chaos is over, and what it had put in is out".to_owned(),
+                        Some(seed) => format!("Chaos started with seed {seed}"),
+                        None => "Chaos stopped, and its faults were cleared".to_owned(),
                     };
                     self.log.add(at, Category::Fault, None, "", text);
                 }
@@ -103,10 +104,10 @@ impl State {
                 );
                 let Some(junction) = self.junction_mut(light) else { return };
                 if !*retained {
-                    junction.flew(Flight { at_ms: at, from: light.light.clone(), topic: *topic });
+                    junction.add_flight(Flight { at_ms: at, from: light.light.clone(), topic: *topic });
                 }
                 if let Some(known) = junction.light_mut(light) {
-                    known.said(Message {
+                    known.add_message(Message {
                         at_ms: at,
                         topic: *topic,
                         payload: payload.clone(),
@@ -128,7 +129,7 @@ impl State {
             }
             EventKind::ConflictBegan { lights, certainty, since } => {
                 if self.conflicts.begin(lights, *certainty, milliseconds(*since)) {
-                    let (lead, text) = words::conflict_began(lights, *certainty);
+                    let (lead, text) = labels::conflict_began(lights, *certainty);
                     self.log.add(at, Category::Conflict, None, lead, text);
                 }
                 self.mark_conflict(lights);
@@ -137,12 +138,12 @@ impl State {
                 let shown = if *certainty == Certainty::Sure { lasted } else { at_most };
                 self.conflicts.end(lights, milliseconds(*shown));
                 self.mark_conflict(lights);
-                let (lead, text) = words::conflict_ended(lights, *certainty, *lasted, *at_most);
+                let (lead, text) = labels::conflict_ended(lights, *certainty, *lasted, *at_most);
                 self.log.add(at, Category::Conflict, None, lead, text);
             }
             EventKind::GlitchSeen { lights, since, lasted, .. } => {
                 self.conflicts.glitch(lights, milliseconds(*since), milliseconds(*lasted));
-                let text = words::glitch(lights, *lasted);
+                let text = labels::glitch(lights, *lasted);
                 self.log.add(at, Category::Conflict, None, "Glitch:", text);
             }
             EventKind::TwinChanged { light, aspect } => {
@@ -154,7 +155,7 @@ impl State {
                 if let Some(known) = self.light_mut(light) {
                     known.differs_since_ms = Some(at);
                 }
-                let text = format!("says it {}, and its twin {}", words::shows(*board), words::shows(*twin));
+                let text = format!("{}, but its twin {}", labels::shows(*board), labels::shows(*twin));
                 self.log.add(at, Category::Notice, Some(light.clone()), "", text);
             }
             EventKind::TwinAgrees { light, lasted } => {
@@ -173,16 +174,15 @@ impl State {
             EventKind::RecordingChanged { file } => {
                 if self.recording != *file {
                     let text = match file {
-                        Some(file) => format!("This run is recorded to {file}"),
-                        None => "This run is not recorded any more".to_owned(),
+                        Some(file) => format!("Recording to {file}"),
+                        None => "Recording ended".to_owned(),
                     };
                     self.log.add(at, Category::Notice, None, "", text);
                     self.recording.clone_from(file);
                 }
             }
             EventKind::Noticed { severity, light, text } => {
-                self.log.add(at, Category::Notice, light.clone(), severity_word(*severity), text.clone());
-                self.notice = Some(Notice { at_ms: at, severity: *severity, text: text.clone() });
+                self.note(at, *severity, light.clone(), text.clone());
             }
             EventKind::Stopped => {
                 self.stopped = true;
@@ -213,13 +213,13 @@ impl State {
     fn fault_changed(&mut self, at: u64, fault: &Fault, on: bool) {
         if let Some(known) = fault.light().and_then(|light| self.light_mut(light)) {
             match fault {
-                Fault::WifiDown(_) => known.wifi_cut = on,
-                Fault::Silence(_) => known.silenced = on,
+                Fault::Light { fault: LightFault::WifiDown(_), .. } => known.wifi_cut = on,
+                Fault::Light { fault: LightFault::Silence(_), .. } => known.silenced = on,
                 _ => {}
             }
         }
         if self.mark_fault(fault, on, at) {
-            let text = words::fault(fault, on);
+            let text = fault.log(on);
             self.log.add(at, Category::Fault, fault.light().cloned(), "", text);
         }
     }

@@ -4,10 +4,12 @@ use traffic_light::{Aspect, Name, Rule};
 
 use super::{Judge, Outcome};
 use crate::{
+    fault::{Fault, WifiDown},
+    model::{LightId, LightKind},
     scenario::Scenario,
     world::{
-        Event, EventKind, Fault, LightId,
-        event::{Certainty, Ignorer, Layer, LightKind, Severity},
+        Event, EventKind,
+        event::{Certainty, Ignorer, Layer, Severity},
     },
 };
 
@@ -69,7 +71,7 @@ impl Story {
     }
 
     fn wifi_down(self, at: f64, on: bool) -> Story {
-        self.at(at, "a fault", EventKind::FaultChanged { fault: Fault::WifiDown(light("a")), on })
+        self.at(at, "a fault", EventKind::FaultChanged { fault: Fault::on(light("a"), WifiDown), on })
     }
 
     fn session(self, at: f64, name: &str, up: bool) -> Story {
@@ -228,10 +230,10 @@ fn flashing_is_counted_from_the_start_of_the_fault() {
         Failed,
         "wifi-down on demo/a began at 20 s; demo/a did not flash amber within 13 s (demo/a did 13.5 s later)",
     );
-    story().at(20.0, "refused", warning("it cannot be put in: no proxy")).comes_to(
+    story().at(20.0, "refused", warning("it cannot be injected: no proxy")).comes_to(
         60.0,
         NotJudged,
-        "wifi-down on demo/a was not put in at 20 s: it cannot be put in: no proxy",
+        "wifi-down on demo/a was not injected at 20 s: it cannot be injected: no proxy",
     );
 }
 

@@ -9,12 +9,12 @@ use super::{
     moment::{Known, moment, told},
 };
 use crate::{
+    model::LightId,
     scenario::{
         Expectation,
         expect::{Check, Count, Moment, Scope, Seconds, Window},
         record::LightRecord,
     },
-    world::LightId,
 };
 
 /// Single lights that a sentence names.

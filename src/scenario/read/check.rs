@@ -7,10 +7,11 @@ use traffic_light::Name;
 use super::refused;
 use crate::{
     config::{
-        self, Config, PlannedFault,
+        self, Config,
         nearest::nearest,
         table::{Member, Reader, Table},
     },
+    fault::PlannedFault,
     scenario::expect::{Check, Expectation, FaultName, Moment, Scope, Seconds, Window},
 };
 
@@ -103,7 +104,7 @@ pub(super) fn read(
         check: check?,
         scope: scope?,
         window: window?,
-        line: Some(reader.problems.line_of(table.at)),
+        line: Some(reader.problems.line_of(table.span.start)),
     };
     if let Some(config) = config {
         refuse_unseen(reader, &member, &expectation, config);
@@ -115,12 +116,8 @@ pub(super) fn read(
 fn refuse_strangers(reader: &mut Reader<'_>, table: &Table<'_>, what: &Member<'_>, word: Word) {
     for name in MEMBERS.iter().filter(|name| !["what", "light", "junction"].contains(*name)) {
         if let Some(member) = table.member(name).filter(|_| !word.members().contains(name)) {
-            let text = format!(
-                "{} takes no {name}; remove it, or use {}",
-                reader.text(what).unwrap_or_default(),
-                word.members().join(", ")
-            );
-            reader.wrong(&member, text);
+            let message = format!("{} takes no {name}", reader.text(what).unwrap_or_default());
+            reader.wrong(&member, (message, format!("remove it, or use {}", word.members().join(", "))));
         }
     }
 }
@@ -198,7 +195,7 @@ fn read_ignored(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Check> {
         return refused(
             reader,
             member,
-            format!("it is below at_least ({at_least}); give it as much or more"),
+            (format!("it is below at_least ({at_least})"), "give it as much or more"),
         );
     }
     Some(Check::Ignored { at_least, at_most })
@@ -207,7 +204,7 @@ fn read_ignored(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Check> {
 fn read_scope(reader: &mut Reader<'_>, table: &Table<'_>, known: &Known<'_>) -> Option<Scope> {
     match (table.member("light"), table.member("junction")) {
         (Some(_), Some(junction)) => {
-            refused(reader, &junction, "light names the junction already; remove one of the two")
+            refused(reader, &junction, ("light names the junction already", "remove one of the two"))
         }
         (Some(member), None) => {
             let by_name: Option<HashMap<_, _>> = known.config.map(|config| {
@@ -223,10 +220,10 @@ fn read_scope(reader: &mut Reader<'_>, table: &Table<'_>, known: &Known<'_>) -> 
                 return Some(Scope::Junction(name));
             }
             let names: Vec<_> = config.junctions.iter().map(|junction| junction.name().as_str()).collect();
-            let near = nearest(name.as_str(), &names).map(|near| format!("; did you mean {near:?}?"));
+            let near = nearest(name.as_str(), &names).map(|near| format!("did you mean {near:?}?"));
             let listed = names.iter().take(MOST_LISTED).copied().collect::<Vec<_>>().join(", ");
-            let near = near.unwrap_or_else(|| format!("; use one of {listed}"));
-            refused(reader, &member, format!("there is no junction {name}{near}"))
+            let help = near.unwrap_or_else(|| format!("use one of {listed}"));
+            refused(reader, &member, (format!("there is no junction {name}"), help))
         }
         (None, None) => Some(Scope::All),
     }
@@ -242,19 +239,17 @@ fn read_window(reader: &mut Reader<'_>, table: &Table<'_>, known: &Known<'_>) ->
     let (from, until) = (from?.unwrap_or_default(), until?);
     let length = known.length?;
     if let (Some(member), true) = (&first, from >= length) {
-        let text =
-            format!("the scenario is over at {}; begin earlier, or give it more seconds", Seconds(length));
-        return refused(reader, member, text);
+        let message = format!("the scenario is over at {}", Seconds(length));
+        return refused(reader, member, (message, "begin earlier, or give it more seconds"));
     }
     if let (Some(member), Some(until)) = (&last, until) {
         if until > length {
-            let text =
-                format!("the scenario is over at {}; end earlier, or give it more seconds", Seconds(length));
-            return refused(reader, member, text);
+            let message = format!("the scenario is over at {}", Seconds(length));
+            return refused(reader, member, (message, "end earlier, or give it more seconds"));
         }
         if until <= from {
-            let text = format!("it ends at or before its beginning ({}); give it a later end", Seconds(from));
-            return refused(reader, member, text);
+            let message = format!("it ends at or before its beginning ({})", Seconds(from));
+            return refused(reader, member, (message, "give it a later end"));
         }
     }
     let until = until.unwrap_or(length);
@@ -275,20 +270,22 @@ fn read_deadline(
     };
     let within = reader.seconds(&member)?;
     if within.is_zero() {
-        return refused(reader, &member, "nothing happens within no time; give it more than 0 seconds");
+        return refused(reader, &member, ("nothing happens within 0 seconds", "give it more than 0 seconds"));
     }
     let (moment, earliest) = moment?;
     let length = known.length?;
     let decided = earliest + within;
     if decided > length {
-        let text = format!(
-            "the scenario is over at {}, and this is decided at {} at the latest; give the scenario at least {} \
-             seconds, or this a shorter time",
+        let message = format!(
+            "the scenario is over at {}, and this is decided at {} at the latest",
             Seconds(length),
-            Seconds(decided),
+            Seconds(decided)
+        );
+        let help = format!(
+            "give the scenario at least {} seconds, or this a shorter time",
             Seconds(decided).number()
         );
-        return refused(reader, &member, text);
+        return refused(reader, &member, (message, help));
     }
     Some((moment, within))
 }
@@ -305,7 +302,9 @@ fn read_moment(
         None => None,
     };
     match (table.member("after"), table.member("at_s")) {
-        (Some(_), Some(at)) => refused(reader, &at, "after gives the moment already; remove one of the two"),
+        (Some(_), Some(at)) => {
+            refused(reader, &at, ("after gives the moment already", "remove one of the two"))
+        }
         (None, None) => {
             reader.missing(
                 table,
@@ -316,7 +315,7 @@ fn read_moment(
         }
         (None, Some(member)) => {
             if let Some((_, since)) = since {
-                return refused(reader, &since, "it says from when after a fault; remove it, or use after");
+                return refused(reader, &since, ("it goes with after", "remove it, or use after"));
             }
             let at = reader.seconds(&member)?;
             Some((Moment::At(at), at))
@@ -339,7 +338,11 @@ fn read_moment(
             }
             let late = last.latest().saturating_sub(last.at);
             let Some(end) = last.ends_at().map(|end| end.saturating_add(late)) else {
-                return refused(reader, &member, "that fault never ends; give it for_s, or use at_s here");
+                return refused(
+                    reader,
+                    &member,
+                    ("that fault never ends", "give it for_s, or use at_s here"),
+                );
             };
             let links_up = since.is_some_and(|(links_up, _)| links_up);
             Some((if links_up { Moment::LinksUp(fault) } else { Moment::Ended(fault) }, end))
@@ -358,26 +361,21 @@ fn find_fault(reader: &mut Reader<'_>, member: &Member<'_>, name: &str, config: 
     match (found.next(), found.next()) {
         (Some((entry, _)), None) => return Some(*entry),
         (Some(_), Some(_)) => {
-            let text = format!(
-                "several faults are called {name:?}; give the one that is meant a name of its own (name = \"…\") and \
-                 write that here"
-            );
-            return refused(reader, member, text);
+            let help = "give the one that is meant a name of its own (name = \"…\") and write that here";
+            return refused(reader, member, (format!("several faults are called {name:?}"), help));
         }
         (None, _) => {}
     }
     let names: Vec<_> = entries.iter().map(|(_, called)| called.as_str()).collect();
-    let text = match nearest(name, &names) {
-        Some(near) => format!("no fault is called {name:?}; did you mean {near:?}?"),
-        None if names.is_empty() => {
-            format!("no fault is called {name:?}: there are none; add [[fault]], or use at_s")
-        }
+    let help = match nearest(name, &names) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None if names.is_empty() => "there are none: add [[fault]], or use at_s".to_owned(),
         None => {
             let listed: Vec<_> = names.iter().take(MOST_LISTED).map(|name| format!("{name:?}")).collect();
-            format!("no fault is called {name:?}; there are {}", listed.join(", "))
+            format!("there are {}", listed.join(", "))
         }
     };
-    refused(reader, member, text)
+    refused(reader, member, (format!("no fault is called {name:?}"), help))
 }
 
 /// What cannot be seen of lights that run elsewhere.
@@ -386,7 +384,7 @@ fn refuse_unseen(reader: &mut Reader<'_>, what: &Member<'_>, expectation: &Expec
         |light: &Name, junction: &Name| config.junction(junction).is_some_and(|found| found.runs(light));
     let seen = expectation.scope.lights(config).iter().any(|light| own(&light.light, &light.junction));
     if matches!(expectation.check, Check::Joins { .. } | Check::Reaction { .. }) && !seen {
-        let text = "it is only seen of lights that this program runs (see run); name another light";
-        reader.wrong(what, text);
+        let message = "it is only seen of lights that this program runs (see run)";
+        reader.wrong(what, (message, "name another light"));
     }
 }

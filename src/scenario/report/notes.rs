@@ -5,8 +5,9 @@ use std::time::Duration;
 use traffic_light::Aspect;
 
 use crate::{
+    model::LightId,
     scenario::{expect::Seconds, record::Record},
-    world::{LightId, event::Layer},
+    world::event::Layer,
 };
 
 /// More than this nobody reads.

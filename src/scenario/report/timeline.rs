@@ -7,13 +7,14 @@ use std::{fmt::Write as _, time::Duration};
 
 use traffic_light::Aspect;
 
-use super::Escaped;
+use super::escape::Escaped;
 use crate::{
+    model::LightId,
     scenario::{
         expect::Seconds,
         record::{FaultSpan, LightRecord, Record, UnsafeSpan},
     },
-    world::{LightId, event::Layer},
+    world::event::Layer,
 };
 
 /// More lights do not fit on a page that a person reads.

@@ -1,6 +1,9 @@
 //! What the observer says, each time because a person asks for it.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, SystemTime},
+};
 
 use rumqttc::{QoS, SubscribeFilter};
 use tokio::{
@@ -8,14 +11,20 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{LAST_WORDS, Observer, Tell};
-use crate::world::{
-    budget::Budget,
-    command::ByHand,
-    event::Severity,
-    feed_watch::FeedWatch,
-    link::{Link, News},
-    topics::check_publishable,
+use super::{LAST_WORDS, Observer};
+use traffic_light::command::{Action, Command};
+
+use crate::{
+    model::{Diagnostic, LightId},
+    world::{
+        budget::Budget,
+        client::{Client, ClientEvent},
+        command::ByHand,
+        engine::{Effect, NotSent, Task},
+        event::{Severity, TopicKind},
+        feed_watch::FeedWatch,
+        topics::check_publishable,
+    },
 };
 
 /// For how long the broker is asked to forget, how long it is waited for other words before, and the pause
@@ -26,48 +35,63 @@ const FORGET_STEP: Duration = Duration::from_millis(5);
 
 /// What the observer may be asked to say.
 #[derive(Debug)]
-pub(in crate::world) enum Say {
-    /// A command to a light.
-    Tell(Tell),
-    /// A message by hand.
-    Publish(ByHand),
-    /// Let the broker tell again what it keeps.
-    AskWhatIsKept,
+pub(in crate::world) enum ObserverCommand {
+    /// What the engine wants to be said.
+    Perform(Task),
     /// Let the broker forget what it keeps on these topics. The sender is dropped when that is done or
     /// cannot be done.
     Forget(Vec<String>, oneshot::Sender<()>),
 }
 
 impl Observer {
-    pub(super) fn publish(&self, message: ByHand) {
-        let ByHand { topic, payload, retain, qos } = message;
-        let bytes = payload.len();
-        let sent = check_publishable(&topic).and_then(|()| {
-            let qos = rumqttc::qos(qos).map_err(|_| "the quality of service is 0, 1 or 2")?;
-            let session = self.session.as_ref().ok_or("there is no session with the broker; wait for it")?;
-            let spent = |feeds: &FeedWatch| !feeds.budget.with(Budget::publish);
-            if self.feeds.as_ref().is_some_and(spent) {
-                return Err("the account may publish no more in this minute; wait");
-            }
-            session
-                .try_publish(topic.as_str(), qos, retain, payload)
-                .map_err(|_| "the broker is too slow just now; try again")
-        });
-        match sent {
-            Ok(()) => {
-                let kept = if retain { ", to be kept" } else { "" };
-                let text = format!("published {bytes} bytes on {topic}, QoS {qos}{kept}");
-                self.hub.notice(Severity::Info, None, text);
-            }
-            Err(reason) => {
-                self.hub.notice(Severity::Warning, None, format!("nothing was published: {reason}"));
-            }
+    /// Says something for the engine, and tells it what came of that.
+    pub(super) fn perform(&mut self, task: Task) {
+        let said = match &task.effect {
+            Effect::TellLight { light, action, ms } => self.tell(light, *action, *ms),
+            Effect::Publish(message) => self.publish(message),
+            Effect::RequestRetained => self.ask_what_is_kept(),
+            _ => Ok(()),
+        };
+        self.bus.with(|engine| engine.performed(task, said.map_err(Diagnostic::from)));
+    }
+
+    /// Sends a command to the light's present run.
+    fn tell(&mut self, light: &LightId, action: Action, ms: Option<u32>) -> Result<(), NotSent> {
+        if self.feeds.is_some() {
+            return Err(NotSent::Feeds);
         }
+        let junction = self.junctions.get(&light.junction).ok_or(NotSent::UnknownJunction)?;
+        let run = self.runs.get_mut(light).ok_or(NotSent::NeverHeard)?;
+        let session = self.session.as_ref().ok_or(NotSent::NoSession)?;
+        // Another program may have sent commands too: numbers grow with the time of day.
+        let now_s =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        run.last_n = u32::try_from(now_s).unwrap_or(0).max(run.last_n.saturating_add(1));
+        let mut command = Command::new(run.boot, run.last_n, action);
+        command.ms = ms;
+        let topic = self.topics.of(light, TopicKind::Command);
+        let message = command.encode(&topic, junction.key());
+        session
+            .try_publish(topic, QoS::AtLeastOnce, false, message.as_slice())
+            .map_err(|_| NotSent::BrokerSlow)
+    }
+
+    fn publish(&self, message: &ByHand) -> Result<(), NotSent> {
+        let ByHand { topic, payload, retain, qos } = message;
+        check_publishable(topic).map_err(NotSent::Topic)?;
+        let qos = rumqttc::qos(*qos).map_err(|_| NotSent::Qos)?;
+        let session = self.session.as_ref().ok_or(NotSent::NoSession)?;
+        let spent = |feeds: &FeedWatch| !feeds.budget.with(Budget::publish);
+        if self.feeds.as_ref().is_some_and(spent) {
+            return Err(NotSent::Budget);
+        }
+        let sent = session.try_publish(topic.as_str(), qos, *retain, payload.clone());
+        sent.map_err(|_| NotSent::BrokerSlow)
     }
 
     /// A broker sends what it keeps again for each new subscription, though there is the same already
     /// (MQTT 3.1.1, section 3.8.4).
-    pub(super) fn ask_what_is_kept(&mut self) {
+    fn ask_what_is_kept(&mut self) -> Result<(), NotSent> {
         let asked = if self.feeds.is_some() {
             self.ask_feeds()
         } else {
@@ -75,20 +99,18 @@ impl Observer {
             let filters = filters.into_iter().map(|path| SubscribeFilter::new(path, QoS::AtLeastOnce));
             self.session.as_ref().is_some_and(|session| session.try_subscribe_many(filters).is_ok())
         };
-        if !asked {
-            self.hub.notice(Severity::Warning, None, "the broker cannot be asked just now; try again");
-        }
+        if asked { Ok(()) } else { Err(NotSent::CannotAsk) }
     }
 
     /// An empty message that the broker is to keep makes it forget the one that it kept (MQTT 3.1.1,
     /// section 3.3.1.3). Done is what comes back.
-    pub(super) async fn forget(&mut self, topics: &[String], link: &mut Link) {
+    pub(super) async fn forget(&mut self, topics: &[String], client: &mut Client) {
         // The lights' goodbyes, which the broker keeps too, come over other connections.
         let quiet_by = Instant::now() + FORGET_AFTER;
-        while let Ok(Some(news)) =
-            timeout_at(quiet_by.min(Instant::now() + LAST_WORDS), link.news.recv()).await
+        while let Ok(Some(event)) =
+            timeout_at(quiet_by.min(Instant::now() + LAST_WORDS), client.events.recv()).await
         {
-            self.take(news);
+            self.take(event);
         }
         let until = Instant::now() + FORGET_WITHIN;
         let mut waiting: HashSet<&str> = topics.iter().map(String::as_str).collect();
@@ -100,16 +122,16 @@ impl Observer {
                 && session.try_publish(topic, QoS::AtLeastOnce, true, Vec::new()).is_ok()
             {
                 next = unsent.next();
-                if next.is_some() && link.news.is_empty() {
+                if next.is_some() && client.events.is_empty() {
                     continue;
                 }
             }
             let patience = if next.is_some() { Instant::now() + FORGET_STEP } else { until };
-            match timeout_at(patience.min(until), link.news.recv()).await {
-                Ok(Some(News::Message { topic, payload, .. })) if payload.is_empty() => {
+            match timeout_at(patience.min(until), client.events.recv()).await {
+                Ok(Some(ClientEvent::Message { topic, payload, .. })) if payload.is_empty() => {
                     waiting.remove(topic.as_str());
                 }
-                Ok(Some(news)) => self.take(news),
+                Ok(Some(event)) => self.take(event),
                 Ok(None) => return,
                 Err(_) if Instant::now() < until => {}
                 Err(_) => {
@@ -117,7 +139,7 @@ impl Observer {
                         "the broker still keeps {} messages of lights that have gone; clear them there by hand",
                         waiting.len()
                     );
-                    return self.hub.notice(Severity::Warning, None, text);
+                    return self.bus.notice(Severity::Warning, None, text);
                 }
             }
         }

@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
-use super::{BrokerChoice, Config, Hub, Meter, Severity};
-use crate::world::meter::Counted;
+use crate::{
+    config::{BrokerChoice, Config},
+    world::{
+        account_limiter::{AccountEvent, AccountLimiter},
+        event::Severity,
+        event_bus::EventBus,
+    },
+};
 
-/// The meter of an embedded broker; `None` for one that runs elsewhere.
-pub(super) fn meter(config: &Config, hub: &Arc<Hub>) -> Option<Meter> {
+/// The limiter of an embedded broker; `None` for one that runs elsewhere.
+pub(super) fn limiter(config: &Config, bus: &Arc<EventBus>) -> Option<AccountLimiter> {
     let BrokerChoice::Embedded { .. } = config.broker else { return None };
-    let hub = hub.clone();
-    let listener = Box::new(move |counted: Counted| {
-        let severity = if counted == Counted::Released { Severity::Info } else { Severity::Warning };
-        hub.notice(severity, None, counted.to_string());
+    let bus = bus.clone();
+    let listener = Box::new(move |event: AccountEvent| {
+        let severity = if event == AccountEvent::Released { Severity::Info } else { Severity::Warning };
+        bus.notice(severity, None, event.to_string());
     });
     Some(match &config.emulated {
-        Some(emulated) => Meter::adafruit(&emulated.user, emulated.per_minute, listener),
-        None => Meter::idle(config.root.as_str(), listener),
+        Some(emulated) => AccountLimiter::adafruit(&emulated.user, emulated.per_minute, listener),
+        None => AccountLimiter::idle(config.root.as_str(), listener),
     })
 }

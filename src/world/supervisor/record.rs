@@ -1,30 +1,42 @@
 //! Recording what happens, on and off.
 
-use std::{fs, time::UNIX_EPOCH};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use super::*;
-use crate::recording::{Header, RecorderNews};
+use super::Supervisor;
+use crate::{
+    config::Config,
+    world::{
+        event::{EventKind, Severity},
+        event_bus::EventBus,
+        recorder::{Header, RecordError, Recorder, RecorderEvent},
+    },
+};
 
 /// The folder for recordings that nobody named a file for, beside what else is remembered.
 pub(super) const FOLDER: &str = "recordings";
 
-/// Begins to record all that happens in `hub` from now on.
-pub(super) fn begin(file: &Path, config: &Config, hub: &Arc<Hub>) -> Result<Recorder, RecordError> {
-    let told = hub.clone();
+/// Begins to record all that happens in `bus` from now on.
+pub(super) fn begin(file: &Path, config: &Config, bus: &Arc<EventBus>) -> Result<Recorder, RecordError> {
+    let told = bus.clone();
     let name = file.display().to_string();
     let tell = move |news| match news {
-        RecorderNews::Lost(lost) => {
+        RecorderEvent::Lost(lost) => {
             let text = format!(
                 "the disk is too slow for the recording: {lost} events are missing in it, and more may follow"
             );
             told.notice(Severity::Warning, None, text);
         }
-        RecorderNews::Failed(reason) => {
+        RecorderEvent::Failed(reason) => {
             told.notice(Severity::Error, None, format!("the recording {name} has ended: {reason}"));
             told.emit(EventKind::RecordingChanged { file: None });
         }
     };
-    Recorder::start(file, &Header::of(config, hub.clock().started_at()), hub.subscribe(), tell)
+    Recorder::start(file, &Header::of(config, bus.clock().started_at()), bus.subscribe(), tell)
 }
 
 impl Supervisor {
@@ -32,7 +44,7 @@ impl Supervisor {
     pub(super) fn start_recording(&mut self, file: Option<PathBuf>) {
         if let Some(recorder) = self.recorder.as_ref().filter(|recorder| !recorder.has_ended()) {
             let text = format!("this run is recorded already, to {}", recorder.file().display());
-            self.hub.notice(Severity::Warning, None, text);
+            self.bus.notice(Severity::Warning, None, text);
             return;
         }
         let begun = match file {
@@ -40,27 +52,28 @@ impl Supervisor {
             None => self.new_file(),
         };
         let begun =
-            begun.and_then(|file| begin(&file, &self.config, &self.hub).map_err(|error| error.to_string()));
+            begun.and_then(|file| begin(&file, &self.config, &self.bus).map_err(|error| error.to_string()));
         match begun {
             Ok(recorder) => {
                 self.recorder = Some(recorder);
-                self.tell_all();
+                self.bus.with(|engine| engine.state.tell_all());
+                self.report();
             }
-            Err(reason) => self.hub.notice(Severity::Error, None, reason),
+            Err(reason) => self.bus.notice(Severity::Error, None, reason),
         }
     }
 
     pub(super) fn stop_recording(&mut self) {
         if let Some((file, events)) = self.end_recording() {
-            self.hub.notice(Severity::Info, None, format!("{events} events were recorded to {file}"));
-            self.hub.emit(EventKind::RecordingChanged { file: None });
+            self.bus.notice(Severity::Info, None, format!("{events} events were recorded to {file}"));
+            self.bus.emit(EventKind::RecordingChanged { file: None });
         }
     }
 
     pub(super) fn tell_of_recording(&self) {
         let recorder = self.recorder.as_ref().filter(|recorder| !recorder.has_ended());
         let file = recorder.map(|recorder| recorder.file().display().to_string());
-        self.hub.emit(EventKind::RecordingChanged { file });
+        self.bus.emit(EventKind::RecordingChanged { file });
     }
 
     /// Ends it; returns the file and how many events it has.

@@ -57,10 +57,10 @@ impl Light {
     fn take_leases(&mut self, index: usize, state: &State) {
         let lease_ms = self.config.timing.lease_ms;
         for give in &state.give {
-            if give.to != self.config.name || give.boot != self.speech.boot() {
+            if give.to != self.config.name || give.boot != self.outbox.boot() {
                 continue;
             }
-            let Some(sent_at) = self.speech.sent_at(give.seq) else { continue };
+            let Some(sent_at) = self.outbox.sent_at(give.seq) else { continue };
             let shrunk = at_most(u64::from(lease_ms.min(give.ms)));
             #[cfg(feature = "mutations")]
             let shrunk =
@@ -139,7 +139,7 @@ impl Light {
             }
         }
         if new {
-            self.speech.promised();
+            self.outbox.promised();
         }
     }
 

@@ -9,20 +9,20 @@
 //! | `peer` | what a light knows of one conflicting light: words heard, promise given, lease held |
 //! | `lease` | right of way by promises |
 //! | `react` | the lab's first idea: look at the other's last word; also serves foreign lights |
-//! | `speech` | what is said, when, and which requests were sent |
-//! | `mirror` | a twin of a light that is only heard |
-//! | `canon` | one form for states that behave alike, for the proof alone |
+//! | `outbox` | what is said, when, and which requests were sent |
+//! | `replica` | a twin of a light that is only heard |
+//! | `canonical` | one form for states that behave alike, for the proof alone |
 //! | `view` | what a person is shown of a light's inside |
 
 #[cfg(feature = "mutations")]
-pub mod canon;
+pub mod canonical;
 mod lease;
-mod mirror;
 #[cfg(feature = "mutations")]
 mod mutation;
+mod outbox;
 mod peer;
 mod react;
-mod speech;
+mod replica;
 mod view;
 
 use core::fmt;
@@ -32,21 +32,18 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "mutations")]
 pub use self::mutation::Mutation;
+use self::{outbox::Outbox, peer::Peer};
 pub use self::{
-    mirror::Mirror,
+    replica::Replica,
     view::{Held, View, Waiting},
 };
-use self::{peer::Peer, speech::Speech};
 use crate::{
     aspect::Aspect,
-    message::{Need, State, Word},
+    message::{MAX_PEERS, Need, PeerMessage, State},
     name::Name,
     time::{Instant, at_least},
     timing::{Infeasible, Timing},
 };
-
-/// The most lights that one light may conflict with.
-pub const MAX_PEERS: usize = 7;
 
 /// By what a light decides whether it may go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -157,7 +154,7 @@ pub struct Light {
     disconnected_since: Option<Instant>,
     turns: react::Turns,
     peers: Vec<Peer, MAX_PEERS>,
-    speech: Speech,
+    outbox: Outbox,
     random: u64,
     #[cfg(feature = "mutations")]
     mutation: Option<Mutation>,
@@ -244,7 +241,7 @@ impl Light {
             disconnected_since: None,
             turns: react::Turns::new(&config, now),
             peers,
-            speech: Speech::new(start.boot, now, config.timing.quota),
+            outbox: Outbox::new(start.boot, now, config.timing.quota),
             random: start.seed,
             config,
             #[cfg(feature = "mutations")]
@@ -273,21 +270,21 @@ impl Light {
     /// The number of this run.
     #[must_use]
     pub fn boot(&self) -> u32 {
-        self.speech.boot()
+        self.outbox.boot()
     }
 
     /// Tells of a word of the light `from`, received `now`.
     ///
     /// `retained` says that the broker had kept it: such a word is for display, it is not fresh
     /// and asks for nothing.
-    pub fn hear(&mut self, now: Instant, from: &Name, word: &Word, retained: bool) -> Heard {
+    pub fn hear(&mut self, now: Instant, from: &Name, word: &PeerMessage, retained: bool) -> Heard {
         self.advance(now);
         let Some(index) = self.peers.iter().position(|peer| peer.name == *from) else {
             return Heard::NoConflict;
         };
         match word {
-            Word::State(state) if !retained => self.hear_state(index, state),
-            Word::Plain(_) if !retained => self.hear_plain(index, word.aspect()),
+            PeerMessage::State(state) if !retained => self.hear_state(index, state),
+            PeerMessage::Plain(_) if !retained => self.hear_plain(index, word.aspect()),
             _ => {
                 if self.config.rule == Rule::React {
                     self.hear_aspect(index, word.aspect());
@@ -321,7 +318,7 @@ impl Light {
         for peer in &mut self.peers {
             peer.lease_until = None;
         }
-        self.speech.forget_requests();
+        self.outbox.forget_requests();
     }
 
     /// Tells whether the host has a session with the broker. A light that gets one has something
@@ -335,7 +332,7 @@ impl Light {
     pub fn set_connected(&mut self, now: Instant, connected: bool) {
         self.advance(now);
         if connected && self.disconnected_since.is_some() {
-            self.speech.announce();
+            self.outbox.announce();
             self.turns.connected(self.now);
         }
         self.disconnected_since = match (connected, self.disconnected_since) {
@@ -565,7 +562,7 @@ impl fmt::Display for ConfigError {
             ConfigError::NamedTwice(name) => {
                 write!(f, "the light \"{name}\" is named twice; give every light of a junction its own name")
             }
-            ConfigError::Timing(error) => error.fmt(f),
+            ConfigError::Timing(error) => write!(f, "{error} ({})", error.help()),
         }
     }
 }

@@ -12,6 +12,10 @@ use core::fmt;
 
 use heapless::Vec;
 
+use super::codec::{
+    self, Connect, DISCONNECT, Delivery, FixedHeader, Malformed, PINGREQ, Packet, PacketType, Publish,
+    PublishHead, TooLong, Will,
+};
 use crate::time::Instant;
 
 /// A packet with more bytes than this is passed over; a message of the junction is shorter.
@@ -27,7 +31,7 @@ const RESERVED_BYTES: usize = 64;
 
 /// How a light introduces itself to a broker.
 #[derive(Clone, Copy)]
-pub struct Hello<'a> {
+pub struct ConnectOptions<'a> {
     /// The same at each start of the same light, so that it takes over from its dead connection.
     pub client_id: &'a str,
     /// In seconds.
@@ -120,7 +124,7 @@ impl Session {
     ///
     /// # Errors
     /// When the packet would be too long.
-    pub fn open(hello: &Hello<'_>, now: Instant) -> Result<Session, End> {
+    pub fn open(options: &ConnectOptions<'_>, now: Instant) -> Result<Session, End> {
         let mut session = Session {
             stage: Stage::Connecting,
             inbox: Vec::new(),
@@ -130,24 +134,24 @@ impl Session {
             unacked: Vec::new(),
             stuck: false,
             last_id: 0,
-            retains: !hello.will_topic.is_empty(),
-            keep_alive_ms: u64::from(hello.keep_alive_s) * 1_000,
+            retains: !options.will_topic.is_empty(),
+            keep_alive_ms: u64::from(options.keep_alive_s) * 1_000,
             due_at: now.after(ANSWER_MS),
             awaits_ping: false,
         };
-        // Section 3.1.2: clean session, will at QoS 1, will retained, user name and password.
-        let login = if hello.user.is_empty() { 0 } else { 0b1100_0000 };
-        let will = if session.retains { 0b0010_1100 } else { 0 };
-        let mut body = Packet::new();
-        body.text("MQTT").byte(4).byte(0b0000_0010 | will | login).short(hello.keep_alive_s);
-        body.text(hello.client_id);
-        if will != 0 {
-            body.text(hello.will_topic).bytes(hello.will);
-        }
-        if login != 0 {
-            body.text(hello.user).text(hello.password);
-        }
-        if body.write(0x10, &mut session.outbox) { Ok(session) } else { Err(End::TooMuchToSay) }
+        let connect = Connect {
+            client_id: options.client_id,
+            clean_session: true,
+            keep_alive_s: options.keep_alive_s,
+            will: session.retains.then_some(Will {
+                topic: options.will_topic,
+                payload: options.will,
+                qos: 1,
+                retain: true,
+            }),
+            login: (!options.user.is_empty()).then_some((options.user, Some(options.password.as_bytes()))),
+        };
+        if session.append(0, |put| connect.encode(put)) { Ok(session) } else { Err(End::TooMuchToSay) }
     }
 
     /// Asks for all `topics` at QoS 1; to be called once the broker has let the light in.
@@ -156,17 +160,14 @@ impl Session {
     /// When they do not fit into one packet.
     pub fn subscribe<'a>(
         &mut self,
-        topics: impl IntoIterator<Item = &'a str>,
+        topics: impl IntoIterator<Item = &'a str, IntoIter: Clone>,
         now: Instant,
     ) -> Result<(), End> {
-        let mut body = Packet::new();
-        body.short(self.next_id());
-        for topic in topics {
-            body.text(topic).byte(1);
-        }
+        let id = self.next_id();
+        let filters = topics.into_iter().map(|topic| (topic, 1));
         self.stage = Stage::Subscribing;
         self.due_at = now.after(ANSWER_MS);
-        if body.write(0x82, &mut self.outbox) { Ok(()) } else { Err(End::TooMuchToSay) }
+        if self.append(0, |put| codec::subscribe(id, filters, put)) { Ok(()) } else { Err(End::TooMuchToSay) }
     }
 
     /// Whether the session is up: words can be published.
@@ -189,11 +190,9 @@ impl Session {
             return false;
         }
         let id = self.next_id();
-        let mut body = Packet::new();
-        body.text(topic).short(id).raw(payload);
-        let fits = self.outbox.len() + body.len() + RESERVED_BYTES <= OUTBOX_BYTES;
-        let first = if self.retains { 0x33 } else { 0x32 };
-        fits && body.write(first, &mut self.outbox) && self.unacked.push(id).is_ok()
+        let delivery = Delivery::AtLeastOnce { id };
+        let publish = Publish { topic, payload, delivery, retain: self.retains, dup: false };
+        self.append(RESERVED_BYTES, |put| publish.encode(put)) && self.unacked.push(id).is_ok()
     }
 
     /// The bytes that wait for the socket.
@@ -205,6 +204,12 @@ impl Session {
     /// The socket took so many of [`Session::outgoing`].
     pub fn sent(&mut self, bytes: usize) {
         drop_front(&mut self.outbox, bytes);
+    }
+
+    /// How many bytes [`Session::feed`] would take now.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.to_skip.saturating_add(self.inbox.capacity() - self.inbox.len())
     }
 
     /// Takes bytes from the socket, and returns how many; the rest has to be given again after the
@@ -233,29 +238,41 @@ impl Session {
                 return Ok(None);
             }
             // The first thing that a broker says is CONNACK; anything else is no broker.
-            if self.stage == Stage::Connecting && self.inbox.first().is_some_and(|first| *first != 0x20) {
+            if self.stage == Stage::Connecting && self.inbox.first().is_some_and(|first| first >> 4 != 2) {
                 return Err(End::NotMqtt);
             }
-            let Some(header) = Header::read(&self.inbox)? else { return Ok(None) };
+            let Some(header) = FixedHeader::read(&self.inbox)? else { return Ok(None) };
             if header.total > INBOX_BYTES {
                 return self.pass_over(header);
             }
-            if self.inbox.len() < header.total {
-                return Ok(None);
+            if header.packet_type == PacketType::Publish {
+                return self.message();
             }
-            match header.first >> 4 {
-                2 => self.connack(header, now)?,
-                3 => return self.message(header),
-                4 => self.puback(header)?,
-                9 => self.suback(header, now)?,
-                13 => self.awaits_ping = false,
+            let Some((packet, total)) = Packet::read(&self.inbox)? else { return Ok(None) };
+            let event = match packet {
+                Packet::ConnAck { code, .. } => {
+                    self.connack(code, now)?;
+                    Some(Event::Accepted)
+                }
+                Packet::SubAck { codes, .. } => {
+                    let granted = codes.iter().all(|code| *code <= 2);
+                    self.suback(granted, now)?;
+                    Some(Event::Subscribed)
+                }
+                Packet::PubAck { id } => {
+                    self.unacked.retain(|unacked| *unacked != id);
+                    self.stuck &= self.unacked.is_full();
+                    None
+                }
+                Packet::PingResp => {
+                    self.awaits_ping = false;
+                    None
+                }
                 _ => return Err(End::NotMqtt),
-            }
-            drop_front(&mut self.inbox, header.total);
-            match header.first >> 4 {
-                2 => return Ok(Some(Event::Accepted)),
-                9 => return Ok(Some(Event::Subscribed)),
-                _ => {}
+            };
+            drop_front(&mut self.inbox, total);
+            if event.is_some() {
+                return Ok(event);
             }
         }
     }
@@ -279,7 +296,7 @@ impl Session {
         self.due_at = now.after(self.keep_alive_ms);
         // Without room for a ping the socket is stuck; the next check ends the session then.
         self.awaits_ping = true;
-        let _ = self.outbox.extend_from_slice(&[0xC0, 0]);
+        let _ = self.outbox.extend_from_slice(&PINGREQ);
         Ok(())
     }
 
@@ -290,8 +307,8 @@ impl Session {
     }
 
     /// MQTT's goodbye: the broker then keeps the will to itself.
-    pub fn say_goodbye(&mut self) {
-        let _ = self.outbox.extend_from_slice(&[0xE0, 0]);
+    pub fn disconnect(&mut self) {
+        let _ = self.outbox.extend_from_slice(&DISCONNECT);
     }
 
     fn next_id(&mut self) -> u16 {
@@ -299,8 +316,7 @@ impl Session {
         self.last_id
     }
 
-    fn connack(&mut self, header: Header, now: Instant) -> Result<(), End> {
-        let &[_session_present, code] = self.body(header) else { return Err(End::NotMqtt) };
+    fn connack(&mut self, code: u8, now: Instant) -> Result<(), End> {
         if self.stage != Stage::Connecting {
             return Err(End::NotMqtt);
         }
@@ -312,12 +328,11 @@ impl Session {
         Ok(())
     }
 
-    fn suback(&mut self, header: Header, now: Instant) -> Result<(), End> {
-        let [_, _, codes @ ..] = self.body(header) else { return Err(End::NotMqtt) };
+    fn suback(&mut self, granted: bool, now: Instant) -> Result<(), End> {
         if self.stage != Stage::Subscribing {
             return Err(End::NotMqtt);
         }
-        if codes.iter().any(|code| *code > 2) {
+        if !granted {
             return Err(End::SubscriptionRefused);
         }
         self.stage = Stage::Up;
@@ -325,162 +340,58 @@ impl Session {
         Ok(())
     }
 
-    fn puback(&mut self, header: Header) -> Result<(), End> {
-        let &[high, low] = self.body(header) else { return Err(End::NotMqtt) };
-        let id = u16::from_be_bytes([high, low]);
-        self.unacked.retain(|unacked| *unacked != id);
-        self.stuck &= self.unacked.is_full();
-        Ok(())
-    }
-
-    fn message(&mut self, header: Header) -> Result<Option<Event<'_>>, End> {
-        let (topic_at, id) = self.publish_head(header)?.ok_or(End::NotMqtt)?;
-        let payload_at = topic_at.end + if id.is_some() { 2 } else { 0 };
-        if payload_at > header.total {
-            return Err(End::NotMqtt);
-        }
-        if let Some(id) = id {
-            self.acknowledge(id);
-        }
-        self.taken = header.total;
-        let topic = self.inbox.get(topic_at).unwrap_or_default();
-        Ok(Some(Event::Message {
-            topic: core::str::from_utf8(topic).map_err(|_| End::NotMqtt)?,
-            payload: self.inbox.get(payload_at..header.total).unwrap_or_default(),
-            retained: header.first & 1 == 1,
-        }))
+    fn message(&mut self) -> Result<Option<Event<'_>>, End> {
+        let Some((Packet::Publish(publish), total)) = Packet::read(&self.inbox)? else { return Ok(None) };
+        acknowledge(&mut self.outbox, publish.delivery)?;
+        self.taken = total;
+        let Publish { topic, payload, retain: retained, .. } = publish;
+        Ok(Some(Event::Message { topic, payload, retained }))
     }
 
     /// A message that is too long must not cost the light its session.
-    fn pass_over(&mut self, header: Header) -> Result<Option<Event<'_>>, End> {
-        if header.first >> 4 != 3 {
-            return Err(End::NotMqtt);
-        }
-        let Some((_, id)) = self.publish_head(header)? else {
+    fn pass_over(&mut self, header: FixedHeader) -> Result<Option<Event<'_>>, End> {
+        let Some(head) = PublishHead::read(&self.inbox)? else {
             // A topic that does not fit is none that was subscribed to.
             return if self.inbox.is_full() { Err(End::NotMqtt) } else { Ok(None) };
         };
-        if let Some(id) = id {
-            self.acknowledge(id);
-        }
+        acknowledge(&mut self.outbox, head.delivery)?;
         self.to_skip = header.total - self.inbox.len();
         self.inbox.clear();
         Ok(Some(Event::TooLong { bytes: header.total }))
     }
 
-    /// Where a PUBLISH has its topic, and the number to acknowledge; `None` while they have not
-    /// come in yet.
-    fn publish_head(&self, header: Header) -> Result<Option<PublishHead>, End> {
-        let short = |at: usize| {
-            let bytes = self.inbox.get(at..at + 2)?.first_chunk::<2>()?;
-            Some(u16::from_be_bytes(*bytes))
-        };
-        let Some(length) = short(header.length) else { return Ok(None) };
-        let topic_at = header.length + 2..header.length + 2 + usize::from(length);
-        if topic_at.end > header.total {
-            return Err(End::NotMqtt);
+    /// Appends a packet to the outbox where so many bytes stay free, or nothing.
+    fn append(
+        &mut self,
+        reserved: usize,
+        encode: impl FnOnce(&mut dyn FnMut(&[u8])) -> Result<(), TooLong>,
+    ) -> bool {
+        let before = self.outbox.len();
+        let mut fits = true;
+        let encoded = encode(&mut |bytes| fits &= self.outbox.extend_from_slice(bytes).is_ok());
+        fits &= encoded.is_ok() && self.outbox.len() + reserved <= OUTBOX_BYTES;
+        if !fits {
+            self.outbox.truncate(before);
         }
-        match (header.first >> 1) & 3 {
-            0 if topic_at.end <= self.inbox.len() => Ok(Some((topic_at, None))),
-            0 => Ok(None),
-            1 => Ok(short(topic_at.end).map(|id| (topic_at, Some(id)))),
-            _ => Err(End::NotMqtt),
-        }
+        fits
     }
+}
 
-    fn acknowledge(&mut self, id: u16) {
-        let [high, low] = id.to_be_bytes();
+fn acknowledge(outbox: &mut Vec<u8, OUTBOX_BYTES>, delivery: Delivery) -> Result<(), End> {
+    match delivery {
+        Delivery::AtMostOnce => {}
         // There is room: it was looked for before the packet was.
-        let _ = self.outbox.extend_from_slice(&[0x40, 2, high, low]);
-    }
-
-    fn body(&self, header: Header) -> &[u8] {
-        self.inbox.get(header.length..header.total).unwrap_or_default()
-    }
-}
-
-/// Where a PUBLISH has its topic, and the number to acknowledge it with.
-type PublishHead = (core::ops::Range<usize>, Option<u16>);
-
-/// The fixed header (section 2.2).
-#[derive(Clone, Copy)]
-struct Header {
-    first: u8,
-    /// Its own bytes.
-    length: usize,
-    /// The bytes of the whole packet.
-    total: usize,
-}
-
-impl Header {
-    fn read(bytes: &[u8]) -> Result<Option<Header>, End> {
-        let Some((first, rest)) = bytes.split_first() else { return Ok(None) };
-        let mut remaining = 0;
-        for (index, byte) in rest.iter().enumerate().take(4) {
-            remaining |= usize::from(byte & 0x7F) << (7 * index);
-            if byte & 0x80 == 0 {
-                let length = index + 2;
-                return Ok(Some(Header { first: *first, length, total: length + remaining }));
-            }
+        Delivery::AtLeastOnce { id } => {
+            let _ = outbox.extend_from_slice(&codec::puback(id));
         }
-        if rest.len() >= 4 { Err(End::NotMqtt) } else { Ok(None) }
+        Delivery::ExactlyOnce { .. } => return Err(End::NotMqtt),
     }
+    Ok(())
 }
 
-/// The variable header and payload of a packet that is being written.
-struct Packet {
-    body: Vec<u8, { 2 * INBOX_BYTES }>,
-    fits: bool,
-}
-
-impl Packet {
-    fn new() -> Packet {
-        Packet { body: Vec::new(), fits: true }
-    }
-
-    fn len(&self) -> usize {
-        self.body.len()
-    }
-
-    fn raw(&mut self, bytes: &[u8]) -> &mut Packet {
-        self.fits &= self.body.extend_from_slice(bytes).is_ok();
-        self
-    }
-
-    fn byte(&mut self, byte: u8) -> &mut Packet {
-        self.raw(&[byte])
-    }
-
-    fn short(&mut self, short: u16) -> &mut Packet {
-        self.raw(&short.to_be_bytes())
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> &mut Packet {
-        match u16::try_from(bytes.len()) {
-            Ok(length) => self.short(length).raw(bytes),
-            Err(_) => {
-                self.fits = false;
-                self
-            }
-        }
-    }
-
-    fn text(&mut self, text: &str) -> &mut Packet {
-        self.bytes(text.as_bytes())
-    }
-
-    /// Appends the packet with its fixed header, or nothing where it does not fit.
-    fn write(&self, first: u8, outbox: &mut Vec<u8, OUTBOX_BYTES>) -> bool {
-        let [low, high, ..] = self.body.len().to_le_bytes();
-        // At most 2048 bytes: two bytes of length do.
-        let length = [low & 0x7F | 0x80, high << 1 | low >> 7];
-        let length = if self.body.len() < 0x80 { &[low][..] } else { &length[..] };
-        if !self.fits || outbox.len() + 1 + length.len() + self.body.len() > OUTBOX_BYTES {
-            return false;
-        }
-        outbox.push(first).is_ok()
-            && outbox.extend_from_slice(length).is_ok()
-            && outbox.extend_from_slice(&self.body).is_ok()
+impl From<Malformed> for End {
+    fn from(_: Malformed) -> End {
+        End::NotMqtt
     }
 }
 
@@ -490,30 +401,49 @@ fn drop_front<const N: usize>(bytes: &mut Vec<u8, N>, count: usize) {
     bytes.truncate(bytes.len() - count);
 }
 
+impl End {
+    /// What a person may do about it.
+    #[must_use]
+    pub const fn help(&self) -> Option<&'static str> {
+        Some(match self {
+            End::Refused(2) => "Choose shorter names.",
+            End::Refused(4) => "Check both, in the configuration or on the board.",
+            End::Refused(5) => "Check user and password, or ask whoever runs it.",
+            End::Refused(3 | 6 | 7) => "The next try waits.",
+            End::Refused(8..) => "Ask whoever runs it.",
+            End::NotMqtt => "Check the port.",
+            End::SubscriptionRefused => "Ask for the right, or choose another root topic.",
+            End::TooMuchToSay => "Choose shorter ones.",
+            End::Refused(_) | End::NoAnswer | End::Silent | End::Unacknowledged => return None,
+        })
+    }
+}
+
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             End::Refused(1) => "the broker does not speak MQTT 3.1.1",
-            End::Refused(2) => "the broker refused the client's name; choose shorter names",
-            End::Refused(3) => "the broker is not available just now; it is tried again",
-            End::Refused(4) => "the broker refused user or password; provision the board with the right ones",
-            End::Refused(5) => {
-                "the broker does not let this user in; check user and password, or ask whoever runs it"
-            }
+            End::Refused(2) => "the broker refused the client's name",
+            End::Refused(3) => "the broker is not available just now",
+            End::Refused(4) => "the broker refused user or password",
+            End::Refused(5) => "the broker does not let this user in",
+            // Adafruit IO's.
+            End::Refused(6) => "the broker refused the login (code 6): there were too many within a minute",
+            End::Refused(7) => "the broker refused the login (code 7): the account is banned for a while",
             End::Refused(code) => {
-                return write!(f, "the broker refused the session with code {code}, which MQTT 3.1.1 does not know");
+                return write!(
+                    f,
+                    "the broker refused the login with code {code}, which MQTT 3.1.1 does not know"
+                );
             }
-            End::NotMqtt => "what answers there does not speak MQTT 3.1.1; check the port",
-            End::SubscriptionRefused => {
-                "the broker refused a subscription: this user may not read the topic; ask for the right, or choose \
-                 another root topic"
-            }
+            End::NotMqtt => "what answers there does not speak MQTT 3.1.1",
+            End::SubscriptionRefused => "the broker refused a subscription: this user may not read the topic",
             End::NoAnswer => "the broker did not answer in time",
             End::Silent => "the broker has not answered for two keep-alives",
             End::Unacknowledged => {
                 "the broker has not acknowledged the last 32 messages, so this session is of no use"
             }
-            End::TooMuchToSay => "the names, topics and passwords are too long for one packet; choose shorter ones",
+            End::TooMuchToSay => "the names, topics and passwords are too long for one packet",
         })
     }
 }
@@ -543,8 +473,14 @@ mod tests {
 
     use super::*;
 
-    const HELLO: Hello<'_> =
-        Hello { client_id: "id", keep_alive_s: 5, user: "", password: "", will_topic: "w", will: b"bye" };
+    const OPTIONS: ConnectOptions<'_> = ConnectOptions {
+        client_id: "id",
+        keep_alive_s: 5,
+        user: "",
+        password: "",
+        will_topic: "w",
+        will: b"bye",
+    };
 
     fn at(ms: u64) -> Instant {
         Instant::from_ms(ms)
@@ -561,7 +497,7 @@ mod tests {
     }
 
     fn up() -> Session {
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         fed(&mut session, &[0x20, 2, 0, 0]);
         assert_eq!(session.next_event(at(10)), Ok(Some(Event::Accepted)));
         session.subscribe(["a", "b"], at(10)).unwrap();
@@ -574,11 +510,11 @@ mod tests {
 
     #[test]
     fn it_says_hello_as_the_standard_has_it() {
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         let expected = b"\x10\x16\x00\x04MQTT\x04\x2e\x00\x05\x00\x02id\x00\x01w\x00\x03bye";
         assert_eq!(sent(&mut session), expected);
-        let hello = Hello { user: "king", password: "arthur", ..HELLO };
-        let mut session = Session::open(&hello, at(0)).unwrap();
+        let options = ConnectOptions { user: "king", password: "arthur", ..OPTIONS };
+        let mut session = Session::open(&options, at(0)).unwrap();
         let bytes = sent(&mut session);
         assert_eq!(bytes[9], 0b1110_1110);
         assert!(bytes.ends_with(b"\x00\x04king\x00\x06arthur"));
@@ -586,8 +522,8 @@ mod tests {
 
     #[test]
     fn without_a_will_it_has_none_and_publishes_nothing_to_be_kept() {
-        let hello = Hello { will_topic: "", ..HELLO };
-        let mut session = Session::open(&hello, at(0)).unwrap();
+        let options = ConnectOptions { will_topic: "", ..OPTIONS };
+        let mut session = Session::open(&options, at(0)).unwrap();
         assert_eq!(sent(&mut session), b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x05\x00\x02id");
         fed(&mut session, &[0x20, 2, 0, 0]);
         assert_eq!(session.next_event(at(10)), Ok(Some(Event::Accepted)));
@@ -601,7 +537,7 @@ mod tests {
 
     #[test]
     fn it_subscribes_once_it_is_let_in_and_is_up_once_that_is_granted() {
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         sent(&mut session);
         assert!(!session.publish("a", b"too early"));
         fed(&mut session, &[0x20]);
@@ -619,17 +555,17 @@ mod tests {
     #[test]
     fn each_refusal_is_told_apart() {
         for code in 1..=7 {
-            let mut session = Session::open(&HELLO, at(0)).unwrap();
+            let mut session = Session::open(&OPTIONS, at(0)).unwrap();
             fed(&mut session, &[0x20, 2, 0, code]);
             assert_eq!(session.next_event(at(1)), Err(End::Refused(code)));
         }
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         fed(&mut session, &[0x20, 2, 0, 0]);
         session.next_event(at(1)).unwrap();
         session.subscribe(["a"], at(1)).unwrap();
         fed(&mut session, &[0x90, 3, 0, 1, 0x80]);
         assert_eq!(session.next_event(at(1)), Err(End::SubscriptionRefused));
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         fed(&mut session, b"HTTP/1.1 400 Bad Request\r\n\r\n");
         assert_eq!(session.next_event(at(1)), Err(End::NotMqtt));
     }
@@ -651,7 +587,7 @@ mod tests {
         let stream =
             b"\x20\x02\x00\x00\x90\x03\x00\x01\x01\x32\x09\x00\x01a\x12\x34word\x40\x02\x00\x02\xd0\x00";
         for step in 1..stream.len() {
-            let mut session = Session::open(&HELLO, at(0)).unwrap();
+            let mut session = Session::open(&OPTIONS, at(0)).unwrap();
             let mut events = 0;
             for piece in stream.chunks(step) {
                 fed(&mut session, piece);
@@ -753,10 +689,10 @@ mod tests {
 
     #[test]
     fn a_broker_that_does_not_answer_a_hello_or_a_subscription_is_given_up() {
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         assert_eq!(session.check(at(4_999)), Ok(()));
         assert_eq!(session.check(at(5_000)), Err(End::NoAnswer));
-        let mut session = Session::open(&HELLO, at(0)).unwrap();
+        let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         fed(&mut session, &[0x20, 2, 0, 0]);
         session.next_event(at(4_000)).unwrap();
         session.subscribe(["a"], at(4_000)).unwrap();
@@ -801,7 +737,7 @@ mod tests {
             (seed >> 33).to_le_bytes()[0]
         };
         for round in 0..20_000 {
-            let mut session = if round % 2 == 0 { up() } else { Session::open(&HELLO, at(0)).unwrap() };
+            let mut session = if round % 2 == 0 { up() } else { Session::open(&OPTIONS, at(0)).unwrap() };
             let kinds = [0x20, 0x30, 0x32, 0x33, 0x40, 0x90, 0xD0, random()];
             let mut stream = vec![];
             for _ in 0..4 {

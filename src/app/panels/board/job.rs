@@ -2,24 +2,38 @@
 
 use egui::{Frame, Margin, ProgressBar, RichText, Stroke, Ui};
 
-use super::{Shown, by_hand, widgets};
+use super::by_hand;
 use crate::{
     app::{
-        act::{Act, Acts},
+        action::Actions,
         board::{
-            BoardAct, Workbench, sentence,
-            state::{End, Job},
+            BoardAction,
+            state::{BoardState, End, Job},
         },
-        pace::Pace,
+        labels,
+        repaint::RepaintScheduler,
+        view::ViewContext,
+        widgets,
     },
-    board::{Answer, BoardInfo, JobKind, Outcome, Progress, Step, news::Identity, news::Written},
+    board::{
+        Answer, BoardInfo, JobKind, Outcome, Progress, Step,
+        job_event::{Identity, Written},
+    },
 };
 
+/// Where the command line lists the ports; the window lists them itself.
+const COMMAND_LINE_LIST: &str = "\"twinlight ports\" lists what is there";
+
 /// Shows the job that runs, or the report of the last one.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &Workbench, pace: &mut Pace) -> Acts {
-    let mut acts = Acts::default();
-    let Some(job) = &bench.state.job else { return acts };
-    let palette = shown.palette;
+pub(super) fn show(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    state: &BoardState,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let mut actions = Actions::default();
+    let Some(job) = &state.job else { return actions };
+    let palette = view.palette;
     let edge = match &job.end {
         None => palette.accent,
         Some(End::Done(_)) => palette.ok,
@@ -30,16 +44,16 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &Workbench, pace: &mut
     frame.inner_margin(Margin::same(10)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         match &job.end {
-            None => acts.append(running(ui, shown, job, pace)),
-            Some(end) => acts.append(ended(ui, shown, job, end)),
+            None => actions.append(running(ui, view, job, repaint)),
+            Some(end) => actions.append(ended(ui, view, job, end)),
         }
     });
-    acts
+    actions
 }
 
-fn running(ui: &mut Ui, shown: &Shown<'_>, job: &Job, pace: &mut Pace) -> Acts {
-    let mut acts = Acts::default();
-    let palette = shown.palette;
+fn running(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, repaint: &mut RepaintScheduler) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
     ui.horizontal(|ui| {
         ui.label(RichText::new(format!("{} on {}", doing(job.kind), job.port)).strong());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -47,7 +61,7 @@ fn running(ui: &mut Ui, shown: &Shown<'_>, job: &Job, pace: &mut Pace) -> Acts {
             let cancel = ui.add_enabled(!job.cancelling, egui::Button::new(name));
             let why = "Ends after the block that it is at. The board can be flashed again.";
             if cancel.on_hover_text(why).clicked() {
-                acts.push(Act::Board(BoardAct::Cancel));
+                actions.push(BoardAction::Cancel);
             }
         });
     });
@@ -56,34 +70,34 @@ fn running(ui: &mut Ui, shown: &Shown<'_>, job: &Job, pace: &mut Pace) -> Acts {
     }
     let step = job.step();
     if let Some(step) = step {
-        ui.label(sentence(step.words()));
+        ui.label(format!("{} … (step {} of {})", doing_step(step), job.steps.len(), steps_in_all(job)));
     }
     if let Some(progress) = &job.progress {
         bar(ui, progress);
     } else if step == Some(Step::Enter) {
         if let Some(waited) = job.waiting {
-            by_hand::show(ui, shown);
+            by_hand::show(ui, view);
             let text = format!("Waiting for the chip… {} s", waited.as_secs());
             ui.label(RichText::new(text).color(palette.warn));
-            pace.within(500);
+            repaint.within(500);
         }
     } else {
         ui.add(ProgressBar::new(0.0).desired_height(8.0));
     }
-    notes(ui, shown, job);
+    notes(ui, view, job);
     if let Some(question) = &job.question {
         ui.add_space(4.0);
         ui.label(RichText::new(format!("{}.", question.text())).color(palette.warn));
         ui.horizontal(|ui| {
-            if widgets::named_button(ui, "No, leave it", "No, leave it").clicked() {
-                acts.push(Act::Board(BoardAct::Answer(Answer::No)));
+            if widgets::button(ui, "No, leave it").clicked() {
+                actions.push(BoardAction::Answer(Answer::No));
             }
-            if widgets::named_button(ui, "Yes, write it", "Yes, write it").clicked() {
-                acts.push(Act::Board(BoardAct::Answer(Answer::Yes)));
+            if widgets::button(ui, "Yes, write it").clicked() {
+                actions.push(BoardAction::Answer(Answer::Yes));
             }
         });
     }
-    acts
+    actions
 }
 
 fn bar(ui: &mut Ui, progress: &Progress) {
@@ -98,15 +112,15 @@ fn bar(ui: &mut Ui, progress: &Progress) {
     });
 }
 
-fn notes(ui: &mut Ui, shown: &Shown<'_>, job: &Job) {
+fn notes(ui: &mut Ui, view: &ViewContext<'_>, job: &Job) {
     for note in &job.notes {
-        widgets::caption(ui, sentence(note), shown.palette);
+        widgets::caption(ui, labels::sentence(note), view.palette);
     }
 }
 
-fn ended(ui: &mut Ui, shown: &Shown<'_>, job: &Job, end: &End) -> Acts {
-    let mut acts = Acts::default();
-    let palette = shown.palette;
+fn ended(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, end: &End) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
     let (title, color) = match end {
         End::Done(_) => ("Done", palette.ok),
         End::Failed { cancelled: true, .. } => ("Cancelled", palette.warn),
@@ -120,7 +134,7 @@ fn ended(ui: &mut Ui, shown: &Shown<'_>, job: &Job, end: &End) -> Acts {
         );
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if widgets::named_button(ui, "OK", "Put the report away").clicked() {
-                acts.push(Act::Board(BoardAct::Dismiss));
+                actions.push(BoardAction::DismissReport);
             }
         });
     });
@@ -131,16 +145,17 @@ fn ended(ui: &mut Ui, shown: &Shown<'_>, job: &Job, end: &End) -> Acts {
             }
         }
         End::Failed { what, advice, .. } => {
-            ui.label(format!("{}.", sentence(what)));
-            ui.label(format!("{}.", sentence(advice)));
+            ui.label(format!("{}.", labels::sentence(what)));
+            let advice = advice.replace(COMMAND_LINE_LIST, "The list below shows what is there");
+            ui.label(format!("{}.", labels::sentence(&advice)));
         }
     }
-    notes(ui, shown, job);
+    notes(ui, view, job);
     if let Some(backup) = &job.backup {
         let text = format!("The backup is in {}", backup.file.display());
         widgets::caption(ui, text, palette).on_hover_text(format!("SHA-256 {}", backup.sha256));
     }
-    acts
+    actions
 }
 
 /// What a job came to, in sentences.
@@ -153,7 +168,7 @@ fn report(outcome: &Outcome) -> Vec<String> {
         }
         Outcome::Restored { written, identity } => {
             let identity = match identity {
-                Identity::Equal => "Pycom's block was the backup's already.",
+                Identity::Equal => "Pycom's block is the same in the backup.",
                 Identity::Written => "Pycom's block was written, as you confirmed.",
                 Identity::LeftAlone => "Pycom's block differs and was left as it is.",
                 Identity::NotHeld => "The backup does not hold Pycom's block.",
@@ -165,10 +180,13 @@ fn report(outcome: &Outcome) -> Vec<String> {
 }
 
 fn amount(written: &Written) -> String {
+    let unchanged = match written.skipped.div_ceil(1_024) {
+        0 => String::new(),
+        kib => format!(", {kib} KiB unchanged"),
+    };
     format!(
-        "{} KiB written, {} KiB were right already; all is verified. It took {}.",
+        "{} KiB written{unchanged}; everything is verified. It took {}.",
         written.written.div_ceil(1_024),
-        written.skipped.div_ceil(1_024),
         span(written.took)
     )
 }
@@ -201,6 +219,31 @@ fn span(time: std::time::Duration) -> String {
         1..=90 => format!("{seconds} s"),
         _ => format!("{} min {} s", seconds / 60, seconds % 60),
     }
+}
+
+fn doing_step(step: Step) -> &'static str {
+    match step {
+        Step::Enter => "Connecting",
+        Step::Examine => "Examining",
+        Step::BackUp => "Backing up",
+        Step::Compare => "Comparing",
+        Step::Write => "Writing",
+        Step::Verify => "Verifying",
+        Step::Start => "Starting the program",
+    }
+}
+
+/// How many steps the job has. A backup is made before the board is compared, if it is made at all.
+fn steps_in_all(job: &Job) -> usize {
+    let backs_up = !job.steps.contains(&Step::Compare) || job.steps.contains(&Step::BackUp);
+    match job.kind {
+        JobKind::Examine => 3,
+        JobKind::Reset => 2,
+        JobKind::BackUp => 4,
+        JobKind::Provision | JobKind::Restore => 6,
+        JobKind::Flash => 6 + usize::from(backs_up),
+    }
+    .max(job.steps.len())
 }
 
 fn doing(kind: JobKind) -> &'static str {

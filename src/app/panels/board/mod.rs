@@ -5,7 +5,7 @@
 //! | `ports` | which board |
 //! | `light` | which light it is to be |
 //! | `network` | Wi-Fi and broker |
-//! | `more` | what hardly anybody changes; backup and restore |
+//! | `more` | settings that are rarely changed; backup and restore |
 //! | `job` | how far it is, and how it ended |
 //! | `by_hand` | the drawing of the jumper and the button |
 //! | `log` | what the board says |
@@ -13,8 +13,8 @@
 
 mod by_hand;
 mod field;
-mod invitation;
 mod job;
+mod join_info;
 mod light;
 mod log;
 mod more;
@@ -23,104 +23,108 @@ mod ports;
 
 use egui::{RichText, ScrollArea, Ui};
 
-use super::{Shown, widgets};
 use crate::app::{
-    act::{Act, Acts},
-    board::{BoardAct, Workbench},
-    pace::Pace,
-    settings::Part,
-    theme,
+    action::Actions,
+    board::{BoardAction, form::Form, state::BoardState},
+    repaint::RepaintScheduler,
+    settings::LeftPanel,
+    view::ViewContext,
+    widgets,
 };
 
-/// Shows the panel.
-pub fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench, pace: &mut Pace) -> Acts {
-    let mut acts = Acts::default();
-    ui.horizontal(|ui| {
-        ui.label(RichText::new("A board").text_style(theme::title()).strong());
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let close = widgets::named_button(ui, "Close", "Close the board panel");
-            if close.on_hover_text("Hides this panel; a job goes on (F2)").clicked() {
-                acts.push(Act::Toggle(Part::Board));
-            }
-        });
-    });
+pub(crate) fn show(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    state: &BoardState,
+    form: &mut Form,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let hint = "Hides this panel; a job goes on (F2)";
+    let mut actions = widgets::panel_header(
+        ui,
+        "Flash a board",
+        "Close the board panel",
+        hint,
+        LeftPanel::Board,
+        |_, _| {},
+    );
     ui.separator();
-    if bench.state.log.port.is_some() {
+    if state.log.port.is_some() {
         let most = (ui.available_height() - 220.0).max(120.0);
         let log = egui::Panel::bottom("board-log").frame(egui::Frame::new()).resizable(true);
         log.default_size(most.min(240.0)).size_range(110.0..=most).show(ui, |ui| {
-            acts.append(log::show(ui, shown, bench));
+            actions.append(log::show(ui, view, state, form));
         });
     }
     egui::CentralPanel::no_frame().show(ui, |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             let margin = egui::Frame::new().inner_margin(egui::Margin { right: 10, ..egui::Margin::ZERO });
-            margin.show(ui, |ui| acts.append(body(ui, shown, bench, pace)));
+            margin.show(ui, |ui| actions.append(body(ui, view, state, form, repaint)));
         });
     });
-    acts
+    actions
 }
 
-fn body(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench, pace: &mut Pace) -> Acts {
-    let mut acts = Acts::default();
-    let works = bench.works();
-    acts.append(job::show(ui, shown, bench, pace));
-    ui.add_enabled_ui(!works, |ui| {
-        acts.append(ports::show(ui, shown, bench));
-        acts.append(light::show(ui, shown, bench));
-        acts.append(network::show(ui, shown, bench));
-        acts.append(more::show(ui, shown, bench));
+fn body(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    state: &BoardState,
+    form: &mut Form,
+    repaint: &mut RepaintScheduler,
+) -> Actions {
+    let mut actions = Actions::default();
+    actions.append(job::show(ui, view, state, repaint));
+    ui.add_enabled_ui(!state.works(), |ui| {
+        ports::show(ui, view, state, form);
+        actions.append(light::show(ui, view, &state.context, form));
+        actions.append(network::show(ui, view, state, form));
+        more::show(ui, view, form);
         ui.add_space(8.0);
-        acts.append(start(ui, shown, bench));
+        actions.append(start(ui, view, state, form));
         ui.add_space(6.0);
-        acts.append(more::keep(ui, shown, bench));
+        actions.append(more::backups(ui, view, &state.context, form));
     });
-    acts
+    actions
 }
 
 /// The buttons that start it all.
-fn start(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
-    let mut acts = Acts::default();
-    let palette = shown.palette;
-    let ready = bench.form.connection().is_some();
+fn start(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &Form) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
+    let port = form.connection().map(|connection| connection.port);
+    let ready = port.is_some();
+    let off = "Choose a port first.";
     ui.horizontal_wrapped(|ui| {
         let text = RichText::new("Flash and start").strong().color(palette.on_accent);
         let button = egui::Button::new(text).fill(palette.accent).min_size(egui::vec2(150.0, 32.0));
         let flash = ui.add_enabled(ready, button);
         flash.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, ready, "Flash and start"));
-        let why = "Backs the board up, writes bootloader, program and settings, verifies them, and starts the light. What is right already is skipped.";
-        let flash = flash.on_hover_text(why).on_disabled_hover_text("Choose a port first.");
-        if flash.clicked() {
-            let backups = bench.lab.backups.clone();
-            if let Some(request) = bench.form.flash(backups.as_ref()) {
-                acts.push(Act::Board(BoardAct::Start(Box::new(request))));
-            }
+        let why = "Backs the board up, writes bootloader, program and settings, verifies them, and starts the light. Parts that need no change are skipped.";
+        if flash.on_hover_text(why).on_disabled_hover_text(off).clicked() {
+            actions.push(BoardAction::Flash);
         }
         let provision = ui.add_enabled(ready, egui::Button::new("Write settings only"));
         let why = "For a board that has this firmware already: seconds instead of half a minute.";
-        if provision.on_hover_text(why).on_disabled_hover_text("Choose a port first.").clicked()
-            && let Some(request) = bench.form.provision()
-        {
-            acts.push(Act::Board(BoardAct::Start(Box::new(request))));
+        if provision.on_hover_text(why).on_disabled_hover_text(off).clicked() {
+            actions.push(BoardAction::Provision);
         }
-        if let Some(port) = bench.form.connection().map(|connection| connection.port) {
-            let watched = bench.state.log.port.as_ref() == Some(&port);
-            let log = ui.add_enabled(!watched, egui::Button::new("Watch its log"));
+        if let Some(port) = port {
+            let log = ui.add_enabled(state.log.port.as_ref() != Some(&port), egui::Button::new("Watch its log"));
             if log.on_hover_text("Shows what the board says on its serial line.").clicked() {
-                acts.push(Act::Board(BoardAct::Watch(port)));
+                actions.push(BoardAction::WatchLog(port));
             }
         }
     });
-    if !bench.form.errors.is_empty() {
-        let count = bench.form.errors.len();
-        let text = if count == 1 { "One thing is".to_owned() } else { format!("{count} things are") };
-        ui.label(RichText::new(format!("{text} missing or wrong above.")).color(palette.bad));
+    if !form.errors.is_empty() {
+        let count = form.errors.len();
+        let text =
+            if count == 1 { "One entry above is".to_owned() } else { format!("{count} entries above are") };
+        ui.label(RichText::new(format!("{text} missing or wrong.")).color(palette.bad));
     }
-    acts
+    actions
 }
 
-/// The title of a section.
-fn section(ui: &mut Ui, shown: &Shown<'_>, title: &str) {
+fn section(ui: &mut Ui, view: &ViewContext<'_>, title: &str) {
     ui.add_space(8.0);
-    ui.label(RichText::new(title).strong().color(shown.palette.accent));
+    ui.label(RichText::new(title).strong().color(view.palette.accent));
 }

@@ -2,52 +2,46 @@
 
 use egui::{RichText, Ui};
 
-use super::{Shown, field::Field, section};
+use super::{field::Field, section};
 use crate::{
     app::{
-        act::Acts,
-        board::{Workbench, sentence},
+        board::{form::Form, state::BoardState},
+        labels,
+        view::ViewContext,
     },
     board::ports::{Access, NOTHING_THERE, PortInfo},
 };
 
-/// Shows the ports.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, bench: &mut Workbench) -> Acts {
-    let palette = shown.palette;
-    section(ui, shown, "1 · Which board");
-    match &bench.state.ports {
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &mut Form) {
+    let palette = view.palette;
+    section(ui, view, "1 · Which board");
+    match &state.ports {
         None => {
             ui.label(RichText::new("Looking for serial ports…").color(palette.weak));
         }
         Some(ports) if ports.is_empty() => {
-            ui.label(format!("{}.", sentence(NOTHING_THERE)));
+            ui.label(format!("{}.", labels::sentence(NOTHING_THERE)));
         }
         Some(ports) => {
-            // One board: nobody wants to be asked which.
-            let mut likely = ports.iter().filter(|port| port.adapter.is_likely());
-            if let (Some(port), None, true) = (likely.next(), likely.next(), bench.form.port.is_empty()) {
-                bench.form.port.clone_from(&port.path);
-            }
             for port in ports {
-                row(ui, shown, port, &mut bench.form.port);
+                row(ui, view, port, &mut form.port);
             }
         }
     }
-    let known = bench.state.ports.iter().flatten().any(|port| port.path == bench.form.port);
+    let known = state.ports.iter().flatten().any(|port| port.path == form.port);
     let hint = if known { "" } else { "such as /dev/ttyACM0 or COM3" };
-    let field = Field { name: "Port", said: "Serial port of the board", hint, masked: false, error: None };
-    field.show(ui, palette, &mut bench.form.port);
-    Acts::default()
+    let field = Field { name: "Port", spoken: "Serial port of the board", hint, masked: false, error: None };
+    field.show(ui, palette, &mut form.port);
 }
 
-fn row(ui: &mut Ui, shown: &Shown<'_>, port: &PortInfo, chosen: &mut String) {
-    let palette = shown.palette;
+fn row(ui: &mut Ui, view: &ViewContext<'_>, port: &PortInfo, chosen: &mut String) {
+    let palette = view.palette;
     let text = format!("{} · {}", port.path, port.adapter.words());
     if ui.radio(*chosen == port.path, text).clicked() {
         chosen.clone_from(&port.path);
     }
     if port.access != Access::Free && *chosen == port.path {
         let color = palette.warn;
-        ui.label(RichText::new(sentence(&port.advice().unwrap_or_default())).small().color(color));
+        ui.label(RichText::new(labels::sentence(&port.help().unwrap_or_default())).small().color(color));
     }
 }

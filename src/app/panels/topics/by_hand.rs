@@ -1,10 +1,9 @@
-//! A message by hand: topic, payload, whether it is kept, quality of service.
+//! A message by hand: topic, payload, whether it is retained, quality of service.
 
 use egui::{CollapsingHeader, RichText, TextEdit, Ui};
 
-use super::{Shown, widgets};
 use crate::{
-    app::{act::Acts, board::sentence, state::Broker},
+    app::{action::Actions, labels, state::Broker, topics::PublishForm, view::ViewContext, widgets},
     world::{ByHand, Command, topics::check_publishable},
 };
 
@@ -13,65 +12,33 @@ const LIGHTS_TAKE_BYTES: usize = 512;
 /// What the field takes; MQTT would take far more.
 const MOST_BYTES: usize = 16_384;
 
-/// What is typed.
-#[derive(Debug, Default)]
-pub(super) struct Form {
-    topic: String,
-    payload: String,
-    retain: bool,
-    /// At most once, instead of at least once.
-    careless: bool,
-    twice_sure: bool,
-    /// Whether the user may publish on a broker that others use too.
-    allowed: bool,
-}
-
-impl Form {
-    /// Begins with a message that was heard.
-    pub(super) fn take_over(&mut self, topic: &str, payload: &str) {
-        (self.topic, self.payload) = (topic.to_owned(), payload.to_owned());
-    }
-
-    fn qos(&self) -> u8 {
-        match (self.twice_sure, self.careless) {
-            (true, _) => 2,
-            (false, true) => 0,
-            (false, false) => 1,
-        }
-    }
-
-    fn choose(&mut self, qos: u8) {
-        (self.careless, self.twice_sure) = (qos == 0, qos == 2);
-    }
-}
-
 /// Shows the form, unless it is folded up.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) -> Acts {
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, form: &mut PublishForm) -> Actions {
     ui.separator();
-    let title = RichText::new("Publish by hand").strong().color(shown.palette.accent);
+    let title = RichText::new("Publish by hand").strong().color(view.palette.accent);
     let folded =
-        CollapsingHeader::new(title).default_open(true).show_unindented(ui, |ui| fields(ui, shown, form));
+        CollapsingHeader::new(title).default_open(true).show_unindented(ui, |ui| fields(ui, view, form));
     folded.body_returned.unwrap_or_default()
 }
 
-fn fields(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) -> Acts {
-    let mut acts = Acts::default();
-    let palette = shown.palette;
-    let shared = matches!(&shown.state.broker, Broker::Running { embedded: false, .. });
+fn fields(ui: &mut Ui, view: &ViewContext<'_>, form: &mut PublishForm) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
+    let shared = matches!(&view.state.broker, Broker::Running { embedded: false, .. });
     if shared {
         ui.label(
             RichText::new(
-                "This broker is not part of this program. Others may use it too: what you publish reaches their \
-                 lights, and what is kept stays there until somebody clears it.",
+                "This broker is not part of Twinlight. Others may use it too: what you publish reaches their \
+                 lights, and a retained message stays there until somebody clears it.",
             )
             .color(palette.warn),
         );
         ui.checkbox(&mut form.allowed, "I may publish on this broker");
         if !form.allowed {
-            return acts;
+            return actions;
         }
     }
-    let root = shown.lab.map(|lab| lab.root.as_str()).filter(|root| !root.is_empty());
+    let root = view.context.map(|context| context.root.as_str()).filter(|root| !root.is_empty());
     let hint = format!("{}/demo/a/cmd", root.unwrap_or("twinlight"));
     let topic = TextEdit::singleline(&mut form.topic).hint_text(hint).desired_width(f32::INFINITY);
     let topic = ui.add(topic);
@@ -88,44 +55,44 @@ fn fields(ui: &mut Ui, shown: &Shown<'_>, form: &mut Form) -> Acts {
         egui::WidgetInfo::labeled(egui::Role::MultilineTextInput, true, "Payload to publish")
     });
     ui.horizontal_wrapped(|ui| {
-        ui.checkbox(&mut form.retain, "Keep (retain)").on_hover_text(
-            "The broker keeps it and gives it to whoever subscribes later, until another one is kept. An empty one \
-             lets it forget.",
+        ui.checkbox(&mut form.retain, "Retain").on_hover_text(
+            "The broker keeps it and sends it to whoever subscribes later, until another one is retained. An empty \
+             one deletes it.",
         );
         for (qos, why) in [
             (0, "At most once: it may be lost."),
             (1, "At least once: it may come twice."),
             (2, "Exactly once: two more packets each way."),
         ] {
-            let chosen = form.qos() == qos;
+            let chosen = form.qos == qos;
             if ui.radio(chosen, format!("QoS {qos}")).on_hover_text(why).clicked() {
-                form.choose(qos);
+                form.qos = qos;
             }
         }
     });
     let refused = check_publishable(form.topic.trim()).err().filter(|_| !form.topic.is_empty());
     if let Some(reason) = refused {
-        ui.label(RichText::new(sentence(reason)).color(palette.bad));
+        ui.label(RichText::new(labels::sentence(reason)).color(palette.bad));
     }
-    for warning in warnings(shown, form, root) {
+    for warning in warnings(view, form, root) {
         ui.label(RichText::new(warning).small().color(palette.warn));
     }
-    let runs = matches!(shown.state.broker, Broker::Running { .. });
+    let runs = matches!(view.state.broker, Broker::Running { .. });
     let ready = runs && refused.is_none() && !form.topic.trim().is_empty();
     let button = ui.add_enabled(ready, egui::Button::new("Publish"));
     button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, ready, "Publish the message"));
     if button.clicked() {
         let (topic, payload) = (form.topic.trim().to_owned(), form.payload.clone().into_bytes());
-        acts.ask(Command::Publish(ByHand { topic, payload, retain: form.retain, qos: form.qos() }));
+        actions.push(Command::Publish(ByHand { topic, payload, retain: form.retain, qos: form.qos }));
     }
     if !runs {
-        widgets::caption(ui, "The broker does not answer just now.", palette);
+        widgets::caption(ui, "The broker does not answer now.", palette);
     }
-    acts
+    actions
 }
 
 /// What a person should know before the button is pressed. None of it keeps them from trying.
-fn warnings(shown: &Shown<'_>, form: &Form, root: Option<&str>) -> Vec<String> {
+fn warnings(view: &ViewContext<'_>, form: &PublishForm, root: Option<&str>) -> Vec<String> {
     let mut warnings = Vec::new();
     let topic = form.topic.trim();
     let bytes = form.payload.len();
@@ -139,14 +106,16 @@ fn warnings(shown: &Shown<'_>, form: &Form, root: Option<&str>) -> Vec<String> {
     let junction = below.flatten().and_then(|rest| rest.split('/').next());
     let keyed = |name: &str| {
         let name = traffic_light::Name::new(name).ok()?;
-        shown.state.junction(&name).filter(|junction| junction.keyed)
+        view.state.junction(&name).filter(|junction| junction.keyed)
     };
     if junction.and_then(keyed).is_some() {
         let text = "This junction's messages are signed: its lights ignore one without the right signature.";
         warnings.push(text.to_owned());
     }
     if form.retain && bytes == 0 && !topic.is_empty() {
-        warnings.push("Empty and kept: the broker forgets what it kept on this topic.".to_owned());
+        warnings.push(
+            "Empty and retained: the broker deletes the message that it retains on this topic.".to_owned(),
+        );
     }
     warnings
 }

@@ -2,95 +2,103 @@
 
 use std::sync::Arc;
 
-use egui::{Grid, Label, RichText, Role, Ui, WidgetInfo};
+use egui::{Grid, Label, RichText, Role, Ui};
 
 use super::{
-    Shown, View,
     difference::{Change, Member, members},
-    many, widgets,
+    many,
 };
 use crate::app::{
+    action::Actions,
+    labels,
     state::{Topic, Value},
-    words,
+    topics::{TopicBrowser, TopicsAction},
+    view::ViewContext,
+    widgets,
 };
 
 /// Letters of a value in the history.
 const SHOWN_LETTERS: usize = 120;
 
 /// Shows the topic that is selected.
-pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, view: &mut View) {
-    let palette = shown.palette;
-    let found = view.selected.clone().and_then(|name| Some((shown.state.topics.get(&name)?, name)));
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, browser: &TopicBrowser) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
+    let found = browser.selected.clone().and_then(|name| Some((view.state.topics.get(&name)?, name)));
     let Some((topic, name)) = found else {
         widgets::caption(ui, "Choose a topic above to see what changes in it.", palette);
-        return;
+        return actions;
     };
     ui.add(Label::new(RichText::new(&*name).strong()).wrap());
     let values = topic.values();
-    let place = view
+    let place = browser
         .picked
         .as_ref()
         .and_then(|picked| values.iter().position(|value| Arc::ptr_eq(&value.payload, picked)));
     let place = place.unwrap_or(values.len().saturating_sub(1));
-    let Some(value) = values.get(place) else { return };
-    marks(ui, shown, topic, value);
+    let Some(value) = values.get(place) else { return actions };
+    marks(ui, view, topic, value);
     let before = place.checked_sub(1).and_then(|before| values.get(before));
-    payload(ui, shown, value, before);
+    payload(ui, view, value, before);
     ui.horizontal_wrapped(|ui| {
-        let edit = widgets::named_button(ui, "Publish one like it", "Put this message into the form below");
-        if edit.on_hover_text("Takes topic and payload over into the form below").clicked() {
-            view.by_hand.take_over(&name, &value.payload);
+        let edit = widgets::named_button(ui, "Copy to \"Publish\"", "Copy this message to the form below");
+        if edit.on_hover_text("Fills topic and payload into the form below").clicked() {
+            let (topic, payload) = (name.clone(), value.payload.clone());
+            actions.push(TopicsAction::CopyToForm { topic, payload });
         }
-        if view.picked.is_some() && widgets::named_button(ui, "Follow", "Follow the newest value").clicked() {
-            view.picked = None;
+        if browser.picked.is_some()
+            && widgets::named_button(ui, "Follow", "Follow the newest value").clicked()
+        {
+            actions.push(TopicsAction::Pick(None));
         }
     });
-    history(ui, shown, view, topic, place);
+    actions.append(history(ui, view, topic, place));
+    actions
 }
 
-fn marks(ui: &mut Ui, shown: &Shown<'_>, topic: &Topic, value: &Value) {
-    let palette = shown.palette;
+fn marks(ui: &mut Ui, view: &ViewContext<'_>, topic: &Topic, value: &Value) {
+    let palette = view.palette;
     ui.horizontal_wrapped(|ui| {
-        let how = if value.retained { "delivered as kept" } else { "said live" };
-        let at = words::clock(value.at_ms);
+        let how = if value.retained { "delivered as retained" } else { "received" };
+        let at = labels::clock(value.at_ms);
         let (bytes, qos) = (value.bytes, value.qos);
-        widgets::caption(ui, format!("{how} at {at}, {bytes} bytes, QoS {qos}"), palette);
-        let (messages, rate) = (many(topic.messages, "message"), topic.per_second(shown.now_ms));
+        widgets::caption(ui, format!("{how} {at}, {bytes} bytes, QoS {qos}"), palette);
+        let (messages, rate) = (many(topic.messages, "message"), topic.per_second(view.now_ms));
         widgets::caption(ui, format!("{messages}, {rate:.1}/s"), palette);
     });
-    let (text, color) = match topic.kept_at_ms {
-        Some(at_ms) => (format!("Kept by the broker, as it told at {}", words::clock(at_ms)), palette.accent),
-        None => ("Not known to be kept by the broker".to_owned(), palette.weak),
+    let (text, color) = match topic.retained_at_ms {
+        Some(at_ms) => (format!("Retained, as delivered {}", labels::clock(at_ms)), palette.accent),
+        None => ("Not retained, as far as known".to_owned(), palette.weak),
     };
     ui.label(RichText::new(text).small().color(color));
 }
 
-fn payload(ui: &mut Ui, shown: &Shown<'_>, value: &Value, before: Option<&Value>) {
-    let palette = shown.palette;
+fn payload(ui: &mut Ui, view: &ViewContext<'_>, value: &Value, before: Option<&Value>) {
+    let palette = view.palette;
     let was = before.map(|before| &*before.payload);
     if let Some(members) = members(was, &value.payload) {
         ui.spacing_mut().interact_size.y = 17.0;
         Grid::new("topic-members").num_columns(3).spacing(egui::vec2(12.0, 2.0)).show(ui, |ui| {
             for member in &members {
-                line(ui, shown, member);
+                line(ui, view, member);
                 ui.end_row();
             }
         });
         return;
     }
     let text =
-        if value.bytes == 0 { "(empty: the broker forgets what it kept here)" } else { &value.payload };
+        if value.bytes == 0 { "(empty: the broker deletes what it retained here)" } else { &value.payload };
     ui.add(Label::new(RichText::new(text).monospace()).wrap());
     if value.payload.len() < value.bytes {
         widgets::caption(ui, "The rest of it is left out.", palette);
     }
     if let Some(was) = was.filter(|was| **was != *value.payload) {
-        ui.add(Label::new(RichText::new(format!("changed; was {was}")).small().color(palette.warn)).wrap());
+        ui.add(Label::new(RichText::new(format!("changed, was {was}")).small().color(palette.warn)).wrap());
     }
 }
 
-fn line(ui: &mut Ui, shown: &Shown<'_>, member: &Member) {
-    let palette = shown.palette;
+fn line(ui: &mut Ui, view: &ViewContext<'_>, member: &Member) {
+    let palette = view.palette;
     let (word, strong) = match &member.change {
         Change::Same => (String::new(), false),
         Change::Was(was) => (format!("changed, was {was}"), true),
@@ -110,8 +118,9 @@ fn line(ui: &mut Ui, shown: &Shown<'_>, member: &Member) {
     }
 }
 
-fn history(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, topic: &Topic, place: usize) {
-    let palette = shown.palette;
+fn history(ui: &mut Ui, view: &ViewContext<'_>, topic: &Topic, place: usize) -> Actions {
+    let mut actions = Actions::default();
+    let palette = view.palette;
     let values = topic.values();
     ui.add_space(4.0);
     ui.label(RichText::new("Before").strong().color(palette.accent));
@@ -123,17 +132,14 @@ fn history(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, topic: &Topic, place
     );
     for (index, value) in values.iter().enumerate().rev() {
         ui.horizontal(|ui| {
-            let at = words::clock(value.at_ms);
+            let at = labels::clock(value.at_ms);
             let chosen = index == place;
-            let response = ui.selectable_label(chosen, RichText::new(at.clone()).monospace());
-            response.widget_info(|| {
-                WidgetInfo::selected(Role::RadioButton, true, chosen, format!("Value at {at}"))
-            });
-            if response.clicked() {
-                view.picked = Some(value.payload.clone());
+            let (name, text) = (format!("Value at {at}"), RichText::new(at).monospace());
+            if widgets::selectable(ui, chosen, text, Role::RadioButton, name).clicked() {
+                actions.push(TopicsAction::Pick(Some(value.payload.clone())));
             }
             if value.retained {
-                widgets::chip(ui, "kept", palette.accent, palette);
+                widgets::chip(ui, "retained", palette.accent, palette);
             }
             let text: String = value.payload.chars().take(SHOWN_LETTERS).collect();
             let text =
@@ -141,4 +147,5 @@ fn history(ui: &mut Ui, shown: &Shown<'_>, view: &mut View, topic: &Topic, place
             ui.add(Label::new(RichText::new(text).monospace().color(palette.weak)).truncate());
         });
     }
+    actions
 }

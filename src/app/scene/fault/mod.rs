@@ -10,20 +10,19 @@ use egui::{
     pos2, vec2,
 };
 
-use super::{
-    geometry::{Plan, Post, at_share, cubic, length},
-    network::link_in_words,
-};
 use crate::{
     app::{
-        act::{Act, Acts},
-        panels::{Shown, faults::Target},
+        action::{Action, Actions, FaultTarget},
+        scene::{
+            geometry::{Plan, Post, at_share, cubic, length},
+            network::link_in_words,
+        },
         state::{Junction, LightState, State},
         theme::Palette,
-        words,
+        view::ViewContext,
     },
-    fault::{LinkFault, Way, Ways},
-    world::{Fault, event::Layer},
+    fault::{Direction, Directions, Fault, LinkFault},
+    world::event::Layer,
 };
 
 /// The share of a link's length that its signs lie on, from the light (0) to the broker (1).
@@ -86,17 +85,17 @@ impl<'a> Marks<'a> {
     }
 
     /// Where a black hole swallows what goes `way`, if there is one.
-    pub(super) fn hole(&self, way: Way) -> Option<f32> {
+    pub(super) fn hole(&self, way: Direction) -> Option<f32> {
         let holes = self.on_link.iter().filter(|mark| match mark.fault {
-            Fault::Link { placed, .. } => {
-                matches!(placed.fault, LinkFault::BlackHole(_)) && placed.ways.include(way)
+            Fault::Link { spec, .. } => {
+                matches!(spec.fault, LinkFault::BlackHole(_)) && spec.directions.include(way)
             }
             _ => false,
         });
         let places = holes.map(|mark| mark.at);
         match way {
-            Way::Up => places.min_by(f32::total_cmp),
-            Way::Down => places.max_by(f32::total_cmp),
+            Direction::ToBroker => places.min_by(f32::total_cmp),
+            Direction::FromBroker => places.max_by(f32::total_cmp),
         }
     }
 
@@ -106,8 +105,8 @@ impl<'a> Marks<'a> {
 }
 
 fn strikes_end(fault: &Fault) -> bool {
-    let Fault::Link { placed, .. } = fault else { return false };
-    placed.fault.strikes_connections() || matches!(placed.fault, LinkFault::SlowClose(_))
+    fault.about().whole_connection
+        || matches!(fault, Fault::Link { spec, .. } if matches!(spec.fault, LinkFault::SlowClose(_)))
 }
 
 /// The lowest layer that does not carry, as far as is known.
@@ -131,25 +130,25 @@ pub(super) fn pick_links(
     plan: &Plan,
     junction: &Junction,
     posts: &[Post],
-    shown: &Shown<'_>,
-) -> Acts {
-    let mut acts = Acts::default();
+    view: &ViewContext<'_>,
+) -> Actions {
+    let mut actions = Actions::default();
     for post in posts.iter().filter(|post| !post.repeats) {
         let Some(light) = junction.lights.get(post.light) else { continue };
         let way = plan.link(*post);
         let grip = Rect::from_center_size(cubic(&way, 0.5), Vec2::splat(24.0));
         let grip = ui.interact(grip, ui.scope_id().with(("link", &light.id)), Sense::click());
-        let said = said_of_link(light, &Marks::of(shown.state, light, *post));
+        let said = said_of_link(light, &Marks::of(view.state, light, *post));
         grip.widget_info(|| WidgetInfo::labeled(Role::Button, true, &said));
         let near = |at: Option<Pos2>| at.is_some_and(|at| distance(&way, at) < NEAR);
         let hovered = grip.hovered() || (ground.hovered() && near(ground.hover_pos()));
         if hovered || grip.has_focus() {
-            let color = if grip.has_focus() { shown.palette.text } else { shown.palette.accent };
+            let color = if grip.has_focus() { view.palette.text } else { view.palette.accent };
             let line = super::network::sample(&way, 0.0, 1.0);
             ui.painter_at(plan.rect).line(line, Stroke::new(plan.m(0.9).clamp(5.0, 9.0), color));
         }
         if grip.clicked() || (ground.clicked() && near(ground.interact_pointer_pos())) {
-            acts.push(Act::Target(Target::Link(light.id.clone())));
+            actions.push(Action::AimFault(FaultTarget::Link(light.id.clone())));
         }
         let why = format!("{said}.\nClick to break it on purpose.");
         if grip.hovered() {
@@ -158,11 +157,11 @@ pub(super) fn pick_links(
             ground.clone().on_hover_text_at_pointer(why);
         }
     }
-    acts
+    actions
 }
 
 fn said_of_link(light: &LightState, marks: &Marks<'_>) -> String {
-    let faults: Vec<String> = marks.on_link.iter().map(|mark| mark.fault.to_string()).collect();
+    let faults: Vec<String> = marks.on_link.iter().map(|mark| mark.fault.label()).collect();
     let faults = match faults.as_slice() {
         [] => "no fault on it".to_owned(),
         some => format!("on it: {}", some.join("; ")),
@@ -187,23 +186,23 @@ pub(super) fn paint_on_links(
     plan: &Plan,
     junction: &Junction,
     posts: &[Post],
-    shown: &Shown<'_>,
+    view: &ViewContext<'_>,
 ) {
     for post in posts.iter().filter(|post| !post.repeats) {
         let Some(light) = junction.lights.get(post.light) else { continue };
         let way = plan.link(*post);
-        let marks = Marks::of(shown.state, light, *post);
+        let marks = Marks::of(view.state, light, *post);
         let radius = plan.m(1.5).clamp(8.0, 15.0).min(length(&way) * marks.room * 0.4).max(6.0);
         for mark in &marks.on_link {
             let at = at_share(&way, mark.at);
             let centre = cubic(&way, at);
             let along = (cubic(&way, at + 0.02) - cubic(&way, at - 0.02)).normalized();
-            glyph::paint(painter, centre, radius, mark.fault, shown.palette);
-            if let Fault::Link { placed, .. } = mark.fault {
-                match placed.ways {
-                    Ways::Up => glyph::arrow(painter, centre, radius, along, shown.palette),
-                    Ways::Down => glyph::arrow(painter, centre, radius, -along, shown.palette),
-                    Ways::Both => {}
+            glyph::paint(painter, centre, radius, mark.fault, view.palette);
+            if let Fault::Link { spec, .. } = mark.fault {
+                match spec.directions {
+                    Directions::ToBroker => glyph::arrow(painter, centre, radius, along, view.palette),
+                    Directions::FromBroker => glyph::arrow(painter, centre, radius, -along, view.palette),
+                    Directions::Both => {}
                 }
             }
         }
@@ -218,9 +217,9 @@ pub(super) fn list(
     post: Post,
     plaque: Rect,
     light: &LightState,
-    shown: &Shown<'_>,
+    view: &ViewContext<'_>,
 ) {
-    let marks = Marks::of(shown.state, light, post);
+    let marks = Marks::of(view.state, light, post);
     let faults: Vec<&Fault> = marks.all().collect();
     if faults.is_empty() {
         return;
@@ -241,7 +240,7 @@ pub(super) fn list(
         // No room beside the plaque: under it, or over it, and over the link if it must be.
         let x = plaque.left().min(inside.right() - size.x);
         let y = if below { plaque.bottom() + 3.0 } else { plaque.top() - 3.0 - size.y };
-        return rows.paint(ui, painter, pos2(x, y), &light.id.to_string(), shown.palette);
+        return rows.paint(ui, painter, pos2(x, y), &light.id.to_string(), view.palette);
     }
     let x = if right { beside } else { plaque.right() - size.x };
     let x = x.max(inside.left());
@@ -252,12 +251,12 @@ pub(super) fn list(
         (false, true) => top,
         (false, false) => bottom - size.y,
     };
-    rows.paint(ui, painter, pos2(x, y), &light.id.to_string(), shown.palette);
+    rows.paint(ui, painter, pos2(x, y), &light.id.to_string(), view.palette);
 }
 
 /// The list of what is on at the broker, below it.
-pub(super) fn list_on_broker(ui: &Ui, painter: &Painter, plan: &Plan, shown: &Shown<'_>) {
-    let faults: Vec<&Fault> = shown.state.faults_on().filter(|fault| fault.light().is_none()).collect();
+pub(super) fn list_on_broker(ui: &Ui, painter: &Painter, plan: &Plan, view: &ViewContext<'_>) {
+    let faults: Vec<&Fault> = view.state.faults_on().filter(|fault| fault.light().is_none()).collect();
     if faults.is_empty() {
         return;
     }
@@ -265,7 +264,7 @@ pub(super) fn list_on_broker(ui: &Ui, painter: &Painter, plan: &Plan, shown: &Sh
     let rows = Rows { faults: &faults, height: row_height(plan), room: plan.rect.bottom() - broker.bottom() };
     let size = rows.size(painter);
     let left = (broker.center().x - size.x / 2.0).min(plan.rect.right() - 4.0 - size.x);
-    rows.paint(ui, painter, pos2(left, broker.bottom() + 6.0), "the broker", shown.palette);
+    rows.paint(ui, painter, pos2(left, broker.bottom() + 6.0), "the broker", view.palette);
 }
 
 fn row_height(plan: &Plan) -> f32 {
@@ -292,7 +291,7 @@ impl Rows<'_> {
         let font = FontId::proportional((self.height * 0.62).clamp(11.5, 13.5));
         let color = palette.map_or(Color32::PLACEHOLDER, |palette| palette.warn);
         let more = self.faults.len() - self.named();
-        let named = self.faults.iter().take(self.named()).map(|fault| words::fault_in_short(fault));
+        let named = self.faults.iter().take(self.named()).map(|fault| fault.label());
         let counted = (more > 0).then(|| format!("and {more} more"));
         named.chain(counted).map(|text| painter.layout_no_wrap(text, font.clone(), color)).collect()
     }
@@ -316,10 +315,10 @@ impl Rows<'_> {
             let (centre, radius) = glyph::beside(row);
             glyph::paint(painter, centre, radius, fault, palette);
             let on = if matches!(fault, Fault::Link { .. }) { "On the link of" } else { "On" };
-            let said = format!("{on} {place}: {fault}");
+            let said = format!("{on} {place}: {}", fault.label());
             let response = ui.interact(row, ui.scope_id().with(("fault", place, at)), Sense::hover());
             response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
-            response.on_hover_text(format!("{said}.\n{}", crate::app::panels::faults::meaning(fault)));
+            response.on_hover_text(format!("{said}.\n{}", fault.about().meaning));
         }
     }
 }

@@ -1,0 +1,31 @@
+//! What scene and panels may look at while one frame is drawn. Nothing in it can be changed.
+
+use super::{
+    board::context::ProvisioningContext, player::Watched, settings::Settings, state::State, theme::Palette,
+};
+use crate::model::LightId;
+
+#[derive(Clone, Copy)]
+pub(super) struct ViewContext<'a> {
+    pub state: &'a State,
+    pub settings: &'a Settings,
+    /// The time on that world's clock.
+    pub now_ms: u64,
+    pub palette: &'static Palette,
+    /// What the configuration says; only where boards can be flashed, and never of what is played.
+    pub context: Option<&'a ProvisioningContext>,
+    /// What is played, where the live lab is not shown.
+    pub watched: Option<&'a Watched>,
+    pub selected: Option<&'a LightId>,
+    /// What the run is, such as the name of its configuration.
+    pub subtitle: &'a str,
+}
+
+impl ViewContext<'_> {
+    /// Whether lamps switch at once: where nothing is to move, and where time stands still, so that
+    /// none is caught half lit.
+    #[must_use]
+    pub(super) fn lamps_switch_at_once(&self) -> bool {
+        self.settings.reduce_motion || self.watched.is_some_and(Watched::stands)
+    }
+}

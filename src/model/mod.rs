@@ -1,0 +1,20 @@
+//! What all layers share, and what depends on none of them.
+//!
+//! | module | one idea |
+//! | --- | --- |
+//! | [`diagnostic`] | a message for a person, and what to do about it |
+//! | [`light`] | which light: its full name, and where its program runs |
+//! | [`login`] | a user name and a password |
+//! | [`root_topic`] | what stands before the junction in every topic |
+//! | `private_file` | files that only this user can read |
+
+pub mod diagnostic;
+pub mod light;
+pub mod login;
+pub(crate) mod private_file;
+pub mod root_topic;
+
+pub use diagnostic::Diagnostic;
+pub use light::{LightId, LightKind};
+pub use login::Login;
+pub use root_topic::{MAX_ROOT_BYTES, RootError, RootTopic};

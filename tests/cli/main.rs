@@ -1,0 +1,22 @@
+//! The real binary: its commands, sockets, files and the real clock.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking"
+)]
+
+#[cfg(target_os = "linux")]
+mod board;
+mod cluster;
+mod doctor;
+mod feeds;
+mod mosquitto;
+mod presets;
+mod replay;
+mod run;
+mod scenario;
+mod soak;
+mod swarm;
+mod tls;
