@@ -1,7 +1,7 @@
 //! Twinlight: a desktop digital twin of an IoT lab, where traffic lights talk over MQTT.
 //!
 //! The layers, from the bottom up: a module uses those in the rows above its own and none below it.
-//! `tests/layers.rs` reads this table and refuses an arrow that runs the other way.
+//! `tests/house/layers.rs` reads this table and refuses an arrow that runs the other way.
 //!
 //! | layer | what is in it |
 //! | --- | --- |
