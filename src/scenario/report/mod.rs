@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-pub use self::notes::{Note, notes};
+pub use self::notes::{TimelineEntry, notes};
 use super::{Scenario, Stage, Verdict, series::Series};
 
 /// Everything that a report tells of.
