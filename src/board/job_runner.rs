@@ -150,9 +150,13 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::{
+        sync::Mutex,
+        time::{Duration, Instant},
+    };
 
     use super::*;
+    use crate::board::{Connection, log::LogEvent};
 
     /// Events until `last` says that one was the last.
     fn events(runner: &JobRunner, last: impl Fn(&Event) -> bool) -> Vec<Event> {
