@@ -3,7 +3,7 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | [`login_store`] | the login that boards were given, from run to run |
-//! | [`context`] | what the configuration knows that a board has to be told |
+//! | [`context`] | what the configuration knows that a board needs |
 //! | [`form`] | what a person fills in, and the jobs that it makes |
 //! | [`join_info`] | the address of the broker here, as text and as a QR code |
 //! | [`state`] | a fold of the job runner's events |
@@ -32,7 +32,7 @@ use super::{
     state::{LightState, State},
 };
 use crate::{
-    board::{Answer, BackupScope, Desk, Request, provision::here},
+    board::{Answer, BackupScope, JobRunner, Request, provision::this_computer},
     model::Login,
     world::{Command, event::Severity},
 };
@@ -69,7 +69,7 @@ pub enum BoardAction {
     },
     /// The board is to connect to the broker inside this program, or to another one.
     UseThisComputer(bool),
-    /// This computer is to be reached under this one of its addresses.
+    /// Boards are to reach this computer under this one of its addresses.
     ChooseAddress(usize),
     /// Open the broker inside this program to boards.
     LetBoardsJoin,
@@ -100,7 +100,7 @@ pub enum BoardEffect {
 
 /// Owns the job runner, what is known of it, and the form.
 pub struct BoardController {
-    runner: Desk,
+    runner: JobRunner,
     tasks: BackgroundTasks,
     pub state: BoardState,
     /// What a person fills in; the panel edits its texts.
@@ -110,7 +110,7 @@ pub struct BoardController {
 impl BoardController {
     /// For the lights of `context`. `form` holds what was remembered.
     #[must_use]
-    pub fn new(runner: Desk, context: Arc<ProvisioningContext>, form: Form) -> BoardController {
+    pub fn new(runner: JobRunner, context: Arc<ProvisioningContext>, form: Form) -> BoardController {
         let state = BoardState { login: context.login.clone(), context, ..BoardState::default() };
         BoardController { runner, tasks: BackgroundTasks::default(), state, form }
     }
@@ -173,7 +173,7 @@ impl BoardController {
         self.form.complete(&self.state.context);
         if let Some(ports) = &self.state.ports {
             let mut likely = ports.iter().filter(|port| port.adapter.is_likely());
-            // One board: nobody wants to be asked which.
+            // With one board there is nothing to choose.
             if let (Some(port), None, true) = (likely.next(), likely.next(), self.form.port.is_empty()) {
                 self.form.port.clone_from(&port.path);
             }
@@ -250,7 +250,7 @@ impl BoardController {
         None
     }
 
-    /// Starts a job; nothing where the form has it refused and says why.
+    /// Starts a job, if there is one: a form with errors makes none and shows them.
     fn start(&mut self, request: Option<Request>) -> Option<BoardEffect> {
         let busy = self.runner.start(request?).err()?;
         Some(BoardEffect::Notify(Severity::Warning, labels::sentence(&busy.to_string())))
@@ -258,7 +258,7 @@ impl BoardController {
 
     fn let_boards_join(&mut self, wake: impl Fn() + Send + 'static) -> BoardEffect {
         // Boards that were flashed before know the login of then.
-        let login = self.state.login.clone().unwrap_or_else(here::make_login);
+        let login = self.state.login.clone().unwrap_or_else(this_computer::make_login);
         self.form.log_in(Some(&login));
         self.remember(&login, wake);
         BoardEffect::Send(Command::LetBoardsJoin { login })
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_log_that_could_not_be_saved_is_an_error_for_the_user() {
-        let runner = Desk::open(Arc::new(|| ())).unwrap();
+        let runner = JobRunner::new(Arc::new(|| ())).unwrap();
         let context = Arc::new(ProvisioningContext::default());
         let form = Form::new(&context, &form::Remembered::default());
         let mut board = BoardController::new(runner, context, form);

@@ -17,7 +17,7 @@ use crate::{
     },
     board::{
         Answer, BoardInfo, JobKind, Outcome, Progress, Step,
-        news::{Identity, Written},
+        job_event::{Identity, Written},
     },
 };
 
@@ -89,10 +89,10 @@ fn running(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, repaint: &mut Repaint
         ui.add_space(4.0);
         ui.label(RichText::new(format!("{}.", question.text())).color(palette.warn));
         ui.horizontal(|ui| {
-            if widgets::named_button(ui, "No, leave it", "No, leave it").clicked() {
+            if widgets::button(ui, "No, leave it").clicked() {
                 actions.push(BoardAction::Answer(Answer::No));
             }
-            if widgets::named_button(ui, "Yes, write it", "Yes, write it").clicked() {
+            if widgets::button(ui, "Yes, write it").clicked() {
                 actions.push(BoardAction::Answer(Answer::Yes));
             }
         });
@@ -146,7 +146,7 @@ fn ended(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, end: &End) -> Actions {
         }
         End::Failed { what, advice, .. } => {
             ui.label(format!("{}.", labels::sentence(what)));
-            let advice = advice.replace(COMMAND_LINE_LIST, "the list below shows what is there");
+            let advice = advice.replace(COMMAND_LINE_LIST, "The list below shows what is there");
             ui.label(format!("{}.", labels::sentence(&advice)));
         }
     }
