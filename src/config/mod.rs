@@ -378,20 +378,6 @@ pub(crate) fn read_file(path: &Path) -> Result<String, Diagnostic> {
     })
 }
 
-/// Whether other users of this computer can read a file that they should not.
-pub(crate) fn is_readable_for_others(path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        false
-    }
-}
-
 /// Eight hex digits, so that strangers on a public broker do not meet by chance.
 fn random_digits() -> Option<String> {
     SysRng.try_next_u32().ok().map(|number| format!("{number:08x}"))

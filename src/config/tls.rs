@@ -12,13 +12,10 @@ use tokio_rustls::rustls::pki_types::{
 };
 
 use super::{
-    is_readable_for_others,
+    
     table::{Member, Reader, Table},
 };
-use crate::{
-    model::Diagnostic,
-    tls::{Identity, Tls, TlsError, Trust},
-};
+use crate::{model::{Diagnostic, private_file}, tls::{Identity, Tls, TlsError, Trust}};
 
 /// The most bytes of a file. A system's whole list of authorities has a quarter of a megabyte.
 const MAX_BYTES: u64 = 4 << 20;
@@ -104,7 +101,7 @@ fn read_certificates(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<Vec
 
 fn read_key(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<PrivateKeyDer<'static>> {
     let (file, bytes) = read_pem(reader, member)?;
-    if is_readable_for_others(&file) {
+    if private_file::is_readable_for_others(&file) {
         let file = file.display();
         let message = format!("every user of this computer can read the key in {file}");
         reader.warn(member, (message, format!("run \"chmod 600 {file}\"")));

@@ -10,8 +10,7 @@ use heapless::Vec;
 
 use crate::{
     lamps::Progress,
-    light::MAX_PEERS,
-    message::Message,
+    message::{MAX_PEERS, Message},
     mqtt::{ConnectOptions, End, Event, Session},
     program::TopicText,
     reconnector::{Action, Reconnector},
