@@ -43,7 +43,7 @@ use toml::de::DeTable;
 use traffic_light::{Name, Rule, Timing};
 
 use self::{
-    adafruit::Said,
+    adafruit::AdafruitOptions,
     error::Problems,
     table::{Reader, Table},
 };
@@ -264,7 +264,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
         run_for
     });
     let run_for = run_for.or_else(|| read_scenario_length(reader, top));
-    let (broker, Said { emulated, feeds }) = broker::read(reader, top);
+    let (broker, AdafruitOptions { emulated, feeds }) = broker::read(reader, top);
     let root = read_root(reader, top);
     let usual = match &feeds {
         Some(feeds) => feeds.timing(reader, top, junction::count_lights(top)),

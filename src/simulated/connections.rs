@@ -5,7 +5,7 @@ use std::sync::Arc;
 use traffic_light::link::LinkError;
 
 use super::{
-    ConnId,
+    net::ConnId,
     net::{Out, Owner, Reach},
     world::World,
 };

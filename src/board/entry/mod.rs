@@ -3,12 +3,12 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | [`pic`] | the PIC of Pycom's newer boards, by commands |
-//! | `wires` | DTR and RTS |
+//! | `reset_lines` | DTR and RTS |
 //!
 //! By hand there is nothing to do but to wait for the chip, which is the loader's.
 
 pub mod pic;
-mod wires;
+mod reset_lines;
 
 use std::time::Duration;
 
@@ -68,7 +68,9 @@ impl EntryRoute {
                 in_pic_mode(name, pic::enter)?;
                 serial::open(name, DataBits::Eight)
             }
-            EntryRoute::Wires { .. } => wires::enter(serial::open(name, DataBits::Eight)?, name, attempt),
+            EntryRoute::Wires { .. } => {
+                reset_lines::enter(serial::open(name, DataBits::Eight)?, name, attempt)
+            }
             EntryRoute::Hand | EntryRoute::Nothing => serial::open(name, DataBits::Eight),
         }
     }
@@ -81,7 +83,7 @@ impl EntryRoute {
                 in_pic_mode(name, pic::leave)?;
                 Ok(true)
             }
-            EntryRoute::Wires { .. } => Ok(wires::reset(port).is_ok()),
+            EntryRoute::Wires { .. } => Ok(reset_lines::reset(port).is_ok()),
             // The jumper is still there: a reset would lead back into download mode.
             EntryRoute::Hand | EntryRoute::Nothing => Ok(false),
         }
@@ -94,7 +96,7 @@ impl EntryRoute {
                 in_pic_mode(name, pic::leave)?;
                 Ok(true)
             }
-            EntryRoute::Wires { .. } => Ok(wires::reset(serial::open(name, DataBits::Eight)?).is_ok()),
+            EntryRoute::Wires { .. } => Ok(reset_lines::reset(serial::open(name, DataBits::Eight)?).is_ok()),
             EntryRoute::Hand | EntryRoute::Nothing => Ok(false),
         }
     }

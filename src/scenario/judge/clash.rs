@@ -4,7 +4,7 @@ use traffic_light::Aspect;
 
 use super::{
     Judge, Outcome,
-    weigh::{Weighed, lights, open, unseen, until_end},
+    evaluate::{Evaluation, lights, open, unseen, until_end},
 };
 use crate::{
     scenario::{
@@ -15,7 +15,7 @@ use crate::{
     world::monitor::{Certainty, GLITCH_BELOW},
 };
 
-pub(super) fn no_conflict(judge: &Judge, expectation: &Expectation) -> Weighed {
+pub(super) fn no_conflict(judge: &Judge, expectation: &Expectation) -> Evaluation {
     let found = conflicts(judge, expectation);
     // A sure one says more than one that was only possible.
     let worst = found.iter().find(|span| span.certainty == Certainty::Sure).or(found.first());
@@ -39,7 +39,7 @@ pub(super) fn no_conflict(judge: &Judge, expectation: &Expectation) -> Weighed {
     until_end(judge, &expectation.window, format!("none, with {}{glitches}", Count(greens as u64, "green")))
 }
 
-pub(super) fn conflict(judge: &Judge, expectation: &Expectation) -> Weighed {
+pub(super) fn conflict(judge: &Judge, expectation: &Expectation) -> Evaluation {
     let found = conflicts(judge, expectation);
     let sure = found.iter().find(|span| span.certainty == Certainty::Sure);
     let over = judge.record.reached >= expectation.window.until;
@@ -78,7 +78,7 @@ fn conflict_told(judge: &Judge, span: &ConflictSpan, count: usize) -> String {
     format!("{} {were} in go at once from {} on, {length}{others}", names.join(" and "), Seconds(span.from))
 }
 
-pub(super) fn unsafe_flashing(judge: &Judge, expectation: &Expectation, sought: bool) -> Weighed {
+pub(super) fn unsafe_flashing(judge: &Judge, expectation: &Expectation, sought: bool) -> Evaluation {
     let window = expectation.window;
     let found: Vec<_> = judge
         .record

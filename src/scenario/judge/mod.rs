@@ -4,8 +4,8 @@
 //! one, and one that was recorded.
 
 mod clash;
+mod evaluate;
 mod moment;
-mod weigh;
 
 use std::{fmt, time::Duration};
 
@@ -86,7 +86,7 @@ impl Judge {
     #[must_use]
     pub fn ends_at(&self) -> Duration {
         let latest =
-            self.expectations.iter().filter_map(|expectation| weigh::deadline(self, expectation)).max();
+            self.expectations.iter().filter_map(|expectation| evaluate::deadline(self, expectation)).max();
         latest.unwrap_or_default().clamp(self.length, self.length + LONGEST_OVERTIME)
     }
 
@@ -105,7 +105,7 @@ impl Judge {
     /// A verdict on each expectation, in their order, by what was seen so far.
     #[must_use]
     pub fn verdicts(&self) -> Vec<Verdict> {
-        self.expectations.iter().map(|expectation| weigh::weigh(self, expectation)).collect()
+        self.expectations.iter().map(|expectation| evaluate::evaluate(self, expectation)).collect()
     }
 
     /// The times that the fault of this entry is planned, in their order.

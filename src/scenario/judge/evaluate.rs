@@ -1,4 +1,4 @@
-//! Weighs one expectation against what was seen.
+//! Evaluates one expectation against what was seen.
 
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ use crate::{
 const MOST_NAMED: usize = 4;
 
 /// An outcome and its evidence.
-pub(super) type Weighed = (Outcome, String);
+pub(super) type Evaluation = (Outcome, String);
 
-pub(super) fn weigh(judge: &Judge, expectation: &Expectation) -> Verdict {
+pub(super) fn evaluate(judge: &Judge, expectation: &Expectation) -> Verdict {
     let (mut outcome, mut evidence) = match &expectation.check {
         Check::NoConflict => clash::no_conflict(judge, expectation),
         Check::Conflict => clash::conflict(judge, expectation),
@@ -83,7 +83,7 @@ fn shown(
     aspect: Aspect,
     from: &Moment,
     within: Duration,
-) -> Weighed {
+) -> Evaluation {
     if let Some(unseen) = unseen(judge, expectation) {
         return unseen;
     }
@@ -137,7 +137,7 @@ fn never_shown(
     expectation: &Expectation,
     verb: &str,
     bad: impl Fn(Aspect) -> bool,
-) -> Weighed {
+) -> Evaluation {
     let window = expectation.window;
     let mut first: Option<(Duration, Duration, &LightId)> = None;
     for (light, record) in lights(judge, expectation) {
@@ -158,7 +158,7 @@ fn never_shown(
     unseen(judge, expectation).unwrap_or_else(|| until_end(judge, &window, "none did".to_owned()))
 }
 
-fn greens(judge: &Judge, expectation: &Expectation, at_least: u64) -> Weighed {
+fn greens(judge: &Judge, expectation: &Expectation, at_least: u64) -> Evaluation {
     if let Some(unseen) = unseen(judge, expectation) {
         return unseen;
     }
@@ -174,7 +174,7 @@ fn greens(judge: &Judge, expectation: &Expectation, at_least: u64) -> Weighed {
     (Outcome::Failed, text)
 }
 
-fn joins(judge: &Judge, expectation: &Expectation, at_most: u64) -> Weighed {
+fn joins(judge: &Judge, expectation: &Expectation, at_most: u64) -> Evaluation {
     let counted: Vec<_> = counted(judge, expectation, |record| Box::new(record.joins()))
         .into_iter()
         .filter(|(light, _)| runs_here(judge, light))
@@ -191,7 +191,7 @@ fn joins(judge: &Judge, expectation: &Expectation, at_most: u64) -> Weighed {
     unseen(judge, expectation).unwrap_or_else(|| until_end(judge, &expectation.window, text))
 }
 
-fn reaction(judge: &Judge, expectation: &Expectation, allowed: Duration) -> Weighed {
+fn reaction(judge: &Judge, expectation: &Expectation, allowed: Duration) -> Evaluation {
     let mut took: Vec<Duration> = judge
         .record
         .reactions
@@ -219,7 +219,7 @@ fn reaction(judge: &Judge, expectation: &Expectation, allowed: Duration) -> Weig
     }
 }
 
-fn ignored(judge: &Judge, expectation: &Expectation, at_least: u64, at_most: Option<u64>) -> Weighed {
+fn ignored(judge: &Judge, expectation: &Expectation, at_least: u64, at_most: Option<u64>) -> Evaluation {
     let all = expectation.scope == Scope::All;
     let mut found = judge.record.ignored.iter().filter(|ignored| {
         let of_scope = ignored.light.as_ref().is_some_and(|light| expectation.scope.includes(light));
@@ -265,7 +265,7 @@ fn counted<'j>(
 }
 
 /// Nothing can be said where nothing was heard of a light.
-pub(super) fn unseen(judge: &Judge, expectation: &Expectation) -> Option<Weighed> {
+pub(super) fn unseen(judge: &Judge, expectation: &Expectation) -> Option<Evaluation> {
     let silent =
         |light: &LightId| judge.record.lights.get(light).is_none_or(|record| record.aspects.is_empty());
     let names: Vec<_> = expectation
@@ -282,11 +282,11 @@ pub(super) fn unseen(judge: &Judge, expectation: &Expectation) -> Option<Weighed
 }
 
 /// What is seen to its end holds.
-pub(super) fn until_end(judge: &Judge, window: &Window, text: String) -> Weighed {
+pub(super) fn until_end(judge: &Judge, window: &Window, text: String) -> Evaluation {
     if judge.record.reached < window.until { open(judge, window, &text) } else { (Outcome::Held, text) }
 }
 
-pub(super) fn open(judge: &Judge, window: &Window, text: &str) -> Weighed {
+pub(super) fn open(judge: &Judge, window: &Window, text: &str) -> Evaluation {
     let (reached, until) = (Seconds(judge.record.reached), Seconds(window.until));
     (Outcome::NotJudged, format!("{text}, up to {reached} of {until}"))
 }
