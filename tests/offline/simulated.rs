@@ -550,7 +550,10 @@ fn a_quota_rejects_and_then_bans_and_lights_come_back_when_it_is_over() {
             _ => None,
         })
         .collect();
-    assert!(notices.iter().any(|text| text.contains("more than 30 within a minute")), "{notices:?}");
+    assert!(
+        notices.iter().any(|text| text.contains("more than 30 publishes within a minute")),
+        "{notices:?}"
+    );
     assert!(notices.iter().any(|text| text.contains("banned its account for 30 s")), "{notices:?}");
     let (after, reason) = lab.lost(since, "a").unwrap();
     assert!(after < s(40) && reason.contains("reset"), "{after:?} {reason}");
