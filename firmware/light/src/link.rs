@@ -65,10 +65,7 @@ pub enum Received {
         retained: bool,
     },
     /// A message that is too long to be of a junction.
-    TooLong {
-        /// How many bytes it has.
-        bytes: usize,
-    },
+    TooLong { bytes: usize },
 }
 
 /// When the next try is due.

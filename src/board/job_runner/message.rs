@@ -63,7 +63,6 @@ pub enum Event {
     PortsChanged(Vec<PortInfo>),
     /// A job began.
     JobStarted {
-        /// Which one.
         job: JobId,
         /// What it does.
         kind: JobKind,
@@ -72,28 +71,24 @@ pub enum Event {
     },
     /// Something happened in a job. [`JobEvent::Progressed`] comes at most some ten times a second.
     JobReported {
-        /// Which one.
         job: JobId,
         /// What is new.
         event: JobEvent,
     },
     /// A job waits for [`super::JobRunner::answer`].
     JobAsked {
-        /// Which one.
         job: JobId,
         /// What it wants to know.
         question: Question,
     },
     /// A job came to its end.
     JobDone {
-        /// Which one.
         job: JobId,
         /// What it came to.
         outcome: Outcome,
     },
     /// A job failed.
     JobFailed {
-        /// Which one.
         job: JobId,
         diagnostic: Diagnostic,
         /// Whether it ended because it was asked to.
@@ -117,7 +112,6 @@ pub enum Answer {
 pub struct Busy;
 
 impl Request {
-    /// Its name.
     #[must_use]
     pub fn kind(&self) -> JobKind {
         match self {
