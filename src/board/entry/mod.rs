@@ -41,10 +41,10 @@ pub(super) enum EntryRoute {
 }
 
 impl EntryRoute {
-    /// How the board is reached.
+    /// The way that was asked for, or the one for what is plugged in.
     pub(super) fn of(connection: &Connection) -> Result<EntryRoute, BoardError> {
         let adapter = ports::adapter(&connection.port);
-        // A port is not opened for nothing: that moves its wires.
+        // A port is not opened for nothing: that moves its lines.
         let wired = connection.entry == EntryMethod::Auto
             && !adapter.is_some_and(Adapter::has_pic)
             && is_wired(&connection.port)?;
