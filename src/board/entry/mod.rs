@@ -15,7 +15,11 @@ use std::time::Duration;
 use espflash::connection::Port;
 use serialport::{ClearBuffer, DataBits, SerialPort};
 
-use super::{BoardError, Cancel, EntryMethod, ports::Adapter, serial};
+use super::{
+    BoardError, Cancel, Connection, EntryMethod,
+    ports::{self, Adapter},
+    serial,
+};
 
 /// The highest rate that a PIC passes on, in baud.
 const MOST_BAUD_THROUGH_PIC: u32 = 230_400;
@@ -37,6 +41,16 @@ pub(super) enum EntryRoute {
 }
 
 impl EntryRoute {
+    /// The way that was asked for, or the one for what is plugged in.
+    pub(super) fn of(connection: &Connection) -> Result<EntryRoute, BoardError> {
+        let adapter = ports::adapter(&connection.port);
+        // A port is not opened for nothing: that moves its lines.
+        let wired = connection.entry == EntryMethod::Auto
+            && !adapter.is_some_and(Adapter::has_pic)
+            && is_wired(&connection.port)?;
+        Ok(EntryRoute::choose(connection.entry, adapter, wired))
+    }
+
     /// The way that was asked for, or the one for what is plugged in. `wired`: whether the port has
     /// DTR and RTS.
     pub(super) fn choose(method: EntryMethod, adapter: Option<Adapter>, wired: bool) -> EntryRoute {

@@ -96,4 +96,3 @@ pub fn verdict_json(verdict: &Verdict) -> Value {
     let Verdict { expectation, outcome, evidence } = verdict;
     json!({"expectation": expectation, "outcome": outcome.as_str(), "evidence": evidence})
 }
-
