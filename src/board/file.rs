@@ -15,7 +15,9 @@ use crate::{
     config::{
         BrokerChoice, Config, ConfigError,
         error::Problems,
-        expand, junction, read_file, syntax_problems,
+        expand,
+        file::read_file,
+        junction, syntax_problems,
         table::{Member, Reader, Table},
         timing,
     },

@@ -53,7 +53,7 @@ impl EntryRoute {
 
     /// The way that was asked for, or the one for what is plugged in. `wired`: whether the port has
     /// DTR and RTS.
-    pub(super) fn choose(method: EntryMethod, adapter: Option<Adapter>, wired: bool) -> EntryRoute {
+    fn choose(method: EntryMethod, adapter: Option<Adapter>, wired: bool) -> EntryRoute {
         match method {
             EntryMethod::Auto if adapter.is_some_and(Adapter::has_pic) => EntryRoute::Pic,
             EntryMethod::Auto if wired => EntryRoute::Wires { then_by_hand: true },
@@ -132,7 +132,7 @@ fn in_pic_mode(
 }
 
 /// Whether the port has DTR and RTS: a pseudo-terminal has not.
-pub(super) fn is_wired(name: &str) -> Result<bool, BoardError> {
+fn is_wired(name: &str) -> Result<bool, BoardError> {
     Ok(serial::open(name, DataBits::Eight)?.read_clear_to_send().is_ok())
 }
 
