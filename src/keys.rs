@@ -37,17 +37,13 @@ pub enum KeyError {
     /// The file cannot be read or written.
     #[error("the keys of junctions cannot be kept in {file}: {error}")]
     File {
-        /// Which file.
         file: PathBuf,
         /// Why not.
         error: io::Error,
     },
     /// Somebody has changed the file so that it cannot be read.
     #[error("{file} is not as this program wrote it")]
-    Damaged {
-        /// Which file.
-        file: PathBuf,
-    },
+    Damaged { file: PathBuf },
     /// The configuration has no junction of that kind.
     #[error("{0}")]
     NothingToDo(Diagnostic),

@@ -17,14 +17,10 @@ pub enum BoardError {
 
     /// There is no such port.
     #[error("there is no serial port {port}")]
-    NoSuchPort {
-        /// Which one.
-        port: String,
-    },
+    NoSuchPort { port: String },
     /// This user may not open it.
     #[error("this user may not open {port}")]
     PortDenied {
-        /// Which one.
         port: String,
         /// The group that may.
         group: Option<String>,
@@ -32,7 +28,6 @@ pub enum BoardError {
     /// Another program has it.
     #[error("{port} is in use by {}", .program.as_deref().unwrap_or("another program"))]
     PortBusy {
-        /// Which one.
         port: String,
         /// Which program.
         program: Option<String>,
@@ -40,17 +35,13 @@ pub enum BoardError {
     /// The system does not open it.
     #[error("{port} cannot be opened: {reason}")]
     PortFailed {
-        /// Which one.
         port: String,
         /// What the system says.
         reason: String,
     },
     /// It went away while it was in use.
     #[error("the connection to the board was lost: {port} is gone")]
-    PortLost {
-        /// Which one.
-        port: String,
-    },
+    PortLost { port: String },
 
     /// No chip in download mode answers.
     #[error("no chip in download mode answers on {port}{}", heard(*.noise))]
@@ -99,10 +90,7 @@ pub enum BoardError {
 
     /// Another chip.
     #[error("the chip is an {chip}, not an ESP32")]
-    WrongChip {
-        /// Which one.
-        chip: String,
-    },
+    WrongChip { chip: String },
     /// A chip that nobody here knows.
     #[error("the chip is not an ESP32 (its signature is {magic:#010x})")]
     UnknownChip {
@@ -150,7 +138,6 @@ pub enum BoardError {
     /// An image that this board cannot start, or may not be given.
     #[error("{} {reason}", .file.display())]
     BadImage {
-        /// Which file.
         file: PathBuf,
         /// What is wrong with it: continues "FILE …".
         reason: String,
@@ -166,17 +153,13 @@ pub enum BoardError {
 
     /// A backup is never written over.
     #[error("{} exists already, and a backup is never written over", .file.display())]
-    BackupExists {
-        /// Which file.
-        file: PathBuf,
-    },
+    BackupExists { file: PathBuf },
     /// The folder for backups is not known.
     #[error("the system names no folder for the user's data")]
     NoDataFolder,
     /// A file cannot be read or written.
     #[error("{} cannot be {doing}: {source}", .file.display())]
     File {
-        /// Which one.
         file: PathBuf,
         /// `read` or `written`.
         doing: &'static str,
@@ -186,7 +169,6 @@ pub enum BoardError {
     /// A backup that is not what it should be.
     #[error("{} {reason}", .file.display())]
     BadBackup {
-        /// Which file.
         file: PathBuf,
         /// What is wrong: continues "FILE …".
         reason: String,

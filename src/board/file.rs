@@ -11,7 +11,19 @@ use traffic_light::{
 };
 
 use super::provision::{Member as Setting, Settings, dialect_of, this_computer};
-use crate::{config::{BrokerChoice, Config, ConfigError, error::Problems, expand, junction, read_file, syntax_problems, table::{Member, Reader, Table}, timing}, keys, model::{Diagnostic, private_file}};
+use crate::{
+    config::{
+        BrokerChoice, Config, ConfigError,
+        error::Problems,
+        expand,
+        file::read_file,
+        junction, syntax_problems,
+        table::{Member, Reader, Table},
+        timing,
+    },
+    keys,
+    model::{Diagnostic, private_file},
+};
 
 const TOP: [&str; 14] = [
     "config",

@@ -63,7 +63,6 @@ pub enum Step {
 /// How far a step is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// Which one.
     pub step: Step,
     /// Bytes of flash that are done.
     pub done: u64,
@@ -124,10 +123,7 @@ pub struct Backup {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     /// Pycom's block on the board differs from that of this board's own backup: write it too?
-    IdentityDiffers {
-        /// Which board.
-        mac: Mac,
-    },
+    IdentityDiffers { mac: Mac },
 }
 
 impl Question {
@@ -169,7 +165,6 @@ pub enum Outcome {
 /// What was done to a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// Which board.
     pub board: BoardInfo,
     /// The backup that was made first.
     pub backup: Option<Backup>,

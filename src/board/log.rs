@@ -52,17 +52,11 @@ pub struct LogLine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogEvent {
     /// The port is open.
-    Opened {
-        /// Which one.
-        port: String,
-    },
+    Opened { port: String },
     /// The board said something.
     Line(LogLine),
     /// So many lines were thrown away, because nobody took them.
-    Dropped {
-        /// How many.
-        lines: u64,
-    },
+    Dropped { lines: u64 },
     /// The port is gone or in use; the log waits for it to come back.
     Lost {
         /// Why, and what to do.

@@ -47,7 +47,6 @@ impl Connection {
 /// Back up, flash, provision, verify, start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlashJob {
-    /// Which board.
     pub connection: Connection,
     /// What the board is to know.
     pub record: Record,
@@ -60,7 +59,6 @@ pub struct FlashJob {
 /// Write the provisioning record alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvisionJob {
-    /// Which board.
     pub connection: Connection,
     /// What the board is to know.
     pub record: Record,
@@ -69,7 +67,6 @@ pub struct ProvisionJob {
 /// Read the flash into a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupJob {
-    /// Which board.
     pub connection: Connection,
     /// How much of it.
     pub scope: BackupScope,
@@ -80,7 +77,6 @@ pub struct BackupJob {
 /// Write a backup back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoreJob {
-    /// Which board.
     pub connection: Connection,
     /// The backup; what is known of it lies beside it, under the same name and `.toml`.
     pub file: PathBuf,

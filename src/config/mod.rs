@@ -17,6 +17,7 @@
 //! | `table` | reads members, notes what is wrong with them |
 //! | `expand` | `${NAME}`: secrets come from the environment |
 //! | `nearest` | "did you mean …?" |
+//! | `file` | its text, and who else can read it |
 //! | `error` | problems, where they are, and how they are drawn |
 //! | `secrets` | covered in the lines that are drawn |
 
@@ -27,6 +28,7 @@ mod broker;
 pub(crate) mod error;
 pub(crate) mod expand;
 mod fault;
+pub(crate) mod file;
 pub(crate) mod junction;
 pub(crate) mod nearest;
 mod parameters;
@@ -36,14 +38,14 @@ pub(crate) mod table;
 pub(crate) mod timing;
 mod tls;
 
-use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
+use std::{cell::OnceCell, path::Path, time::Duration};
 
 use rand::{TryRng, rngs::SysRng};
 use toml::de::DeTable;
 use traffic_light::{Name, Rule, Timing};
 
 use self::{
-    adafruit::Said,
+    adafruit::AdafruitOptions,
     error::Problems,
     table::{Reader, Table},
 };
@@ -62,9 +64,6 @@ use crate::{
 
 /// The text of the built-in configuration, `config/default.toml`.
 pub const DEFAULT_TEXT: &str = include_str!("../../config/default.toml");
-
-/// The most bytes of a configuration file. More is not one.
-const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// More errors of syntax are mostly consequences of the first ones.
 const MOST_SYNTAX_ERRORS: usize = 5;
@@ -218,7 +217,7 @@ pub(crate) fn with_file<T>(
     from_toml: impl FnOnce(&str, &str, Environment<'_>) -> Result<T, ConfigError>,
 ) -> Result<T, ConfigError> {
     let name = path.display().to_string();
-    let text = read_file(path).map_err(|reason| ConfigError::unreadable(&name, reason))?;
+    let text = file::read_file(path).map_err(|reason| ConfigError::unreadable(&name, reason))?;
     from_toml(&text, &name, &with_random_digits())
 }
 
@@ -264,7 +263,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
         run_for
     });
     let run_for = run_for.or_else(|| read_scenario_length(reader, top));
-    let (broker, Said { emulated, feeds }) = broker::read(reader, top);
+    let (broker, AdafruitOptions { emulated, feeds }) = broker::read(reader, top);
     let root = read_root(reader, top);
     let usual = match &feeds {
         Some(feeds) => feeds.timing(reader, top, junction::count_lights(top)),
@@ -344,38 +343,6 @@ fn syntax(message: &str) -> Diagnostic {
         "write members as name = value, tables as [name] or [[name]], each on a line of its own"
     };
     Diagnostic::new(format!("this is not TOML: {message}"), help)
-}
-
-/// The text of a configuration file, or why there is none.
-pub(crate) fn read_file(path: &Path) -> Result<String, Diagnostic> {
-    use std::io::ErrorKind;
-    let unreadable = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => Diagnostic::new(
-            "there is no such file",
-            "check the name and the folder (the shipped ones are in config/)",
-        ),
-        ErrorKind::PermissionDenied => Diagnostic::new("this user may not read it", "change its permissions"),
-        ErrorKind::IsADirectory => Diagnostic::new("it is a folder", "name a .toml file in it"),
-        _ => format!("it cannot be read ({error})").into(),
-    };
-    let file = File::open(path).map_err(unreadable)?;
-    if file.metadata().map_err(unreadable)?.is_dir() {
-        return Err(unreadable(ErrorKind::IsADirectory.into()));
-    }
-    // One byte more than is taken, rather than the size that the system tells: that is 0 for a pipe.
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(("it is larger than 1 MiB and so no configuration", "name another file").into());
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
-        Diagnostic::new(
-            format!("line {line} is not UTF-8 text"),
-            "save the file as UTF-8 (PowerShell: Set-Content -Encoding utf8)",
-        )
-    })
 }
 
 /// Eight hex digits, so that strangers on a public broker do not meet by chance.

@@ -11,11 +11,11 @@ use tokio_rustls::rustls::pki_types::{
     pem::{self, PemObject},
 };
 
-use super::{
-    
-    table::{Member, Reader, Table},
+use super::table::{Member, Reader, Table};
+use crate::{
+    model::{Diagnostic, private_file},
+    tls::{Identity, Tls, TlsError, Trust},
 };
-use crate::{model::{Diagnostic, private_file}, tls::{Identity, Tls, TlsError, Trust}};
 
 /// The most bytes of a file. A system's whole list of authorities has a quarter of a megabyte.
 const MAX_BYTES: u64 = 4 << 20;

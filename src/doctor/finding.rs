@@ -76,7 +76,6 @@ pub enum Verdict {
 /// One step, done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which.
     pub step: Step,
     /// What it came to.
     pub verdict: Verdict,

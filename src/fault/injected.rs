@@ -25,7 +25,6 @@ pub enum Fault {
     },
     /// Something of a light itself.
     Light {
-        /// Which light.
         light: LightId,
         /// What.
         fault: LightFault,

@@ -11,7 +11,6 @@ use traffic_light::Name;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct LightId {
-    /// The junction.
     pub junction: Name,
     /// The light within it.
     pub light: Name,

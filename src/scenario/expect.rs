@@ -50,10 +50,7 @@ pub enum Check {
     /// No light is in go.
     NoGo,
     /// Each light begins this many greens at least.
-    Greens {
-        /// How many.
-        at_least: u64,
-    },
+    Greens { at_least: u64 },
     /// Each light gets this many MQTT sessions at most.
     Joins {
         /// How many, the first one included.

@@ -62,7 +62,6 @@ pub struct LightRecord {
 pub struct LinkChange {
     /// When.
     pub at: Duration,
-    /// Which layer.
     pub layer: Layer,
     /// Whether it carries since then.
     pub up: bool,
@@ -73,7 +72,6 @@ pub struct LinkChange {
 /// A fault from its start to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultSpan {
-    /// Which one.
     pub fault: Fault,
     /// When it was injected.
     pub from: Duration,

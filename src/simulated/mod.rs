@@ -13,6 +13,7 @@
 //! | `link` | the sockets of the lights |
 //! | `net` | connections, and what faults make of them |
 //! | `broker` | sessions, routing, retained messages, wills |
+//! | `step` | what happens next |
 //! | `running` | lights start and go |
 //! | `connections` | from a dialled number to the last byte |
 //! | `effects` | does what [`crate::world`]'s engine asks for |
@@ -34,64 +35,25 @@ mod link;
 mod net;
 mod observer;
 mod running;
+mod step;
 mod world;
 
 use std::time::Duration;
 
-use self::{net::ConnId, observer::at, world::World};
+pub use self::world::{Options, SimulationError};
+use self::{observer::at, world::World};
 use crate::{
     adafruit::Tally,
     config::Config,
-    fault::{Direction, Micros},
+    fault::Micros,
     playback::Playback,
     world::{Command, Event},
 };
-
-/// What a face wants of a simulation beside its configuration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Whether the insides of lights and the single messages are told, for somebody who looks.
-    pub detailed: bool,
-}
-
-/// Why there is no simulation.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SimulationError {
-    /// The root topic does not fit a board's record.
-    #[error("the root topic {0:?} is too long; make it shorter")]
-    Root(String),
-}
 
 /// A world that is simulated. See the [module](self).
 pub struct Simulation {
     world: World,
     length: Option<Duration>,
-}
-
-/// What happens next.
-#[derive(Clone, Debug)]
-enum Step {
-    /// A light's program is called.
-    Check(usize),
-    /// A light has something to do.
-    Light(usize),
-    DuplicateClient(usize),
-    /// An answer to who dialled.
-    Dialled(ConnId),
-    /// The proxy's answer from the broker.
-    Reached(ConnId),
-    /// Bytes arrive.
-    Arrive(ConnId, Direction),
-    /// The account is banned: every connection is reset.
-    Cut,
-    /// Something comes out of a connection's link.
-    Deliver(ConnId),
-    /// A fault strikes a connection as a whole.
-    Terminate(ConnId),
-    /// The broker looks whether a client still speaks.
-    KeepAlive(ConnId),
-    /// The last words have been said.
-    Over,
 }
 
 impl Simulation {

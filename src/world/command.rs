@@ -28,33 +28,22 @@ pub struct ByHand {
 pub enum Command {
     /// Take a virtual light's Wi-Fi away, or give it back (joining then takes its time again).
     SetWifi {
-        /// Which light.
         light: LightId,
         /// Whether there is Wi-Fi.
         up: bool,
     },
     /// Cut a virtual light's broker session; it comes back by itself after its back-off.
-    DropSession {
-        /// Which light.
-        light: LightId,
-    },
+    DropSession { light: LightId },
     /// Let a virtual light keep its session and publish nothing, or speak again.
     SetSilence {
-        /// Which light.
         light: LightId,
         /// Whether it is silent.
         on: bool,
     },
     /// Start a virtual light anew, as a reset does.
-    RebootLight {
-        /// Which light.
-        light: LightId,
-    },
+    RebootLight { light: LightId },
     /// Press the button of a virtual light that goes only on call.
-    CallLight {
-        /// Which light.
-        light: LightId,
-    },
+    CallLight { light: LightId },
     /// Let a virtual light say goodbye and go, so that a board can take its place, or run it here
     /// (again).
     RunLight {
@@ -65,7 +54,6 @@ pub enum Command {
     },
     /// Send a command over MQTT, to a board above all: signed where the junction has a key.
     TellLight {
-        /// Which light.
         light: LightId,
         /// What it is to do.
         action: Action,
@@ -95,7 +83,7 @@ pub enum Command {
     ClearFault(Fault),
     /// Take all faults out.
     ClearFaults,
-    /// Let random faults come and go on all lights, see [`crate::chaos`].
+    /// Let random faults come and go on all lights, see [`super::chaos`].
     StartChaos {
         /// What they are drawn from; `None`: a new one, which the event tells.
         seed: Option<u64>,

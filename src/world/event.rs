@@ -30,7 +30,6 @@ pub struct Event {
 pub enum EventKind {
     /// A light of the configuration exists now; comes once for each before anything else of it.
     LightAdded {
-        /// Which light.
         light: LightId,
         /// Virtual, board or foreign.
         kind: LightKind,
@@ -40,10 +39,7 @@ pub enum EventKind {
         keyed: bool,
     },
     /// A virtual light is no longer run here; nothing follows of it until it is added again.
-    LightRemoved {
-        /// Which light.
-        light: LightId,
-    },
+    LightRemoved { light: LightId },
     /// The broker answers at `address` (embedded: has been bound).
     BrokerStarted {
         /// `host:port`.
@@ -61,15 +57,9 @@ pub enum EventKind {
         reason: String,
     },
     /// A light's lamps have changed: exact for a virtual light, as heard for others.
-    AspectChanged {
-        /// Which light.
-        light: LightId,
-        /// What it shows now.
-        aspect: Aspect,
-    },
+    AspectChanged { light: LightId, aspect: Aspect },
     /// The inside of a virtual light has changed: why it waits, promises, leases.
     LightReported {
-        /// Which light.
         light: LightId,
         /// Its program's state, with deadlines on the world's clock (milliseconds since it started).
         #[serde(with = "crate::world::recorder::view")]
@@ -79,7 +69,6 @@ pub enum EventKind {
     },
     /// A light's status on the broker: online or not, and what it tells of itself.
     PresenceChanged {
-        /// Which light.
         light: LightId,
         /// Whether it is connected.
         online: bool,
@@ -88,9 +77,7 @@ pub enum EventKind {
     },
     /// One layer of a virtual light's link went up or down.
     LinkChanged {
-        /// Which light.
         light: LightId,
-        /// Which layer.
         layer: Layer,
         /// Whether it carries now.
         up: bool,
@@ -99,7 +86,6 @@ pub enum EventKind {
     },
     /// A fault was injected (`on`) or has ended.
     FaultChanged {
-        /// The fault.
         fault: Fault,
         /// Whether it is in force now.
         on: bool,
@@ -195,7 +181,6 @@ pub enum EventKind {
     /// What a board should show, by its twin: the same library, stepped here with the words that
     /// passed the broker.
     TwinChanged {
-        /// The board.
         light: LightId,
         /// What its twin shows; `None` while too little is known of the board.
         aspect: Option<Aspect>,
@@ -203,7 +188,6 @@ pub enum EventKind {
     /// A board shows something else than its twin, for longer than messages take. Ends with
     /// [`EventKind::TwinAgrees`].
     TwinDiffers {
-        /// The board.
         light: LightId,
         /// What it says it shows.
         board: Aspect,
@@ -212,7 +196,6 @@ pub enum EventKind {
     },
     /// A board shows again what its twin shows, or its twin cannot tell any more.
     TwinAgrees {
-        /// The board.
         light: LightId,
         /// For how long they differed.
         #[serde(with = "nanos")]

@@ -85,7 +85,7 @@ impl Target {
         use io::ErrorKind;
         let address = &self.address;
         if let Some(failure) = Failure::of(error) {
-            let text = format!("{}. {}", failure.cause(&address.host), failure.remedy());
+            let text = format!("{}; {}", failure.cause(&address.host), failure.remedy());
             return (LinkError::Unreachable, Some(text));
         }
         let plain = match error.kind() {

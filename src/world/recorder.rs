@@ -41,7 +41,6 @@ pub enum RecordError {
     /// It cannot be made.
     #[error("cannot make the recording {}: {error}; choose a folder that exists and is yours", .file.display())]
     Make {
-        /// Which file.
         file: PathBuf,
         /// What the system says.
         error: io::Error,
@@ -110,7 +109,6 @@ impl Recorder {
         Ok(Recorder { file: file.to_owned(), stop, thread: Some(thread) })
     }
 
-    /// The file.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.file

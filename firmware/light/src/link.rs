@@ -49,6 +49,7 @@ pub type Topics = Vec<TopicText, { MAX_PEERS + 1 }>;
 
 /// What came from the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "it is handed over at once, and this library has no heap")]
 pub enum Received {
     /// It let the light in, which now subscribes.
     Accepted,
@@ -64,10 +65,7 @@ pub enum Received {
         retained: bool,
     },
     /// A message that is too long to be of a junction.
-    TooLong {
-        /// How many bytes it has.
-        bytes: usize,
-    },
+    TooLong { bytes: usize },
 }
 
 /// When the next try is due.

@@ -116,17 +116,11 @@ pub enum PeerMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ignored {
     /// Over 512 bytes.
-    TooLong {
-        /// How many bytes it has.
-        bytes: usize,
-    },
+    TooLong { bytes: usize },
     /// Neither the JSON that belongs there nor an aspect.
     Malformed,
     /// JSON of another version of the contract.
-    Version {
-        /// Which one.
-        found: u8,
-    },
+    Version { found: u8 },
     /// Names a value that cannot be, such as a promise to two lights of one name.
     Impossible(&'static str),
     /// Without a signature in a junction that has a key.

@@ -47,10 +47,7 @@ pub enum Topic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostCommand {
     /// Leave Wi-Fi for so many milliseconds.
-    WifiDown {
-        /// How many.
-        ms: u32,
-    },
+    WifiDown { ms: u32 },
     /// Drop the session once, as a failure does.
     DropSession,
     /// Start anew.

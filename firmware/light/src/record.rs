@@ -73,7 +73,6 @@ pub struct Record {
 /// A Wi-Fi network.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wifi {
-    /// Its name.
     pub ssid: String<MAX_SSID_BYTES>,
     /// Its password; empty for an open network.
     pub password: String<63>,

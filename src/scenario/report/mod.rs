@@ -8,7 +8,7 @@ mod timeline;
 
 use serde_json::{Value, json};
 
-pub use self::notes::{Note, notes};
+pub use self::notes::{TimelineEntry, notes};
 use super::{Scenario, Stage, Verdict, series::Series};
 
 /// Everything that a report tells of.
@@ -96,4 +96,3 @@ pub fn verdict_json(verdict: &Verdict) -> Value {
     let Verdict { expectation, outcome, evidence } = verdict;
     json!({"expectation": expectation, "outcome": outcome.as_str(), "evidence": evidence})
 }
-

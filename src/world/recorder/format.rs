@@ -32,9 +32,7 @@ pub struct Header {
 /// What a recording keeps of a junction: never its key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordedJunction {
-    /// Its name.
     pub name: Name,
-    /// Its lights.
     pub lights: Vec<Name>,
     /// By what its lights decide.
     pub rule: Rule,
@@ -49,7 +47,6 @@ pub struct RecordedJunction {
 /// Events were lost before the next line: the writer was too slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Gap {
-    /// How many.
     pub(crate) lost: u64,
 }
 
