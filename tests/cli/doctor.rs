@@ -337,7 +337,7 @@ fn what_answers_in_place_of_a_broker_is_recognised() {
         Report::of(&lab, &format!("{}user = \"u\"\npassword = \"p\"\n", at(answering(b"\x20\x02\x00\x04"))));
     bad_password.assert_fails("connect", "user or password is wrong (code 4)", "upper and lower case");
     let busy = Report::of(&lab, &at(answering(b"\x20\x02\x00\x03")));
-    busy.assert_fails("connect", "not available just now", "wait and try again");
+    busy.assert_fails("connect", "not available just now", "try again later");
 }
 
 #[test]
