@@ -192,6 +192,16 @@ fn what_is_missing_is_said_beside_its_field() {
 }
 
 #[test]
+fn a_port_that_is_not_there_is_looked_for_in_the_list_of_the_window() {
+    let mut window = Window::open();
+    window.fill_in("/dev/no-such-port");
+    window.click("Flash and start");
+    window.until("the end", |window| window.end().is_some());
+    assert!(window.says("the list below shows what is there"), "{:?}", window.end());
+    assert!(!window.says("twinlight ports"), "that is for the command line");
+}
+
+#[test]
 fn a_pulled_cable_is_told_and_the_board_can_be_flashed_again() {
     let mut board = Board::new(4);
     board.double.arm(Fault::unplugged().at_block(5));

@@ -9,14 +9,15 @@ use std::{
 
 use clap::Args;
 
-use super::{
-    CHECK_FAILED, Common, FAILED, WRONG_USAGE, asked_to_end,
-    failure::{self, Failure},
-};
+use super::failure::{self, Failure};
 use crate::{
     board::{
         BoardError, BoardFile, Cancel, Connection, EntryMethod, News, Observer, Outcome, Progress, Question,
         Request, Written, provision::differences,
+    },
+    cli::{
+        common::{Common, asked_to_end},
+        exit::{CHECK_FAILED, FAILED, WRONG_USAGE},
     },
     model::Diagnostic,
 };

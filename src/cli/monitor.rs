@@ -5,11 +5,14 @@ use std::io::{self, Write};
 use anyhow::anyhow;
 use clap::Args;
 
-use super::{WELL, board};
-use crate::board::{
-    Cancel,
-    log::{self, LogLevel, LogLine, LogNews},
-    reset,
+use super::board;
+use crate::{
+    board::{
+        Cancel,
+        log::{self, LogLevel, LogLine, LogNews},
+        reset,
+    },
+    cli::exit::WELL,
 };
 
 #[derive(Clone, Debug, Args)]

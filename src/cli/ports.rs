@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::WELL;
-use crate::board::ports::{self, Access, NOTHING_THERE, PortInfo};
+use crate::{
+    board::ports::{self, Access, NOTHING_THERE, PortInfo},
+    cli::exit::WELL,
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct PortsArgs {

@@ -9,8 +9,9 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{CONFLICT, WELL, json, report};
+use super::{json, report};
 use crate::{
+    cli::exit::{CONFLICT, WELL},
     model::LightId,
     recording::{Judged, Recording, Verdict, judge},
     world::{event::Certainty, summary::Tally},

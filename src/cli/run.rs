@@ -13,8 +13,14 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{CONFLICT, Common, Lights, WELL, asked_to_end, json, report, runtime};
-use crate::world::{Event, EventKind, World, WorldOptions, summary::Tally};
+use super::{json, report};
+use crate::{
+    cli::{
+        common::{Common, Lights, asked_to_end, runtime},
+        exit::{CONFLICT, WELL},
+    },
+    world::{Event, EventKind, World, WorldOptions, summary::Tally},
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct RunArgs {

@@ -13,8 +13,13 @@ use std::{
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
-use super::{CHECK_FAILED, Common, WELL, asked_to_end, report, runtime, wrong_usage};
+use super::report;
 use crate::{
+    cli::{
+        common::{Common, asked_to_end, runtime},
+        exit::{CHECK_FAILED, WELL},
+        failure::wrong_usage,
+    },
     soak::{Figures, Plan, Progress, QUIET, SHORTEST, live, simulated},
     world::WorldOptions,
 };

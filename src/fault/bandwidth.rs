@@ -14,7 +14,7 @@ pub struct Bandwidth {
     pub bytes_per_s: u32,
 }
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "bandwidth",
     title: "Bandwidth",
     meaning: "Only so many bytes a second pass.",
@@ -31,16 +31,10 @@ const ABOUT: About = About {
     ..About::LINK
 };
 
-impl Bandwidth {
-    pub(super) const EXAMPLE: Bandwidth = Bandwidth { bytes_per_s: 200 };
-}
+pub(super) const EXAMPLE: Bandwidth = Bandwidth { bytes_per_s: 200 };
 
 impl Definition for Bandwidth {
     parameters!(bytes_per_s);
-
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
 
     fn draw(&mut self, draw: &mut Draw<'_>) {
         self.bytes_per_s = draw.spread(60, 6_000);

@@ -12,7 +12,7 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BlackHole;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "black-hole",
     title: "Black hole",
     meaning: "The connection stays, nothing passes: only MQTT's keep-alive notices.",
@@ -20,15 +20,9 @@ const ABOUT: About = About {
     ..About::LINK
 };
 
-impl BlackHole {
-    pub(super) const EXAMPLE: BlackHole = BlackHole;
-}
+pub(super) const EXAMPLE: BlackHole = BlackHole;
 
-impl Definition for BlackHole {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for BlackHole {}
 
 impl Effect for BlackHole {
     fn bytes(&self, shaping: &mut Shaping, _rng: &mut Rng) {

@@ -8,7 +8,7 @@ use super::definition::{About, Definition, Ink, Stroke};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BrokerDown;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "broker-down",
     title: "Broker down",
     meaning: "The broker in this program stops: it strikes all lights.",
@@ -18,12 +18,6 @@ const ABOUT: About = About {
     ..About::BROKER
 };
 
-impl BrokerDown {
-    pub(super) const EXAMPLE: BrokerDown = BrokerDown;
-}
+pub(super) const EXAMPLE: BrokerDown = BrokerDown;
 
-impl Definition for BrokerDown {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for BrokerDown {}

@@ -22,7 +22,7 @@ const RHO_PPM: u32 = 10_000;
 /// The most that chaos draws beyond ρ.
 const MOST_BEYOND_PPM: u32 = 200_000;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "clock-drift",
     title: "Clock drift",
     meaning: "Its clock is wrong. The right-of-way rules allow for 1 % and no more.",
@@ -39,16 +39,10 @@ const ABOUT: About = About {
     ..About::LIGHT
 };
 
-impl ClockDrift {
-    pub(super) const EXAMPLE: ClockDrift = ClockDrift { ppm: 20_000 };
-}
+pub(super) const EXAMPLE: ClockDrift = ClockDrift { ppm: 20_000 };
 
 impl Definition for ClockDrift {
     parameters!(ppm);
-
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
 
     fn check(&self) -> Result<(), Diagnostic> {
         if self.ppm == 0 {
@@ -58,9 +52,9 @@ impl Definition for ClockDrift {
         Ok(())
     }
 
-    fn parameters(&self) -> String {
+    fn words(&self) -> Option<String> {
         let sign = if self.ppm < 0 { "" } else { "+" };
-        format!("{sign}{} %", ABOUT.parameters[0].shown(self.ppm.into()))
+        Some(format!("{sign}{} %", ABOUT.parameters[0].shown(self.ppm.into())))
     }
 
     fn draw(&mut self, draw: &mut Draw<'_>) {

@@ -190,9 +190,6 @@ impl Number for i32 {
 
 /// What a fault is, with its parameters. Each file of a fault implements it.
 pub(crate) trait Definition {
-    /// What holds whatever the parameters.
-    fn about(&self) -> &'static About;
-
     /// The numbers of its parameters, as stored.
     fn values(&self) -> Vec<i64> {
         Vec::new()
@@ -214,11 +211,9 @@ pub(crate) trait Definition {
     /// Brings parameters that depend on each other together, after one was changed.
     fn settle(&mut self) {}
 
-    /// The parameters for people, such as `200 ms ± 50 ms`; empty where there are none.
-    fn parameters(&self) -> String {
-        let numbers = self.about().parameters.iter().zip(self.values());
-        let shown = numbers.map(|(about, value)| format!("{} {}", about.shown(value), about.unit));
-        shown.collect::<Vec<_>>().join(", ")
+    /// The parameters for people, such as `200 ms ± 50 ms`, where that is more than each with its unit.
+    fn words(&self) -> Option<String> {
+        None
     }
 
     /// Draws the parameters that chaos injects it with.

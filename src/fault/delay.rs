@@ -17,7 +17,7 @@ pub struct Delay {
     pub ms: u32,
 }
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "delay",
     title: "Delay messages",
     meaning: "A share of the messages comes late.",
@@ -31,19 +31,13 @@ const ABOUT: About = About {
     ..About::LINK
 };
 
-impl Delay {
-    pub(super) const EXAMPLE: Delay = Delay { percent: 30, ms: 3_000 };
-}
+pub(super) const EXAMPLE: Delay = Delay { percent: 30, ms: 3_000 };
 
 impl Definition for Delay {
     parameters!(percent, ms);
 
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-
-    fn parameters(&self) -> String {
-        format!("{} %, up to {} ms", self.percent, self.ms)
+    fn words(&self) -> Option<String> {
+        Some(format!("{} %, up to {} ms", self.percent, self.ms))
     }
 
     fn draw(&mut self, draw: &mut Draw<'_>) {

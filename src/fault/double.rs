@@ -15,7 +15,7 @@ pub struct Double {
     pub percent: u32,
 }
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "double",
     title: "Double messages",
     meaning: "A share of the messages comes twice.",
@@ -24,16 +24,10 @@ const ABOUT: About = About {
     ..About::LINK
 };
 
-impl Double {
-    pub(super) const EXAMPLE: Double = Double { percent: 30 };
-}
+pub(super) const EXAMPLE: Double = Double { percent: 30 };
 
 impl Definition for Double {
     parameters!(percent);
-
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
 
     fn draw(&mut self, draw: &mut Draw<'_>) {
         self.percent = draw.between(5, 100);

@@ -183,13 +183,13 @@ impl LinkFaultSpec {
 impl fmt::Display for LinkFaultSpec {
     /// `latency 200 ms ± 50 ms, to the broker`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, self.fault.definition().about().name)
+        self.write(f, self.fault.about().name)
     }
 }
 
 impl LinkFaultSpec {
     pub(super) fn write(&self, f: &mut impl fmt::Write, name: &str) -> fmt::Result {
-        kind::write(f, name, &self.fault.definition().parameters())?;
+        kind::write(f, name, &FaultKind::from(self.fault).parameters())?;
         match self.directions {
             Directions::Both => Ok(()),
             directions => write!(f, ", {directions}"),

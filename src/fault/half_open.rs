@@ -18,7 +18,7 @@ pub struct HalfOpen {
     pub after_ms: u32,
 }
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "half-open",
     title: "Half open",
     meaning: "One end is gone, and the other is not told.",
@@ -43,19 +43,13 @@ const ABOUT: About = About {
     ..About::LINK
 };
 
-impl HalfOpen {
-    pub(super) const EXAMPLE: HalfOpen = HalfOpen { after_ms: 0 };
-}
+pub(super) const EXAMPLE: HalfOpen = HalfOpen { after_ms: 0 };
 
 impl Definition for HalfOpen {
     parameters!(after_ms);
 
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-
-    fn parameters(&self) -> String {
-        if self.after_ms == 0 { "at once".to_owned() } else { format!("after {} ms", self.after_ms) }
+    fn words(&self) -> Option<String> {
+        Some(if self.after_ms == 0 { "at once".to_owned() } else { format!("after {} ms", self.after_ms) })
     }
 
     fn draw(&mut self, draw: &mut Draw<'_>) {

@@ -8,7 +8,7 @@ use super::definition::{About, Definition, Ink, Stroke};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Hang;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "hang",
     title: "Hang",
     meaning: "Its program is not called; at the watchdog it is reset.",
@@ -20,12 +20,6 @@ const ABOUT: About = About {
     ..About::LIGHT
 };
 
-impl Hang {
-    pub(super) const EXAMPLE: Hang = Hang;
-}
+pub(super) const EXAMPLE: Hang = Hang;
 
-impl Definition for Hang {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for Hang {}

@@ -29,7 +29,13 @@ macro_rules! faults {
 
         impl $part {
             /// All of them, with parameters that show what they do.
-            pub const EXAMPLES: &[$part] = &[$($part::$fault($fault::EXAMPLE)),*];
+            pub const EXAMPLES: &[$part] = &[$($part::$fault($file::EXAMPLE)),*];
+
+            pub(crate) fn about(&self) -> &'static About {
+                match self {
+                    $($part::$fault(_) => &$file::ABOUT),*
+                }
+            }
 
             pub(crate) fn definition(&self) -> &dyn $trait {
                 match self {
@@ -89,7 +95,11 @@ impl FaultKind {
     /// What holds for it whatever the parameters.
     #[must_use]
     pub fn about(&self) -> &'static About {
-        self.definition().about()
+        match self {
+            FaultKind::LinkFault(fault) => fault.about(),
+            FaultKind::LightFault(fault) => fault.about(),
+            FaultKind::BrokerFault(fault) => fault.about(),
+        }
     }
 
     /// The numbers of its parameters, as stored, in the order of [`About::parameters`].
@@ -106,7 +116,11 @@ impl FaultKind {
     /// The parameters for people, such as `200 ms ± 50 ms`; empty where there are none.
     #[must_use]
     pub fn parameters(&self) -> String {
-        self.definition().parameters()
+        self.definition().words().unwrap_or_else(|| {
+            let numbers = self.about().parameters.iter().zip(self.values());
+            let shown = numbers.map(|(about, value)| format!("{} {}", about.shown(value), about.unit));
+            shown.collect::<Vec<_>>().join(", ")
+        })
     }
 
     /// # Errors

@@ -18,7 +18,7 @@ pub struct Latency {
     pub jitter_ms: u32,
 }
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "latency",
     title: "Latency",
     meaning: "Every byte takes longer.",
@@ -35,16 +35,10 @@ const ABOUT: About = About {
     ..About::LINK
 };
 
-impl Latency {
-    pub(super) const EXAMPLE: Latency = Latency { ms: 200, jitter_ms: 50 };
-}
+pub(super) const EXAMPLE: Latency = Latency { ms: 200, jitter_ms: 50 };
 
 impl Definition for Latency {
     parameters!(ms, jitter_ms);
-
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
 
     fn check(&self) -> Result<(), Diagnostic> {
         if self.jitter_ms > self.ms {
@@ -60,11 +54,11 @@ impl Definition for Latency {
         self.jitter_ms = self.jitter_ms.min(self.ms);
     }
 
-    fn parameters(&self) -> String {
-        match self.jitter_ms {
+    fn words(&self) -> Option<String> {
+        Some(match self.jitter_ms {
             0 => format!("{} ms", self.ms),
             jitter_ms => format!("{} ms ± {jitter_ms} ms", self.ms),
-        }
+        })
     }
 
     fn draw(&mut self, draw: &mut Draw<'_>) {

@@ -16,7 +16,7 @@ pub struct Lose {
     pub percent: u32,
 }
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "lose",
     title: "Lose messages",
     meaning: "A share of the messages is lost. QoS 1 does not send them again within a session.",
@@ -37,16 +37,10 @@ const ABOUT: About = About {
     ..About::LINK
 };
 
-impl Lose {
-    pub(super) const EXAMPLE: Lose = Lose { percent: 20 };
-}
+pub(super) const EXAMPLE: Lose = Lose { percent: 20 };
 
 impl Definition for Lose {
     parameters!(percent);
-
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
 
     fn draw(&mut self, draw: &mut Draw<'_>) {
         self.percent = draw.between(5, 80);

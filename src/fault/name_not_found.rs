@@ -8,7 +8,7 @@ use super::definition::{About, Definition, Ink, Stroke};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NameNotFound;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "name-not-found",
     title: "Name not found",
     meaning: "It looks for its broker under a name that nobody has.",
@@ -21,12 +21,6 @@ const ABOUT: About = About {
     ..About::LIGHT
 };
 
-impl NameNotFound {
-    pub(super) const EXAMPLE: NameNotFound = NameNotFound;
-}
+pub(super) const EXAMPLE: NameNotFound = NameNotFound;
 
-impl Definition for NameNotFound {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for NameNotFound {}

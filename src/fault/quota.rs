@@ -18,7 +18,7 @@ pub struct Quota {
 /// More publishes a minute are no quota.
 pub const MOST_PER_MINUTE: u32 = 100_000;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "quota",
     title: "Quota",
     meaning: "The broker in this program counts as Adafruit IO does: too many publishes of all lights together are \
@@ -38,17 +38,11 @@ const ABOUT: About = About {
     ..About::BROKER
 };
 
-impl Quota {
-    /// That of a free account on Adafruit IO.
-    pub(super) const EXAMPLE: Quota = Quota { per_minute: 30 };
-}
+/// That of a free account on Adafruit IO.
+pub(super) const EXAMPLE: Quota = Quota { per_minute: 30 };
 
 impl Definition for Quota {
     parameters!(per_minute);
-
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
 
     fn draw(&mut self, draw: &mut Draw<'_>) {
         self.per_minute = draw.between(20, 600);

@@ -8,7 +8,7 @@ use super::definition::{About, Definition, Ink, Stroke};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reboot;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "reboot",
     title: "Restart",
     meaning: "It starts anew, as after a reset.",
@@ -21,12 +21,6 @@ const ABOUT: About = About {
     ..About::LIGHT
 };
 
-impl Reboot {
-    pub(super) const EXAMPLE: Reboot = Reboot;
-}
+pub(super) const EXAMPLE: Reboot = Reboot;
 
-impl Definition for Reboot {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for Reboot {}

@@ -11,7 +11,7 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Refuse;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "refuse",
     title: "Refuse",
     meaning: "No new connection is accepted.",
@@ -24,15 +24,9 @@ const ABOUT: About = About {
     ..About::LINK
 };
 
-impl Refuse {
-    pub(super) const EXAMPLE: Refuse = Refuse;
-}
+pub(super) const EXAMPLE: Refuse = Refuse;
 
-impl Definition for Refuse {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for Refuse {}
 
 impl Effect for Refuse {
     fn connection(&self, rules: &mut ConnectionRules) {

@@ -17,7 +17,7 @@ pub struct Reorder {
 /// By how many later packets one is overtaken at most.
 const MOST_BEHIND: u64 = 3;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "reorder",
     title: "Reorder messages",
     meaning: "A share of the messages is overtaken by later ones.",
@@ -32,16 +32,10 @@ const ABOUT: About = About {
     ..About::LINK
 };
 
-impl Reorder {
-    pub(super) const EXAMPLE: Reorder = Reorder { percent: 30 };
-}
+pub(super) const EXAMPLE: Reorder = Reorder { percent: 30 };
 
 impl Definition for Reorder {
     parameters!(percent);
-
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
 
     fn draw(&mut self, draw: &mut Draw<'_>) {
         self.percent = draw.between(5, 80);

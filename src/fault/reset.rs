@@ -16,7 +16,7 @@ pub struct Reset {
     pub after_ms: u32,
 }
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "reset",
     title: "Reset",
     meaning: "The connection is reset by the peer, again and again.",
@@ -27,19 +27,13 @@ const ABOUT: About = About {
     ..About::LINK
 };
 
-impl Reset {
-    pub(super) const EXAMPLE: Reset = Reset { after_ms: 0 };
-}
+pub(super) const EXAMPLE: Reset = Reset { after_ms: 0 };
 
 impl Definition for Reset {
     parameters!(after_ms);
 
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-
-    fn parameters(&self) -> String {
-        if self.after_ms == 0 { "at once".to_owned() } else { format!("after {} ms", self.after_ms) }
+    fn words(&self) -> Option<String> {
+        Some(if self.after_ms == 0 { "at once".to_owned() } else { format!("after {} ms", self.after_ms) })
     }
 
     fn draw(&mut self, draw: &mut Draw<'_>) {
@@ -65,6 +59,6 @@ mod tests {
             Reset { after_ms }.connection(&mut rules);
         }
         assert_eq!(rules.reset_after_us, Some(20_000));
-        assert_eq!(Reset { after_ms: 0 }.parameters(), "at once");
+        assert_eq!(Reset { after_ms: 0 }.words().as_deref(), Some("at once"));
     }
 }

@@ -8,7 +8,7 @@ use super::definition::{About, Definition, Stroke};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionDrop;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "session-drop",
     title: "Drop session",
     meaning: "Its broker session is cut once; it comes back by itself.",
@@ -22,12 +22,6 @@ const ABOUT: About = About {
     ..About::LIGHT
 };
 
-impl SessionDrop {
-    pub(super) const EXAMPLE: SessionDrop = SessionDrop;
-}
+pub(super) const EXAMPLE: SessionDrop = SessionDrop;
 
-impl Definition for SessionDrop {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for SessionDrop {}

@@ -8,7 +8,7 @@ use super::definition::{About, Definition, Ink, Stroke};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Silence;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "silence",
     title: "Silence",
     meaning: "It keeps its session and publishes nothing.",
@@ -22,12 +22,6 @@ const ABOUT: About = About {
     ..About::LIGHT
 };
 
-impl Silence {
-    pub(super) const EXAMPLE: Silence = Silence;
-}
+pub(super) const EXAMPLE: Silence = Silence;
 
-impl Definition for Silence {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for Silence {}

@@ -15,7 +15,7 @@ pub struct SlowClose {
     pub ms: u32,
 }
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "slow-close",
     title: "Slow close",
     meaning: "One end learns late that the other has closed.",
@@ -31,16 +31,10 @@ const ABOUT: About = About {
     ..About::LINK
 };
 
-impl SlowClose {
-    pub(super) const EXAMPLE: SlowClose = SlowClose { ms: 5_000 };
-}
+pub(super) const EXAMPLE: SlowClose = SlowClose { ms: 5_000 };
 
 impl Definition for SlowClose {
     parameters!(ms);
-
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
 
     fn draw(&mut self, draw: &mut Draw<'_>) {
         self.ms = draw.spread(100, 30_000);

@@ -8,7 +8,7 @@ use super::definition::{About, Definition, Ink, Stroke};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Suspend;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "suspend",
     title: "Suspend",
     meaning: "Its host sleeps, lamps dark, its clock standing still.",
@@ -17,12 +17,6 @@ const ABOUT: About = About {
     ..About::LIGHT
 };
 
-impl Suspend {
-    pub(super) const EXAMPLE: Suspend = Suspend;
-}
+pub(super) const EXAMPLE: Suspend = Suspend;
 
-impl Definition for Suspend {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for Suspend {}

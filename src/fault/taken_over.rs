@@ -8,7 +8,7 @@ use super::definition::{About, Definition, Ink, Stroke};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TakenOver;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "taken-over",
     title: "Taken over",
     meaning: "Another client has its client id and takes its session again and again.",
@@ -22,12 +22,6 @@ const ABOUT: About = About {
     ..About::LIGHT
 };
 
-impl TakenOver {
-    pub(super) const EXAMPLE: TakenOver = TakenOver;
-}
+pub(super) const EXAMPLE: TakenOver = TakenOver;
 
-impl Definition for TakenOver {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for TakenOver {}

@@ -8,7 +8,7 @@ use super::definition::{About, Definition, Ink, Stroke};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WifiDown;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "wifi-down",
     title: "Wi-Fi down",
     meaning: "Its Wi-Fi is gone; coming back takes a join.",
@@ -24,12 +24,6 @@ const ABOUT: About = About {
     ..About::LIGHT
 };
 
-impl WifiDown {
-    pub(super) const EXAMPLE: WifiDown = WifiDown;
-}
+pub(super) const EXAMPLE: WifiDown = WifiDown;
 
-impl Definition for WifiDown {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for WifiDown {}

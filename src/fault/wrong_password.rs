@@ -8,7 +8,7 @@ use super::definition::{About, Definition, Stroke};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WrongPassword;
 
-const ABOUT: About = About {
+pub(super) const ABOUT: About = About {
     name: "wrong-password",
     title: "Wrong password",
     meaning: "It logs in with a password that is not the broker's.",
@@ -22,12 +22,6 @@ const ABOUT: About = About {
     ..About::LIGHT
 };
 
-impl WrongPassword {
-    pub(super) const EXAMPLE: WrongPassword = WrongPassword;
-}
+pub(super) const EXAMPLE: WrongPassword = WrongPassword;
 
-impl Definition for WrongPassword {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-}
+impl Definition for WrongPassword {}

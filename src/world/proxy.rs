@@ -230,7 +230,7 @@ impl Connection {
             Ok(Some(mut server)) => {
                 let over = self.pump(&mut server).await;
                 match over {
-                    Over::Closed => server.say_goodbye().await,
+                    Over::Closed => server.disconnect().await,
                     Over::Reset | Over::Terminated(_) => reset(server.tcp()),
                 }
                 over

@@ -183,7 +183,7 @@ fn without_wifi_a_light_is_lost_and_the_broker_notices_by_keep_alive() {
     let mut lab = Lab::running(2);
     let since = lab.put(Fault::on(light("a"), WifiDown));
     lab.play(30);
-    assert_eq!(lab.lost(since, "a").unwrap(), (Duration::ZERO, "the Wi-Fi is gone"));
+    assert_eq!(lab.lost(since, "a").unwrap(), (Duration::ZERO, "Wi-Fi lost"));
     let offline = lab.offline(since, "a").unwrap();
     assert!((s(5)..s(8)).contains(&offline), "1.5 keep-alives after its last word: {offline:?}");
     for name in ["a", "b"] {

@@ -218,7 +218,7 @@ async fn faults_of_a_link_strike_the_light_as_they_strike_any_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
+async fn what_is_invalid_or_cannot_be_done_is_refused_with_the_reason() {
     let text = PAIR
         .replace("user = \"lab\"\npassword = \"s3cret\"\n", "")
         .replace("[links]", "[links]\nproxy = false");
@@ -230,7 +230,7 @@ async fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
         (on_link("a", LinkFaultSpec::to_broker(BlackHole)), "links.proxy"),
         (on_link("c", LinkFaultSpec::to_broker(BlackHole)), "no light demo/c"),
         (Fault::on(light("a"), WrongPassword), "lets everybody in"),
-        (drift(0), "cannot be meant"),
+        (drift(0), "has no effect"),
     ] {
         lab.put(fault).await;
         let said = lab.wait_refused().await;
@@ -239,7 +239,7 @@ async fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
     lab.put(drift(5_000)).await;
     lab.wait("a drift", |kind| matches!(kind, EventKind::FaultChanged { on: true, .. })).await;
     lab.put(drift(6_000)).await;
-    lab.wait("another dose", |kind| matches!(kind, EventKind::FaultChanged { on: true, .. })).await;
+    lab.wait("another drift", |kind| matches!(kind, EventKind::FaultChanged { on: true, .. })).await;
     lab.commands.send(Command::ClearFaults).await.unwrap();
     lab.wait("its end", |kind| matches!(kind, EventKind::FaultChanged { on: false, .. })).await;
     lab.world.stop().await;

@@ -124,12 +124,9 @@ fn inject(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
             let junction = chosen.as_ref().and_then(|light| view.state.junction(&light.junction));
             for light in junction.iter().flat_map(|junction| &junction.lights) {
                 let is_it = chosen.as_ref() == Some(&light.id);
-                let response = ui.selectable_label(is_it, light.id.to_string());
-                response.widget_info(|| {
-                    let name = format!("Fault on {}", light.id);
-                    egui::WidgetInfo::selected(egui::Role::RadioButton, true, is_it, name)
-                });
-                if response.clicked() {
+                let name = format!("Fault on {}", light.id);
+                let role = egui::Role::RadioButton;
+                if widgets::selectable(ui, is_it, light.id.to_string(), role, name).clicked() {
                     draft.light = Some(light.id.clone());
                 }
             }

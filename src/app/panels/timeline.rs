@@ -60,10 +60,9 @@ pub(crate) fn show(
         ui.label(RichText::new("Timeline").text_style(theme::title()));
         for (span, text) in SPANS_S {
             let chosen = view.settings.span_s == span;
-            let button = ui.selectable_label(chosen, RichText::new(text).small());
             let name = format!("Timeline spans {text}");
-            button.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, &name));
-            if button.clicked() {
+            let text = RichText::new(text).small();
+            if widgets::selectable(ui, chosen, text, Role::RadioButton, name).clicked() {
                 actions.push(SettingsAction::SpanTimeline(span));
             }
         }

@@ -12,10 +12,11 @@ use tokio::{
 };
 
 use super::{
-    super::{asked_to_end, json, report},
+    super::{json, report},
     Plan,
 };
 use crate::{
+    cli::common::asked_to_end,
     scenario::{
         Judge,
         series::{Played, Series},

@@ -9,11 +9,9 @@ use std::{
 
 use serde_json::json;
 
-use super::{
-    super::{asked_to_end, json, runtime},
-    Plan,
-};
+use super::{super::json, Plan};
 use crate::{
+    cli::common::{asked_to_end, runtime},
     scenario::series::{Played, Series, play as play_one},
     simulated::{Options, Simulation},
 };

@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// Where the command line lists the ports; the window lists them itself.
+const COMMAND_LINE_LIST: &str = "\"twinlight ports\" lists what is there";
+
 /// Shows the job that runs, or the report of the last one.
 pub(super) fn show(
     ui: &mut Ui,
@@ -143,7 +146,8 @@ fn ended(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, end: &End) -> Actions {
         }
         End::Failed { what, advice, .. } => {
             ui.label(format!("{}.", labels::sentence(what)));
-            ui.label(format!("{}.", labels::sentence(advice)));
+            let advice = advice.replace(COMMAND_LINE_LIST, "the list below shows what is there");
+            ui.label(format!("{}.", labels::sentence(&advice)));
         }
     }
     notes(ui, view, job);
