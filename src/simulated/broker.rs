@@ -12,9 +12,9 @@ use traffic_light::mqtt::codec::{
 };
 
 use super::{
-    Step,
     net::{ConnId, Net},
     observer::{Observer, at},
+    step::Step,
 };
 use crate::{
     fault::{Direction, Micros},

@@ -8,9 +8,9 @@ use traffic_light::{
 };
 
 use super::{
-    Step,
     net::{ConnId, Out, Owner, Reach},
     observer::random_u32,
+    step::Step,
     world::World,
 };
 use crate::fault::{Direction, Micros};

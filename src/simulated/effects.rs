@@ -5,9 +5,9 @@ use std::sync::Arc;
 use traffic_light::command::{Action, Command as Wired};
 
 use super::{
-    Step,
     broker::Message,
     net::{Owner, Reach},
+    step::Step,
     world::World,
 };
 use crate::{

@@ -4,8 +4,8 @@
 use traffic_light::link::LinkError;
 
 use super::{
-    Step,
     net::{ConnId, Out, Owner},
+    step::Step,
     world::World,
 };
 use crate::{

@@ -9,7 +9,7 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
-//! | `world` | everything that happens, one step after the other |
+//! | `world`, `step` | everything that happens, one step after the other |
 //! | `link` | the sockets of the lights |
 //! | `net` | connections, and what faults make of them |
 //! | `broker` | sessions, routing, retained messages, wills |
@@ -34,6 +34,7 @@ mod link;
 mod net;
 mod observer;
 mod running;
+mod step;
 mod world;
 
 use std::time::Duration;
@@ -42,7 +43,7 @@ use self::{net::ConnId, observer::at, world::World};
 use crate::{
     adafruit::Tally,
     config::Config,
-    fault::{Direction, Micros},
+    fault::Micros,
     playback::Playback,
     world::{Command, Event},
 };
@@ -66,32 +67,6 @@ pub enum SimulationError {
 pub struct Simulation {
     world: World,
     length: Option<Duration>,
-}
-
-/// What happens next.
-#[derive(Clone, Debug)]
-enum Step {
-    /// A light's program is called.
-    Check(usize),
-    /// A light has something to do.
-    Light(usize),
-    DuplicateClient(usize),
-    /// An answer to who dialled.
-    Dialled(ConnId),
-    /// The proxy's answer from the broker.
-    Reached(ConnId),
-    /// Bytes arrive.
-    Arrive(ConnId, Direction),
-    /// The account is banned: every connection is reset.
-    Cut,
-    /// Something comes out of a connection's link.
-    Deliver(ConnId),
-    /// A fault strikes a connection as a whole.
-    Terminate(ConnId),
-    /// The broker looks whether a client still speaks.
-    KeepAlive(ConnId),
-    /// The last words have been said.
-    Over,
 }
 
 impl Simulation {

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use simulation::{Queue, Rng};
 
-use super::Step;
+use super::step::Step;
 use crate::fault::{Direction, ImpairedLink, Item, LinkFaultSpec, Micros, Terminations};
 
 /// How long bytes travel between a light and the broker, in microseconds, at least and at most.

@@ -2,7 +2,7 @@
 
 use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
-use super::{SimulationError, Step, link::Socket, observer::random_u32, world::World};
+use super::{SimulationError, link::Socket, observer::random_u32, step::Step, world::World};
 use crate::{
     config::Junction,
     fault::Micros,

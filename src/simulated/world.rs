@@ -6,12 +6,13 @@ use simulation::Rng;
 use traffic_light::Start;
 
 use super::{
-    Options, SimulationError, Step,
+    Options, SimulationError,
     broker::Broker,
     duplicate_client::DuplicateClient,
     link::Socket,
     net::{Net, Owner},
     observer::{Observer, at},
+    step::Step,
 };
 use crate::{
     config::{BrokerChoice, Config},

@@ -1,0 +1,30 @@
+//! What can happen next in a simulated world.
+
+use super::net::ConnId;
+use crate::fault::Direction;
+
+/// What happens next.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// A light's program is called.
+    Check(usize),
+    /// A light has something to do.
+    Light(usize),
+    DuplicateClient(usize),
+    /// An answer to who dialled.
+    Dialled(ConnId),
+    /// The proxy's answer from the broker.
+    Reached(ConnId),
+    /// Bytes arrive.
+    Arrive(ConnId, Direction),
+    /// The account is banned: every connection is reset.
+    Cut,
+    /// Something comes out of a connection's link.
+    Deliver(ConnId),
+    /// A fault strikes a connection as a whole.
+    Terminate(ConnId),
+    /// The broker looks whether a client still speaks.
+    KeepAlive(ConnId),
+    /// The last words have been said.
+    Over,
+}
