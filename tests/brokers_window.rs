@@ -276,7 +276,7 @@ fn a_world_that_does_not_start_gives_its_place_back() {
     real.wait_for_both();
     real.click("Use the broker Taken");
     real.wait_for("The lab goes on as before.");
-    assert!(real.says("preset taken cannot be started: no free port"));
+    assert!(real.says("preset taken cannot be started: no port from 65535"));
     real.wait_for("Light first/a shows");
     real.wait_for_both();
     assert!(real.says("In use: start.toml"));

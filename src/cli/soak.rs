@@ -25,10 +25,10 @@ use crate::{
 };
 
 const SOAK_HELP: &str = "Faults of all kinds come at random, from the seed, one in 20 s on an average (more often in a soak of a\n\
-    few minutes), up to three at once. Every hour, and at the end, all of them are taken out, and every light\n\
+    few minutes), up to three at once. Every hour, and at the end, all of them are cleared, and every light\n\
     has to get its green again within six minutes (who was refused by the broker does not try again for a\n\
     while). Exit status 3: two lights were in go at once, or one did not get its green again.\n\n\
-    Left out is what the rules do not bear, since a conflict is possible then: clocks that are wrong by more\n\
+    Left out is what the rules do not allow for, since a conflict is possible then: clocks that are wrong by more\n\
     than 1 %. (Timings that cannot work are refused by the configuration.)\n\n\
     Without --live everything is simulated, the broker too, and faster than real time; each pair is a world\n\
     of its own: the lights of --config, or the built-in pair. With --live the world of --config is played in\n\

@@ -228,6 +228,6 @@ mod tests {
             assert_eq!(kind.strikes_all(), about.other_broker.is_some(), "{name}");
             assert!(by_hand.into_iter().flatten().all(|text| !text.contains(';') && !text.ends_with('.')));
         }
-        assert_eq!(names.len(), 23);
+        assert!(names.len() >= 23, "{names:?}");
     }
 }

@@ -75,7 +75,7 @@ pub struct LinkChange {
 pub struct FaultSpan {
     /// Which one.
     pub fault: Fault,
-    /// When it was put in.
+    /// When it was injected.
     pub from: Duration,
     /// When it ended; `None` while it lasts.
     pub until: Option<Duration>,

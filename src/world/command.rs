@@ -83,7 +83,7 @@ pub enum Command {
         /// The login. It crosses the network in clear text.
         login: Login,
     },
-    /// Put a fault in, or give it another dose. What cannot be meant, or cannot be done to that
+    /// Inject a fault, or give it other parameters. What is invalid, or cannot be done to that
     /// light, is refused with a notice.
     InjectFault {
         /// Which one, and where.
@@ -91,7 +91,7 @@ pub enum Command {
         /// For how long; `None`: until it is cleared.
         lasts: Option<Duration>,
     },
-    /// Take a fault out, whatever its dose.
+    /// Clear a fault, whatever its parameters.
     ClearFault(Fault),
     /// Take all faults out.
     ClearFaults,
@@ -102,7 +102,7 @@ pub enum Command {
         /// The mean time from one fault to the next.
         pace: Duration,
     },
-    /// End that, and take out what it has put in.
+    /// End that, and clear what it has injected.
     StopChaos,
     /// Stop the embedded broker.
     StopBroker,

@@ -97,7 +97,7 @@ pub enum EventKind {
         /// What brought it up or down, in a person's words.
         reason: String,
     },
-    /// A fault was put in (`on`) or has ended.
+    /// A fault was injected (`on`) or has ended.
     FaultChanged {
         /// The fault.
         fault: Fault,

@@ -10,7 +10,7 @@
 //! | `virtual_light` | its socket and timer |
 //! | `link` | where the broker is, and why it could not be reached |
 //! | `client` | the observer's own MQTT client |
-//! | [`proxy`] | the way of one link to the broker, where its faults are put in |
+//! | [`proxy`] | the way of one link to the broker, where its faults are injected |
 //! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program, as Adafruit IO where that is wanted |

@@ -64,7 +64,7 @@ struct Supervisor {
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, RunningLight>,
-    /// Where the faults of links are put in: of each virtual light, and of boards that have a port.
+    /// Where the faults of links are injected: of each virtual light, and of boards that have a port.
     proxies: BTreeMap<LightId, Proxy>,
     /// Speaks TLS for links that have no proxy of their own.
     _tunnel: Option<Proxy>,

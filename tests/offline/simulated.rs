@@ -590,7 +590,7 @@ fn the_chaos_switch_brings_faults_takes_them_out_and_leaves_a_persons_own_alone(
             _ => None,
         })
         .collect();
-    assert_eq!(left, [&Fault::on(light("b"), Silence)], "a person put it in");
+    assert_eq!(left, [&Fault::on(light("b"), Silence)], "a person injected it");
     lab.clear();
     lab.alternates();
 }

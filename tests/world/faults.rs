@@ -281,7 +281,7 @@ async fn chaos_strikes_by_its_seed_leaves_a_persons_faults_alone_and_mends_what_
             _ => {}
         }
     }
-    assert_eq!(on, [], "what chaos had put in is out");
+    assert_eq!(on, [], "what chaos had injected is cleared");
     lab.commands.send(Command::ClearFaults).await.unwrap();
     lab.wait(
         "the person's own fault, which had stayed",

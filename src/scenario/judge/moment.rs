@@ -85,7 +85,7 @@ fn links_up(judge: &Judge, fault: &FaultName, ended: Duration) -> Known {
     Known::At(last)
 }
 
-/// The fault that was put in by this plan.
+/// The fault that was injected by this plan.
 fn span<'j>(judge: &'j Judge, planned: &PlannedFault) -> Option<&'j FaultSpan> {
     let earliest = planned.at.saturating_sub(EARLIEST_FAULT);
     judge.record.faults.iter().find(|span| span.fault == planned.fault && span.from >= earliest)
@@ -102,7 +102,7 @@ fn not_yet(fault: &FaultName, at: Duration) -> Known {
 fn not_put_in(judge: &Judge, fault: &FaultName, at: Duration) -> Known {
     let about = judge.record.notices.iter().rev().find(|(noticed, _)| *noticed + EARLIEST_FAULT >= at);
     let why = about.map(|(_, text)| format!(": {text}")).unwrap_or_default();
-    Known::Never(format!("{} was not put in at {}{why}", fault.name, Seconds(at)))
+    Known::Never(format!("{} was not injected at {}{why}", fault.name, Seconds(at)))
 }
 
 /// The moment in words, now that it has come.

@@ -233,7 +233,7 @@ fn flashing_is_counted_from_the_start_of_the_fault() {
     story().at(20.0, "refused", warning("it cannot be injected: no proxy")).comes_to(
         60.0,
         NotJudged,
-        "wifi-down on demo/a was not put in at 20 s: it cannot be injected: no proxy",
+        "wifi-down on demo/a was not injected at 20 s: it cannot be injected: no proxy",
     );
 }
 
