@@ -26,7 +26,7 @@ use twinlight::{
         settings::{LeftPanel, Settings},
         world_client::WorldLink,
     },
-    board::{Desk, Event, JobId, JobKind},
+    board::{Event, JobId, JobKind, JobRunner},
     config::Config,
     presets::{PRESETS, Preset},
     world::WorldOptions,
@@ -97,7 +97,7 @@ impl Real {
             live = Some(started);
             let settings = Settings { left: Some(LeftPanel::Brokers), ..Settings::default() };
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "start.toml".to_owned())
-                .with_board(Desk::open(Arc::new(|| ())).unwrap(), context)
+                .with_board(JobRunner::new(Arc::new(|| ())).unwrap(), context)
                 .with_brokers(BrokerController::new(presets).with_switcher(switcher))
         });
         Real { harness, live, runtime }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::{
-    board::provision::here::{addresses, make_login},
+    board::provision::this_computer::{addresses, make_login},
     cli::{
         common::{Common, asked_to_end, runtime},
         exit::{FAILED, WELL},

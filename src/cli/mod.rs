@@ -15,6 +15,7 @@ mod key;
 mod monitor;
 mod ports;
 mod presets;
+mod progress;
 mod provision;
 mod replay;
 mod report;

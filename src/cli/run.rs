@@ -69,7 +69,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
             json: args.json,
             tally: Tally::default(),
             last: Duration::ZERO,
-            news: json::News::default(),
+            filter: json::ChangeFilter::default(),
             started_at: world.started_at(),
         };
         listener.listen(world, events, run_for).await?;
@@ -95,7 +95,7 @@ struct Listener {
     json: bool,
     tally: Tally,
     last: Duration,
-    news: json::News,
+    filter: json::ChangeFilter,
     started_at: SystemTime,
 }
 
@@ -150,7 +150,7 @@ impl Listener {
         };
         self.tally.count(&event);
         self.last = event.at;
-        if !self.news.has(&event) {
+        if !self.filter.is_new(&event) {
             return Ok(true);
         }
         let line = if self.json {

@@ -13,7 +13,7 @@ use std::{
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
-use super::report;
+use super::{json::milliseconds, progress::Reporter, report};
 use crate::{
     cli::{
         common::{Common, asked_to_end, runtime},
@@ -97,13 +97,11 @@ pub(super) fn run(common: &Common, args: &SoakArgs) -> anyhow::Result<u8> {
     let began = Instant::now();
     let figures = if args.live {
         let options = WorldOptions { state_folder: common.state_folder(), ..WorldOptions::default() };
-        let mut told = None;
+        let most = time + QUIET;
+        let mut progress = Reporter::new(milliseconds(most), TELL_EVERY);
         runtime()?.block_on(live(config, options, time, args.seed, asked_to_end(), |now| {
-            if told.is_none_or(|told| now >= told + TELL_EVERY) {
-                told = Some(now);
-                let most = time + QUIET;
-                eprintln!("{} of {} to {}", shown(now), shown(time), shown(most));
-            }
+            progress
+                .set(milliseconds(now), || format!("{} of {} to {}", shown(now), shown(time), shown(most)));
         }))?
     } else {
         simulate(config, args, time)?
@@ -142,29 +140,31 @@ fn simulate(config: crate::config::Config, args: &SoakArgs, time: Duration) -> a
         for_end.cancelled.store(true, Ordering::Relaxed);
     });
     let began = Instant::now();
-    let mut told = began;
     let mut figures = Figures::default();
     let all_s = time.as_secs_f64() * f64::from(args.pairs);
+    let all_ms = milliseconds(time).saturating_mul(u64::from(args.pairs));
+    let mut reporter = Reporter::new(all_ms, TELL_EVERY);
     loop {
         match finished.recv_timeout(Duration::from_millis(200)) {
             Ok(world) => figures.add(world),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        if told.elapsed() >= TELL_EVERY {
-            told = Instant::now();
-            let played_s = Duration::from_millis(progress.played_ms.load(Ordering::Relaxed)).as_secs_f64();
+        let played_ms = progress.played_ms.load(Ordering::Relaxed);
+        reporter.set(played_ms, || {
+            let played_s = Duration::from_millis(played_ms).as_secs_f64();
             let left_s = began.elapsed().as_secs_f64() * (all_s / played_s.max(1.0) - 1.0);
-            eprintln!(
-                "{:.1} % of {}, {} worlds done, {} conflicts; about {} left",
+            format!(
+                "{:.1} % of {}, {} worlds done, {} conflicts, about {} left",
                 100.0 * played_s / all_s,
                 shown(Duration::from_secs_f64(all_s)),
                 figures.worlds,
                 figures.conflicts,
                 shown(Duration::from_secs_f64(left_s.clamp(0.0, LONGEST_S))),
-            );
-        }
+            )
+        });
     }
+    drop(reporter);
     runtime.shutdown_background();
     if progress.cancelled.load(Ordering::Relaxed) {
         eprintln!("ended early: these are the figures so far");

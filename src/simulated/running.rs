@@ -81,7 +81,7 @@ impl World {
     pub(super) fn retire(&mut self, number: usize) {
         let Some(light) = self.light(number) else { return };
         let id = light.id().clone();
-        self.with_light(number, |light, _| light.say_goodbye());
+        self.with_light(number, |light, _| light.disconnect());
         self.close_all(number);
         self.index.remove(&id);
         self.link_faults.remove(&id);

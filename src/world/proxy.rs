@@ -8,10 +8,18 @@
 //! connects to the proxy needs no TLS, be it a light or a board; whoever may open its port on this
 //! machine can use the way to the broker, and with it a client certificate if there is one.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, split},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
@@ -262,7 +270,6 @@ impl Connection {
 
     /// Connects to the broker, once anything passes; `None` when the client has gone by then.
     async fn reach_broker(&mut self) -> io::Result<Option<Server>> {
-        let mut bytes = [0; READ_BYTES];
         loop {
             if !stalls(&self.faults.borrow()) {
                 return self.upstream.connect().await.map(Some);
@@ -273,12 +280,12 @@ impl Connection {
                     changed.map_err(io::Error::other)?;
                     self.take_change();
                 }
-                read = self.client.read(&mut bytes), if self.link.waiting(Direction::ToBroker) < MAX_WAITING_BYTES => {
-                    let count = read?;
-                    if count == 0 {
+                read = read_some(&mut self.client), if self.link.waiting(Direction::ToBroker) < MAX_WAITING_BYTES => {
+                    let bytes = read?;
+                    if bytes.is_empty() {
                         return Ok(None);
                     }
-                    self.link.push(Direction::ToBroker, self.now(), &bytes[..count]);
+                    self.link.push(Direction::ToBroker, self.now(), &bytes);
                 }
                 () = at(end_at) => return Err(io::ErrorKind::ConnectionReset.into()),
             }
@@ -290,7 +297,6 @@ impl Connection {
         let tls = matches!(server, Server::Tls(_));
         let mut unflushed = false;
         let (mut server_in, mut server_out) = split(server);
-        let (mut from_client, mut from_server) = ([0; READ_BYTES], [0; READ_BYTES]);
         let mut out: [Out; 2] = Default::default();
         let (mut client_ended, mut server_ended) = (false, false);
         loop {
@@ -331,7 +337,7 @@ impl Connection {
                     Err(error) => {
                         self.upstream.note(error);
                         // An alert may say why.
-                        if tls && let Ok(Err(error)) = timeout(ALERT_TIMEOUT, server_in.read(&mut from_server)).await {
+                        if tls && let Ok(Err(error)) = timeout(ALERT_TIMEOUT, read_some(&mut server_in)).await {
                             self.upstream.note(error);
                         }
                         return Over::Reset;
@@ -341,20 +347,20 @@ impl Connection {
                     Ok(count) => drop(down.bytes.drain(..count)),
                     Err(_) => return Over::Reset,
                 },
-                read = client_in.read(&mut from_client), if may_read_client => match read {
-                    Ok(0) => {
+                read = read_some(&mut client_in), if may_read_client => match read {
+                    Ok(bytes) if bytes.is_empty() => {
                         client_ended = true;
                         self.link.push_end(Direction::ToBroker, self.now());
                     }
-                    Ok(count) => self.link.push(Direction::ToBroker, self.now(), &from_client[..count]),
+                    Ok(bytes) => self.link.push(Direction::ToBroker, self.now(), &bytes),
                     Err(_) => return Over::Reset,
                 },
-                read = server_in.read(&mut from_server), if may_read_server => match read {
-                    Ok(0) => {
+                read = read_some(&mut server_in), if may_read_server => match read {
+                    Ok(bytes) if bytes.is_empty() => {
                         server_ended = true;
                         self.link.push_end(Direction::FromBroker, self.now());
                     }
-                    Ok(count) => self.link.push(Direction::FromBroker, self.now(), &from_server[..count]),
+                    Ok(bytes) => self.link.push(Direction::FromBroker, self.now(), &bytes),
                     Err(error) => {
                         self.upstream.note(error);
                         return Over::Reset;
@@ -367,8 +373,7 @@ impl Connection {
 
     /// Reads what the client sends, and answers nothing.
     async fn discard(&mut self) {
-        let mut bytes = [0; READ_BYTES];
-        while !matches!(self.client.read(&mut bytes).await, Ok(0) | Err(_)) {}
+        while read_some(&mut self.client).await.is_ok_and(|bytes| !bytes.is_empty()) {}
     }
 }
 
@@ -395,6 +400,18 @@ impl Out {
             }
         }
     }
+}
+
+/// Reads what there is, nothing at the end. The buffer is there only while it is read into, so that
+/// connections on which nothing happens need none.
+async fn read_some(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    poll_fn(|context| {
+        let mut bytes = [0; READ_BYTES];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        ready!(Pin::new(&mut *from).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().to_vec()))
+    })
+    .await
 }
 
 /// Writes some of `bytes` and says how many; flushes where there are none.

@@ -109,7 +109,7 @@ async fn run(mut driver: Box<Driver>, mut requests: mpsc::Receiver<Request>) {
             progress = driver.progress() => driver.take(progress),
         }
     }
-    driver.say_goodbye().await;
+    driver.disconnect().await;
 }
 
 impl Driver {
@@ -287,8 +287,8 @@ impl Driver {
     }
 
     /// Sends the last words, and waits until the broker has them or the time is over.
-    async fn say_goodbye(&mut self) {
-        self.light.say_goodbye();
+    async fn disconnect(&mut self) {
+        self.light.disconnect();
         self.settle();
         let Socket::Open(stream) = &mut self.socket else { return };
         let last_words = async {

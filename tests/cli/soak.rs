@@ -81,7 +81,7 @@ fn what_does_not_fit_together_is_wrong_usage() {
     for (args, word) in [
         (&["--days", "1", "--hours", "1"][..], "cannot be used with"),
         (&["--live", "--pairs", "3"][..], "cannot be used with"),
-        (&["--minutes", "0.1"][..], "more time"),
+        (&["--minutes", "0.1"][..], "at least 20 s"),
         (&["--hours", "0"][..], "above 0"),
         (&["--report", "nowhere/at/all.json"][..], "no folder"),
     ] {

@@ -16,7 +16,7 @@ use twinlight::{
 };
 
 /// For how long both are played.
-const LENGTH: Duration = Duration::from_secs(36);
+const LENGTH: Duration = Duration::from_secs(42);
 /// By how much the same change may come at another time: delays are drawn at random in both, and a machine
 /// that runs other tests too is late.
 const APART: Duration = Duration::from_secs(2);
@@ -35,20 +35,22 @@ fn config(port: u16) -> Config {
 
 /// What both are told, and when.
 fn script() -> Vec<(Duration, Command)> {
-    let inject = |fault: Fault, lasts_s: u64| Command::InjectFault {
+    let inject = |fault: Fault, lasts_ms: u64| Command::InjectFault {
         fault,
-        lasts: (lasts_s > 0).then_some(Duration::from_secs(lasts_s)),
+        lasts: (lasts_ms > 0).then_some(Duration::from_millis(lasts_ms)),
     };
+    // Each outage is over, and all have heard each other again, before the next begins: silence of four
+    // seconds would let a light flash, and whether it is that long must not be up to chance.
     [
         (2, Command::CallLight { light: light("a") }),
         (4, Command::DropSession { light: light("b") }),
         (13, Command::CallLight { light: light("b") }),
-        (15, inject(Fault::on(light("a"), WifiDown), 2)),
-        (16, inject(Fault::on(light("a"), WifiDown), 3)),
-        (24, inject(Fault::on(light("b"), WrongPassword), 1)),
-        (26, inject(Fault::on(light("a"), NameNotFound), 1)),
-        (28, inject(Fault::on_broker(BrokerDown), 1)),
-        (32, inject(Fault::on(light("b"), Hang), 0)),
+        (15, inject(Fault::on(light("a"), WifiDown), 2_000)),
+        (16, inject(Fault::on(light("a"), WifiDown), 1_500)),
+        (23, inject(Fault::on(light("b"), WrongPassword), 1_000)),
+        (28, inject(Fault::on(light("a"), NameNotFound), 1_000)),
+        (33, inject(Fault::on_broker(BrokerDown), 1_000)),
+        (38, inject(Fault::on(light("b"), Hang), 0)),
     ]
     .map(|(at_s, command)| (Duration::from_secs(at_s), command))
     .into()
@@ -138,7 +140,7 @@ async fn both_worlds_switch_lamps_and_lose_links_in_the_same_order_and_at_the_sa
                     "{what} of {light}: {step} at {live_at:?} live, at {simulated_at:?} simulated"
                 );
             }
-            assert!(live.len() >= 6, "{what} of {light}: {live:#?}");
+            assert!(live.len() >= 5, "{what} of {light}: {live:#?}");
         }
     }
 }

@@ -346,7 +346,7 @@ impl Light {
     }
 
     /// Says the last words; the host sends them and closes the connection.
-    pub(crate) fn say_goodbye(&mut self) {
+    pub(crate) fn disconnect(&mut self) {
         self.program.publish_offline(&mut self.host);
         self.host.link.disconnect();
         self.host.effects.push(LightEffect::Shows(Aspect::Dark));

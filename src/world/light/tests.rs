@@ -8,14 +8,14 @@ fn name(name: &str) -> Name {
 }
 
 /// A light and the time, driven without sockets.
-struct Lab {
+struct Rig {
     light: Light,
     now: Micros,
     effects: Vec<LightEffect>,
 }
 
-impl Lab {
-    fn new() -> Lab {
+impl Rig {
+    fn new() -> Rig {
         let config =
             LightConfig::new(name("a"), &[name("b")], Rule::Lease, Demand::Always, Timing::default())
                 .unwrap();
@@ -33,9 +33,9 @@ impl Lab {
             boot_seed: 7,
             measured: false,
         };
-        let mut lab = Lab { light: Light::new(parts, 0), now: 0, effects: Vec::new() };
-        lab.light.tick(0);
-        lab
+        let mut rig = Rig { light: Light::new(parts, 0), now: 0, effects: Vec::new() };
+        rig.light.tick(0);
+        rig
     }
 
     /// Lets time pass until the light wants to connect; returns when.
@@ -75,13 +75,13 @@ impl Lab {
 
 #[test]
 fn a_broker_that_takes_connections_and_never_answers_is_tried_at_growing_intervals() {
-    let mut lab = Lab::new();
+    let mut rig = Rig::new();
     let mut waits = Vec::new();
-    let mut connected_at = lab.connects_at();
+    let mut connected_at = rig.connects_at();
     for _ in 0..7 {
-        lab.light.connected(lab.now, None);
-        let next_at = lab.connects_at();
-        assert!(lab.light.due_us() > lab.now, "nothing is due again and again");
+        rig.light.connected(rig.now, None);
+        let next_at = rig.connects_at();
+        assert!(rig.light.due_us() > rig.now, "nothing is due again and again");
         // Five seconds go by before it is given up.
         waits.push(next_at - connected_at - 5_000_000);
         connected_at = next_at;
@@ -92,11 +92,11 @@ fn a_broker_that_takes_connections_and_never_answers_is_tried_at_growing_interva
 
 #[test]
 fn a_connection_that_never_comes_to_be_is_given_up_after_five_seconds_and_tried_less_and_less_often() {
-    let mut lab = Lab::new();
-    let mut last = lab.connects_at();
+    let mut rig = Rig::new();
+    let mut last = rig.connects_at();
     let mut gaps = Vec::new();
     for _ in 0..7 {
-        let next = lab.connects_at();
+        let next = rig.connects_at();
         gaps.push(next - last);
         last = next;
     }
@@ -105,63 +105,63 @@ fn a_connection_that_never_comes_to_be_is_given_up_after_five_seconds_and_tried_
 
 #[test]
 fn a_session_that_lasted_makes_the_next_wait_a_short_one() {
-    let mut lab = Lab::new();
+    let mut rig = Rig::new();
     for _ in 0..6 {
-        lab.connects_at();
-        lab.light.connection_lost(lab.now, LinkError::NobodyListens, None);
+        rig.connects_at();
+        rig.light.connection_lost(rig.now, LinkError::NobodyListens, None);
     }
-    lab.up();
-    lab.now += 10_000_000;
-    lab.light.connection_lost(lab.now, LinkError::Closed, None);
-    let lost_at = lab.now;
-    assert!(lab.connects_at() - lost_at <= 250_000);
+    rig.up();
+    rig.now += 10_000_000;
+    rig.light.connection_lost(rig.now, LinkError::Closed, None);
+    let lost_at = rig.now;
+    assert!(rig.connects_at() - lost_at <= 250_000);
 }
 
 #[test]
 fn a_lost_wifi_parks_the_connection_and_a_new_one_closes_it() {
-    let mut lab = Lab::new();
-    lab.up();
-    lab.light.obey(lab.now, LightCommand::SetWifi(false));
-    assert!(lab.took(|effect| matches!(effect, LightEffect::Park)), "the broker is not told");
-    assert_eq!(lab.light.room(), 0, "nothing is read");
-    assert!(lab.light.outgoing().is_empty(), "and nothing sent");
-    lab.light.obey(lab.now, LightCommand::SetWifi(true));
-    lab.connects_at();
-    let closed = lab.effects.iter().position(|effect| matches!(effect, LightEffect::CloseParked));
-    let connects = lab.effects.iter().position(|effect| matches!(effect, LightEffect::Connect));
-    assert!(closed < connects, "{:?}", lab.effects);
+    let mut rig = Rig::new();
+    rig.up();
+    rig.light.obey(rig.now, LightCommand::SetWifi(false));
+    assert!(rig.took(|effect| matches!(effect, LightEffect::Park)), "the broker is not told");
+    assert_eq!(rig.light.room(), 0, "nothing is read");
+    assert!(rig.light.outgoing().is_empty(), "and nothing sent");
+    rig.light.obey(rig.now, LightCommand::SetWifi(true));
+    rig.connects_at();
+    let closed = rig.effects.iter().position(|effect| matches!(effect, LightEffect::CloseParked));
+    let connects = rig.effects.iter().position(|effect| matches!(effect, LightEffect::Connect));
+    assert!(closed < connects, "{:?}", rig.effects);
 }
 
 #[test]
 fn a_host_that_sleeps_does_nothing_and_goes_on_when_it_wakes_up() {
-    let mut lab = Lab::new();
-    lab.up();
-    lab.light.obey(lab.now, LightCommand::Suspend(true));
-    assert_eq!((lab.light.due_us(), lab.light.room()), (Micros::MAX, 0));
-    lab.light.obey(lab.now, LightCommand::SetWrongPassword(true));
-    lab.now += 60_000_000;
-    lab.light.obey(lab.now, LightCommand::Suspend(false));
-    let woke_at = lab.now;
-    assert!(lab.connects_at() - woke_at <= 1_000_000, "its session was ended meanwhile");
+    let mut rig = Rig::new();
+    rig.up();
+    rig.light.obey(rig.now, LightCommand::Suspend(true));
+    assert_eq!((rig.light.due_us(), rig.light.room()), (Micros::MAX, 0));
+    rig.light.obey(rig.now, LightCommand::SetWrongPassword(true));
+    rig.now += 60_000_000;
+    rig.light.obey(rig.now, LightCommand::Suspend(false));
+    let woke_at = rig.now;
+    assert!(rig.connects_at() - woke_at <= 1_000_000, "its session was ended meanwhile");
 }
 
 #[test]
 fn a_program_that_hangs_is_reset_by_its_watchdog_and_hears_before_only_what_there_is_room_for() {
-    let mut lab = Lab::new();
-    lab.up();
-    lab.light.obey(lab.now, LightCommand::Hang(true));
+    let mut rig = Rig::new();
+    rig.up();
+    rig.light.obey(rig.now, LightCommand::Hang(true));
     let message = b"\x30\x06\x00\x01x{}}";
     let mut taken = 0;
-    while lab.light.room() > 0 {
-        lab.hears(message);
+    while rig.light.room() > 0 {
+        rig.hears(message);
         taken += 1;
     }
     assert!((INBOX..INBOX + 200).contains(&taken), "{taken}");
-    let hung_at = lab.now;
-    lab.now = lab.light.due_us();
-    lab.light.tick(lab.now);
-    assert!(lab.now - hung_at <= 3_000_000);
-    assert!(lab.took(|effect| matches!(effect, LightEffect::FaultOver(fault) if fault.name() == "hang")));
-    assert_eq!(lab.light.boot(), lab.light.program.light().boot());
-    assert_ne!(lab.light.boot(), 1, "another run");
+    let hung_at = rig.now;
+    rig.now = rig.light.due_us();
+    rig.light.tick(rig.now);
+    assert!(rig.now - hung_at <= 3_000_000);
+    assert!(rig.took(|effect| matches!(effect, LightEffect::FaultOver(fault) if fault.name() == "hang")));
+    assert_eq!(rig.light.boot(), rig.light.program.light().boot());
+    assert_ne!(rig.light.boot(), 1, "another run");
 }

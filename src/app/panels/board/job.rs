@@ -17,7 +17,7 @@ use crate::{
     },
     board::{
         Answer, BoardInfo, JobKind, Outcome, Progress, Step,
-        news::{Identity, Written},
+        job_event::{Identity, Written},
     },
 };
 
@@ -146,7 +146,7 @@ fn ended(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, end: &End) -> Actions {
         }
         End::Failed { what, advice, .. } => {
             ui.label(format!("{}.", labels::sentence(what)));
-            let advice = advice.replace(COMMAND_LINE_LIST, "the list below shows what is there");
+            let advice = advice.replace(COMMAND_LINE_LIST, "The list below shows what is there");
             ui.label(format!("{}.", labels::sentence(&advice)));
         }
     }
