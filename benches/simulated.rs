@@ -12,12 +12,14 @@ use std::{
 };
 
 use twinlight::{
-    chaos::{Chaos, ChaosOptions},
     config::Config,
     fault::PlannedFault,
     playback::Playback,
     simulated::{Options, Simulation},
-    world::{Command, EventKind},
+    world::{
+        Command, EventKind,
+        chaos::{Chaos, ChaosOptions},
+    },
 };
 
 const HOURS: u64 = 48;

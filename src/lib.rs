@@ -27,7 +27,6 @@
 pub mod adafruit;
 pub mod app;
 pub mod board;
-pub mod chaos;
 pub mod cli;
 pub mod config;
 pub mod doctor;

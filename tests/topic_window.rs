@@ -113,7 +113,7 @@ fn a_topic_shows_its_last_value_and_in_words_what_changed() {
 }
 
 #[test]
-fn what_the_broker_keeps_is_marked_and_can_be_asked_for() {
+fn what_the_broker_retains_is_marked_and_can_be_asked_for() {
     let mut window = TestWindow::new(true);
     window.hear(2_000, STATE, "red", false);
     window.click(&format!("Topic {STATE}"));
@@ -181,7 +181,7 @@ fn the_panels_on_the_left_give_way_to_each_other_by_key() {
 }
 
 #[test]
-fn what_is_published_by_hand_is_seen_in_the_tree_and_kept_when_asked() {
+fn what_is_published_by_hand_is_seen_in_the_tree_and_retained_when_asked() {
     let text = "[broker]\nkind = \"embedded\"\nport = 0\n[links]\nwifi_join_ms = 100\n[[junction]]\nname = \"demo\"\n";
     let config = Config::from_toml(text, "test.toml", &|_| None).unwrap();
     let runtime = Runtime::new().unwrap();

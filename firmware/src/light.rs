@@ -41,7 +41,7 @@ const LAST_WORDS_MS: u64 = 200;
 const REMIND_EVERY_MS: u64 = 30_000;
 
 /// What the link tells the light.
-pub enum News {
+pub enum LinkEvent {
     /// There is a session; what is said in it carries this number.
     Up(u32),
     /// The session is over.
@@ -85,7 +85,7 @@ pub struct Topics {
 }
 
 /// From the link; while it is full the link stops reading, and TCP holds the broker back.
-pub static NEWS: Channel<CriticalSectionRawMutex, News, 6> = Channel::new();
+pub static LINK_EVENTS: Channel<CriticalSectionRawMutex, LinkEvent, 6> = Channel::new();
 /// To the link; while it is full, messages are dropped.
 pub static OUTBOUND: Channel<CriticalSectionRawMutex, Publication, 6> = Channel::new();
 /// Orders to the link; while it is full, orders are dropped.
@@ -275,7 +275,7 @@ async fn run(light: Box<(Program, Host)>) {
     let mut checked_at = now();
     program.check(checked_at, &mut host);
     loop {
-        match select(looks.next(), NEWS.receive()).await {
+        match select(looks.next(), LINK_EVENTS.receive()).await {
             Either::First(()) => {
                 let now = now();
                 if now.since(checked_at) >= check_every_ms {
@@ -288,7 +288,7 @@ async fn run(light: Box<(Program, Host)>) {
                     None => {}
                 }
             }
-            Either::Second(news) => take(news, &mut program, &mut host),
+            Either::Second(event) => take(event, &mut program, &mut host),
         }
         if host.reboot_at.is_some() {
             return reboot(host).await;
@@ -308,16 +308,16 @@ async fn run(light: Box<(Program, Host)>) {
     }
 }
 
-fn take(news: News, program: &mut Program, host: &mut Host) {
+fn take(event: LinkEvent, program: &mut Program, host: &mut Host) {
     let now = now();
-    match news {
-        News::Up(session) => {
+    match event {
+        LinkEvent::Up(session) => {
             host.session = session;
             program.session_up(now, host);
         }
-        News::Down => program.session_down(now, host),
-        News::Message { topic, payload, retained } => program.hear(now, &topic, &payload, retained, host),
-        News::TooLong { bytes } => program.hear_too_long(bytes, host),
+        LinkEvent::Down => program.session_down(now, host),
+        LinkEvent::Message { topic, payload, retained } => program.hear(now, &topic, &payload, retained, host),
+        LinkEvent::TooLong { bytes } => program.hear_too_long(bytes, host),
     }
 }
 

@@ -29,7 +29,7 @@ use traffic_light::{
 };
 
 use crate::light::{
-    self, MQTT_JOINS, NEWS, News, ORDERS, OUTBOUND, PROGRESS, Publication, RSSI, Topics, WIFI_JOINS,
+    self, MQTT_JOINS, LINK_EVENTS, LinkEvent, ORDERS, OUTBOUND, PROGRESS, Publication, RSSI, Topics, WIFI_JOINS,
 };
 
 const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -119,7 +119,7 @@ async fn run_network(mut runner: Runner<'static, Interface>) {
 #[embassy_executor::task]
 async fn stay_connected(mut link: Box<BoardLink>) {
     loop {
-        link.act().await;
+        link.take_next_action().await;
     }
 }
 
@@ -154,7 +154,7 @@ impl From<LinkError> for Over {
 
 impl BoardLink {
     /// Does what is due next.
-    async fn act(&mut self) {
+    async fn take_next_action(&mut self) {
         PROGRESS.set(self.link.progress());
         match self.link.next_action(light::now()) {
             Action::Wait { until } => {
@@ -272,7 +272,7 @@ impl BoardLink {
             Err(over) => over,
         };
         if self.link.is_up() {
-            NEWS.send(News::Down).await;
+            LINK_EVENTS.send(LinkEvent::Down).await;
         }
         // As a failure does: without a goodbye, so that the broker tells the others.
         socket.abort();
@@ -374,19 +374,19 @@ impl BoardLink {
     /// Hands what came in to the light.
     async fn receive(&mut self, began: Moment) -> Result<(), Over> {
         while let Some(received) = self.link.receive(light::now(), || self.topics.subscriptions.clone())? {
-            let news = match received {
+            let event = match received {
                 Received::Accepted => continue,
                 Received::Up => {
                     MQTT_JOINS.store(self.link.mqtt_joins(), Ordering::Relaxed);
                     PROGRESS.set(self.link.progress());
                     let (host, port) = (&self.record.broker.host, self.record.broker.port);
                     log::info!("connected to the broker at {host}:{port} in {}", Seconds(began.elapsed()));
-                    News::Up(self.session_number)
+                    LinkEvent::Up(self.session_number)
                 }
-                Received::TooLong { bytes } => News::TooLong { bytes },
-                Received::Message { topic, payload, retained } => News::Message { topic, payload, retained },
+                Received::TooLong { bytes } => LinkEvent::TooLong { bytes },
+                Received::Message { topic, payload, retained } => LinkEvent::Message { topic, payload, retained },
             };
-            NEWS.send(news).await;
+            LINK_EVENTS.send(event).await;
         }
         Ok(())
     }

@@ -9,12 +9,12 @@ use std::time::Instant;
 /// Reads this machine's time in milliseconds since some fixed moment; tests pass their own.
 pub type Source = Box<dyn Fn() -> u64>;
 
-/// Tells the time on the world's clock between events.
+/// The time on the world's clock between events.
 pub struct Clock {
     source: Source,
     /// World time minus source time; `None` until the first event.
     offset_ms: Option<i64>,
-    /// Whether the source is the world's own clock, so that nothing is to be learnt.
+    /// Whether the source is the world's own clock, so that no offset is to be learnt.
     exact: bool,
 }
 

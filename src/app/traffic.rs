@@ -1,4 +1,4 @@
-//! Cars that queue and go, so that a conflict can be seen for what it is.
+//! Cars that queue and drive, so that a conflict can be seen for what it is.
 //!
 //! They only look at the lamps and never act on anything. The same seed and the same lamps give
 //! the same cars. All lengths are in metres and all times in seconds, except where said.

@@ -2,10 +2,13 @@
 
 use egui::{Color32, Response, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
-use crate::app::{
-    action::Actions,
-    settings::{LeftPanel, SettingsAction},
-    theme::{self, Palette},
+use crate::{
+    app::{
+        action::Actions,
+        settings::{LeftPanel, SettingsAction},
+        theme::{self, Palette},
+    },
+    world::Command,
 };
 
 /// A switch with a short caption; `name` is its full name for screen readers.
@@ -62,6 +65,21 @@ pub(super) fn panel_header(
             more(ui, &mut actions);
         });
     });
+    actions
+}
+
+/// A button that says all by its letters.
+pub(super) fn button(ui: &mut Ui, text: &str) -> Response {
+    named_button(ui, text, text)
+}
+
+/// The button that clears every fault.
+pub(super) fn clear_faults(ui: &mut Ui) -> Actions {
+    let mut actions = Actions::default();
+    let clear = named_button(ui, "Clear all", "Clear all faults");
+    if clear.on_hover_text("Clears every fault. The lights recover by themselves.").clicked() {
+        actions.push(Command::ClearFaults);
+    }
     actions
 }
 

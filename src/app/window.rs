@@ -19,12 +19,12 @@ use crate::{board::JobRunner, presets::PRESETS, scenario::Scenario};
 /// Why there is no world to show.
 pub type LinkError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What the window is called, and what it is told of the run.
+/// The window to be opened.
 pub struct Window {
     pub title: String,
     /// What the run is: the configuration's path, for instance.
     pub subtitle: String,
-    /// What the configuration says of lights and broker, for boards.
+    /// What boards need of the configuration.
     pub context: ProvisioningContext,
     /// What is to be played at once, before the live lab is looked at.
     pub opening: Option<Opening>,

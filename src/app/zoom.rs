@@ -5,7 +5,7 @@ use egui::Context;
 
 use super::settings::Settings;
 
-/// Tells the zoom that was set here from the one that the user sets.
+/// Tells apart the zoom that was set here and the one that the user sets.
 #[derive(Debug)]
 pub(super) struct Zoom {
     /// The zoom of the last frame.

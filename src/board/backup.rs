@@ -121,13 +121,13 @@ pub(super) fn back_up(
         at += count;
     }
     let backup = Backup { file, scope, size: u64::from(size), sha256: hex(&sum.finalize()), mac };
-    keep(beside, &backup, range.start, now)?;
+    store(beside, &backup, range.start, now)?;
     Ok(backup)
 }
 
 /// Gives the backup its name, if nobody has that; first what is known of it, so that a backup is
 /// never without.
-fn keep(beside: NamedTempFile, backup: &Backup, offset: u32, now: SystemTime) -> Result<(), BoardError> {
+fn store(beside: NamedTempFile, backup: &Backup, offset: u32, now: SystemTime) -> Result<(), BoardError> {
     let facts = Facts {
         mac: backup.mac.to_string(),
         scope: scope_name(backup.scope).to_owned(),
@@ -268,7 +268,7 @@ mod tests {
             sha256: esp_image::sha256(bytes),
             mac: Mac([1, 2, 3, 4, 5, 6]),
         };
-        keep(beside, &backup, 0, UNIX_EPOCH).unwrap();
+        store(beside, &backup, 0, UNIX_EPOCH).unwrap();
         backup
     }
 
@@ -308,7 +308,7 @@ mod tests {
     fn a_backup_is_never_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let backup = made(folder.path(), b"first");
-        let again = keep(NamedTempFile::new_in(folder.path()).unwrap(), &backup, 0, UNIX_EPOCH);
+        let again = store(NamedTempFile::new_in(folder.path()).unwrap(), &backup, 0, UNIX_EPOCH);
         assert!(matches!(again, Err(BoardError::BackupExists { .. })));
         assert_eq!(fs::read(&backup.file).unwrap(), b"first");
         let place = BackupPlace::File(backup.file.clone());
@@ -317,7 +317,7 @@ mod tests {
         assert!(check_place(&place).is_err(), "what is known of another is there still");
         fs::remove_file(facts_file(&backup.file)).unwrap();
         fs::write(&backup.file, "stranger").unwrap();
-        let again = keep(NamedTempFile::new_in(folder.path()).unwrap(), &backup, 0, UNIX_EPOCH);
+        let again = store(NamedTempFile::new_in(folder.path()).unwrap(), &backup, 0, UNIX_EPOCH);
         assert!(matches!(again, Err(BoardError::BackupExists { .. })));
         assert_eq!(fs::read(&backup.file).unwrap(), b"stranger");
         assert!(!facts_file(&backup.file).exists(), "nothing tells of a backup that there is not");

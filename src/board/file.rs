@@ -15,12 +15,12 @@ use crate::{
     config::{
         BrokerChoice, Config, ConfigError,
         error::Problems,
-        expand, is_readable_for_others, junction, read_file, syntax_problems,
+        expand, junction, read_file, syntax_problems,
         table::{Member, Reader, Table},
         timing,
     },
     keys,
-    model::Diagnostic,
+    model::{Diagnostic, private_file},
 };
 
 const TOP: [&str; 14] = [
@@ -77,7 +77,7 @@ impl BoardFile {
         let folder = path.parent().unwrap_or(Path::new(""));
         let env = |variable: &str| std::env::var(variable).ok();
         let mut file = BoardFile::parse(&text, &name, Sources { folder, keys, env: &env })?;
-        if !file.warnings.is_empty() && is_readable_for_others(path) {
+        if !file.warnings.is_empty() && private_file::is_readable_for_others(path) {
             file.warnings.push(Diagnostic::new(
                 format!("{name}: every user of this computer can read the secrets in it"),
                 format!("run \"chmod 600 {name}\""),

@@ -5,130 +5,27 @@
 //! and the log goes on when the job has ended.
 
 mod log_monitor;
+mod message;
 mod outbox;
+mod shared;
 mod worker;
 
 use std::{
-    fmt,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc,
         mpsc::{SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
 };
 
-use self::{log_monitor::LogMonitor, outbox::Outbox, worker::Worker};
-use super::{
-    Cancel,
-    error::BoardError,
-    job_event::{JobEvent, JobObserver, Outcome, Question},
-    jobs,
-    log::LogEvent,
-    plan::{BackupJob, Connection, FlashJob, ProvisionJob, RestoreJob},
-    ports::{PortInfo, Watcher},
+pub use self::message::{Answer, Busy, Event, JobId, JobKind, Request, Waker};
+use self::{
+    log_monitor::LogMonitor,
+    outbox::Outbox,
+    shared::{State, lock},
+    worker::Worker,
 };
-use crate::model::Diagnostic;
-
-/// Called after each event, to wake a window that sleeps.
-pub type Waker = Arc<dyn Fn() + Send + Sync>;
-
-/// Which job; each has another number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JobId(pub u64);
-
-/// What may be asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// Look what the board is, and start its program again.
-    Examine(Connection),
-    /// Back up, flash, provision, verify, start.
-    Flash(FlashJob),
-    /// Write the provisioning record alone.
-    Provision(ProvisionJob),
-    /// Read the flash into a file.
-    BackUp(BackupJob),
-    /// Write a backup back.
-    Restore(RestoreJob),
-    /// Reset the board, so that its program starts anew.
-    Reset(Connection),
-}
-
-/// The name of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum JobKind {
-    /// [`Request::Examine`].
-    Examine,
-    /// [`Request::Flash`].
-    Flash,
-    /// [`Request::Provision`].
-    Provision,
-    /// [`Request::BackUp`].
-    BackUp,
-    /// [`Request::Restore`].
-    Restore,
-    /// [`Request::Reset`].
-    Reset,
-}
-
-/// What has happened.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// All serial ports, after one came, went or changed. The first comes soon after the start.
-    PortsChanged(Vec<PortInfo>),
-    /// A job began.
-    JobStarted {
-        /// Which one.
-        job: JobId,
-        /// What it does.
-        kind: JobKind,
-        /// On which port.
-        port: String,
-    },
-    /// Something happened in a job. [`JobEvent::Progressed`] comes at most some ten times a second.
-    JobReported {
-        /// Which one.
-        job: JobId,
-        /// What is new.
-        event: JobEvent,
-    },
-    /// A job waits for [`JobRunner::answer`].
-    JobAsked {
-        /// Which one.
-        job: JobId,
-        /// What it wants to know.
-        question: Question,
-    },
-    /// A job came to its end.
-    JobDone {
-        /// Which one.
-        job: JobId,
-        /// What it came to.
-        outcome: Outcome,
-    },
-    /// A job failed.
-    JobFailed {
-        /// Which one.
-        job: JobId,
-        diagnostic: Diagnostic,
-        /// Whether it ended because it was asked to.
-        cancelled: bool,
-    },
-    /// What is new of the log.
-    Log(LogEvent),
-}
-
-/// The answer to a [`Question`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Do it.
-    Yes,
-    /// Leave it.
-    No,
-}
-
-/// A job runs; another cannot be started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Busy;
+use super::{Cancel, error::BoardError, ports::Watcher};
 
 /// Runs jobs for the window. Dropping it cancels the job, ends the log, and waits until both have
 /// ended: within a second as a rule.
@@ -141,20 +38,6 @@ pub struct JobRunner {
     log_monitor: Arc<LogMonitor>,
     log: Option<JoinHandle<()>>,
     _watcher: Watcher,
-}
-
-/// What the window and the worker share. Plain mutexes: each is held for a few instructions.
-#[derive(Default)]
-struct State {
-    running: Mutex<Running>,
-    answer: Mutex<Option<(JobId, Answer)>>,
-    answered: Condvar,
-}
-
-#[derive(Default)]
-struct Running {
-    last: u64,
-    job: Option<(JobId, Cancel)>,
 }
 
 impl JobRunner {
@@ -265,66 +148,15 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
     thread::Builder::new().name(name.to_owned()).spawn(work).map_err(BoardError::NoThread)
 }
 
-/// What a panic left behind is as good as before: nothing is half done under these locks.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Request {
-    /// Its name.
-    #[must_use]
-    pub fn kind(&self) -> JobKind {
-        match self {
-            Request::Examine(_) => JobKind::Examine,
-            Request::Flash(_) => JobKind::Flash,
-            Request::Provision(_) => JobKind::Provision,
-            Request::BackUp(_) => JobKind::BackUp,
-            Request::Restore(_) => JobKind::Restore,
-            Request::Reset(_) => JobKind::Reset,
-        }
-    }
-
-    /// Which board it is about.
-    #[must_use]
-    pub fn connection(&self) -> &Connection {
-        match self {
-            Request::Examine(connection) | Request::Reset(connection) => connection,
-            Request::Flash(job) => &job.connection,
-            Request::Provision(job) => &job.connection,
-            Request::BackUp(job) => &job.connection,
-            Request::Restore(job) => &job.connection,
-        }
-    }
-
-    /// Does it. Blocks.
-    ///
-    /// # Errors
-    /// What went wrong.
-    pub fn run(&self, observer: &mut dyn JobObserver, cancel: &Cancel) -> Result<Outcome, BoardError> {
-        match self {
-            Request::Examine(connection) => jobs::examine(connection, observer, cancel),
-            Request::Flash(job) => jobs::flash(job, observer, cancel),
-            Request::Provision(job) => jobs::provision(job, observer, cancel),
-            Request::BackUp(job) => jobs::back_up(job, observer, cancel),
-            Request::Restore(job) => jobs::restore(job, observer, cancel),
-            Request::Reset(connection) => jobs::reset(connection),
-        }
-    }
-}
-
-impl fmt::Display for Busy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("another job is running on a board")
-    }
-}
-
-impl std::error::Error for Busy {}
-
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::{
+        sync::Mutex,
+        time::{Duration, Instant},
+    };
 
     use super::*;
+    use crate::board::{Connection, log::LogEvent};
 
     /// Events until `last` says that one was the last.
     fn events(runner: &JobRunner, last: impl Fn(&Event) -> bool) -> Vec<Event> {

@@ -5,13 +5,12 @@ use std::time::Instant;
 use esp_image::layout::PARTITION_TABLE_OFFSET;
 
 use super::{
-    BackupJob, BoardError, BoardInfo, Cancel, Connection, EntryMethod, FlashJob, JobEvent, JobObserver,
-    Outcome, ProvisionJob, RestoreJob, Written, backup,
-    entry::{self, EntryRoute},
+    BackupJob, BoardError, BoardInfo, Cancel, Connection, FlashJob, JobEvent, JobObserver, Outcome,
+    ProvisionJob, RestoreJob, Written, backup,
+    entry::EntryRoute,
     flash_writer::{WriteReport, write_flash},
     image::{self, Image},
     loader::Loader,
-    ports::{self, Adapter},
     serial,
 };
 
@@ -126,17 +125,11 @@ pub fn examine(
 /// # Errors
 /// When the port cannot be opened, a PIC does not answer, or only the reset button does it.
 pub fn reset(connection: &Connection) -> Result<Outcome, BoardError> {
-    if way(connection)?.reset(&connection.port)? { Ok(Outcome::Reset) } else { Err(BoardError::NoReset) }
-}
-
-/// How the board is reached.
-pub(super) fn way(connection: &Connection) -> Result<EntryRoute, BoardError> {
-    let adapter = ports::adapter(&connection.port);
-    // A port is not opened for nothing: that moves its wires.
-    let wired = connection.entry == EntryMethod::Auto
-        && !adapter.is_some_and(Adapter::has_pic)
-        && entry::is_wired(&connection.port)?;
-    Ok(EntryRoute::choose(connection.entry, adapter, wired))
+    if EntryRoute::of(connection)?.reset(&connection.port)? {
+        Ok(Outcome::Reset)
+    } else {
+        Err(BoardError::NoReset)
+    }
 }
 
 /// Works on a board in download mode, and starts its program afterwards; whether that was done.

@@ -16,7 +16,6 @@ use super::{
     BoardError, BoardInfo, Cancel, Connection, JobEvent, JobObserver, Step,
     chip::{self, Examined},
     entry::{EntryRoute, pause},
-    jobs,
     line::{Line, SHORT},
     serial::{self, BAUD},
     stub,
@@ -65,7 +64,7 @@ impl Loader {
         cancel: &Cancel,
     ) -> Result<Loader, BoardError> {
         let name = connection.port.as_str();
-        let way = jobs::way(connection)?;
+        let way = EntryRoute::of(connection)?;
         let most = connection.max_baud.min(way.most_baud());
         let mut rates = RATES.into_iter().filter(|rate| *rate <= most);
         let mut rate = rates.next().unwrap_or(BAUD);

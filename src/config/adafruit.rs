@@ -35,13 +35,18 @@ pub struct Feeds {
 
 /// What `[broker]` says of Adafruit IO.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Said {
+pub(super) struct AdafruitOptions {
     pub(super) emulated: Option<Emulated>,
     pub(super) feeds: Option<Feeds>,
 }
 
 /// Reads what the broker is to be like and what is spoken with it. `user` is the login's.
-pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>, embedded: bool, user: Option<&str>) -> Said {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    table: &Table<'_>,
+    embedded: bool,
+    user: Option<&str>,
+) -> AdafruitOptions {
     let emulate = table.member("emulate");
     let emulates = emulate.as_ref().and_then(|member| {
         if !embedded {
@@ -71,10 +76,10 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>, embedded: bool, u
         reader.flag(&member)
     });
     let Some(member) = emulate.filter(|_| emulates).or_else(|| dialect.filter(|_| speaks)) else {
-        return Said::default();
+        return AdafruitOptions::default();
     };
-    let Some(user) = checked(reader, table, &member, user) else { return Said::default() };
-    Said {
+    let Some(user) = checked(reader, table, &member, user) else { return AdafruitOptions::default() };
+    AdafruitOptions {
         emulated: emulates.then(|| Emulated { user: user.to_owned(), per_minute }),
         feeds: speaks.then(|| Feeds { user: user.to_owned(), per_minute, budget: budget.unwrap_or(true) }),
     }

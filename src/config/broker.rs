@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
-    adafruit::{self, Said},
+    adafruit::{self, AdafruitOptions},
     table::{Member, Reader, Table},
     tls,
 };
@@ -96,15 +96,15 @@ enum Kind {
     External,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> (BrokerChoice, Said) {
+pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> (BrokerChoice, AdafruitOptions) {
     let Some(table) = top.member("broker").and_then(|member| reader.table(&member, MEMBERS)) else {
-        return (BrokerChoice::default(), Said::default());
+        return (BrokerChoice::default(), AdafruitOptions::default());
     };
     let kinds = [("embedded", Kind::Embedded), ("external", Kind::External)];
     let kind = match table.member("kind") {
         Some(member) => match reader.choice(&member, &kinds) {
             Some(kind) => kind,
-            None => return (BrokerChoice::default(), Said::default()),
+            None => return (BrokerChoice::default(), AdafruitOptions::default()),
         },
         None => Kind::Embedded,
     };
@@ -114,8 +114,8 @@ pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> (BrokerChoice, S
     };
     let (BrokerChoice::Embedded { login, .. } | BrokerChoice::External { login, .. }) = &broker;
     let user = login.as_ref().map(|login| login.user.as_str());
-    let said = adafruit::read(reader, &table, kind == Kind::Embedded, user);
-    (broker, said)
+    let adafruit_options = adafruit::read(reader, &table, kind == Kind::Embedded, user);
+    (broker, adafruit_options)
 }
 
 fn read_embedded(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {

@@ -43,7 +43,7 @@ use toml::de::DeTable;
 use traffic_light::{Name, Rule, Timing};
 
 use self::{
-    adafruit::Said,
+    adafruit::AdafruitOptions,
     error::Problems,
     table::{Reader, Table},
 };
@@ -264,7 +264,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
         run_for
     });
     let run_for = run_for.or_else(|| read_scenario_length(reader, top));
-    let (broker, Said { emulated, feeds }) = broker::read(reader, top);
+    let (broker, AdafruitOptions { emulated, feeds }) = broker::read(reader, top);
     let root = read_root(reader, top);
     let usual = match &feeds {
         Some(feeds) => feeds.timing(reader, top, junction::count_lights(top)),
@@ -376,20 +376,6 @@ pub(crate) fn read_file(path: &Path) -> Result<String, Diagnostic> {
             "save the file as UTF-8 (PowerShell: Set-Content -Encoding utf8)",
         )
     })
-}
-
-/// Whether other users of this computer can read a file that they should not.
-pub(crate) fn is_readable_for_others(path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        false
-    }
 }
 
 /// Eight hex digits, so that strangers on a public broker do not meet by chance.

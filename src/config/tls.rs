@@ -11,12 +11,9 @@ use tokio_rustls::rustls::pki_types::{
     pem::{self, PemObject},
 };
 
-use super::{
-    is_readable_for_others,
-    table::{Member, Reader, Table},
-};
+use super::table::{Member, Reader, Table};
 use crate::{
-    model::Diagnostic,
+    model::{Diagnostic, private_file},
     tls::{Identity, Tls, TlsError, Trust},
 };
 
@@ -107,7 +104,7 @@ fn read_certificates(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<Vec
 
 fn read_key(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<PrivateKeyDer<'static>> {
     let (file, bytes) = read_pem(reader, member)?;
-    if is_readable_for_others(&file) {
+    if private_file::is_readable_for_others(&file) {
         let file = file.display();
         let message = format!("every user of this computer can read the key in {file}");
         reader.warn(member, (message, format!("run \"chmod 600 {file}\"")));

@@ -1,6 +1,7 @@
 //! What each fault says of itself, in its own file.
 
-use super::Rng;
+use simulation::Rng;
+
 use crate::model::Diagnostic;
 
 /// The longest span of a parameter, in milliseconds: an hour.
@@ -41,9 +42,9 @@ const PORT: Option<&str> = Some("let it connect to the port of its proxy (links.
 
 impl About {
     /// Of a link: whoever connects through a proxy of this program can be given it.
-    pub(super) const LINK: About = About { board: PORT, foreign: PORT, ..About::LIGHT };
+    pub(crate) const LINK: About = About { board: PORT, foreign: PORT, ..About::LIGHT };
     /// Of a light: one that runs in this program can be given it.
-    pub(super) const LIGHT: About = About {
+    pub(crate) const LIGHT: About = About {
         name: "",
         title: "",
         meaning: "",
@@ -58,7 +59,7 @@ impl About {
         other_broker: None,
     };
     /// Of the broker: it strikes all lights, of any kind.
-    pub(super) const BROKER: About = About { board: None, foreign: None, ..About::LIGHT };
+    pub(crate) const BROKER: About = About { board: None, foreign: None, ..About::LIGHT };
 }
 
 /// A number that a fault is injected with.
@@ -95,10 +96,10 @@ pub enum LeftOut {
 
 impl Parameter {
     /// A share of the PUBLISH packets.
-    pub(super) const PERCENT: Parameter = Parameter::new("percent", "Messages", "%", 1, 100);
+    pub(crate) const PERCENT: Parameter = Parameter::new("percent", "Messages", "%", 1, 100);
 
     /// A whole number from `least` to `most`.
-    pub(super) const fn new(
+    pub(crate) const fn new(
         name: &'static str,
         title: &'static str,
         unit: &'static str,
@@ -112,7 +113,7 @@ impl Parameter {
 
     /// A span of at least this many milliseconds, and an hour at the most, of which the form offers so
     /// many.
-    pub(super) const fn ms(name: &'static str, title: &'static str, least: u32, offered: u32) -> Parameter {
+    pub(crate) const fn ms(name: &'static str, title: &'static str, least: u32, offered: u32) -> Parameter {
         let span = Parameter::new(name, title, "ms", least, LONGEST_MS);
         Parameter { offered: (least as i64, offered as i64), ..span }
     }
@@ -232,7 +233,7 @@ macro_rules! parameters {
         }
     };
 }
-pub(super) use parameters;
+pub(crate) use parameters;
 
 /// Random parameters.
 pub struct Draw<'r> {
@@ -244,12 +245,12 @@ pub struct Draw<'r> {
 
 impl Draw<'_> {
     /// A number from `low` to `high`, both included.
-    pub(super) fn between(&mut self, low: u32, high: u32) -> u32 {
+    pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {
         self.rng.ms(low, high)
     }
 
     /// The same, where each order of magnitude is as likely as the next.
-    pub(super) fn spread(&mut self, low: u32, high: u32) -> u32 {
+    pub(crate) fn spread(&mut self, low: u32, high: u32) -> u32 {
         u32::try_from(self.rng.spread(u64::from(low), u64::from(high))).unwrap_or(high)
     }
 }

@@ -6,11 +6,13 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{
-    Direction, LinkFaultSpec, Micros, PacketAction, Shaping,
-    frame::{Framer, Unit, puback_id, publish_id},
-};
 use simulation::Rng;
+
+use super::{
+    effect::{Micros, PacketAction, Shaping},
+    frame::{Framer, Unit, puback_id, publish_id},
+    spec::{Direction, LinkFaultSpec},
+};
 
 /// A packet that waits to be overtaken goes on after this.
 const LONGEST_BEHIND_US: Micros = 2_000_000;

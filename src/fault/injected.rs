@@ -5,7 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize, de::Error};
 use serde_json::{Map, Value};
 
-use super::{BrokerFault, FaultKind, LightFault, LinkFaultSpec, definition::About, kind};
+use super::{
+    definition::About,
+    kinds::{self, BrokerFault, FaultKind, LightFault},
+    spec::{Directions, LinkFaultSpec},
+};
 use crate::model::{Diagnostic, LightId, LightKind};
 
 /// A failure that is injected on purpose, and where.
@@ -28,6 +32,22 @@ pub enum Fault {
     },
     /// Something of the embedded broker; it strikes all lights.
     Broker(BrokerFault),
+}
+
+impl FaultKind {
+    /// The same at a place; `None` where it needs a light and there is none. What has no direction
+    /// takes none.
+    #[must_use]
+    pub fn at(self, light: Option<LightId>, directions: Directions) -> Option<Fault> {
+        let directions = if self.has_direction() { directions } else { Directions::Both };
+        Some(match self {
+            FaultKind::LinkFault(fault) => {
+                Fault::Link { light: light?, spec: LinkFaultSpec { fault, directions } }
+            }
+            FaultKind::LightFault(fault) => Fault::Light { light: light?, fault },
+            FaultKind::BrokerFault(fault) => Fault::Broker(fault),
+        })
+    }
 }
 
 impl Fault {
@@ -145,7 +165,7 @@ impl Fault {
     fn write(&self, f: &mut impl fmt::Write, name: &str) -> fmt::Result {
         match self {
             Fault::Link { spec, .. } => spec.write(f, name),
-            fault => kind::write(f, name, &fault.kind().parameters()),
+            fault => kinds::write(f, name, &fault.kind().parameters()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use simulation::Rng;
 
-use super::Fault;
+use super::injected::Fault;
 use crate::model::LightId;
 
 /// A fault that is to be injected at a certain time.

@@ -1,6 +1,9 @@
 //! When a fault of whole connections strikes one, and how that ends it.
 
-use super::{ConnectionRules, LinkFaultSpec, Micros, rules};
+use super::{
+    effect::{ConnectionRules, Micros},
+    spec::{LinkFaultSpec, rules},
+};
 
 /// How a fault ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,3 +17,17 @@ pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
     beside.persist(file)?;
     Ok(())
 }
+
+/// Whether other users of this computer can read a file that they should not.
+pub(crate) fn is_readable_for_others(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}

@@ -204,7 +204,7 @@ impl Broker {
             }
             Packet::PubAck { .. } => {}
             Packet::Subscribe { id: packet_id, filters } => {
-                self.subscribe(net, observer, id, packet_id, filters)?
+                self.subscribe(net, observer, id, packet_id, filters)?;
             }
             Packet::PingReq => net.send(id, Direction::FromBroker, &PINGRESP),
             Packet::Disconnect => self.close(net, observer, id, false),

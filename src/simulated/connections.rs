@@ -5,7 +5,7 @@ use std::sync::Arc;
 use traffic_light::link::LinkError;
 
 use super::{
-    ConnId,
+    net::ConnId,
     net::{Out, Owner, Reach},
     world::World,
 };
@@ -33,7 +33,7 @@ impl World {
                 (Direction::FromBroker, out) => match owner {
                     Owner::Light(number) if listens => self.light_receives(number, id, &landed, out),
                     Owner::DuplicateClient(number) if listens => {
-                        self.duplicate_receives(number, id, &landed, out)
+                        self.duplicate_receives(number, id, &landed, out);
                     }
                     _ if out == Out::Reset => self.net.remove(id),
                     _ => {}

@@ -65,8 +65,7 @@ impl World {
     /// Does what a light has decided, and sends what its session has to send.
     pub(super) fn settle(&mut self, number: usize) {
         let mut effects = std::mem::take(&mut self.effects);
-        loop {
-            let Some(light) = self.light(number) else { break };
+        while let Some(light) = self.light(number) {
             light.swap_effects(&mut effects);
             let id = light.id().clone();
             let quiet = effects.is_empty();

@@ -13,6 +13,7 @@
 //! | `link` | the sockets of the lights |
 //! | `net` | connections, and what faults make of them |
 //! | `broker` | sessions, routing, retained messages, wills |
+//! | `step` | what happens next |
 //! | `running` | lights start and go |
 //! | `connections` | from a dialled number to the last byte |
 //! | `effects` | does what [`crate::world`]'s engine asks for |
@@ -39,7 +40,8 @@ mod world;
 
 use std::time::Duration;
 
-use self::{net::ConnId, observer::at, world::World};
+pub use self::world::{Options, SimulationError};
+use self::{observer::at, world::World};
 use crate::{
     adafruit::Tally,
     config::Config,
@@ -47,21 +49,6 @@ use crate::{
     playback::Playback,
     world::{Command, Event},
 };
-
-/// What a face wants of a simulation beside its configuration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Whether the insides of lights and the single messages are told, for somebody who looks.
-    pub detailed: bool,
-}
-
-/// Why there is no simulation.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SimulationError {
-    /// The root topic does not fit a board's record.
-    #[error("the root topic {0:?} is too long; make it shorter")]
-    Root(String),
-}
 
 /// A world that is simulated. See the [module](self).
 pub struct Simulation {

@@ -2,7 +2,12 @@
 
 use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
-use super::{SimulationError, link::Socket, observer::random_u32, step::Step, world::World};
+use super::{
+    link::Socket,
+    observer::random_u32,
+    step::Step,
+    world::{SimulationError, World},
+};
 use crate::{
     config::Junction,
     fault::Micros,

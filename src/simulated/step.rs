@@ -1,9 +1,9 @@
-//! What can happen next in a simulated world.
+//! What happens next in a simulation.
 
 use super::net::ConnId;
 use crate::fault::Direction;
 
-/// What happens next.
+/// One thing that happens at a planned moment.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// A light's program is called.
@@ -25,6 +25,6 @@ pub(super) enum Step {
     Terminate(ConnId),
     /// The broker looks whether a client still speaks.
     KeepAlive(ConnId),
-    /// The last words have been said.
+    /// The last messages have arrived.
     Over,
 }

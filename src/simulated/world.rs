@@ -6,7 +6,6 @@ use simulation::Rng;
 use traffic_light::Start;
 
 use super::{
-    Options, SimulationError,
     broker::Broker,
     duplicate_client::DuplicateClient,
     link::Socket,
@@ -33,6 +32,21 @@ use crate::{
 const LAST_WORDS_US: Micros = 500_000;
 /// MQTT's port, where the configuration leaves the choice to the system.
 const ANY_PORT: u16 = 1883;
+
+/// What a simulation is given beside its configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whether the insides of lights and the single messages are told, for somebody who looks.
+    pub detailed: bool,
+}
+
+/// Why there is no simulation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SimulationError {
+    /// The root topic does not fit a board's record.
+    #[error("the root topic {0:?} is too long; make it shorter")]
+    Root(String),
+}
 
 /// One simulation: its lights, connections and broker, which take one step after the other, and the observer
 /// with the engine that says what is to be done.

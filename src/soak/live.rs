@@ -12,9 +12,8 @@ use tokio::{
 
 use super::{Figures, Judge, QUIET, ROUND, command, options};
 use crate::{
-    chaos::Chaos,
     config::Config,
-    world::{Command, Event, EventKind, World, WorldError, WorldOptions},
+    world::{Command, Event, EventKind, World, WorldError, WorldOptions, chaos::Chaos},
 };
 
 /// The lights may join before anything is broken.

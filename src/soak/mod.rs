@@ -19,10 +19,9 @@ mod simulated;
 use std::time::Duration;
 
 use crate::{
-    chaos::ChaosOptions,
     config::{BrokerChoice, Config},
     fault::PlannedFault,
-    world::Command,
+    world::{Command, chaos::ChaosOptions},
 };
 
 pub use self::{

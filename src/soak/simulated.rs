@@ -13,11 +13,11 @@ use std::{
 
 use super::{Figures, Judge, QUIET, ROUND, command, options};
 use crate::{
-    chaos::Chaos,
     config::{BrokerChoice, Config},
     model::Login,
     playback::Playback,
     simulated::{Options, Simulation, SimulationError},
+    world::chaos::Chaos,
 };
 
 /// In the quiet time it is looked so often whether all have had their green.

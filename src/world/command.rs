@@ -95,7 +95,7 @@ pub enum Command {
     ClearFault(Fault),
     /// Take all faults out.
     ClearFaults,
-    /// Let random faults come and go on all lights, see [`crate::chaos`].
+    /// Let random faults come and go on all lights, see [`super::chaos`].
     StartChaos {
         /// What they are drawn from; `None`: a new one, which the event tells.
         seed: Option<u64>,

@@ -19,7 +19,7 @@ const CELLS: usize = 40 << STEPS_BITS;
 
 /// Counts what virtual lights send and receive. Shared by all of a world.
 #[derive(Debug, Default)]
-pub struct Deliveries(Mutex<Ledger>);
+pub struct Deliveries(Mutex<SentLog>);
 
 /// What was counted since the last time that it was asked for.
 #[derive(Clone, Debug, Default)]
@@ -44,13 +44,13 @@ pub struct Durations {
 }
 
 #[derive(Debug, Default)]
-struct Ledger {
+struct SentLog {
     counted: Counted,
-    on_the_way: HashMap<LightId, VecDeque<Said>>,
+    on_the_way: HashMap<LightId, VecDeque<SentState>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Said {
+struct SentState {
     boot: u32,
     seq: u32,
     at: Duration,
@@ -60,45 +60,45 @@ impl Deliveries {
     /// What was counted since this was last asked for.
     #[must_use]
     pub fn take(&self) -> Counted {
-        std::mem::take(&mut self.ledger().counted)
+        std::mem::take(&mut self.sent_log().counted)
     }
 
     /// `light` is about to say word `seq` of its run `boot`.
     pub(super) fn said(&self, light: &LightId, boot: u32, seq: u32, at: Duration) {
-        let mut ledger = self.ledger();
-        let words = match ledger.on_the_way.get_mut(light) {
+        let mut sent_log = self.sent_log();
+        let words = match sent_log.on_the_way.get_mut(light) {
             Some(words) => words,
-            None => ledger.on_the_way.entry(light.clone()).or_default(),
+            None => sent_log.on_the_way.entry(light.clone()).or_default(),
         };
         if words.len() == MOST_ON_THE_WAY {
             words.pop_front();
         }
-        words.push_back(Said { boot, seq, at });
+        words.push_back(SentState { boot, seq, at });
     }
 
     /// A message was handed to a session.
     pub(super) fn sent(&self, bytes: usize) {
-        let counted = &mut self.ledger().counted;
+        let counted = &mut self.sent_log().counted;
         counted.sent += 1;
         counted.sent_bytes += bytes as u64;
     }
 
     /// A message came to a light.
     pub(super) fn received(&self) {
-        self.ledger().counted.received += 1;
+        self.sent_log().counted.received += 1;
     }
 
     /// Another light has taken in word `seq` of the run `boot` of `from`.
     pub(super) fn heard(&self, from: &LightId, boot: u32, seq: u32, at: Duration) {
-        let mut ledger = self.ledger();
-        let words = ledger.on_the_way.get(from).into_iter().flatten();
-        let said = words.rev().find(|said| (said.boot, said.seq) == (boot, seq)).copied();
-        if let Some(said) = said {
-            ledger.counted.took.add(at.saturating_sub(said.at));
+        let mut sent_log = self.sent_log();
+        let words = sent_log.on_the_way.get(from).into_iter().flatten();
+        let sent = words.rev().find(|sent| (sent.boot, sent.seq) == (boot, seq)).copied();
+        if let Some(sent) = sent {
+            sent_log.counted.took.add(at.saturating_sub(sent.at));
         }
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    fn sent_log(&self) -> MutexGuard<'_, SentLog> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -226,6 +226,6 @@ mod tests {
         for seq in 0..10_000 {
             deliveries.said(&light("a"), 7, seq, Duration::ZERO);
         }
-        assert_eq!(deliveries.ledger().on_the_way[&light("a")].len(), MOST_ON_THE_WAY);
+        assert_eq!(deliveries.sent_log().on_the_way[&light("a")].len(), MOST_ON_THE_WAY);
     }
 }

@@ -1,11 +1,11 @@
 //! The world: lights, their links, the broker and the monitor. It runs on tokio, takes
-//! [`Command`]s and gives [`Event`]s; the window and the command line are two faces of it.
+//! [`Command`]s and gives [`Event`]s; the window and the command line are two clients of it.
 //!
 //! | module | one idea |
 //! | --- | --- |
 //! | [`command`], [`event`] | what may be asked, what has happened |
-//! | [`fault`] | what can be broken on purpose, and on which lights |
-//! | `supervisor` | starts everything, obeys commands, ends everything |
+//! | [`chaos`] | random faults without end, from a seed |
+//! | `supervisor` | starts everything, performs what the engine asks for, ends everything |
 //! | `light` | a virtual light without I/O: the board's program and link, and what is around them |
 //! | `virtual_light` | its socket and timer |
 //! | `link` | where the broker is, and why it could not be reached |
@@ -18,17 +18,18 @@
 //! | `feed_watch` | the observer on feeds: last values, presence by silence, notices |
 //! | [`account_limiter`] | what the clients of that broker do, counted as an account's |
 //! | `twin` | what a board should show |
-//! | [`delivery`] | how long words are on their way |
+//! | [`delivery`] | how long messages are on their way |
 //! | `engine` | what is true, and what is due, without I/O and clock |
 //! | `event_bus` | the engine behind one lock: one clock, one order of events |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
-//! | `log_event` | what a virtual light's program notes, as it is told |
+//! | `log_event` | what a virtual light's program logs, as it is told |
 //! | [`recorder`] | a run in a file, written while it goes on |
 //! | [`summary`] | what a run comes to |
 
 pub mod account_limiter;
 pub mod broker;
 pub(crate) mod budget;
+pub mod chaos;
 mod client;
 pub mod clock;
 pub mod command;

@@ -172,7 +172,7 @@ impl Observer {
                 }
             }
             ClientEvent::Message { topic, payload, retained, qos } => {
-                self.hear(&topic, &payload, retained, qos)
+                self.hear(&topic, &payload, retained, qos);
             }
         }
     }

@@ -17,22 +17,22 @@ use traffic_light::record::Record;
 const PROVISIONING: &str = "junction = \"demo\"\nlight = \"b\"\npeers = [\"a\"]\n[wifi]\nssid = \"lab\"\n\
                             password = \"${WIFI}\"\n[broker]\nhost = \"192.168.1.2\"\n";
 
-struct Lab {
+struct Terminal {
     folder: TempDir,
     board: Board,
 }
 
-struct Said {
+struct CommandOutput {
     status: Option<i32>,
     out: String,
     err: String,
 }
 
-impl Lab {
-    fn new(board: Board) -> Lab {
+impl Terminal {
+    fn new(board: Board) -> Terminal {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("board.toml"), PROVISIONING).unwrap();
-        Lab { folder, board }
+        Terminal { folder, board }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -46,7 +46,7 @@ impl Lab {
         run
     }
 
-    fn run(&self, command: &str, more: &[&str]) -> Said {
+    fn run(&self, command: &str, more: &[&str]) -> CommandOutput {
         said(self.command(command, more).output().unwrap())
     }
 }
@@ -58,9 +58,9 @@ fn twinlight(folder: &Path) -> Command {
     command
 }
 
-fn said(output: Output) -> Said {
+fn said(output: Output) -> CommandOutput {
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    CommandOutput { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 fn interrupt(child: &Child) {
@@ -69,14 +69,14 @@ fn interrupt(child: &Child) {
 }
 
 #[track_caller]
-fn assert_said(said: &Said, status: i32, what: &str) {
+fn assert_said(said: &CommandOutput, status: i32, what: &str) {
     assert_eq!(said.status, Some(status), "{}{}", said.out, said.err);
     assert!(format!("{}{}", said.out, said.err).contains(what), "{}{}", said.out, said.err);
 }
 
 #[test]
 fn a_board_is_flashed_provisioned_and_restored() {
-    let lab = Lab::new(Board::new(4));
+    let lab = Terminal::new(Board::new(4));
     let before = lab.board.flash();
     let flashed = lab.run("flash", &["--provision", "board.toml"]);
     assert_said(&flashed, 0, "flashed 24:0a:c4:01:02:03 (ESP32 revision 1.0, 4 MB of flash)");
@@ -107,7 +107,7 @@ fn a_board_is_flashed_provisioned_and_restored() {
 
 #[test]
 fn a_backup_is_never_written_over_and_the_board_is_not_even_bothered() {
-    let lab = Lab::new(Board::new(4));
+    let lab = Terminal::new(Board::new(4));
     assert_said(
         &lab.run("backup", &["--scope", "identity", "b.bin"]),
         0,
@@ -128,7 +128,7 @@ fn a_backup_is_never_written_over_and_the_board_is_not_even_bothered() {
 
 #[test]
 fn what_is_wrong_with_the_command_line_or_a_file_ends_with_two() {
-    let lab = Lab::new(Board::new(4));
+    let lab = Terminal::new(Board::new(4));
     fs::write(lab.file("bad.toml"), PROVISIONING.replace("ssid", "sside")).unwrap();
     fs::write(lab.file("no.bin"), "no image").unwrap();
     fs::write(lab.file("no.bin.toml"), "x = 1").unwrap();
@@ -152,14 +152,14 @@ fn what_is_wrong_with_the_command_line_or_a_file_ends_with_two() {
 
 #[test]
 fn a_board_that_fails_ends_with_one_and_a_check_that_fails_with_three() {
-    let lab = Lab::new(Board::made(4, |builder| builder.chip(ChipKind::Esp32S3)));
+    let lab = Terminal::new(Board::made(4, |builder| builder.chip(ChipKind::Esp32S3)));
     let flash = ["--provision", "board.toml", "--no-backup"];
     assert_said(
         &lab.run("flash", &flash),
         1,
         "the chip is an ESP32-S3, not an ESP32\nhelp: nothing was written",
     );
-    let lab = Lab::new(Board::new(4));
+    let lab = Terminal::new(Board::new(4));
     lab.board.double.arm(Fault::wrong_md5().lasting());
     assert_said(&lab.run("flash", &flash), 3, "does not read back as it was written, twice");
     let gone =
@@ -170,7 +170,7 @@ fn a_board_that_fails_ends_with_one_and_a_check_that_fails_with_three() {
 
 #[test]
 fn a_key_that_the_configuration_has_and_the_board_lacks_is_warned_of() {
-    let lab = Lab::new(Board::new(4));
+    let lab = Terminal::new(Board::new(4));
     let text = "[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\nrun = [\"a\"]\nkey = \"sixteen-or-more-bytes\"\n";
     fs::write(lab.file("lab.toml"), text).unwrap();
     let flashed = lab.run("flash", &["--config", "lab.toml", "--provision", "board.toml", "--no-backup"]);
@@ -183,7 +183,7 @@ fn a_key_that_the_configuration_has_and_the_board_lacks_is_warned_of() {
 
 #[test]
 fn ctrl_c_ends_between_blocks_and_leaves_nothing_half() {
-    let lab = Lab::new(Board::new(8));
+    let lab = Terminal::new(Board::new(8));
     let mut child = lab.command("backup", &["b.bin"]).spawn().unwrap();
     let err = BufReader::new(child.stderr.take().unwrap());
     let mut lines = err.lines().map_while(Result::ok);
@@ -203,7 +203,7 @@ fn ctrl_c_ends_between_blocks_and_leaves_nothing_half() {
 
 #[test]
 fn nobody_to_ask_about_pycoms_block_leaves_it_alone_and_ends_with_three() {
-    let lab = Lab::new(Board::new(4));
+    let lab = Terminal::new(Board::new(4));
     assert_said(&lab.run("backup", &["--scope", "identity", "b.bin"]), 0, "4096 bytes");
     lab.board.flip(0x3F_F000);
     let left = lab.run("restore", &["b.bin"]);

@@ -10,7 +10,7 @@ use std::{
 
 use rumqttc::{Client, Event, Incoming, LastWill, MqttOptions, Publish, QoS};
 use serde_json::Value;
-use test_support::{Going, Lab, Mosquitto};
+use test_support::{Going, Mosquitto, Workspace};
 use tokio::runtime::Runtime;
 use traffic_light::mqtt::codec::{Connect, Will};
 use twinlight::{
@@ -55,7 +55,7 @@ impl Cluster {
 
     /// Until a word said on one node is heard on the other.
     fn wait_for_bridge(&self) {
-        let heard = ear(self.second.port, "waiting", "twinlight/waiting");
+        let heard = observer(self.second.port, "waiting", "twinlight/waiting");
         let mouth = mouth(self.first.port, "asking", None);
         let until = Instant::now() + Duration::from_secs(30);
         while heard.recv_timeout(Duration::from_millis(200)).is_err() {
@@ -93,7 +93,7 @@ fn mouth(port: u16, id: &str, will: Option<LastWill>) -> Mouth {
 }
 
 /// What comes on `filter`. Ends with the receiver.
-fn ear(port: u16, id: &str, filter: &str) -> Receiver<Publish> {
+fn observer(port: u16, id: &str, filter: &str) -> Receiver<Publish> {
     let (client, mut connection) = Client::new(MqttOptions::new(id, "127.0.0.1", port), 16);
     client.subscribe(filter, QoS::AtLeastOnce).unwrap();
     let (tell, heard) = channel();
@@ -130,8 +130,8 @@ fn live_words_kept_words_and_wills_pass_the_bridge_both_ways_once_each() {
         let id = |name: &str| format!("{name}-{round}");
         let topic = |last: &str| format!("twinlight/demo/l{round}/{last}");
         let (state, status) = (topic("state"), topic("status"));
-        let far = ear(there, &id("far"), &topic("+"));
-        let near = ear(here, &id("near"), &topic("+"));
+        let far = observer(there, &id("far"), &topic("+"));
+        let near = observer(here, &id("near"), &topic("+"));
 
         let will = LastWill::new(&status, "gone", QoS::AtLeastOnce, true);
         let socket = cut_by_hand(here, &id("light"), &will);
@@ -145,7 +145,7 @@ fn live_words_kept_words_and_wills_pass_the_bridge_both_ways_once_each() {
         let gone = (status.clone(), b"gone".to_vec(), false, QoS::AtLeastOnce);
         assert_eq!(next(&far), gone, "the will of a light on the other node");
 
-        let late = ear(there, &id("late"), &topic("+"));
+        let late = observer(there, &id("late"), &topic("+"));
         let mut kept = [next(&late), next(&late)];
         kept.sort_by(|one, other| one.0.cmp(&other.0));
         let retained = |topic: String, payload: &[u8]| (topic, payload.to_vec(), true, QoS::AtLeastOnce);
@@ -190,7 +190,7 @@ struct Program {
     going: Going,
     light: &'static str,
     other: &'static str,
-    _lab: Lab,
+    _lab: Workspace,
 }
 
 /// What a program's own light showed, by the wall clock.
@@ -202,7 +202,7 @@ struct Shown {
 
 impl Program {
     fn start(light: &'static str, other: &'static str, port: u16) -> Program {
-        let lab = Lab::new();
+        let lab = Workspace::new();
         let shipped = include_str!("../../config/cluster.toml");
         let config = shipped.replace("port = 1883", &format!("port = {port}"));
         assert_ne!(config, shipped, "the shipped file has changed its shape");

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 use test_support::certificates::{Authority, FAR_AWAY, Issued, LONG_AGO, NOW, Years};
-use test_support::{Lab, Mosquitto, fill, free_port, guarded};
+use test_support::{Mosquitto, Workspace, fill, free_port, guarded};
 use twinlight::{
     doctor::{Progress, Step, Target, Verdict, examine},
     model::Login,
@@ -30,7 +30,7 @@ struct Report {
 }
 
 impl Report {
-    fn of(lab: &Lab, broker: &str) -> Report {
+    fn of(lab: &Workspace, broker: &str) -> Report {
         let text = format!(
             "[broker]\nkind = \"external\"\n{broker}\n[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\n"
         );
@@ -85,7 +85,7 @@ fn at(port: u16) -> String {
 #[test]
 fn a_mosquitto_that_is_well_is_found_well_and_left_as_it_was() {
     let broker = Mosquitto::start("allow_anonymous true", &[]);
-    Report::of(&Lab::new(), &at(broker.port)).assert_well();
+    Report::of(&Workspace::new(), &at(broker.port)).assert_well();
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let options = rumqttc::MqttOptions::new("after", "127.0.0.1", broker.port);
@@ -107,7 +107,7 @@ fn a_mosquitto_that_is_well_is_found_well_and_left_as_it_was() {
 
 #[test]
 fn the_embedded_broker_is_started_for_the_examination() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config("[broker]\nkind = \"embedded\"\nport = 0\n[[junction]]\nname = \"demo\"\n");
     let output = lab.output(&["doctor", "--config", file.to_str().unwrap()]);
     let said = String::from_utf8(output.stdout).unwrap();
@@ -120,7 +120,7 @@ fn the_embedded_broker_is_started_for_the_examination() {
 
 #[test]
 fn a_name_that_nobody_knows_is_told_from_a_port_where_nobody_listens() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let unknown = Report::of(&lab, "host = \"no-such-broker.invalid\"");
     unknown.assert_fails(
         "name",
@@ -136,7 +136,7 @@ fn a_name_that_nobody_knows_is_told_from_a_port_where_nobody_listens() {
 fn a_mosquitto_on_loopback_alone_is_recognised_from_another_address() {
     // As Mosquitto 2 does without any listener. All of 127.0.0.0/8 is this computer.
     let broker = Mosquitto::start("allow_anonymous true", &[]);
-    let report = Report::of(&Lab::new(), &format!("host = \"127.0.0.2\"\nport = {}", broker.port));
+    let report = Report::of(&Workspace::new(), &format!("host = \"127.0.0.2\"\nport = {}", broker.port));
     report.assert_fails(
         "tcp",
         "listens on 127.0.0.1:",
@@ -146,7 +146,7 @@ fn a_mosquitto_on_loopback_alone_is_recognised_from_another_address() {
 
 #[test]
 fn logins_that_are_missing_or_wrong_are_named() {
-    let (broker, lab) = (guarded("king", "arthur"), Lab::new());
+    let (broker, lab) = (guarded("king", "arthur"), Workspace::new());
     let login = |user: &str, password: &str| {
         format!("{}user = \"{user}\"\npassword = \"{password}\"\n", at(broker.port))
     };
@@ -164,14 +164,14 @@ fn logins_that_are_missing_or_wrong_are_named() {
 }
 
 /// A Mosquitto with TLS, whose certificate has these names and times; and the authority's own.
-fn encrypted(lab: &Lab, names: &[&str], years: Years, lines: &str) -> (Mosquitto, Authority) {
-    let authority = Authority::new("Lab authority");
+fn encrypted(lab: &Workspace, names: &[&str], years: Years, lines: &str) -> (Mosquitto, Authority) {
+    let authority = Authority::new("Workspace authority");
     let server = authority.server(names, years);
     showing(lab, authority, &server, lines)
 }
 
 /// A Mosquitto with TLS that shows this certificate.
-fn showing(lab: &Lab, authority: Authority, server: &Issued, lines: &str) -> (Mosquitto, Authority) {
+fn showing(lab: &Workspace, authority: Authority, server: &Issued, lines: &str) -> (Mosquitto, Authority) {
     let Issued { certificate, key } = server;
     let files =
         [("ca.pem", &*authority.pem), ("server.pem", certificate.as_str()), ("server.key", key.as_str())];
@@ -185,7 +185,7 @@ const OWN_CA: &str = "tls = true\nca_file = \"ca.pem\"\n";
 
 #[test]
 fn tls_that_is_well_is_found_well() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let (broker, _) = encrypted(&lab, &["localhost", "127.0.0.1"], NOW, "");
     let report = Report::of(&lab, &format!("{}{OWN_CA}", at(broker.port)));
     report.assert_well();
@@ -205,11 +205,11 @@ fn certificates_that_are_not_good_are_named() {
         (["127.0.0.1"], FAR_AWAY, "is not valid yet", "set this computer's clock"),
         (["broker.lab"], NOW, "is for broker.lab", "write one of its names as host"),
     ] {
-        let lab = Lab::new();
+        let lab = Workspace::new();
         let (broker, _) = encrypted(&lab, &names, years, "");
         Report::of(&lab, &format!("{}{OWN_CA}", at(broker.port))).assert_fails("tls", cause, remedy);
     }
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let (broker, _) = encrypted(&lab, &["127.0.0.1"], NOW, "");
     fs::write(lab.folder.path().join("ca.pem"), Authority::new("Somebody else").pem).unwrap();
     Report::of(&lab, &format!("{}{OWN_CA}", at(broker.port))).assert_fails(
@@ -218,7 +218,7 @@ fn certificates_that_are_not_good_are_named() {
         "ca_file",
     );
     // The usual slip of those who make one certificate and use it for both.
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let authority = Authority::new("127.0.0.1");
     let itself = authority.itself();
     let (broker, _) = showing(&lab, authority, &itself, "");
@@ -231,7 +231,7 @@ fn certificates_that_are_not_good_are_named() {
 
 #[test]
 fn a_client_certificate_that_is_wanted_or_not_taken_is_named() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let (broker, authority) = encrypted(&lab, &["127.0.0.1"], NOW, "require_certificate true");
     let report = Report::of(&lab, &format!("{}{OWN_CA}", at(broker.port)));
     report.assert_fails("connect", "requires a client certificate", "cert_file and key_file");
@@ -247,7 +247,7 @@ fn a_client_certificate_that_is_wanted_or_not_taken_is_named() {
 
 #[test]
 fn tls_and_plain_mqtt_on_each_others_port_are_told_apart() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let plain = Mosquitto::start("allow_anonymous true", &[]);
     Report::of(&lab, &format!("{}tls = true\ninsecure = true\n", at(plain.port))).assert_fails(
         "tls",
@@ -260,7 +260,7 @@ fn tls_and_plain_mqtt_on_each_others_port_are_told_apart() {
 
 #[test]
 fn rights_that_are_missing_are_named() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let acl = "allow_anonymous true\nacl_file {folder}/acl";
     let allowed = Mosquitto::start(acl, &[("acl", "topic readwrite twinlight/#\n")]);
     Report::of(&lab, &at(allowed.port)).assert_well();
@@ -278,12 +278,16 @@ fn rights_that_are_missing_are_named() {
 fn a_broker_that_is_full_is_named() {
     let broker = Mosquitto::start("allow_anonymous true\nmax_connections 2", &[]);
     let _others = fill(broker.port);
-    Report::of(&Lab::new(), &at(broker.port)).assert_fails("connect", "max_connections", "end programs");
+    Report::of(&Workspace::new(), &at(broker.port)).assert_fails(
+        "connect",
+        "max_connections",
+        "end programs",
+    );
 }
 
 #[test]
 fn a_lower_qos_and_messages_that_are_not_retained_are_named() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let broker = Mosquitto::start("allow_anonymous true\nmax_qos 0", &[]);
     Report::of(&lab, &at(broker.port)).assert_fails("hear", "it accepts only QoS 0", "set max_qos to 1");
     let broker = Mosquitto::start("allow_anonymous true\nretain_available false", &[]);
@@ -312,7 +316,7 @@ fn answering(answer: &'static [u8]) -> u16 {
 
 #[test]
 fn what_answers_in_place_of_a_broker_is_recognised() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let portal = answering(b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n");
     let report = Report::of(&lab, &at(portal));
     report.assert_fails("connect", "a web server answers", "open a web page in a browser");
@@ -343,7 +347,7 @@ fn what_answers_in_place_of_a_broker_is_recognised() {
 #[test]
 fn a_listener_that_says_nothing_is_told_from_one_that_is_not_there() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let report = Report::of(&Lab::new(), &at(listener.local_addr().unwrap().port()));
+    let report = Report::of(&Workspace::new(), &at(listener.local_addr().unwrap().port()));
     report.assert_fails(
         "connect",
         "accepts the connection, but the answer to CONNECT does not arrive",
@@ -353,7 +357,7 @@ fn a_listener_that_says_nothing_is_told_from_one_that_is_not_there() {
 
 #[test]
 fn adafruit_ios_rules_are_known_and_not_taken_for_faults() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(
         "[broker]\nkind = \"embedded\"\nport = 0\nemulate = \"adafruit\"\nuser = \"me\"\npassword = \"aio_key\"\n\
          [timing]\nheartbeat_ms = 8000\nlease_ms = 30000\nlost_after_ms = 25000\nquota = { burst = 3, refill_ms = 5000 }\n\

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
-use test_support::{Going, Lab};
+use test_support::{Going, Workspace};
 
 const EMULATED: &str =
     "[broker]\nport = 0\nemulate = \"adafruit\"\nuser = \"class\"\npassword = \"any-key\"\n";
@@ -52,7 +52,7 @@ impl Spy {
     }
 }
 
-fn start(lab: &Lab, config: &str) -> (Going, Spy) {
+fn start(lab: &Workspace, config: &str) -> (Going, Spy) {
     let file = lab.config(config);
     let mut going = lab.start(&["run", "--json", "--config", file.to_str().unwrap()]);
     let spy = Spy::on(going.port());
@@ -61,7 +61,7 @@ fn start(lab: &Lab, config: &str) -> (Going, Spy) {
 
 #[test]
 fn two_lights_alternate_and_the_account_never_gets_a_notice() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let (going, spy) = start(&lab, &format!("{EMULATED}{PAIR}"));
     thread::sleep(Duration::from_secs(100));
     let (status, lines) = going.end();
@@ -90,7 +90,7 @@ fn two_lights_alternate_and_the_account_never_gets_a_notice() {
 
 #[test]
 fn lights_that_publish_too_fast_are_banned_visibly_wait_and_come_back() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let config = format!(
         "{EMULATED}budget = false\n[timing]\nheartbeat_ms = 1000\nquota = {{ burst = 100, refill_ms = 500 }}\n{PAIR}"
     );
@@ -123,7 +123,7 @@ fn lights_that_publish_too_fast_are_banned_visibly_wait_and_come_back() {
 
 #[test]
 fn a_budget_keeps_lights_that_would_publish_too_fast_from_a_ban() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let config = format!(
         "{EMULATED}[timing]\nheartbeat_ms = 1000\nquota = {{ burst = 100, refill_ms = 500 }}\n{PAIR}"
     );
@@ -139,7 +139,7 @@ fn a_budget_keeps_lights_that_would_publish_too_fast_from_a_ban() {
 
 #[test]
 fn a_dashboard_calls_a_light_and_a_plain_value_is_a_foreign_light_until_it_is_silent() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let rest = "[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\nrun = [\"a\"]\ndemand = \"call\"\nrule = \"react\"\n";
     let (mut going, spy) = start(&lab, &format!("{EMULATED}{rest}"));
     let is = |light: &'static str, aspect: &'static str| {
@@ -162,7 +162,7 @@ fn a_dashboard_calls_a_light_and_a_plain_value_is_a_foreign_light_until_it_is_si
 
 #[test]
 fn a_quota_put_on_the_broker_bans_lights_and_they_alternate_again_when_it_ends() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let config = format!(
         "[broker]\nport = 0\n[[fault]]\nat_s = 10\nfor_s = 20\nwhat = \"quota\"\nper_minute = 30\n{PAIR}"
     );

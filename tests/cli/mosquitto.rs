@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 use test_support::certificates::{Authority, Issued, NOW};
-use test_support::{Going, Lab, Mosquitto, fill, free_port, guarded, passwords};
+use test_support::{Going, Mosquitto, Workspace, fill, free_port, guarded, passwords};
 
 fn pair(port: u16, members: &str) -> String {
     format!(
@@ -12,7 +12,7 @@ fn pair(port: u16, members: &str) -> String {
     )
 }
 
-fn start(lab: &Lab, config: &str) -> Going {
+fn start(lab: &Workspace, config: &str) -> Going {
     let file = lab.config(config);
     lab.start(&["run", "--json", "--config", file.to_str().unwrap()])
 }
@@ -40,7 +40,7 @@ fn end_well(run: Going) {
 #[test]
 fn lights_alternate_anonymously() {
     let broker = Mosquitto::start("allow_anonymous true", &[]);
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let mut run = start(&lab, &pair(broker.port, ""));
     alternate(&mut run);
     end_well(run);
@@ -49,7 +49,7 @@ fn lights_alternate_anonymously() {
 #[test]
 fn lights_alternate_with_user_and_password_and_say_when_they_are_wrong() {
     let broker = guarded("king", "arthur");
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let mut run = start(&lab, &pair(broker.port, "user = \"king\"\npassword = \"arthur\""));
     alternate(&mut run);
     end_well(run);
@@ -60,7 +60,7 @@ fn lights_alternate_with_user_and_password_and_say_when_they_are_wrong() {
 
 #[test]
 fn lights_meet_across_two_listeners_with_settings_of_their_own() {
-    let authority = Authority::new("Lab authority");
+    let authority = Authority::new("Workspace authority");
     let Issued { certificate, key } = authority.server(&["127.0.0.1"], NOW);
     let inner = free_port();
     let text = format!(
@@ -75,7 +75,7 @@ fn lights_meet_across_two_listeners_with_settings_of_their_own() {
         ("server.key", &*key),
     ];
     let broker = Mosquitto::with(&text, &files);
-    let (here, there) = (Lab::new(), Lab::new());
+    let (here, there) = (Workspace::new(), Workspace::new());
     fs::write(there.folder.path().join("ca.pem"), &authority.pem).unwrap();
     let run_a = format!("{}run = [\"a\"]\n", pair(inner, ""));
     let encrypted = "tls = true\nca_file = \"ca.pem\"\nuser = \"king\"\npassword = \"arthur\"";
@@ -97,7 +97,7 @@ fn lights_meet_across_two_listeners_with_settings_of_their_own() {
 fn lights_find_back_after_a_restart_with_persistence_and_without() {
     for lines in ["persistence false", "persistence true\npersistence_location {folder}/"] {
         let mut broker = Mosquitto::start(&format!("allow_anonymous true\n{lines}"), &[]);
-        let lab = Lab::new();
+        let lab = Workspace::new();
         let mut run = start(&lab, &pair(broker.port, ""));
         alternate(&mut run);
         broker.stop();
@@ -118,7 +118,7 @@ fn lights_find_back_after_a_restart_with_persistence_and_without() {
 fn without_the_right_to_their_topics_lights_flash_and_never_go() {
     let acl = [("acl", "topic readwrite other/#\n")];
     let broker = Mosquitto::start("allow_anonymous true\nacl_file {folder}/acl", &acl);
-    let run = Lab::new().run(&pair(broker.port, ""), 12);
+    let run = Workspace::new().run(&pair(broker.port, ""), 12);
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert!(run.greens().is_empty(), "{:?}", run.aspects());
     for light in ["a", "b"] {
@@ -126,7 +126,7 @@ fn without_the_right_to_their_topics_lights_flash_and_never_go() {
     }
     let acl = [("acl", "topic readwrite twinlight/demo/#\n")];
     let broker = Mosquitto::start("allow_anonymous true\nacl_file {folder}/acl", &acl);
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let mut run = start(&lab, &pair(broker.port, ""));
     alternate(&mut run);
     end_well(run);
@@ -138,7 +138,7 @@ fn a_light_that_a_full_broker_leaves_out_makes_the_junction_flash_and_never_conf
     let mut others = fill(broker.port);
     // Room for one: at least one light is left out.
     drop(others.pop());
-    let run = Lab::new().run(&pair(broker.port, ""), 15);
+    let run = Workspace::new().run(&pair(broker.port, ""), 15);
     assert_eq!(run.status, 0, "{}", run.stderr);
     let left_out = run.of_kind("link").any(|line| {
         let reason = line["reason"].as_str().unwrap();
@@ -152,7 +152,7 @@ fn a_light_that_a_full_broker_leaves_out_makes_the_junction_flash_and_never_conf
 #[test]
 fn a_broker_without_qos_1_is_refused_by_itself_and_lights_say_so() {
     let broker = Mosquitto::start("allow_anonymous true\nmax_qos 0", &[]);
-    let run = Lab::new().run(&pair(broker.port, ""), 10);
+    let run = Workspace::new().run(&pair(broker.port, ""), 10);
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert!(run.greens().is_empty(), "{:?}", run.aspects());
     let reasons: Vec<_> = run.of_kind("link").filter_map(|line| line["reason"].as_str()).collect();

@@ -7,7 +7,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use test_support::Lab;
+use test_support::Workspace;
 use twinlight::presets::{PRESETS, find};
 
 const KEYED: &str =
@@ -41,7 +41,7 @@ fn every_preset_is_its_file_and_needs_what_it_says() {
 
 #[test]
 fn presets_are_listed_printed_and_opened_by_name() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let listed = lab.output(&["presets"]);
     assert!(listed.status.success());
     assert!(PRESETS.iter().all(|preset| out(&listed).contains(preset.name)));
@@ -61,7 +61,7 @@ fn presets_are_listed_printed_and_opened_by_name() {
 
 #[test]
 fn a_key_is_made_once_kept_for_its_user_and_shown_only_when_asked_for() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(KEYED);
     let file = file.to_str().unwrap();
     let first = lab.output(&["run", "--config", file, "--seconds", "1"]);
@@ -80,7 +80,7 @@ fn a_key_is_made_once_kept_for_its_user_and_shown_only_when_asked_for() {
     let kept = lab.folder.path().join("state/junction-keys.toml");
     assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
 
-    let partner = Lab::new();
+    let partner = Workspace::new();
     let theirs = partner.config(KEYED);
     let mut take = partner
         .command(&["key", "--take", "--config", theirs.to_str().unwrap()])
@@ -99,7 +99,7 @@ fn a_key_is_made_once_kept_for_its_user_and_shown_only_when_asked_for() {
 
 #[test]
 fn a_board_gets_the_key_that_is_kept_for_its_junction() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let crossing =
         KEYED.replace("port = 0", "port = 1883\nlan = true\nuser = \"lab\"\npassword = \"arthur\"");
     fs::write(lab.folder.path().join("crossing.toml"), crossing).unwrap();

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use serde_json::Value;
-use test_support::{Lab, Mosquitto, publish_raw};
+use test_support::{Mosquitto, Workspace, publish_raw};
 
 /// Short timings, so that a few seconds have several greens.
 const QUICK: &str = r#"
@@ -42,14 +42,14 @@ fn lines(bytes: Vec<u8>) -> Vec<Value> {
     String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn replay(lab: &Lab, file: &Path) -> (Vec<Value>, i32, String) {
+fn replay(lab: &Workspace, file: &Path) -> (Vec<Value>, i32, String) {
     let output = lab.output(&["replay", "--json", file.to_str().unwrap()]);
     let stderr = String::from_utf8(output.stderr).unwrap();
     (lines(output.stdout), output.status.code().unwrap(), stderr)
 }
 
 fn record(config: &str, seconds: u32) -> Both {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let (config, file) = (lab.config(config), lab.folder.path().join("run.jsonl"));
     let (config, name) = (config.to_str().unwrap(), file.to_str().unwrap());
     let seconds = seconds.to_string();
@@ -103,7 +103,7 @@ fn a_conflict_of_the_react_rule_is_found_again_in_the_recording() {
 
 #[test]
 fn a_foreign_light_against_a_virtual_one_is_judged_live_and_again_the_same() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let config = lab.config(&format!("{QUICK}run = [\"a\"]\nrule = \"react\"\n"));
     let file = lab.folder.path().join("run.jsonl");
     let args = ["run", "--json", "--config", config.to_str().unwrap(), "--record", file.to_str().unwrap()];
@@ -148,7 +148,7 @@ fn neither_key_nor_password_is_in_a_recording_and_its_signed_words_are_judged() 
     );
     let config = QUICK.replace("kind = \"embedded\"\nport = 0\n", &external) + &format!("key = \"{key}\"\n");
 
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let (config, file) = (lab.config(&config), lab.folder.path().join("run.jsonl"));
     let args = ["run", "--json", "--seconds", "10", "--config", config.to_str().unwrap(), "--record"];
     let run = lab.output(&[&args[..], &[file.to_str().unwrap()]].concat());
@@ -165,7 +165,7 @@ fn neither_key_nor_password_is_in_a_recording_and_its_signed_words_are_judged() 
 
 #[test]
 fn a_killed_run_leaves_a_recording_that_is_replayed() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let (config, file) = (lab.config(QUICK), lab.folder.path().join("run.jsonl"));
     let args = ["run", "--json", "--config", config.to_str().unwrap(), "--record", file.to_str().unwrap()];
     let mut going = lab.start(&args);
@@ -190,7 +190,7 @@ fn a_killed_run_leaves_a_recording_that_is_replayed() {
 
 #[test]
 fn what_cannot_be_recorded_or_replayed_is_told_with_what_to_do() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let there = lab.folder.path().join("there");
     fs::write(&there, "precious").unwrap();
     let config = lab.config(QUICK);

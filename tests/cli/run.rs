@@ -3,7 +3,7 @@
 use std::thread;
 
 use serde_json::Value;
-use test_support::{Lab, Run, free_port, guarded, publish_raw};
+use test_support::{Run, Workspace, free_port, guarded, publish_raw};
 
 const PAIR: &str =
     "[broker]\nkind = \"embedded\"\nport = 0\n[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\n";
@@ -25,7 +25,7 @@ fn assert_well(run: &Run) {
 
 #[test]
 fn both_lights_get_green_in_turn_three_times_in_90_seconds() {
-    let run = Lab::new().run(PAIR, 90);
+    let run = Workspace::new().run(PAIR, 90);
     assert_well(&run);
     let summary = run.summary();
     for light in ["demo/a", "demo/b"] {
@@ -59,7 +59,7 @@ fn both_lights_get_green_in_turn_three_times_in_90_seconds() {
 #[test]
 fn without_the_broker_both_flash_and_afterwards_they_alternate_again_in_time() {
     let config = format!("{PAIR}[[fault]]\nat_s = 40\nfor_s = 10\nwhat = \"broker-down\"\n");
-    let run = Lab::new().run(&config, 90);
+    let run = Workspace::new().run(&config, 90);
     assert_well(&run);
     let faults: Vec<_> =
         run.of_kind("fault").map(|line| (line["ms"].as_u64().unwrap(), line["on"] == true)).collect();
@@ -93,7 +93,7 @@ fn without_the_broker_both_flash_and_afterwards_they_alternate_again_in_time() {
 fn a_light_without_wifi_flashes_with_the_other_and_joins_again() {
     let config =
         format!("{PAIR}[[fault]]\nat_s = 15\nfor_s = 12\nwhat = \"wifi-down\"\nlight = \"demo/a\"\n");
-    let run = Lab::new().run(&config, 50);
+    let run = Workspace::new().run(&config, 50);
     assert_well(&run);
     for light in ["a", "b"] {
         let flashed = run.aspects().iter().any(|(_, of, aspect)| *of == light && *aspect == "flashing-amber");
@@ -109,7 +109,7 @@ fn a_light_without_wifi_flashes_with_the_other_and_joins_again() {
 #[test]
 fn a_silent_light_keeps_its_session_and_makes_the_junction_flash() {
     let config = format!("{PAIR}[[fault]]\nat_s = 15\nfor_s = 12\nwhat = \"silence\"\nlight = \"demo/a\"\n");
-    let run = Lab::new().run(&config, 50);
+    let run = Workspace::new().run(&config, 50);
     assert_well(&run);
     let flashed =
         |light: &str| run.aspects().iter().any(|(_, of, aspect)| *of == light && *aspect == "flashing-amber");
@@ -126,8 +126,8 @@ fn the_react_rule_conflicts_when_a_link_is_cut_and_the_lease_rule_does_not() {
     assert!(naive.contains(own_port), "the shipped file has changed its shape");
     let safe = naive.replace("rule = \"react\"", "rule = \"lease\"");
     assert_ne!(naive, safe);
-    let safe = thread::spawn(move || Lab::new().run(&safe, 75));
-    let run = Lab::new().run(&naive, 75);
+    let safe = thread::spawn(move || Workspace::new().run(&safe, 75));
+    let run = Workspace::new().run(&naive, 75);
     assert_eq!(run.status, 3, "{}", run.stderr);
     assert!(run.summary()["conflicts"].as_u64().unwrap() >= 1);
     let conflict = run.of_kind("conflict").next().unwrap();
@@ -144,7 +144,7 @@ fn the_react_rule_conflicts_when_a_link_is_cut_and_the_lease_rule_does_not() {
 fn four_lights_each_get_their_green() {
     let config = include_str!("../../config/crossing.toml");
     let config = config.replace("kind = \"embedded\"\n", "kind = \"embedded\"\nport = 0\n");
-    let run = Lab::new().run(&config, 75);
+    let run = Workspace::new().run(&config, 75);
     assert_well(&run);
     let greens = run.summary()["greens"].as_object().unwrap();
     assert_eq!(greens.len(), 4);
@@ -155,7 +155,7 @@ fn four_lights_each_get_their_green() {
 fn a_foreign_light_is_served_and_bad_messages_are_counted_and_otherwise_ignored() {
     // b is somebody else's: this program runs a alone.
     let config = format!("{PAIR}run = [\"a\"]\n");
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(&config);
     let mut going = lab.start(&["run", "--json", "--config", file.to_str().unwrap()]);
     let port = going.port();
@@ -210,7 +210,7 @@ fn a_foreign_light_is_served_and_bad_messages_are_counted_and_otherwise_ignored(
 #[test]
 fn a_keyed_junction_takes_no_word_without_its_signature() {
     let key = "0123456789abcdef0123456789abcdef";
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(&format!("{PAIR}key = \"{key}\"\n"));
     let mut going = lab.start(&["run", "--json", "--config", file.to_str().unwrap()]);
     let port = going.port();
@@ -233,13 +233,13 @@ fn a_keyed_junction_takes_no_word_without_its_signature() {
 
 #[test]
 fn two_programs_that_run_the_same_lights_are_told_of() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(PAIR);
     let mut first = lab.start(&["run", "--json", "--config", file.to_str().unwrap()]);
     let port = first.port();
     first.wait_for("a green", 40, |line| line["kind"] == "aspect" && line["aspect"] == "green");
 
-    let other = Lab::new();
+    let other = Workspace::new();
     let external = format!("[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {port}\n");
     let file = other.config(&PAIR.replace("[broker]\nkind = \"embedded\"\nport = 0\n", &external));
     // People read sentences: this warning is for them.
@@ -252,7 +252,7 @@ fn two_programs_that_run_the_same_lights_are_told_of() {
 
 #[test]
 fn a_board_with_another_firmware_than_this_program_is_told_of_once() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(&format!("{PAIR}run = [\"a\"]\n"));
     // People read sentences: this warning is for them.
     let mut going = lab.start(&["run", "--config", file.to_str().unwrap()]);
@@ -284,7 +284,7 @@ fn the_pair_works_over_mosquitto_with_user_and_password_and_through_its_restart(
         )
     };
     let (right, wrong) = (config("s3cret-of-the-lab"), config("not-the-password"));
-    let refused = Lab::new().run(&wrong, 6);
+    let refused = Workspace::new().run(&wrong, 6);
     assert!(
         refused.of_kind("link").any(|line| line["reason"].as_str().unwrap().contains("password")),
         "{:?}",
@@ -295,7 +295,7 @@ fn the_pair_works_over_mosquitto_with_user_and_password_and_through_its_restart(
     assert!(!refused.lines.iter().any(shown), "the password was shown");
     assert!(!refused.stderr.contains("not-the-password"));
 
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(&right);
     let mut going = lab.start(&["run", "--json", "--config", file.to_str().unwrap()]);
     let green = |line: &Value| line["kind"] == "aspect" && line["aspect"] == "green";
@@ -318,7 +318,7 @@ fn the_pair_works_over_mosquitto_with_user_and_password_and_through_its_restart(
 fn a_port_in_use_is_an_answer_and_the_next_one_is_taken() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(&PAIR.replace("port = 0", &format!("port = {port}")));
     let output = lab.output(&["run", "--seconds", "1", "--config", file.to_str().unwrap()]);
     let said = String::from_utf8(output.stdout).unwrap();
@@ -334,7 +334,7 @@ fn a_port_in_use_is_an_answer_and_the_next_one_is_taken() {
 #[test]
 fn the_broker_command_serves_on_its_port_until_it_is_told_to_end() {
     let port = free_port();
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let mut going = lab.start(&["broker", "--port", &port.to_string()]);
     going.wait_for("the address", 10, |line| {
         line.as_str().is_some_and(|line| line.contains(&port.to_string()))
@@ -347,7 +347,7 @@ fn the_broker_command_serves_on_its_port_until_it_is_told_to_end() {
 
 #[test]
 fn wrong_usage_and_wrong_configurations_end_with_2_and_say_what_to_do() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(&format!("{PAIR}colour = \"blue\"\n"));
     let file = file.to_str().unwrap();
     let missing = lab.folder.path().join("missing.toml");
@@ -370,7 +370,7 @@ fn wrong_usage_and_wrong_configurations_end_with_2_and_say_what_to_do() {
 
 #[test]
 fn without_a_display_the_window_says_so_and_names_run() {
-    let output = Lab::new().output(&[]);
+    let output = Workspace::new().output(&[]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("display") && said.contains("twinlight run"), "{said}");
@@ -378,7 +378,7 @@ fn without_a_display_the_window_says_so_and_names_run() {
 
 #[test]
 fn the_report_is_a_whole_file_with_the_summary() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(PAIR);
     let report = lab.folder.path().join("report.json");
     let args =
@@ -391,7 +391,7 @@ fn the_report_is_a_whole_file_with_the_summary() {
 
 #[test]
 fn a_light_that_starts_right_after_a_run_keeps_what_that_run_may_have_promised() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(PAIR);
     let mut first = lab.start(&["run", "--json", "--config", file.to_str().unwrap()]);
     first.wait_for("a green", 20, |line| line["aspect"] == "green");

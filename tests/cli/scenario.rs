@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, process::Output};
 
 use serde_json::Value;
-use test_support::Lab;
+use test_support::Workspace;
 use xml::reader::{EventReader, XmlEvent};
 
 const PAIR: &str = "\n[broker]\nkind = \"embedded\"\nport = 0\n[[junction]]\nname = \"demo\"\n";
@@ -16,7 +16,7 @@ fn scenario(seconds: u32, rest: &str) -> String {
 }
 
 /// Plays `text` from a file.
-fn play(lab: &Lab, text: &str, args: &[&str]) -> Output {
+fn play(lab: &Workspace, text: &str, args: &[&str]) -> Output {
     let file = lab.config(text);
     let args: Vec<_> = ["scenario", file.to_str().unwrap()].iter().chain(args).copied().collect();
     lab.output(&args)
@@ -38,13 +38,13 @@ fn lines(output: &Output) -> Vec<Value> {
     out(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn folder_file(lab: &Lab, name: &str) -> PathBuf {
+fn folder_file(lab: &Workspace, name: &str) -> PathBuf {
     lab.folder.path().join(name)
 }
 
 #[test]
 fn a_lesson_is_played_by_its_name_and_told_in_one_line_for_each_verdict() {
-    let output = Lab::new().output(&["scenario", "wifi-lost", "--seeds", "3"]);
+    let output = Workspace::new().output(&["scenario", "wifi-lost", "--seeds", "3"]);
     assert_eq!(status(&output), 0, "{}", err(&output));
     let text = out(&output);
     let lines: Vec<_> = text.lines().collect();
@@ -56,7 +56,7 @@ fn a_lesson_is_played_by_its_name_and_told_in_one_line_for_each_verdict() {
 
 #[test]
 fn the_lessons_are_listed_with_their_titles() {
-    let text = out(&Lab::new().output(&["scenario", "--list"]));
+    let text = out(&Workspace::new().output(&["scenario", "--list"]));
     assert!(
         text.lines().any(|line| line.starts_with("broker-restart ") && line.ends_with("Broker restart")),
         "{text}"
@@ -66,7 +66,7 @@ fn the_lessons_are_listed_with_their_titles() {
 
 #[test]
 fn with_json_every_line_is_an_object_and_the_summary_comes_last() {
-    let output = Lab::new().output(&["scenario", "react-fails", "--seed", "4", "--json"]);
+    let output = Workspace::new().output(&["scenario", "react-fails", "--seed", "4", "--json"]);
     assert_eq!(status(&output), 0, "{}", err(&output));
     let lines = lines(&output);
     let of_kind = |kind: &str| lines.iter().filter(|line| line["kind"] == kind).collect::<Vec<_>>();
@@ -85,7 +85,7 @@ fn with_json_every_line_is_an_object_and_the_summary_comes_last() {
 
 #[test]
 fn with_several_seeds_each_event_says_of_which_one_it_is_in_their_order() {
-    let output = Lab::new().output(&["scenario", "wifi-lost", "--seed", "5", "--seeds", "3", "--json"]);
+    let output = Workspace::new().output(&["scenario", "wifi-lost", "--seed", "5", "--seeds", "3", "--json"]);
     let lines = lines(&output);
     let seeds: Vec<_> = lines.iter().filter_map(|line| line["seed"].as_u64()).collect();
     assert!(seeds.is_sorted());
@@ -95,7 +95,7 @@ fn with_several_seeds_each_event_says_of_which_one_it_is_in_their_order() {
 
 #[test]
 fn a_check_that_fails_gives_status_3_and_the_command_that_shows_it_again() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let text = scenario(60, &format!("{PAIR}{CUT}[[expect]]\nwhat = \"joins\"\nat_most = 1\n"));
     let output = play(&lab, &text, &["--seed", "9"]);
     assert_eq!(status(&output), 3, "{}", err(&output));
@@ -114,7 +114,7 @@ fn a_check_that_fails_gives_status_3_and_the_command_that_shows_it_again() {
 fn a_conflict_that_nobody_expects_fails_whatever_else_is_asked() {
     let greens = "[[expect]]\nwhat = \"greens\"\nlight = \"demo/b\"\nat_least = 1\n";
     let text = scenario(60, &format!("{PAIR}{CUT}{greens}"));
-    let lab = Lab::new();
+    let lab = Workspace::new();
     assert_eq!(status(&play(&lab, &text, &["--seeds", "20"])), 0);
     let output = play(&lab, &text, &["--seeds", "20", "--rule", "react"]);
     assert_eq!(status(&output), 3);
@@ -126,7 +126,7 @@ fn what_cannot_be_judged_counts_as_failed() {
     // Nobody needs a password, so that a wrong one cannot be given.
     let fault = "[[fault]]\nwhat = \"wrong-password\"\nlight = \"demo/a\"\nat_s = 5\nfor_s = 5\n";
     let expect = "[[expect]]\nwhat = \"flashing\"\nafter = \"wrong-password\"\nwithin_s = 10\n";
-    let output = play(&Lab::new(), &scenario(30, &format!("{PAIR}{fault}{expect}")), &[]);
+    let output = play(&Workspace::new(), &scenario(30, &format!("{PAIR}{fault}{expect}")), &[]);
     assert_eq!(status(&output), 3, "{}", err(&output));
     let text = out(&output);
     assert!(text.contains("NOT JUDGED  every light flashes amber"), "{text}");
@@ -136,7 +136,7 @@ fn what_cannot_be_judged_counts_as_failed() {
 
 #[test]
 fn a_wrong_file_or_command_line_gives_status_2_and_says_what_to_do() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let text = scenario(30, &format!("{PAIR}[[expect]]\nwhat = \"stedy\"\n"));
     let output = play(&lab, &text, &[]);
     assert_eq!(status(&output), 2);
@@ -186,7 +186,7 @@ fn a_wrong_file_or_command_line_gives_status_2_and_says_what_to_do() {
 
 #[test]
 fn reports_are_written_whole_and_the_page_is_well_formed_and_escaped() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let (json, html) = (folder_file(&lab, "r.json"), folder_file(&lab, "r.html"));
     let text =
         scenario(90, &format!("{PAIR}{CUT}[[expect]]\nwhat = \"steady\"\n[[expect]]\nwhat = \"conflict\"\n"));
@@ -252,7 +252,7 @@ fn reports_are_written_whole_and_the_page_is_well_formed_and_escaped() {
 #[test]
 fn a_live_scenario_is_judged_with_real_links_in_real_time() {
     let expect = "[[expect]]\nwhat = \"greens\"\nlight = \"demo/a\"\nat_least = 1\n[[expect]]\nwhat = \"joins\"\nat_most = 1\n";
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(&scenario(20, &format!("stage = \"live\"\n{PAIR}{expect}")));
     let output = lab.output(&["scenario", file.to_str().unwrap(), "--json", "--seed", "3"]);
     assert_eq!(status(&output), 0, "{}{}", out(&output), err(&output));
@@ -264,7 +264,7 @@ fn a_live_scenario_is_judged_with_real_links_in_real_time() {
 
 #[test]
 fn a_live_scenario_that_is_broken_off_tells_what_was_judged_and_has_failed() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let expect = "[[expect]]\nwhat = \"no-conflict\"\n";
     let file = lab.config(&scenario(600, &format!("{PAIR}{expect}")));
     let mut going = lab.start(&["scenario", file.to_str().unwrap(), "--live", "--json"]);

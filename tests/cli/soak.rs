@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use test_support::{Lab, Mosquitto};
+use test_support::{Mosquitto, Workspace};
 use twinlight::fault::{FaultKind, LinkFault};
 
 /// What a soak said, and how it ended.
-fn soak(lab: &Lab, args: &[&str]) -> (Value, i32) {
+fn soak(lab: &Workspace, args: &[&str]) -> (Value, i32) {
     let output = lab.output(&[&["soak", "--json"], args].concat());
     let text = String::from_utf8(output.stdout).unwrap();
     let last = text.lines().last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
@@ -22,7 +22,7 @@ fn without_time(mut figures: Value) -> Value {
 
 #[test]
 fn a_short_soak_of_all_faults_passes_and_its_seed_means_the_same_figures() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let report = lab.folder.path().join("soak.json");
     let args = ["--pairs", "3", "--hours", "1.5", "--seed", "5"];
     let with_report = [&args[..], &["--threads", "2", "--report", report.to_str().unwrap()]].concat();
@@ -52,7 +52,7 @@ fn a_short_soak_of_all_faults_passes_and_its_seed_means_the_same_figures() {
 
 #[test]
 fn a_rule_that_is_not_safe_fails_and_says_how_to_see_it_again() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let text = "rule = \"react\"\n[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\n";
     let file = lab.config(text);
     let args = ["--config", file.to_str().unwrap(), "--pairs", "2", "--hours", "2", "--seed", "40"];
@@ -66,7 +66,7 @@ fn a_rule_that_is_not_safe_fails_and_says_how_to_see_it_again() {
 
 #[test]
 fn a_long_soak_can_be_ended_early_and_gives_its_figures() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let going = lab.start(&["soak", "--json", "--pairs", "1000", "--days", "365"]);
     std::thread::sleep(Duration::from_secs(3));
     let (status, heard) = going.end();
@@ -77,7 +77,7 @@ fn a_long_soak_can_be_ended_early_and_gives_its_figures() {
 
 #[test]
 fn what_does_not_fit_together_is_wrong_usage() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     for (args, word) in [
         (&["--days", "1", "--hours", "1"][..], "cannot be used with"),
         (&["--live", "--pairs", "3"][..], "cannot be used with"),
@@ -95,7 +95,7 @@ fn what_does_not_fit_together_is_wrong_usage() {
 #[test]
 fn a_live_soak_against_a_real_mosquitto_passes_and_leaves_its_broker_alone() {
     let broker = Mosquitto::start("allow_anonymous true", &[]);
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let text = format!(
         "root = \"soak\"\n[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {}\n[[junction]]\n\
          name = \"demo\"\nlights = [\"a\", \"b\"]\n",

@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use rumqttc::{Client, Event, Incoming, MqttOptions, QoS};
 use serde_json::Value;
-use test_support::{Lab, Mosquitto, free_port};
+use test_support::{Mosquitto, Workspace, free_port};
 
 fn external(port: u16) -> String {
     format!(
@@ -49,7 +49,7 @@ fn assert_measured(figures: &Value, lights: u64) {
 #[test]
 fn a_swarm_on_mosquitto_measures_and_leaves_nothing_behind() {
     let broker = Mosquitto::start("allow_anonymous true", &[]);
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(&external(broker.port));
     let report = lab.folder.path().join("swarm.json");
     let mut args = vec!["swarm", "--pairs", "10", "--seconds", "5", "--json"];
@@ -66,7 +66,7 @@ fn a_swarm_on_mosquitto_measures_and_leaves_nothing_behind() {
 
 #[test]
 fn a_swarm_on_the_embedded_broker_is_told_in_sentences_and_ends_when_it_is_asked_to() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config("[broker]\nport = 0\n[[junction]]\nname = \"demo\"\n");
     let args = ["swarm", "--pairs", "3", "--seconds", "4", "--config", file.to_str().unwrap()];
     let output = lab.output(&args);
@@ -85,7 +85,7 @@ fn a_swarm_on_the_embedded_broker_is_told_in_sentences_and_ends_when_it_is_asked
 
 #[test]
 fn a_swarm_without_a_broker_says_why_it_has_no_figures() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let file = lab.config(&external(free_port()));
     let args = ["swarm", "--pairs", "2", "--json", "--config", file.to_str().unwrap()];
     let going = lab.start(&args);
@@ -99,7 +99,7 @@ fn a_swarm_without_a_broker_says_why_it_has_no_figures() {
 
 #[test]
 fn wrong_usage_of_swarm_and_lights_is_refused_with_what_to_do() {
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let elsewhere = lab.config(&external(1883).replace("127.0.0.1", "broker.example"));
     let elsewhere = elsewhere.to_str().unwrap();
     for (args, words) in [
@@ -123,7 +123,7 @@ fn wrong_usage_of_swarm_and_lights_is_refused_with_what_to_do() {
 #[test]
 fn two_programs_share_the_lights_of_a_junction_on_one_broker() {
     let broker = Mosquitto::start("allow_anonymous true", &[]);
-    let labs = [Lab::new(), Lab::new()];
+    let labs = [Workspace::new(), Workspace::new()];
     let mut runs: Vec<_> = labs
         .iter()
         .zip(["a", "demo/b"])

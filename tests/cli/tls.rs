@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use serde_json::Value;
 use test_support::certificates::{Authority, FAR_AWAY, Issued, LONG_AGO, NOW, Years};
-use test_support::{Lab, Mosquitto, free_port, publish_raw};
+use test_support::{Mosquitto, Workspace, free_port, publish_raw};
 use twinlight::{config::Config, model::Diagnostic};
 
 const TLS_LINES: &str = "cafile {folder}/ca.pem\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\nallow_anonymous true\n";
@@ -17,7 +17,7 @@ struct Encrypted {
 
 impl Encrypted {
     fn start(names: &[&str], years: Years, lines: &str) -> Encrypted {
-        let authority = Authority::new("Lab authority");
+        let authority = Authority::new("Workspace authority");
         let Issued { certificate, key } = authority.server(names, years);
         let files = [
             ("ca.pem", authority.pem.as_str()),
@@ -29,13 +29,13 @@ impl Encrypted {
     }
 
     /// A configuration beside the authority's certificate.
-    fn config(&self, lab: &Lab, members: &str) -> String {
-        keep(lab, "ca.pem", &self.authority.pem);
+    fn config(&self, lab: &Workspace, members: &str) -> String {
+        store(lab, "ca.pem", &self.authority.pem);
         pair(&format!("port = {}\ntls = true\n{members}", self.broker.port))
     }
 }
 
-fn keep(lab: &Lab, name: &str, text: &str) {
+fn store(lab: &Workspace, name: &str, text: &str) {
     let file = lab.folder.path().join(name);
     fs::write(&file, text).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -48,7 +48,7 @@ fn pair(broker: &str) -> String {
 }
 
 /// Runs until each light has been green once.
-fn alternates(lab: &Lab, config: &str) -> Vec<Value> {
+fn alternates(lab: &Workspace, config: &str) -> Vec<Value> {
     let file = lab.config(config);
     let mut run = lab.start(&["run", "--json", "--config", file.to_str().unwrap()]);
     for light in ["a", "b"] {
@@ -65,7 +65,7 @@ fn alternates(lab: &Lab, config: &str) -> Vec<Value> {
 }
 
 /// Runs until a link of a light says why there is no session, and returns that.
-fn refusal(lab: &Lab, config: &str) -> String {
+fn refusal(lab: &Workspace, config: &str) -> String {
     let file = lab.config(config);
     let mut run = lab.start(&["run", "--json", "--config", file.to_str().unwrap()]);
     let down = run.wait_for("why there is no session", 30, |line| {
@@ -77,10 +77,10 @@ fn refusal(lab: &Lab, config: &str) -> String {
 #[test]
 fn lights_alternate_by_tls_with_and_without_proxies_of_their_own() {
     let encrypted = Encrypted::start(&["localhost"], NOW, "");
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let config = encrypted.config(&lab, "ca_file = \"ca.pem\"");
     alternates(&lab, &config);
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let config = encrypted.config(&lab, "ca_file = \"ca.pem\"");
     alternates(&lab, &format!("links = {{ proxy = false }}\n{config}"));
 }
@@ -88,7 +88,7 @@ fn lights_alternate_by_tls_with_and_without_proxies_of_their_own() {
 #[test]
 fn faults_of_links_work_on_what_tls_carries() {
     let encrypted = Encrypted::start(&["localhost"], NOW, "");
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let config = encrypted.config(&lab, "ca_file = \"ca.pem\"");
     let fault = "[[fault]]\nwhat = \"lose\"\nlight = \"demo/a\"\nat_s = 4\nfor_s = 8\npercent = 100\n";
     let run = lab.run(&format!("{config}{fault}"), 32);
@@ -103,7 +103,7 @@ fn faults_of_links_work_on_what_tls_carries() {
 #[test]
 fn a_board_without_tls_reaches_the_broker_through_its_port_here() {
     let encrypted = Encrypted::start(&["localhost"], NOW, "");
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let port = free_port();
     let config = encrypted.config(&lab, "ca_file = \"ca.pem\"");
     let file = lab.config(&format!("links = {{ board_port = {port} }}\n{config}run = [\"a\"]\n"));
@@ -117,12 +117,12 @@ fn a_board_without_tls_reaches_the_broker_through_its_port_here() {
 #[test]
 fn a_client_certificate_opens_a_broker_that_wants_one() {
     let encrypted = Encrypted::start(&["localhost"], NOW, "require_certificate true\n");
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let members = "ca_file = \"ca.pem\"\ncert_file = \"me.pem\"\nkey_file = \"me.key\"";
     let config = encrypted.config(&lab, members);
     let Issued { certificate, key } = encrypted.authority.client("student", NOW);
-    keep(&lab, "me.pem", &certificate);
-    keep(&lab, "me.key", &key);
+    store(&lab, "me.pem", &certificate);
+    store(&lab, "me.key", &key);
     alternates(&lab, &config);
 
     let without = encrypted.config(&lab, "ca_file = \"ca.pem\"");
@@ -130,8 +130,8 @@ fn a_client_certificate_opens_a_broker_that_wants_one() {
     assert!(said.contains("localhost requires a client certificate (help: give one"), "{said}");
 
     let Issued { certificate, key } = Authority::new("Somebody else").client("student", NOW);
-    keep(&lab, "me.pem", &certificate);
-    keep(&lab, "me.key", &key);
+    store(&lab, "me.pem", &certificate);
+    store(&lab, "me.key", &key);
     let said = refusal(&lab, &config);
     assert!(said.contains("refuses the client certificate"), "{said}");
 }
@@ -150,10 +150,10 @@ fn a_certificate_that_is_not_good_is_named_with_what_to_do() {
         (["localhost"], NOW, false, "is not trusted here (help: give the certificate"),
     ] {
         let encrypted = Encrypted::start(&names, years, "");
-        let lab = Lab::new();
+        let lab = Workspace::new();
         let config = encrypted.config(&lab, "ca_file = \"ca.pem\"");
         if !trusted {
-            keep(&lab, "ca.pem", &Authority::new("Somebody else").pem);
+            store(&lab, "ca.pem", &Authority::new("Somebody else").pem);
         }
         let said = refusal(&lab, &config);
         assert!(said.contains(expected), "{said}");
@@ -163,7 +163,7 @@ fn a_certificate_that_is_not_good_is_named_with_what_to_do() {
 #[test]
 fn insecure_takes_any_certificate_and_is_said_aloud() {
     let encrypted = Encrypted::start(&["broker.lab"], LONG_AGO, "");
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let config = encrypted.config(&lab, "insecure = true");
     let run = lab.run(&config, 14);
     assert!(!run.greens().is_empty(), "{:?}", run.lines);
@@ -173,7 +173,7 @@ fn insecure_takes_any_certificate_and_is_said_aloud() {
 #[test]
 fn tls_on_a_plain_port_and_plain_words_on_a_tls_port_are_told_apart() {
     let plain = Mosquitto::start("allow_anonymous true", &[]);
-    let lab = Lab::new();
+    let lab = Workspace::new();
     let said = refusal(&lab, &pair(&format!("port = {}\ntls = true\n", plain.port)));
     assert!(said.contains("use the broker's port for TLS"), "{said}");
 }
@@ -181,7 +181,7 @@ fn tls_on_a_plain_port_and_plain_words_on_a_tls_port_are_told_apart() {
 #[test]
 fn mistakes_with_files_have_their_line_and_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
-    let authority = Authority::new("Lab authority");
+    let authority = Authority::new("Workspace authority");
     let client = authority.client("student", NOW);
     let other = authority.client("other", NOW);
     for (name, text) in [

@@ -135,7 +135,7 @@ fn say(random: &mut StdRng, truth: &mut Truth, switches: &[(u64, Aspect)]) {
 
 /// A verdict as it was told: how sure, since when, and for how long at the most.
 #[derive(Debug)]
-struct Told {
+struct Reports {
     certainty: Option<Certainty>,
     since: u64,
     lasted: u64,
@@ -146,14 +146,14 @@ fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap()
 }
 
-fn judge(lights: &[Truth]) -> HashMap<Vec<LightId>, Vec<Told>> {
+fn judge(lights: &[Truth]) -> HashMap<Vec<LightId>, Vec<Reports>> {
     let mut inputs: Vec<_> = lights
         .iter()
         .flat_map(|light| light.inputs.iter().map(move |(at, input)| (*at, &light.id, input)))
         .collect();
     inputs.sort_by_key(|(at, ..)| *at);
     let mut monitor = Monitor::default();
-    let (mut told, mut open): (HashMap<_, Vec<Told>>, HashMap<_, (Certainty, u64)>) = Default::default();
+    let (mut told, mut open): (HashMap<_, Vec<Reports>>, HashMap<_, (Certainty, u64)>) = Default::default();
     let mut take = |news: Vec<EventKind>| {
         for kind in news {
             match kind {
@@ -165,7 +165,7 @@ fn judge(lights: &[Truth]) -> HashMap<Vec<LightId>, Vec<Told>> {
                     let (known, since) = open.remove(&lights).unwrap();
                     assert_eq!(known, certainty);
                     let (lasted, at_most) = (ms(lasted), ms(at_most));
-                    told.entry(lights).or_default().push(Told {
+                    told.entry(lights).or_default().push(Reports {
                         certainty: Some(certainty),
                         since,
                         lasted,
@@ -174,7 +174,7 @@ fn judge(lights: &[Truth]) -> HashMap<Vec<LightId>, Vec<Told>> {
                 }
                 EventKind::GlitchSeen { lights, since, lasted, at_most } => {
                     let (since, lasted, at_most) = (ms(since), ms(lasted), ms(at_most));
-                    told.entry(lights).or_default().push(Told { certainty: None, since, lasted, at_most });
+                    told.entry(lights).or_default().push(Reports { certainty: None, since, lasted, at_most });
                 }
                 other => unreachable!("{other:?}"),
             }

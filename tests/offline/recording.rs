@@ -155,13 +155,13 @@ fn kinds() -> Vec<EventKind> {
     all
 }
 
-struct Desk {
+struct Recordings {
     folder: TempDir,
 }
 
-impl Desk {
-    fn new() -> Desk {
-        Desk { folder: tempfile::tempdir().unwrap() }
+impl Recordings {
+    fn new() -> Recordings {
+        Recordings { folder: tempfile::tempdir().unwrap() }
     }
 
     fn file(&self) -> PathBuf {
@@ -209,14 +209,14 @@ fn debug(events: &[Event]) -> Vec<String> {
 
 #[test]
 fn every_kind_of_event_is_read_back_as_it_was() {
-    let desk = Desk::new();
+    let recordings = Recordings::new();
     let kinds = kinds();
     let count = kinds.len() as u64;
     let expected: Vec<_> =
         kinds.iter().zip(0..).map(|(kind, at)| Event { at: MS(at), kind: kind.clone() }).collect();
-    let (written, news) = desk.record(kinds.into_iter().zip(0..).map(|(kind, at)| (at, kind)));
+    let (written, news) = recordings.record(kinds.into_iter().zip(0..).map(|(kind, at)| (at, kind)));
     assert_eq!((written, news), (Written { events: count, lost: 0 }, Vec::new()));
-    let recording = desk.open();
+    let recording = recordings.open();
     assert_eq!(debug(recording.events()), debug(&expected));
     assert!(recording.warnings().is_empty());
 }
@@ -225,52 +225,52 @@ fn every_kind_of_event_is_read_back_as_it_was() {
 #[test]
 fn a_recording_is_its_makers_own_and_writes_over_nothing() {
     use std::os::unix::fs::PermissionsExt;
-    let desk = Desk::new();
-    desk.record([(0, EventKind::Stopped)]);
-    assert_eq!(fs::metadata(desk.file()).unwrap().permissions().mode() & 0o777, 0o600);
+    let recordings = Recordings::new();
+    recordings.record([(0, EventKind::Stopped)]);
+    assert_eq!(fs::metadata(recordings.file()).unwrap().permissions().mode() & 0o777, 0o600);
     let (_sender, receiver) = broadcast::channel(1);
     let header = Header::of(&Config::default(), SystemTime::now());
-    let again = Recorder::start(&desk.file(), &header, receiver.resubscribe(), |_| {});
+    let again = Recorder::start(&recordings.file(), &header, receiver.resubscribe(), |_| {});
     assert!(matches!(again, Err(RecordError::Exists(_))));
-    let nowhere = desk.folder.path().join("none/run.jsonl");
+    let nowhere = recordings.folder.path().join("none/run.jsonl");
     let error = Recorder::start(&nowhere, &header, receiver, |_| {}).unwrap_err().to_string();
     assert!(error.contains("choose a folder that exists"), "{error}");
 }
 
 #[test]
 fn what_a_slow_disk_loses_is_counted_and_told() {
-    let desk = Desk::new();
+    let recordings = Recordings::new();
     let (sender, receiver) = broadcast::channel(16);
     for at in 0..100 {
         let kind = EventKind::AspectChanged { light: id("demo/a"), aspect: Aspect::Red };
         sender.send(Event { at: MS(at), kind }).unwrap();
     }
-    let (written, news) = desk.write(receiver);
+    let (written, news) = recordings.write(receiver);
     assert_eq!(written, Written { events: 16, lost: 84 });
     assert_eq!(news, [RecorderEvent::Lost(84)]);
-    let recording = desk.open();
+    let recording = recordings.open();
     assert_eq!((recording.lost(), recording.events().len()), (84, 16));
     assert!(recording.warnings()[0].starts_with("line 2: 84 events are missing here"));
 }
 
 #[test]
 fn any_damage_is_told_with_its_line_and_what_to_do() {
-    let desk = Desk::new();
-    desk.record(kinds().into_iter().zip(0..).map(|(kind, at)| (at * 100, kind)));
-    let text = desk.damaged(|lines| lines[4].truncate(20));
+    let recordings = Recordings::new();
+    recordings.record(kinds().into_iter().zip(0..).map(|(kind, at)| (at * 100, kind)));
+    let text = recordings.damaged(|lines| lines[4].truncate(20));
     assert!(
         text.starts_with("FILE, line 5: it is damaged (") && text.contains("take another copy"),
         "{text}"
     );
-    let text = desk.damaged(|lines| lines[6] = lines[6].replace("demo/a", "Demo/a"));
+    let text = recordings.damaged(|lines| lines[6] = lines[6].replace("demo/a", "Demo/a"));
     assert!(text.starts_with("FILE, line 7: it is damaged ("), "{text}");
-    let text = desk.damaged(|lines| lines.swap(2, 30));
+    let text = recordings.damaged(|lines| lines.swap(2, 30));
     assert!(text.contains("its time lies before"), "{text}");
-    let text = desk.damaged(|lines| drop(lines.remove(0)));
+    let text = recordings.damaged(|lines| drop(lines.remove(0)));
     assert!(text.starts_with("FILE, line 1: this is no recording of Twinlight"), "{text}");
-    let text = desk.damaged(|lines| lines[0] = lines[0].replace("\"v\":1", "\"v\":2"));
+    let text = recordings.damaged(|lines| lines[0] = lines[0].replace("\"v\":1", "\"v\":2"));
     assert!(text.contains("a newer Twinlight") && text.contains("open it with that one"), "{text}");
-    let text = desk.damaged(|lines| lines[9] = "x".repeat(100_000));
+    let text = recordings.damaged(|lines| lines[9] = "x".repeat(100_000));
     assert!(text.starts_with("FILE, line 10: it is far too long"), "{text}");
 }
 
@@ -297,28 +297,32 @@ fn a_file_that_is_none_is_told_so() {
 
 #[test]
 fn a_last_line_that_is_cut_off_is_only_warned_of_wherever_it_is_cut() {
-    let desk = Desk::new();
+    let recordings = Recordings::new();
     let kinds: Vec<_> = kinds().into_iter().take(4).collect();
-    desk.record(kinds.into_iter().zip(0..).map(|(kind, at)| (at, kind)));
-    let bytes = fs::read(desk.file()).unwrap();
+    recordings.record(kinds.into_iter().zip(0..).map(|(kind, at)| (at, kind)));
+    let bytes = fs::read(recordings.file()).unwrap();
     let last = bytes[..bytes.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
     for end in last..bytes.len() - 1 {
-        fs::write(desk.file(), &bytes[..end]).unwrap();
-        let recording = desk.open();
+        fs::write(recordings.file(), &bytes[..end]).unwrap();
+        let recording = recordings.open();
         assert_eq!(recording.events().len(), 3, "cut at {end}");
         assert_eq!(recording.warnings().is_empty(), end == last, "cut at {end}");
     }
     // Only the end of the line is missing: nothing is lost.
-    fs::write(desk.file(), &bytes[..bytes.len() - 1]).unwrap();
-    assert_eq!((desk.open().events().len(), desk.open().warnings().len()), (4, 0));
+    fs::write(recordings.file(), &bytes[..bytes.len() - 1]).unwrap();
+    assert_eq!((recordings.open().events().len(), recordings.open().warnings().len()), (4, 0));
 }
 
 #[test]
 fn a_recording_is_played_at_any_pace_and_obeys_nobody() {
-    let desk = Desk::new();
+    let recordings = Recordings::new();
     let aspect = |aspect| EventKind::AspectChanged { light: id("demo/a"), aspect };
-    desk.record([(500, aspect(Aspect::Red)), (900, aspect(Aspect::Green)), (900, aspect(Aspect::Amber))]);
-    let mut recording = desk.open();
+    recordings.record([
+        (500, aspect(Aspect::Red)),
+        (900, aspect(Aspect::Green)),
+        (900, aspect(Aspect::Amber)),
+    ]);
+    let mut recording = recordings.open();
     assert_eq!((recording.now(), recording.length()), (MS(500), Some(MS(900))));
     let mut played = Vec::new();
     for round in 0..2 {
@@ -370,9 +374,9 @@ fn verdicts_are_made_anew_from_lamps_and_messages_and_compared_with_those_of_the
         (4_000, shows(&a, Aspect::Red)),
         (9_000, EventKind::Stopped),
     ];
-    let desk = Desk::new();
-    desk.record(events);
-    let judged = judge(&desk.open());
+    let recordings = Recordings::new();
+    recordings.record(events);
+    let judged = judge(&recordings.open());
     let began: Vec<_> = judged
         .events
         .iter()
@@ -390,10 +394,10 @@ fn verdicts_are_made_anew_from_lamps_and_messages_and_compared_with_those_of_the
     let lights = vec![a, b];
     let false_one = EventKind::ConflictBegan { lights, certainty: Certainty::Sure, since: MS(7_000) };
     then.insert(then.len() - 1, Event { at: MS(8_000), kind: false_one });
-    let desk = Desk::new();
+    let recordings = Recordings::new();
     let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap();
-    desk.record(then.into_iter().map(|event| (ms(event.at), event.kind)));
-    let again = judge(&desk.open());
+    recordings.record(then.into_iter().map(|event| (ms(event.at), event.kind)));
+    let again = judge(&recordings.open());
     assert!(again.only_now.is_empty(), "{:?}", again.only_now);
     assert_eq!(again.only_then.len(), 1);
     assert_eq!(again.only_then[0].since, MS(7_000));
@@ -423,11 +427,11 @@ const QUICK: &str = "[broker]\nkind = \"embedded\"\nport = 0\n[links]\nwifi_join
 
 #[test]
 fn a_recording_begun_in_the_middle_of_a_run_begins_with_what_was_true_then() {
-    let desk = Desk::new();
+    let recordings = Recordings::new();
     let config = Config::from_toml(QUICK, "quick.toml", &|_| None).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let state_folder = Some(desk.folder.path().to_owned());
+        let state_folder = Some(recordings.folder.path().to_owned());
         let options = WorldOptions { detailed: true, state_folder, ..WorldOptions::default() };
         let (world, mut events) = World::start(config, options).await.unwrap();
         let mut until = async |wanted: &dyn Fn(&EventKind) -> bool| {
@@ -445,7 +449,7 @@ fn a_recording_begun_in_the_middle_of_a_run_begins_with_what_was_true_then() {
         world.commands().send(Command::StartRecording { file: None }).await.unwrap();
         let begun = until(&|kind| matches!(kind, EventKind::RecordingChanged { file: Some(_) })).await;
         let EventKind::RecordingChanged { file: Some(file) } = begun else { unreachable!() };
-        assert!(Path::new(&file).starts_with(desk.folder.path().join("recordings")), "{file}");
+        assert!(Path::new(&file).starts_with(recordings.folder.path().join("recordings")), "{file}");
         // A second one beside it is refused.
         world.commands().send(Command::StartRecording { file: None }).await.unwrap();
         let is_refusal = |kind: &EventKind| {

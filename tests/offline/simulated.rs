@@ -39,20 +39,20 @@ fn on_link(name: &str, fault: impl Into<LinkFault>) -> Fault {
 }
 
 /// A simulation, and all that it has told.
-struct Lab {
+struct Run {
     simulation: Simulation,
     told: Vec<Event>,
 }
 
-impl Lab {
-    fn new(text: &str, seed: u64) -> Lab {
+impl Run {
+    fn new(text: &str, seed: u64) -> Run {
         let simulation = Simulation::new(&config(text), seed, Options::default()).unwrap();
-        Lab { simulation, told: Vec::new() }
+        Run { simulation, told: Vec::new() }
     }
 
     /// A pair that alternates.
-    fn running(seed: u64) -> Lab {
-        let mut lab = Lab::new(PAIR, seed);
+    fn running(seed: u64) -> Run {
+        let mut lab = Run::new(PAIR, seed);
         lab.play(40);
         assert!(lab.greens().len() >= 3, "{:#?}", lab.told);
         lab
@@ -164,7 +164,7 @@ fn the_same_seed_means_the_same_events_and_another_seed_others() {
 
 #[test]
 fn a_pair_alternates_and_says_goodbye() {
-    let mut lab = Lab::new(PAIR, 1);
+    let mut lab = Run::new(PAIR, 1);
     lab.play(600);
     let greens = lab.greens();
     assert!((45..60).contains(&greens.len()), "{greens:?}");
@@ -180,7 +180,7 @@ fn a_pair_alternates_and_says_goodbye() {
 
 #[test]
 fn without_wifi_a_light_is_lost_and_the_broker_notices_by_keep_alive() {
-    let mut lab = Lab::running(2);
+    let mut lab = Run::running(2);
     let since = lab.put(Fault::on(light("a"), WifiDown));
     lab.play(30);
     assert_eq!(lab.lost(since, "a").unwrap(), (Duration::ZERO, "Wi-Fi lost"));
@@ -197,7 +197,7 @@ fn without_wifi_a_light_is_lost_and_the_broker_notices_by_keep_alive() {
 
 #[test]
 fn a_broker_that_stops_closes_every_session_and_forgets_it() {
-    let mut lab = Lab::running(3);
+    let mut lab = Run::running(3);
     lab.obey(Command::StopBroker);
     let since = lab.simulation.now();
     lab.play(30);
@@ -229,7 +229,7 @@ fn a_broker_that_stops_closes_every_session_and_forgets_it() {
 
 #[test]
 fn a_light_that_hangs_is_reset_by_its_watchdog_and_one_that_goes_on_in_time_is_not() {
-    let mut lab = Lab::running(4);
+    let mut lab = Run::running(4);
     let since = lab.put(Fault::on(light("a"), Hang));
     lab.play(20);
     let over = lab.first(since, |kind| {
@@ -251,7 +251,7 @@ fn a_light_that_hangs_is_reset_by_its_watchdog_and_one_that_goes_on_in_time_is_n
 
 #[test]
 fn a_light_that_sleeps_is_dark_loses_its_session_and_comes_back() {
-    let mut lab = Lab::running(5);
+    let mut lab = Run::running(5);
     let since = lab.put(Fault::on(light("a"), Suspend));
     lab.play(60);
     assert_eq!(lab.shows(since, "a", Aspect::Dark), Some(Duration::ZERO));
@@ -267,7 +267,7 @@ fn a_light_that_sleeps_is_dark_loses_its_session_and_comes_back() {
 #[test]
 fn what_happens_to_the_link_of_a_light_that_sleeps_or_hangs_is_told_to_its_program_later() {
     for fault in [Fault::on(light("a"), Suspend), Fault::on(light("a"), Hang)] {
-        let mut lab = Lab::running(23);
+        let mut lab = Run::running(23);
         let since = lab.put(fault);
         lab.obey(Command::DropSession { light: light("a") });
         lab.simulation.play(since + Duration::from_millis(800), &mut |_| ());
@@ -282,7 +282,7 @@ fn a_wrong_password_and_an_unknown_name_keep_a_light_out_until_they_are_put_righ
         (Fault::on(light("a"), WrongPassword), "refused user or password"),
         (Fault::on(light("a"), NameNotFound), "was not found"),
     ] {
-        let mut lab = Lab::running(6);
+        let mut lab = Run::running(6);
         let since = lab.put(fault);
         lab.play(30);
         let after = lab.told.iter().filter(|event| event.at >= since);
@@ -300,7 +300,7 @@ fn a_wrong_password_and_an_unknown_name_keep_a_light_out_until_they_are_put_righ
 
 #[test]
 fn a_session_is_taken_over_again_and_again_until_the_other_has_gone() {
-    let mut lab = Lab::running(7);
+    let mut lab = Run::running(7);
     let since = lab.put(Fault::on(light("a"), TakenOver));
     lab.play(60);
     let losses = lab.told.iter().filter(|event| event.at >= since).filter(|event| {
@@ -314,7 +314,7 @@ fn a_session_is_taken_over_again_and_again_until_the_other_has_gone() {
 
 #[test]
 fn a_silent_light_keeps_its_session_and_is_lost_to_the_other() {
-    let mut lab = Lab::running(8);
+    let mut lab = Run::running(8);
     let since = lab.put(Fault::on(light("a"), Silence));
     lab.play(40);
     assert!(lab.shows(since, "b", Aspect::FlashingAmber).unwrap() < s(14));
@@ -325,7 +325,7 @@ fn a_silent_light_keeps_its_session_and_is_lost_to_the_other() {
 
 #[test]
 fn connections_are_reset_refused_and_broken_as_a_proxy_does_it() {
-    let mut lab = Lab::running(9);
+    let mut lab = Run::running(9);
     let since = lab.put(on_link("a", Reset { after_ms: 300 }));
     lab.play(5);
     let (after, reason) = lab.lost(since, "a").unwrap();
@@ -356,7 +356,7 @@ fn connections_are_reset_refused_and_broken_as_a_proxy_does_it() {
 
 #[test]
 fn a_black_hole_is_noticed_by_keep_alive_at_both_ends() {
-    let mut lab = Lab::running(10);
+    let mut lab = Run::running(10);
     let since = lab.put(on_link("a", BlackHole));
     lab.play(40);
     let (after, reason) = lab.lost(since, "a").unwrap();
@@ -372,7 +372,7 @@ fn a_black_hole_is_noticed_by_keep_alive_at_both_ends() {
 #[test]
 fn a_close_that_is_slow_is_heard_late() {
     for (slow, at_least, at_most) in [(0, 0, 10), (5_000, 5_000, 5_010)] {
-        let mut lab = Lab::running(11);
+        let mut lab = Run::running(11);
         if slow > 0 {
             lab.put(on_link("a", SlowClose { ms: slow }));
         }
@@ -388,7 +388,7 @@ fn a_close_that_is_slow_is_heard_late() {
 #[test]
 fn a_longer_or_narrower_way_delays_words_by_as_much() {
     let reactions = |fault: Option<Fault>| {
-        let mut lab = Lab::running(12);
+        let mut lab = Run::running(12);
         if let Some(fault) = fault {
             lab.put(fault);
         }
@@ -421,7 +421,7 @@ fn words_that_are_lost_doubled_late_or_overtaken_cost_no_safety() {
         on_link("b", Reorder { percent: 50 }),
     ] {
         for seed in 0..5 {
-            let mut lab = Lab::running(seed);
+            let mut lab = Run::running(seed);
             lab.put(fault.clone());
             lab.play(300);
             assert_eq!(lab.conflicts(), 0, "{fault}");
@@ -433,7 +433,7 @@ fn words_that_are_lost_doubled_late_or_overtaken_cost_no_safety() {
 
 #[test]
 fn a_light_whose_words_are_all_lost_speaks_again_when_that_is_over() {
-    let mut lab = Lab::running(13);
+    let mut lab = Run::running(13);
     let since = lab.put(on_link("a", Lose { percent: 100 }));
     lab.play(60);
     assert!(lab.shows(since, "b", Aspect::FlashingAmber).unwrap() < s(14));
@@ -443,7 +443,7 @@ fn a_light_whose_words_are_all_lost_speaks_again_when_that_is_over() {
 
 #[test]
 fn clocks_that_are_wrong_within_what_the_rules_bear_do_no_harm() {
-    let mut lab = Lab::running(14);
+    let mut lab = Run::running(14);
     lab.put(Fault::on(light("a"), ClockDrift { ppm: 10_000 }));
     lab.put(Fault::on(light("b"), ClockDrift { ppm: -10_000 }));
     lab.play(3_600);
@@ -454,7 +454,7 @@ fn clocks_that_are_wrong_within_what_the_rules_bear_do_no_harm() {
 
 #[test]
 fn a_reboot_a_dropped_session_and_a_light_that_goes_and_comes_back() {
-    let mut lab = Lab::running(15);
+    let mut lab = Run::running(15);
     lab.obey(Command::RebootLight { light: light("a") });
     assert_eq!(lab.shows(lab.simulation.now(), "a", Aspect::Dark), None, "nothing happens between two calls");
     let since = lab.simulation.now();
@@ -479,7 +479,7 @@ fn a_reboot_a_dropped_session_and_a_light_that_goes_and_comes_back() {
 fn a_light_obeys_commands_over_mqtt_and_its_button() {
     use traffic_light::command::Action;
     let keyed = PAIR.replace("[[junction]]\n", "[[junction]]\nkey = \"a key of sixteen or more\"\n");
-    let mut lab = Lab::new(&keyed, 16);
+    let mut lab = Run::new(&keyed, 16);
     lab.play(40);
     let since = lab.simulation.now();
     let tell = |action, ms| Command::TellLight { light: light("a"), action, ms };
@@ -498,7 +498,7 @@ fn a_light_obeys_commands_over_mqtt_and_its_button() {
     assert!(lab.shows(since, "a", Aspect::Dark).is_some());
     lab.alternates();
 
-    let mut lab = Lab::new(&PAIR.replace("[[junction]]\n", "[[junction]]\ndemand = \"call\"\n"), 17);
+    let mut lab = Run::new(&PAIR.replace("[[junction]]\n", "[[junction]]\ndemand = \"call\"\n"), 17);
     lab.play(60);
     assert!(lab.greens().is_empty());
     lab.obey(Command::CallLight { light: light("b") });
@@ -511,7 +511,7 @@ fn what_is_invalid_or_cannot_be_done_is_refused_with_the_reason() {
     let text = PAIR
         .replace("user = \"lab\"\npassword = \"s3cret\"\n", "")
         .replace("[[junction]]", "[links]\nproxy = false\n[[junction]]");
-    let mut lab = Lab::new(&text, 18);
+    let mut lab = Run::new(&text, 18);
     lab.play(10);
     let drift = |ppm| Fault::on(light("a"), ClockDrift { ppm });
     let up = |fault| Fault::Link { light: light("a"), spec: LinkFaultSpec::to_broker(fault) };
@@ -539,7 +539,7 @@ fn what_is_invalid_or_cannot_be_done_is_refused_with_the_reason() {
 
 #[test]
 fn a_quota_rejects_and_then_bans_and_lights_come_back_when_it_is_over() {
-    let mut lab = Lab::running(20);
+    let mut lab = Run::running(20);
     let since = lab.put(Fault::on_broker(Quota { per_minute: 30 }));
     lab.play(90);
     let notices: Vec<_> = lab
@@ -550,7 +550,10 @@ fn a_quota_rejects_and_then_bans_and_lights_come_back_when_it_is_over() {
             _ => None,
         })
         .collect();
-    assert!(notices.iter().any(|text| text.contains("more than 30 within a minute")), "{notices:?}");
+    assert!(
+        notices.iter().any(|text| text.contains("more than 30 publishes within a minute")),
+        "{notices:?}"
+    );
     assert!(notices.iter().any(|text| text.contains("banned its account for 30 s")), "{notices:?}");
     let (after, reason) = lab.lost(since, "a").unwrap();
     assert!(after < s(40) && reason.contains("reset"), "{after:?} {reason}");
@@ -564,7 +567,7 @@ fn a_quota_rejects_and_then_bans_and_lights_come_back_when_it_is_over() {
 
 #[test]
 fn the_chaos_switch_brings_faults_takes_them_out_and_leaves_a_persons_own_alone() {
-    let mut lab = Lab::running(22);
+    let mut lab = Run::running(22);
     lab.put(Fault::on(light("b"), Silence));
     lab.obey(Command::StartChaos { seed: Some(5), pace: s(2) });
     let since = lab.simulation.now();
@@ -623,7 +626,7 @@ fn an_outside_broker_is_simulated_too_and_lights_that_do_not_run_are_lost() {
     let text = PAIR
         .replace("kind = \"embedded\"", "kind = \"external\"\nhost = \"broker.example\"")
         .replace("lights = [\"a\", \"b\"]", "lights = [\"a\", \"b\"]\nrun = [\"a\"]");
-    let mut lab = Lab::new(&text, 19);
+    let mut lab = Run::new(&text, 19);
     lab.play(60);
     let started = lab.first(
         Duration::ZERO,
@@ -640,7 +643,7 @@ fn an_outside_broker_is_simulated_too_and_lights_that_do_not_run_are_lost() {
 fn the_react_rule_conflicts_where_the_lease_rule_does_not() {
     let text = std::fs::read_to_string("config/react-cut.toml").unwrap();
     let conflicts = |text: &str, seed| {
-        let mut lab = Lab::new(text, seed);
+        let mut lab = Run::new(text, seed);
         let faults = lab
             .play(90)
             .iter()

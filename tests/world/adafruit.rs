@@ -18,22 +18,22 @@ use twinlight::world::{
 
 use crate::client::{Client, PATIENCE, Raw, connect_packet, king_arthur, loopback, options, refusal};
 
-type Events = Arc<Mutex<Vec<AccountEvent>>>;
+type Seen = Arc<Mutex<Vec<AccountEvent>>>;
 
-fn listener(events: &Events) -> Box<dyn Fn(AccountEvent) + Send + Sync> {
-    let events = events.clone();
-    Box::new(move |event| events.lock().unwrap().push(event))
+fn listener(told: &Seen) -> Box<dyn Fn(AccountEvent) + Send + Sync> {
+    let told = told.clone();
+    Box::new(move |event| told.lock().unwrap().push(event))
 }
 
-async fn adafruit(per_minute: u32) -> (Broker, AccountLimiter, Events) {
-    let told = Events::default();
+async fn adafruit(per_minute: u32) -> (Broker, AccountLimiter, Seen) {
+    let told = Seen::default();
     let limiter = AccountLimiter::adafruit("king", per_minute, listener(&told));
     let config = BrokerConfig { login: Some(king_arthur()), ..loopback() };
     (Broker::start_limited(&config, Some(limiter.clone())).await.unwrap(), limiter, told)
 }
 
-async fn plain() -> (Broker, AccountLimiter, Events) {
-    let told = Events::default();
+async fn plain() -> (Broker, AccountLimiter, Seen) {
+    let told = Seen::default();
     let limiter = AccountLimiter::idle("twinlight", listener(&told));
     (Broker::start_limited(&loopback(), Some(limiter.clone())).await.unwrap(), limiter, told)
 }

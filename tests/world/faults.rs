@@ -25,17 +25,17 @@ const PAIR: &str = "[broker]\nkind = \"embedded\"\nport = 0\nuser = \"lab\"\npas
 /// Far longer than anything here takes on a machine at rest.
 const SOON: Duration = Duration::from_secs(60);
 
-struct Lab {
+struct TestWorld {
     world: World,
     commands: Sender<Command>,
     events: Receiver<Event>,
 }
 
-impl Lab {
-    async fn start(text: &str) -> Lab {
+impl TestWorld {
+    async fn start(text: &str) -> TestWorld {
         let config = Config::from_toml(text, "lab.toml", &|_| None).unwrap();
         let (world, events) = World::start(config, WorldOptions::default()).await.unwrap();
-        let mut lab = Lab { commands: world.commands(), world, events };
+        let mut lab = TestWorld { commands: world.commands(), world, events };
         for _ in 0..2 {
             lab.wait("a session", |kind| {
                 matches!(kind, EventKind::LinkChanged { layer: Layer::Mqtt, up: true, .. })
@@ -111,7 +111,7 @@ fn on_link(name: &str, spec: LinkFaultSpec) -> Fault {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_light_that_hangs_is_reset_by_its_watchdog_and_one_that_goes_on_in_time_is_not() {
-    let mut lab = Lab::start(PAIR).await;
+    let mut lab = TestWorld::start(PAIR).await;
     let hang = Fault::on(light("a"), Hang);
     lab.put(hang.clone()).await;
     let over = lab.wait("the end", |kind| matches!(kind, EventKind::FaultChanged { on: false, .. })).await;
@@ -126,7 +126,7 @@ async fn a_light_that_hangs_is_reset_by_its_watchdog_and_one_that_goes_on_in_tim
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_ends_a_hang_that_no_watchdog_would_end() {
-    let mut lab = Lab::start(PAIR).await;
+    let mut lab = TestWorld::start(PAIR).await;
     let hang = Fault::on(light("a"), Hang);
     lab.put(Fault::on(light("a"), Suspend)).await;
     lab.put(hang.clone()).await;
@@ -140,7 +140,7 @@ async fn a_restart_ends_a_hang_that_no_watchdog_would_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_light_that_sleeps_is_dark_loses_its_session_and_comes_back_red() {
-    let mut lab = Lab::start(PAIR).await;
+    let mut lab = TestWorld::start(PAIR).await;
     let suspend = Fault::on(light("a"), Suspend);
     lab.put(suspend.clone()).await;
     lab.wait_shows(&light("a"), Aspect::Dark).await;
@@ -157,7 +157,7 @@ async fn a_light_that_sleeps_is_dark_loses_its_session_and_comes_back_red() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_and_an_unknown_name_keep_a_light_out_until_they_are_put_right() {
-    let mut lab = Lab::start(PAIR).await;
+    let mut lab = TestWorld::start(PAIR).await;
     for (fault, word) in [
         (Fault::on(light("a"), WrongPassword), "password"),
         (Fault::on(light("a"), NameNotFound), "not found"),
@@ -172,7 +172,7 @@ async fn a_wrong_password_and_an_unknown_name_keep_a_light_out_until_they_are_pu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_taken_over_comes_back_when_the_other_has_gone() {
-    let mut lab = Lab::start(PAIR).await;
+    let mut lab = TestWorld::start(PAIR).await;
     let taken = Fault::on(light("a"), TakenOver);
     lab.put(taken.clone()).await;
     lab.wait_lost(&light("a")).await;
@@ -185,7 +185,7 @@ async fn a_session_that_is_taken_over_comes_back_when_the_other_has_gone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_of_a_link_strike_the_light_as_they_strike_any_socket() {
-    let mut lab = Lab::start(PAIR).await;
+    let mut lab = TestWorld::start(PAIR).await;
     lab.put(on_link("a", LinkFaultSpec::both_ways(Reset { after_ms: 0 }))).await;
     assert!(lab.wait_lost(&light("a")).await.contains("reset"));
     lab.commands.send(Command::ClearFaults).await.unwrap();
@@ -222,7 +222,7 @@ async fn what_is_invalid_or_cannot_be_done_is_refused_with_the_reason() {
     let text = PAIR
         .replace("user = \"lab\"\npassword = \"s3cret\"\n", "")
         .replace("[links]", "[links]\nproxy = false");
-    let mut lab = Lab::start(&text).await;
+    let mut lab = TestWorld::start(&text).await;
     let drift = |ppm| Fault::on(light("a"), ClockDrift { ppm });
     for (fault, word) in [
         (on_link("a", LinkFaultSpec::to_broker(Refuse)), "whole"),
@@ -247,7 +247,7 @@ async fn what_is_invalid_or_cannot_be_done_is_refused_with_the_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_strikes_by_its_seed_leaves_a_persons_faults_alone_and_mends_what_it_broke() {
-    let mut lab = Lab::start(PAIR).await;
+    let mut lab = TestWorld::start(PAIR).await;
     let own = Fault::on(light("a"), Silence);
     lab.commands.send(Command::InjectFault { fault: own.clone(), lasts: None }).await.unwrap();
     let pace = Duration::from_millis(60);

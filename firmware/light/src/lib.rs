@@ -63,10 +63,8 @@ pub use command::{Refused, ReplayGuard};
 pub use key::{Key, KeyError};
 #[cfg(feature = "mutations")]
 pub use light::Mutation;
-pub use light::{
-    ConfigError, Demand, Heard, Held, Light, LightConfig, MAX_PEERS, Replica, Rule, Start, View, Waiting,
-};
-pub use message::{Ignored, MAX_MESSAGE_BYTES, Need, PeerMessage, State, Status};
+pub use light::{ConfigError, Demand, Heard, Held, Light, LightConfig, Replica, Rule, Start, View, Waiting};
+pub use message::{Ignored, MAX_MESSAGE_BYTES, MAX_PEERS, Need, PeerMessage, State, Status};
 pub use name::{Name, NameError};
 pub use time::Instant;
 pub use timing::{Infeasible, Timing};

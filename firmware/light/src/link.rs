@@ -10,8 +10,7 @@ use heapless::Vec;
 
 use crate::{
     lamps::Progress,
-    light::MAX_PEERS,
-    message::Message,
+    message::{MAX_PEERS, Message},
     mqtt::{ConnectOptions, End, Event, Session},
     program::TopicText,
     reconnector::{Action, Reconnector},
@@ -50,6 +49,7 @@ pub type Topics = Vec<TopicText, { MAX_PEERS + 1 }>;
 
 /// What came from the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "it is handed over at once, and this library has no heap")]
 pub enum Received {
     /// It let the light in, which now subscribes.
     Accepted,

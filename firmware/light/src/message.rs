@@ -9,10 +9,11 @@ use crate::{
     aspect::Aspect,
     command::Command,
     key::{Key, SIGNED_BYTES, SignatureError},
-    light::MAX_PEERS,
     name::Name,
 };
 
+/// The most lights that one light may conflict with.
+pub const MAX_PEERS: usize = 7;
 /// The most bytes of a message.
 pub const MAX_MESSAGE_BYTES: usize = 512;
 /// The most promises in one message; more do not fit, however short their members are.

@@ -13,7 +13,8 @@ use crate::{
     crc::crc32,
     feeds,
     key::{Key, MAX_KEY_BYTES},
-    light::{ConfigError, Demand, LightConfig, MAX_PEERS, Rule},
+    light::{ConfigError, Demand, LightConfig, Rule},
+    message::MAX_PEERS,
     name::Name,
     timing::{Quota, Timing},
 };

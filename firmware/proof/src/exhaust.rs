@@ -231,9 +231,9 @@ impl Moment {
         }
     }
 
-    fn act(&mut self, light: usize, kept: usize, lost: u8, act: impl FnOnce(&mut Light) -> Option<State>) {
+    fn apply(&mut self, light: usize, kept: usize, lost: u8, step: impl FnOnce(&mut Light) -> Option<State>) {
         let before = self.lights[light].aspect();
-        let said = act(Arc::make_mut(&mut self.lights[light]));
+        let said = step(Arc::make_mut(&mut self.lights[light]));
         self.look(light, before);
         if let Some(state) = said {
             let network = &mut self.network[light];
@@ -394,14 +394,14 @@ impl Model for World {
                 }
                 for (light, lost) in lost.into_iter().enumerate() {
                     let now = BASE.after(u64::from(next.rates[light]));
-                    next.act(light, self.kept, lost, |light| light.step(now));
+                    next.apply(light, self.kept, lost, |light| light.step(now));
                 }
             }
             Happening::Arrive { from, index, lost } => {
                 let from = usize::from(from);
                 let word = PeerMessage::State(State::clone(next.network[from].get(usize::from(index))?));
                 let name = next.lights[from].config().name().clone();
-                next.act(1 - from, self.kept, lost, |light| {
+                next.apply(1 - from, self.kept, lost, |light| {
                     light.hear(BASE, &name, &word, false);
                     light.step(BASE)
                 });
@@ -413,7 +413,7 @@ impl Model for World {
                 let before = next.lights[light].aspect();
                 next.lights[light] = Arc::new(self.light(light, next.runs[light], None)?);
                 next.look(light, before);
-                next.act(light, self.kept, lost, |light| light.step(BASE));
+                next.apply(light, self.kept, lost, |light| light.step(BASE));
             }
         }
         // A mutated light may heed what is stale.

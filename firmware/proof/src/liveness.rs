@@ -12,7 +12,7 @@
 //!   (n−1)·(G + O) + O.
 
 use crate::{
-    clock::TrueUs,
+    clock::TrueMicros,
     plan::Plan,
     watcher::{Go, Property, Violation, letter, seconds},
 };
@@ -21,9 +21,9 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// From T to the first go; 0 where one was under way or every light had just started.
-    pub recovery_us: TrueUs,
+    pub recovery_us: TrueMicros,
     /// The longest wait between two go's of one light, after recovery.
-    pub wait_us: TrueUs,
+    pub wait_us: TrueMicros,
 }
 
 /// Checks the go's of a run whose faults ended at `heal_at_us`.
@@ -32,8 +32,8 @@ pub struct Report {
 /// When L1 or L2 does not hold.
 pub fn check(
     plan: &Plan,
-    heal_at_us: TrueUs,
-    holds_left_us: &[TrueUs],
+    heal_at_us: TrueMicros,
+    holds_left_us: &[TrueMicros],
     goes: &[Go],
 ) -> Result<Report, Violation> {
     let timing = &plan.timings[0];
@@ -53,7 +53,7 @@ pub fn check(
     let mut report = Report::default();
     let after: Vec<&Go> =
         goes.iter().filter(|go| go.end_us.is_none_or(|end_us| end_us > heal_at_us)).collect();
-    let late = |property, at_us: TrueUs, what: String| Err(Violation { property, at_us, what });
+    let late = |property, at_us: TrueMicros, what: String| Err(Violation { property, at_us, what });
 
     let under_way_us = after.iter().filter(|go| go.start_us < heal_at_us).filter_map(|go| go.end_us).max();
     let first_us = after.iter().map(|go| go.start_us.max(heal_at_us)).min();

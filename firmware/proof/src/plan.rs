@@ -3,7 +3,7 @@
 use traffic_light::{Key, Timing, timing::Infeasible, timing::Quota};
 
 use crate::{
-    clock::{Clock, TrueUs},
+    clock::{Clock, TrueMicros},
     rng::Rng,
 };
 
@@ -34,11 +34,11 @@ pub struct Quality {
     /// Of 1,000 messages, how many come twice.
     pub doubled: u64,
     /// The shortest and the longest ordinary delay.
-    pub delay_us: (TrueUs, TrueUs),
+    pub delay_us: (TrueMicros, TrueMicros),
     /// Of 1,000 messages, how many take up to `late_us` instead.
     pub late: u64,
     /// The longest delay of those.
-    pub late_us: TrueUs,
+    pub late_us: TrueMicros,
 }
 
 /// Something that goes wrong from `start_us` to `end_us`.
@@ -47,9 +47,9 @@ pub struct Fault {
     /// What.
     pub what: FaultKind,
     /// From when on, in true time.
-    pub start_us: TrueUs,
+    pub start_us: TrueMicros,
     /// Until when, in true time.
-    pub end_us: TrueUs,
+    pub end_us: TrueMicros,
 }
 
 /// What goes wrong.
@@ -122,9 +122,9 @@ pub struct Plan {
     /// Each light's clock.
     pub clocks: Vec<Clock>,
     /// When each light is switched on first, and whether it knows that it never ran before.
-    pub first_starts: Vec<(TrueUs, bool)>,
+    pub first_starts: Vec<(TrueMicros, bool)>,
     /// For each light, how often its button is pressed, or `None` where it always wants green.
-    pub calls_us: Vec<Option<TrueUs>>,
+    pub calls_us: Vec<Option<TrueMicros>>,
     /// Quality of the link `from * lights + to`.
     pub links: Vec<Quality>,
     /// Messages of one link keep their order.
@@ -134,14 +134,14 @@ pub struct Plan {
     /// Faults by their start.
     pub faults: Vec<Fault>,
     /// When all faults have ended and the links are good.
-    pub heal_at_us: Option<TrueUs>,
+    pub heal_at_us: Option<TrueMicros>,
     /// The end of the run.
-    pub end_us: TrueUs,
+    pub end_us: TrueMicros,
     /// For what happens by chance during the run.
     pub seed: u64,
 }
 
-const MS: TrueUs = 1_000;
+const MS: TrueMicros = 1_000;
 
 impl Quality {
     /// A link whose messages take up to half of the round trip that is allowed for.
@@ -273,7 +273,7 @@ impl Plan {
 }
 
 /// Enough to recover, with a start at the last moment, and for every light to go twice.
-fn after_heal_us(timing: &Timing, lights: usize) -> TrueUs {
+fn after_heal_us(timing: &Timing, lights: usize) -> TrueMicros {
     let round_ms = (timing.longest_go_ms() + u64::from(timing.clearance_ms) * 2) * lights as u64;
     (timing.recovery_ms() + timing.start_hold_ms(timing.lease_ms) + round_ms * 5 / 2) * MS * 103 / 100
 }
@@ -342,7 +342,7 @@ fn draw_faults(
     kind: Kind,
     ghosts: bool,
     timings: &[Timing],
-    trouble_us: TrueUs,
+    trouble_us: TrueMicros,
 ) -> Vec<Fault> {
     let lights = timings.len();
     let timing = timings.first().copied().unwrap_or_default();

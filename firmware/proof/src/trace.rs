@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use traffic_light::State;
 
 use crate::{
-    clock::TrueUs,
+    clock::TrueMicros,
     watcher::{letter, seconds},
 };
 
@@ -24,7 +24,7 @@ impl Trace {
 
     /// Notes what happened to `light`, or to all where there is none. `what` is asked only where
     /// it will be read.
-    pub fn note(&mut self, now: TrueUs, light: Option<usize>, what: impl FnOnce() -> String) {
+    pub fn note(&mut self, now: TrueMicros, light: Option<usize>, what: impl FnOnce() -> String) {
         if let Some(lines) = &mut self.lines {
             let who = light.map_or('*', letter);
             lines.push(format!("{:>11.6} s  {who}  {}", seconds(now), what()));

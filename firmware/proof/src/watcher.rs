@@ -4,7 +4,7 @@ use std::fmt;
 
 use traffic_light::Aspect;
 
-use crate::clock::TrueUs;
+use crate::clock::TrueMicros;
 
 /// What must hold, by the name that the design gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,7 +29,7 @@ pub struct Violation {
     /// Which one.
     pub property: Property,
     /// When, in true time.
-    pub at_us: TrueUs,
+    pub at_us: TrueMicros,
     /// What was seen.
     pub what: String,
 }
@@ -40,17 +40,17 @@ pub struct Go {
     /// Which light.
     pub light: usize,
     /// Its start, in true time.
-    pub start_us: TrueUs,
+    pub start_us: TrueMicros,
     /// Its end, in true time; `None` while it goes on.
-    pub end_us: Option<TrueUs>,
+    pub end_us: Option<TrueMicros>,
     /// How much of it was green.
-    pub green_us: TrueUs,
+    pub green_us: TrueMicros,
 }
 
 #[derive(Clone, Debug)]
 struct Lamps {
     aspect: Aspect,
-    since_us: TrueUs,
+    since_us: TrueMicros,
     /// Index of the latest go of this light in `goes`.
     go: Option<usize>,
 }
@@ -59,14 +59,14 @@ struct Lamps {
 #[derive(Clone, Debug)]
 pub struct Watcher {
     lamps: Vec<Lamps>,
-    clearance_us: Vec<TrueUs>,
+    clearance_us: Vec<TrueMicros>,
     goes: Vec<Go>,
 }
 
 impl Watcher {
     /// For dark lights, of which each has to keep its own `clearance_us` before a go.
     #[must_use]
-    pub fn new(clearance_us: Vec<TrueUs>) -> Watcher {
+    pub fn new(clearance_us: Vec<TrueMicros>) -> Watcher {
         let lamps =
             clearance_us.iter().map(|_| Lamps { aspect: Aspect::Dark, since_us: 0, go: None }).collect();
         Watcher { lamps, clearance_us, goes: Vec::new() }
@@ -88,7 +88,7 @@ impl Watcher {
     ///
     /// # Errors
     /// When S1, S2 or S3 does not hold any more.
-    pub fn see(&mut self, now: TrueUs, light: usize, aspect: Aspect) -> Result<(), Violation> {
+    pub fn see(&mut self, now: TrueMicros, light: usize, aspect: Aspect) -> Result<(), Violation> {
         let Some(lamps) = self.lamps.get_mut(light) else { return Ok(()) };
         let before = lamps.aspect;
         if before == aspect {
@@ -121,7 +121,7 @@ impl Watcher {
         self.lamps.iter().enumerate().filter(move |(other, _)| *other != light)
     }
 
-    fn check_go(&self, now: TrueUs, light: usize) -> Result<(), Violation> {
+    fn check_go(&self, now: TrueMicros, light: usize) -> Result<(), Violation> {
         let violation = |property, what| Err(Violation { property, at_us: now, what });
         for (other, lamps) in self.others(light) {
             if lamps.aspect.is_go() {
@@ -154,7 +154,7 @@ impl Watcher {
         Ok(())
     }
 
-    fn check_flash(&self, now: TrueUs, light: usize) -> Result<(), Violation> {
+    fn check_flash(&self, now: TrueMicros, light: usize) -> Result<(), Violation> {
         for (other, lamps) in self.others(light) {
             if lamps.aspect.is_go() {
                 let what =

@@ -13,7 +13,7 @@ use traffic_light::{
 };
 
 use crate::{
-    clock::{Clock, TrueUs},
+    clock::{Clock, TrueMicros},
     liveness,
     plan::{FaultKind, Plan, Quality},
     queue::Queue,
@@ -22,7 +22,7 @@ use crate::{
     watcher::{Property, Violation, Watcher, seconds},
 };
 
-const MS: TrueUs = 1_000;
+const MS: TrueMicros = 1_000;
 
 /// What came of a run.
 #[derive(Debug)]
@@ -39,13 +39,13 @@ pub struct Outcome {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Simulated time.
-    pub simulated_us: TrueUs,
+    pub simulated_us: TrueMicros,
     /// Greens that were shown.
     pub greens: u64,
     /// Of these, how many have ended.
     pub greens_ended: u64,
     /// How long those that ended took, in all.
-    pub green_us: TrueUs,
+    pub green_us: TrueMicros,
     /// Of those that ended, how many were shorter than the shortest planned.
     pub greens_cut: u64,
     /// Messages published.
@@ -53,9 +53,9 @@ pub struct Tally {
     /// Messages delivered.
     pub deliveries: u64,
     /// The longest time from the end of all faults to the first go, unless every light had just started.
-    pub recovery_us: TrueUs,
+    pub recovery_us: TrueMicros,
     /// The longest wait from the end of a go to the same light's next, after recovery.
-    pub wait_us: TrueUs,
+    pub wait_us: TrueMicros,
 }
 
 impl Tally {
@@ -80,7 +80,7 @@ type Payload = Arc<[u8]>;
 enum Event {
     Tick { light: usize, generation: u32 },
     Arrive { to: usize, from: usize, payload: Payload, retained: bool },
-    Call { light: usize, every_us: TrueUs },
+    Call { light: usize, every_us: TrueMicros },
     FirstStart { light: usize, never_ran: bool },
     FaultStarts(usize),
     FaultEnds(usize),
@@ -96,15 +96,15 @@ struct Host {
     light: Option<Light>,
     /// Given up when the light stops: ticks of an earlier generation are void.
     generation: u32,
-    started_us: TrueUs,
+    started_us: TrueMicros,
     /// When its program last began to run: at the start, or after a hang or sleep.
-    awake_us: TrueUs,
+    awake_us: TrueMicros,
     /// How long it stays out of go and of flashing after that start, in true time at most.
-    hold_us: TrueUs,
-    stopped_us: TrueUs,
+    hold_us: TrueMicros,
+    stopped_us: TrueMicros,
     /// The fault by which the program stands still.
     paused_by: Option<usize>,
-    paused_at_us: TrueUs,
+    paused_at_us: TrueMicros,
     inbox: Vec<(usize, Payload, bool)>,
     /// Faults by which the host knows that it has no session.
     offline: u32,
@@ -112,11 +112,11 @@ struct Host {
     lease_max_ms: u32,
     lost_max_ms: u32,
     /// When something new was last heard from each light.
-    heard_us: Vec<TrueUs>,
+    heard_us: Vec<TrueMicros>,
     /// The last message that the broker has of this light.
     retained: Option<Payload>,
     /// When the message sent last arrives at each light, where links keep their order.
-    arrives_us: Vec<TrueUs>,
+    arrives_us: Vec<TrueMicros>,
 }
 
 /// Plays `plan`; with `mutation` every light lacks that safeguard.
@@ -143,14 +143,14 @@ pub fn play(plan: &Plan, mutation: Option<Mutation>, trace: Trace) -> Outcome {
 struct World<'a> {
     plan: &'a Plan,
     mutation: Option<Mutation>,
-    now: TrueUs,
+    now: TrueMicros,
     queue: Queue<Event>,
     hosts: Vec<Host>,
     /// Faults that go on, as indices of the plan's.
     active: Vec<usize>,
     healed: bool,
     /// At the moment of healing: how much of each light's wait after a start may be left.
-    holds_left_us: Vec<TrueUs>,
+    holds_left_us: Vec<TrueMicros>,
     watcher: Watcher,
     rng: Rng,
     tally: Tally,
@@ -216,7 +216,7 @@ impl<'a> World<'a> {
         world
     }
 
-    fn at(&mut self, at_us: TrueUs, event: Event) {
+    fn at(&mut self, at_us: TrueMicros, event: Event) {
         self.queue.push(at_us, event);
     }
 

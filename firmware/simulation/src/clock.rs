@@ -3,7 +3,7 @@
 use traffic_light::Instant;
 
 /// True time, in microseconds since the start of a run.
-pub type TrueUs = u64;
+pub type TrueMicros = u64;
 
 const MILLION: u64 = 1_000_000;
 
@@ -21,7 +21,7 @@ pub struct Clock {
 impl Clock {
     /// What the light reads at `now`: whole milliseconds, rounded down.
     #[must_use]
-    pub fn read(&self, now: TrueUs) -> Instant {
+    pub fn read(&self, now: TrueMicros) -> Instant {
         let ran_us = now.saturating_sub(self.stood_us);
         let local_us = self.offset_us + ran_us / MILLION * self.rate + ran_us % MILLION * self.rate / MILLION;
         Instant::from_ms(local_us / 1_000)
@@ -29,7 +29,7 @@ impl Clock {
 
     /// The longest true span in which this clock counts no more than `ms`, in microseconds.
     #[must_use]
-    pub fn true_us(&self, ms: u64) -> TrueUs {
+    pub fn true_us(&self, ms: u64) -> TrueMicros {
         ms * 1_000 * MILLION / self.rate
     }
 }

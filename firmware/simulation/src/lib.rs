@@ -13,6 +13,6 @@ pub mod clock;
 pub mod queue;
 pub mod rng;
 
-pub use clock::{Clock, TrueUs};
+pub use clock::{Clock, TrueMicros};
 pub use queue::Queue;
 pub use rng::Rng;

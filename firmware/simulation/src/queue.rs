@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use crate::clock::TrueUs;
+use crate::clock::TrueMicros;
 
 /// Gives events back by their time, and of those of one time the one that came first.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Queue<E> {
 
 #[derive(Debug)]
 struct Entry<E> {
-    at_us: TrueUs,
+    at_us: TrueMicros,
     order: u64,
     event: E,
 }
@@ -26,24 +26,24 @@ impl<E> Queue<E> {
     }
 
     /// Adds `event` for `at_us`.
-    pub fn push(&mut self, at_us: TrueUs, event: E) {
+    pub fn push(&mut self, at_us: TrueMicros, event: E) {
         self.order += 1;
         self.heap.push(Reverse(Entry { at_us, order: self.order, event }));
     }
 
     /// The next event, with its time.
-    pub fn pop(&mut self) -> Option<(TrueUs, E)> {
+    pub fn pop(&mut self) -> Option<(TrueMicros, E)> {
         self.heap.pop().map(|Reverse(entry)| (entry.at_us, entry.event))
     }
 
     /// When the next event is.
     #[must_use]
-    pub fn next_us(&self) -> Option<TrueUs> {
+    pub fn next_us(&self) -> Option<TrueMicros> {
         self.heap.peek().map(|Reverse(entry)| entry.at_us)
     }
 
     /// Takes all events out, in their order; what is put back keeps that order.
-    pub fn drain(&mut self) -> Vec<(TrueUs, E)> {
+    pub fn drain(&mut self) -> Vec<(TrueMicros, E)> {
         let mut entries: Vec<_> = std::mem::take(&mut self.heap).into_iter().map(|entry| entry.0).collect();
         entries.sort_by_key(Entry::key);
         entries.into_iter().map(|entry| (entry.at_us, entry.event)).collect()
@@ -57,7 +57,7 @@ impl<E> Default for Queue<E> {
 }
 
 impl<E> Entry<E> {
-    fn key(&self) -> (TrueUs, u64) {
+    fn key(&self) -> (TrueMicros, u64) {
         (self.at_us, self.order)
     }
 }

@@ -1,4 +1,4 @@
-//! What a board has to be told that the configuration knows.
+//! What the configuration knows that a board needs.
 
 use std::path::PathBuf;
 
@@ -34,7 +34,7 @@ pub struct ExternalBroker {
     pub host: String,
     pub port: u16,
     pub login: Option<Login>,
-    /// Whether what is said to it is encrypted.
+    /// Whether the connection is encrypted.
     pub tls: bool,
     /// Whether its certificate is not checked, although it is.
     pub unchecked: bool,

@@ -3,7 +3,7 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | [`login_store`] | the login that boards were given, from run to run |
-//! | [`context`] | what the configuration knows that a board has to be told |
+//! | [`context`] | what the configuration knows that a board needs |
 //! | [`form`] | what a person fills in, and the jobs that it makes |
 //! | [`join_info`] | the address of the broker here, as text and as a QR code |
 //! | [`state`] | a fold of the job runner's events |
@@ -69,7 +69,7 @@ pub enum BoardAction {
     },
     /// The board is to connect to the broker inside this program, or to another one.
     UseThisComputer(bool),
-    /// This computer is to be reached under this one of its addresses.
+    /// Boards are to reach this computer under this one of its addresses.
     ChooseAddress(usize),
     /// Open the broker inside this program to boards.
     LetBoardsJoin,
@@ -173,7 +173,7 @@ impl BoardController {
         self.form.complete(&self.state.context);
         if let Some(ports) = &self.state.ports {
             let mut likely = ports.iter().filter(|port| port.adapter.is_likely());
-            // One board: nobody wants to be asked which.
+            // With one board there is nothing to choose.
             if let (Some(port), None, true) = (likely.next(), likely.next(), self.form.port.is_empty()) {
                 self.form.port.clone_from(&port.path);
             }
@@ -250,7 +250,7 @@ impl BoardController {
         None
     }
 
-    /// Starts a job; nothing where the form has it refused and says why.
+    /// Starts a job, if there is one: a form with errors makes none and shows them.
     fn start(&mut self, request: Option<Request>) -> Option<BoardEffect> {
         let busy = self.runner.start(request?).err()?;
         Some(BoardEffect::Notify(Severity::Warning, labels::sentence(&busy.to_string())))

@@ -12,7 +12,7 @@ use std::{
 use super::login_store;
 use crate::{board::provision::this_computer, model::Login};
 
-/// What this computer knows that a board has to be told.
+/// What this computer knows that a board needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkInfo {
     /// Under which boards reach it, the likeliest first.

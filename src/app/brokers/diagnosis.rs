@@ -87,7 +87,7 @@ impl Diagnosis {
                         over = examine(subject, &report, &wake) => {
                             let _ = report.send(Progress::Over(over)).await;
                         }
-                        // Cancelled, or nobody waits any more.
+                        // Cancelled, or the window has gone.
                         _ = cancelled => {}
                     }
                 });
@@ -178,7 +178,7 @@ async fn examine(subject: Subject, report: &mpsc::Sender<Progress>, wake: &Waker
         }
     };
     let whose = if broker.is_some() { ", in this program, started for this" } else { "" };
-    // Where nobody listens any more, the work is about to be ended.
+    // If the window has gone, the work is about to be ended.
     let _ = report.send(Progress::AddressKnown(format!("{}{whose}", target.address()))).await;
     wake();
     let (sender, mut heard) = mpsc::channel(QUEUE);

@@ -7,11 +7,11 @@ use crate::{config::is_public, presets::Preset};
 pub struct Facts {
     /// `host:port` where it runs elsewhere; `None`: inside this program.
     pub address: Option<String>,
-    /// Whether what is said to it is encrypted.
+    /// Whether the connection is encrypted.
     pub tls: bool,
-    /// Whether nobody checks who answers, although it is.
+    /// Whether its certificate is not checked, although it is.
     pub unchecked: bool,
-    /// Whether everybody in the world can read along.
+    /// Whether it is open to everybody in the world.
     pub public: bool,
     /// Files that have to be there, as they are found from the folder that the program runs in.
     pub files: Vec<String>,
@@ -21,7 +21,7 @@ pub struct Facts {
 const FILES: [&str; 3] = ["ca_file", "cert_file", "key_file"];
 
 impl Facts {
-    /// What the text of `preset` says. A text that is no configuration says nothing; that is told when
+    /// What the text of `preset` says; nothing where it is no configuration, which is reported when
     /// it is used.
     #[must_use]
     pub fn of(preset: &Preset) -> Facts {

@@ -37,6 +37,9 @@ const BUILT_IN: &str = "default";
 pub const BOARD_WORKS: &str =
     "A board is being worked on. Let that finish first, or cancel it in the board panel.";
 
+/// Why no other broker can be used at all.
+pub const NO_SWITCHER: &str = "This window cannot change the lab that it shows.";
+
 /// Which broker the doctor examines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckTarget {
@@ -264,7 +267,7 @@ impl BrokerController {
             Choice::Start => None,
             Choice::Preset(place) => Some((self.list.preset(place)?, self.form.clone())),
         };
-        let switcher = self.switcher.as_ref().ok_or("This window cannot change the lab that it shows.")?;
+        let switcher = self.switcher.as_ref().ok_or(NO_SWITCHER)?;
         if self.list.working.is_some() || !switcher.ask(choice, preset) {
             return Err("Another change goes on. Try again in a moment.");
         }

@@ -1,5 +1,5 @@
-//! What was typed for the variables that presets need. It is kept in memory for this run alone: never
-//! written, never told.
+//! What was typed for the variables that presets need. It stays in memory for this run only: never
+//! stored, never logged.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -45,7 +45,7 @@ impl Variables {
     }
 }
 
-/// Whether what belongs into a variable is to be hidden on the screen: all but the names of users.
+/// Whether the value of a variable is hidden on the screen: all but the names of users.
 #[must_use]
 pub fn is_secret(name: &str) -> bool {
     !name.ends_with("_USER")

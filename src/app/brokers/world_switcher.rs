@@ -31,7 +31,7 @@ pub const PRESET: &str = "preset ";
 
 /// The window asks for one change at a time.
 const REQUESTS: usize = 1;
-/// What one change tells: three stages and its end.
+/// The events of one change: three stages and its end.
 const EVENTS: usize = 4;
 
 /// Makes what boards have to know from a configuration; may read files.
@@ -56,7 +56,7 @@ pub struct StartedWorld {
     pub context: ProvisioningContext,
 }
 
-/// What the switch tells.
+/// What happens while the world is changed.
 pub enum ChangeEvent {
     /// What it is at.
     StageBegan(&'static str),
@@ -166,7 +166,7 @@ struct Running {
     subtitle: String,
 }
 
-/// Keeps the one world that runs.
+/// Owns the one world that runs.
 struct WorldManager {
     start: Running,
     running: Running,
@@ -185,7 +185,7 @@ impl WorldManager {
             };
             match request {
                 Some(request) => self.change(request).await,
-                // The window has gone; whoever opened it says when the world is to end.
+                // The window has gone. Whoever opened it ends the world.
                 None => {
                     let _ = ended.await;
                     break;
@@ -198,7 +198,7 @@ impl WorldManager {
     }
 
     fn report(&self, event: ChangeEvent) {
-        // There is room for all that one change tells, and without a window nobody has to hear it.
+        // There is room for all events of one change, and it is fine to have no window.
         let _ = self.events.try_send(event);
         if let Some(wake) = &self.options.wake {
             wake();

@@ -156,10 +156,7 @@ fn recording(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
 fn view_buttons(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     let settings = view.settings;
-    if widgets::named_button(ui, "Help", "Help")
-        .on_hover_text("What everything means, and all keys (F1)")
-        .clicked()
-    {
+    if widgets::button(ui, "Help").on_hover_text("What everything means, and all keys (F1)").clicked() {
         actions.push(Action::ShowHelp(true));
     }
     for (panel, text, name, why) in LEFT_PANELS {
@@ -214,13 +211,13 @@ fn broker_button(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     match &view.state.broker {
         Broker::Stopped { .. } => {
             let why = "Starts it again on the same port; the lights reconnect by themselves (B)";
-            if widgets::named_button(ui, "Start broker", "Start broker").on_hover_text(why).clicked() {
+            if widgets::button(ui, "Start broker").on_hover_text(why).clicked() {
                 actions.push(Command::StartBroker);
             }
         }
         Broker::Running { embedded: true, .. } => {
             let why = "Fault: no light can reach another. All must end in flashing amber, never in a lasting green (B)";
-            if widgets::named_button(ui, "Stop broker", "Stop broker").on_hover_text(why).clicked() {
+            if widgets::button(ui, "Stop broker").on_hover_text(why).clicked() {
                 actions.push(Command::StopBroker);
             }
         }

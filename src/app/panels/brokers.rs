@@ -9,7 +9,7 @@ use crate::{
     app::{
         action::Actions,
         brokers::{
-            BOARD_WORKS, BrokerList, BrokersAction, CheckTarget,
+            BOARD_WORKS, BrokerList, BrokersAction, CheckTarget, NO_SWITCHER,
             diagnosis::Diagnosis,
             variables::{self, Variables},
             world_switcher::Choice,
@@ -67,7 +67,7 @@ pub(crate) fn show(
 /// Why no other broker can be used now.
 fn why_not(list: &BrokerList, board_works: bool) -> Option<&'static str> {
     if !list.can_switch {
-        Some("This window cannot change the lab that it shows.")
+        Some(NO_SWITCHER)
     } else if board_works {
         Some(BOARD_WORKS)
     } else if list.working.is_some() {
@@ -208,7 +208,7 @@ fn entry(
     ui.add_space(2.0);
 }
 
-/// Whether an address is this computer's own, so that nobody is on the way to it.
+/// Whether an address is this computer's own, so that messages do not leave it.
 fn is_here(address: Option<&str>) -> bool {
     address.is_some_and(|address| address.starts_with("localhost:") || address.starts_with("127."))
 }

@@ -17,10 +17,10 @@ pub(crate) fn show(ctx: &Context, palette: &Palette) -> Actions {
         );
         ui.add_space(6.0);
         ui.horizontal(|ui| {
-            if widgets::named_button(ui, "Let it finish", "Let it finish").clicked() {
+            if widgets::button(ui, "Let it finish").clicked() {
                 actions.push(ClosingAction::StayOpen);
             }
-            if widgets::named_button(ui, "Interrupt and close", "Interrupt and close").clicked() {
+            if widgets::button(ui, "Interrupt and close").clicked() {
                 actions.push(ClosingAction::CloseAnyway);
             }
         });

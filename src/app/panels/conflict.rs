@@ -22,7 +22,7 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let Some(conflict) = view.state.conflicts.pending() else { return actions };
     let sure = conflict.overlap == Overlap::Conflict(Certainty::Sure);
     let (headline, detail) = if sure { sentences(conflict, view) } else { doubtful(conflict, view) };
-    // A doubt is told apart from a certainty by words, size and frame, not by its colour alone.
+    // A doubt differs from a certainty by words, size and frame, not by its colour alone.
     let (fill, letters, size) = if sure {
         (view.palette.alarm, Color32::WHITE, theme::alarm())
     } else {

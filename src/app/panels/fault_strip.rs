@@ -39,10 +39,7 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         };
         ui.label(RichText::new(text).color(palette.warn).strong());
         if !on.is_empty() {
-            let clear = widgets::named_button(ui, "Clear all", "Clear all faults");
-            if clear.on_hover_text("Clears every fault. The lights recover by themselves.").clicked() {
-                actions.push(Command::ClearFaults);
-            }
+            actions.append(widgets::clear_faults(ui));
         }
         if let Some(seed) = view.state.chaos {
             ui.separator();

@@ -73,10 +73,7 @@ fn on_now(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     ui.horizontal(|ui| {
         ui.label(RichText::new("On now").strong().color(view.palette.accent));
         if !on.is_empty() {
-            let clear = widgets::named_button(ui, "Clear all", "Clear all faults");
-            if clear.on_hover_text("Clears every fault. The lights recover by themselves.").clicked() {
-                actions.push(Command::ClearFaults);
-            }
+            actions.append(widgets::clear_faults(ui));
         }
     });
     if on.is_empty() {

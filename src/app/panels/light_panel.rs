@@ -46,7 +46,7 @@ pub(crate) fn show(
     actions
 }
 
-/// The lights of the configuration that nobody runs, as far as is known here.
+/// The lights of the configuration that do not run, as far as is known here.
 fn absent(ui: &mut Ui, view: &ViewContext<'_>, junction: &Junction) -> Actions {
     let mut actions = Actions::default();
     let configured = view.context.and_then(|context| context.junction(junction.name.as_str()));
@@ -306,7 +306,7 @@ fn switches(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) -> Actions 
     actions
 }
 
-/// What the board's twin says of it.
+/// How the board compares with its twin.
 fn twin(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState, repaint: &mut RepaintScheduler) {
     let palette = view.palette;
     let (text, color) = match (light.twin, light.differs_since_ms) {
@@ -325,7 +325,7 @@ fn twin(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState, repaint: &mut R
 /// How long a board obeys a command that lasts, in milliseconds.
 const REMOTE_MS: u32 = 10_000;
 
-/// What a board does when it is told so over MQTT.
+/// What a board does on a command over MQTT.
 fn remote(ui: &mut Ui, light: &LightState, keyed: bool) -> Actions {
     let mut actions = Actions::default();
     let id = &light.id;
@@ -420,7 +420,7 @@ fn numbers(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
         if let Some(joins) = about.mqtt_joins.filter(|_| !light.is_virtual()) {
             cells.push(("sessions", joins.to_string()));
         }
-        // Said when it joined, and so old for a light whose start can be seen here anyway.
+        // Sent when it joined, and so outdated for a light whose start is seen here anyway.
         if let Some(uptime) = about.uptime_s.filter(|_| !light.is_virtual()) {
             cells.push(("had run for", age_in_words(uptime as f32)));
         }

@@ -27,7 +27,7 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Ac
             position(ui, view, watched, &mut actions);
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let leave = widgets::named_button(ui, "Back to the live lab", "Back to the live lab");
+            let leave = widgets::button(ui, "Back to the live lab");
             if leave.on_hover_text("The live lights have gone on meanwhile.").clicked() {
                 actions.push(PlayerAction::Leave);
             }

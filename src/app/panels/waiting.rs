@@ -1,4 +1,4 @@
-//! What the window says while there is nothing to show.
+//! What the window shows while there is no junction.
 
 use egui::{RichText, Ui};
 

@@ -1,4 +1,4 @@
-//! Promises: an arrow from the light that gives its word to the light that may count on it, with
+//! Promises: an arrow from the light that made one to the light that may count on it, with
 //! a shield that runs down.
 
 use egui::{Align2, Color32, FontId, Painter, Pos2, Shape, Stroke, Vec2, pos2, vec2};

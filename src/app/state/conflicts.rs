@@ -76,7 +76,7 @@ impl Conflicts {
     pub(super) fn begin(&mut self, lights: &[LightId], certainty: Certainty, since_ms: u64) -> bool {
         let overlap = Overlap::Conflict(certainty);
         let open = self.open(lights);
-        // A resync tells again what is known.
+        // A resync repeats what is known.
         if open.as_ref().is_some_and(|span| span.overlap == overlap) {
             return false;
         }

@@ -68,7 +68,7 @@ impl Junction {
     pub(super) fn insert(&mut self, light: LightState) {
         match self.lights.binary_search_by(|known| known.id.light.cmp(&light.id.light)) {
             Ok(at) => {
-                // A resync tells of it again: only what it may correct is taken.
+                // A resync repeats it: only what it may correct is taken.
                 self.lights[at].kind = light.kind;
             }
             Err(at) => self.lights.insert(at, light),

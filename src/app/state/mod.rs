@@ -163,7 +163,7 @@ impl State {
                 let span = FaultSpan { fault: fault.clone(), from_ms: at_ms, until_ms: None };
                 push_bounded(&mut self.faults, span, MAX_MARKS);
             }
-            // A resync tells again what is known.
+            // A resync repeats what is known.
             (Some(_), true) | (None, false) => return false,
         }
         true

@@ -36,7 +36,7 @@ impl Notices {
         if severity == Severity::Info {
             return;
         }
-        // Said again, it is one notice that stays longer.
+        // The same again is one notice that stays longer.
         self.queue.retain(|known| known.text != text || known.severity != severity);
         if self.queue.len() == MOST {
             self.queue.pop_front();

@@ -1,5 +1,5 @@
 //! What passed the broker below the root topic, topic by topic: the last values, how often, and what the
-//! broker keeps. Bounded: so many topics, so many values of each.
+//! broker retains. Bounded: so many topics, so many values of each.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,7 +23,7 @@ pub struct Value {
     pub payload: Arc<str>,
     /// How many bytes the whole payload has.
     pub bytes: usize,
-    /// Whether the broker delivered it as a kept message.
+    /// Whether the broker delivered it as a retained message.
     pub retained: bool,
     /// The quality of service that it was delivered with.
     pub qos: u8,
@@ -31,11 +31,11 @@ pub struct Value {
 
 #[derive(Debug, Default)]
 pub struct Topic {
-    /// Messages so far, those that the broker told again left out.
+    /// Messages so far, without those that the broker delivered again because it retains them.
     pub messages: u64,
-    /// When the broker last delivered a kept message here; `None` where it never did, or has been told to
-    /// forget it.
-    pub kept_at_ms: Option<u64>,
+    /// When the broker last delivered a retained message here; `None` where it never did, or has deleted
+    /// it.
+    pub retained_at_ms: Option<u64>,
     values: VecDeque<Value>,
     rate: Rate,
 }
@@ -84,7 +84,7 @@ impl Topics {
 impl Topic {
     fn heard(&mut self, value: Value, most: usize) {
         if value.retained {
-            self.kept_at_ms = Some(value.at_ms);
+            self.retained_at_ms = Some(value.at_ms);
             // Asked for again, it is what was heard already.
             if self.values.iter().any(|known| known.payload == value.payload && known.bytes == value.bytes) {
                 return;
@@ -93,8 +93,8 @@ impl Topic {
             self.messages += 1;
             self.rate.count(value.at_ms);
             if value.bytes == 0 {
-                // That is how a broker is told to forget.
-                self.kept_at_ms = None;
+                // That is how a retained message is deleted.
+                self.retained_at_ms = None;
             }
         }
         while self.values.len() >= most {
@@ -146,16 +146,16 @@ mod tests {
     }
 
     #[test]
-    fn what_the_broker_keeps_is_marked_until_it_is_told_to_forget_it() {
+    fn what_the_broker_retains_is_marked_until_it_is_deleted() {
         let (mut topics, name): (Topics, Arc<str>) = (Topics::default(), "t/a".into());
         topics.heard(&name, value(1, "old", true));
         topics.heard(&name, value(2, "new", false));
         topics.heard(&name, value(3, "new", true));
         let topic = topics.get("t/a").unwrap();
-        assert_eq!((topic.kept_at_ms, topic.messages), (Some(3), 1));
+        assert_eq!((topic.retained_at_ms, topic.messages), (Some(3), 1));
         assert_eq!(payloads(&topics, "t/a"), ["old", "new"], "what is told again is no further value");
         topics.heard(&name, value(4, "", false));
-        assert_eq!(topics.get("t/a").unwrap().kept_at_ms, None);
+        assert_eq!(topics.get("t/a").unwrap().retained_at_ms, None);
     }
 
     #[test]

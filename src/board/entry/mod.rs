@@ -3,19 +3,23 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | [`pic`] | the PIC of Pycom's newer boards, by commands |
-//! | `wires` | DTR and RTS |
+//! | `reset_lines` | DTR and RTS |
 //!
 //! By hand there is nothing to do but to wait for the chip, which is the loader's.
 
 pub mod pic;
-mod wires;
+mod reset_lines;
 
 use std::time::Duration;
 
 use espflash::connection::Port;
 use serialport::{ClearBuffer, DataBits, SerialPort};
 
-use super::{BoardError, Cancel, EntryMethod, ports::Adapter, serial};
+use super::{
+    BoardError, Cancel, Connection, EntryMethod,
+    ports::{self, Adapter},
+    serial,
+};
 
 /// The highest rate that a PIC passes on, in baud.
 const MOST_BAUD_THROUGH_PIC: u32 = 230_400;
@@ -37,6 +41,16 @@ pub(super) enum EntryRoute {
 }
 
 impl EntryRoute {
+    /// The way that was asked for, or the one for what is plugged in.
+    pub(super) fn of(connection: &Connection) -> Result<EntryRoute, BoardError> {
+        let adapter = ports::adapter(&connection.port);
+        // A port is not opened for nothing: that moves its lines.
+        let wired = connection.entry == EntryMethod::Auto
+            && !adapter.is_some_and(Adapter::has_pic)
+            && is_wired(&connection.port)?;
+        Ok(EntryRoute::choose(connection.entry, adapter, wired))
+    }
+
     /// The way that was asked for, or the one for what is plugged in. `wired`: whether the port has
     /// DTR and RTS.
     pub(super) fn choose(method: EntryMethod, adapter: Option<Adapter>, wired: bool) -> EntryRoute {
@@ -68,7 +82,9 @@ impl EntryRoute {
                 in_pic_mode(name, pic::enter)?;
                 serial::open(name, DataBits::Eight)
             }
-            EntryRoute::Wires { .. } => wires::enter(serial::open(name, DataBits::Eight)?, name, attempt),
+            EntryRoute::Wires { .. } => {
+                reset_lines::enter(serial::open(name, DataBits::Eight)?, name, attempt)
+            }
             EntryRoute::Hand | EntryRoute::Nothing => serial::open(name, DataBits::Eight),
         }
     }
@@ -81,7 +97,7 @@ impl EntryRoute {
                 in_pic_mode(name, pic::leave)?;
                 Ok(true)
             }
-            EntryRoute::Wires { .. } => Ok(wires::reset(port).is_ok()),
+            EntryRoute::Wires { .. } => Ok(reset_lines::reset(port).is_ok()),
             // The jumper is still there: a reset would lead back into download mode.
             EntryRoute::Hand | EntryRoute::Nothing => Ok(false),
         }
@@ -94,7 +110,7 @@ impl EntryRoute {
                 in_pic_mode(name, pic::leave)?;
                 Ok(true)
             }
-            EntryRoute::Wires { .. } => Ok(wires::reset(serial::open(name, DataBits::Eight)?).is_ok()),
+            EntryRoute::Wires { .. } => Ok(reset_lines::reset(serial::open(name, DataBits::Eight)?).is_ok()),
             EntryRoute::Hand | EntryRoute::Nothing => Ok(false),
         }
     }

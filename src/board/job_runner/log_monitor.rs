@@ -5,7 +5,7 @@ use std::{
     sync::{Condvar, Mutex, PoisonError},
 };
 
-use super::{Event, lock, outbox::Outbox};
+use super::{message::Event, outbox::Outbox, shared::lock};
 use crate::board::{Cancel, log};
 
 #[derive(Default)]

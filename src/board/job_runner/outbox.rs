@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, sync::Mutex};
 
-use super::{Event, Waker, lock};
+use super::{
+    message::{Event, Waker},
+    shared::lock,
+};
 use crate::board::{job_event::JobEvent, log::LogEvent};
 
 /// Log lines that wait; more of them throw the oldest away.

@@ -5,7 +5,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Answer, Event, JobId, Request, State, lock, log_monitor::LogMonitor, outbox::Outbox};
+use super::{
+    log_monitor::LogMonitor,
+    message::{Answer, Event, JobId, Request},
+    outbox::Outbox,
+    shared::{State, lock},
+};
 use crate::{
     board::{Cancel, JobEvent, JobObserver, Outcome, Question, log::LogEvent},
     model::Diagnostic,

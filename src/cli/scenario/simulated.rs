@@ -23,7 +23,7 @@ use crate::{
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// What one seed came to, and the lines that tell of it.
-type Told = anyhow::Result<(Played, Vec<String>)>;
+type SeedResult = anyhow::Result<(Played, Vec<String>)>;
 
 pub(super) fn play(plan: &Plan<'_>) -> anyhow::Result<Series> {
     let stop = AtomicBool::new(false);
@@ -69,7 +69,7 @@ pub(super) fn play(plan: &Plan<'_>) -> anyhow::Result<Series> {
 }
 
 /// Plays one seed on each of a few threads; gives what came of them in the order of the seeds.
-fn play_some(plan: &Plan<'_>, seeds: &[u64], stop: &AtomicBool) -> io::Result<Vec<Told>> {
+fn play_some(plan: &Plan<'_>, seeds: &[u64], stop: &AtomicBool) -> io::Result<Vec<SeedResult>> {
     thread::scope(|scope| {
         let started = seeds.iter().map(|seed| {
             let name = format!("twinlight-seed-{seed}");
@@ -85,7 +85,7 @@ fn play_some(plan: &Plan<'_>, seeds: &[u64], stop: &AtomicBool) -> io::Result<Ve
     })
 }
 
-fn play_seed(plan: &Plan<'_>, seed: u64, stop: &AtomicBool) -> Told {
+fn play_seed(plan: &Plan<'_>, seed: u64, stop: &AtomicBool) -> SeedResult {
     let mut simulation = Simulation::new(&plan.scenario.drawn(seed).config, seed, Options::default())?;
     let mut lines = Vec::new();
     let mut filter = json::ChangeFilter::default();

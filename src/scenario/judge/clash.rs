@@ -3,8 +3,9 @@
 use traffic_light::Aspect;
 
 use super::{
-    Judge, Outcome,
-    weigh::{Weighed, lights, open, unseen, until_end},
+    evaluate::{Evaluation, lights, open, unseen, until_end},
+    run::Run,
+    verdict::Outcome,
 };
 use crate::{
     scenario::{
@@ -15,20 +16,20 @@ use crate::{
     world::monitor::{Certainty, GLITCH_BELOW},
 };
 
-pub(super) fn no_conflict(judge: &Judge, expectation: &Expectation) -> Weighed {
-    let found = conflicts(judge, expectation);
+pub(super) fn no_conflict(run: &Run, expectation: &Expectation) -> Evaluation {
+    let found = conflicts(run, expectation);
     // A sure one says more than one that was only possible.
     let worst = found.iter().find(|span| span.certainty == Certainty::Sure).or(found.first());
     if let Some(worst) = worst {
-        return (Outcome::Failed, conflict_told(judge, worst, found.len()));
+        return (Outcome::Failed, conflict_told(run, worst, found.len()));
     }
-    if let Some(unseen) = unseen(judge, expectation) {
+    if let Some(unseen) = unseen(run, expectation) {
         return unseen;
     }
-    let greens: usize = lights(judge, expectation)
+    let greens: usize = lights(run, expectation)
         .map(|(_, record)| record.began(Aspect::Green).filter(|at| expectation.window.includes(*at)).count())
         .sum();
-    let glitches = judge.record.glitches.iter().filter(|glitch| {
+    let glitches = run.record.glitches.iter().filter(|glitch| {
         glitch.lights.iter().any(|light| expectation.scope.includes(light))
             && expectation.window.includes(glitch.from)
     });
@@ -36,35 +37,35 @@ pub(super) fn no_conflict(judge: &Judge, expectation: &Expectation) -> Weighed {
         0 => String::new(),
         count => format!(" and {} of less than {} ms", Count(count, "overlap"), GLITCH_BELOW.as_millis()),
     };
-    until_end(judge, &expectation.window, format!("none, with {}{glitches}", Count(greens as u64, "green")))
+    until_end(run, &expectation.window, format!("none, with {}{glitches}", Count(greens as u64, "green")))
 }
 
-pub(super) fn conflict(judge: &Judge, expectation: &Expectation) -> Weighed {
-    let found = conflicts(judge, expectation);
+pub(super) fn conflict(run: &Run, expectation: &Expectation) -> Evaluation {
+    let found = conflicts(run, expectation);
     let sure = found.iter().find(|span| span.certainty == Certainty::Sure);
-    let over = judge.record.reached >= expectation.window.until;
+    let over = run.record.reached >= expectation.window.until;
     match (sure, found.first()) {
-        (Some(sure), _) => (Outcome::Held, conflict_told(judge, sure, found.len())),
-        (None, Some(possible)) if over => (Outcome::NotJudged, conflict_told(judge, possible, found.len())),
+        (Some(sure), _) => (Outcome::Held, conflict_told(run, sure, found.len())),
+        (None, Some(possible)) if over => (Outcome::NotJudged, conflict_told(run, possible, found.len())),
         (None, None) if over => (Outcome::Failed, "none came".to_owned()),
-        _ => open(judge, &expectation.window, "none so far"),
+        _ => open(run, &expectation.window, "none so far"),
     }
 }
 
-fn conflicts<'j>(judge: &'j Judge, expectation: &Expectation) -> Vec<&'j ConflictSpan> {
-    let reached = judge.record.reached;
+fn conflicts<'j>(run: &'j Run, expectation: &Expectation) -> Vec<&'j ConflictSpan> {
+    let reached = run.record.reached;
     let window = expectation.window;
     let within = |span: &&ConflictSpan| {
         span.lights.iter().any(|light| expectation.scope.includes(light))
             && span.from <= window.until
             && span.until.unwrap_or(reached) >= window.from
     };
-    judge.record.conflicts.iter().filter(within).collect()
+    run.record.conflicts.iter().filter(within).collect()
 }
 
-fn conflict_told(judge: &Judge, span: &ConflictSpan, count: usize) -> String {
+fn conflict_told(run: &Run, span: &ConflictSpan, count: usize) -> String {
     let names: Vec<_> = span.lights.iter().map(ToString::to_string).collect();
-    let lasted = span.until.unwrap_or(judge.record.reached).saturating_sub(span.from);
+    let lasted = span.until.unwrap_or(run.record.reached).saturating_sub(span.from);
     let length = match (span.until, span.certainty) {
         (Some(_), Certainty::Sure) => format!("for {}", Seconds(lasted)),
         (Some(_), Certainty::Possible) => format!("for up to {}", Seconds(lasted)),
@@ -78,9 +79,9 @@ fn conflict_told(judge: &Judge, span: &ConflictSpan, count: usize) -> String {
     format!("{} {were} in go at once from {} on, {length}{others}", names.join(" and "), Seconds(span.from))
 }
 
-pub(super) fn unsafe_flashing(judge: &Judge, expectation: &Expectation, sought: bool) -> Weighed {
+pub(super) fn unsafe_flashing(run: &Run, expectation: &Expectation, sought: bool) -> Evaluation {
     let window = expectation.window;
-    let found: Vec<_> = judge
+    let found: Vec<_> = run
         .record
         .unsafe_flashing()
         .into_iter()
@@ -99,11 +100,11 @@ pub(super) fn unsafe_flashing(judge: &Judge, expectation: &Expectation, sought: 
         );
         return (if sought { Outcome::Held } else { Outcome::Failed }, text);
     }
-    if let Some(unseen) = unseen(judge, expectation) {
+    if let Some(unseen) = unseen(run, expectation) {
         return unseen;
     }
-    match (sought, judge.record.reached >= expectation.window.until) {
+    match (sought, run.record.reached >= expectation.window.until) {
         (true, true) => (Outcome::Failed, "none did".to_owned()),
-        _ => until_end(judge, &expectation.window, "none did".to_owned()),
+        _ => until_end(run, &expectation.window, "none did".to_owned()),
     }
 }

@@ -26,7 +26,7 @@ const MOST: u64 = 1_000_000_000;
 const MOST_LISTED: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Word {
+enum CheckKind {
     NoConflict,
     Conflict,
     NoUnsafeFlashing,
@@ -41,37 +41,37 @@ enum Word {
     Ignored,
 }
 
-const WORDS: [(&str, Word); 12] = [
-    ("no-conflict", Word::NoConflict),
-    ("conflict", Word::Conflict),
-    ("no-unsafe-flashing", Word::NoUnsafeFlashing),
-    ("unsafe-flashing", Word::UnsafeFlashing),
-    ("flashing", Word::Flashing),
-    ("alternating", Word::Alternating),
-    ("steady", Word::Steady),
-    ("no-go", Word::NoGo),
-    ("greens", Word::Greens),
-    ("joins", Word::Joins),
-    ("reaction", Word::Reaction),
-    ("ignored", Word::Ignored),
+const WORDS: [(&str, CheckKind); 12] = [
+    ("no-conflict", CheckKind::NoConflict),
+    ("conflict", CheckKind::Conflict),
+    ("no-unsafe-flashing", CheckKind::NoUnsafeFlashing),
+    ("unsafe-flashing", CheckKind::UnsafeFlashing),
+    ("flashing", CheckKind::Flashing),
+    ("alternating", CheckKind::Alternating),
+    ("steady", CheckKind::Steady),
+    ("no-go", CheckKind::NoGo),
+    ("greens", CheckKind::Greens),
+    ("joins", CheckKind::Joins),
+    ("reaction", CheckKind::Reaction),
+    ("ignored", CheckKind::Ignored),
 ];
 
-impl Word {
+impl CheckKind {
     /// The members that it takes besides what, light and junction.
     fn members(self) -> &'static [&'static str] {
         match self {
-            Word::NoConflict
-            | Word::Conflict
-            | Word::NoUnsafeFlashing
-            | Word::UnsafeFlashing
-            | Word::Steady
-            | Word::NoGo => &["from_s", "until_s"],
-            Word::Flashing => &["after", "at_s", "within_s"],
-            Word::Alternating => &["after", "since", "at_s", "within_s"],
-            Word::Greens => &["at_least", "from_s", "until_s"],
-            Word::Joins => &["at_most", "from_s", "until_s"],
-            Word::Reaction => &["p99_ms", "from_s", "until_s"],
-            Word::Ignored => &["at_least", "at_most", "from_s", "until_s"],
+            CheckKind::NoConflict
+            | CheckKind::Conflict
+            | CheckKind::NoUnsafeFlashing
+            | CheckKind::UnsafeFlashing
+            | CheckKind::Steady
+            | CheckKind::NoGo => &["from_s", "until_s"],
+            CheckKind::Flashing => &["after", "at_s", "within_s"],
+            CheckKind::Alternating => &["after", "since", "at_s", "within_s"],
+            CheckKind::Greens => &["at_least", "from_s", "until_s"],
+            CheckKind::Joins => &["at_most", "from_s", "until_s"],
+            CheckKind::Reaction => &["p99_ms", "from_s", "until_s"],
+            CheckKind::Ignored => &["at_least", "at_most", "from_s", "until_s"],
         }
     }
 }
@@ -95,11 +95,11 @@ pub(super) fn read(
         reader.missing(table, "what", "add what = \"no-conflict\" or another expectation");
         return None;
     };
-    let word = reader.choice(&member, &WORDS)?;
-    refuse_strangers(reader, table, &member, word);
+    let kind = reader.choice(&member, &WORDS)?;
+    refuse_strangers(reader, table, &member, kind);
     let scope = read_scope(reader, table, &known);
     let window = read_window(reader, table, &known);
-    let check = read_check(reader, table, word, &known);
+    let check = read_check(reader, table, kind, &known);
     let expectation = Expectation {
         check: check?,
         scope: scope?,
@@ -112,36 +112,41 @@ pub(super) fn read(
     (reader.problems.count() == problems_before).then_some(expectation)
 }
 
-/// Members that mean nothing for this word.
-fn refuse_strangers(reader: &mut Reader<'_>, table: &Table<'_>, what: &Member<'_>, word: Word) {
+/// Members that mean nothing for this kind.
+fn refuse_strangers(reader: &mut Reader<'_>, table: &Table<'_>, what: &Member<'_>, kind: CheckKind) {
     for name in MEMBERS.iter().filter(|name| !["what", "light", "junction"].contains(*name)) {
-        if let Some(member) = table.member(name).filter(|_| !word.members().contains(name)) {
+        if let Some(member) = table.member(name).filter(|_| !kind.members().contains(name)) {
             let message = format!("{} takes no {name}", reader.text(what).unwrap_or_default());
-            reader.wrong(&member, (message, format!("remove it, or use {}", word.members().join(", "))));
+            reader.wrong(&member, (message, format!("remove it, or use {}", kind.members().join(", "))));
         }
     }
 }
 
-fn read_check(reader: &mut Reader<'_>, table: &Table<'_>, word: Word, known: &Known<'_>) -> Option<Check> {
-    Some(match word {
-        Word::NoConflict => Check::NoConflict,
-        Word::Conflict => Check::Conflict,
-        Word::NoUnsafeFlashing => Check::NoUnsafeFlashing,
-        Word::UnsafeFlashing => Check::UnsafeFlashing,
-        Word::Steady => Check::Steady,
-        Word::NoGo => Check::NoGo,
-        Word::Flashing => {
-            let (from, within) = read_deadline(reader, table, word, known)?;
+fn read_check(
+    reader: &mut Reader<'_>,
+    table: &Table<'_>,
+    kind: CheckKind,
+    known: &Known<'_>,
+) -> Option<Check> {
+    Some(match kind {
+        CheckKind::NoConflict => Check::NoConflict,
+        CheckKind::Conflict => Check::Conflict,
+        CheckKind::NoUnsafeFlashing => Check::NoUnsafeFlashing,
+        CheckKind::UnsafeFlashing => Check::UnsafeFlashing,
+        CheckKind::Steady => Check::Steady,
+        CheckKind::NoGo => Check::NoGo,
+        CheckKind::Flashing => {
+            let (from, within) = read_deadline(reader, table, kind, known)?;
             Check::Flashing { from, within }
         }
-        Word::Alternating => {
-            let (from, within) = read_deadline(reader, table, word, known)?;
+        CheckKind::Alternating => {
+            let (from, within) = read_deadline(reader, table, kind, known)?;
             Check::Alternating { from, within }
         }
-        Word::Greens => Check::Greens {
+        CheckKind::Greens => Check::Greens {
             at_least: read_count(reader, table, "at_least", 1, "add at_least = 3 with the fewest greens")?,
         },
-        Word::Joins => Check::Joins {
+        CheckKind::Joins => Check::Joins {
             at_most: read_count(
                 reader,
                 table,
@@ -150,11 +155,11 @@ fn read_check(reader: &mut Reader<'_>, table: &Table<'_>, word: Word, known: &Kn
                 "add at_most = 2 with the most sessions of a light",
             )?,
         },
-        Word::Reaction => {
+        CheckKind::Reaction => {
             let remedy = "add p99_ms = 500 with what 99 of 100 reactions may take, in milliseconds";
             Check::Reaction { p99: Duration::from_millis(read_count(reader, table, "p99_ms", 1, remedy)?) }
         }
-        Word::Ignored => read_ignored(reader, table)?,
+        CheckKind::Ignored => read_ignored(reader, table)?,
     })
 }
 
@@ -260,10 +265,10 @@ fn read_window(reader: &mut Reader<'_>, table: &Table<'_>, known: &Known<'_>) ->
 fn read_deadline(
     reader: &mut Reader<'_>,
     table: &Table<'_>,
-    word: Word,
+    kind: CheckKind,
     known: &Known<'_>,
 ) -> Option<(Moment, Duration)> {
-    let moment = read_moment(reader, table, word, known);
+    let moment = read_moment(reader, table, kind, known);
     let Some(member) = table.member("within_s") else {
         reader.missing(table, "within_s", "add within_s = 15 with the seconds that it may take");
         return None;
@@ -294,7 +299,7 @@ fn read_deadline(
 fn read_moment(
     reader: &mut Reader<'_>,
     table: &Table<'_>,
-    word: Word,
+    kind: CheckKind,
     known: &Known<'_>,
 ) -> Option<(Moment, Duration)> {
     let since = match table.member("since") {
@@ -333,7 +338,7 @@ fn read_moment(
             let (first, last) = (times().next()?, times().next_back()?);
             let light = first.light().map(|light| format!(" on {light}")).unwrap_or_default();
             let fault = FaultName { entry, name: format!("{name}{light}") };
-            if word == Word::Flashing {
+            if kind == CheckKind::Flashing {
                 return Some((Moment::Began(fault), first.latest()));
             }
             let late = last.latest().saturating_sub(last.at);

@@ -1,15 +1,14 @@
 //! What a scenario came to: as JSON for programs, and as one page for people.
 
+mod escape;
 mod legend;
 mod notes;
 mod page;
 mod timeline;
 
-use std::fmt;
-
 use serde_json::{Value, json};
 
-pub use self::notes::{Note, notes};
+pub use self::notes::{TimelineEntry, notes};
 use super::{Scenario, Stage, Verdict, series::Series};
 
 /// Everything that a report tells of.
@@ -96,29 +95,4 @@ impl Report<'_> {
 pub fn verdict_json(verdict: &Verdict) -> Value {
     let Verdict { expectation, outcome, evidence } = verdict;
     json!({"expectation": expectation, "outcome": outcome.as_str(), "evidence": evidence})
-}
-
-/// A text that is safe between tags and in attributes.
-struct Escaped<T>(T);
-
-impl<T: fmt::Display> fmt::Display for Escaped<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write as _;
-        for letter in self.0.to_string().chars() {
-            match letter {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                '\t' | '\n' | '\r' => f.write_char(letter)?,
-                // XML has no place for these at all.
-                control if control.is_control() || matches!(control, '\u{fffe}' | '\u{ffff}') => {
-                    f.write_char('\u{fffd}')?;
-                }
-                plain => f.write_char(plain)?,
-            }
-        }
-        Ok(())
-    }
 }

@@ -17,7 +17,7 @@ const MOST_IGNORED: usize = 20;
 
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
+pub struct TimelineEntry {
     /// When.
     pub at: Duration,
     /// What sort of thing: `fault`, `conflict`, `unsafe`, `link`, `flashing`, `broker`, `ignored`, `notice`.
@@ -30,10 +30,10 @@ pub struct Note {
 
 /// What was worth telling, in its order.
 #[must_use]
-pub fn notes(record: &Record) -> Vec<Note> {
+pub fn notes(record: &Record) -> Vec<TimelineEntry> {
     let mut notes = Vec::new();
     let mut add = |at, kind, light: Option<&LightId>, text: String| {
-        notes.push(Note { at, kind, light: light.cloned(), text });
+        notes.push(TimelineEntry { at, kind, light: light.cloned(), text });
     };
     for span in &record.faults {
         let light = span.fault.light();

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Escaped, Report, legend, notes, timeline};
+use super::{Report, escape::Escaped, legend, notes, timeline};
 use crate::{
     scenario::{
         Outcome, Verdict,

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use traffic_light::Aspect;
 
-use super::Escaped;
+use super::escape::Escaped;
 use crate::{
     model::LightId,
     scenario::{

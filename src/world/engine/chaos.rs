@@ -4,10 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{Engine, Queued, holds::Source};
 use crate::{
-    chaos::{Chaos, ChaosOptions},
     fault::PlannedFault,
     model::LightKind,
-    world::event::Severity,
+    world::{
+        chaos::{Chaos, ChaosOptions},
+        event::Severity,
+    },
 };
 
 /// The longest time that a fault stays, at the fastest and the slowest pace.

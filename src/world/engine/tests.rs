@@ -34,7 +34,7 @@ fn latency(ms: u32) -> Fault {
 }
 
 /// A world that performs whatever it is asked to, at once, and notes it.
-struct Lab {
+struct Bench {
     engine: Engine,
     /// What is not to be had.
     broken: bool,
@@ -42,19 +42,19 @@ struct Lab {
     told: Vec<EventKind>,
 }
 
-impl Lab {
-    fn new() -> Lab {
-        Lab::with_plan(Vec::new())
+impl Bench {
+    fn new() -> Bench {
+        Bench::with_plan(Vec::new())
     }
 
-    fn with_plan(faults: Vec<PlannedFault>) -> Lab {
+    fn with_plan(faults: Vec<PlannedFault>) -> Bench {
         let mut config = Config::from_toml(PAIR, "lab.toml", &|_| None).unwrap();
         config.faults = faults;
         let mut engine = Engine::new(&config, true, 1);
         for name in ["a", "b"] {
             engine.light_added(&light(name), Rule::Lease, true);
         }
-        let mut lab = Lab { engine, broken: false, effects: Vec::new(), told: Vec::new() };
+        let mut lab = Bench { engine, broken: false, effects: Vec::new(), told: Vec::new() };
         lab.take_events();
         lab.told.clear();
         lab
@@ -133,7 +133,7 @@ fn planned(at: u64, lasts: u64, fault: Fault) -> PlannedFault {
 
 #[test]
 fn a_fault_ends_at_its_time_once() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.inject(wifi(), Some(s(5)));
     lab.play(s(4));
     assert!(lab.in_force(&wifi()) && !lab.has_wifi());
@@ -145,7 +145,7 @@ fn a_fault_ends_at_its_time_once() {
 
 #[test]
 fn a_fault_that_is_injected_again_is_not_ended_by_the_time_of_the_one_before() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.inject(wifi(), Some(s(5)));
     lab.play(s(3));
     lab.inject(wifi(), Some(s(10)));
@@ -157,7 +157,7 @@ fn a_fault_that_is_injected_again_is_not_ended_by_the_time_of_the_one_before() {
 
 #[test]
 fn a_fault_that_is_cleared_and_injected_again_is_not_ended_by_the_time_of_the_one_before() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.inject(wifi(), Some(s(5)));
     lab.play(s(2));
     lab.command(Command::ClearFault(wifi()));
@@ -170,7 +170,7 @@ fn a_fault_that_is_cleared_and_injected_again_is_not_ended_by_the_time_of_the_on
 #[test]
 fn of_overlapping_faults_the_last_to_end_ends_it_in_whatever_order_they_came() {
     for (first, second) in [(10, 3), (3, 10)] {
-        let mut lab = Lab::new();
+        let mut lab = Bench::new();
         lab.inject(wifi(), Some(s(first)));
         lab.inject(wifi(), Some(s(second)));
         lab.play(s(9));
@@ -183,7 +183,7 @@ fn of_overlapping_faults_the_last_to_end_ends_it_in_whatever_order_they_came() {
 
 #[test]
 fn a_command_over_mqtt_and_a_planned_fault_overlap_like_any_two() {
-    let mut lab = Lab::with_plan(vec![planned(1, 10, wifi())]);
+    let mut lab = Bench::with_plan(vec![planned(1, 10, wifi())]);
     lab.play(s(2));
     assert!(lab.engine.order(&light("a"), HostCommand::WifiDown { ms: 4_000 }));
     lab.perform();
@@ -195,7 +195,7 @@ fn a_command_over_mqtt_and_a_planned_fault_overlap_like_any_two() {
 
 #[test]
 fn a_planned_fault_that_is_over_leaves_off_what_a_person_has_switched_off() {
-    let mut lab = Lab::with_plan(vec![planned(1, 5, wifi())]);
+    let mut lab = Bench::with_plan(vec![planned(1, 5, wifi())]);
     lab.play(s(2));
     lab.command(Command::SetWifi { light: light("a"), up: false });
     lab.play(s(100));
@@ -206,7 +206,7 @@ fn a_planned_fault_that_is_over_leaves_off_what_a_person_has_switched_off() {
 
 #[test]
 fn what_a_person_has_cleared_stays_cleared_until_somebody_injects_it_anew() {
-    let mut lab = Lab::with_plan(vec![planned(1, 5, wifi()), planned(20, 5, wifi())]);
+    let mut lab = Bench::with_plan(vec![planned(1, 5, wifi()), planned(20, 5, wifi())]);
     lab.play(s(2));
     lab.command(Command::SetWifi { light: light("a"), up: true });
     lab.command(Command::SetWifi { light: light("a"), up: false });
@@ -220,7 +220,7 @@ fn what_a_person_has_cleared_stays_cleared_until_somebody_injects_it_anew() {
 
 #[test]
 fn a_person_may_switch_on_in_between_what_the_plan_injects_next() {
-    let mut lab = Lab::with_plan(vec![planned(5, 5, wifi())]);
+    let mut lab = Bench::with_plan(vec![planned(5, 5, wifi())]);
     lab.command(Command::SetWifi { light: light("a"), up: false });
     lab.play(s(11));
     assert!(!lab.has_wifi(), "switched off before the plan began, and after it ended");
@@ -228,7 +228,7 @@ fn a_person_may_switch_on_in_between_what_the_plan_injects_next() {
 
 #[test]
 fn the_newest_parameters_apply_and_then_those_before_them_again() {
-    let mut lab = Lab::with_plan(vec![planned(1, 60, latency(200))]);
+    let mut lab = Bench::with_plan(vec![planned(1, 60, latency(200))]);
     lab.play(s(10));
     lab.inject(latency(500), Some(s(5)));
     assert!(lab.in_force(&latency(500)) && !lab.in_force(&latency(200)));
@@ -244,7 +244,7 @@ fn the_newest_parameters_apply_and_then_those_before_them_again() {
 
 #[test]
 fn chaos_touches_no_fault_of_others_and_gives_up_what_others_inject() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.inject(Fault::on(light("b"), Silence), None);
     lab.command(Command::StartChaos { seed: Some(5), pace: s(1) });
     lab.changes();
@@ -277,7 +277,7 @@ fn chaos_touches_no_fault_of_others_and_gives_up_what_others_inject() {
 #[test]
 fn the_same_seed_of_chaos_means_the_same_effects() {
     let play = |seed| {
-        let mut lab = Lab::new();
+        let mut lab = Bench::new();
         lab.command(Command::StartChaos { seed: Some(seed), pace: s(2) });
         lab.play(s(200));
         lab.effects
@@ -288,7 +288,7 @@ fn the_same_seed_of_chaos_means_the_same_effects() {
 
 #[test]
 fn a_fault_whose_effect_failed_is_not_told_of_as_in_force() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.broken = true;
     lab.inject(latency(200), Some(s(5)));
     lab.command(Command::StopBroker);
@@ -302,7 +302,7 @@ fn a_fault_whose_effect_failed_is_not_told_of_as_in_force() {
 
 #[test]
 fn other_parameters_that_cannot_be_given_leave_the_fault_as_it_was() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.inject(latency(200), Some(s(60)));
     lab.broken = true;
     lab.inject(latency(500), None);
@@ -314,7 +314,7 @@ fn other_parameters_that_cannot_be_given_leave_the_fault_as_it_was() {
 
 #[test]
 fn a_broker_that_does_not_start_again_is_still_told_of_as_down_and_can_be_tried_again() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.inject(Fault::on_broker(BrokerDown), Some(s(5)));
     lab.broken = true;
     lab.play(s(6));
@@ -327,7 +327,7 @@ fn a_broker_that_does_not_start_again_is_still_told_of_as_down_and_can_be_tried_
 
 #[test]
 fn what_ends_while_it_is_being_injected_is_told_of_neither_way() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.engine.command(Command::InjectFault { fault: Fault::on(light("a"), Hang), lasts: None });
     let task = lab.engine.next_task().unwrap();
     // The light has started anew before the world says that it was asked to hang.
@@ -340,7 +340,7 @@ fn what_ends_while_it_is_being_injected_is_told_of_neither_way() {
 
 #[test]
 fn a_restart_ends_a_hang_whoever_injected_it_and_until_when() {
-    let mut lab = Lab::with_plan(vec![planned(1, 50, Fault::on(light("a"), Hang))]);
+    let mut lab = Bench::with_plan(vec![planned(1, 50, Fault::on(light("a"), Hang))]);
     lab.play(s(2));
     lab.engine.fault_over(Fault::on(light("a"), Hang));
     lab.take_events();
@@ -350,7 +350,7 @@ fn a_restart_ends_a_hang_whoever_injected_it_and_until_when() {
 
 #[test]
 fn a_silence_by_command_ends_with_its_run_and_a_persons_does_not() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     let silence = Fault::on(light("a"), Silence);
     lab.engine.log(&light("a"), &LogEvent::Obeys(Action::Silence));
     assert!(lab.in_force(&silence));
@@ -367,7 +367,7 @@ fn a_silence_by_command_ends_with_its_run_and_a_persons_does_not() {
 
 #[test]
 fn a_light_that_goes_takes_its_faults_and_their_ends_along() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.inject(latency(200), Some(s(5)));
     lab.inject(Fault::on_broker(BrokerDown), Some(s(7)));
     lab.command(Command::RunLight { light: light("a"), on: false });
@@ -381,7 +381,7 @@ fn a_light_that_goes_takes_its_faults_and_their_ends_along() {
 
 #[test]
 fn other_commands_are_obeyed_while_a_light_says_goodbye_and_its_place_is_taken_after_that() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.command(Command::RunLight { light: light("a"), on: false });
     assert_eq!(lab.effects, [Effect::RetireLight(light("a"))]);
     lab.inject(wifi(), None);
@@ -396,7 +396,7 @@ fn other_commands_are_obeyed_while_a_light_says_goodbye_and_its_place_is_taken_a
 
 #[test]
 fn a_board_is_told_for_how_long_and_its_fault_ends_at_its_time_alone() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.engine.state.light_is(&light("a"), LightKind::Board);
     lab.inject(wifi(), None);
     assert_eq!(
@@ -420,7 +420,7 @@ fn a_board_is_told_for_how_long_and_its_fault_ends_at_its_time_alone() {
 
 #[test]
 fn what_a_world_does_comes_in_the_order_in_which_it_was_asked_for() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     lab.engine.command(Command::StopBroker);
     lab.engine.command(Command::StartBroker);
     lab.engine.command(Command::DropSession { light: light("b") });
@@ -438,14 +438,14 @@ fn what_a_world_does_comes_in_the_order_in_which_it_was_asked_for() {
 
 #[test]
 fn whoever_floods_a_light_with_orders_is_not_obeyed_for_ever() {
-    let mut lab = Lab::new();
+    let mut lab = Bench::new();
     let obeyed = (0..1_000).filter(|_| lab.engine.order(&light("a"), HostCommand::DropSession)).count();
     assert_eq!(obeyed, 256);
 }
 
 #[test]
 fn nothing_is_due_any_more_once_the_world_ends() {
-    let mut lab = Lab::with_plan(vec![planned(10, 5, wifi())]);
+    let mut lab = Bench::with_plan(vec![planned(10, 5, wifi())]);
     lab.inject(latency(5), Some(s(3)));
     lab.command(Command::StartChaos { seed: None, pace: s(1) });
     lab.engine.end();

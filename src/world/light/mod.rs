@@ -62,6 +62,7 @@ pub(crate) struct LightParts {
 }
 
 /// What the program has not taken yet.
+#[allow(clippy::large_enum_variant, reason = "it waits only while a program hangs")]
 enum Notification {
     Received(Received),
     /// The session is over.

@@ -49,7 +49,7 @@ impl Supervisor {
         config: Config,
         options: WorldOptions,
         bus: Arc<EventBus>,
-        Way { broker, limiter, tunnel }: Way,
+        BrokerRoute { broker, limiter, tunnel }: BrokerRoute,
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
             (BrokerChoice::External { host, port, login, tls }, _) => Target {
@@ -172,7 +172,7 @@ impl Supervisor {
 }
 
 /// What there is of the broker and of the way to it before the first light starts.
-pub(super) struct Way {
+pub(super) struct BrokerRoute {
     pub(super) broker: Option<Broker>,
     pub(super) limiter: Option<AccountLimiter>,
     pub(super) tunnel: Option<Proxy>,

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     COMMAND_QUEUE, Supervisor, metering, record,
-    start::{Way, allow_files, tunnel_to},
+    start::{BrokerRoute, allow_files, tunnel_to},
 };
 use crate::{
     config::{BrokerChoice, Config, Junction},
@@ -141,8 +141,8 @@ impl World {
             None => None,
         };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let way = Way { broker, limiter, tunnel };
-        let mut supervisor = Supervisor::start(config, options, bus.clone(), way);
+        let route = BrokerRoute { broker, limiter, tunnel };
+        let mut supervisor = Supervisor::start(config, options, bus.clone(), route);
         supervisor.recorder = recorder;
         let task = tokio::spawn(supervisor.run(commanded));
         Ok((World { commands, bus, task: Some(task) }, events))

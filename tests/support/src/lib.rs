@@ -22,7 +22,7 @@ use std::{
 
 pub use self::{
     mosquitto::{Mosquitto, fill, guarded, passwords},
-    program::{Going, Lab, Run, binary},
+    program::{Going, Run, Workspace, binary},
 };
 
 pub fn free_port() -> u16 {

@@ -20,7 +20,7 @@ pub fn binary() -> PathBuf {
 }
 
 /// A folder for one run: its configuration, and what the program remembers.
-pub struct Lab {
+pub struct Workspace {
     pub folder: TempDir,
 }
 
@@ -38,9 +38,9 @@ pub struct Going {
     pub heard: Vec<Value>,
 }
 
-impl Lab {
-    pub fn new() -> Lab {
-        Lab { folder: tempfile::tempdir().unwrap() }
+impl Workspace {
+    pub fn new() -> Workspace {
+        Workspace { folder: tempfile::tempdir().unwrap() }
     }
 
     pub fn config(&self, text: &str) -> PathBuf {

@@ -39,14 +39,11 @@ pub use self::{
 };
 use crate::{
     aspect::Aspect,
-    message::{Need, PeerMessage, State},
+    message::{MAX_PEERS, Need, PeerMessage, State},
     name::Name,
     time::{Instant, at_least},
     timing::{Infeasible, Timing},
 };
-
-/// The most lights that one light may conflict with.
-pub const MAX_PEERS: usize = 7;
 
 /// By what a light decides whether it may go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,10 +2,10 @@
 
 use heapless::Vec;
 
-use super::{Light, MAX_PEERS, Rule, peer::MAX_BOOTS};
+use super::{Light, Rule, peer::MAX_BOOTS};
 use crate::{
     aspect::Aspect,
-    message::{Give, MAX_GIVES, Need, State},
+    message::{Give, MAX_GIVES, MAX_PEERS, Need, State},
     name::Name,
     time::Instant,
     timing::Quota,

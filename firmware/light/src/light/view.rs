@@ -4,8 +4,8 @@ use core::fmt;
 
 use heapless::Vec;
 
-use super::{Light, MAX_PEERS, Phase, peer::Peer};
-use crate::{aspect::Aspect, name::Name, time::Instant};
+use super::{Light, Phase, peer::Peer};
+use crate::{aspect::Aspect, message::MAX_PEERS, name::Name, time::Instant};
 
 /// A promise or a lease, and until when it holds on the light's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

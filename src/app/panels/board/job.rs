@@ -89,10 +89,10 @@ fn running(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, repaint: &mut Repaint
         ui.add_space(4.0);
         ui.label(RichText::new(format!("{}.", question.text())).color(palette.warn));
         ui.horizontal(|ui| {
-            if widgets::named_button(ui, "No, leave it", "No, leave it").clicked() {
+            if widgets::button(ui, "No, leave it").clicked() {
                 actions.push(BoardAction::Answer(Answer::No));
             }
-            if widgets::named_button(ui, "Yes, write it", "Yes, write it").clicked() {
+            if widgets::button(ui, "Yes, write it").clicked() {
                 actions.push(BoardAction::Answer(Answer::Yes));
             }
         });

@@ -5,7 +5,7 @@
 //! | `ports` | which board |
 //! | `light` | which light it is to be |
 //! | `network` | Wi-Fi and broker |
-//! | `more` | what hardly anybody changes; backup and restore |
+//! | `more` | settings that are rarely changed; backup and restore |
 //! | `job` | how far it is, and how it ended |
 //! | `by_hand` | the drawing of the jumper and the button |
 //! | `log` | what the board says |

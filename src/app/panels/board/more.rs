@@ -1,4 +1,4 @@
-//! What hardly anybody changes, and backup and restore.
+//! Settings that are rarely changed, and backup and restore.
 
 use egui::{CollapsingHeader, Ui};
 use traffic_light::record::{Antenna, LED_GPIOS};
@@ -49,7 +49,7 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
         });
         let firsts = [
             (BackupFirst::Whole, "the whole flash: some minutes".to_owned()),
-            (BackupFirst::Identity, "Pycom's block alone: seconds".to_owned()),
+            (BackupFirst::Identity, "only Pycom's block: seconds".to_owned()),
             (BackupFirst::Nothing, "nothing".to_owned()),
         ];
         field::row(ui, "Back up", |ui| field::choice(ui, "What to back up first", &mut form.backup, &firsts));
@@ -77,7 +77,7 @@ pub(super) fn backups(
             ui.horizontal_wrapped(|ui| {
                 for (text, why, action) in [
                     ("Examine", "Says what the board is, and starts it again.", BoardAction::Examine),
-                    ("Reset", "Starts the board's program anew.", BoardAction::Reset),
+                    ("Reset", "Restarts the board's program.", BoardAction::Reset),
                     ("Back up the whole flash", "Takes some minutes.", BoardAction::BackUp(BackupScope::Whole)),
                     ("Back up Pycom's block", "Takes seconds.", BoardAction::BackUp(BackupScope::Identity)),
                 ] {

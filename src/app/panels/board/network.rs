@@ -84,7 +84,7 @@ fn this_computer(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: 
             "The broker listens on this computer only. Letting boards join opens its port to this network, with a \
              generated user and password; messages cross the network unencrypted. A firewall may have to allow it.",
         );
-        let join = widgets::named_button(ui, "Let boards join", "Let boards join");
+        let join = widgets::button(ui, "Let boards join");
         if join
             .on_hover_text("The broker starts again on the same port; the lights reconnect by themselves.")
             .clicked()

@@ -1,4 +1,4 @@
-//! A message by hand: topic, payload, whether it is kept, quality of service.
+//! A message by hand: topic, payload, whether it is retained, quality of service.
 
 use egui::{CollapsingHeader, RichText, TextEdit, Ui};
 
@@ -86,7 +86,7 @@ fn fields(ui: &mut Ui, view: &ViewContext<'_>, form: &mut PublishForm) -> Action
         actions.push(Command::Publish(ByHand { topic, payload, retain: form.retain, qos: form.qos }));
     }
     if !runs {
-        widgets::caption(ui, "The broker does not answer just now.", palette);
+        widgets::caption(ui, "The broker does not answer now.", palette);
     }
     actions
 }

@@ -66,7 +66,7 @@ fn marks(ui: &mut Ui, view: &ViewContext<'_>, topic: &Topic, value: &Value) {
         let (messages, rate) = (many(topic.messages, "message"), topic.per_second(view.now_ms));
         widgets::caption(ui, format!("{messages}, {rate:.1}/s"), palette);
     });
-    let (text, color) = match topic.kept_at_ms {
+    let (text, color) = match topic.retained_at_ms {
         Some(at_ms) => (format!("Retained, as delivered {}", labels::clock(at_ms)), palette.accent),
         None => ("Not retained, as far as known".to_owned(), palette.weak),
     };

@@ -131,7 +131,7 @@ fn leaf(
     let Some(value) = topic.last() else { return actions };
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         widgets::caption(ui, format!("{:.1}/s", topic.per_second(view.now_ms)), palette);
-        if topic.kept_at_ms.is_some() {
+        if topic.retained_at_ms.is_some() {
             let why =
                 "The broker delivered a retained message here: whoever subscribes now gets one at once.";
             widgets::chip(ui, "retained", palette.accent, palette).on_hover_text(why);

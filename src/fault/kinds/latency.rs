@@ -1,13 +1,15 @@
 //! Every byte takes longer.
 
 use serde::{Deserialize, Serialize};
+use simulation::Rng;
 
-use super::{
-    Draw, Effect, Rng, Shaping,
-    definition::{About, Definition, Ink, LeftOut, Parameter, Stroke, parameters},
-    us,
+use crate::{
+    fault::{
+        definition::{About, Definition, Draw, Ink, LeftOut, Parameter, Stroke, parameters},
+        effect::{Effect, Shaping, us},
+    },
+    model::Diagnostic,
 };
-use crate::model::Diagnostic;
 
 /// A longer way. Bytes keep their order, whatever the jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{About, Definition, Ink, Stroke};
+use crate::fault::definition::{About, Definition, Ink, Stroke};
 
 /// Another client has the light's client id, and takes its session over again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

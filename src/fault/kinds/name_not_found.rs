@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{About, Definition, Ink, Stroke};
+use crate::fault::definition::{About, Definition, Ink, Stroke};
 
 /// The light looks for its broker under a name that nobody has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

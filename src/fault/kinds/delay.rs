@@ -1,11 +1,11 @@
 //! PUBLISH packets come late.
 
 use serde::{Deserialize, Serialize};
+use simulation::Rng;
 
-use super::{
-    Draw, Effect, PacketAction, Rng, chance,
-    definition::{About, Definition, Ink, Parameter, Stroke, parameters},
-    us,
+use crate::fault::{
+    definition::{About, Definition, Draw, Ink, Parameter, Stroke, parameters},
+    effect::{Effect, PacketAction, chance, us},
 };
 
 /// A packet is held back while later ones pass: an old message comes after new ones.

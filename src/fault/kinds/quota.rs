@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Draw,
-    definition::{About, Definition, Ink, Parameter, Stroke, parameters},
-};
+use crate::fault::definition::{About, Definition, Draw, Ink, Parameter, Stroke, parameters};
 
 /// The embedded broker counts publishes as Adafruit IO does, of all its clients together: too many
 /// are rejected with a notice, and who goes on is banned, with a reset of every connection.

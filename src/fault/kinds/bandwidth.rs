@@ -1,10 +1,11 @@
 //! Only so many bytes a second.
 
 use serde::{Deserialize, Serialize};
+use simulation::Rng;
 
-use super::{
-    Draw, Effect, Rng, Shaping,
-    definition::{About, Definition, Parameter, Stroke, parameters},
+use crate::fault::{
+    definition::{About, Definition, Draw, Parameter, Stroke, parameters},
+    effect::{Effect, Shaping},
 };
 
 /// Bytes wait for their turn, and what waits too long holds the sender back.

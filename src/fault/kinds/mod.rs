@@ -1,12 +1,39 @@
-//! Any fault with its parameters, but without its place.
+//! All faults: one file each, one list, and what any of them can be asked.
+
+mod bandwidth;
+mod black_hole;
+mod broker_down;
+mod clock_drift;
+mod delay;
+mod double;
+mod half_open;
+mod hang;
+mod latency;
+mod lose;
+mod name_not_found;
+mod quota;
+mod reboot;
+mod refuse;
+mod reorder;
+mod reset;
+mod session_drop;
+mod silence;
+mod slow_close;
+mod suspend;
+mod taken_over;
+mod wifi_down;
+mod wrong_password;
 
 use std::fmt;
 
-use super::{
-    BrokerFault, Directions, Fault, LightFault, LinkFault, LinkFaultSpec,
-    definition::{About, Definition, Draw, Number},
+pub use self::quota::MOST_PER_MINUTE;
+use crate::{
+    fault::{
+        definition::{About, Definition, Draw, Number},
+        effect::Effect,
+    },
+    model::Diagnostic,
 };
-use crate::model::{Diagnostic, LightId};
 
 /// Makes the enums of the list of faults, and what they need to be asked alike.
 macro_rules! faults {
@@ -57,7 +84,43 @@ macro_rules! faults {
         }
     )*};
 }
-pub(super) use faults;
+// The list. A new fault comes last in its part: the draws of chaos go by the order.
+faults! {
+    /// A fault of the link between a light and its broker.
+    LinkFault: Effect {
+        latency::Latency,
+        bandwidth::Bandwidth,
+        black_hole::BlackHole,
+        reset::Reset,
+        refuse::Refuse,
+        slow_close::SlowClose,
+        half_open::HalfOpen,
+        lose::Lose,
+        double::Double,
+        delay::Delay,
+        reorder::Reorder,
+    }
+
+    /// A fault of a light: its Wi-Fi, login, program or clock.
+    LightFault: Definition {
+        wifi_down::WifiDown,
+        silence::Silence,
+        wrong_password::WrongPassword,
+        name_not_found::NameNotFound,
+        taken_over::TakenOver,
+        hang::Hang,
+        clock_drift::ClockDrift,
+        suspend::Suspend,
+        session_drop::SessionDrop,
+        reboot::Reboot,
+    }
+
+    /// A fault of the embedded broker; it strikes all lights.
+    BrokerFault: Definition {
+        broker_down::BrokerDown,
+        quota::Quota,
+    }
+}
 
 /// Any fault with its parameters, but without its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -151,20 +214,6 @@ impl FaultKind {
     pub fn has_direction(&self) -> bool {
         matches!(self, FaultKind::LinkFault(_)) && !self.about().whole_connection
     }
-
-    /// The same at a place; `None` where it needs a light and there is none. What has no direction
-    /// takes none.
-    #[must_use]
-    pub fn at(self, light: Option<LightId>, directions: Directions) -> Option<Fault> {
-        let directions = if self.has_direction() { directions } else { Directions::Both };
-        Some(match self {
-            FaultKind::LinkFault(fault) => {
-                Fault::Link { light: light?, spec: LinkFaultSpec { fault, directions } }
-            }
-            FaultKind::LightFault(fault) => Fault::Light { light: light?, fault },
-            FaultKind::BrokerFault(fault) => Fault::Broker(fault),
-        })
-    }
 }
 
 impl fmt::Display for FaultKind {
@@ -174,7 +223,7 @@ impl fmt::Display for FaultKind {
     }
 }
 
-pub(super) fn write(f: &mut impl fmt::Write, name: &str, parameters: &str) -> fmt::Result {
+pub(crate) fn write(f: &mut impl fmt::Write, name: &str, parameters: &str) -> fmt::Result {
     f.write_str(name)?;
     if parameters.is_empty() { Ok(()) } else { write!(f, " {parameters}") }
 }

@@ -1,10 +1,11 @@
 //! PUBLISH packets are lost.
 
 use serde::{Deserialize, Serialize};
+use simulation::Rng;
 
-use super::{
-    Draw, Effect, PacketAction, Rng, chance,
-    definition::{About, Definition, Ink, Parameter, Stroke, parameters},
+use crate::fault::{
+    definition::{About, Definition, Draw, Ink, Parameter, Stroke, parameters},
+    effect::{Effect, PacketAction, chance},
 };
 
 /// The packet does not arrive and nobody is told. At QoS 1 the sender keeps it unacknowledged, and

@@ -1,10 +1,11 @@
 //! The connection stays, nothing passes.
 
 use serde::{Deserialize, Serialize};
+use simulation::Rng;
 
-use super::{
-    Effect, Rng, Shaping,
+use crate::fault::{
     definition::{About, Definition, Ink, Stroke},
+    effect::{Effect, Shaping},
 };
 
 /// Packets on their way vanish. TCP sends them again, so that all of it arrives once this is over,

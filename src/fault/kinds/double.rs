@@ -1,10 +1,11 @@
 //! PUBLISH packets come twice.
 
 use serde::{Deserialize, Serialize};
+use simulation::Rng;
 
-use super::{
-    Draw, Effect, PacketAction, Rng, chance,
-    definition::{About, Definition, Ink, Parameter, Stroke, parameters},
+use crate::fault::{
+    definition::{About, Definition, Draw, Ink, Parameter, Stroke, parameters},
+    effect::{Effect, PacketAction, chance},
 };
 
 /// The packet arrives twice in a row. Its second acknowledgement is kept from the sender, who has

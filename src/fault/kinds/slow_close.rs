@@ -1,11 +1,11 @@
 //! One end learns late that the other has closed.
 
 use serde::{Deserialize, Serialize};
+use simulation::Rng;
 
-use super::{
-    Draw, Effect, Rng, Shaping,
-    definition::{About, Definition, Ink, Parameter, Stroke, parameters},
-    us,
+use crate::fault::{
+    definition::{About, Definition, Draw, Ink, Parameter, Stroke, parameters},
+    effect::{Effect, Shaping, us},
 };
 
 /// The end of the stream travels longer than its bytes.

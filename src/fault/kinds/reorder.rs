@@ -1,10 +1,11 @@
 //! PUBLISH packets are overtaken.
 
 use serde::{Deserialize, Serialize};
+use simulation::Rng;
 
-use super::{
-    Draw, Effect, PacketAction, Rng, chance,
-    definition::{About, Definition, Ink, Parameter, Stroke, parameters},
+use crate::fault::{
+    definition::{About, Definition, Draw, Ink, Parameter, Stroke, parameters},
+    effect::{Effect, PacketAction, chance},
 };
 
 /// A packet waits until a few later ones have passed; if none come, it goes on after two seconds.

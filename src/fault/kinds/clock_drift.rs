@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Draw,
-    definition::{About, Definition, LeftOut, Parameter, Stroke, parameters},
+use crate::{
+    fault::definition::{About, Definition, Draw, LeftOut, Parameter, Stroke, parameters},
+    model::Diagnostic,
 };
-use crate::model::Diagnostic;
 
 /// The light's clock is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

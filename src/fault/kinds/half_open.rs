@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    ConnectionRules, Draw, Effect,
-    definition::{About, Definition, Ink, Parameter, Stroke, parameters},
-    us,
+use crate::fault::{
+    definition::{About, Definition, Draw, Ink, Parameter, Stroke, parameters},
+    effect::{ConnectionRules, Effect, us},
 };
 
 /// The broker's end of the connection ends (so that the broker publishes the light's will), and the

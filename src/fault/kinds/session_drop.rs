@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{About, Definition, Stroke};
+use crate::fault::definition::{About, Definition, Stroke};
 
 /// The light's broker session is cut once. It comes back by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    ConnectionRules, Effect,
+use crate::fault::{
     definition::{About, Definition, Ink, Stroke},
+    effect::{ConnectionRules, Effect},
 };
 
 /// Nobody listens: `ECONNREFUSED`. A connection that is there stays.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{About, Definition, Stroke};
+use crate::fault::definition::{About, Definition, Stroke};
 
 /// The light logs in with a password that is not the broker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

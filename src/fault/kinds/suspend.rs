@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{About, Definition, Ink, Stroke};
+use crate::fault::definition::{About, Definition, Ink, Stroke};
 
 /// The light's host sleeps, lamps dark, its clock standing still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,12 +1,14 @@
-//! Weighs one expectation against what was seen.
+//! Evaluates one expectation against what was seen.
 
 use std::time::Duration;
 
 use traffic_light::Aspect;
 
 use super::{
-    Judge, Outcome, Verdict, clash,
+    clash,
     moment::{Known, moment, told},
+    run::Run,
+    verdict::{Outcome, Verdict},
 };
 use crate::{
     model::LightId,
@@ -21,27 +23,27 @@ use crate::{
 const MOST_NAMED: usize = 4;
 
 /// An outcome and its evidence.
-pub(super) type Weighed = (Outcome, String);
+pub(super) type Evaluation = (Outcome, String);
 
-pub(super) fn weigh(judge: &Judge, expectation: &Expectation) -> Verdict {
+pub(super) fn evaluate(run: &Run, expectation: &Expectation) -> Verdict {
     let (mut outcome, mut evidence) = match &expectation.check {
-        Check::NoConflict => clash::no_conflict(judge, expectation),
-        Check::Conflict => clash::conflict(judge, expectation),
-        Check::NoUnsafeFlashing => clash::unsafe_flashing(judge, expectation, false),
-        Check::UnsafeFlashing => clash::unsafe_flashing(judge, expectation, true),
-        Check::Flashing { from, within } => shown(judge, expectation, Aspect::FlashingAmber, from, *within),
-        Check::Alternating { from, within } => shown(judge, expectation, Aspect::Green, from, *within),
+        Check::NoConflict => clash::no_conflict(run, expectation),
+        Check::Conflict => clash::conflict(run, expectation),
+        Check::NoUnsafeFlashing => clash::unsafe_flashing(run, expectation, false),
+        Check::UnsafeFlashing => clash::unsafe_flashing(run, expectation, true),
+        Check::Flashing { from, within } => shown(run, expectation, Aspect::FlashingAmber, from, *within),
+        Check::Alternating { from, within } => shown(run, expectation, Aspect::Green, from, *within),
         Check::Steady => {
-            never_shown(judge, expectation, "flashed amber", |aspect| aspect == Aspect::FlashingAmber)
+            never_shown(run, expectation, "flashed amber", |aspect| aspect == Aspect::FlashingAmber)
         }
-        Check::NoGo => never_shown(judge, expectation, "was in go", Aspect::is_go),
-        Check::Greens { at_least } => greens(judge, expectation, *at_least),
-        Check::Joins { at_most } => joins(judge, expectation, *at_most),
-        Check::Reaction { p99 } => reaction(judge, expectation, *p99),
-        Check::Ignored { at_least, at_most } => ignored(judge, expectation, *at_least, *at_most),
+        Check::NoGo => never_shown(run, expectation, "was in go", Aspect::is_go),
+        Check::Greens { at_least } => greens(run, expectation, *at_least),
+        Check::Joins { at_most } => joins(run, expectation, *at_most),
+        Check::Reaction { p99 } => reaction(run, expectation, *p99),
+        Check::Ignored { at_least, at_most } => ignored(run, expectation, *at_least, *at_most),
     };
     // What was seen stands; what was not seen may have been missed.
-    if let Some(why) = &judge.record.incomplete
+    if let Some(why) = &run.record.incomplete
         && rests_on_absence(&expectation.check, outcome)
     {
         (outcome, evidence) = (Outcome::NotJudged, format!("not everything was seen: {why}"));
@@ -50,11 +52,11 @@ pub(super) fn weigh(judge: &Judge, expectation: &Expectation) -> Verdict {
 }
 
 /// When the expectation is decided at the latest, where that depends on a moment that has come.
-pub(super) fn deadline(judge: &Judge, expectation: &Expectation) -> Option<Duration> {
+pub(super) fn deadline(run: &Run, expectation: &Expectation) -> Option<Duration> {
     let (Check::Flashing { from, within } | Check::Alternating { from, within }) = &expectation.check else {
         return None;
     };
-    match moment(judge, from) {
+    match moment(run, from) {
         Known::At(at) => Some(at.saturating_add(*within)),
         _ => None,
     }
@@ -78,16 +80,16 @@ fn rests_on_absence(check: &Check, outcome: Outcome) -> bool {
 
 /// Each light shows `aspect` at some time within `within` of a moment.
 fn shown(
-    judge: &Judge,
+    run: &Run,
     expectation: &Expectation,
     aspect: Aspect,
     from: &Moment,
     within: Duration,
-) -> Weighed {
-    if let Some(unseen) = unseen(judge, expectation) {
+) -> Evaluation {
+    if let Some(unseen) = unseen(run, expectation) {
         return unseen;
     }
-    let base = match moment(judge, from) {
+    let base = match moment(run, from) {
         Known::At(at) => at,
         Known::Open(why) | Known::Never(why) => return (Outcome::NotJudged, why),
     };
@@ -95,7 +97,7 @@ fn shown(
     let green = aspect == Aspect::Green;
     let later = |at: Duration| format!("{} later", Seconds(at.saturating_sub(base)));
     let (mut came, mut missing) = (Vec::new(), Vec::new());
-    for (light, record) in lights(judge, expectation) {
+    for (light, record) in lights(run, expectation) {
         let began = record.began(aspect).find(|at| (base..=deadline).contains(at));
         // A green has to begin; a light that flashes already does what is wanted.
         let already = !green && record.aspect_at(base) == Some(aspect);
@@ -105,7 +107,7 @@ fn shown(
             None => missing.push((light, record)),
         }
     }
-    let about = told(judge, from, base);
+    let about = told(run, from, base);
     if missing.is_empty() {
         let verb = if green { " had green" } else { " flashed amber" };
         let verbs = [verb].into_iter().chain(std::iter::repeat(""));
@@ -114,7 +116,7 @@ fn shown(
         return (Outcome::Held, format!("{about}; {each} (allowed: {})", Seconds(within)));
     }
     let names = listed(&missing.iter().map(|(light, _)| light.to_string()).collect::<Vec<_>>());
-    if judge.record.reached < deadline {
+    if run.record.reached < deadline {
         return (
             Outcome::NotJudged,
             format!("{about}; {names} not yet, with time until {}", Seconds(deadline)),
@@ -132,16 +134,11 @@ fn shown(
     (Outcome::Failed, format!("{about}; {names} {verb} within {} ({instead})", Seconds(within)))
 }
 
-fn never_shown(
-    judge: &Judge,
-    expectation: &Expectation,
-    verb: &str,
-    bad: impl Fn(Aspect) -> bool,
-) -> Weighed {
+fn never_shown(run: &Run, expectation: &Expectation, verb: &str, bad: impl Fn(Aspect) -> bool) -> Evaluation {
     let window = expectation.window;
     let mut first: Option<(Duration, Duration, &LightId)> = None;
-    for (light, record) in lights(judge, expectation) {
-        let mut spans = record.spans(judge.record.reached);
+    for (light, record) in lights(run, expectation) {
+        let mut spans = record.spans(run.record.reached);
         let found =
             spans.find(|(from, until, aspect)| bad(*aspect) && *from <= window.until && *until > window.from);
         if let Some((from, until, _)) = found
@@ -155,29 +152,29 @@ fn never_shown(
             format!("{light} {verb} from {} on, for {}", Seconds(from), Seconds(until.saturating_sub(from)));
         return (Outcome::Failed, text);
     }
-    unseen(judge, expectation).unwrap_or_else(|| until_end(judge, &window, "none did".to_owned()))
+    unseen(run, expectation).unwrap_or_else(|| until_end(run, &window, "none did".to_owned()))
 }
 
-fn greens(judge: &Judge, expectation: &Expectation, at_least: u64) -> Weighed {
-    if let Some(unseen) = unseen(judge, expectation) {
+fn greens(run: &Run, expectation: &Expectation, at_least: u64) -> Evaluation {
+    if let Some(unseen) = unseen(run, expectation) {
         return unseen;
     }
-    let counted = counted(judge, expectation, |record| Box::new(record.began(Aspect::Green)));
+    let counted = counted(run, expectation, |record| Box::new(record.began(Aspect::Green)));
     let text =
         listed(&counted.iter().map(|(light, count)| format!("{light} had {count}")).collect::<Vec<_>>());
     if counted.iter().all(|(_, count)| *count >= at_least) {
         return (Outcome::Held, text);
     }
-    if judge.record.reached < expectation.window.until {
-        return open(judge, &expectation.window, &text);
+    if run.record.reached < expectation.window.until {
+        return open(run, &expectation.window, &text);
     }
     (Outcome::Failed, text)
 }
 
-fn joins(judge: &Judge, expectation: &Expectation, at_most: u64) -> Weighed {
-    let counted: Vec<_> = counted(judge, expectation, |record| Box::new(record.joins()))
+fn joins(run: &Run, expectation: &Expectation, at_most: u64) -> Evaluation {
+    let counted: Vec<_> = counted(run, expectation, |record| Box::new(record.joins()))
         .into_iter()
-        .filter(|(light, _)| runs_here(judge, light))
+        .filter(|(light, _)| runs_here(run, light))
         .collect();
     let text = listed(
         &counted
@@ -188,11 +185,11 @@ fn joins(judge: &Judge, expectation: &Expectation, at_most: u64) -> Weighed {
     if counted.iter().any(|(_, count)| *count > at_most) {
         return (Outcome::Failed, text);
     }
-    unseen(judge, expectation).unwrap_or_else(|| until_end(judge, &expectation.window, text))
+    unseen(run, expectation).unwrap_or_else(|| until_end(run, &expectation.window, text))
 }
 
-fn reaction(judge: &Judge, expectation: &Expectation, allowed: Duration) -> Weighed {
-    let mut took: Vec<Duration> = judge
+fn reaction(run: &Run, expectation: &Expectation, allowed: Duration) -> Evaluation {
+    let mut took: Vec<Duration> = run
         .record
         .reactions
         .iter()
@@ -202,16 +199,16 @@ fn reaction(judge: &Judge, expectation: &Expectation, allowed: Duration) -> Weig
     took.sort_unstable();
     // Nearest rank, as in the summary of a run.
     let rank = (took.len() * 99).div_ceil(100).max(1);
-    let over = judge.record.reached >= expectation.window.until;
+    let over = run.record.reached >= expectation.window.until;
     match took.get(rank - 1) {
         None if over => (Outcome::NotJudged, "no reaction was measured".to_owned()),
-        None => open(judge, &expectation.window, "no reaction was measured so far"),
+        None => open(run, &expectation.window, "no reaction was measured so far"),
         Some(p99) => {
             let ms = p99.as_secs_f64() * 1_000.0;
             let text =
                 format!("99 of 100 took at most {ms:.2} ms, of {}", Count(took.len() as u64, "reaction"));
             match (over, *p99 <= allowed) {
-                (false, _) => open(judge, &expectation.window, &text),
+                (false, _) => open(run, &expectation.window, &text),
                 (true, true) => (Outcome::Held, text),
                 (true, false) => (Outcome::Failed, text),
             }
@@ -219,9 +216,9 @@ fn reaction(judge: &Judge, expectation: &Expectation, allowed: Duration) -> Weig
     }
 }
 
-fn ignored(judge: &Judge, expectation: &Expectation, at_least: u64, at_most: Option<u64>) -> Weighed {
+fn ignored(run: &Run, expectation: &Expectation, at_least: u64, at_most: Option<u64>) -> Evaluation {
     let all = expectation.scope == Scope::All;
-    let mut found = judge.record.ignored.iter().filter(|ignored| {
+    let mut found = run.record.ignored.iter().filter(|ignored| {
         let of_scope = ignored.light.as_ref().is_some_and(|light| expectation.scope.includes(light));
         expectation.window.includes(ignored.at) && (all || of_scope)
     });
@@ -237,27 +234,27 @@ fn ignored(judge: &Judge, expectation: &Expectation, at_least: u64, at_most: Opt
     if at_most.is_none() && count >= at_least {
         return (Outcome::Held, text);
     }
-    if judge.record.reached < expectation.window.until {
-        return open(judge, &expectation.window, &text);
+    if run.record.reached < expectation.window.until {
+        return open(run, &expectation.window, &text);
     }
     (if count >= at_least { Outcome::Held } else { Outcome::Failed }, text)
 }
 
 /// The lights of the expectation's scope of which something is known.
 pub(super) fn lights<'j>(
-    judge: &'j Judge,
+    run: &'j Run,
     expectation: &'j Expectation,
 ) -> impl Iterator<Item = (&'j LightId, &'j LightRecord)> {
-    judge.record.lights.iter().filter(|(light, _)| expectation.scope.includes(light))
+    run.record.lights.iter().filter(|(light, _)| expectation.scope.includes(light))
 }
 
 /// How many moments of each light fall into the window.
 fn counted<'j>(
-    judge: &'j Judge,
+    run: &'j Run,
     expectation: &'j Expectation,
     moments: impl for<'r> Fn(&'r LightRecord) -> Box<dyn Iterator<Item = Duration> + 'r>,
 ) -> Vec<(&'j LightId, u64)> {
-    lights(judge, expectation)
+    lights(run, expectation)
         .map(|(light, record)| {
             (light, moments(record).filter(|at| expectation.window.includes(*at)).count() as u64)
         })
@@ -265,12 +262,12 @@ fn counted<'j>(
 }
 
 /// Nothing can be said where nothing was heard of a light.
-pub(super) fn unseen(judge: &Judge, expectation: &Expectation) -> Option<Weighed> {
+pub(super) fn unseen(run: &Run, expectation: &Expectation) -> Option<Evaluation> {
     let silent =
-        |light: &LightId| judge.record.lights.get(light).is_none_or(|record| record.aspects.is_empty());
+        |light: &LightId| run.record.lights.get(light).is_none_or(|record| record.aspects.is_empty());
     let names: Vec<_> = expectation
         .scope
-        .lights(&judge.config)
+        .lights(&run.config)
         .iter()
         .filter(|light| silent(light))
         .map(ToString::to_string)
@@ -282,17 +279,17 @@ pub(super) fn unseen(judge: &Judge, expectation: &Expectation) -> Option<Weighed
 }
 
 /// What is seen to its end holds.
-pub(super) fn until_end(judge: &Judge, window: &Window, text: String) -> Weighed {
-    if judge.record.reached < window.until { open(judge, window, &text) } else { (Outcome::Held, text) }
+pub(super) fn until_end(run: &Run, window: &Window, text: String) -> Evaluation {
+    if run.record.reached < window.until { open(run, window, &text) } else { (Outcome::Held, text) }
 }
 
-pub(super) fn open(judge: &Judge, window: &Window, text: &str) -> Weighed {
-    let (reached, until) = (Seconds(judge.record.reached), Seconds(window.until));
+pub(super) fn open(run: &Run, window: &Window, text: &str) -> Evaluation {
+    let (reached, until) = (Seconds(run.record.reached), Seconds(window.until));
     (Outcome::NotJudged, format!("{text}, up to {reached} of {until}"))
 }
 
-fn runs_here(judge: &Judge, light: &LightId) -> bool {
-    judge.config.junction(&light.junction).is_some_and(|junction| junction.runs(&light.light))
+fn runs_here(run: &Run, light: &LightId) -> bool {
+    run.config.junction(&light.junction).is_some_and(|junction| junction.runs(&light.light))
 }
 
 pub(super) fn listed(parts: &[String]) -> String {

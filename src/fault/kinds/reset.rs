@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    ConnectionRules, Draw, Effect,
-    definition::{About, Definition, Parameter, Stroke, parameters},
-    us,
+use crate::fault::{
+    definition::{About, Definition, Draw, Parameter, Stroke, parameters},
+    effect::{ConnectionRules, Effect, us},
 };
 
 /// A real RST to both ends: `ECONNRESET` at the next read or write. What was on its way is lost.
