@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         println!();
         for ms in [5, 20, 100, 500] {
-            proxy.put(LinkFaultSpec::to_broker(Latency { ms, jitter_ms: 0 }))?;
+            proxy.inject(LinkFaultSpec::to_broker(Latency { ms, jitter_ms: 0 }))?;
             let (p50, p99) = round_trips(proxy.address(), 20).await?;
             println!(
                 "latency {ms:>4} ms: {:>8.2} ms in half of 20 cases, {:.2} ms at the most",
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         proxy.clear_all();
         for bytes_per_s in [1_000, 20_000, 1_000_000] {
-            proxy.put(LinkFaultSpec::to_broker(Bandwidth { bytes_per_s }))?;
+            proxy.inject(LinkFaultSpec::to_broker(Bandwidth { bytes_per_s }))?;
             let measured = paced(proxy.address(), bytes_per_s as usize * 2).await?;
             println!("bandwidth {bytes_per_s:>8} bytes/s: {measured:>10.0} bytes/s");
         }

@@ -74,7 +74,10 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Tls> {
                 TlsError::Authority(_) => "ca_file",
                 TlsError::KeyDoesNotFit | TlsError::Key(_) => "key_file",
             };
-            table.member(name).iter().for_each(|member| reader.wrong(member, error.to_string()));
+            table
+                .member(name)
+                .iter()
+                .for_each(|member| reader.wrong(member, (error.to_string(), error.help())));
             None
         }
     }

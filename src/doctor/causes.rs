@@ -248,7 +248,7 @@ pub(super) fn unexpected(target: &Target, what: &Unexpected, awaited: &str) -> D
             format!("{PORTAL}. Also check the port"),
         ),
         Unexpected::Tls => tls_there(target),
-        Unexpected::TlsAlert(failure) => Diagnostic::new(failure.cause(&target.host), failure.remedy()),
+        Unexpected::TlsAlert(failure) => failure.diagnostic(&target.host),
         Unexpected::NotMqtt(start) => Diagnostic::new(
             format!("what answers at {address} is not an MQTT broker: its answer begins with \"{start}\""),
             "check the port (usually 1883, or 8883 with TLS), and whether this network has a login page",

@@ -144,7 +144,7 @@ pub(super) async fn encrypt(target: &Target, tcp: TcpStream) -> Done<Box<dyn Str
                 (_, Some(there)) if maybe_plain && speaks_plain_mqtt(there).await => {
                     causes::plain_there(target)
                 }
-                (Some(failure), _) => Diagnostic::new(failure.cause(&target.host), failure.remedy()),
+                (Some(failure), _) => failure.diagnostic(&target.host),
                 (None, _) => Diagnostic::new(
                     format!("the connection ended while TLS was agreed on: {error}"),
                     "try again; if it stays so, ask whoever runs the broker",

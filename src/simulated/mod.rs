@@ -9,7 +9,7 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
-//! | `world` | everything that happens, one step after the other |
+//! | `world`, `step` | everything that happens, one step after the other |
 //! | `link` | the sockets of the lights |
 //! | `net` | connections, and what faults make of them |
 //! | `broker` | sessions, routing, retained messages, wills |

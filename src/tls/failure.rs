@@ -1,12 +1,14 @@
-//! Why there is no connection by TLS, in a person's words.
+//! Why there is no connection by TLS, and what to do about it.
 
 use std::{fmt, io};
 
 use tokio_rustls::rustls::{AlertDescription, CertificateError, Error};
 
+use crate::model::Diagnostic;
+
 const DAY_S: u64 = 86_400;
 
-/// Why TLS did not come about.
+/// Why there is no TLS session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The broker's certificate ended this many days ago.
@@ -19,7 +21,7 @@ pub enum Failure {
         /// Whole days.
         days: u64,
     },
-    /// Nobody who is trusted has issued the broker's certificate.
+    /// The issuer of the broker's certificate is not trusted.
     UnknownIssuer,
     /// The broker's certificate is for these names, and not for the one that was called.
     WrongName {
@@ -86,8 +88,8 @@ impl Failure {
             CertificateError::NotValidForNameContext { presented, .. } => {
                 Failure::WrongName { names: presented.iter().map(|name| plain(name)).collect() }
             }
-            // The checker has no words of its own for these two; they are the usual slips of those who
-            // make certificates by hand.
+            // The library has no variants for these two, which are the usual mistakes in certificates that
+            // are made by hand.
             CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
                 Failure::AuthorityForServer
             }
@@ -98,7 +100,7 @@ impl Failure {
         }
     }
 
-    /// What the broker said instead of going on.
+    /// What an alert of the broker means.
     fn of_alert(alert: AlertDescription) -> Failure {
         match alert {
             AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
@@ -126,16 +128,20 @@ impl Failure {
         }
     }
 
-    /// What is wrong, as the middle of a sentence. `host` is the broker as it was called.
+    /// What is wrong and what to do about it. `host` is the broker's name or address.
     #[must_use]
-    pub fn cause(&self, host: &str) -> String {
+    pub fn diagnostic(&self, host: &str) -> Diagnostic {
+        Diagnostic::new(self.message(host), self.help())
+    }
+
+    fn message(&self, host: &str) -> String {
         match self {
             Failure::Expired { days } => format!("the certificate of {host} expired {} ago", in_days(*days)),
             Failure::NotYetValid { days } => {
-                format!("the certificate of {host} is not valid yet; it will be in {}", in_days(*days))
+                format!("the certificate of {host} is not valid yet, but in {}", in_days(*days))
             }
             Failure::UnknownIssuer => {
-                format!("the certificate of {host} was issued by nobody who is trusted here")
+                format!("the issuer of the certificate of {host} is not trusted here")
             }
             Failure::WrongName { names } if names.is_empty() => {
                 format!("the certificate of {host} is not for that name")
@@ -147,35 +153,33 @@ impl Failure {
                 format!("{host} shows an authority's certificate instead of one that was issued to it")
             }
             Failure::OldCertificate => format!("the certificate of {host} is of an old kind, without names"),
-            Failure::Certificate(reason) => format!("the certificate of {host} is not good: {reason}"),
+            Failure::Certificate(reason) => format!("the certificate of {host} cannot be used: {reason}"),
             Failure::NotTls => format!("what answers at {host} does not speak TLS on this port"),
-            Failure::Closed => format!("{host} closed the connection when it was to begin TLS"),
-            Failure::Silent => format!("{host} takes the connection and does not answer in TLS"),
-            Failure::ClientCertificateWanted => format!("{host} wants a certificate of its clients"),
+            Failure::Closed => format!("{host} closed the connection during the TLS handshake"),
+            Failure::Silent => format!("{host} accepts the connection but does not answer with TLS"),
+            Failure::ClientCertificateWanted => format!("{host} requires a client certificate"),
             Failure::ClientCertificateRefused(reason) => {
-                format!("{host} does not take the certificate that it was shown: {reason}")
+                format!("{host} refuses the client certificate: {reason}")
             }
             Failure::NothingInCommon => {
-                format!("{host} and this program found no version or cipher of TLS that both take")
+                format!("{host} and this program have no version or cipher of TLS in common")
             }
             Failure::NoName => format!("{host} is no name that a certificate can be for"),
             Failure::Other(reason) => format!("TLS with {host} failed: {reason}"),
         }
     }
 
-    /// What to do about it, as the end of a sentence.
-    #[must_use]
-    pub fn remedy(&self) -> &'static str {
+    fn help(&self) -> &'static str {
         match self {
             Failure::Expired { .. } => {
                 "have it renewed by whoever runs the broker, or set this computer's clock if that is wrong"
             }
             Failure::NotYetValid { .. } => {
-                "set this computer's clock, which is probably slow; else have the certificate made anew"
+                "set this computer's clock, which is probably slow, or have the certificate made anew"
             }
             Failure::UnknownIssuer => {
-                "name the certificate of the authority that issued it as ca_file; if there is a ca_file, it holds \
-                 another one"
+                "give the certificate of the authority that issued it as ca_file (a ca_file that is there already holds \
+                 another one)"
             }
             Failure::WrongName { .. } => {
                 "write one of its names as host, or have the certificate made for this name (subjectAltName)"
@@ -197,8 +201,8 @@ impl Failure {
                 "give one that the broker's authority issued, and that is valid now, as cert_file and key_file"
             }
             Failure::NothingInCommon => {
-                "the broker has to offer TLS 1.2 or 1.3; if it wants a certificate of its clients, give cert_file and \
-                 key_file"
+                "let the broker offer TLS 1.2 or 1.3, or give cert_file and key_file if it requires a client \
+                 certificate"
             }
             Failure::NoName => "write a host name or an address as host",
             Failure::Other(_) => "ask whoever runs the broker",
@@ -208,13 +212,13 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.cause("the broker"), self.remedy())
+        f.write_str(&self.diagnostic("the broker").one_line())
     }
 }
 
 impl std::error::Error for Failure {}
 
-/// The library writes names as its own types print.
+/// The library gives names as its types print.
 fn plain(name: &str) -> String {
     let inner = name.split_once('"').and_then(|(_, rest)| rest.split_once('"')).map(|(inner, _)| inner);
     inner.map_or_else(|| name.to_owned(), str::to_owned)

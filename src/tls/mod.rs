@@ -8,7 +8,7 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | `trust` | who may call itself the broker |
-//! | `failure` | why there is no connection, in a person's words |
+//! | `failure` | why there is no connection, and what to do |
 
 mod failure;
 mod trust;
@@ -32,7 +32,7 @@ pub use self::failure::Failure;
 /// the time that a light gives its whole connection, so that the light can say why.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Who may call itself the broker.
+/// Whose certificate is accepted.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Trust {
     /// Whoever has a certificate of an authority that this computer trusts.
@@ -64,24 +64,36 @@ pub struct Tls {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
     /// The system names no authority that it trusts.
-    #[error(
-        "this system has no list of trusted authorities ({0}); install it (Debian: apt install ca-certificates), or \
-         name the broker's own authority as ca_file"
-    )]
+    #[error("this system has no list of trusted authorities ({0})")]
     NoSystemRoots(String),
     /// A certificate of an authority cannot be used.
-    #[error("it holds a certificate that cannot be used ({0}); give the authority's own certificate, in PEM")]
+    #[error("it holds a certificate that cannot be used ({0})")]
     Authority(String),
     /// The key is not that of the certificate.
-    #[error("this key does not belong to the certificate of cert_file; give the two that were made together")]
+    #[error("this key does not belong to the certificate of cert_file")]
     KeyDoesNotFit,
     /// The key is of a kind that is not known.
-    #[error("this key cannot be used ({0}); give one of RSA, ECDSA (P-256, P-384) or Ed25519, in PEM")]
+    #[error("this key cannot be used ({0})")]
     Key(String),
 }
 
+impl TlsError {
+    /// What to do about it: an imperative without a full stop.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            TlsError::NoSystemRoots(_) => {
+                "install it (Debian: apt install ca-certificates), or give the broker's own authority as ca_file"
+            }
+            TlsError::Authority(_) => "give the authority's own certificate, in PEM",
+            TlsError::KeyDoesNotFit => "give the certificate and the key that were made together",
+            TlsError::Key(_) => "give a key of RSA, ECDSA (P-256, P-384) or Ed25519, in PEM",
+        }
+    }
+}
+
 impl Tls {
-    /// Gets TLS ready.
+    /// Prepares TLS.
     ///
     /// # Errors
     /// When a certificate or key cannot be used, or the system trusts nobody.
@@ -128,10 +140,10 @@ impl Tls {
         !self.chain.is_empty()
     }
 
-    /// Speaks TLS on a connection to `host`, a name or an address, for at most four seconds.
+    /// Makes the TLS handshake on a connection to `host`, a name or an address, within four seconds.
     ///
     /// # Errors
-    /// Why not; [`Failure::of`] says it in words.
+    /// When it fails; [`Failure::of`] says why.
     pub async fn connect(&self, host: &str, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, Failure::NoName))?;
@@ -146,7 +158,7 @@ impl Tls {
     }
 }
 
-/// Whether the other end has gone, with or without a word.
+/// Whether the connection has ended.
 fn is_an_end(error: &io::Error) -> bool {
     use io::ErrorKind;
     matches!(

@@ -85,8 +85,7 @@ impl Target {
         use io::ErrorKind;
         let address = &self.address;
         if let Some(failure) = Failure::of(error) {
-            let text = format!("{}; {}", failure.cause(&address.host), failure.remedy());
-            return (LinkError::Unreachable, Some(text));
+            return (LinkError::Unreachable, Some(failure.diagnostic(&address.host).one_line()));
         }
         let plain = match error.kind() {
             ErrorKind::NotFound => LinkError::NameNotFound,

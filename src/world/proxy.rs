@@ -2,9 +2,9 @@
 //!
 //! It listens on a port of its own and carries each connection to the broker. What it does with the
 //! bytes in between is decided by [`ImpairedLink`]; here are the sockets. Faults can change at any time and
-//! strike the connections that are there.
+//! affect the connections that are open.
 //!
-//! Where the broker wants TLS, the proxy speaks it, and the faults see MQTT's own bytes as ever. What
+//! Where the broker wants TLS, the proxy speaks it, and the faults see plain MQTT as before. What
 //! connects to the proxy needs no TLS, be it a light or a board; whoever may open its port on this
 //! machine can use the way to the broker, and with it a client certificate if there is one.
 
@@ -34,12 +34,12 @@ use crate::{
 };
 
 /// More than this may not wait in one direction; the sender is held back then, as by TCP's window.
-const MOST_WAITING_BYTES: usize = 64 * 1024;
+const MAX_WAITING_BYTES: usize = 64 * 1024;
 const READ_BYTES: usize = 4 * 1024;
 const BACKLOG: u32 = 1_024;
-/// How long to look for what a broker with TLS said before it closed.
-const LAST_WORD: Duration = Duration::from_millis(100);
-/// Between two tries to get a port back that was given up on purpose.
+/// How long to wait for the TLS alert of a broker that has closed.
+const ALERT_TIMEOUT: Duration = Duration::from_millis(100);
+/// Between two attempts to get back a port that was released on purpose.
 const REBIND_EVERY: Duration = Duration::from_millis(100);
 
 /// The faults in force, as all connections share them.
@@ -60,7 +60,7 @@ impl Proxy {
     /// number of the connection.
     ///
     /// # Errors
-    /// When the port is not to be had.
+    /// When the port is not available.
     pub fn start(listen: SocketAddr, host: &str, port: u16, seed: u64) -> io::Result<Proxy> {
         Proxy::towards(Destination { host: host.to_owned(), port, tls: None }, listen, seed)
     }
@@ -68,7 +68,7 @@ impl Proxy {
     /// As [`Proxy::start`], for connections to `destination`.
     ///
     /// # Errors
-    /// When the port is not to be had.
+    /// When the port is not available.
     pub fn towards(destination: Destination, listen: SocketAddr, seed: u64) -> io::Result<Proxy> {
         let listener = bind(listen)?.listen(BACKLOG)?;
         let address = listener.local_addr()?;
@@ -85,7 +85,7 @@ impl Proxy {
         self.address
     }
 
-    /// Why the broker could not be reached, when that was last tried.
+    /// Why the last connection to the broker could not be made.
     #[must_use]
     pub fn trouble(&self) -> Trouble {
         self.trouble.clone()
@@ -97,11 +97,11 @@ impl Proxy {
         self.faults.borrow().clone()
     }
 
-    /// Injects a fault, or gives it other parameters.
+    /// Injects a fault, or changes its parameters.
     ///
     /// # Errors
-    /// Returns why it is invalid and what is accepted; nothing has changed then.
-    pub fn put(&self, spec: LinkFaultSpec) -> Result<(), Diagnostic> {
+    /// Why its parameters are invalid; nothing has changed then.
+    pub fn inject(&self, spec: LinkFaultSpec) -> Result<(), Diagnostic> {
         spec.check()?;
         self.change(|faults| {
             faults.retain(|other| !other.is_replaced_by(&spec));
@@ -115,7 +115,7 @@ impl Proxy {
         self.change(|faults| faults.retain(|other| !other.is_replaced_by(spec)));
     }
 
-    /// Takes all faults out.
+    /// Clears all faults.
     pub fn clear_all(&self) {
         self.change(Vec::clear);
     }
@@ -135,7 +135,7 @@ impl Drop for Proxy {
     }
 }
 
-/// A socket that has the port and does not listen: whoever connects is refused.
+/// A socket that holds the port without listening: clients are refused.
 fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Elsewhere than on Unix this would let two programs have one port.
@@ -249,7 +249,7 @@ impl Connection {
         match over {
             Over::Closed => {}
             Over::Reset | Over::Terminated(Termination::Reset) => reset(&self.client),
-            Over::Terminated(Termination::HalfOpen) => self.swallow().await,
+            Over::Terminated(Termination::HalfOpen) => self.discard().await,
         }
     }
 
@@ -280,7 +280,7 @@ impl Connection {
                     changed.map_err(io::Error::other)?;
                     self.take_change();
                 }
-                read = read_some(&mut self.client), if self.link.waiting(Direction::ToBroker) < MOST_WAITING_BYTES => {
+                read = read_some(&mut self.client), if self.link.waiting(Direction::ToBroker) < MAX_WAITING_BYTES => {
                     let bytes = read?;
                     if bytes.is_empty() {
                         return Ok(None);
@@ -316,7 +316,7 @@ impl Connection {
                 [due(Direction::ToBroker, up), due(Direction::FromBroker, down)].into_iter().flatten().min();
             let due_at = due_us.map(|due_us| self.instant(due_us));
             let may_read =
-                |direction, ended: bool| !ended && self.link.waiting(direction) < MOST_WAITING_BYTES;
+                |direction, ended: bool| !ended && self.link.waiting(direction) < MAX_WAITING_BYTES;
             let (may_read_client, may_read_server) =
                 (may_read(Direction::ToBroker, client_ended), may_read(Direction::FromBroker, server_ended));
             let (mut client_in, mut client_out) = self.client.split();
@@ -336,8 +336,8 @@ impl Connection {
                     }
                     Err(error) => {
                         self.upstream.note(error);
-                        // Its last word may say why.
-                        if tls && let Ok(Err(error)) = timeout(LAST_WORD, read_some(&mut server_in)).await {
+                        // An alert may say why.
+                        if tls && let Ok(Err(error)) = timeout(ALERT_TIMEOUT, read_some(&mut server_in)).await {
                             self.upstream.note(error);
                         }
                         return Over::Reset;
@@ -371,8 +371,8 @@ impl Connection {
         }
     }
 
-    /// Takes what the client sends, and tells it nothing.
-    async fn swallow(&mut self) {
+    /// Reads what the client sends, and answers nothing.
+    async fn discard(&mut self) {
         while read_some(&mut self.client).await.is_ok_and(|bytes| !bytes.is_empty()) {}
     }
 }

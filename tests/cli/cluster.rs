@@ -12,6 +12,7 @@ use rumqttc::{Client, Event, Incoming, LastWill, MqttOptions, Publish, QoS};
 use serde_json::Value;
 use test_support::{Going, Mosquitto, Workspace};
 use tokio::runtime::Runtime;
+use traffic_light::mqtt::codec::{Connect, Will};
 use twinlight::{
     config::{BrokerChoice, Config},
     fault::{BlackHole, LinkFaultSpec},
@@ -159,14 +160,13 @@ fn live_words_kept_words_and_wills_pass_the_bridge_both_ways_once_each() {
 /// A session with a will, over a plain socket: dropping the socket is a light that loses its power.
 fn cut_by_hand(port: u16, id: &str, will: &LastWill) -> std::net::TcpStream {
     use std::io::{Read, Write};
-    let mut body = b"\x00\x04MQTT\x04\x2e\x00\x3c".to_vec();
-    for field in [id.as_bytes(), will.topic.as_bytes(), &will.message] {
-        body.extend(u16::try_from(field.len()).unwrap().to_be_bytes());
-        body.extend(field);
-    }
+    let will = Will { topic: &will.topic, payload: &will.message, qos: 1, retain: true };
+    let connect =
+        Connect { client_id: id, clean_session: true, keep_alive_s: 60, will: Some(will), login: None };
+    let mut packet = Vec::new();
+    connect.encode(|bytes| packet.extend_from_slice(bytes)).unwrap();
     let mut socket = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-    socket.write_all(&[0x10, u8::try_from(body.len()).unwrap()]).unwrap();
-    socket.write_all(&body).unwrap();
+    socket.write_all(&packet).unwrap();
     let mut connack = [0; 4];
     socket.read_exact(&mut connack).unwrap();
     assert_eq!(connack, [0x20, 2, 0, 0]);
@@ -280,7 +280,7 @@ fn lights_on_two_nodes_keep_out_of_each_others_go_and_alternate_again_after_each
 
     // Silent: both ends believe in the connection until a keep-alive has passed, and what was on its way
     // comes late.
-    cluster.bridge.put(LinkFaultSpec::both_ways(BlackHole)).unwrap();
+    cluster.bridge.inject(LinkFaultSpec::both_ways(BlackHole)).unwrap();
     all_flash(&mut programs);
     cluster.bridge.clear(&LinkFaultSpec::both_ways(BlackHole));
     all_green(&mut programs);

@@ -214,7 +214,7 @@ fn certificates_that_are_not_good_are_named() {
     fs::write(lab.folder.path().join("ca.pem"), Authority::new("Somebody else").pem).unwrap();
     Report::of(&lab, &format!("{}{OWN_CA}", at(broker.port))).assert_fails(
         "tls",
-        "issued by nobody who is trusted here",
+        "is not trusted here",
         "ca_file",
     );
     // The usual slip of those who make one certificate and use it for both.
@@ -234,7 +234,7 @@ fn a_client_certificate_that_is_wanted_or_not_taken_is_named() {
     let lab = Workspace::new();
     let (broker, authority) = encrypted(&lab, &["127.0.0.1"], NOW, "require_certificate true");
     let report = Report::of(&lab, &format!("{}{OWN_CA}", at(broker.port)));
-    report.assert_fails("connect", "wants a certificate of its clients", "cert_file and key_file");
+    report.assert_fails("connect", "requires a client certificate", "cert_file and key_file");
     let shown = |issued: Issued| {
         fs::write(lab.folder.path().join("me.pem"), issued.certificate).unwrap();
         fs::write(lab.folder.path().join("me.key"), issued.key).unwrap();
@@ -341,7 +341,7 @@ fn what_answers_in_place_of_a_broker_is_recognised() {
         Report::of(&lab, &format!("{}user = \"u\"\npassword = \"p\"\n", at(answering(b"\x20\x02\x00\x04"))));
     bad_password.assert_fails("connect", "user or password is wrong (code 4)", "upper and lower case");
     let busy = Report::of(&lab, &at(answering(b"\x20\x02\x00\x03")));
-    busy.assert_fails("connect", "not available just now", "wait and try again");
+    busy.assert_fails("connect", "not available just now", "try again later");
 }
 
 #[test]

@@ -202,6 +202,8 @@ pub(crate) fn will(topic: &str, payload: &str) -> LastWill {
 }
 
 /// A CONNECT of MQTT 3.1.1 (section 3.1), clean session, with an optional will (topic, payload; QoS 1).
+/// Written by hand, since the client id may be no UTF-8, and since the account filter that reads it uses
+/// the library's codec.
 pub(crate) fn connect_packet(id: &[u8], keep_alive_s: u16, will: Option<(&str, &str)>) -> Vec<u8> {
     let mut body = b"\x00\x04MQTT\x04".to_vec();
     body.push(if will.is_some() { 0b0000_1110 } else { 0b0000_0010 });
@@ -226,7 +228,7 @@ pub(crate) fn connect_packet(id: &[u8], keep_alive_s: u16, will: Option<(&str, &
     packet
 }
 
-/// A connection that says what it is told, byte by byte.
+/// A connection that sends what it is given, byte by byte.
 pub(crate) struct Raw(pub(crate) TcpStream);
 
 impl Raw {
@@ -234,7 +236,7 @@ impl Raw {
         Raw(timeout(PATIENCE, TcpStream::connect(address)).await.expect("no connection").unwrap())
     }
 
-    /// Says CONNECT; answers with the CONNACK's return code.
+    /// Sends CONNECT, and returns the CONNACK's code.
     pub(crate) async fn log_in(&mut self, connect: &[u8]) -> Option<u8> {
         self.0.write_all(connect).await.ok()?;
         let mut connack = [0; 4];

@@ -39,7 +39,7 @@ impl Setup {
     }
 
     fn put(&self, spec: LinkFaultSpec) {
-        self.proxy.put(spec).unwrap();
+        self.proxy.inject(spec).unwrap();
     }
 
     fn connect(&self) -> TcpStream {
@@ -232,7 +232,7 @@ fn a_broker_that_is_not_there_is_a_reset_and_the_reason_is_kept() {
 
 // With a real broker.
 
-/// A client of MQTT 3.1.1, written out by hand.
+/// A client of MQTT 3.1.1, written by hand: it shares nothing with the framing that the proxy does.
 struct Client {
     stream: TcpStream,
 }
@@ -304,7 +304,7 @@ fn a_lost_message_comes_again_to_a_kept_session_and_never_to_a_clean_one() {
     for (clean, comes_again) in [(false, true), (true, false)] {
         let mut subscriber = Client::connect(proxy.address(), "subscriber", clean, 60);
         subscriber.subscribe("t");
-        proxy.put(lose).unwrap();
+        proxy.inject(lose).unwrap();
         publisher.publish("t", 1, b"once");
         assert_eq!(publisher.read().unwrap()[0], 0x40, "the broker has it");
         assert!(subscriber.is_quiet(), "it was lost");
@@ -329,7 +329,7 @@ fn a_doubled_message_arrives_twice_and_is_acknowledged_once() {
     let mut subscriber = Client::connect(("127.0.0.1", broker.port), "subscriber", true, 60);
     subscriber.subscribe("t");
     let mut publisher = Client::connect(proxy.address(), "publisher", true, 60);
-    proxy.put(LinkFaultSpec::to_broker(Double { percent: 100 })).unwrap();
+    proxy.inject(LinkFaultSpec::to_broker(Double { percent: 100 })).unwrap();
     publisher.publish("t", 1, b"twice");
     assert_eq!(publisher.read().unwrap(), [0x40, 2, 0, 1]);
     for _ in 0..2 {
@@ -345,7 +345,7 @@ fn a_black_hole_is_noticed_by_the_broker_within_one_and_a_half_keep_alives() {
     let mut watcher = Client::connect(("127.0.0.1", broker.port), "watcher", true, 60);
     watcher.subscribe("will");
     let _client = Client::connect(proxy.address(), "client", true, 2);
-    proxy.put(LinkFaultSpec::both_ways(BlackHole)).unwrap();
+    proxy.inject(LinkFaultSpec::both_ways(BlackHole)).unwrap();
     let since = Instant::now();
     assert!(watcher.read().unwrap().ends_with(b"gone"));
     let took = since.elapsed();

@@ -18,7 +18,7 @@ impl Supervisor {
         let result = match &task.effect {
             Effect::Light(light, command) => self.command_light(light, *command),
             Effect::LinkFault { light, spec, on } => match self.proxies.get(light) {
-                Some(proxy) if *on => proxy.put(*spec),
+                Some(proxy) if *on => proxy.inject(*spec),
                 Some(proxy) => {
                     proxy.clear(spec);
                     Ok(())
