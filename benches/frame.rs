@@ -17,7 +17,12 @@ use eframe::App as _;
 use egui::{Pos2, RawInput, Rect, vec2};
 use script::Script;
 use tokio::sync::{broadcast, mpsc};
-use twinlight::app::{TwinlightApp, clock::Clock, settings::Settings, world_client::WorldLink};
+use twinlight::app::{
+    TwinlightApp,
+    clock::Clock,
+    settings::{LeftPanel, Settings},
+    world_client::WorldLink,
+};
 
 const FRAMES: u64 = 600;
 const FRAME_MS: u64 = 33;
@@ -59,7 +64,7 @@ fn measure(lights: usize, size: egui::Vec2, topics: bool) -> Cost {
         move || time.get()
     }));
     let context = egui::Context::default();
-    let settings = Settings { show_topics: topics, ..Settings::default() };
+    let settings = Settings { left: topics.then_some(LeftPanel::Topics), ..Settings::default() };
     let mut app = TwinlightApp::new(&context, WorldLink { commands, events }, clock, settings, String::new());
     let mut frame = eframe::Frame::_new_kittest();
     let mut cost = Cost { events: 0, sorted_us: Vec::new() };

@@ -39,7 +39,7 @@ fn main() {
                 }
                 simulation.play(planned.at, &mut take);
                 let command = match planned.what {
-                    FaultKind::Lasting { fault, lasts } => Command::PutFault { fault, lasts },
+                    FaultKind::Lasting { fault, lasts } => Command::InjectFault { fault, lasts },
                     FaultKind::SessionDrop(light) => Command::DropSession { light },
                     FaultKind::Reboot(light) => Command::RebootLight { light },
                 };

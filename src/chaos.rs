@@ -2,8 +2,6 @@
 //!
 //! A seed means the same faults for ever, at the same times, for the same lights and options.
 
-mod reign;
-
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
@@ -15,8 +13,6 @@ use crate::{
     model::{LightId, LightKind},
     world::Fault,
 };
-
-pub use self::reign::{Reign, longest_at};
 
 /// What may come.
 #[derive(Clone, Debug, PartialEq, Eq)]

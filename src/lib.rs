@@ -1,24 +1,27 @@
 //! Twinlight: a desktop digital twin of an IoT lab, where traffic lights talk over MQTT.
 //!
-//! | module | what is in it |
+//! The layers, from the bottom up: a module uses those in the rows above its own and none below it.
+//! `tests/layers.rs` reads this table and refuses an arrow that runs the other way.
+//!
+//! | layer | what is in it |
 //! | --- | --- |
-//! | [`adafruit`] | the rules of Adafruit IO, without a socket: for the emulator and for tests |
-//! | [`app`] | the window: state from events, a scene, one file a panel; the only eframe code |
-//! | [`world`] | lights, links, faults, broker, monitor; takes commands, gives events |
-//! | [`playback`] | what a simulated or recorded world has in common: it is played at any pace |
-//! | [`chaos`] | random faults without end, from a seed |
-//! | [`simulated`] | the same world on a simulated clock |
-//! | [`soak`] | random faults for a long time, and a judgement |
-//! | [`recording`] | a run in a file: written, read, judged again |
-//! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
-//! | [`scenario`] | a timeline of faults, what must hold meanwhile, and the verdict |
+//! | [`model`] | what all share: names of lights, logins, limits, messages for people |
+//! | [`fault`] | the faults that can be injected |
+//! | [`tls`] | TLS to a broker |
+//! | [`adafruit`] | the rules of Adafruit IO, without a socket |
 //! | [`config`] | what a configuration says, checked |
 //! | [`presets`] | the configurations that come with the program |
+//! | [`keys`] | generated keys of junctions, kept from run to run |
+//! | [`board`] | boards on a serial port: found, backed up, flashed, provisioned, watched |
+//! | [`world`] | lights, links, broker, monitor: takes commands, gives events |
+//! | [`playback`] | what is played at any pace: a simulated or a recorded world |
+//! | [`simulated`] | the same world on a simulated clock |
+//! | [`recording`] | a recorded run: read, played, judged again |
+//! | [`scenario`] | a timeline of faults, what must hold meanwhile, and the verdict |
 //! | [`doctor`] | why a broker cannot be used |
-//! | [`keys`] | the keys of junctions that are made up and kept |
-//! | [`tls`] | TLS to a broker |
-//! | [`model`] | what all of these share |
+//! | [`soak`] | random faults for a long time, and a verdict |
 //! | [`swarm`] | many pairs of lights, and what they cost |
+//! | [`app`] | the window: state from events, a scene, one file a panel |
 //! | [`cli`] | the command line |
 
 pub mod adafruit;

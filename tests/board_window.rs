@@ -18,9 +18,9 @@ use traffic_light::record::Record;
 use twinlight::{
     app::{
         TwinlightApp,
-        board::{form::Lab, state::End},
+        board::{context::ProvisioningContext, state::End},
         clock::Clock,
-        settings::Settings,
+        settings::{LeftPanel, Settings},
         world_client::WorldLink,
     },
     board::{Desk, EntryMethod},
@@ -49,12 +49,13 @@ impl Window {
         let (sender, commands) = mpsc::channel(16);
         let (events, receiver) = broadcast::channel(256);
         let backups = tempfile::tempdir().unwrap();
-        let lab = Lab::of(&Config::default(), Some(backups.path().to_path_buf())).with_login_file(file);
+        let context = ProvisioningContext::of(&Config::default(), Some(backups.path().to_path_buf()))
+            .with_login_file(file);
         let link = WorldLink { commands: sender, events: receiver };
         let harness = Harness::builder().with_size(vec2(1_400.0, 1_000.0)).build_eframe(|cc| {
-            let settings = Settings { show_board: true, ..Settings::default() };
+            let settings = Settings { left: Some(LeftPanel::Board), ..Settings::default() };
             let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "test".to_owned());
-            app.with_desk(Desk::open(Arc::new(|| ())).unwrap(), lab)
+            app.with_board(Desk::open(Arc::new(|| ())).unwrap(), context)
         });
         let mut window = Window { harness, commands, events, frames: Vec::new(), backups };
         window.tell_of_the_pair();
@@ -120,8 +121,8 @@ impl Window {
 
     /// Fills in what a person has to, for a chip that is in download mode.
     fn fill_in(&mut self, port: &str) {
-        self.harness.state_mut().bench_mut().unwrap().form.port.clear();
-        self.harness.state_mut().bench_mut().unwrap().form.entry = EntryMethod::None;
+        self.harness.state_mut().board_mut().unwrap().form.port.clear();
+        self.harness.state_mut().board_mut().unwrap().form.entry = EntryMethod::None;
         self.type_into("Serial port of the board", port);
         self.type_into("Name of the Wi-Fi network", "lab");
         self.type_into("Password of the Wi-Fi network", "eight letters");
@@ -130,7 +131,7 @@ impl Window {
     }
 
     fn end(&self) -> Option<&End> {
-        self.harness.state().bench()?.state.job.as_ref()?.end.as_ref()
+        self.harness.state().board()?.state.job.as_ref()?.end.as_ref()
     }
 
     fn backups(&self) -> Vec<PathBuf> {
@@ -154,7 +155,7 @@ fn one_click_backs_up_flashes_sets_up_and_gives_the_board_its_place() {
     assert!(window.says("Cancel"));
     window.until("the end", |window| window.end().is_some());
     assert!(window.says("Done: flashing the board"), "{:?}", window.end());
-    assert!(window.says("all is verified"));
+    assert!(window.says("everything is verified"));
 
     let flash = board.flash();
     let record = Record::decode(&flash[0xF000..]).unwrap();
@@ -181,12 +182,12 @@ fn what_is_missing_is_said_beside_its_field() {
     let board = Board::new(4);
     let mut window = Window::open();
     window.fill_in(&board.port());
-    window.harness.state_mut().bench_mut().unwrap().form.settings.wifi_ssid.clear();
+    window.harness.state_mut().board_mut().unwrap().form.settings.wifi_ssid.clear();
     window.click("Flash and start");
-    let errors = &window.harness.state().bench().unwrap().form.errors;
-    assert!(window.says("One thing is missing or wrong above."), "{errors:?}");
+    let errors = &window.harness.state().board().unwrap().form.errors;
+    assert!(window.says("One entry above is missing or wrong."), "{errors:?}");
     assert!(window.says("The name of a Wi-Fi network has 1 to 32 bytes"));
-    assert!(window.harness.state().bench().unwrap().state.job.is_none());
+    assert!(window.harness.state().board().unwrap().state.job.is_none());
     assert!(board.seen().commands.is_empty(), "the board was not bothered");
 }
 
@@ -196,7 +197,7 @@ fn a_pulled_cable_is_told_and_the_board_can_be_flashed_again() {
     board.double.arm(Fault::unplugged().at_block(5));
     let mut window = Window::open();
     window.fill_in(&board.port());
-    window.harness.state_mut().bench_mut().unwrap().form.backup =
+    window.harness.state_mut().board_mut().unwrap().form.backup =
         twinlight::app::board::form::BackupFirst::Nothing;
     window.click("Flash and start");
     window.until("the end", |window| window.end().is_some());
@@ -204,7 +205,7 @@ fn a_pulled_cable_is_told_and_the_board_can_be_flashed_again() {
     assert!(window.says("starts no program"), "what happened to the board is said: {:?}", window.end());
 
     board.double.plug_in(Mode::Download).unwrap();
-    window.harness.state_mut().bench_mut().unwrap().form.port = board.port();
+    window.harness.state_mut().board_mut().unwrap().form.port = board.port();
     window.click("Put the report away");
     window.click("Flash and start");
     window.until("the end", |window| window.end().is_some());
@@ -230,7 +231,7 @@ fn closing_the_window_while_a_board_is_flashed_asks_first() {
     window.click("Let it finish");
     assert!(!window.says("A board is being worked on"));
     close(&mut window);
-    window.click("Break it off and close");
+    window.click("Interrupt and close");
     window.until("the end", |window| window.end().is_some());
     assert!(matches!(window.end(), Some(End::Failed { cancelled: true, .. })), "{:?}", window.end());
 }
@@ -239,7 +240,7 @@ fn closing_the_window_while_a_board_is_flashed_asks_first() {
 fn the_log_of_a_board_is_shown_held_still_and_closed() {
     let board = Board::made(4, |builder| builder.mode(Mode::Running));
     let mut window = Window::open();
-    window.harness.state_mut().bench_mut().unwrap().form.port = board.port();
+    window.harness.state_mut().board_mut().unwrap().form.port = board.port();
     window.step();
     window.click("Watch its log");
     window.until("the log", |window| window.says(&format!("{} is open", board.port())));
@@ -251,7 +252,7 @@ fn the_log_of_a_board_is_shown_held_still_and_closed() {
     window.click("Hold the log still");
     board.double.say("     2.500 info    joined Wi-Fi \"lab\" in 2.1 s\r\n");
     let has_come = |window: &mut Window| {
-        let log = &window.harness.state().bench().unwrap().state.log;
+        let log = &window.harness.state().board().unwrap().state.log;
         log.lines.iter().any(|line| line.text.contains("joined Wi-Fi"))
     };
     window.until("the next line", has_come);
@@ -280,7 +281,7 @@ fn boards_keep_their_login_from_one_run_of_the_program_to_the_next() {
     let mut window = Window::with_login_file(Some(file.clone()));
     let first = joined(&mut window);
     window.until("the login to be kept", |_| file.exists());
-    let form = &window.harness.state().bench().unwrap().form;
+    let form = &window.harness.state().board().unwrap().form;
     assert_eq!((&form.settings.broker_user, &form.settings.broker_password), (&first.user, &first.password));
     drop(window);
     assert_eq!(joined(&mut Window::with_login_file(Some(file))), first);
@@ -291,11 +292,11 @@ fn the_open_broker_shows_its_address_as_text_and_code_without_the_password_unles
     let mut window = Window::open();
     window.harness.get_by_label("Let boards join").scroll_to_me();
     window.step();
-    assert!(window.says("A firewall may have to be told"));
+    assert!(window.says("A firewall may have to allow it"));
     window.click("Let boards join");
     window.step();
     let password = {
-        let bench = window.harness.state_mut().bench_mut().unwrap();
+        let bench = window.harness.state_mut().board_mut().unwrap();
         bench.form.addresses = vec![[192, 168, 7, 9].into(), [10, 42, 0, 1].into()];
         bench.form.settings.broker_password.clone()
     };
@@ -311,18 +312,18 @@ fn the_open_broker_shows_its_address_as_text_and_code_without_the_password_unles
     window.click("Password in the code, too");
     let whole = format!("mqtt://lab:{password}@192.168.7.9:1884");
     window.until("the code with the password", |window| {
-        window.harness.state().bench().unwrap().code.as_ref().is_some_and(|code| code.is_of(&whole))
+        window.harness.state().board().unwrap().state.code.as_ref().is_some_and(|code| code.is_of(&whole))
     });
     assert!(!window.says(&password), "it is in the code, and nowhere else");
 
-    window.harness.get_by_label("If a board does not get through").scroll_to_me();
+    window.harness.get_by_label("If a board cannot connect").scroll_to_me();
     window.step();
-    window.click("If a board does not get through");
+    window.click("If a board cannot connect");
     window.until("the firewalls", |window| window.says("Copy the line for Linux, ufw"));
     assert!(window.says("sudo ufw allow 1884/tcp") && window.says("localport=1884"));
 
     // The computer is in two networks; the board is in the other one.
-    let form = &mut window.harness.state_mut().bench_mut().unwrap().form;
+    let form = &mut window.harness.state_mut().board_mut().unwrap().form;
     form.addresses.swap(0, 1);
     window.until("the other address", |window| window.says("QR code of mqtt://lab@10.42.0.1:1884"));
 }
@@ -330,9 +331,9 @@ fn the_open_broker_shows_its_address_as_text_and_code_without_the_password_unles
 #[test]
 fn a_virtual_light_gives_its_place_to_a_board_that_started() {
     let mut window = Window::open();
-    let bench = window.harness.state_mut().bench_mut().unwrap();
+    let bench = window.harness.state_mut().board_mut().unwrap();
     assert_eq!(bench.form.light().map(|light: LightId| light.to_string()), Some("demo/b".to_owned()));
-    assert!(window.says("The virtual light b gives its place to the board"));
+    assert!(window.says("The board replaces the virtual light b"));
     while window.commands.try_recv().is_ok() {}
     window.harness.key_press(Key::F2);
     window.step();

@@ -16,14 +16,14 @@ use tokio::{
 use twinlight::{
     app::{
         TwinlightApp,
-        board::form::Lab,
+        board::context::ProvisioningContext,
         brokers::{
-            Brokers,
-            switch::{LiveLab, Start},
+            BrokerController,
+            world_switcher::{LiveWorld, Start},
         },
         clock::Clock,
-        settings::Settings,
-        window::waker,
+        repaint::waker,
+        settings::{LeftPanel, Settings},
         world_client::WorldLink,
     },
     board::{Desk, Event, JobId, JobKind},
@@ -77,7 +77,7 @@ const OWN: [Preset; 5] = [
 /// The app on the real world, with the switch to others.
 struct Real {
     harness: Harness<'static, TwinlightApp>,
-    live: Option<LiveLab>,
+    live: Option<LiveWorld>,
     runtime: Runtime,
 }
 
@@ -87,17 +87,18 @@ impl Real {
         let mut live = None;
         let harness = Harness::builder().with_size(vec2(1_280.0, 2_400.0)).build_eframe(|cc| {
             let config = Config::from_toml(START, "start.toml", &|_| None).unwrap();
-            let make_lab = |config: &Config| Lab::of(config, None);
-            let lab = make_lab(&config);
+            let make_context = |config: &Config| ProvisioningContext::of(config, None);
+            let context = make_context(&config);
             let wake = Some(Arc::new(waker(&cc.egui_ctx)) as _);
             let options = WorldOptions { detailed: true, wake, ..WorldOptions::default() };
-            let start = Start { config, subtitle: "start.toml".to_owned(), options, lab: Arc::new(make_lab) };
-            let (started, link, switch) = runtime.block_on(LiveLab::start(start)).unwrap();
+            let start =
+                Start { config, subtitle: "start.toml".to_owned(), options, context: Arc::new(make_context) };
+            let (started, link, switcher) = runtime.block_on(LiveWorld::start(start)).unwrap();
             live = Some(started);
-            let settings = Settings { show_brokers: true, ..Settings::default() };
+            let settings = Settings { left: Some(LeftPanel::Brokers), ..Settings::default() };
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "start.toml".to_owned())
-                .with_desk(Desk::open(Arc::new(|| ())).unwrap(), lab)
-                .with_brokers(Brokers::new(presets).with_switch(switch))
+                .with_board(Desk::open(Arc::new(|| ())).unwrap(), context)
+                .with_brokers(BrokerController::new(presets).with_switcher(switcher))
         });
         Real { harness, live, runtime }
     }
@@ -179,10 +180,10 @@ fn the_doctor_finds_the_broker_in_use_well() {
     real.wait_for("In use: start.toml, at 127.0.0.1:");
     real.click("Check the broker in use with the doctor");
     real.wait_for("Lights can work with this broker.");
-    for step in ["Reach it (TCP): ok", "Log in: ok", "Subscribe: ok", "Hear a message: ok"] {
+    for step in ["Reach it (TCP): ok", "Log in: ok", "Subscribe: ok", "Receive a message: ok"] {
         assert!(real.says(step), "{step}");
     }
-    assert!(real.says("Kept messages: ok") && real.says("Last will: ok"));
+    assert!(real.says("Retained messages: ok") && real.says("Last will: ok"));
     assert!(real.says("Encrypt (TLS): skipped"));
     assert!(!real.says(": failed") && !real.says(": doubtful"));
     real.click("Hide what the doctor found");
@@ -287,11 +288,11 @@ fn no_other_broker_is_used_while_a_board_is_worked_on() {
     let mut real = Real::start(&OWN);
     real.wait_for("Light first/a shows");
     let begun = Event::JobStarted { job: JobId(1), kind: JobKind::Flash, port: "/dev/none".to_owned() };
-    real.harness.state_mut().bench_mut().unwrap().state.apply(begun);
+    real.harness.state_mut().board_mut().unwrap().state.apply(begun);
     real.harness.step();
-    assert!(real.says("A board is being worked on; let that finish first"));
+    assert!(real.says("A board is being worked on. Let that finish first"));
     real.click("Use the broker The second");
-    assert!(real.harness.state().brokers().working.is_none());
+    assert!(real.harness.state().brokers().list.working.is_none());
     assert_eq!(real.junctions(), ["first"]);
     real.end();
 }
@@ -300,7 +301,7 @@ fn no_other_broker_is_used_while_a_board_is_worked_on() {
 fn what_is_typed_logs_in_and_is_masked() {
     let mut real = Real::start(&OWN);
     real.click("Use the broker With login");
-    assert!(real.harness.state().brokers().working.is_none(), "it is disabled until both are typed");
+    assert!(real.harness.state().brokers().list.working.is_none(), "it is disabled until both are typed");
     for (label, text) in [
         ("TWINLIGHT_TEST_USER for With login", "somebody"),
         ("TWINLIGHT_TEST_KEY for With login", "s3cret-word"),
@@ -325,6 +326,6 @@ fn what_is_typed_logs_in_and_is_masked() {
 fn a_broker_that_nobody_checks_is_marked() {
     let mut real = Real::start(&OWN);
     real.wait_for("not checked");
-    assert!(real.says("Nobody checks that the broker is the broker"));
+    assert!(real.says("The broker's certificate is not checked"));
     real.end();
 }

@@ -16,7 +16,7 @@ use twinlight::{
     app::{
         TwinlightApp,
         clock::Clock,
-        player::{Film, Reel, reel::Kind},
+        player::{JudgedPlayback, PlaybackSource, source::Kind},
         settings::Settings,
         world_client::WorldLink,
     },
@@ -62,8 +62,8 @@ impl Playback for Scripted {
     }
 }
 
-fn recording(length_s: u64) -> Reel {
-    let make = move || {
+fn recording(length_s: u64) -> PlaybackSource {
+    let open = move || {
         let playback = Scripted {
             script: Script::new(1, 2),
             begun: false,
@@ -71,22 +71,22 @@ fn recording(length_s: u64) -> Reel {
             length: Duration::from_secs(length_s),
             obeys: false,
         };
-        Ok(Film { playback: Box::new(playback), judge: None })
+        Ok(JudgedPlayback { playback: Box::new(playback), judge: None })
     };
     let (title, teaches) = ("by hand".to_owned(), String::new());
-    Reel { title, kind: Kind::Recording, teaches, make: Arc::new(make) }
+    PlaybackSource { title, kind: Kind::Recording, teaches, open: Arc::new(open) }
 }
 
 /// The app with a live world that says nothing, and maybe something that is played.
-struct Desk {
+struct TestWindow {
     harness: Harness<'static, TwinlightApp>,
     commands: mpsc::Receiver<Command>,
     _events: broadcast::Sender<Event>,
     longest_frame: Duration,
 }
 
-impl Desk {
-    fn new(reel: Option<Reel>) -> Desk {
+impl TestWindow {
+    fn new(source: Option<PlaybackSource>) -> TestWindow {
         let (sender, commands) = mpsc::channel(16);
         let (events, receiver) = broadcast::channel(1_024);
         let mut live = Script::new(1, 2);
@@ -102,12 +102,12 @@ impl Desk {
                 Settings::default(),
                 "test".to_owned(),
             );
-            match reel {
-                Some(reel) => app.with_reel(&cc.egui_ctx, reel),
+            match source {
+                Some(source) => app.with_source(&cc.egui_ctx, source),
                 None => app,
             }
         });
-        Desk { harness, commands, _events: events, longest_frame: Duration::ZERO }
+        TestWindow { harness, commands, _events: events, longest_frame: Duration::ZERO }
     }
 
     fn step(&mut self) {
@@ -124,7 +124,7 @@ impl Desk {
     }
 
     /// Frames in real time until `done`.
-    fn wait(&mut self, what: &str, done: impl Fn(&Desk) -> bool) {
+    fn wait(&mut self, what: &str, done: impl Fn(&TestWindow) -> bool) {
         let start = Instant::now();
         while !done(self) {
             assert!(start.elapsed() < Duration::from_secs(60), "never came: {what}");
@@ -134,7 +134,7 @@ impl Desk {
     }
 
     fn wait_for(&mut self, label: &str) {
-        self.wait(label, |desk| desk.says(label));
+        self.wait(label, |window| window.says(label));
     }
 
     fn click(&mut self, label: &str) {
@@ -158,111 +158,111 @@ impl Desk {
 
 #[test]
 fn a_lesson_is_played_paused_stepped_and_left_for_the_live_lab() {
-    let mut desk = Desk::new(None);
-    desk.settle();
-    desk.press(Key::F4);
+    let mut window = TestWindow::new(None);
+    window.settle();
+    window.press(Key::F4);
     let title = twinlight::scenario::lessons()[0].scenario().title;
-    desk.click(&format!("Play the lesson {title}"));
-    desk.wait_for("Pause");
-    assert!(desk.says("Simulation · seed 1"), "nobody may take it for the live lab");
-    desk.wait("the lights of the lesson", |desk| desk.says("shows red"));
-    desk.press(Key::P);
-    desk.wait_for("Play");
-    let paused_at = desk.latest_ms();
+    window.click(&format!("Play the lesson {title}"));
+    window.wait_for("Pause");
+    assert!(window.says("Simulation · seed 1"), "nobody may take it for the live lab");
+    window.wait("the lights of the lesson", |window| window.says("shows red"));
+    window.press(Key::P);
+    window.wait_for("Play");
+    let paused_at = window.latest_ms();
     for _ in 0..20 {
         std::thread::sleep(Duration::from_millis(10));
-        desk.step();
+        window.step();
     }
-    assert_eq!(desk.latest_ms(), paused_at, "nothing happens while it is paused");
-    let spans = |desk: &Desk| -> usize {
-        let junctions = &desk.harness.state().state().junctions;
+    assert_eq!(window.latest_ms(), paused_at, "nothing happens while it is paused");
+    let spans = |window: &TestWindow| -> usize {
+        let junctions = &window.harness.state().state().junctions;
         junctions.iter().flat_map(|junction| &junction.lights).map(|light| light.spans.len()).sum()
     };
     for _ in 0..2 {
-        let before = spans(&desk);
-        desk.press(Key::N);
-        desk.wait("a change of a lamp", |desk| spans(desk) > before);
+        let before = spans(&window);
+        window.press(Key::N);
+        window.wait("a change of a lamp", |window| spans(window) > before);
     }
-    assert!(desk.says("not judged yet") || desk.says("holds so far"), "verdicts are shown while it runs");
-    desk.click("Back to the live lab");
-    assert!(!desk.says("Simulation · seed 1"));
-    assert!(desk.says("Broker at 127.0.0.1:1883 runs"), "the live lab is as it was");
-    assert!(desk.commands.try_recv().is_err(), "the live lab was asked for nothing");
+    assert!(window.says("pending") || window.says("as expected so far"), "verdicts are shown while it runs");
+    window.click("Back to the live lab");
+    assert!(!window.says("Simulation · seed 1"));
+    assert!(window.says("Broker at 127.0.0.1:1883 runs"), "the live lab is as it was");
+    assert!(window.commands.try_recv().is_err(), "the live lab was asked for nothing");
 }
 
 #[test]
 fn a_lesson_played_to_its_end_has_a_verdict_on_everything() {
-    let mut desk = Desk::new(None);
-    desk.settle();
-    desk.press(Key::F4);
+    let mut window = TestWindow::new(None);
+    window.settle();
+    window.press(Key::F4);
     let scenario = twinlight::scenario::lessons()[0].scenario();
-    desk.click(&format!("Play the lesson {}", scenario.title));
-    desk.wait_for("Pause");
+    window.click(&format!("Play the lesson {}", scenario.title));
+    window.wait_for("Pause");
     for _ in 0..4 {
-        desk.press(Key::ArrowUp);
+        window.press(Key::ArrowUp);
     }
-    desk.wait_for("Speed, 16×");
-    desk.wait_for("Play again");
-    desk.settle();
+    window.wait_for("Speed, 16×");
+    window.wait_for("Play again");
+    window.settle();
     for expectation in &scenario.expectations {
-        assert!(desk.says(&format!("held: {expectation}")), "no verdict on {expectation}");
+        assert!(window.says(&format!("as expected: {expectation}")), "no verdict on {expectation}");
     }
 }
 
 #[test]
 fn a_recording_is_wound_forth_and_back_and_cannot_be_changed() {
-    let mut desk = Desk::new(Some(recording(120)));
-    desk.wait_for("Pause");
-    desk.click("Pause");
-    desk.wait_for("Play");
-    desk.click("Step 0.1 s");
-    desk.wait("a tenth of a second", |desk| desk.says("of 2:00.0"));
+    let mut window = TestWindow::new(Some(recording(120)));
+    window.wait_for("Pause");
+    window.click("Pause");
+    window.wait_for("Play");
+    window.click("Step 0.1 s");
+    window.wait("a tenth of a second", |window| window.says("of 2:00.0"));
     // One after the other: the player's thread takes them when it can.
-    while desk.latest_ms() < 8_000 {
-        let before = desk.latest_ms();
-        desk.click("Step to the next lamp");
-        desk.wait("the next lamp", |desk| desk.latest_ms() > before);
+    while window.latest_ms() < 8_000 {
+        let before = window.latest_ms();
+        window.click("Step to the next lamp");
+        window.wait("the next lamp", |window| window.latest_ms() > before);
     }
-    let far = desk.latest_ms();
-    desk.click("Back 5 s");
-    desk.wait("five seconds less", |desk| {
-        let at = desk.latest_ms();
+    let far = window.latest_ms();
+    window.click("Back 5 s");
+    window.wait("five seconds less", |window| {
+        let at = window.latest_ms();
         at + 4_800 <= far && at + 5_200 >= far
     });
-    desk.click("Silence demo/a");
-    desk.wait_for("What was recorded cannot be changed.");
-    desk.click("Restart");
-    desk.wait("the start", |desk| desk.latest_ms() < 1_000);
+    window.click("Silence demo/a");
+    window.wait_for("What was recorded cannot be changed.");
+    window.click("Restart");
+    window.wait("the start", |window| window.latest_ms() < 1_000);
 }
 
 #[test]
 fn what_cannot_be_opened_says_why() {
-    let make = || Err("the file ends in the middle of a message; record it again".to_owned());
-    let reel = Reel {
+    let open = || Err("the file ends in the middle of a message; record it again".to_owned());
+    let source = PlaybackSource {
         title: "broken".to_owned(),
         kind: Kind::Recording,
         teaches: String::new(),
-        make: Arc::new(make),
+        open: Arc::new(open),
     };
-    let mut desk = Desk::new(Some(reel));
-    desk.wait_for("It cannot be played: the file ends in the middle of a message; record it again");
-    desk.click("Back to the live lab");
-    assert!(!desk.says("It cannot be played"));
+    let mut window = TestWindow::new(Some(source));
+    window.wait_for("It cannot be played: the file ends in the middle of a message; record it again");
+    window.click("Back to the live lab");
+    assert!(!window.says("It cannot be played"));
 }
 
 #[test]
 fn a_long_recording_is_wound_without_blocking_a_frame() {
-    let mut desk = Desk::new(Some(recording(3_600)));
-    desk.wait_for("Pause");
-    desk.press(Key::P);
-    desk.wait_for("Play");
+    let mut window = TestWindow::new(Some(recording(3_600)));
+    window.wait_for("Pause");
+    window.press(Key::P);
+    window.wait_for("Play");
     // An hour in one go, by the reading of its own clock.
-    desk.harness.get_by_label_contains("Position, ").set_value_accesskit(3_500.0);
-    desk.wait("nearly an hour", |desk| desk.latest_ms() >= 3_499_000);
+    window.harness.get_by_label_contains("Position, ").set_value_accesskit(3_500.0);
+    window.wait("nearly an hour", |window| window.latest_ms() >= 3_499_000);
     // A frame of a loaded machine may be long; one that waits for the hour would be far longer.
-    assert!(desk.longest_frame < Duration::from_secs(2), "{:?}", desk.longest_frame);
-    desk.harness.key_press_modifiers(Modifiers::NONE, Key::Home);
-    desk.wait("the start", |desk| desk.latest_ms() < 1_000);
+    assert!(window.longest_frame < Duration::from_secs(2), "{:?}", window.longest_frame);
+    window.harness.key_press_modifiers(Modifiers::NONE, Key::Home);
+    window.wait("the start", |window| window.latest_ms() < 1_000);
 }
 
 #[test]
@@ -286,17 +286,17 @@ fn a_recorded_run_is_played_from_its_file() {
         world.stop().await;
     });
 
-    let mut desk = Desk::new(None);
-    desk.settle();
-    desk.press(Key::F4);
-    desk.harness.get_by_label("A recording, from its file").focus();
-    desk.settle();
-    desk.harness.get_by_label("A recording, from its file").type_text(file.to_str().unwrap());
-    desk.settle();
-    desk.click("Play the recording");
-    desk.wait_for("Play again");
-    assert!(desk.says("Light kept/a") && desk.says("Light kept/b"));
-    assert!(desk.says("run.jsonl") && desk.says("Recording"));
-    desk.click("Back to the live lab");
-    assert!(desk.says("Light demo/a") && !desk.says("Light kept/a"));
+    let mut window = TestWindow::new(None);
+    window.settle();
+    window.press(Key::F4);
+    window.harness.get_by_label("Open a recording").focus();
+    window.settle();
+    window.harness.get_by_label("Open a recording").type_text(file.to_str().unwrap());
+    window.settle();
+    window.click("Play the recording");
+    window.wait_for("Play again");
+    assert!(window.says("Light kept/a") && window.says("Light kept/b"));
+    assert!(window.says("run.jsonl") && window.says("Recording"));
+    window.click("Back to the live lab");
+    assert!(window.says("Light demo/a") && !window.says("Light kept/a"));
 }

@@ -7,7 +7,10 @@ use egui::vec2;
 use egui_kittest::{Harness, kittest::Queryable};
 use tokio::sync::{broadcast, mpsc};
 use twinlight::{
-    app::{TwinlightApp, board::form::Lab, clock::Clock, settings::Settings, world_client::WorldLink},
+    app::{
+        TwinlightApp, board::context::ProvisioningContext, clock::Clock, settings::Settings,
+        world_client::WorldLink,
+    },
     board::Desk,
     config::Config,
     world::{Event, EventKind},
@@ -24,7 +27,7 @@ fn says_not_checked(broker: &str) -> bool {
     let mut harness = Harness::builder().with_size(vec2(1_400.0, 900.0)).build_eframe(|cc| {
         let app =
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), Settings::default(), "test".to_owned());
-        app.with_desk(Desk::open(Arc::new(|| ())).unwrap(), Lab::of(&config, None))
+        app.with_board(Desk::open(Arc::new(|| ())).unwrap(), ProvisioningContext::of(&config, None))
     });
     let address = "broker.lab:8883".to_owned();
     let kind = EventKind::BrokerStarted { address, embedded: false, open: false, note: None };

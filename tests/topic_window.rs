@@ -11,7 +11,7 @@ use tokio::{
     sync::{broadcast, mpsc},
 };
 use twinlight::{
-    app::{TwinlightApp, clock::Clock, settings::Settings, window::waker, world_client::WorldLink},
+    app::{TwinlightApp, clock::Clock, repaint::waker, settings::Settings, world_client::WorldLink},
     config::Config,
     world::{ByHand, Command, Event, EventKind, World, WorldOptions},
 };
@@ -19,14 +19,14 @@ use twinlight::{
 const STATE: &str = "twinlight/demo/a/state";
 
 /// The app on events that the test makes.
-struct Desk {
+struct TestWindow {
     harness: Harness<'static, TwinlightApp>,
     events: broadcast::Sender<Event>,
     commands: mpsc::Receiver<Command>,
 }
 
-impl Desk {
-    fn new(embedded: bool) -> Desk {
+impl TestWindow {
+    fn new(embedded: bool) -> TestWindow {
         let (sender, commands) = mpsc::channel(4);
         let (events, receiver) = broadcast::channel(4_096);
         let link = WorldLink { commands: sender, events: receiver };
@@ -34,11 +34,11 @@ impl Desk {
         let harness = Harness::builder().with_size(vec2(1_280.0, 900.0)).build_eframe(|cc| {
             TwinlightApp::new(&cc.egui_ctx, link, clock, Settings::default(), "test".to_owned())
         });
-        let mut desk = Desk { harness, events, commands };
+        let mut window = TestWindow { harness, events, commands };
         let address = "127.0.0.1:1883".to_owned();
-        desk.tell(1, EventKind::BrokerStarted { address, embedded, open: false, note: None });
-        desk.press(Key::F5);
-        desk
+        window.tell(1, EventKind::BrokerStarted { address, embedded, open: false, note: None });
+        window.press(Key::F5);
+        window
     }
 
     fn tell(&mut self, at_ms: u64, kind: EventKind) {
@@ -91,72 +91,71 @@ fn write(harness: &mut Harness<'static, TwinlightApp>, field: &str, text: &str) 
 
 #[test]
 fn a_topic_shows_its_last_value_and_in_words_what_changed() {
-    let mut desk = Desk::new(true);
-    assert!(desk.says("Nothing has been heard"));
-    desk.hear(2_000, STATE, r#"{"v":1,"aspect":"red","seq":41,"lost":["b"]}"#, false);
-    desk.hear(3_000, STATE, r#"{"v":1,"aspect":"green","seq":42,"need":{"turn":7}}"#, false);
-    assert!(desk.says(&format!("Topic {STATE}")) && desk.says("Topics below twinlight/demo"));
-    desk.click(&format!("Topic {STATE}"));
-    for told in ["changed, was red", "changed, was 41", "gone, was [\"b\"]", "need.turn", "new", "said live"]
-    {
-        assert!(desk.says(told), "it does not say {told:?}");
+    let mut window = TestWindow::new(true);
+    assert!(window.says("Nothing has been heard"));
+    window.hear(2_000, STATE, r#"{"v":1,"aspect":"red","seq":41,"lost":["b"]}"#, false);
+    window.hear(3_000, STATE, r#"{"v":1,"aspect":"green","seq":42,"need":{"turn":7}}"#, false);
+    assert!(window.says(&format!("Topic {STATE}")) && window.says("Topics below twinlight/demo"));
+    window.click(&format!("Topic {STATE}"));
+    for told in ["changed, was red", "changed, was 41", "gone, was [\"b\"]", "need.turn", "new", "received"] {
+        assert!(window.says(told), "it does not say {told:?}");
     }
-    assert!(desk.says("Not known to be kept"));
+    assert!(window.says("Not retained, as far as known"));
 
-    desk.hear(4_000, STATE, r#"{"v":1,"aspect":"amber","seq":43,"need":{"turn":7}}"#, false);
-    assert!(desk.says("changed, was green"), "the newest value is followed");
-    desk.click("Value at 0:03.0");
-    assert!(desk.says("changed, was red"), "an earlier value is held against the one before it");
-    desk.hear(5_000, STATE, r#"{"v":1,"aspect":"red","seq":44}"#, false);
-    assert!(desk.says("changed, was red"), "what was chosen stays");
-    desk.click("Follow the newest value");
-    assert!(desk.says("changed, was amber"));
+    window.hear(4_000, STATE, r#"{"v":1,"aspect":"amber","seq":43,"need":{"turn":7}}"#, false);
+    assert!(window.says("changed, was green"), "the newest value is followed");
+    window.click("Value at 0:03.0");
+    assert!(window.says("changed, was red"), "an earlier value is held against the one before it");
+    window.hear(5_000, STATE, r#"{"v":1,"aspect":"red","seq":44}"#, false);
+    assert!(window.says("changed, was red"), "what was chosen stays");
+    window.click("Follow the newest value");
+    assert!(window.says("changed, was amber"));
 }
 
 #[test]
 fn what_the_broker_keeps_is_marked_and_can_be_asked_for() {
-    let mut desk = Desk::new(true);
-    desk.hear(2_000, STATE, "red", false);
-    desk.click(&format!("Topic {STATE}"));
-    desk.click("Ask the broker what it keeps");
-    assert_eq!(desk.commands.try_recv().unwrap(), Command::AskWhatIsKept);
-    desk.hear(3_000, STATE, "red", true);
-    assert!(desk.says("Kept by the broker, as it told at 0:03.0"));
-    desk.hear(4_000, STATE, "", false);
-    assert!(desk.says("Not known to be kept") && desk.says("changed; was red"));
+    let mut window = TestWindow::new(true);
+    window.hear(2_000, STATE, "red", false);
+    window.click(&format!("Topic {STATE}"));
+    window.click("Ask the broker for its retained messages");
+    assert_eq!(window.commands.try_recv().unwrap(), Command::RequestRetained);
+    window.hear(3_000, STATE, "red", true);
+    assert!(window.says("Retained, as delivered 0:03.0"));
+    window.hear(4_000, STATE, "", false);
+    assert!(window.says("Not retained, as far as known") && window.says("changed, was red"));
 }
 
 #[test]
 fn the_tree_is_filtered_and_its_levels_close() {
-    let mut desk = Desk::new(true);
+    let mut window = TestWindow::new(true);
     for topic in [STATE, "twinlight/demo/b/state", "twinlight/demo/b/status"] {
-        desk.hear(2_000, topic, "red", false);
+        window.hear(2_000, topic, "red", false);
     }
-    desk.click("Topics below twinlight/demo/b");
-    assert!(desk.says("2 topics") && !desk.says("Topic twinlight/demo/b/state"));
-    desk.write("Filter of the topics", "STATUS");
-    assert!(desk.says("Topic twinlight/demo/b/status") && !desk.says(&format!("Topic {STATE}")));
-    desk.press(Key::Escape);
-    assert!(desk.says(&format!("Topic {STATE}")));
+    window.click("Topics below twinlight/demo/b");
+    assert!(window.says("2 topics") && !window.says("Topic twinlight/demo/b/state"));
+    window.write("Filter of the topics", "STATUS");
+    assert!(window.says("Topic twinlight/demo/b/status") && !window.says(&format!("Topic {STATE}")));
+    window.press(Key::Escape);
+    assert!(window.says(&format!("Topic {STATE}")));
 }
 
 #[test]
 fn a_message_by_hand_goes_out_as_it_was_filled_in() {
-    let mut desk = Desk::new(true);
-    desk.write("Topic to publish on", "twinlight/demo/a/+");
-    assert!(desk.says("write one whole topic"), "what cannot be published is refused with what to do");
-    desk.click("Publish the message");
-    assert!(desk.commands.try_recv().is_err());
+    let mut window = TestWindow::new(true);
+    window.write("Topic to publish on", "twinlight/demo/a/+");
+    assert!(window.says("write one whole topic"), "what cannot be published is refused with what to do");
+    window.click("Publish the message");
+    assert!(window.commands.try_recv().is_err());
 
-    desk.hear(2_000, STATE, "red", false);
-    desk.click(&format!("Topic {STATE}"));
-    desk.click("Put this message into the form below");
-    desk.write("Payload to publish", &"d".repeat(600));
-    assert!(desk.says("a light ignores more than 512"), "it may be tried all the same");
-    desk.click("Keep (retain)");
-    desk.click("QoS 2");
-    desk.click("Publish the message");
-    let Command::Publish(ByHand { topic, payload, retain, qos }) = desk.commands.try_recv().unwrap() else {
+    window.hear(2_000, STATE, "red", false);
+    window.click(&format!("Topic {STATE}"));
+    window.click("Copy this message to the form below");
+    window.write("Payload to publish", &"d".repeat(600));
+    assert!(window.says("a light ignores more than 512"), "it may be tried all the same");
+    window.click("Retain");
+    window.click("QoS 2");
+    window.click("Publish the message");
+    let Command::Publish(ByHand { topic, payload, retain, qos }) = window.commands.try_recv().unwrap() else {
         panic!("another command");
     };
     assert_eq!((topic.as_str(), payload.len(), retain, qos), (STATE, 603, true, 2));
@@ -164,21 +163,21 @@ fn a_message_by_hand_goes_out_as_it_was_filled_in() {
 
 #[test]
 fn on_a_broker_that_others_use_nothing_is_published_before_it_is_allowed() {
-    let mut desk = Desk::new(false);
-    assert!(desk.says("Others may use it too") && !desk.says("Publish the message"));
-    desk.click("I may publish on this broker");
-    assert!(desk.says("Publish the message"));
+    let mut window = TestWindow::new(false);
+    assert!(window.says("Others may use it too") && !window.says("Publish the message"));
+    window.click("I may publish on this broker");
+    assert!(window.says("Publish the message"));
 }
 
 #[test]
 fn the_panels_on_the_left_give_way_to_each_other_by_key() {
-    let mut desk = Desk::new(true);
-    desk.press(Key::F3);
-    assert!(desk.says("Close the fault panel") && !desk.says("Close the topic panel"));
-    desk.press(Key::F5);
-    assert!(desk.says("Close the topic panel") && !desk.says("Close the fault panel"));
-    desk.click("Close the topic panel");
-    assert!(!desk.says("Close the topic panel"));
+    let mut window = TestWindow::new(true);
+    window.press(Key::F3);
+    assert!(window.says("Close the fault panel") && !window.says("Close the topic panel"));
+    window.press(Key::F5);
+    assert!(window.says("Close the topic panel") && !window.says("Close the fault panel"));
+    window.click("Close the topic panel");
+    assert!(!window.says("Close the topic panel"));
 }
 
 #[test]
@@ -209,15 +208,15 @@ fn what_is_published_by_hand_is_seen_in_the_tree_and_kept_when_asked() {
     // Of no light and no contract: the panel shows whatever is said below the root.
     write(&mut harness, "Topic to publish on", "twinlight/notes/by-hand");
     write(&mut harness, "Payload to publish", "hello lights");
-    harness.get_by_label("Keep (retain)").click();
+    harness.get_by_label("Retain").click();
     harness.step();
     harness.get_by_label("Publish the message").click();
     wait_for(&mut harness, "Topic twinlight/notes/by-hand");
     harness.get_by_label("Topic twinlight/notes/by-hand").click();
-    wait_for(&mut harness, "said live");
-    assert!(says(&harness, "Not known to be kept"), "it came live");
-    harness.get_by_label("Ask the broker what it keeps").click();
-    wait_for(&mut harness, "Kept by the broker, as it told at");
+    wait_for(&mut harness, "received 0:");
+    assert!(says(&harness, "Not retained, as far as known"), "it came live");
+    harness.get_by_label("Ask the broker for its retained messages").click();
+    wait_for(&mut harness, "Retained, as delivered");
     let topic = harness.state().state().topics.get("twinlight/notes/by-hand").unwrap();
     assert_eq!((topic.messages, &*topic.last().unwrap().payload), (1, "hello lights"));
     runtime.block_on(started.unwrap().stop());

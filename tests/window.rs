@@ -16,7 +16,7 @@ use script::{Script, id};
 use tokio::sync::{broadcast, mpsc};
 use traffic_light::Aspect;
 use twinlight::{
-    app::{TwinlightApp, clock::Clock, settings::Settings, window::waker, world_client::WorldLink},
+    app::{TwinlightApp, clock::Clock, repaint::waker, settings::Settings, world_client::WorldLink},
     config::Config,
     fault::{LinkFault, LinkFaultSpec},
     model::LightKind,
@@ -27,7 +27,7 @@ use twinlight::{
 };
 
 /// The app on a make-believe world.
-struct Desk {
+struct TestWindow {
     harness: Harness<'static, TwinlightApp>,
     script: Script,
     events: broadcast::Sender<Event>,
@@ -35,12 +35,12 @@ struct Desk {
     time: Rc<Cell<u64>>,
 }
 
-impl Desk {
-    fn new(junctions: usize, lights: usize) -> Desk {
-        Desk::with(junctions, lights, vec2(1_280.0, 900.0), Settings::default())
+impl TestWindow {
+    fn new(junctions: usize, lights: usize) -> TestWindow {
+        TestWindow::with(junctions, lights, vec2(1_280.0, 900.0), Settings::default())
     }
 
-    fn with(junctions: usize, lights: usize, size: egui::Vec2, settings: Settings) -> Desk {
+    fn with(junctions: usize, lights: usize, size: egui::Vec2, settings: Settings) -> TestWindow {
         let (sender, commands) = mpsc::channel(2);
         let (events, receiver) = broadcast::channel(65_536);
         let time = Rc::new(Cell::new(0));
@@ -53,10 +53,10 @@ impl Desk {
             .with_size(size)
             .build_eframe(|cc| TwinlightApp::new(&cc.egui_ctx, link, clock, settings, "test".to_owned()));
         let script = Script::new(junctions, lights);
-        Desk { harness, script, events, commands, time }
+        TestWindow { harness, script, events, commands, time }
     }
 
-    fn started(mut self, until_ms: u64) -> Desk {
+    fn started(mut self, until_ms: u64) -> TestWindow {
         let events = self.script.begin();
         self.tell(events);
         self.run_until(until_ms);
@@ -105,12 +105,12 @@ impl Desk {
 
 #[test]
 fn heads_panels_and_timeline_have_names_for_a_screen_reader() {
-    let desk = Desk::new(1, 2).started(3_000);
+    let window = TestWindow::new(1, 2).started(3_000);
     for label in [
         "Light demo/a shows green",
         "Light demo/b shows red",
         "Broker at 127.0.0.1:1883 runs",
-        "demo/b has promised a to stay out of go",
+        "demo/b has promised a to stay red",
         "Timeline of demo/a",
         "Wi-Fi of demo/a",
         "Silence demo/b",
@@ -119,209 +119,213 @@ fn heads_panels_and_timeline_have_names_for_a_screen_reader() {
         "MQTT of demo/a is up",
         "Filter of the event log",
     ] {
-        assert!(desk.says(label), "nothing is called {label:?}");
+        assert!(window.says(label), "nothing is called {label:?}");
     }
 }
 
 #[test]
 fn the_keyboard_cuts_and_restores_the_selected_light() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    desk.press(Key::Num2);
-    desk.press(Key::W);
-    assert!(desk.says("Wi-Fi of demo/b is down"));
-    assert!(desk.says("Wi-Fi of demo/a is up"));
-    desk.run_until(9_000);
-    assert!(desk.says("Light demo/b flashes amber"));
-    desk.press(Key::W);
-    desk.run_until(10_000);
-    assert!(desk.says("Wi-Fi of demo/b is up"));
-    assert!(!desk.says("flashes amber"));
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.press(Key::Num2);
+    window.press(Key::W);
+    assert!(window.says("Wi-Fi of demo/b is down"));
+    assert!(window.says("Wi-Fi of demo/a is up"));
+    window.run_until(9_000);
+    assert!(window.says("Light demo/b flashes amber"));
+    window.press(Key::W);
+    window.run_until(10_000);
+    assert!(window.says("Wi-Fi of demo/b is up"));
+    assert!(!window.says("flashes amber"));
 }
 
 #[test]
 fn letters_typed_into_the_filter_are_no_commands() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    desk.press(Key::L);
-    assert!(desk.harness.get_by_label("Filter of the event log").is_focused());
-    desk.press(Key::W);
-    desk.press(Key::B);
-    assert!(desk.says("Wi-Fi of demo/a is up") && desk.says("Broker at 127.0.0.1:1883 runs"));
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.press(Key::L);
+    assert!(window.harness.get_by_label("Filter of the event log").is_focused());
+    window.press(Key::W);
+    window.press(Key::B);
+    assert!(window.says("Wi-Fi of demo/a is up") && window.says("Broker at 127.0.0.1:1883 runs"));
 }
 
 #[test]
 fn the_log_shows_only_what_the_filter_holds() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    assert!(desk.says("demo/b shows red") && desk.says("demo/a shows green"));
-    desk.harness.get_by_label("Filter of the event log").focus();
-    desk.settle();
-    desk.harness.get_by_label("Filter of the event log").type_text("demo/B");
-    desk.settle();
-    assert_eq!(desk.harness.state().settings().filter, "demo/B");
-    let shown = |desk: &Desk, text: &str| {
-        desk.harness.query_all_by_value(text).count()
-            + usize::from(desk.harness.query_all_by_label(text).next().is_some())
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    assert!(window.says("demo/b shows red") && window.says("demo/a shows green"));
+    window.harness.get_by_label("Filter of the event log").focus();
+    window.settle();
+    window.harness.get_by_label("Filter of the event log").type_text("demo/B");
+    window.settle();
+    assert_eq!(window.harness.state().settings().filter, "demo/B");
+    let shown = |window: &TestWindow, text: &str| {
+        window.harness.query_all_by_value(text).count()
+            + usize::from(window.harness.query_all_by_label(text).next().is_some())
     };
-    assert_eq!(shown(&desk, "demo/a shows green"), 0);
-    assert_ne!(shown(&desk, "demo/b shows red"), 0);
-    desk.press(Key::Escape);
-    assert_eq!(desk.harness.state().settings().filter, "");
+    assert_eq!(shown(&window, "demo/a shows green"), 0);
+    assert_ne!(shown(&window, "demo/b shows red"), 0);
+    window.press(Key::Escape);
+    assert_eq!(window.harness.state().settings().filter, "");
 }
 
 #[test]
 fn a_category_can_be_hidden_in_the_log() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    desk.click("Show lights in the log");
-    assert_eq!(desk.harness.query_all_by_label("demo/a shows green").count(), 0);
-    desk.click("Show lights in the log");
-    assert_ne!(desk.harness.query_all_by_label("demo/a shows green").count(), 0);
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.click("Show lights in the log");
+    assert_eq!(window.harness.query_all_by_label("demo/a shows green").count(), 0);
+    window.click("Show lights in the log");
+    assert_ne!(window.harness.query_all_by_label("demo/a shows green").count(), 0);
 }
 
 #[test]
 fn a_conflict_is_told_in_large_letters_until_it_is_cleared() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    desk.script.reckless = true;
-    desk.run_until(4_000);
-    assert!(desk.says("CONFLICT: a and b. Both are in go at once in junction demo, now."));
-    desk.script.reckless = false;
-    desk.run_until(6_000);
-    assert!(desk.says("CONFLICT: a and b. Both were in go at once"), "it must stay after it ended");
-    desk.click("Clear the conflict");
-    assert!(!desk.says("CONFLICT: a and b"));
-    assert!(desk.says("demo/a and demo/b are in go at once"), "the log keeps it");
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.script.reckless = true;
+    window.run_until(4_000);
+    assert!(window.says("CONFLICT: a and b. Both have right of way at once in junction demo, now."));
+    window.script.reckless = false;
+    window.run_until(6_000);
+    assert!(window.says("CONFLICT: a and b. Both had right of way at once"), "it must stay after it ended");
+    window.click("Clear the conflict");
+    assert!(!window.says("CONFLICT: a and b"));
+    assert!(window.says("demo/a and demo/b have right of way at once"), "the log keeps it");
 }
 
 #[test]
 fn a_possible_conflict_is_told_as_a_doubt_and_a_glitch_only_in_the_log() {
-    let mut desk = Desk::new(1, 2).started(3_000);
+    let mut window = TestWindow::new(1, 2).started(3_000);
     let lights = vec![id("demo/a"), id("demo/b")];
     let ms = Duration::from_millis;
     let glitch =
         EventKind::GlitchSeen { lights: lights.clone(), since: ms(2_800), lasted: ms(120), at_most: ms(120) };
-    desk.tell(vec![Event { at: ms(3_000), kind: glitch }]);
-    desk.settle();
-    assert!(desk.says("demo/a and demo/b were in go at once for 120 ms, too short to count"));
-    assert!(!desk.says("Clear the conflict"), "a glitch raises no alarm");
+    window.tell(vec![Event { at: ms(3_000), kind: glitch }]);
+    window.settle();
+    assert!(window.says("demo/a and demo/b had right of way at once for 120 ms, too short to count"));
+    assert!(!window.says("Clear the conflict"), "a glitch raises no alarm");
 
     let certainty = Certainty::Possible;
     let began = EventKind::ConflictBegan { lights: lights.clone(), certainty, since: ms(2_500) };
-    desk.tell(vec![Event { at: ms(3_000), kind: began }]);
-    desk.settle();
-    assert!(desk.says("Possible conflict: a and b. By what is heard of them, both may be in go at once"));
-    assert!(!desk.says("CONFLICT"));
+    window.tell(vec![Event { at: ms(3_000), kind: began }]);
+    window.settle();
+    assert!(window.says("Possible conflict: a and b. As far as heard, both may have right of way at once"));
+    assert!(!window.says("CONFLICT"));
     let ended = EventKind::ConflictEnded { lights, certainty, lasted: ms(0), at_most: ms(700) };
-    desk.tell(vec![Event { at: ms(3_200), kind: ended }]);
-    desk.settle();
-    assert!(desk.says("Both may have been in go at once in junction demo at 0:02.5, for 0.7 s at the most"));
-    desk.press(Key::Escape);
-    assert!(!desk.says("Clear the conflict"));
-    assert!(desk.says("if it was one, it lasted 0.7 s at the most"), "the log keeps it");
+    window.tell(vec![Event { at: ms(3_200), kind: ended }]);
+    window.settle();
+    assert!(
+        window.says("Both may have had right of way at once in junction demo at 0:02.5, for 0.7 s at most")
+    );
+    window.press(Key::Escape);
+    assert!(!window.says("Clear the conflict"));
+    assert!(window.says("If it was one, it lasted 0.7 s at most"), "the log keeps it");
 }
 
 #[test]
 fn a_run_is_recorded_by_a_switch_that_shows_it() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    assert_eq!(desk.harness.state().state().recording, None);
-    desk.click("Record this run");
-    assert!(desk.says("This run is recorded to recordings/run-1.jsonl"));
-    assert!(desk.harness.state().state().recording.is_some());
-    desk.click("Record this run");
-    assert_eq!(desk.harness.state().state().recording, None);
-    assert!(desk.says("This run is not recorded any more"));
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    assert_eq!(window.harness.state().state().recording, None);
+    window.click("Record this run");
+    assert!(window.says("Recording to recordings/run-1.jsonl"));
+    assert!(window.harness.state().state().recording.is_some());
+    window.click("Record this run");
+    assert_eq!(window.harness.state().state().recording, None);
+    assert!(window.says("Recording ended"));
 }
 
 #[test]
 fn the_theme_is_switched_by_button_and_by_key_and_remembered() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    desk.click("Light theme");
-    assert_eq!(desk.harness.ctx.theme(), egui::Theme::Light);
-    desk.harness.key_press_modifiers(Modifiers::COMMAND, Key::T);
-    desk.settle();
-    assert_eq!(desk.harness.ctx.theme(), egui::Theme::Dark);
-    assert_eq!(desk.harness.state().settings().theme, twinlight::app::settings::ThemeChoice::Dark);
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.click("Light theme");
+    assert_eq!(window.harness.ctx.theme(), egui::Theme::Light);
+    window.harness.key_press_modifiers(Modifiers::COMMAND, Key::T);
+    window.settle();
+    assert_eq!(window.harness.ctx.theme(), egui::Theme::Dark);
+    assert_eq!(window.harness.state().settings().theme, twinlight::app::settings::ThemeChoice::Dark);
 }
 
 #[test]
 fn a_fault_is_put_in_dosed_seen_and_cleared() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    desk.press(Key::F3);
-    assert!(desk.says("No fault is on."));
-    desk.click("Fault on demo/b");
-    desk.click("Lose messages");
-    desk.click("light to broker");
-    assert!(desk.says("Put the fault in"));
-    desk.click("Put the fault in");
-    assert!(desk.says("demo/b: lose 20 %, to the broker"), "what is on is in sight, with its dose");
-    desk.click("Suspend");
-    desk.click("Put the fault in");
-    assert!(desk.says("Fault panel, 2 on"));
-    desk.click("Clear demo/b: suspend");
-    assert!(desk.says("Fault panel, 1 on"));
-    desk.click("Clear all faults");
-    assert!(desk.says("No fault is on."));
-    desk.click("Close the fault panel");
-    assert!(!desk.says("Put the fault in"));
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.press(Key::F3);
+    assert!(window.says("No fault is on."));
+    window.click("Fault on demo/b");
+    window.click("Lose messages");
+    window.click("to the broker");
+    assert!(window.says("Put the fault in"));
+    window.click("Put the fault in");
+    assert!(window.says("demo/b: lose 20 %, to the broker"), "what is on is in sight, with its dose");
+    window.click("Suspend");
+    window.click("Put the fault in");
+    assert!(window.says("Fault panel, 2 on"));
+    window.click("Clear demo/b: suspend");
+    assert!(window.says("Fault panel, 1 on"));
+    window.click("Clear all faults");
+    assert!(window.says("No fault is on."));
+    window.click("Close the fault panel");
+    assert!(!window.says("Put the fault in"));
 }
 
 #[test]
 fn a_link_is_picked_on_the_scene_broken_seen_there_and_mended() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    desk.click("Link of demo/b: All layers of the link are up, no fault on it");
-    assert!(desk.says("Put the fault in"), "picking opens the fault panel");
-    desk.click("Black hole");
-    desk.click("broker to light");
-    desk.click("Put the fault in");
-    assert!(desk.says("On the link of demo/b: black-hole, from the broker"), "drawn where it strikes");
-    assert!(desk.says("Link of demo/b: All layers of the link are up, on it: black-hole, from the broker"));
-    desk.press(Key::F3);
-    assert!(!desk.says("Put the fault in"));
-    assert!(desk.says("On now: demo/b, black-hole, from the broker"), "in sight with the panel closed");
-    desk.click("Clear all faults");
-    assert!(!desk.says("On the link of demo/b"));
-    desk.harness.get_by_label_contains("Link of demo/a").focus();
-    desk.settle();
-    desk.press(Key::Enter);
-    desk.click("Lose messages");
-    assert!(desk.says("Put it in") || desk.says("Put the fault in"));
-    desk.click("Put the fault in");
-    assert!(desk.says("On the link of demo/a: lose 20 %"), "by keyboard too");
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.click("Link of demo/b: All layers of the link are up, no fault on it");
+    assert!(window.says("Put the fault in"), "picking opens the fault panel");
+    window.click("Black hole");
+    window.click("from the broker");
+    window.click("Put the fault in");
+    assert!(window.says("On the link of demo/b: black-hole, from the broker"), "drawn where it strikes");
+    assert!(window.says("Link of demo/b: All layers of the link are up, on it: black-hole, from the broker"));
+    window.press(Key::F3);
+    assert!(!window.says("Put the fault in"));
+    assert!(window.says("On now: demo/b, black-hole, from the broker"), "in sight with the panel closed");
+    window.click("Clear all faults");
+    assert!(!window.says("On the link of demo/b"));
+    window.harness.get_by_label_contains("Link of demo/a").focus();
+    window.settle();
+    window.press(Key::Enter);
+    window.click("Lose messages");
+    assert!(window.says("Put it in") || window.says("Put the fault in"));
+    window.click("Put the fault in");
+    assert!(window.says("On the link of demo/a: lose 20 %"), "by keyboard too");
 }
 
 #[test]
 fn the_broker_is_picked_on_the_scene_too() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    desk.click("Broker at 127.0.0.1:1883 runs");
-    desk.click("Put the fault in");
-    assert!(desk.says("On the broker: broker-down"));
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.click("Broker at 127.0.0.1:1883 runs");
+    window.click("Put the fault in");
+    assert!(window.says("On the broker: broker-down"));
 }
 
 #[test]
 fn what_a_board_cannot_be_given_from_here_is_told_with_what_to_do_by_hand() {
-    let mut desk = Desk::new(1, 2).started(3_000);
+    let mut window = TestWindow::new(1, 2).started(3_000);
     let kind = EventKind::LightAdded {
         light: id("demo/b"),
         kind: LightKind::Board,
         rule: traffic_light::Rule::Lease,
         keyed: true,
     };
-    desk.tell(vec![Event { at: Duration::from_millis(3_000), kind }]);
-    desk.settle();
-    desk.press(Key::F3);
-    desk.click("Fault on demo/b");
-    desk.click("Hang");
-    assert!(desk.says("Not from here: nothing makes its program hang from outside; press its reset button"));
-    desk.click("Put the fault in");
-    assert!(desk.says("No fault is on."));
-    desk.click("Wi-Fi down");
-    assert!(!desk.says("Not from here"), "it obeys that as a command");
-    desk.click("Ends by itself");
-    assert!(desk.says("board cannot be called back from it"));
-    desk.click("Latency");
-    assert!(desk.says("unless it connects to the port of its proxy"), "the world knows whether it does");
+    window.tell(vec![Event { at: Duration::from_millis(3_000), kind }]);
+    window.settle();
+    window.press(Key::F3);
+    window.click("Fault on demo/b");
+    window.click("Hang");
+    assert!(
+        window.says("Not from here: nothing makes its program hang from outside; press its reset button")
+    );
+    window.click("Put the fault in");
+    assert!(window.says("No fault is on."));
+    window.click("Wi-Fi down");
+    assert!(!window.says("Not from here"), "it obeys that as a command");
+    window.click("Ends by itself");
+    assert!(window.says("board cannot be called back from it"));
+    window.click("Latency");
+    assert!(window.says("unless it connects to the port of its proxy"), "the world knows whether it does");
 }
 
 #[test]
 fn every_kind_of_fault_is_drawn_and_named_on_the_scene() {
-    let mut desk = Desk::with(1, 2, vec2(1_600.0, 1_000.0), Settings::default()).started(3_000);
+    let mut window = TestWindow::with(1, 2, vec2(1_600.0, 1_000.0), Settings::default()).started(3_000);
     let light = || id("demo/a");
     let links = LinkFault::NAMES.map(|name| {
         let spec = LinkFaultSpec::both_ways(LinkFault::example(name).unwrap());
@@ -344,64 +348,86 @@ fn every_kind_of_fault_is_drawn_and_named_on_the_scene() {
             at: Duration::from_millis(3_000),
             kind: EventKind::FaultChanged { fault: fault.clone(), on },
         };
-        desk.tell(vec![change(true)]);
-        desk.settle();
-        assert!(desk.says(&label), "nothing is called {label:?}");
-        desk.tell(vec![change(false)]);
-        desk.settle();
-        assert!(!desk.says(&label), "{label:?} stays");
+        window.tell(vec![change(true)]);
+        window.settle();
+        assert!(window.says(&label), "nothing is called {label:?}");
+        window.tell(vec![change(false)]);
+        window.settle();
+        assert!(!window.says(&label), "{label:?} stays");
     }
 }
 
 #[test]
 fn chaos_is_switched_on_with_a_seed_seen_and_switched_off() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    desk.press(Key::F3);
-    desk.harness.get_by_label("Seed").focus();
-    desk.settle();
-    desk.harness.get_by_label("Seed").type_text("42");
-    desk.settle();
-    desk.click("Chaos");
-    assert_eq!(desk.harness.state().state().chaos, Some(42));
-    assert!(desk.says("on, seed 42"));
-    desk.press(Key::Escape);
-    desk.click("Close the fault panel");
-    assert!(desk.says("Chaos, seed 42"), "in sight with the panel closed");
-    desk.click("Stop chaos");
-    assert_eq!(desk.harness.state().state().chaos, None);
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.press(Key::F3);
+    window.harness.get_by_label("Seed").focus();
+    window.settle();
+    window.harness.get_by_label("Seed").type_text("42");
+    window.settle();
+    window.click("Chaos");
+    assert_eq!(window.harness.state().state().chaos, Some(42));
+    assert!(window.says("on, seed 42"));
+    window.press(Key::Escape);
+    window.click("Close the fault panel");
+    assert!(window.says("Chaos, seed 42"), "in sight with the panel closed");
+    window.click("Stop chaos");
+    assert_eq!(window.harness.state().state().chaos, None);
 }
 
 #[test]
 fn the_help_opens_and_closes_by_key_and_by_button() {
-    let mut desk = Desk::new(1, 2).started(3_000);
-    desk.press(Key::F1);
-    assert!(desk.says("What you see, and all keys"));
-    desk.press(Key::Escape);
-    assert!(!desk.says("What you see, and all keys"));
-    desk.click("Help");
-    assert!(desk.says("What you see, and all keys"));
-    desk.click("Close the help");
-    assert!(!desk.says("What you see, and all keys"));
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.press(Key::F1);
+    assert!(window.says("What you see, and all keys"));
+    window.press(Key::Escape);
+    assert!(!window.says("What you see, and all keys"));
+    window.click("Help");
+    assert!(window.says("What you see, and all keys"));
+    window.click("Close the help");
+    assert!(!window.says("What you see, and all keys"));
 }
 
 #[test]
 fn before_the_first_light_the_window_explains_itself() {
-    let mut desk = Desk::new(1, 0);
-    desk.settle();
-    assert!(desk.says("Starting the broker…"));
-    let desk = desk.started(100);
-    assert!(desk.says("No lights yet"));
+    let mut window = TestWindow::new(1, 0);
+    window.settle();
+    assert!(window.says("Starting the broker…"));
+    let window = window.started(100);
+    assert!(window.says("No lights yet"));
 }
 
 #[test]
 fn a_full_queue_of_commands_is_told_and_not_waited_for() {
-    let mut desk = Desk::new(1, 2).started(3_000);
+    let mut window = TestWindow::new(1, 2).started(3_000);
     for _ in 0..3 {
-        desk.harness.get_by_label("Drop session of demo/a").click();
-        desk.harness.step();
+        window.harness.get_by_label("Drop session of demo/a").click();
+        window.harness.step();
     }
-    desk.harness.step();
-    assert!(desk.says("The world is too busy for another command"));
+    window.harness.step();
+    assert!(window.says("The world is too busy for another command"));
+}
+
+#[test]
+fn a_warning_stays_in_sight_though_something_informative_follows() {
+    // Without the log, which keeps all of them.
+    let settings = Settings { show_log: false, ..Settings::default() };
+    let mut window = TestWindow::with(1, 2, vec2(1_280.0, 900.0), settings).started(3_000);
+    let told = |ms, severity, text: &str| {
+        let kind = EventKind::Noticed { severity, light: None, text: text.to_owned() };
+        Event { at: Duration::from_millis(ms), kind }
+    };
+    window.tell(vec![
+        told(3_000, Severity::Warning, "the port is taken"),
+        told(3_010, Severity::Error, "the file is full"),
+        told(3_020, Severity::Info, "a light has joined"),
+    ]);
+    window.run_until(3_100);
+    assert!(window.says("the port is taken"), "another notice drove it away");
+    assert!(window.says("the file is full"), "an informative notice drove it away");
+    assert!(!window.says("a light has joined"), "what is only good to know stays in the log");
+    window.run_until(20_000);
+    assert!(!window.says("the port is taken") && !window.says("the file is full"), "they go by themselves");
 }
 
 #[test]
@@ -423,22 +449,22 @@ fn a_window_that_fell_behind_asks_for_all_again() {
 
 #[test]
 fn five_hundred_lights_show_one_junction_large_and_the_others_as_tiles() {
-    let mut desk = Desk::new(250, 2).started(2_000);
-    assert!(desk.says("250 junctions") && desk.says("Light j-001/a"));
-    desk.press(Key::PageDown);
-    assert!(desk.says("Light j-002/a") && !desk.says("Light j-001/a"));
-    assert!(!desk.says("Junction j-250:"), "tiles out of sight are not made");
+    let mut window = TestWindow::new(250, 2).started(2_000);
+    assert!(window.says("250 junctions") && window.says("Light j-001/a"));
+    window.press(Key::PageDown);
+    assert!(window.says("Light j-002/a") && !window.says("Light j-001/a"));
+    assert!(!window.says("Junction j-250:"), "tiles out of sight are not made");
 }
 
 #[test]
 fn the_smallest_and_a_huge_window_show_everything_that_matters() {
     for size in [vec2(760.0, 480.0), vec2(1_024.0, 640.0), vec2(3_840.0, 2_160.0)] {
-        let mut desk = Desk::with(1, 4, size, Settings::default()).started(3_000);
-        desk.settle();
-        let window = desk.harness.ctx.content_rect();
+        let mut window = TestWindow::with(1, 4, size, Settings::default()).started(3_000);
+        window.settle();
+        let whole = window.harness.ctx.content_rect();
         for label in ["Stop broker", "Help", "Light demo/a shows green", "Filter of the event log"] {
-            let node = desk.harness.get_by_label(label).rect();
-            assert!(window.contains_rect(node), "{label} at {node:?} leaves {window:?}");
+            let node = window.harness.get_by_label(label).rect();
+            assert!(whole.contains_rect(node), "{label} at {node:?} leaves {whole:?}");
         }
     }
 }
@@ -446,9 +472,9 @@ fn the_smallest_and_a_huge_window_show_everything_that_matters() {
 #[test]
 fn a_still_picture_asks_for_no_frame() {
     let settings = Settings { show_timeline: false, reduce_motion: true, ..Settings::default() };
-    let mut desk = Desk::with(1, 0, vec2(1_024.0, 640.0), settings).started(100);
-    desk.harness.run();
-    let wait = desk.harness.output().viewport_output[&egui::ViewportId::ROOT].repaint_delay;
+    let mut window = TestWindow::with(1, 0, vec2(1_024.0, 640.0), settings).started(100);
+    window.harness.run();
+    let wait = window.harness.output().viewport_output[&egui::ViewportId::ROOT].repaint_delay;
     assert!(wait > Duration::from_secs(3_600), "asked for a frame after {wait:?}");
 }
 

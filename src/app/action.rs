@@ -1,85 +1,50 @@
-//! What a panel asks for. Panels read the state and return acts; only the app performs them.
+//! What a panel asks for. Panels read the state and return actions; only the window performs them.
 
-use traffic_light::Name;
-
-use crate::{
-    app::{
-        board::BoardAction, brokers::BrokersAction, player::PlayerAction, settings::Part, state::Category,
-    },
-    model::LightId,
-    world::Command,
+use super::{
+    board::BoardAction, brokers::BrokersAction, closing::ClosingAction, player::PlayerAction,
+    selection::SelectionAction, settings::SettingsAction, topics::TopicsAction,
 };
+use crate::{model::LightId, world::Command};
 
 /// Something on the scene that can be picked to be broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FaultTarget {
-    /// A light itself.
+pub(super) enum FaultTarget {
     Light(LightId),
-    /// The link of a light.
     Link(LightId),
-    /// The broker.
     Broker,
 }
 
 /// One thing that a person asked for in the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Ask the world.
+pub(super) enum Action {
     World(Command),
-    /// Ask the desk where boards are flashed.
     Board(BoardAction),
-    /// Ask doctor or switch.
     Brokers(BrokersAction),
-    /// Ask the player.
     Player(PlayerAction),
-    /// Close the window, though a board is being worked on.
-    CloseAnyway,
-    /// Keep the window open.
-    StayOpen,
-    /// Select a light, and with it its junction.
-    Select(LightId),
+    Topics(TopicsAction),
+    Selection(SelectionAction),
+    Settings(SettingsAction),
+    Closing(ClosingAction),
     /// Aim the fault panel at what was picked on the scene, and open it.
-    Target(FaultTarget),
-    /// Show this junction large.
-    Open(Name),
+    AimFault(FaultTarget),
+    /// Fill the seed of the chaos that is on into its form.
+    KeepChaosSeed(u64),
     /// The conflicts seen so far are known: take the large letters away.
     AcknowledgeConflicts,
-    /// Change between light and dark.
-    SwitchTheme,
-    /// Show or hide a part of the window.
-    Toggle(Part),
-    /// Let nothing move, or let it move again.
-    ReduceMotion(bool),
-    /// Show or hide events of this category in the log.
-    ToggleCategory(Category),
-    /// Show only log entries that hold this text.
-    Filter(String),
-    /// Let the timeline span this many seconds.
-    Span(u32),
-    /// Shift the timeline's right end to this time; `None` follows the present.
-    LookAt(Option<u64>),
-    /// Open or close the help.
-    Help(bool),
+    ShowHelp(bool),
 }
 
 /// What a panel asked for in one frame.
 #[derive(Debug, Default)]
 #[must_use = "what a panel asks for must be performed"]
-pub struct Actions(Vec<Action>);
+pub(super) struct Actions(Vec<Action>);
 
 impl Actions {
-    /// Adds one.
-    pub fn push(&mut self, action: Action) {
-        self.0.push(action);
+    pub(super) fn push(&mut self, action: impl Into<Action>) {
+        self.0.push(action.into());
     }
 
-    /// Adds a command to the world.
-    pub fn ask(&mut self, command: Command) {
-        self.0.push(Action::World(command));
-    }
-
-    /// Adds all of another panel's.
-    pub fn append(&mut self, mut others: Actions) {
+    pub(super) fn append(&mut self, mut others: Actions) {
         self.0.append(&mut others.0);
     }
 }
@@ -92,3 +57,24 @@ impl IntoIterator for Actions {
         self.0.into_iter()
     }
 }
+
+macro_rules! sub_actions {
+    ($($variant:ident($sub:ty)),* $(,)?) => {
+        $(impl From<$sub> for Action {
+            fn from(action: $sub) -> Action {
+                Action::$variant(action)
+            }
+        })*
+    };
+}
+
+sub_actions!(
+    World(Command),
+    Board(BoardAction),
+    Brokers(BrokersAction),
+    Player(PlayerAction),
+    Topics(TopicsAction),
+    Selection(SelectionAction),
+    Settings(SettingsAction),
+    Closing(ClosingAction),
+);

@@ -9,7 +9,8 @@ use crate::{
         action::{Action, Actions},
         panels::event_log,
         player::{BACK, PlayerAction, Watched},
-        settings::Part,
+        selection::SelectionAction,
+        settings::{LeftPanel, SettingsAction},
         state::{Broker, Junction},
         view::ViewContext,
     },
@@ -19,7 +20,6 @@ use crate::{
 const NUMBERS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
-/// Reads the keys of this frame.
 pub(super) fn read(
     ctx: &Context,
     view: &ViewContext<'_>,
@@ -30,28 +30,24 @@ pub(super) fn read(
     let typing = ctx.text_edit_focused();
     let taken = |modifiers: Modifiers, key: Key| ctx.input_mut(|input| input.consume_key(modifiers, key));
     if taken(Modifiers::NONE, Key::F1) {
-        actions.push(Action::Help(!help_open));
+        actions.push(Action::ShowHelp(!help_open));
     }
-    if view.lab.is_some() && taken(Modifiers::NONE, Key::F2) {
-        actions.push(Action::Toggle(Part::Board));
-    }
-    if taken(Modifiers::NONE, Key::F3) {
-        actions.push(Action::Toggle(Part::Faults));
-    }
-    if taken(Modifiers::NONE, Key::F4) {
-        actions.push(Action::Toggle(Part::Lessons));
-    }
-    if taken(Modifiers::NONE, Key::F5) {
-        actions.push(Action::Toggle(Part::Topics));
-    }
-    if taken(Modifiers::NONE, Key::F6) {
-        actions.push(Action::Toggle(Part::Brokers));
+    for (key, panel) in [
+        (Key::F2, LeftPanel::Board),
+        (Key::F3, LeftPanel::Faults),
+        (Key::F4, LeftPanel::Lessons),
+        (Key::F5, LeftPanel::Topics),
+        (Key::F6, LeftPanel::Brokers),
+    ] {
+        if (panel != LeftPanel::Board || view.context.is_some()) && taken(Modifiers::NONE, key) {
+            actions.push(SettingsAction::ToggleLeft(panel));
+        }
     }
     if taken(Modifiers::COMMAND, Key::T) {
-        actions.push(Action::SwitchTheme);
+        actions.push(SettingsAction::ChooseTheme(view.palette.other_theme()));
     }
     if taken(Modifiers::COMMAND, Key::M) {
-        actions.push(Action::ReduceMotion(!view.settings.reduce_motion));
+        actions.push(SettingsAction::ReduceMotion(!view.settings.reduce_motion));
     }
     if taken(Modifiers::COMMAND, Key::Q) {
         ctx.send_viewport_cmd(ViewportCommand::Close);
@@ -64,7 +60,7 @@ pub(super) fn read(
         let free = ctx.memory(|memory| memory.focused().is_none());
         let action = watched_key(watched, |modifiers, key, always| (always || free) && taken(modifiers, key));
         if let Some(action) = action {
-            actions.push(Action::Player(action));
+            actions.push(action);
         }
     }
     // A modifier held means another program's or egui's shortcut.
@@ -77,15 +73,15 @@ pub(super) fn read(
     }
     if pressed(Key::B) {
         match &view.state.broker {
-            Broker::Running { embedded: true, .. } => actions.ask(Command::StopBroker),
-            Broker::Stopped { .. } => actions.ask(Command::StartBroker),
+            Broker::Running { embedded: true, .. } => actions.push(Command::StopBroker),
+            Broker::Stopped { .. } => actions.push(Command::StartBroker),
             Broker::Running { .. } | Broker::Starting => {}
         }
     }
     if let Some(junction) = junction {
         for (key, light) in NUMBERS.into_iter().zip(&junction.lights) {
             if pressed(key) {
-                actions.push(Action::Select(light.id.clone()));
+                actions.push(SelectionAction::Light(light.id.clone()));
             }
         }
         step_junction(view, junction, &pressed, &mut actions);
@@ -94,19 +90,19 @@ pub(super) fn read(
     {
         let id = || light.id.clone();
         if pressed(Key::W) {
-            actions.ask(Command::SetWifi { light: id(), up: light.wifi_cut });
+            actions.push(Command::SetWifi { light: id(), up: light.wifi_cut });
         }
         if pressed(Key::D) {
-            actions.ask(Command::DropSession { light: id() });
+            actions.push(Command::DropSession { light: id() });
         }
         if pressed(Key::S) {
-            actions.ask(Command::SetSilence { light: id(), on: !light.silenced });
+            actions.push(Command::SetSilence { light: id(), on: !light.silenced });
         }
         if pressed(Key::C) {
-            actions.ask(Command::CallLight { light: id() });
+            actions.push(Command::CallLight { light: id() });
         }
         if pressed(Key::R) {
-            actions.ask(Command::RebootLight { light: id() });
+            actions.push(Command::RebootLight { light: id() });
         }
     }
     actions
@@ -125,10 +121,10 @@ fn watched_key(watched: &Watched, pressed: impl Fn(Modifiers, Key, bool) -> bool
         return Some(PlayerAction::StepToLamp);
     }
     if pressed(none, Key::ArrowLeft, false) {
-        return Some(PlayerAction::GoTo(progress.at.saturating_sub(BACK)));
+        return Some(PlayerAction::Seek(progress.at.saturating_sub(BACK)));
     }
     if pressed(none, Key::Home, false) {
-        return Some(PlayerAction::GoTo(Duration::ZERO));
+        return Some(PlayerAction::Seek(Duration::ZERO));
     }
     if pressed(none, Key::ArrowUp, false) {
         return Some(PlayerAction::Faster);
@@ -155,6 +151,6 @@ fn step_junction(
         return;
     };
     if let Some(next) = junctions.get(next) {
-        actions.push(Action::Open(next.name.clone()));
+        actions.push(SelectionAction::Junction(next.name.clone()));
     }
 }

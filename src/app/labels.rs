@@ -7,12 +7,15 @@ use traffic_light::{Aspect, Waiting};
 use crate::{
     fault::{Directions, LinkFault},
     model::{LightId, LightKind},
-    world::event::{Certainty, Fault, Layer},
+    world::event::{Certainty, Fault, Layer, Severity},
 };
 
-/// What an aspect is called on the screen.
+/// What `insecure = true` means.
+pub(super) const UNCHECKED: &str = "The broker's certificate is not checked (insecure = true). Whoever is on the way to it can read and \
+                             change everything, passwords too.";
+
 #[must_use]
-pub fn aspect(aspect: Aspect) -> &'static str {
+pub(super) fn aspect(aspect: Aspect) -> &'static str {
     match aspect {
         Aspect::Dark => "dark",
         Aspect::Red => "red",
@@ -25,7 +28,7 @@ pub fn aspect(aspect: Aspect) -> &'static str {
 
 /// The log's sentence for a change of aspect.
 #[must_use]
-pub fn shows(aspect: Aspect) -> &'static str {
+pub(super) fn shows(aspect: Aspect) -> &'static str {
     match aspect {
         Aspect::Dark => "shows nothing",
         Aspect::Red => "shows red",
@@ -38,22 +41,31 @@ pub fn shows(aspect: Aspect) -> &'static str {
 
 /// What an aspect means for a driver and for the program.
 #[must_use]
-pub fn meaning(aspect: Aspect) -> &'static str {
+pub(super) fn meaning(aspect: Aspect) -> &'static str {
     match aspect {
-        Aspect::Dark => "No lamp is lit: it has no power, or was never heard.",
+        Aspect::Dark => "No lamp is lit: it has no power, or was never heard of.",
         Aspect::Red => "Stop.",
-        Aspect::RedAmber => "Get ready: green follows. The light is in go from here.",
+        Aspect::RedAmber => "Get ready: green follows. The right of way begins here.",
         Aspect::Green => "Go.",
-        Aspect::Amber => "Stop if you safely can: red follows. The light is still in go.",
+        Aspect::Amber => "Stop if you safely can: red follows. The right of way lasts until then.",
         Aspect::FlashingAmber => {
             "Out of order: give way. The fail-safe of a light that cannot reach its junction."
         }
     }
 }
 
-/// The name of a link's layer.
+/// The first word of a notice in the log.
 #[must_use]
-pub fn layer(layer: Layer) -> &'static str {
+pub(super) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "",
+        Severity::Warning => "Warning:",
+        Severity::Error => "Error:",
+    }
+}
+
+#[must_use]
+pub(super) fn layer(layer: Layer) -> &'static str {
     match layer {
         Layer::Wifi => "Wi-Fi",
         Layer::Tcp => "TCP",
@@ -63,7 +75,7 @@ pub fn layer(layer: Layer) -> &'static str {
 
 /// What a layer is for, for its tooltip.
 #[must_use]
-pub fn layer_meaning(layer: Layer) -> &'static str {
+pub(super) fn layer_meaning(layer: Layer) -> &'static str {
     match layer {
         Layer::Wifi => "The light's association with the access point.",
         Layer::Tcp => "The connection to the broker; needs Wi-Fi.",
@@ -71,9 +83,8 @@ pub fn layer_meaning(layer: Layer) -> &'static str {
     }
 }
 
-/// The badge of a light's kind.
 #[must_use]
-pub fn kind(kind: LightKind) -> &'static str {
+pub(super) fn kind(kind: LightKind) -> &'static str {
     match kind {
         LightKind::Virtual => "virtual",
         LightKind::Board => "board",
@@ -83,17 +94,17 @@ pub fn kind(kind: LightKind) -> &'static str {
 
 /// What a kind means, for the badge's tooltip.
 #[must_use]
-pub fn kind_meaning(kind: LightKind) -> &'static str {
+pub(super) fn kind_meaning(kind: LightKind) -> &'static str {
     match kind {
         LightKind::Virtual => "Runs in this program, with the same library as the boards.",
-        LightKind::Board => "A LoPy4. It is shown as its messages are heard.",
-        LightKind::Foreign => "Anybody's own program. It is shown as its messages are heard.",
+        LightKind::Board => "A LoPy4. It is shown from its messages.",
+        LightKind::Foreign => "Somebody's own program. It is shown from its messages.",
     }
 }
 
 /// The log's sentence for a fault that was put in or has ended.
 #[must_use]
-pub fn fault(fault: &Fault, on: bool) -> String {
+pub(super) fn fault(fault: &Fault, on: bool) -> String {
     let text = match (fault, on) {
         (Fault::WifiDown(_), true) => "Its Wi-Fi was taken away on purpose",
         (Fault::WifiDown(_), false) => "Its Wi-Fi was given back",
@@ -115,7 +126,7 @@ pub fn fault(fault: &Fault, on: bool) -> String {
 
 /// A fault's short name on the timeline.
 #[must_use]
-pub fn fault_name(fault: &Fault) -> &'static str {
+pub(super) fn fault_name(fault: &Fault) -> &'static str {
     match fault {
         Fault::WifiDown(_) => "Wi-Fi cut",
         Fault::Silence(_) => "silenced",
@@ -126,7 +137,7 @@ pub fn fault_name(fault: &Fault) -> &'static str {
 
 /// A fault in a few words, with its dose and direction, for where it is drawn.
 #[must_use]
-pub fn fault_in_short(fault: &Fault) -> String {
+pub(super) fn fault_in_short(fault: &Fault) -> String {
     match fault {
         Fault::Link { spec, .. } => {
             let way = match spec.directions {
@@ -173,7 +184,7 @@ fn short_span(ms: u32) -> String {
 
 /// When the reason to wait ends, on the world's clock, where that is known.
 #[must_use]
-pub fn waits_until_ms(waiting: &Waiting) -> Option<u64> {
+pub(super) fn waits_until_ms(waiting: &Waiting) -> Option<u64> {
     match waiting {
         Waiting::Promised(held) => Some(held.until.as_ms()),
         Waiting::Started { until } | Waiting::Clearance { until } | Waiting::Yields { until } => {
@@ -185,18 +196,18 @@ pub fn waits_until_ms(waiting: &Waiting) -> Option<u64> {
 
 /// The log's first word and sentence for a conflict that begins.
 #[must_use]
-pub fn conflict_began(lights: &[LightId], certainty: Certainty) -> (&'static str, String) {
+pub(super) fn conflict_began(lights: &[LightId], certainty: Certainty) -> (&'static str, String) {
     match certainty {
-        Certainty::Sure => ("CONFLICT", format!("{} are in go at once", list(lights))),
+        Certainty::Sure => ("CONFLICT", format!("{} have right of way at once", list(lights))),
         Certainty::Possible => {
-            ("Possible conflict:", format!("{} may be in go at once, by what is heard of them", list(lights)))
+            ("Possible conflict:", format!("{} may have right of way at once, as far as heard", list(lights)))
         }
     }
 }
 
 /// The log's first word and sentence for a conflict that is over.
 #[must_use]
-pub fn conflict_ended(
+pub(super) fn conflict_ended(
     lights: &[LightId],
     certainty: Certainty,
     lasted: Duration,
@@ -206,11 +217,11 @@ pub fn conflict_ended(
     match certainty {
         Certainty::Sure if lasted == at_most => ("Conflict", format!("{lights}: over after {lasted_s:.1} s")),
         Certainty::Sure => {
-            let text = format!("{lights}: over after {lasted_s:.1} s for sure, {at_most_s:.1} s at the most");
+            let text = format!("{lights}: over after {lasted_s:.1} s for sure, {at_most_s:.1} s at most");
             ("Conflict", text)
         }
         Certainty::Possible => {
-            let text = format!("{lights}: over; if it was one, it lasted {at_most_s:.1} s at the most");
+            let text = format!("{lights}: over. If it was one, it lasted {at_most_s:.1} s at most");
             ("Possible conflict:", text)
         }
     }
@@ -218,13 +229,13 @@ pub fn conflict_ended(
 
 /// The log's sentence for a glitch.
 #[must_use]
-pub fn glitch(lights: &[LightId], lasted: Duration) -> String {
-    format!("{} were in go at once for {} ms, too short to count", list(lights), lasted.as_millis())
+pub(super) fn glitch(lights: &[LightId], lasted: Duration) -> String {
+    format!("{} had right of way at once for {} ms, too short to count", list(lights), lasted.as_millis())
 }
 
 /// `a`, `a and b`, or `a, b and c`.
 #[must_use]
-pub fn list(lights: &[LightId]) -> String {
+pub(super) fn list(lights: &[LightId]) -> String {
     let names: Vec<String> = lights.iter().map(LightId::to_string).collect();
     match names.as_slice() {
         [] => "no light".to_owned(),
@@ -233,15 +244,22 @@ pub fn list(lights: &[LightId]) -> String {
     }
 }
 
+/// With a capital letter.
+#[must_use]
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// A time on the world's clock as `m:ss.t`.
 #[must_use]
-pub fn clock(ms: u64) -> String {
+pub(super) fn clock(ms: u64) -> String {
     format!("{}:{:02}.{}", ms / 60_000, ms / 1_000 % 60, ms / 100 % 10)
 }
 
 /// A whole number with thin groups of three, such as `12 345`.
 #[must_use]
-pub fn count(number: u64) -> String {
+pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -255,7 +273,7 @@ pub fn count(number: u64) -> String {
 
 /// What is left until `until_ms`, in seconds; 0 when it is over.
 #[must_use]
-pub fn seconds_left(now_ms: u64, until_ms: u64) -> f32 {
+pub(super) fn seconds_left(now_ms: u64, until_ms: u64) -> f32 {
     until_ms.saturating_sub(now_ms) as f32 / 1_000.0
 }
 

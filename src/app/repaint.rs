@@ -15,6 +15,16 @@ const COUNTING_MS: u64 = 200;
 /// The same with reduced motion: whole seconds will do.
 const COUNTING_CALMLY_MS: u64 = 1_000;
 
+/// Time that events are gathered for before they are shown: a busy world must not drive the window
+/// faster than its animation.
+const GATHER: Duration = Duration::from_millis(33);
+
+/// What a world calls after each event: wakes the window soon, once for many events.
+pub fn waker(ctx: &egui::Context) -> impl Fn() + Send + Sync + 'static {
+    let ctx = ctx.clone();
+    move || ctx.request_repaint_after(GATHER)
+}
+
 /// Collects what the parts of one frame need.
 #[derive(Debug, Default)]
 pub struct RepaintScheduler {

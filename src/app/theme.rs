@@ -16,9 +16,8 @@ const fn rgb(hex: u32) -> Color32 {
     Color32::from_rgb(r, g, b)
 }
 
-/// Every colour of the window.
 #[derive(Debug)]
-pub struct Palette {
+pub(super) struct Palette {
     /// Whether it is the dark theme's.
     pub dark: bool,
     /// Behind everything.
@@ -27,15 +26,12 @@ pub struct Palette {
     pub panel: Color32,
     /// A light's card.
     pub card: Color32,
-    /// Lines between things.
     pub line: Color32,
-    /// Letters.
     pub text: Color32,
     /// Letters of less weight; still at least 4.5:1 on every ground above.
     pub weak: Color32,
     /// What is selected or can be pressed.
     pub accent: Color32,
-    /// Letters on `accent`.
     pub on_accent: Color32,
     /// Well.
     pub ok: Color32,
@@ -47,30 +43,22 @@ pub struct Palette {
     pub alarm: Color32,
     /// What cannot be known or has no power.
     pub idle: Color32,
-    /// Lawn around the streets.
     pub lawn: Color32,
     /// A darker stroke on the lawn.
     pub lawn_edge: Color32,
-    /// Pavement.
     pub pavement: Color32,
-    /// Street.
     pub asphalt: Color32,
-    /// Markings on the street.
     pub marking: Color32,
-    /// Letters on the lawn.
     pub on_lawn: Color32,
     /// Cards that lie on the lawn.
     pub plaque: Color32,
-    /// A promise.
     pub promise: Color32,
     /// A link that carries.
     pub link: Color32,
-    /// Bodies of cars.
     pub cars: [Color32; 6],
 }
 
-/// The dark theme.
-pub static DARK: Palette = Palette {
+pub(super) static DARK: Palette = Palette {
     dark: true,
     base: rgb(0x12161b),
     panel: rgb(0x191e25),
@@ -97,8 +85,7 @@ pub static DARK: Palette = Palette {
     cars: [rgb(0x4f83c4), rgb(0xc7ccd3), rgb(0xa8514b), rgb(0x8a93a0), rgb(0x5f9c86), rgb(0xc9a45c)],
 };
 
-/// The light theme.
-pub static LIGHT: Palette = Palette {
+pub(super) static LIGHT: Palette = Palette {
     dark: false,
     base: rgb(0xeef1f4),
     panel: rgb(0xf8f9fb),
@@ -126,35 +113,39 @@ pub static LIGHT: Palette = Palette {
 };
 
 /// The lamps; a signal head is black in both themes, as in the street.
-pub mod lamp {
+pub(super) mod lamp {
     use egui::Color32;
 
     use super::rgb;
 
     /// Lit, from top to bottom.
-    pub const LIT: [Color32; 3] = [rgb(0xff3b30), rgb(0xffb300), rgb(0x1fd655)];
+    pub(crate) const LIT: [Color32; 3] = [rgb(0xff3b30), rgb(0xffb300), rgb(0x1fd655)];
     /// Not lit.
-    pub const UNLIT: [Color32; 3] = [rgb(0x3d1512), rgb(0x3a2a08), rgb(0x0d3018)];
-    /// The housing.
-    pub const HOUSING: Color32 = rgb(0x14171a);
+    pub(crate) const UNLIT: [Color32; 3] = [rgb(0x3d1512), rgb(0x3a2a08), rgb(0x0d3018)];
+    pub(crate) const HOUSING: Color32 = rgb(0x14171a);
     /// The board behind the housing.
-    pub const BOARD: Color32 = rgb(0x1e2226);
+    pub(crate) const BOARD: Color32 = rgb(0x1e2226);
     /// The board's white edge, as on Swedish heads.
-    pub const EDGE: Color32 = rgb(0xe6e9ec);
+    pub(crate) const EDGE: Color32 = rgb(0xe6e9ec);
     /// The visors over the lamps.
-    pub const VISOR: Color32 = rgb(0x2d3338);
+    pub(crate) const VISOR: Color32 = rgb(0x2d3338);
 }
 
 impl Palette {
     /// The palette of the theme that `visuals` belongs to.
     #[must_use]
-    pub fn of(visuals: &Visuals) -> &'static Palette {
+    pub(super) fn of(visuals: &Visuals) -> &'static Palette {
         if visuals.dark_mode { &DARK } else { &LIGHT }
+    }
+
+    #[must_use]
+    pub(super) fn other_theme(&self) -> ThemeChoice {
+        if self.dark { ThemeChoice::Light } else { ThemeChoice::Dark }
     }
 
     /// The colour of an aspect where it lies on a panel.
     #[must_use]
-    pub fn aspect(&self, aspect: Aspect) -> Color32 {
+    pub(super) fn aspect(&self, aspect: Aspect) -> Color32 {
         match (aspect, self.dark) {
             (Aspect::Dark, _) => self.idle,
             (Aspect::Red, true) => rgb(0xff6a60),
@@ -171,7 +162,7 @@ impl Palette {
     /// The colours of the timeline's three lanes, from top to bottom. They are areas, not letters,
     /// and may be as bright as lamps.
     #[must_use]
-    pub fn lanes(&self) -> [Color32; 3] {
+    pub(super) fn lanes(&self) -> [Color32; 3] {
         if self.dark {
             [rgb(0xff6a60), rgb(0xffc24a), rgb(0x3fd07a)]
         } else {
@@ -181,7 +172,7 @@ impl Palette {
 
     /// The colour of a category's mark in the log.
     #[must_use]
-    pub fn category(&self, category: Category) -> Color32 {
+    pub(super) fn category(&self, category: Category) -> Color32 {
         match category {
             Category::Conflict => self.bad,
             Category::Fault => self.warn,
@@ -194,7 +185,7 @@ impl Palette {
 
     /// The colour of a message's dot.
     #[must_use]
-    pub fn topic(&self, topic: TopicKind) -> Color32 {
+    pub(super) fn topic(&self, topic: TopicKind) -> Color32 {
         match topic {
             TopicKind::State => self.accent,
             TopicKind::Status => self.ok,
@@ -205,24 +196,24 @@ impl Palette {
 
 /// The text style of titles within a panel.
 #[must_use]
-pub fn title() -> TextStyle {
+pub(super) fn title() -> TextStyle {
     TextStyle::Name("title".into())
 }
 
 /// The text style of the largest letters.
 #[must_use]
-pub fn alarm() -> TextStyle {
+pub(super) fn alarm() -> TextStyle {
     TextStyle::Name("alarm".into())
 }
 
 /// The text style of a sentence that stands alone.
 #[must_use]
-pub fn headline() -> TextStyle {
+pub(super) fn headline() -> TextStyle {
     TextStyle::Name("headline".into())
 }
 
 /// Gives both themes to egui. Once, at the start.
-pub fn install(ctx: &egui::Context) {
+pub(super) fn install(ctx: &egui::Context) {
     let mut fonts = egui::FontDefinitions::default();
     // It has what the proportional one lacks: arrows, above all.
     if let Some(family) = fonts.families.get_mut(&FontFamily::Proportional) {
@@ -256,7 +247,7 @@ pub fn install(ctx: &egui::Context) {
 }
 
 /// Takes the user's choice of theme over.
-pub fn choose(ctx: &egui::Context, choice: ThemeChoice) {
+pub(super) fn choose(ctx: &egui::Context, choice: ThemeChoice) {
     ctx.set_theme(match choice {
         ThemeChoice::System => egui::ThemePreference::System,
         ThemeChoice::Light => egui::ThemePreference::Light,

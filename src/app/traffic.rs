@@ -6,15 +6,13 @@
 use traffic_light::Aspect;
 
 /// How far an arm of the crossing is simulated; more than the widest window shows.
-pub const ARM_M: f32 = 80.0;
+pub(super) const ARM_M: f32 = 80.0;
 /// Where cars stop, before the middle of the crossing.
-pub const STOP_LINE_M: f32 = 9.0;
+pub(super) const STOP_LINE_M: f32 = 9.0;
 /// Half the width of a street: one lane each way.
-pub const HALF_STREET_M: f32 = 3.6;
-/// A car's length.
-pub const CAR_LENGTH_M: f32 = 4.4;
-/// A car's width.
-pub const CAR_WIDTH_M: f32 = 1.9;
+pub(super) const HALF_STREET_M: f32 = 3.6;
+pub(super) const CAR_LENGTH_M: f32 = 4.4;
+pub(super) const CAR_WIDTH_M: f32 = 1.9;
 
 const STEP_MS: u64 = 33;
 /// After a longer pause (a hidden window) the time between is left out, not caught up on.
@@ -30,16 +28,14 @@ const ARRIVAL_M: f32 = 18.0;
 
 /// What the cars of one approach see, and on which of the two streets it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Approach {
-    /// What the head shows.
+pub(super) struct Approach {
     pub aspect: Aspect,
     /// Whether it lies on the west–east street; cars cross those of the other street.
     pub west_east: bool,
 }
 
-/// One car.
 #[derive(Clone, Debug)]
-pub struct Car {
+pub(super) struct Car {
     /// Its middle, along its lane; negative before the middle of the crossing.
     pub at_m: f32,
     /// Metres a second.
@@ -54,7 +50,7 @@ pub struct Car {
 
 /// The cars of one crossing.
 #[derive(Debug)]
-pub struct Traffic {
+pub(super) struct Traffic {
     lanes: Vec<Lane>,
     random: u64,
     stepped_ms: Option<u64>,
@@ -70,27 +66,26 @@ struct Lane {
 }
 
 impl Traffic {
-    /// An empty crossing.
     #[must_use]
-    pub fn new(seed: u64) -> Traffic {
+    pub(super) fn new(seed: u64) -> Traffic {
         Traffic { lanes: Vec::new(), random: seed ^ 0x9e37_79b9_7f4a_7c15, stepped_ms: None, turn: 0 }
     }
 
     /// The cars of each approach, foremost first.
-    pub fn lanes(&self) -> impl Iterator<Item = &[Car]> {
+    pub(super) fn lanes(&self) -> impl Iterator<Item = &[Car]> {
         self.lanes.iter().map(|lane| lane.cars.as_slice())
     }
 
     /// Whether any car moves or is about to come: whether another frame is worth its cost.
     #[must_use]
-    pub fn moves(&self) -> bool {
+    pub(super) fn moves(&self) -> bool {
         self.lanes.iter().any(|lane| {
             lane.has_room() || lane.cars.iter().any(|car| car.speed > 0.01 || car.crashed_s.is_some())
         })
     }
 
     /// Lets time pass until `now_ms`.
-    pub fn advance(&mut self, now_ms: u64, approaches: &[Approach]) {
+    pub(super) fn advance(&mut self, now_ms: u64, approaches: &[Approach]) {
         while self.lanes.len() < approaches.len() {
             let first_in = self.uniform() * 3.0;
             self.lanes.push(Lane { cars: Vec::new(), next_in_s: first_in });

@@ -2,10 +2,14 @@
 
 use egui::{Color32, Response, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
-use crate::app::theme::Palette;
+use crate::app::{
+    action::Actions,
+    settings::{LeftPanel, SettingsAction},
+    theme::{self, Palette},
+};
 
 /// A switch with a short caption; `name` is its full name for screen readers.
-pub fn switch(ui: &mut Ui, palette: &Palette, on: bool, caption: &str, name: &str) -> Response {
+pub(super) fn switch(ui: &mut Ui, palette: &Palette, on: bool, caption: &str, name: &str) -> Response {
     let galley = ui.painter().layout_no_wrap(
         caption.to_owned(),
         egui::TextStyle::Button.resolve(ui.style()),
@@ -33,14 +37,36 @@ pub fn switch(ui: &mut Ui, palette: &Palette, on: bool, caption: &str, name: &st
 }
 
 /// A button whose name for screen readers says more than its letters.
-pub fn named_button(ui: &mut Ui, text: impl Into<RichText>, name: &str) -> Response {
+pub(super) fn named_button(ui: &mut Ui, text: impl Into<RichText>, name: &str) -> Response {
     let response = ui.button(text.into());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), name));
     response
 }
 
+/// The head of a panel on the left: its title and a button that closes it; `more` adds to the left of that.
+pub(super) fn panel_header(
+    ui: &mut Ui,
+    title: &str,
+    close: &str,
+    hint: &str,
+    panel: LeftPanel,
+    more: impl FnOnce(&mut Ui, &mut Actions),
+) -> Actions {
+    let mut actions = Actions::default();
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(title).text_style(theme::title()).strong());
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if named_button(ui, "Close", close).on_hover_text(hint).clicked() {
+                actions.push(SettingsAction::ToggleLeft(panel));
+            }
+            more(ui, &mut actions);
+        });
+    });
+    actions
+}
+
 /// A small rounded label in a colour.
-pub fn chip(ui: &mut Ui, text: &str, color: Color32, palette: &Palette) -> Response {
+pub(super) fn chip(ui: &mut Ui, text: &str, color: Color32, palette: &Palette) -> Response {
     let font = egui::TextStyle::Small.resolve(ui.style());
     let galley = ui.painter().layout_no_wrap(text.to_owned(), font, color);
     let (rect, response) = ui.allocate_exact_size(galley.size() + vec2(14.0, 4.0), Sense::hover());
@@ -53,7 +79,7 @@ pub fn chip(ui: &mut Ui, text: &str, color: Color32, palette: &Palette) -> Respo
 }
 
 /// A dot that is full when something is up, and a ring with a stroke through it when it is down.
-pub fn dot(ui: &mut Ui, up: Option<bool>, palette: &Palette) -> Response {
+pub(super) fn dot(ui: &mut Ui, up: Option<bool>, palette: &Palette) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(12.0, 14.0), Sense::hover());
     let (painter, centre) = (ui.painter(), rect.center());
     match up {
@@ -73,7 +99,7 @@ pub fn dot(ui: &mut Ui, up: Option<bool>, palette: &Palette) -> Response {
 }
 
 /// A bar that runs down, `share` of it left.
-pub fn countdown(ui: &mut Ui, share: f32, color: Color32, palette: &Palette) {
+pub(super) fn countdown(ui: &mut Ui, share: f32, color: Color32, palette: &Palette) {
     let (rect, _) = ui.allocate_exact_size(vec2(64.0, 12.0), Sense::hover());
     let bar = egui::Rect::from_center_size(rect.center(), vec2(rect.width(), 5.0));
     ui.painter().rect_filled(bar, 2.5, palette.line);
@@ -82,6 +108,6 @@ pub fn countdown(ui: &mut Ui, share: f32, color: Color32, palette: &Palette) {
 }
 
 /// A weak label of small letters.
-pub fn caption(ui: &mut Ui, text: impl Into<String>, palette: &Palette) -> Response {
+pub(super) fn caption(ui: &mut Ui, text: impl Into<String>, palette: &Palette) -> Response {
     ui.label(RichText::new(text.into()).small().color(palette.weak))
 }

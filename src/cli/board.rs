@@ -15,10 +15,9 @@ use super::{
 };
 use crate::{
     board::{
-        BoardError, Cancel, Connection, EntryMethod, News, Observer, Outcome, Progress, Question, Request,
-        Written, provision::differences,
+        BoardError, BoardFile, Cancel, Connection, EntryMethod, News, Observer, Outcome, Progress, Question,
+        Request, Written, provision::differences,
     },
-    config::BoardFile,
     model::Diagnostic,
 };
 

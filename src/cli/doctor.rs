@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{Common, FAILED, WELL, asked_to_end, failure, runtime};
-use crate::doctor::{Finding, News, Patient, Trouble, Verdict, admit, examine};
+use crate::{
+    doctor::{Finding, Progress, Target, Verdict, examine, prepare},
+    model::Diagnostic,
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct DoctorArgs {
@@ -19,8 +22,8 @@ pub(super) struct DoctorArgs {
     json: bool,
 }
 
-/// There are two pieces of news for each step.
-const NEWS_QUEUE: usize = 16;
+/// Each step has a beginning and an end.
+const PROGRESS_QUEUE: usize = 16;
 
 pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<u8> {
     let config = common.load()?;
@@ -28,13 +31,13 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<u8> {
         failure::warn(warning);
     }
     runtime()?.block_on(async {
-        let (patient, broker) = admit(&config).await?;
+        let (target, broker) = prepare(&config).await?;
         if !args.json {
             let whose = if broker.is_some() { " (the one in this program, started for this)" } else { "" };
-            println!("the broker at {}{whose}", patient.address());
+            println!("the broker at {}{whose}", target.address());
         }
         let findings = tokio::select! {
-            findings = told(&patient, args.json) => findings?,
+            findings = told(&target, args.json) => findings?,
             () = asked_to_end() => anyhow::bail!("ended before all steps were done"),
         };
         if let Some(broker) = broker {
@@ -47,19 +50,19 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<u8> {
 }
 
 /// Examines, and tells of each step once it is done.
-async fn told(patient: &Patient, json: bool) -> io::Result<Vec<Finding>> {
-    let (sender, mut news) = mpsc::channel(NEWS_QUEUE);
+async fn told(target: &Target, json: bool) -> io::Result<Vec<Finding>> {
+    let (sender, mut progress) = mpsc::channel(PROGRESS_QUEUE);
     // Owns its end: where nothing can be told any more, the examination must not wait for it.
     let telling = async move {
-        while let Some(news) = news.recv().await {
-            if let News::StepEnded(finding) = news {
+        while let Some(progress) = progress.recv().await {
+            if let Progress::StepEnded(finding) = progress {
                 say(&if json { line(&finding).to_string() } else { sentence(&finding) })?;
             }
         }
         io::Result::Ok(())
     };
     let examining = async {
-        let findings = examine(patient, &sender).await;
+        let findings = examine(target, &sender).await;
         drop(sender);
         findings
     };
@@ -79,8 +82,9 @@ fn sentence(finding: &Finding) -> String {
     let text = match verdict {
         Verdict::Well(seen) => seen.clone(),
         Verdict::Skipped(why) => format!("not tried: {why}"),
-        Verdict::Doubtful(Trouble { cause, remedy }) | Verdict::Failed(Trouble { cause, remedy }) => {
-            format!("{cause}\n{:32}what to do: {remedy}", "")
+        Verdict::Doubtful(Diagnostic { message, help }) | Verdict::Failed(Diagnostic { message, help }) => {
+            let help = help.iter().map(|help| format!("\n{:32}what to do: {help}", ""));
+            format!("{message}{}", help.collect::<String>())
         }
     };
     format!("{:8}  {step:9}  {ms:8.1} ms  {text}", verdict.word())
@@ -92,9 +96,9 @@ fn line(finding: &Finding) -> Value {
     let mut line = json!({"kind": "step", "step": step.word(), "verdict": verdict.word(), "ms": ms});
     match verdict {
         Verdict::Well(text) | Verdict::Skipped(text) => line["text"] = json!(text),
-        Verdict::Doubtful(Trouble { cause, remedy }) | Verdict::Failed(Trouble { cause, remedy }) => {
-            line["cause"] = json!(cause);
-            line["remedy"] = json!(remedy);
+        Verdict::Doubtful(Diagnostic { message, help }) | Verdict::Failed(Diagnostic { message, help }) => {
+            line["cause"] = json!(message);
+            line["remedy"] = json!(help);
         }
     }
     line

@@ -11,6 +11,7 @@ use crate::{
     config::{ConfigError, NoSuchLight},
     keys::KeyError,
     model::Diagnostic,
+    world::{WorldError, broker::BrokerError},
 };
 
 /// An error with the exit status that goes with it.
@@ -63,7 +64,9 @@ fn help_of(error: &(dyn Error + 'static)) -> Option<String> {
     let board = error.downcast_ref().map(BoardError::help);
     let light = || error.downcast_ref().map(NoSuchLight::help);
     let key = || error.downcast_ref().map(KeyError::help);
-    board.or_else(light).or_else(key)
+    let broker = || error.downcast_ref().map(|error: &BrokerError| error.help().to_owned());
+    let world = || error.downcast_ref().and_then(WorldError::help);
+    board.or_else(light).or_else(key).or_else(broker).or_else(world)
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use clap::Args;
 use super::{Common, Lights, WELL, runtime, wrong_usage};
 use crate::{
     app::{
-        board::{form::Lab, keep},
-        brokers::switch::{LiveLab, PRESET, Start},
-        player::Reel,
-        window::{Opening, Window, waker},
+        board::{context::ProvisioningContext, login_store},
+        brokers::world_switcher::{LiveWorld, PRESET, Start},
+        player::source::PlaybackSource,
+        repaint::waker,
+        window::{Opening, Window},
     },
     config::Config,
     model::Diagnostic,
@@ -67,11 +68,11 @@ impl WindowArgs {
             for warning in Recording::open(file)?.warnings() {
                 eprintln!("warning: {warning}");
             }
-            return Ok(Some(Opening::Reel(Reel::recording(file))));
+            return Ok(Some(Opening::Source(PlaybackSource::recording(file))));
         }
         let Some(file) = &self.scenario else { return Ok(None) };
         let scenario = Scenario::load(file)?;
-        Reel::simulation(scenario.clone(), self.seed).map_err(wrong_usage)?;
+        PlaybackSource::simulation(scenario.clone(), self.seed).map_err(wrong_usage)?;
         Ok(Some(Opening::Scenario(Box::new(scenario), self.seed)))
     }
 }
@@ -93,11 +94,17 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
     }
     let state_folder = common.state_folder();
     let record_to = args.record.clone();
-    let login_file = state_folder.as_ref().map(|folder| folder.join(keep::FILE_NAME));
+    let login_file = state_folder.as_ref().map(|folder| folder.join(login_store::FILE_NAME));
     let backups = crate::board::default_folder().ok();
-    let lab = move |config: &Config| Lab::of(config, backups.clone()).with_login_file(login_file.clone());
-    let window =
-        Window { title: "Twinlight".to_owned(), subtitle: subtitle.clone(), lab: lab(&config), opening };
+    let context = move |config: &Config| {
+        ProvisioningContext::of(config, backups.clone()).with_login_file(login_file.clone())
+    };
+    let window = Window {
+        title: "Twinlight".to_owned(),
+        subtitle: subtitle.clone(),
+        context: context(&config),
+        opening,
+    };
     let runtime = runtime()?;
     let mut live = None;
     let shown = window.open(|ctx| {
@@ -105,10 +112,10 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
         let wake = Some(std::sync::Arc::new(wake) as Waker);
         let options =
             WorldOptions { detailed: true, wake, state_folder, record_to, ..WorldOptions::default() };
-        let start = Start { config, subtitle, options, lab: std::sync::Arc::new(lab) };
-        let (started, link, switch) = runtime.block_on(LiveLab::start(start))?;
+        let start = Start { config, subtitle, options, context: std::sync::Arc::new(context) };
+        let (started, link, switcher) = runtime.block_on(LiveWorld::start(start))?;
         live = Some(started);
-        Ok((link, switch))
+        Ok((link, switcher))
     });
     if let Some(live) = live {
         runtime.block_on(live.stop());

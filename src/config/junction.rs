@@ -416,12 +416,12 @@ fn read_key(reader: &mut Reader<'_>, member: &Member<'_>, shared: bool) -> Optio
         .ok()
 }
 
-pub(super) fn read_rule(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Rule> {
+pub(crate) fn read_rule(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Rule> {
     let rules = [("lease", Rule::Lease), ("react", Rule::React)];
     table.member("rule").and_then(|member| reader.choice(&member, &rules))
 }
 
-pub(super) fn read_demand(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Demand> {
+pub(crate) fn read_demand(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Demand> {
     let demands = [("always", Demand::Always), ("call", Demand::Call)];
     table.member("demand").and_then(|member| reader.choice(&member, &demands))
 }

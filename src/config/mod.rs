@@ -23,18 +23,17 @@
 #![allow(missing_docs, reason = "a name that says all needs no second one")]
 
 mod adafruit;
-mod board;
 mod broker;
 mod dose;
 pub(crate) mod error;
-mod expand;
+pub(crate) mod expand;
 mod fault;
-mod junction;
+pub(crate) mod junction;
 pub(crate) mod nearest;
 mod pick;
 mod secrets;
 pub(crate) mod table;
-mod timing;
+pub(crate) mod timing;
 mod tls;
 
 use std::{cell::OnceCell, fs::File, io::Read, path::Path, time::Duration};
@@ -50,7 +49,6 @@ use self::{
 };
 pub use self::{
     adafruit::{Emulated, Feeds},
-    board::BoardFile,
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
     fault::{FaultKind, PlannedFault, Spread},
@@ -326,7 +324,7 @@ fn read_links(reader: &mut Reader<'_>, top: &Table<'_>, lan: bool) -> Links {
 }
 
 /// Notes what is wrong with the syntax of `text`; whether anything is.
-fn syntax_problems(problems: &mut Problems<'_>, text: &str, errors: &[toml::de::Error]) -> bool {
+pub(crate) fn syntax_problems(problems: &mut Problems<'_>, text: &str, errors: &[toml::de::Error]) -> bool {
     for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
         let span = error.span().unwrap_or(text.len()..text.len());
         problems.add(span, "", syntax(error.message()));
@@ -347,7 +345,7 @@ fn syntax(message: &str) -> Diagnostic {
 }
 
 /// The text of a configuration file, or why there is none.
-fn read_file(path: &Path) -> Result<String, Diagnostic> {
+pub(crate) fn read_file(path: &Path) -> Result<String, Diagnostic> {
     use std::io::ErrorKind;
     let unreadable = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => Diagnostic::new(
@@ -379,7 +377,7 @@ fn read_file(path: &Path) -> Result<String, Diagnostic> {
 }
 
 /// Whether other users of this computer can read a file that they should not.
-fn is_readable_for_others(path: &Path) -> bool {
+pub(crate) fn is_readable_for_others(path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -24,12 +24,12 @@ const MEMBERS: [&str; 12] = [
 ];
 
 /// The `timing` table of `parent`, where there is one.
-pub(super) fn table<'a>(reader: &mut Reader<'_>, parent: &Table<'a>) -> Option<Table<'a>> {
+pub(crate) fn table<'a>(reader: &mut Reader<'_>, parent: &Table<'a>) -> Option<Table<'a>> {
     parent.member("timing").and_then(|member| reader.table(&member, &MEMBERS))
 }
 
 /// `base` with the members that `table` gives; `None` where one of them is wrong.
-pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>, base: Timing) -> Option<Timing> {
+pub(crate) fn read(reader: &mut Reader<'_>, table: &Table<'_>, base: Timing) -> Option<Timing> {
     let problems_before = reader.problems.count();
     let mut timing = base;
     for (name, field) in [

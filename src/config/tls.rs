@@ -45,7 +45,7 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Tls> {
             insecure.iter().for_each(|member| reader.wrong(member, text));
             return None;
         }
-        (Some(true), None) => Trust::Anybody,
+        (Some(true), None) => Trust::AcceptAnyCertificate,
         (_, Some(authorities)) => Trust::Authorities(authorities),
         (_, None) => Trust::System,
     };

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Patient, Trouble, wire::Instead};
+use super::{Target, wire::Unexpected};
+use crate::model::Diagnostic;
 
 /// Brokers of the lab that are far away whatever network one is in.
 const FAR_AWAY: [&str; 5] =
@@ -20,8 +21,8 @@ pub(super) fn is_known_far_away(host: &str) -> bool {
 
 // Name.
 
-pub(super) fn name_not_found(host: &str) -> Trouble {
-    let remedy = if host.ends_with(".local") {
+pub(super) fn name_not_found(host: &str) -> Diagnostic {
+    let help = if host.ends_with(".local") {
         "names with .local are told within one network only: check that its computer is on and in this network, and \
          that multicast DNS runs here (Debian: apt install libnss-mdns); or write its address as host"
     } else if host.contains('.') {
@@ -29,18 +30,18 @@ pub(super) fn name_not_found(host: &str) -> Trouble {
     } else {
         "check how host is written; a name without a dot is known in one network only, so its address may serve better"
     };
-    Trouble::new(format!("nobody knows the name {host}"), remedy)
+    Diagnostic::new(format!("nobody knows the name {host}"), help)
 }
 
-pub(super) fn name_server_silent(host: &str) -> Trouble {
-    Trouble::new(
+pub(super) fn name_server_silent(host: &str) -> Diagnostic {
+    Diagnostic::new(
         format!("no name server says within 8 s what {host} is"),
         "check that this computer is online; a VPN or a network's login page may be in the way",
     )
 }
 
-pub(super) fn name_leads_near(host: &str, address: IpAddr) -> Trouble {
-    Trouble::new(
+pub(super) fn name_leads_near(host: &str, address: IpAddr) -> Diagnostic {
+    Diagnostic::new(
         format!(
             "{host} is far away, and this network says that it is at {address}, near by: a captive portal, or a filter"
         ),
@@ -50,9 +51,9 @@ pub(super) fn name_leads_near(host: &str, address: IpAddr) -> Trouble {
 
 // TCP.
 
-pub(super) fn loopback_alone(address: SocketAddr) -> Trouble {
+pub(super) fn loopback_alone(address: SocketAddr) -> Diagnostic {
     let port = address.port();
-    Trouble::new(
+    Diagnostic::new(
         format!("a broker on this computer listens on 127.0.0.1:{port} alone, and not at {address}"),
         format!(
             "write host = \"localhost\"; or, if others are to reach it: Mosquitto 2 without a listener takes connections \
@@ -62,16 +63,16 @@ pub(super) fn loopback_alone(address: SocketAddr) -> Trouble {
     )
 }
 
-pub(super) fn nothing_listens(address: SocketAddr, own: bool) -> Trouble {
+pub(super) fn nothing_listens(address: SocketAddr, own: bool) -> Diagnostic {
     let port = address.port();
     if own {
-        return Trouble::new(
+        return Diagnostic::new(
             format!("nothing on this computer listens at {address}"),
             "start the broker there (for Mosquitto: mosquitto -c config/mosquitto/mosquitto.conf), or correct host and \
              port",
         );
     }
-    Trouble::new(
+    Diagnostic::new(
         format!(
             "the computer at {address} is there, and nothing on it takes connections from here on port {port}"
         ),
@@ -83,16 +84,16 @@ pub(super) fn nothing_listens(address: SocketAddr, own: bool) -> Trouble {
     )
 }
 
-pub(super) fn no_answer(address: SocketAddr) -> Trouble {
-    Trouble::new(
+pub(super) fn no_answer(address: SocketAddr) -> Diagnostic {
+    Diagnostic::new(
         format!("{address} does not answer at all: a firewall, another network, or a computer that is off"),
         "check that this computer is in the network that the broker is in (a university's broker may need its VPN), and \
          that no firewall drops the port",
     )
 }
 
-pub(super) fn no_way(address: SocketAddr) -> Trouble {
-    Trouble::new(
+pub(super) fn no_way(address: SocketAddr) -> Diagnostic {
+    Diagnostic::new(
         format!("this computer has no way to {address}"),
         "check that it is online, and in the right network",
     )
@@ -100,67 +101,67 @@ pub(super) fn no_way(address: SocketAddr) -> Trouble {
 
 // TLS.
 
-pub(super) fn unchecked(version: &str) -> Trouble {
-    Trouble::new(
+pub(super) fn unchecked(version: &str) -> Diagnostic {
+    Diagnostic::new(
         format!("{version}, but nobody checks who answers (insecure = true)"),
         "give the certificate of the broker's authority as ca_file, and remove insecure",
     )
 }
 
-pub(super) fn plain_there(patient: &Patient) -> Trouble {
-    let port = if patient.port == TLS_PORT { "" } else { ", or the broker's port for TLS (8883 as a rule)" };
-    Trouble::new(
-        format!("{} speaks MQTT without TLS, and the configuration asks for TLS", patient.address()),
+pub(super) fn plain_there(target: &Target) -> Diagnostic {
+    let port = if target.port == TLS_PORT { "" } else { ", or the broker's port for TLS (8883 as a rule)" };
+    Diagnostic::new(
+        format!("{} speaks MQTT without TLS, and the configuration asks for TLS", target.address()),
         format!("write tls = false to do without{port}"),
     )
 }
 
-pub(super) fn tls_there(patient: &Patient) -> Trouble {
-    let port = if patient.port == PLAIN_PORT {
+pub(super) fn tls_there(target: &Target) -> Diagnostic {
+    let port = if target.port == PLAIN_PORT {
         ""
     } else {
         ", or name the broker's port without it (1883 as a rule)"
     };
-    Trouble::new(
-        format!("{} speaks TLS, and the configuration asks for none", patient.address()),
+    Diagnostic::new(
+        format!("{} speaks TLS, and the configuration asks for none", target.address()),
         format!("write tls = true into [broker]{port}"),
     )
 }
 
 // CONNECT.
 
-pub(super) fn refused(patient: &Patient, code: u8) -> Trouble {
+pub(super) fn refused(target: &Target, code: u8) -> Diagnostic {
     match code {
-        1 => Trouble::new(
+        1 => Diagnostic::new(
             "the broker does not speak MQTT 3.1.1",
             "switch that version on there, or use another broker",
         ),
-        2 => Trouble::new(
+        2 => Diagnostic::new(
             "the broker does not take the client's name",
             "ask whoever runs it which names are allowed",
         ),
-        3 => Trouble::new(
+        3 => Diagnostic::new(
             "the broker says that it is not available just now",
             "wait and try again; a public one may be overloaded",
         ),
-        4 | 5 => not_let_in(patient, code),
-        6 | 7 => Trouble::new(
+        4 | 5 => not_let_in(target, code),
+        6 | 7 => Diagnostic::new(
             format!(
                 "the broker refuses with code {code}, which is in no standard; Adafruit IO means by it that the account \
                      is throttled or banned for a while"
             ),
             "wait half a minute at least and let nothing else use the account meanwhile; then check user and key",
         ),
-        code => Trouble::new(
+        code => Diagnostic::new(
             format!("the broker refuses with code {code}, which is in no standard"),
             "ask whoever runs it",
         ),
     }
 }
 
-fn not_let_in(patient: &Patient, code: u8) -> Trouble {
-    let Some(login) = &patient.login else {
-        return Trouble::new(
+fn not_let_in(target: &Target, code: u8) -> Diagnostic {
+    let Some(login) = &target.login else {
+        return Diagnostic::new(
             format!("the broker lets nobody in without user and password (code {code})"),
             "add user and password to [broker]; or, if it is your own Mosquitto and for this computer alone, write \
              \"allow_anonymous true\" into mosquitto.conf",
@@ -168,31 +169,31 @@ fn not_let_in(patient: &Patient, code: u8) -> Trouble {
     };
     let token_in_password = "flespi wants the token as the user, and an empty password";
     // What acts like Adafruit IO is spoken of like it.
-    let host = if patient.adafruit { super::ADAFRUIT } else { patient.host.as_str() };
+    let host = if target.adafruit { super::ADAFRUIT } else { target.host.as_str() };
     match host {
-        "mqtt.flespi.io" if !login.password.is_empty() => Trouble::new(
+        "mqtt.flespi.io" if !login.password.is_empty() => Diagnostic::new(
             format!("{token_in_password}; here something stands in password (code {code})"),
             "write user = \"${FLESPI_TOKEN}\" and password = \"\"",
         ),
-        "mqtt.flespi.io" => Trouble::new(
+        "mqtt.flespi.io" => Diagnostic::new(
             format!("flespi does not take this token (code {code})"),
             "make a new one at flespi.io, and give it alone, without \"FlespiToken\" before it",
         ),
-        super::ADAFRUIT if login.user.starts_with("aio_") || login.password.is_empty() => Trouble::new(
+        super::ADAFRUIT if login.user.starts_with("aio_") || login.password.is_empty() => Diagnostic::new(
             format!("Adafruit IO wants your user name as user and the key (aio_…) as password (code {code})"),
             "write user = \"${AIO_USER}\" and password = \"${AIO_KEY}\"",
         ),
-        super::ADAFRUIT => Trouble::new(
+        super::ADAFRUIT => Diagnostic::new(
             format!("Adafruit IO does not take this user name and key (code {code})"),
             "look both up at io.adafruit.com (the yellow key); a key that was renewed makes the old one useless. After a \
              refusal wait half a minute",
         ),
-        _ if code == 4 => Trouble::new(
+        _ if code == 4 => Diagnostic::new(
             "the broker knows no such user, or the password is wrong (code 4)",
             "check user and password, capital letters too",
         ),
         // Mosquitto says 5 for a wrong password too.
-        _ => Trouble::new(
+        _ => Diagnostic::new(
             format!(
                 "the broker does not let the user {} in: user or password is wrong, or the user may not (code 5)",
                 shown(&login.user)
@@ -207,13 +208,13 @@ fn shown(user: &str) -> &str {
     if user.len() > 24 { "of this token" } else { user }
 }
 
-pub(super) fn closed_at_connect(patient: &Patient, reset: bool) -> Trouble {
+pub(super) fn closed_at_connect(target: &Target, reset: bool) -> Diagnostic {
     let how = if reset { "resets" } else { "closes" };
     let tls =
-        if patient.tls.is_some() { "a certificate that it wants of its clients (cert_file), " } else { "" };
+        if target.tls.is_some() { "a certificate that it wants of its clients (cert_file), " } else { "" };
     let adafruit =
-        if patient.adafruit { "a ban for flooding (it takes half a minute and longer), " } else { "" };
-    Trouble::new(
+        if target.adafruit { "a ban for flooding (it takes half a minute and longer), " } else { "" };
+    Diagnostic::new(
         format!(
             "the broker {how} the connection without a word: {adafruit}{tls}a limit on connections (Mosquitto: \
              max_connections), or a ban of this computer"
@@ -223,34 +224,32 @@ pub(super) fn closed_at_connect(patient: &Patient, reset: bool) -> Trouble {
 }
 
 /// What came was not what MQTT has there.
-pub(super) fn instead(patient: &Patient, instead: &Instead, awaited: &str) -> Trouble {
-    let address = patient.address();
-    match instead {
-        Instead::Silence => Trouble::new(
+pub(super) fn unexpected(target: &Target, what: &Unexpected, awaited: &str) -> Diagnostic {
+    let address = target.address();
+    match what {
+        Unexpected::Silence => Diagnostic::new(
             format!("{address} takes the connection, and {awaited} does not come"),
             "check the port: something else than a broker may listen there, or a firewall may hold the answers back",
         ),
-        Instead::End { .. } => Trouble::new(
+        Unexpected::End { .. } => Diagnostic::new(
             format!("the broker closed the connection, and {awaited} did not come"),
             "try again; if it stays so, the broker's log says why",
         ),
-        Instead::Code(code) => {
-            Trouble::new(format!("the broker refuses with code {code}"), "ask whoever runs it")
-        }
-        Instead::Http(line) => Trouble::new(
+        Unexpected::Refused(code) => refused(target, *code),
+        Unexpected::Http(line) => Diagnostic::new(
             format!(
                 "a web server answers at {address} (\"{line}\"): a captive portal that answers for everybody, or the \
                  port of a web page"
             ),
             format!("{PORTAL}; and check the port"),
         ),
-        Instead::Tls => tls_there(patient),
-        Instead::TlsSaid(failure) => Trouble::new(failure.cause(&patient.host), failure.remedy()),
-        Instead::NotMqtt(start) => Trouble::new(
+        Unexpected::Tls => tls_there(target),
+        Unexpected::TlsAlert(failure) => Diagnostic::new(failure.cause(&target.host), failure.remedy()),
+        Unexpected::NotMqtt(start) => Diagnostic::new(
             format!("what answers at {address} is no MQTT broker; it says \"{start}\""),
             "check the port (1883 as a rule, 8883 with TLS); in a foreign network, a login page may be in the way",
         ),
-        Instead::Io(error) => Trouble::new(
+        Unexpected::Io(error) => Diagnostic::new(
             format!("the connection failed: {error}"),
             "try again; if it stays so, check the network",
         ),
@@ -259,9 +258,9 @@ pub(super) fn instead(patient: &Patient, instead: &Instead, awaited: &str) -> Tr
 
 // Subscribe.
 
-pub(super) fn may_not_read(patient: &Patient, refused: &[&str]) -> Trouble {
-    let root = &patient.root;
-    Trouble::new(
+pub(super) fn may_not_read(target: &Target, refused: &[&str]) -> Diagnostic {
+    let root = &target.root;
+    Diagnostic::new(
         format!("the broker refuses to let this user read {}", refused.join(" and ")),
         format!(
             "choose a root topic that this user may use; or, if the broker is yours, allow it (Mosquitto's acl_file: \
@@ -270,18 +269,18 @@ pub(super) fn may_not_read(patient: &Patient, refused: &[&str]) -> Trouble {
     )
 }
 
-pub(super) fn at_subscribe(patient: &Patient, what: &Instead) -> Trouble {
+pub(super) fn at_subscribe(target: &Target, what: &Unexpected) -> Diagnostic {
     match what {
-        Instead::End { .. } => Trouble::new(
+        Unexpected::End { .. } => Diagnostic::new(
             "the broker closes the connection at the subscription: this user may not read these topics",
-            format!("choose another root topic than {}, or ask whoever runs the broker", patient.root),
+            format!("choose another root topic than {}, or ask whoever runs the broker", target.root),
         ),
-        what => instead(patient, what, "the answer to a subscription"),
+        what => unexpected(target, what, "the answer to a subscription"),
     }
 }
 
-pub(super) fn lower_qos() -> Trouble {
-    Trouble::new(
+pub(super) fn lower_qos() -> Diagnostic {
+    Diagnostic::new(
         "the broker grants QoS 0 where QoS 1 was asked for: a message that is lost on the way is not sent again",
         "raise its highest QoS (Mosquitto: max_qos) to 1 if it is yours; lights work, and flash amber more often where \
          messages get lost",
@@ -290,13 +289,13 @@ pub(super) fn lower_qos() -> Trouble {
 
 // Hear.
 
-pub(super) fn not_heard(patient: &Patient, topic: &str) -> Trouble {
-    let root = &patient.root;
-    let who = match &patient.login {
+pub(super) fn not_heard(target: &Target, topic: &str) -> Diagnostic {
+    let root = &target.root;
+    let who = match &target.login {
         Some(_) => "this user",
         None => "somebody without a user name",
     };
-    Trouble::new(
+    Diagnostic::new(
         format!(
             "the broker takes a message to {topic} and does not deliver it to the subscription: {who} may not write \
              there, or not read (many brokers do not say so)"
@@ -308,36 +307,36 @@ pub(super) fn not_heard(patient: &Patient, topic: &str) -> Trouble {
     )
 }
 
-pub(super) fn not_acknowledged() -> Trouble {
-    Trouble::new(
+pub(super) fn not_acknowledged() -> Diagnostic {
+    Diagnostic::new(
         "a message of QoS 1 is delivered, and the broker never acknowledges it",
         "use another broker: lights give up a session whose messages are not acknowledged",
     )
 }
 
-pub(super) fn silent_at_publish() -> Trouble {
-    Trouble::new(
+pub(super) fn silent_at_publish() -> Diagnostic {
+    Diagnostic::new(
         "the broker says nothing more once a message was sent to it",
         "try again; if it stays so, something between here and the broker swallows messages, or it is overloaded",
     )
 }
 
-pub(super) fn closed_at_publish(patient: &Patient) -> Trouble {
-    if patient.adafruit {
+pub(super) fn closed_at_publish(target: &Target) -> Diagnostic {
+    if target.adafruit {
         return quota("the connection was closed");
     }
-    Trouble::new(
+    Diagnostic::new(
         "the broker closes the connection at a message of QoS 1: it takes QoS 0 alone (Mosquitto: max_qos 0), or this user \
          may not write there",
         format!(
             "set max_qos to 1 or 2 if the broker is yours; else choose another root topic than {}, or another broker",
-            patient.root
+            target.root
         ),
     )
 }
 
-pub(super) fn quota(said: &str) -> Trouble {
-    Trouble::new(
+pub(super) fn quota(said: &str) -> Diagnostic {
+    Diagnostic::new(
         format!("the account's quota is used up: {said}"),
         "wait a minute, end other programs that use the account, and give the lights the timings of config/adafruit.toml",
     )
@@ -345,34 +344,34 @@ pub(super) fn quota(said: &str) -> Trouble {
 
 // Retained and will.
 
-pub(super) fn not_retained(patient: &Patient) -> Trouble {
-    Trouble::new(
+pub(super) fn not_retained(target: &Target) -> Diagnostic {
+    Diagnostic::new(
         format!(
             "{} keeps no retained message: who comes later sees nothing until a light speaks again",
-            patient.host
+            target.host
         ),
         "switch retained messages on if the broker is yours (Mosquitto: retain_available true); lights agree without \
          them, and only what is shown at first is missing",
     )
 }
 
-pub(super) fn retained_unmarked() -> Trouble {
-    Trouble::new(
+pub(super) fn retained_unmarked() -> Diagnostic {
+    Diagnostic::new(
         "the broker delivers a retained message without saying that it is an old one",
         "do not use this broker: a light would take an old message for a fresh one",
     )
 }
 
-pub(super) fn closed_at_retained() -> Trouble {
-    Trouble::new(
+pub(super) fn closed_at_retained() -> Diagnostic {
+    Diagnostic::new(
         "the broker closes the connection at a retained message: it allows none",
         "switch them on if the broker is yours (Mosquitto: retain_available true), or use another one: all states of \
          lights are sent as retained",
     )
 }
 
-pub(super) fn not_removed(topic: &str) -> Trouble {
-    Trouble::new(
+pub(super) fn not_removed(topic: &str) -> Diagnostic {
+    Diagnostic::new(
         format!(
             "the broker works, but the connection ended before the doctor had removed its message from {topic}"
         ),
@@ -380,16 +379,16 @@ pub(super) fn not_removed(topic: &str) -> Trouble {
     )
 }
 
-pub(super) fn no_will_taken() -> Trouble {
-    Trouble::new(
+pub(super) fn no_will_taken() -> Diagnostic {
+    Diagnostic::new(
         "the broker closes the connection of a client with a last will of QoS 1, retained",
         "allow them if the broker is yours (Mosquitto: max_qos 1, retain_available true; room for one connection more in \
          max_connections), or use another one: each light has such a will",
     )
 }
 
-pub(super) fn no_will_heard(topic: &str) -> Trouble {
-    Trouble::new(
+pub(super) fn no_will_heard(topic: &str) -> Diagnostic {
+    Diagnostic::new(
         format!("a client vanished, and its last will on {topic} did not come within 5 s"),
         "lights agree without it; only \"online\" stays wrong for a while. If the broker is yours, see that it allows \
          writing there, and does not delay wills",

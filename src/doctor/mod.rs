@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::{BrokerChoice, Config},
-    model::Login,
+    model::{Diagnostic, Login},
     tls::Tls,
     world::{
         account_limiter::AccountLimiter,
@@ -97,20 +97,11 @@ pub enum Verdict {
     /// As it should be; what was seen.
     Well(String),
     /// It works, and something about it is not as it should be.
-    Doubtful(Trouble),
+    Doubtful(Diagnostic),
     /// It does not work.
-    Failed(Trouble),
+    Failed(Diagnostic),
     /// It was not tried, for this reason.
     Skipped(String),
-}
-
-/// What is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// What was seen, and its most likely cause, as a sentence without its end.
-    pub cause: String,
-    /// What to do, as a sentence without its end.
-    pub remedy: String,
 }
 
 /// One step, done.
@@ -124,18 +115,18 @@ pub struct Finding {
     pub took: Duration,
 }
 
-/// What the doctor tells while it works.
+/// What an examination reports while it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum Progress {
     /// A step begins.
     StepBegan(Step),
     /// A step is over.
     StepEnded(Finding),
 }
 
-/// A broker to be examined, and how lights would use it.
+/// A broker to examine, and how lights would use it.
 #[derive(Clone)]
-pub struct Patient {
+pub struct Target {
     /// Host name or IP address.
     pub host: String,
     /// TCP port.
@@ -157,13 +148,13 @@ const MOST_JUNCTIONS: usize = 8;
 /// The one broker without free topics, retained messages and wills (section 2 of the design).
 const ADAFRUIT: &str = "io.adafruit.com";
 
-impl Patient {
+impl Target {
     /// The broker of a configuration; `None` where it is the one inside this program, which has to
     /// be started first.
     #[must_use]
-    pub fn of(config: &Config) -> Option<Patient> {
+    pub fn of(config: &Config) -> Option<Target> {
         match &config.broker {
-            BrokerChoice::External { host, port, login, tls } => Some(Patient {
+            BrokerChoice::External { host, port, login, tls } => Some(Target {
                 host: host.clone(),
                 port: *port,
                 login: login.clone(),
@@ -178,11 +169,11 @@ impl Patient {
 
     /// The broker inside this program, which listens on `port` of this machine.
     #[must_use]
-    pub fn embedded(config: &Config, port: u16) -> Patient {
+    pub fn embedded(config: &Config, port: u16) -> Target {
         let login = match &config.broker {
             BrokerChoice::Embedded { login, .. } | BrokerChoice::External { login, .. } => login.clone(),
         };
-        Patient {
+        Target {
             host: "127.0.0.1".to_owned(),
             port,
             login,
@@ -196,7 +187,7 @@ impl Patient {
     /// `host:port`.
     #[must_use]
     pub fn address(&self) -> String {
-        let Patient { host, port, .. } = self;
+        let Target { host, port, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
@@ -215,9 +206,9 @@ fn junctions(config: &Config) -> Vec<String> {
 ///
 /// # Errors
 /// When the one in this program cannot start.
-pub async fn admit(config: &Config) -> Result<(Patient, Option<Broker>), BrokerError> {
-    if let Some(patient) = Patient::of(config) {
-        return Ok((patient, None));
+pub async fn prepare(config: &Config) -> Result<(Target, Option<Broker>), BrokerError> {
+    if let Some(target) = Target::of(config) {
+        return Ok((target, None));
     }
     let (BrokerChoice::Embedded { port, login, .. } | BrokerChoice::External { port, login, .. }) =
         &config.broker;
@@ -228,16 +219,16 @@ pub async fn admit(config: &Config) -> Result<(Patient, Option<Broker>), BrokerE
         .as_ref()
         .map(|emulated| AccountLimiter::adafruit(&emulated.user, emulated.per_minute, Box::new(|_| {})));
     let broker = Broker::start_limited(&own, limiter).await?;
-    Ok((Patient::embedded(config, broker.address().port()), Some(broker)))
+    Ok((Target::embedded(config, broker.address().port()), Some(broker)))
 }
 
 /// Examines a broker, and returns what each step came to. Each has a time limit, of seconds; dropping
-/// the future ends it at once. `news` hears of each step as it goes; it may be closed, and one that is
+/// the future ends it at once. `progress` hears of each step as it goes; it may be closed, and one that is
 /// full holds the examination back.
-pub async fn examine(patient: &Patient, news: &mpsc::Sender<News>) -> Vec<Finding> {
-    let mut record = Record { news, findings: Vec::new() };
+pub async fn examine(target: &Target, progress: &mpsc::Sender<Progress>) -> Vec<Finding> {
+    let mut record = Record { progress, findings: Vec::new() };
     // Ends at the first step that the next ones need.
-    let _ = run(patient, &mut record).await;
+    let _ = run(target, &mut record).await;
     let why = "an earlier step failed";
     for step in Step::ALL {
         if !record.findings.iter().any(|finding| finding.step == step) {
@@ -247,18 +238,18 @@ pub async fn examine(patient: &Patient, news: &mpsc::Sender<News>) -> Vec<Findin
     record.findings
 }
 
-async fn run(patient: &Patient, record: &mut Record<'_>) -> Result<(), ()> {
-    let addresses = record.step(Step::Name, reach::look_up(patient)).await?;
-    let tcp = record.step(Step::Tcp, reach::connect(patient, &addresses)).await?;
-    let stream = record.step(Step::Tls, reach::encrypt(patient, tcp)).await?;
-    let visit = session::Visit::new(patient, rand::rng().random());
-    let mut wire = record.step(Step::Connect, visit.log_in(wire::Wire::new(stream))).await?;
-    record.step(Step::Subscribe, visit.subscribe(&mut wire)).await?;
-    record.step(Step::Hear, visit.hear(&mut wire)).await?;
+async fn run(target: &Target, record: &mut Record<'_>) -> Result<(), ()> {
+    let addresses = record.step(Step::Name, reach::look_up(target)).await?;
+    let tcp = record.step(Step::Tcp, reach::connect(target, &addresses)).await?;
+    let stream = record.step(Step::Tls, reach::encrypt(target, tcp)).await?;
+    let probe = session::Probe::new(target, rand::rng().random());
+    let mut wire = record.step(Step::Connect, probe.log_in(wire::Wire::new(stream))).await?;
+    record.step(Step::Subscribe, probe.subscribe(&mut wire)).await?;
+    record.step(Step::Hear, probe.hear(&mut wire)).await?;
     // Neither needs the other.
-    let _ = record.step(Step::Retained, visit.retained(&mut wire)).await;
-    let _ = record.step(Step::Will, visit.will(&mut wire)).await;
-    visit.leave(&mut wire).await;
+    let _ = record.step(Step::Retained, probe.retained(&mut wire)).await;
+    let _ = record.step(Step::Will, probe.will(&mut wire)).await;
+    probe.disconnect(&mut wire).await;
     Ok(())
 }
 
@@ -266,14 +257,14 @@ async fn run(patient: &Patient, record: &mut Record<'_>) -> Result<(), ()> {
 type Done<T> = Result<(T, Verdict), Verdict>;
 
 struct Record<'a> {
-    news: &'a mpsc::Sender<News>,
+    progress: &'a mpsc::Sender<Progress>,
     findings: Vec<Finding>,
 }
 
 impl Record<'_> {
     async fn step<T>(&mut self, step: Step, work: impl Future<Output = Done<T>>) -> Result<T, ()> {
         // Nobody has to listen.
-        let _ = self.news.send(News::StepBegan(step)).await;
+        let _ = self.progress.send(Progress::StepBegan(step)).await;
         let began = Instant::now();
         let done = work.await;
         let took = began.elapsed();
@@ -292,13 +283,7 @@ impl Record<'_> {
     async fn note(&mut self, step: Step, verdict: Verdict, took: Duration) {
         let finding = Finding { step, verdict, took };
         self.findings.push(finding.clone());
-        let _ = self.news.send(News::StepEnded(finding)).await;
-    }
-}
-
-impl Trouble {
-    fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Trouble {
-        Trouble { cause: cause.into(), remedy: remedy.into() }
+        let _ = self.progress.send(Progress::StepEnded(finding)).await;
     }
 }
 

@@ -9,12 +9,16 @@ use tokio::{
     net::{TcpStream, lookup_host},
     time::timeout,
 };
+use traffic_light::mqtt::codec::{Connect, Packet};
 
 use super::{
-    Done, Patient, Trouble, Verdict, causes,
+    Done, Target, Verdict, causes,
     wire::{Stream, Wire},
 };
-use crate::tls::{Failure, Tls, Trust};
+use crate::{
+    model::Diagnostic,
+    tls::{Failure, Tls, Trust},
+};
 
 const NAME_LIMIT: Duration = Duration::from_secs(8);
 const TCP_LIMIT: Duration = Duration::from_secs(5);
@@ -22,8 +26,8 @@ const TCP_LIMIT: Duration = Duration::from_secs(5);
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The addresses of the broker's name, IPv4 first: boards know nothing else.
-pub(super) async fn look_up(patient: &Patient) -> Done<Vec<SocketAddr>> {
-    let Patient { host, port, .. } = patient;
+pub(super) async fn look_up(target: &Target) -> Done<Vec<SocketAddr>> {
+    let Target { host, port, .. } = target;
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok((
             vec![SocketAddr::new(address, *port)],
@@ -65,7 +69,7 @@ fn is_near(address: IpAddr) -> bool {
 }
 
 /// The first address that takes a connection.
-pub(super) async fn connect(patient: &Patient, addresses: &[SocketAddr]) -> Done<TcpStream> {
+pub(super) async fn connect(target: &Target, addresses: &[SocketAddr]) -> Done<TcpStream> {
     let mut last = None;
     for address in addresses {
         match timeout(TCP_LIMIT, TcpStream::connect(address)).await {
@@ -79,9 +83,9 @@ pub(super) async fn connect(patient: &Patient, addresses: &[SocketAddr]) -> Done
         }
     }
     let Some((address, error)) = last else {
-        return Err(Verdict::Failed(causes::name_not_found(&patient.host)));
+        return Err(Verdict::Failed(causes::name_not_found(&target.host)));
     };
-    let trouble = match error.kind() {
+    let diagnostic = match error.kind() {
         std::io::ErrorKind::ConnectionRefused if listens_on_loopback_alone(address).await => {
             causes::loopback_alone(address)
         }
@@ -90,12 +94,12 @@ pub(super) async fn connect(patient: &Patient, addresses: &[SocketAddr]) -> Done
         std::io::ErrorKind::NetworkUnreachable | std::io::ErrorKind::HostUnreachable => {
             causes::no_way(address)
         }
-        _ => Trouble::new(
+        _ => Diagnostic::new(
             format!("{address} cannot be connected to: {error}"),
             "check the address, and that this computer is in the right network",
         ),
     };
-    Err(Verdict::Failed(trouble))
+    Err(Verdict::Failed(diagnostic))
 }
 
 /// Whether an address is this computer's.
@@ -112,20 +116,20 @@ async fn listens_on_loopback_alone(address: SocketAddr) -> bool {
 }
 
 /// Speaks TLS on the connection, where that is wanted.
-pub(super) async fn encrypt(patient: &Patient, tcp: TcpStream) -> Done<Box<dyn Stream>> {
-    let Some(tls) = &patient.tls else {
+pub(super) async fn encrypt(target: &Target, tcp: TcpStream) -> Done<Box<dyn Stream>> {
+    let Some(tls) = &target.tls else {
         let text = "the configuration asks for none; what is said can be read on the way";
         return Ok((Box::new(tcp), Verdict::Skipped(text.to_owned())));
     };
     let there = tcp.peer_addr().ok();
-    match tls.connect(&patient.host, tcp).await {
+    match tls.connect(&target.host, tcp).await {
         Ok(stream) => {
             let version = match stream.get_ref().1.protocol_version() {
                 Some(tokio_rustls::rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
                 _ => "TLS 1.2",
             };
             let verdict = if tls.checks_the_broker() {
-                Verdict::Well(format!("{version}, and the certificate is good for {}", patient.host))
+                Verdict::Well(format!("{version}, and the certificate is good for {}", target.host))
             } else {
                 Verdict::Doubtful(causes::unchecked(version))
             };
@@ -134,17 +138,17 @@ pub(super) async fn encrypt(patient: &Patient, tcp: TcpStream) -> Done<Box<dyn S
         Err(error) => {
             let failure = Failure::of(&error);
             let maybe_plain = matches!(failure, Some(Failure::NotTls | Failure::Closed | Failure::Silent));
-            let trouble = match (failure, there) {
+            let diagnostic = match (failure, there) {
                 (_, Some(there)) if maybe_plain && speaks_plain_mqtt(there).await => {
-                    causes::plain_there(patient)
+                    causes::plain_there(target)
                 }
-                (Some(failure), _) => Trouble::new(failure.cause(&patient.host), failure.remedy()),
-                (None, _) => Trouble::new(
+                (Some(failure), _) => Diagnostic::new(failure.cause(&target.host), failure.remedy()),
+                (None, _) => Diagnostic::new(
                     format!("the connection ended while TLS was agreed on: {error}"),
                     "try again; if it stays so, ask whoever runs the broker",
                 ),
             };
-            Err(Verdict::Failed(trouble))
+            Err(Verdict::Failed(diagnostic))
         }
     }
 }
@@ -153,19 +157,25 @@ pub(super) async fn encrypt(patient: &Patient, tcp: TcpStream) -> Done<Box<dyn S
 async fn speaks_plain_mqtt(there: SocketAddr) -> bool {
     let asked = async {
         let mut wire = Wire::new(Box::new(TcpStream::connect(there).await.ok()?));
-        let hello = rumqttc::Packet::Connect(rumqttc::mqttbytes::v4::Connect::new("twinlight-probe"));
-        wire.send(hello).await.ok()?;
-        Some(matches!(wire.receive(PROBE_LIMIT).await, Ok(rumqttc::Packet::ConnAck(_))))
+        let connect = Connect {
+            client_id: "twinlight-probe",
+            clean_session: true,
+            keep_alive_s: 10,
+            will: None,
+            login: None,
+        };
+        wire.send(|put| connect.encode(put)).await.ok()?;
+        Some(matches!(wire.receive(PROBE_LIMIT).await, Ok(Packet::ConnAck { .. })))
     };
     matches!(timeout(2 * PROBE_LIMIT, asked).await, Ok(Some(true)))
 }
 
 /// Whether a port answers to TLS, whoever it says it is.
-pub(super) async fn speaks_tls(patient: &Patient) -> bool {
+pub(super) async fn speaks_tls(target: &Target) -> bool {
     let asked = async {
-        let tcp = TcpStream::connect((patient.host.as_str(), patient.port)).await.ok()?;
-        let tls = Tls::new(Trust::Anybody, None).ok()?;
-        Some(match tls.connect(&patient.host, tcp).await {
+        let tcp = TcpStream::connect((target.host.as_str(), target.port)).await.ok()?;
+        let tls = Tls::new(Trust::AcceptAnyCertificate, None).ok()?;
+        Some(match tls.connect(&target.host, tcp).await {
             Ok(_) => true,
             // A broker that says in TLS what it does not like speaks it.
             Err(error) => matches!(
@@ -191,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_public_name_that_leads_into_ones_own_network_is_a_portals() {
-        let Verdict::Doubtful(trouble) = judge("test.mosquitto.org", &at("10.0.0.1")) else { panic!() };
-        assert!(trouble.cause.contains("captive portal"), "{trouble:?}");
+        let Verdict::Doubtful(diagnostic) = judge("test.mosquitto.org", &at("10.0.0.1")) else { panic!() };
+        assert!(diagnostic.message.contains("captive portal"), "{diagnostic:?}");
         assert!(matches!(judge("test.mosquitto.org", &at("203.0.113.7")), Verdict::Well(_)));
         assert!(matches!(judge("broker.lab", &at("10.0.0.1")), Verdict::Well(_)), "it may well be near");
         assert!(judge("broker.lab", &[]).is_failure());

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use rumqttc::{
-    Packet, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
-    mqttbytes::v4::{Connect, LastWill, Login as Credentials, Subscribe},
-};
 use tokio::net::TcpStream;
+use traffic_light::mqtt::codec::{
+    Connect, DISCONNECT, Delivery, Packet, Publish, SUBSCRIPTION_REFUSED, Will, subscribe,
+};
 
 use super::{
-    Done, Patient, Trouble, Verdict, causes, reach,
-    wire::{Instead, Stream, Wire},
+    Done, Target, Verdict, causes, reach,
+    wire::{Stream, Unexpected, Wire},
 };
+use crate::model::Diagnostic;
 
 const LIMIT: Duration = Duration::from_secs(5);
 /// After the broker has a message, it comes back in far less.
@@ -20,8 +20,8 @@ const ECHO_LIMIT: Duration = Duration::from_secs(3);
 const KEEP_ALIVE_S: u16 = 120;
 
 /// One examination on the wire: its names and topics.
-pub(super) struct Visit<'a> {
-    patient: &'a Patient,
+pub(super) struct Probe<'a> {
+    target: &'a Target,
     client_id: String,
     state: String,
     status: String,
@@ -29,87 +29,99 @@ pub(super) struct Visit<'a> {
     mark: String,
 }
 
-impl<'a> Visit<'a> {
-    pub(super) fn new(patient: &'a Patient, number: u32) -> Visit<'a> {
+impl<'a> Probe<'a> {
+    pub(super) fn new(target: &'a Target, number: u32) -> Probe<'a> {
         let mark = format!("doctor-{number:08x}");
-        let (state, status) = match &patient.login {
+        let (state, status) = match &target.login {
             // One feed for all examinations: an account has room for few.
-            Some(login) if patient.adafruit => {
+            Some(login) if target.adafruit => {
                 let feed = format!("{}/feeds/twinlight-doctor", login.user);
                 (feed.clone(), feed)
             }
-            _ => (format!("{}/{mark}/a/state", patient.root), format!("{}/{mark}/a/status", patient.root)),
+            _ => (format!("{}/{mark}/a/state", target.root), format!("{}/{mark}/a/status", target.root)),
         };
-        Visit { patient, client_id: format!("twinlight-{mark}"), state, status, mark }
+        Probe { target, client_id: format!("twinlight-{mark}"), state, status, mark }
     }
 
-    fn hello(&self, suffix: &str, will: bool) -> Packet {
-        let mut hello = Connect::new(format!("{}{suffix}", self.client_id));
-        hello.keep_alive = KEEP_ALIVE_S;
-        hello.login = self.patient.login.as_ref().map(|login| Credentials::new(&login.user, &login.password));
+    /// Logs in on this connection, as this client with something added to its name.
+    async fn connect(&self, mut wire: Wire, suffix: &str, with_will: bool) -> Result<Wire, Unexpected> {
+        let client_id = format!("{}{suffix}", self.client_id);
+        let login = self.target.login.as_ref().map(|login| {
+            let password = Some(login.password.as_bytes()).filter(|password| !password.is_empty());
+            (login.user.as_str(), password)
+        });
         // As the will of a light is.
-        hello.last_will =
-            will.then(|| LastWill::new(&self.status, self.mark.clone(), QoS::AtLeastOnce, true));
-        Packet::Connect(hello)
+        let will = Will { topic: &self.status, payload: self.mark.as_bytes(), qos: 1, retain: true };
+        let connect = Connect {
+            client_id: &client_id,
+            clean_session: true,
+            keep_alive_s: KEEP_ALIVE_S,
+            will: Some(will).filter(|_| with_will),
+            login,
+        };
+        wire.send(|put| connect.encode(put)).await?;
+        match wire.receive(LIMIT).await? {
+            Packet::ConnAck { code: 0, .. } => Ok(wire),
+            Packet::ConnAck { code, .. } => Err(Unexpected::Refused(code)),
+            _ => Err(Unexpected::NotMqtt("another packet of MQTT than CONNACK".to_owned())),
+        }
     }
 
     /// Says CONNECT, and waits for the broker's answer.
-    pub(super) async fn log_in(&self, mut wire: Wire) -> Done<Wire> {
-        match greet(&mut wire, self.hello("", false)).await {
-            Ok(()) => {
-                let who = match &self.patient.login {
-                    Some(login) if !self.patient.is_token_login() => format!("user {} is let in", login.user),
+    pub(super) async fn log_in(&self, wire: Wire) -> Done<Wire> {
+        match self.connect(wire, "", false).await {
+            Ok(wire) => {
+                let who = match &self.target.login {
+                    Some(login) if !self.target.is_token_login() => format!("user {} is let in", login.user),
                     Some(_) => "the token is let in".to_owned(),
                     None => "everybody is let in, without user and password".to_owned(),
                 };
                 Ok((wire, Verdict::Well(who)))
             }
-            Err(refusal) => Err(Verdict::Failed(self.why_not_in(refusal).await)),
+            Err(unexpected) => Err(Verdict::Failed(self.why_not_in(unexpected).await)),
         }
     }
 
-    async fn why_not_in(&self, refusal: Refusal) -> Trouble {
-        let patient = self.patient;
-        match refusal {
-            Refusal::Code(code) => causes::refused(patient, code),
-            Refusal::Instead(Instead::Tls) => causes::tls_there(patient),
-            Refusal::Instead(Instead::End { .. } | Instead::Silence)
-                if patient.tls.is_none() && reach::speaks_tls(patient).await =>
+    async fn why_not_in(&self, unexpected: Unexpected) -> Diagnostic {
+        let target = self.target;
+        match unexpected {
+            Unexpected::Tls => causes::tls_there(target),
+            Unexpected::End { .. } | Unexpected::Silence
+                if target.tls.is_none() && reach::speaks_tls(target).await =>
             {
-                causes::tls_there(patient)
+                causes::tls_there(target)
             }
-            Refusal::Instead(Instead::End { reset }) => causes::closed_at_connect(patient, reset),
-            Refusal::Instead(instead) => causes::instead(patient, &instead, "the answer to CONNECT"),
+            Unexpected::End { reset } => causes::closed_at_connect(target, reset),
+            unexpected => causes::unexpected(target, &unexpected, "the answer to CONNECT"),
         }
     }
 
     /// Subscribes to its own topics, and to those that lights listen to.
     pub(super) async fn subscribe(&self, wire: &mut Wire) -> Done<()> {
         let mut filters = vec![self.state.clone()];
-        if self.patient.adafruit {
-            if let Some(login) = &self.patient.login {
+        if self.target.adafruit {
+            if let Some(login) = &self.target.login {
                 filters.extend(["throttle", "errors"].map(|name| format!("{}/{name}", login.user)));
             }
         } else {
             filters.push(self.status.clone());
-            let root = &self.patient.root;
-            filters
-                .extend(self.patient.junctions.iter().map(|junction| format!("{root}/{junction}/+/state")));
+            let root = &self.target.root;
+            filters.extend(self.target.junctions.iter().map(|junction| format!("{root}/{junction}/+/state")));
         }
         let codes = match ask_for(wire, &filters).await {
             Ok(codes) => codes,
-            Err(instead) => return Err(Verdict::Failed(causes::at_subscribe(self.patient, &instead))),
+            Err(unexpected) => return Err(Verdict::Failed(causes::at_subscribe(self.target, &unexpected))),
         };
         let refused: Vec<_> = filters
             .iter()
             .zip(&codes)
-            .filter(|(_, code)| **code == SubscribeReasonCode::Failure)
+            .filter(|(_, code)| **code == SUBSCRIPTION_REFUSED)
             .map(|(filter, _)| filter.as_str())
             .collect();
         if !refused.is_empty() {
-            return Err(Verdict::Failed(causes::may_not_read(self.patient, &refused)));
+            return Err(Verdict::Failed(causes::may_not_read(self.target, &refused)));
         }
-        if codes.contains(&SubscribeReasonCode::Success(QoS::AtMostOnce)) {
+        if codes.contains(&0) {
             return Ok(((), Verdict::Doubtful(causes::lower_qos())));
         }
         Ok(((), Verdict::Well(format!("{} topics, with QoS 1", filters.len()))))
@@ -117,14 +129,14 @@ impl<'a> Visit<'a> {
 
     /// Publishes to its own topic, and waits to hear that.
     pub(super) async fn hear(&self, wire: &mut Wire) -> Done<()> {
-        let sent = wire.send(self.message(&self.state, &self.mark, false)).await;
+        let sent = self.publish(wire, &self.state, &self.mark, false).await;
         let (mut acknowledged, mut heard) = (false, false);
         let echoed = match sent {
-            Err(instead) => Err(instead),
+            Err(unexpected) => Err(unexpected),
             Ok(()) => {
                 wire.until(ECHO_LIMIT, |packet| {
                     match packet {
-                        Packet::PubAck(_) => acknowledged = true,
+                        Packet::PubAck { .. } => acknowledged = true,
                         Packet::Publish(publish) if self.is_own(&publish, &self.state) => heard = true,
                         Packet::Publish(publish) => return self.complaint(&publish).map(Some),
                         _ => {}
@@ -134,32 +146,32 @@ impl<'a> Visit<'a> {
                 .await
             }
         };
-        let trouble = match echoed {
+        let diagnostic = match echoed {
             Ok(None) => {
                 return Ok(((), Verdict::Well("a message comes back to whoever has subscribed".to_owned())));
             }
             Ok(Some(complaint)) => causes::quota(&complaint),
-            Err(Instead::Silence) if acknowledged => causes::not_heard(self.patient, &self.state),
-            Err(Instead::Silence) if heard => causes::not_acknowledged(),
-            Err(Instead::Silence) => causes::silent_at_publish(),
-            Err(Instead::End { .. }) => causes::closed_at_publish(self.patient),
-            Err(instead) => causes::instead(self.patient, &instead, "the answer to a message"),
+            Err(Unexpected::Silence) if acknowledged => causes::not_heard(self.target, &self.state),
+            Err(Unexpected::Silence) if heard => causes::not_acknowledged(),
+            Err(Unexpected::Silence) => causes::silent_at_publish(),
+            Err(Unexpected::End { .. }) => causes::closed_at_publish(self.target),
+            Err(unexpected) => causes::unexpected(self.target, &unexpected, "the answer to a message"),
         };
-        Err(Verdict::Failed(trouble))
+        Err(Verdict::Failed(diagnostic))
     }
 
     /// Publishes a retained message, and looks whether a newcomer gets it. Removes it again.
     pub(super) async fn retained(&self, wire: &mut Wire) -> Done<()> {
-        if self.patient.adafruit {
+        if self.target.adafruit {
             return Err(Verdict::Skipped(
                 "Adafruit IO keeps none; the last value is asked for instead".to_owned(),
             ));
         }
         let kept = async {
-            wire.send(self.message(&self.state, &self.mark, true)).await?;
-            wire.until(LIMIT, |packet| matches!(packet, Packet::PubAck(_)).then_some(())).await?;
+            self.publish(wire, &self.state, &self.mark, true).await?;
+            acknowledgement(wire).await?;
             let mut newcomer = self.come_again("-r", false).await?;
-            newcomer.send(subscribe(std::slice::from_ref(&self.state))).await?;
+            newcomer.send(|put| subscribe(1, [(self.state.as_str(), 1)].into_iter(), put)).await?;
             // It may come before the word that the subscription is made.
             let got = newcomer
                 .until(ECHO_LIMIT, |packet| match packet {
@@ -167,8 +179,8 @@ impl<'a> Visit<'a> {
                     _ => None,
                 })
                 .await;
-            // A newcomer that is gone needs no goodbye.
-            let _ = newcomer.send(Packet::Disconnect).await;
+            // A newcomer that is gone needs no DISCONNECT.
+            let _ = newcomer.write(&DISCONNECT).await;
             got
         }
         .await;
@@ -180,27 +192,27 @@ impl<'a> Visit<'a> {
             }
             (Ok(true), Err(_)) => Err(Verdict::Failed(causes::not_removed(&self.state))),
             (Ok(false), _) => Err(Verdict::Failed(causes::retained_unmarked())),
-            (Err(Instead::Silence), _) => Err(Verdict::Failed(causes::not_retained(self.patient))),
-            (Err(Instead::End { .. }), _) => Err(Verdict::Failed(causes::closed_at_retained())),
-            (Err(instead), _) => {
-                Err(Verdict::Failed(causes::instead(self.patient, &instead, "a retained message")))
+            (Err(Unexpected::Silence), _) => Err(Verdict::Failed(causes::not_retained(self.target))),
+            (Err(Unexpected::End { .. }), _) => Err(Verdict::Failed(causes::closed_at_retained())),
+            (Err(unexpected), _) => {
+                Err(Verdict::Failed(causes::unexpected(self.target, &unexpected, "a retained message")))
             }
         }
     }
 
     /// Lets a second client vanish, and waits for its last will.
     pub(super) async fn will(&self, wire: &mut Wire) -> Done<()> {
-        if self.patient.adafruit {
+        if self.target.adafruit {
             return Err(Verdict::Skipped("Adafruit IO has none; presence is judged by silence".to_owned()));
         }
         match self.come_again("-w", true).await {
             // Dropped without a goodbye, as a light that loses power.
             Ok(mortal) => drop(mortal),
-            Err(Instead::End { .. }) => return Err(Verdict::Failed(causes::no_will_taken())),
-            Err(instead) => {
-                return Err(Verdict::Failed(causes::instead(
-                    self.patient,
-                    &instead,
+            Err(Unexpected::End { .. }) => return Err(Verdict::Failed(causes::no_will_taken())),
+            Err(unexpected) => {
+                return Err(Verdict::Failed(causes::unexpected(
+                    self.target,
+                    &unexpected,
                     "a CONNECT with a last will",
                 )));
             }
@@ -215,20 +227,21 @@ impl<'a> Visit<'a> {
         match (heard, removed) {
             (Ok(()), Ok(())) => Ok(((), Verdict::Well("who vanishes is reported as gone".to_owned()))),
             (Ok(()), Err(_)) => Err(Verdict::Failed(causes::not_removed(&self.status))),
-            (Err(Instead::Silence), _) => Err(Verdict::Failed(causes::no_will_heard(&self.status))),
-            (Err(instead), _) => Err(Verdict::Failed(causes::instead(self.patient, &instead, "a last will"))),
+            (Err(Unexpected::Silence), _) => Err(Verdict::Failed(causes::no_will_heard(&self.status))),
+            (Err(unexpected), _) => {
+                Err(Verdict::Failed(causes::unexpected(self.target, &unexpected, "a last will")))
+            }
         }
     }
 
-    /// Says goodbye.
-    pub(super) async fn leave(&self, wire: &mut Wire) {
-        // A broker that has gone needs none.
-        let _ = wire.send(Packet::Disconnect).await;
+    pub(super) async fn disconnect(&self, wire: &mut Wire) {
+        // A broker that has gone needs no DISCONNECT.
+        let _ = wire.write(&DISCONNECT).await;
     }
 
     /// One more session of the same user.
-    async fn come_again(&self, suffix: &str, will: bool) -> Result<Wire, Instead> {
-        let Patient { host, port, tls, .. } = self.patient;
+    async fn come_again(&self, suffix: &str, will: bool) -> Result<Wire, Unexpected> {
+        let Target { host, port, tls, .. } = self.target;
         let connected = async {
             let tcp = TcpStream::connect((host.as_str(), *port)).await?;
             tcp.set_nodelay(true)?;
@@ -238,72 +251,52 @@ impl<'a> Visit<'a> {
             };
             std::io::Result::Ok(Wire::new(stream))
         };
-        let mut wire = match tokio::time::timeout(2 * LIMIT, connected).await {
-            Ok(Ok(wire)) => wire,
-            Ok(Err(error)) => return Err(Instead::Io(error.to_string())),
-            Err(_) => return Err(Instead::Silence),
-        };
-        match greet(&mut wire, self.hello(suffix, will)).await {
-            Ok(()) => Ok(wire),
-            Err(Refusal::Code(code)) => Err(Instead::Code(code)),
-            Err(Refusal::Instead(instead)) => Err(instead),
+        match tokio::time::timeout(2 * LIMIT, connected).await {
+            Ok(Ok(wire)) => self.connect(wire, suffix, will).await,
+            Ok(Err(error)) => Err(Unexpected::Io(error.to_string())),
+            Err(_) => Err(Unexpected::Silence),
         }
     }
 
-    fn message(&self, topic: &str, payload: &str, retain: bool) -> Packet {
-        let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload);
-        publish.retain = retain;
-        publish.pkid = 2;
-        Packet::Publish(publish)
+    async fn publish(
+        &self,
+        wire: &mut Wire,
+        topic: &str,
+        payload: &str,
+        retain: bool,
+    ) -> Result<(), Unexpected> {
+        let delivery = Delivery::AtLeastOnce { id: 2 };
+        let publish = Publish { topic, payload: payload.as_bytes(), delivery, retain, dup: false };
+        wire.send(|put| publish.encode(put)).await
     }
 
-    async fn clear(&self, wire: &mut Wire, topic: &str) -> Result<(), Instead> {
-        wire.send(self.message(topic, "", true)).await?;
-        wire.until(LIMIT, |packet| matches!(packet, Packet::PubAck(_)).then_some(())).await
+    async fn clear(&self, wire: &mut Wire, topic: &str) -> Result<(), Unexpected> {
+        self.publish(wire, topic, "", true).await?;
+        acknowledgement(wire).await
     }
 
-    fn is_own(&self, publish: &Publish, topic: &str) -> bool {
+    fn is_own(&self, publish: &Publish<'_>, topic: &str) -> bool {
         publish.topic == topic && publish.payload == self.mark.as_bytes()
     }
 
     /// What Adafruit IO says on its own topics.
-    fn complaint(&self, publish: &Publish) -> Option<String> {
+    fn complaint(&self, publish: &Publish<'_>) -> Option<String> {
         let own = publish.topic.ends_with("/throttle") || publish.topic.ends_with("/errors");
-        (self.patient.adafruit && own).then(|| String::from_utf8_lossy(&publish.payload).into_owned())
+        (self.target.adafruit && own).then(|| String::from_utf8_lossy(publish.payload).into_owned())
     }
 }
 
-/// Why there is no session.
-enum Refusal {
-    Code(u8),
-    Instead(Instead),
+async fn acknowledgement(wire: &mut Wire) -> Result<(), Unexpected> {
+    wire.until(LIMIT, |packet| matches!(packet, Packet::PubAck { .. }).then_some(())).await
 }
 
-async fn greet(wire: &mut Wire, hello: Packet) -> Result<(), Refusal> {
-    wire.send(hello).await.map_err(Refusal::Instead)?;
-    match wire.receive(LIMIT).await {
-        Ok(Packet::ConnAck(ack)) => match ack.code as u8 {
-            0 => Ok(()),
-            code => Err(Refusal::Code(code)),
-        },
-        Ok(_) => Err(Refusal::Instead(Instead::NotMqtt("another packet of MQTT than CONNACK".to_owned()))),
-        Err(Instead::Code(code)) => Err(Refusal::Code(code)),
-        Err(instead) => Err(Refusal::Instead(instead)),
-    }
-}
-
-async fn ask_for(wire: &mut Wire, filters: &[String]) -> Result<Vec<SubscribeReasonCode>, Instead> {
-    wire.send(subscribe(filters)).await?;
+/// Subscribes with QoS 1, and returns the broker's code for each filter.
+async fn ask_for(wire: &mut Wire, filters: &[String]) -> Result<Vec<u8>, Unexpected> {
+    let wanted = filters.iter().map(|filter| (filter.as_str(), 1));
+    wire.send(|put| subscribe(1, wanted, put)).await?;
     wire.until(LIMIT, |packet| match packet {
-        Packet::SubAck(ack) => Some(ack.return_codes),
+        Packet::SubAck { codes, .. } => Some(codes.to_vec()),
         _ => None,
     })
     .await
-}
-
-fn subscribe(filters: &[String]) -> Packet {
-    let wanted = filters.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
-    let mut subscribe = Subscribe::new_many(wanted);
-    subscribe.pkid = 1;
-    Packet::Subscribe(subscribe)
 }

@@ -20,29 +20,23 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
-//! | `format` | the lines |
-//! | `view` | a light's inside, as it is written |
-//! | `writer` | a run, written while it goes on |
-//! | `reader` | a file, read with every doubt told |
+//! | `reader` | reads a file and reports all damage |
 //! | `judge` | the monitor's verdicts over again |
+//!
+//! [`crate::world::recorder`] writes it, and has the form of its lines.
 
-mod format;
 mod judge;
 mod reader;
-pub(crate) mod view;
-mod writer;
 
 use std::{path::Path, time::Duration};
 
 pub use self::{
-    format::{Header, Recorded, VERSION},
     judge::{Judged, Verdict, judge},
     reader::RecordingError,
-    writer::{RecordError, Recorder, RecorderNews, Written},
 };
 use crate::{
     playback::Playback,
-    world::{Command, Event},
+    world::{Command, Event, recorder::Header},
 };
 
 /// A recording that can be played.

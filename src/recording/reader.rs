@@ -8,8 +8,10 @@ use std::{
     time::Duration,
 };
 
-use super::format::{Gap, Header};
-use crate::world::Event;
+use crate::world::{
+    Event,
+    recorder::format::{Gap, Header},
+};
 
 /// The most bytes of a line; an event has far fewer.
 const MAX_LINE_BYTES: usize = 64 * 1_024;

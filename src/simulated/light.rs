@@ -19,7 +19,7 @@ use super::{
 use crate::{
     fault::Micros,
     model::LightId,
-    world::{clock::LightClock, event::Counters, note},
+    world::{clock::LightClock, event::Counters, log_event},
 };
 
 /// The program is called twice a tick, so that a late call still keeps the tick.
@@ -253,7 +253,7 @@ impl Light {
     pub(super) fn report(&mut self, asked: bool) -> Option<(Arc<View>, Counters)> {
         let view = self.clock.view_in_world(self.program.light().view());
         let (wifi_joins, mqtt_joins) = (self.host.wifi_joins, self.host.mqtt_joins);
-        let counters = note::counters(self.program.counters(), wifi_joins, mqtt_joins);
+        let counters = log_event::counters(self.program.counters(), wifi_joins, mqtt_joins);
         let known =
             |(told, told_counters): &(Arc<View>, Counters)| *told_counters == counters && **told == view;
         if !asked && self.told.as_ref().is_some_and(known) {
@@ -289,7 +289,7 @@ impl LightHost for Host {
     }
 
     fn facts(&self) -> Facts {
-        note::facts(self.wifi_joins, self.mqtt_joins, self.reset)
+        log_event::facts(self.wifi_joins, self.mqtt_joins, self.reset)
     }
 
     fn log(&mut self, event: LogEvent) {

@@ -530,7 +530,7 @@ impl World {
         self.clock_changed(number);
         let missed = self.light(number).is_some_and(|light| std::mem::take(&mut light.link.missed));
         match self.light(number).map(|light| light.link.rung) {
-            Some(Rung::Connected(id)) if missed => self.dialled_late(number, id),
+            Some(Rung::Connected(id)) if missed => self.dialled(number, id),
             Some(Rung::Waiting) => self.climb(number),
             Some(Rung::Joining { .. } | Rung::Looking) if missed => {
                 if let Some(light) = self.light(number) {

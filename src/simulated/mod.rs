@@ -14,8 +14,9 @@
 //! | `link` | up the ladder and down again |
 //! | `net` | connections, and what faults make of them |
 //! | `broker` | sessions, routing, retained messages, wills |
-//! | `faults` | puts faults in and takes them out |
-//! | `chaos` | the chaos switch |
+//! | `running` | lights start, are called, start anew and go |
+//! | `connections` | from a dialled number to the last byte |
+//! | `effects` | does what [`crate::world`]'s engine asks for |
 //! | `duplicate_client` | takes a light's session over again and again |
 //! | `budget` | what the lights may publish together, where an account counts |
 //! | `observer` | what the world's observer hears, and what is told |
@@ -29,13 +30,14 @@
 
 mod broker;
 mod budget;
-mod chaos;
+mod connections;
 mod duplicate_client;
-mod faults;
+mod effects;
 mod light;
 mod link;
 mod net;
 mod observer;
+mod running;
 mod world;
 
 use std::time::Duration;
@@ -96,9 +98,6 @@ enum Step {
     Terminate(ConnId),
     /// The broker looks whether a client still speaks.
     KeepAlive(ConnId),
-    Obey(Box<Command>),
-    /// Chaos has something to do.
-    Chaos,
     /// The last words have been said.
     Over,
 }

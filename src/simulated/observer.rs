@@ -27,8 +27,13 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    pub(super) fn new(topics: Topics, keys: Vec<(Name, Option<Key>)>, detailed: bool) -> Observer {
-        Observer { engine: Engine::default(), topics, detailed, keys }
+    pub(super) fn new(
+        engine: Engine,
+        topics: Topics,
+        keys: Vec<(Name, Option<Key>)>,
+        detailed: bool,
+    ) -> Observer {
+        Observer { engine, topics, detailed, keys }
     }
 
     /// A message passes the broker.

@@ -3,53 +3,40 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use simulation::Rng;
-use traffic_light::{
-    Aspect, LightConfig, Start,
-    command::{Action, Command as LightCommand},
-    mqtt::client_id,
-    program::{HostCommand, LogEvent, Place},
-};
+use traffic_light::Start;
 
 use super::{
     Options, SimulationError, Step,
     broker::Broker,
     budget::SharedBudget,
-    chaos::Reigns,
     duplicate_client::DuplicateClient,
-    light::{Act, Light, Make},
-    net::{Net, Out, Owner, Reach},
-    observer::{Observer, at, random_u32},
+    light::Light,
+    net::{Net, Owner},
+    observer::{Observer, at},
 };
 use crate::{
-    config::{BrokerChoice, Config, Junction},
-    fault::{Direction, LinkFaultSpec, Micros, Termination, rules, stalls},
-    model::{LightId, LightKind, Login},
+    config::{BrokerChoice, Config},
+    fault::{LinkFaultSpec, Micros},
+    model::{LightId, Login},
     world::{
-        Command, Event, EventKind, Fault,
-        account_limiter::AccountLimits,
-        action_words,
-        command::ByHand,
-        event::{Ignorer, Severity, TopicKind},
-        note::{self, Told},
-        plan,
-        topics::{Topics, check_publishable},
+        Command, Event, EventKind, account_limiter::AccountLimits, engine::Engine, event::Severity,
+        topics::Topics,
     },
 };
 
-/// Lights start over this long for each of them, as in the live world.
-const START_SPACING_US: Micros = 500;
-/// How long the last words may take.
+/// How long the last messages may take.
 const LAST_WORDS_US: Micros = 500_000;
 /// MQTT's port, where the configuration leaves the choice to the system.
 const ANY_PORT: u16 = 1883;
 
-/// All there is.
+/// One simulation: its lights, connections and broker, which take one step after the other, and the observer
+/// with the engine that says what is to be done.
 pub(super) struct World {
     pub(super) config: Config,
     pub(super) net: Net,
     pub(super) broker: Broker,
     /// What the lights may publish together.
-    budget: Option<SharedBudget>,
+    pub(super) budget: Option<SharedBudget>,
     pub(super) observer: Observer,
     pub(super) lights: Vec<Option<Box<Light>>>,
     pub(super) index: BTreeMap<LightId, usize>,
@@ -60,12 +47,11 @@ pub(super) struct World {
     pub(super) target: String,
     pub(super) login: Option<Login>,
     /// The number of the last command to each light.
-    last_n: BTreeMap<LightId, u32>,
+    pub(super) last_n: BTreeMap<LightId, u32>,
     /// Bytes that have just arrived, and the message in them.
-    landed: Vec<u8>,
+    pub(super) landed: Vec<u8>,
     pub(super) topic: String,
     pub(super) payload: Vec<u8>,
-    pub(super) chaos: Option<Reigns>,
     ending: bool,
     ended: bool,
 }
@@ -99,7 +85,7 @@ impl World {
             net: Net::new(Rng::new(seed, 0)),
             broker: Broker::new(login.clone(), limiter),
             budget: config.feeds.as_ref().map(|feeds| SharedBudget::new(feeds, &config.junctions)),
-            observer: Observer::new(topics, keys, options.detailed),
+            observer: Observer::new(Engine::new(&config, true, seed), topics, keys, options.detailed),
             lights: Vec::new(),
             index: BTreeMap::new(),
             link_faults: BTreeMap::new(),
@@ -111,7 +97,6 @@ impl World {
             landed: Vec::new(),
             topic: String::new(),
             payload: Vec::new(),
-            chaos: None,
             ending: false,
             ended: false,
             config,
@@ -125,59 +110,8 @@ impl World {
                 world.add_light(&junction, light, Start::NEVER)?;
             }
         }
-        for (at, command) in plan::steps(world.config.faults.clone()) {
-            let at = Micros::try_from(at.as_micros()).unwrap_or(Micros::MAX);
-            world.net.plan(at, Step::Obey(Box::new(command)));
-        }
         Ok(world)
     }
-
-    fn add_light(
-        &mut self,
-        junction: &Junction,
-        config: &LightConfig,
-        last_run_ended_ms: Option<u64>,
-    ) -> Result<(), SimulationError> {
-        let id = LightId::new(junction.name().clone(), config.name().clone());
-        let (name, key) = (junction.name().clone(), junction.key().cloned());
-        let keyed = key.is_some();
-        let root = self.config.root.as_str();
-        let place = match &self.config.feeds {
-            Some(feeds) => Place::on_feeds(&feeds.user, name, key),
-            None => Place::new(root, name, key),
-        };
-        let place = place.ok_or_else(|| SimulationError::Root(root.to_owned()))?;
-        self.observer.engine.state.light_added(&id, LightKind::Virtual, junction.rule(), keyed);
-        let now = self.net.now;
-        let start = Start {
-            boot: random_u32(&mut self.net.rng),
-            seed: self.net.rng.draw(),
-            lease_max_ms: config.timing().lease_ms,
-            last_run_ended_ms,
-        };
-        let number = self.lights.len();
-        let spacing_us = START_SPACING_US * u64::try_from(self.index.len()).unwrap_or(0);
-        let client_id = client_id(root, id.junction.as_str(), id.light.as_str()).to_string();
-        let light = Light::new(Make {
-            id: id.clone(),
-            config: config.clone(),
-            place,
-            client_id,
-            budget: self.budget.clone(),
-            start,
-            wifi_join_us: u64::from(self.config.links.wifi_join_ms) * 1_000 + spacing_us,
-            now,
-        });
-        let phase_us = self.net.rng.between(1, light.check_every_us);
-        self.observer.engine.state.booted(&id, start.boot);
-        self.lights.push(Some(Box::new(light)));
-        self.index.insert(id, number);
-        self.net.plan(now + phase_us, Step::Check(number));
-        self.call_program(number);
-        self.climb(number);
-        Ok(())
-    }
-
     pub(super) fn now(&self) -> Micros {
         self.net.now
     }
@@ -208,6 +142,7 @@ impl World {
             } else if let Some((_, step)) = self.net.queue.pop() {
                 self.take_step(step);
             }
+            self.perform_tasks();
             while let Some(event) = self.observer.engine.state.next_event() {
                 take(event);
             }
@@ -243,7 +178,7 @@ impl World {
             }
             Step::Watchdog(number) => {
                 if self.light(number).is_some_and(|light| light.watchdog_us == Some(now) && !light.asleep) {
-                    self.reset_hung(number);
+                    self.reboot(number, "watchdog");
                 }
             }
             Step::Climb(number) => self.climb_due(number),
@@ -262,429 +197,43 @@ impl World {
             }
             Step::Terminate(id) => self.terminate(id),
             Step::KeepAlive(id) => self.broker.check(&mut self.net, &mut self.observer, id),
-            Step::Obey(command) => self.obey_now(*command),
-            Step::Chaos => self.play_chaos(),
             Step::Over => self.end(),
         }
     }
-
     pub(super) fn light(&mut self, number: usize) -> Option<&mut Light> {
         self.lights.get_mut(number)?.as_deref_mut()
-    }
-
-    fn arrive(&mut self, id: super::ConnId, way: Direction) {
-        let mut landed = std::mem::take(&mut self.landed);
-        if let Some(out) = self.net.land(id, way, &mut landed)
-            && let Some(conn) = self.net.get(id)
-        {
-            let (owner, listens, open, swallows) =
-                (conn.owner, conn.light_listens, conn.broker_open, conn.swallows);
-            match (way, out) {
-                (Direction::ToBroker, _) if swallows => {}
-                (Direction::ToBroker, Out::Bytes(_)) if open => {
-                    self.broker.take(&mut self.net, &mut self.observer, id, &landed);
-                }
-                // The broker's end has been closed: it answers with an RST.
-                (Direction::ToBroker, Out::Bytes(_)) => self.net.reset(id),
-                (Direction::ToBroker, _) => {
-                    self.broker.lost(&mut self.net, &mut self.observer, id);
-                    self.net.remove(id);
-                }
-                (Direction::FromBroker, out) => match owner {
-                    Owner::Light(number) if listens => self.light_receives(number, id, &landed, out),
-                    Owner::DuplicateClient(number) if listens => {
-                        self.duplicate_receives(number, id, &landed, out)
-                    }
-                    _ if out == Out::Reset => self.net.remove(id),
-                    _ => {}
-                },
-            }
-        }
-        self.landed = landed;
-    }
-
-    /// The faults of the link that a connection belongs to.
-    pub(super) fn faults_on(&self, number: usize) -> Arc<[LinkFaultSpec]> {
-        let light = self.lights.get(number).and_then(Option::as_ref);
-        let faults = light.and_then(|light| self.link_faults.get(&light.id));
-        faults.cloned().unwrap_or_else(|| Arc::from([]))
-    }
-
-    /// A light's connection has come as far as its proxy, or its end.
-    fn dialled(&mut self, number: usize, id: super::ConnId) {
-        let faults = self.faults_on(number);
-        let Some(light) = self.light(number) else { return };
-        if light.asleep {
-            light.link.missed = true;
-            return;
-        }
-        if rules(&faults).refuse {
-            return self.not_connected(number, id);
-        }
-        let reach = match (stalls(&faults), self.broker.runs()) {
-            (true, _) => Reach::Proxy,
-            (false, true) => Reach::Broker,
-            (false, false) => return self.not_connected(number, id),
-        };
-        self.net.made(id, reach, &faults);
-        if reach == Reach::Broker {
-            self.broker.accept(&mut self.net, id);
-        }
-        self.open_session(number, id);
-    }
-
-    pub(super) fn dialled_late(&mut self, number: usize, id: super::ConnId) {
-        self.dialled(number, id);
-    }
-
-    /// The black hole before the broker has gone.
-    fn proxy_reached(&mut self, id: super::ConnId) {
-        let Some(conn) = self.net.get(id).filter(|conn| conn.reach == Reach::Proxy) else { return };
-        let Owner::Light(number) = conn.owner else { return };
-        if stalls(&self.faults_on(number)) {
-            return;
-        }
-        if self.broker.runs() {
-            self.broker.accept(&mut self.net, id);
-            self.net.reached(id);
-        } else {
-            self.not_connected(number, id);
-        }
-    }
-
-    /// A fault of the whole connection strikes.
-    fn terminate(&mut self, id: super::ConnId) {
-        let now = self.net.now;
-        let Some(conn) = self.net.get(id) else { return };
-        let Some((_, strike)) = conn.terminations.next().filter(|(at, _)| *at <= now) else { return };
-        if conn.swallows {
-            return;
-        }
-        let held = conn.reach == Reach::Proxy;
-        self.broker.lost(&mut self.net, &mut self.observer, id);
-        match strike {
-            Termination::HalfOpen if !held => self.net.halve(id),
-            _ => self.net.reset(id),
-        }
-    }
-
-    /// Calls a light's program once, and does what it says.
-    pub(super) fn call_program(&mut self, number: usize) {
-        let now = self.net.now;
-        if let Some(light) = self.light(number)
-            && light.runs()
-        {
-            light.check(now);
-        }
-        self.settle(number);
-    }
-
-    /// Does what a light's program has said, and sends what its session has to send.
-    pub(super) fn settle(&mut self, number: usize) {
-        let Some(light) = self.light(number) else { return };
-        if !light.host.acts.is_empty() {
-            let mut acts = std::mem::take(&mut light.host.acts);
-            for act in acts.drain(..) {
-                self.act(number, act);
-            }
-            if let Some(light) = self.light(number)
-                && light.host.acts.is_empty()
-            {
-                light.host.acts = acts;
-            }
-        }
-        self.flush(number);
-        if self.observer.detailed {
-            self.report(number, false);
-        }
-    }
-
-    fn report(&mut self, number: usize, asked: bool) {
-        let Some(light) = self.lights.get_mut(number).and_then(Option::as_deref_mut) else { return };
-        if let Some((view, counters)) = light.report(asked) {
-            let light = light.id.clone();
-            self.observer.engine.state.tell(EventKind::LightReported { light, view, counters });
-        }
-    }
-
-    fn act(&mut self, number: usize, act: Act) {
-        let now = self.net.now;
-        let Some(light) = self.lights.get(number).and_then(Option::as_deref) else { return };
-        let id = &light.id;
-        match act {
-            Act::Shows(aspect) => self.observer.engine.state.aspect_changed(id, aspect),
-            Act::GoEnded { boot, seq } => self.observer.engine.state.go_ended(id, boot, seq),
-            Act::Heard { from, boot, seq } => {
-                let from = LightId::new(id.junction.clone(), from);
-                self.observer.engine.state.heard(&from, id, boot, seq);
-            }
-            Act::LogEvent(note) => {
-                let id = id.clone();
-                self.note(&id, &note);
-            }
-            Act::HostCommand(order) => {
-                let light = id.clone();
-                match order {
-                    HostCommand::WifiDown { ms } => {
-                        let back = Command::SetWifi { light: light.clone(), up: true };
-                        self.net.plan(now + u64::from(ms) * 1_000, Step::Obey(Box::new(back)));
-                        self.obey_now(Command::SetWifi { light, up: false });
-                    }
-                    HostCommand::DropSession => self.obey_now(Command::DropSession { light }),
-                    HostCommand::Reboot => self.obey_now(Command::RebootLight { light }),
-                    // The host has taken it in.
-                    HostCommand::KeepLease { .. } => {}
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, light: &LightId, note: &LogEvent) {
-        let Told { ignored, silence, notice } = note::told(light, note);
-        if let Some(reason) = ignored {
-            let by = Ignorer::Light(light.clone());
-            self.observer.engine.state.tell(EventKind::MessageIgnored {
-                light: Some(light.clone()),
-                by,
-                reason,
-            });
-        }
-        if let Some(on) = silence {
-            self.observer.engine.state.fault_changed(Fault::Silence(light.clone()), on);
-        }
-        if let Some((severity, text)) = notice {
-            self.observer.engine.state.notice(severity, Some(light), text);
-        }
-    }
-
-    fn reset_hung(&mut self, number: usize) {
-        let Some(id) = self.light(number).map(|light| light.id.clone()) else { return };
-        self.observer.engine.state.fault_changed(Fault::Hang(id), false);
-        self.reboot(number, "watchdog");
-    }
-
-    /// Starts a light anew as a board does after a reset: dark, then red, with a new boot and no
-    /// session.
-    fn reboot(&mut self, number: usize, reason: &'static str) {
-        let now = self.net.now;
-        let (boot, seed) = (random_u32(&mut self.net.rng), self.net.rng.draw());
-        self.restart_link(number);
-        let Some(light) = self.light(number) else { return };
-        let (id, silenced) = (light.id.clone(), light.silenced);
-        light.start_anew(now, boot, seed, reason);
-        self.observer.engine.state.aspect_changed(&id, Aspect::Dark);
-        self.observer.engine.state.booted(&id, boot);
-        // A program that hung is another one now; a command's silence ends with the run that obeyed it.
-        let over = [Some(Fault::Hang(id.clone())), (!silenced).then_some(Fault::Silence(id))];
-        for fault in over.into_iter().flatten() {
-            self.observer.engine.state.fault_changed(fault, false);
-        }
-        self.call_program(number);
-        self.climb(number);
     }
 
     pub(super) fn obey(&mut self, command: Command) -> Result<(), String> {
         if self.ended || self.ending {
             return Err("the simulation has ended; start another".to_owned());
         }
-        if let Command::LetBoardsJoin { .. } = command {
-            return Err("boards cannot join a simulation: they have no simulated clock; run the live world"
-                .to_owned());
-        }
-        if let Command::StartRecording { .. } | Command::StopRecording = command {
-            return Err("a simulation is not recorded: the same seed plays it again".to_owned());
-        }
-        self.obey_now(command);
-        Ok(())
-    }
-
-    pub(super) fn obey_now(&mut self, command: Command) {
-        let now = self.net.now;
         match command {
-            Command::SetWifi { light, up } => self.set_own_fault(Fault::WifiDown(light), !up),
-            Command::SetSilence { light, on } => self.set_own_fault(Fault::Silence(light), on),
-            Command::PutFault { fault, lasts } => {
-                self.set_own_fault(fault.clone(), true);
-                if let Some(lasts) = lasts {
-                    let us = Micros::try_from(lasts.as_micros()).unwrap_or(Micros::MAX / 2);
-                    self.net.plan(now.saturating_add(us), Step::Obey(Box::new(Command::ClearFault(fault))));
-                }
+            Command::LetBoardsJoin { .. } => {
+                Err("boards cannot join a simulation: they have no simulated clock; run the live world"
+                    .to_owned())
             }
-            Command::ClearFault(fault) => self.set_own_fault(fault, false),
-            Command::ClearFaults => {
-                for fault in self.observer.engine.state.faults().to_vec() {
-                    self.set_own_fault(fault, false);
-                }
+            Command::StartRecording { .. } | Command::StopRecording => {
+                Err("a simulation is not recorded: the same seed plays it again".to_owned())
             }
-            Command::DropSession { light } => {
-                self.on_light(&light, World::drop_session);
+            Command::Shutdown => {
+                self.shut_down();
+                Ok(())
             }
-            Command::RebootLight { light } => {
-                self.on_light(&light, |world, number| world.reboot(number, "software"));
-            }
-            Command::CallLight { light } => {
-                self.on_light(&light, |world, number| {
-                    let Some(light) = world.light(number).filter(|light| light.runs()) else { return };
-                    let local = light.local(now);
-                    light.program.call(local, &mut light.host);
-                    world.settle(number);
-                });
-            }
-            Command::RunLight { light, on: true } => self.run_light(&light),
-            Command::RunLight { light, on: false } => self.retire_light(&light),
-            Command::TellLight { light, action, ms } => self.tell_light(&light, action, ms),
-            Command::StartChaos { seed, pace } => self.start_chaos(seed, pace),
-            Command::StopChaos => self.stop_chaos(),
-            Command::Publish(message) => self.publish_by_hand(&message),
-            Command::AskWhatIsKept if self.broker.runs() => {
-                self.broker.tell_what_is_kept(&mut self.observer);
-            }
-            Command::AskWhatIsKept => {
-                let text = "the broker cannot be asked just now; try again";
-                self.observer.engine.state.notice(Severity::Warning, None, text);
-            }
-            Command::LetBoardsJoin { .. } | Command::StartRecording { .. } | Command::StopRecording => {}
-            Command::StopBroker => self.set_own_fault(Fault::BrokerDown, true),
-            Command::StartBroker => self.set_own_fault(Fault::BrokerDown, false),
-            Command::Resync => {
-                self.observer.engine.state.tell_all();
-                for number in 0..self.lights.len() {
-                    if self.observer.detailed {
-                        self.report(number, true);
-                    }
-                }
-            }
-            Command::Shutdown => self.shut_down(),
-        }
-    }
-
-    /// Does something to a light, or tells the user that it is not there.
-    pub(super) fn on_light(&mut self, light: &LightId, does: impl FnOnce(&mut World, usize)) -> bool {
-        match self.index.get(light).copied() {
-            Some(number) => {
-                does(self, number);
-                true
-            }
-            None => {
-                let text = format!("{light} does not run in this simulation");
-                self.observer.engine.state.notice(Severity::Warning, Some(light), text);
-                false
+            command => {
+                self.observer.engine.command(command);
+                self.perform_tasks();
+                Ok(())
             }
         }
-    }
-
-    fn run_light(&mut self, light: &LightId) {
-        if self.index.contains_key(light) {
-            return;
-        }
-        let junction = self.config.junction(&light.junction).cloned();
-        let found =
-            junction.as_ref().and_then(|junction| Some((junction, junction.light_config(&light.light)?)));
-        let done = match found {
-            // Whoever had its name until now may have promised something.
-            Some((junction, config)) => {
-                self.add_light(junction, config, Some(0)).map_err(|error| error.to_string())
-            }
-            None => Err(format!("the configuration has no light {light}; add it there")),
-        };
-        if let Err(text) = done {
-            self.observer.engine.state.notice(Severity::Warning, Some(light), text);
-        }
-    }
-
-    fn retire_light(&mut self, light: &LightId) {
-        let Some(number) = self.index.get(light).copied() else { return };
-        for fault in self.observer.engine.state.faults_of(light) {
-            self.set_fault(fault, false);
-        }
-        self.say_goodbye(number);
-        self.index.remove(light);
-        self.link_faults.remove(light);
-        if let Some(slot) = self.lights.get_mut(number) {
-            *slot = None;
-        }
-        // Its goodbye is still on its way, and then nobody of its name is there any more.
-        self.observer.engine.state.presence_changed(light, false, None);
-        self.observer.engine.state.light_removed(light);
-    }
-
-    fn say_goodbye(&mut self, number: usize) {
-        let Some(light) = self.light(number) else { return };
-        let id = light.id.clone();
-        let Light { program, host, .. } = light;
-        program.publish_offline(host);
-        if let Some(session) = &mut light.host.session {
-            session.disconnect();
-        }
-        self.settle(number);
-        self.let_go(number);
-        self.observer.engine.state.aspect_changed(&id, Aspect::Dark);
-    }
-
-    /// Sends a command to a light over MQTT.
-    fn tell_light(&mut self, light: &LightId, action: Action, ms: Option<u32>) {
-        let now = self.net.now;
-        let junction = self.config.junction(&light.junction);
-        let key = junction.and_then(Junction::key).cloned();
-        let boot = self.index.get(light).and_then(|number| self.lights.get(*number)?.as_ref());
-        let boot = boot.map(|light| light.program.light().boot());
-        let refused = match (junction, boot) {
-            (None, _) => Some("its junction is not in the configuration"),
-            (_, None) => Some("it has not been heard yet; wait until it speaks"),
-            _ if !self.broker.runs() => Some("there is no session with the broker"),
-            _ => None,
-        };
-        let (severity, text) = match (refused, boot) {
-            (None, Some(boot)) => {
-                let last = self.last_n.entry(light.clone()).or_default();
-                let now_s = u32::try_from(now / 1_000_000).unwrap_or(u32::MAX);
-                *last = now_s.max(last.saturating_add(1));
-                let mut command = LightCommand::new(boot, *last, action);
-                command.ms = ms;
-                let topic = self.observer.topics.of(light, TopicKind::Command);
-                let message = command.encode(&topic, key.as_ref());
-                self.broker.say(&mut self.net, &mut self.observer, &topic, message.as_slice(), 1, false);
-                (Severity::Info, format!("{light} was asked: {}", action_words(action)))
-            }
-            (reason, _) => {
-                let reason = reason.unwrap_or_default();
-                (Severity::Warning, format!("{light} cannot be asked: {reason}"))
-            }
-        };
-        self.observer.engine.state.notice(severity, Some(light), text);
-    }
-
-    fn publish_by_hand(&mut self, message: &ByHand) {
-        let ByHand { topic, payload, retain, qos } = message;
-        let refused = match check_publishable(topic) {
-            Err(reason) => Some(reason),
-            Ok(()) if *qos > 2 => Some("the quality of service is 0, 1 or 2"),
-            Ok(()) if !self.broker.runs() => Some("there is no session with the broker; wait for it"),
-            Ok(()) => None,
-        };
-        let (severity, text) = match refused {
-            Some(reason) => (Severity::Warning, format!("nothing was published: {reason}")),
-            None => {
-                self.broker.say(&mut self.net, &mut self.observer, topic, payload, *qos, *retain);
-                let kept = if *retain { ", to be kept" } else { "" };
-                let bytes = payload.len();
-                (Severity::Info, format!("published {bytes} bytes on {topic}, QoS {qos}{kept}"))
-            }
-        };
-        self.observer.engine.state.notice(severity, None, text);
     }
 
     /// Lights say goodbye; the rest follows when that has arrived.
     fn shut_down(&mut self) {
-        if self.ending {
-            return;
-        }
         self.ending = true;
+        self.observer.engine.end();
         for number in 0..self.lights.len() {
-            self.say_goodbye(number);
-            if let Some(slot) = self.lights.get_mut(number) {
-                *slot = None;
-            }
+            self.retire(number);
         }
         let at = self.net.now + LAST_WORDS_US;
         self.net.plan(at, Step::Over);

@@ -61,7 +61,7 @@ fn options(config: &Config, time: Duration) -> ChaosOptions {
 /// How a random fault is asked for.
 fn command(planned: PlannedFault) -> Command {
     match planned.what {
-        FaultKind::Lasting { fault, lasts } => Command::PutFault { fault, lasts },
+        FaultKind::Lasting { fault, lasts } => Command::InjectFault { fault, lasts },
         FaultKind::SessionDrop(light) => Command::DropSession { light },
         FaultKind::Reboot(light) => Command::RebootLight { light },
     }

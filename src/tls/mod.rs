@@ -39,8 +39,8 @@ pub enum Trust {
     System,
     /// Whoever has a certificate of one of these authorities, and of no other.
     Authorities(Vec<CertificateDer<'static>>),
-    /// Anybody: what is said is encrypted, but nobody knows to whom.
-    Anybody,
+    /// Whoever answers: what is sent is encrypted, and nobody knows to whom.
+    AcceptAnyCertificate,
 }
 
 /// Who one is oneself, for a broker that asks.
@@ -95,9 +95,9 @@ impl Tls {
             Trust::Authorities(authorities) => {
                 builder.with_root_certificates(trust::authorities(authorities)?)
             }
-            Trust::Anybody => {
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(trust::Anybody::new(&provider)))
-            }
+            Trust::AcceptAnyCertificate => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(trust::AcceptAnyCertificate::new(&provider))),
         };
         let mut chain = Vec::new();
         let client = match identity {
@@ -119,7 +119,7 @@ impl Tls {
     /// Whether the broker has to prove who it is.
     #[must_use]
     pub fn checks_the_broker(&self) -> bool {
-        self.trust != Trust::Anybody
+        self.trust != Trust::AcceptAnyCertificate
     }
 
     /// Whether there is a certificate to show, for a broker that asks for one.
@@ -181,7 +181,7 @@ impl fmt::Debug for Trust {
         match self {
             Trust::System => f.write_str("System"),
             Trust::Authorities(authorities) => write!(f, "Authorities({})", authorities.len()),
-            Trust::Anybody => f.write_str("Anybody"),
+            Trust::AcceptAnyCertificate => f.write_str("AcceptAnyCertificate"),
         }
     }
 }

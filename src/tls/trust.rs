@@ -33,17 +33,17 @@ pub(super) fn authorities(authorities: &[CertificateDer<'static>]) -> Result<Roo
 
 /// Takes any certificate for the broker's. Only for a user who has asked for that in so many words.
 #[derive(Debug)]
-pub(super) struct Anybody {
+pub(super) struct AcceptAnyCertificate {
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Anybody {
-    pub(super) fn new(provider: &CryptoProvider) -> Anybody {
-        Anybody { algorithms: provider.signature_verification_algorithms }
+impl AcceptAnyCertificate {
+    pub(super) fn new(provider: &CryptoProvider) -> AcceptAnyCertificate {
+        AcceptAnyCertificate { algorithms: provider.signature_verification_algorithms }
     }
 }
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

@@ -25,7 +25,7 @@ use crate::adafruit::{Emulator, Published, Refusal, Rules, Subscribed, Tally};
 /// From a ban to the reset of its connections, so that the notice of it still gets there.
 const LAST_NOTICE: Duration = Duration::from_millis(250);
 
-/// What the broker did that a person should know. The first of a row is told.
+/// What the user should know of an account. Of a series of alike ones the first is reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountEvent {
     /// Publishes are rejected from now on.
@@ -49,24 +49,25 @@ impl fmt::Display for AccountEvent {
         match self {
             AccountEvent::Throttled { per_minute } => write!(
                 f,
-                "the broker rejects what is published: there were more than {per_minute} publishes within a minute; \
-                 who goes on will be banned"
+                "the broker rejects messages: there were more than {per_minute} within a minute, and going on \
+                 leads to a ban"
             ),
-            AccountEvent::Released => f.write_str("the broker takes what is published again"),
+            AccountEvent::Released => f.write_str("the broker accepts messages again"),
             AccountEvent::Banned { seconds } => write!(
                 f,
-                "the broker has banned its account for {seconds} s: every connection is reset, and nobody is let in"
+                "the broker has banned its account for {seconds} s: every connection is reset, and every login \
+                 refused"
             ),
-            AccountEvent::Rejected(text) => write!(f, "the broker says: {text}"),
+            AccountEvent::Rejected(text) => write!(f, "notice of the broker: {text}"),
         }
     }
 }
 
-/// Told of what the broker did.
+/// Is called with each event.
 pub type Listener = Box<dyn Fn(AccountEvent) + Send + Sync>;
 
-/// Counts what the clients of one broker do. Clones count together; it outlives a restart of the broker, as
-/// an account does.
+/// Counts what the clients of one broker do. Clones count together; like an account, it outlives a restart of
+/// the broker.
 #[derive(Clone)]
 pub struct AccountLimiter(Arc<Shared>);
 
@@ -78,7 +79,7 @@ struct Shared {
     listener: Listener,
 }
 
-/// The account, and what was told of it. Time is passed in, as the time since any moment in the past.
+/// The account, and what was reported of it. Time is passed in, as the time since any moment in the past.
 pub(crate) struct AccountLimits {
     /// The first level of topics for notices, where the broker has topics like any other.
     root: String,
@@ -94,7 +95,7 @@ impl AccountLimits {
         AccountLimits { root: root.to_owned(), emulator: None, own: None, throttled: false }
     }
 
-    /// Is the account `user` of Adafruit IO, with so many publishes a minute.
+    /// The account `user` of Adafruit IO, with so many publishes a minute.
     pub(crate) fn adafruit(user: &str, per_minute: u32) -> AccountLimits {
         let rules = Rules::adafruit(per_minute);
         let emulator = Some(Emulator::adafruit(user, rules));
@@ -116,7 +117,7 @@ impl AccountLimits {
         self.emulator.as_ref().map(Emulator::tally)
     }
 
-    /// Sets the publishes a minute, or lets things be as they were before.
+    /// Sets the publishes a minute; `None` ends that and brings the account's own rules back.
     pub(crate) fn set_quota(&mut self, per_minute: Option<u32>) {
         self.throttled = false;
         match (per_minute, self.own, &mut self.emulator) {
@@ -129,7 +130,7 @@ impl AccountLimits {
         }
     }
 
-    /// Somebody logs in. Where a ban begins with it, for how long.
+    /// A client logs in. An error says for how long a ban lasts that begins with it.
     pub(crate) fn login(&mut self, now: Duration) -> Result<(), (Refusal, Option<Duration>)> {
         let Some(emulator) = &mut self.emulator else { return Ok(()) };
         emulator.login(now).map_err(|refusal| {
@@ -138,7 +139,7 @@ impl AccountLimits {
         })
     }
 
-    /// Somebody publishes; what comes of it, and what a person should know.
+    /// A client publishes. Returns what comes of it, and what the user should know.
     pub(crate) fn publish(
         &mut self,
         now: Duration,
@@ -160,7 +161,7 @@ impl AccountLimits {
         (published, told)
     }
 
-    /// Somebody subscribes.
+    /// A client subscribes.
     pub(crate) fn subscribe(&mut self, now: Duration, filter: &str) -> Subscribed {
         match &mut self.emulator {
             Some(emulator) => emulator.subscribe(now, filter),
@@ -181,7 +182,7 @@ impl AccountLimiter {
         AccountLimiter::new(AccountLimits::idle(root), listener)
     }
 
-    /// Is the account `user` of Adafruit IO, with so many publishes a minute.
+    /// The account `user` of Adafruit IO, with so many publishes a minute.
     #[must_use]
     pub fn adafruit(user: &str, per_minute: u32, listener: Listener) -> AccountLimiter {
         AccountLimiter::new(AccountLimits::adafruit(user, per_minute), listener)
@@ -203,7 +204,7 @@ impl AccountLimiter {
         self.state().emulates()
     }
 
-    /// Sets the publishes a minute, or lets things be as they were before.
+    /// Sets the publishes a minute; `None` ends that and brings the account's own rules back.
     pub fn set_quota(&self, per_minute: Option<u32>) {
         self.state().set_quota(per_minute);
     }
@@ -219,7 +220,7 @@ impl AccountLimiter {
         self.state().counts()
     }
 
-    /// Somebody logs in.
+    /// A client logs in.
     pub(super) fn login(&self) -> Result<(), Refusal> {
         let refused = self.state().login(self.now());
         refused.map_err(|(refusal, banned_for)| {
@@ -231,29 +232,29 @@ impl AccountLimiter {
         })
     }
 
-    /// Somebody publishes; sees to the notices and the ban that may come of it.
+    /// A client publishes. Sends the notices and starts the ban that may come of it.
     pub(super) async fn publish(&self, topic: &str, payload: &[u8], router: &MessageRouter) -> Published {
         let now = self.now();
         let (published, told) = self.state().publish(now, topic, payload);
         told.into_iter().for_each(&self.0.listener);
-        self.see_to(&published.notices, published.bans, now, router).await;
+        self.enforce(&published.notices, published.bans, now, router).await;
         published
     }
 
-    /// Somebody subscribes; sees to the notices and the ban that may come of it.
+    /// A client subscribes. Sends the notices and starts the ban that may come of it.
     pub(super) async fn subscribe(&self, filter: &str, router: &MessageRouter) -> Subscribed {
         let now = self.now();
         let subscribed = self.state().subscribe(now, filter);
-        self.see_to(&subscribed.notices, subscribed.bans, now, router).await;
+        self.enforce(&subscribed.notices, subscribed.bans, now, router).await;
         subscribed
     }
 
-    async fn see_to(&self, notices: &[(String, String)], bans: bool, now: Duration, router: &MessageRouter) {
+    async fn enforce(&self, notices: &[(String, String)], bans: bool, now: Duration, router: &MessageRouter) {
         for (topic, text) in notices {
             if !bans && topic.ends_with("/errors") {
                 (self.0.listener)(AccountEvent::Rejected(text.clone()));
             }
-            say(router, topic, text.as_bytes()).await;
+            publish_notice(router, topic, text.as_bytes()).await;
         }
         if bans {
             let seconds = self.state().banned_for(now).as_secs();
@@ -290,13 +291,13 @@ impl fmt::Debug for AccountLimiter {
     }
 }
 
-/// Publishes from the broker itself.
-pub(super) async fn say(router: &MessageRouter, topic: &str, payload: &[u8]) {
+/// Publishes a message of the broker's own.
+pub(super) async fn publish_notice(router: &MessageRouter, topic: &str, payload: &[u8]) {
     let publish = PublishPacket::new_v311(topic, payload.to_vec(), QoS::AtMostOnce);
     router.route_message(&publish, None).await;
 }
 
-/// Lets the broker ask before it passes a message on.
+/// Makes the broker ask before it passes a message on.
 pub(super) struct PublishHandler {
     pub(super) limiter: AccountLimiter,
     pub(super) router: Arc<MessageRouter>,

@@ -74,7 +74,7 @@ pub enum Command {
     /// with a notice.
     Publish(ByHand),
     /// Let the broker tell once more what it keeps below the root topic.
-    AskWhatIsKept,
+    RequestRetained,
     /// Open the embedded broker to the network: it starts again on the same port, on all interfaces,
     /// and lets in who knows this login.
     LetBoardsJoin {
@@ -83,7 +83,7 @@ pub enum Command {
     },
     /// Put a fault in, or give it another dose. What cannot be meant, or cannot be done to that
     /// light, is refused with a notice.
-    PutFault {
+    InjectFault {
         /// Which one, and where.
         fault: Fault,
         /// For how long; `None`: until it is cleared.

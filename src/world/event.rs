@@ -72,7 +72,7 @@ pub enum EventKind {
         /// Which light.
         light: LightId,
         /// Its program's state, with deadlines on the world's clock (milliseconds since it started).
-        #[serde(with = "crate::recording::view")]
+        #[serde(with = "crate::world::recorder::view")]
         view: Arc<View>,
         /// What it has sent and received.
         counters: Counters,

@@ -14,7 +14,7 @@ use tokio::{
 use super::{
     clock::Clock,
     delivery::Deliveries,
-    engine::Engine,
+    engine::{Engine, Task},
     event::{Event, EventKind, Severity},
 };
 use crate::model::{LightId, LightKind};
@@ -31,8 +31,10 @@ pub(super) struct EventBus {
     deliveries: Option<Arc<Deliveries>>,
     /// A plain mutex: it is held for a few map operations and never across an await.
     engine: Mutex<Engine>,
-    /// The engine wants to be called earlier than before.
+    /// The engine wants to be called at another time than before.
     deadline_changed: Notify,
+    /// The engine has something for the world to do.
+    has_tasks: Notify,
 }
 
 impl EventBus {
@@ -49,6 +51,7 @@ impl EventBus {
             deliveries,
             engine: Mutex::new(engine),
             deadline_changed: Notify::new(),
+            has_tasks: Notify::new(),
         }
     }
 
@@ -75,6 +78,9 @@ impl EventBus {
         if engine.next_deadline() != deadline {
             self.deadline_changed.notify_one();
         }
+        if engine.has_tasks() {
+            self.has_tasks.notify_one();
+        }
         drop(engine);
         if let Some(wake) = self.wake.as_ref().filter(|_| told) {
             wake();
@@ -94,6 +100,17 @@ impl EventBus {
                     () = self.deadline_changed.notified() => {}
                 },
             }
+        }
+    }
+
+    /// What the world is to do next, as soon as there is something. Nothing is lost when it is waited for no
+    /// more.
+    pub(super) async fn next_task(&self) -> Task {
+        loop {
+            if let Some(task) = self.with(Engine::next_task) {
+                return task;
+            }
+            self.has_tasks.notified().await;
         }
     }
 
@@ -161,13 +178,14 @@ mod tests {
     use traffic_light::{Name, Rule};
 
     use super::*;
-    use crate::world::event::Layer;
+    use crate::{config::Config, world::event::Layer};
 
     #[test]
     fn what_several_threads_tell_of_one_light_leaves_in_the_order_in_which_it_became_true() {
-        let bus = Arc::new(EventBus::new(Engine::default(), 1 << 16, None, None));
+        let config = Config::default();
+        let bus = Arc::new(EventBus::new(Engine::new(&config, true, 1), 1 << 16, None, None));
         let light = LightId::new(Name::new("demo").unwrap(), Name::new("a").unwrap());
-        bus.with(|engine| engine.state.light_added(&light, LightKind::Virtual, Rule::Lease, false));
+        bus.with(|engine| engine.light_added(&light, Rule::Lease, true));
         let mut events = bus.subscribe();
         let together = Arc::new(Barrier::new(4));
         let threads: Vec<_> = (0..4)

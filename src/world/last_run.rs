@@ -5,18 +5,39 @@
 //! settings; without a place for it, every start counts as one after a run that has just ended.
 
 use std::{
+    convert::Infallible,
     fs, io,
     path::{Path, PathBuf},
+    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    thread,
     time::{Duration, SystemTime},
 };
 
-/// How often [`LastRun::touch`] is to be called, and by how much the file may lag behind.
-pub(super) const TOUCH_EVERY: Duration = Duration::from_secs(1);
+use tokio::sync::oneshot;
+
+/// How often the file is touched, and by how much it may lag behind.
+const TOUCH_EVERY: Duration = Duration::from_secs(1);
 
 /// The file, and what it said at the start.
 #[derive(Debug)]
 pub(super) struct LastRun {
     file: Option<PathBuf>,
+}
+
+/// Lights run, and that is noted. Dropping it ends that, too.
+#[derive(Debug)]
+pub(super) struct RunningNow {
+    stop: Sender<Infallible>,
+    noted: oneshot::Receiver<()>,
+}
+
+impl RunningNow {
+    /// Waits until it has been noted for the last time.
+    pub(super) async fn end(self) {
+        drop(self.stop);
+        // It answers by dropping its end.
+        let _ = self.noted.await;
+    }
 }
 
 impl LastRun {
@@ -38,11 +59,43 @@ impl LastRun {
         }
     }
 
+    /// Notes that lights run from now on, each second until [`RunningNow::end`]. That has a thread of its own,
+    /// since a disk may be slow; `None`: there is no place for the file.
+    pub(super) fn keep_noting(self) -> Option<RunningNow> {
+        self.file.as_ref()?;
+        let (stop, stopped) = channel();
+        let (done, noted) = oneshot::channel();
+        let note = move || {
+            let mut well = true;
+            loop {
+                let touched = self.touch();
+                if let (true, Err(error)) = (well, &touched) {
+                    tracing::warn!(%error, "cannot note that lights run; the next start will wait longer");
+                }
+                well = touched.is_ok();
+                if stopped.recv_timeout(TOUCH_EVERY) == Err(RecvTimeoutError::Disconnected) {
+                    break;
+                }
+            }
+            if let Err(error) = self.touch() {
+                tracing::debug!(%error, "cannot note that lights ran");
+            }
+            drop(done);
+        };
+        match thread::Builder::new().name("last-run".to_owned()).spawn(note) {
+            Ok(_) => Some(RunningNow { stop, noted }),
+            Err(error) => {
+                tracing::warn!(%error, "cannot note that lights run; the next start will wait longer");
+                None
+            }
+        }
+    }
+
     /// Says that lights run now.
     ///
     /// # Errors
     /// When the file cannot be written; the next start then waits longer than it must.
-    pub(super) fn touch(&self) -> io::Result<()> {
+    fn touch(&self) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;

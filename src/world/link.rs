@@ -84,10 +84,6 @@ impl SharedLogin {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(login);
     }
 
-    pub(super) fn is_needed(&self) -> bool {
-        self.get().is_some()
-    }
-
     fn get(&self) -> Option<Login> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -11,18 +11,17 @@
 //! | [`proxy`] | the way of one link to the broker, where its faults are put in |
 //! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
-//! | [`broker`] | the broker inside the program |
+//! | [`broker`] | the broker inside the program, as Adafruit IO where that is wanted |
 //! | `budget` | what the lights may publish and log in together, where an account counts |
 //! | `feed_watch` | the observer on feeds: last values, presence by silence, notices |
 //! | [`account_limiter`] | what the clients of that broker do, counted as an account's |
-//! | `gate` | between a client and that broker, where it is to be like Adafruit IO |
 //! | `twin` | what a board should show |
 //! | [`delivery`] | how long words are on their way |
 //! | `engine` | what is true, and what is due, without I/O and clock |
 //! | `event_bus` | the engine behind one lock: one clock, one order of events |
 //! | [`monitor`] | judges the lamps, and knows nothing of promises |
-//! | `note` | what a virtual light's program notes, as it is told |
-//! | `plan` | planned faults as commands |
+//! | `log_event` | what a virtual light's program notes, as it is told |
+//! | [`recorder`] | a run in a file, written while it goes on |
 //! | [`summary`] | what a run comes to |
 
 pub mod account_limiter;
@@ -36,14 +35,13 @@ pub mod event;
 mod event_bus;
 pub mod fault;
 mod feed_watch;
-mod gate;
 mod last_run;
 mod link;
+pub(crate) mod log_event;
 pub mod monitor;
-pub(crate) mod note;
 mod observer;
-pub(crate) mod plan;
 pub mod proxy;
+pub mod recorder;
 pub mod summary;
 mod supervisor;
 pub mod topics;
@@ -56,5 +54,5 @@ pub use event::{Event, EventKind};
 pub use event_bus::Waker;
 pub use fault::Fault;
 pub(crate) use link::{LAST_STANDARD_CODE, UNKNOWN_HOST, explain_io, refusal, refusal_beyond_mqtt};
-pub(crate) use observer::{shortened, words as action_words};
+pub(crate) use observer::shortened;
 pub use supervisor::{World, WorldError, WorldOptions};

@@ -3,11 +3,7 @@
 
 mod speak;
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rumqttc::{AsyncClient, QoS};
 use tokio::{
@@ -15,10 +11,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
-use traffic_light::{
-    Name, PeerMessage, Rule, Status,
-    command::{Action, Command as LightCommand},
-};
+use traffic_light::{Name, PeerMessage, Rule, Status, command::Command as LightCommand};
 
 pub(super) use self::speak::Say;
 use super::{
@@ -42,14 +35,6 @@ const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 const TWIN_CHECK: Duration = Duration::from_millis(50);
 /// A longer payload is shown cut off.
 const SHOWN_BYTES: usize = 1_024;
-
-/// A command to be sent over MQTT.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tell {
-    pub(super) light: LightId,
-    pub(super) action: Action,
-    pub(super) ms: Option<u32>,
-}
 
 /// A broker that runs elsewhere.
 pub(super) struct External {
@@ -146,9 +131,7 @@ impl Observer {
                     _ = stop.changed() => break,
                     Some(say) = says.recv() => {
                         match say {
-                            Say::Tell(tell) => self.tell(&tell),
-                            Say::Publish(message) => self.publish(message),
-                            Say::AskWhatIsKept => self.ask_what_is_kept(),
+                            Say::Perform(task) => self.perform(task),
                             Say::Forget(topics, _done) => self.forget(&topics, &mut link).await,
                         }
                         continue;
@@ -230,38 +213,6 @@ impl Observer {
             let reason = format!("a message on {topic}: {reason}");
             self.bus.emit(EventKind::MessageIgnored { light: Some(light), by: Ignorer::Observer, reason });
         }
-    }
-
-    /// Sends a command to the light's present run.
-    fn tell(&mut self, tell: &Tell) {
-        let light = &tell.light;
-        let sent = self.send(tell);
-        let (severity, text) = match &sent {
-            Ok(()) => (Severity::Info, format!("{light} was asked: {}", words(tell.action))),
-            Err(reason) => (Severity::Warning, format!("{light} cannot be asked: {reason}")),
-        };
-        self.bus.notice(severity, Some(light), text);
-    }
-
-    fn send(&mut self, tell: &Tell) -> Result<(), &'static str> {
-        if self.feeds.is_some() {
-            return Err("there are no commands on Adafruit IO; do it by hand");
-        }
-        let junction =
-            self.junctions.get(&tell.light.junction).ok_or("its junction is not in the configuration")?;
-        let run = self.runs.get_mut(&tell.light).ok_or("it has not been heard yet; wait until it speaks")?;
-        let session = self.session.as_ref().ok_or("there is no session with the broker")?;
-        // Another program may have sent commands too: numbers grow with the time of day.
-        let now_s =
-            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        run.last_n = u32::try_from(now_s).unwrap_or(0).max(run.last_n.saturating_add(1));
-        let mut command = LightCommand::new(run.boot, run.last_n, tell.action);
-        command.ms = tell.ms;
-        let topic = self.topics.of(&tell.light, TopicKind::Command);
-        let message = command.encode(&topic, junction.key());
-        session
-            .try_publish(topic, QoS::AtLeastOnce, false, message.as_slice())
-            .map_err(|_| "the broker is too slow just now; try again")
     }
 
     fn hear_word(&mut self, light: &LightId, word: &PeerMessage, retained: bool, rule: Rule, keyed: bool) {
@@ -401,16 +352,4 @@ impl Observer {
 pub(crate) fn shortened(payload: &[u8]) -> Arc<str> {
     let shown = payload.get(..SHOWN_BYTES).unwrap_or(payload);
     String::from_utf8_lossy(shown).into()
-}
-
-/// What a command asks of a light, in a person's words.
-pub(crate) fn words(action: Action) -> &'static str {
-    match action {
-        Action::Identify => "show yourself",
-        Action::WifiDown => "leave the Wi-Fi for a while",
-        Action::MqttDrop => "drop your session",
-        Action::Silence => "be silent for a while",
-        Action::Reboot => "start anew",
-        Action::Set => "take other timings",
-    }
 }

@@ -20,12 +20,11 @@ use traffic_light::{
 use super::{
     budget::{Budget, SharedBudget},
     clock::{JumpWatch, LightClock},
-    command::Command,
-    event::{Counters, EventKind, Ignorer, Layer, Severity},
+    event::{Counters, EventKind, Layer, Severity},
     event_bus::EventBus,
     fault::Fault,
     link::{self, Link, LinkSpec, News, Order},
-    note::{self, Told},
+    log_event,
 };
 use crate::model::LightId;
 
@@ -58,8 +57,6 @@ pub(super) struct Make {
     /// Whether its inside is reported; nobody looks at it without a window.
     pub(super) reported: bool,
     pub(super) bus: Arc<EventBus>,
-    /// Where a command that came over MQTT and touches the link goes.
-    pub(super) commands: mpsc::Sender<Command>,
     /// Shortens or stretches the first tick, so that a thousand lights do not tick at once.
     pub(super) phase: f64,
 }
@@ -91,7 +88,6 @@ struct Driver {
 struct Host {
     id: LightId,
     bus: Arc<EventBus>,
-    commands: mpsc::Sender<Command>,
     session: Option<AsyncClient>,
     orders: mpsc::Sender<Order>,
     state_topic: String,
@@ -153,7 +149,7 @@ async fn run(make: Make, mut asked: mpsc::Receiver<Ask>) {
 
 impl Driver {
     fn new(make: Make) -> (Driver, Link) {
-        let Make { id, config, place, start, link, reported, bus, commands, phase: _ } = make;
+        let Make { id, config, place, start, link, reported, bus, phase: _ } = make;
         let clock = LightClock::new();
         let program = Program::of(config.clone(), place.clone(), start, clock.read(bus.clock().now()));
         let topic = |topic| program.topic(topic).to_string();
@@ -168,7 +164,6 @@ impl Driver {
         let host = Host {
             id,
             bus,
-            commands,
             session: None,
             orders: link.orders.clone(),
             state_topic,
@@ -294,7 +289,7 @@ impl Driver {
     /// Starts anew as a board does after a reset: dark, then red, with a new boot and no session.
     fn reboot(&mut self, reason: &'static str) {
         if self.watchdog_at.take().is_some() {
-            self.host.bus.with(|engine| engine.state.fault_changed(Fault::Hang(self.host.id.clone()), false));
+            self.host.bus.with(|engine| engine.fault_over(Fault::Hang(self.host.id.clone())));
         }
         self.host.bus.with(|engine| engine.state.aspect_changed(&self.host.id, Aspect::Dark));
         let start = Start {
@@ -310,9 +305,7 @@ impl Driver {
             self.program.set_silent(self.now(), true, &mut self.host);
         } else {
             // A command's silence ends with the run that obeyed it.
-            self.host
-                .bus
-                .with(|engine| engine.state.fault_changed(Fault::Silence(self.host.id.clone()), false));
+            self.host.bus.with(|engine| engine.fault_over(Fault::Silence(self.host.id.clone())));
         }
     }
 
@@ -336,7 +329,7 @@ impl Driver {
     }
 
     fn counters(&self) -> Counters {
-        note::counters(self.program.counters(), self.host.wifi_joins, self.host.mqtt_joins)
+        log_event::counters(self.program.counters(), self.host.wifi_joins, self.host.mqtt_joins)
     }
 }
 
@@ -357,16 +350,6 @@ impl Host {
                 "too many changes of the link at once; one was dropped",
             );
         }
-    }
-
-    /// The world puts faults in and takes them out, whoever asks; returns whether it could be asked.
-    fn ask_world(&self, command: Command) -> bool {
-        self.commands.try_send(command).is_ok()
-    }
-
-    fn ignored(&self, reason: String) {
-        let (light, by) = (Some(self.id.clone()), Ignorer::Light(self.id.clone()));
-        self.bus.emit(EventKind::MessageIgnored { light, by, reason });
     }
 }
 
@@ -398,43 +381,19 @@ impl LightHost for Host {
         sent
     }
 
-    fn execute(&mut self, command: HostCommand) -> bool {
-        let light = self.id.clone();
-        match command {
-            HostCommand::WifiDown { ms } => {
-                let taken = self.ask_world(Command::SetWifi { light: light.clone(), up: false });
-                let commands = self.commands.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_millis(u64::from(ms))).await;
-                    // A world that has ended in between needs no end of a fault.
-                    let _ = commands.send(Command::SetWifi { light, up: true }).await;
-                });
-                taken
-            }
-            HostCommand::DropSession => self.ask_world(Command::DropSession { light }),
-            HostCommand::Reboot => self.ask_world(Command::RebootLight { light }),
-            HostCommand::KeepLease { ms } => {
-                self.lease_max_ms = self.lease_max_ms.max(ms);
-                true
-            }
+    fn execute(&mut self, order: HostCommand) -> bool {
+        if let HostCommand::KeepLease { ms } = order {
+            self.lease_max_ms = self.lease_max_ms.max(ms);
         }
+        self.bus.with(|engine| engine.order(&self.id, order))
     }
 
     fn facts(&self) -> Facts {
-        note::facts(self.wifi_joins, self.mqtt_joins, self.reset)
+        log_event::facts(self.wifi_joins, self.mqtt_joins, self.reset)
     }
 
     fn log(&mut self, event: LogEvent) {
-        let Told { ignored, silence, notice } = note::told(&self.id, &event);
-        if let Some(reason) = ignored {
-            self.ignored(reason);
-        }
-        if let Some(on) = silence {
-            self.bus.with(|engine| engine.state.fault_changed(Fault::Silence(self.id.clone()), on));
-        }
-        if let Some((severity, text)) = notice {
-            self.bus.notice(severity, Some(&self.id), text);
-        }
+        self.bus.with(|engine| engine.log(&self.id, &event));
     }
 
     fn says(&mut self, state: &State, ends_go: bool) {

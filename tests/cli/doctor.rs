@@ -13,7 +13,7 @@ use serde_json::Value;
 use test_support::certificates::{Authority, FAR_AWAY, Issued, LONG_AGO, NOW, Years};
 use test_support::{Lab, Mosquitto, fill, free_port, guarded};
 use twinlight::{
-    doctor::{News, Patient, Step, Verdict, examine},
+    doctor::{Progress, Step, Target, Verdict, examine},
     model::Login,
     world::{
         account_limiter::AccountLimiter,
@@ -374,7 +374,7 @@ fn a_quota_that_is_used_up_is_named_as_such() {
         let config = BrokerConfig { first_port: 0, search: false, lan: false, login: Some(login.clone()) };
         let one_a_minute = AccountLimiter::adafruit("me", 1, Box::new(|_| {}));
         let broker = Broker::start_limited(&config, Some(one_a_minute)).await.unwrap();
-        let patient = Patient {
+        let target = Target {
             host: "127.0.0.1".to_owned(),
             port: broker.address().port(),
             login: Some(login),
@@ -383,17 +383,17 @@ fn a_quota_that_is_used_up_is_named_as_such() {
             junctions: Vec::new(),
             adafruit: true,
         };
-        let (news, mut told) = tokio::sync::mpsc::channel(64);
-        let first = examine(&patient, &news).await;
+        let (progress, mut told) = tokio::sync::mpsc::channel(64);
+        let first = examine(&target, &progress).await;
         assert!(!first.iter().any(|finding| finding.verdict.is_failure()), "{first:?}");
-        assert!(matches!(told.recv().await, Some(News::StepBegan(Step::Name))));
+        assert!(matches!(told.recv().await, Some(Progress::StepBegan(Step::Name))));
         drop(told);
         // With nobody who listens, too.
-        let second = examine(&patient, &news).await;
+        let second = examine(&target, &progress).await;
         let failed = second.iter().find(|finding| finding.verdict.is_failure()).unwrap();
-        let Verdict::Failed(trouble) = &failed.verdict else { panic!() };
+        let Verdict::Failed(diagnostic) = &failed.verdict else { panic!() };
         assert_eq!(failed.step, Step::Hear);
-        assert!(trouble.cause.contains("quota is used up"), "{trouble:?}");
+        assert!(diagnostic.message.contains("quota is used up"), "{diagnostic:?}");
         broker.stop().await;
     });
 }
@@ -401,7 +401,7 @@ fn a_quota_that_is_used_up_is_named_as_such() {
 #[test]
 fn an_examination_that_is_dropped_ends_at_once() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let patient = Patient {
+    let target = Target {
         host: "127.0.0.1".to_owned(),
         port: listener.local_addr().unwrap().port(),
         login: None,
@@ -412,13 +412,13 @@ fn an_examination_that_is_dropped_ends_at_once() {
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let (news, mut told) = tokio::sync::mpsc::channel(64);
-        let exam = tokio::spawn(async move { examine(&patient, &news).await });
+        let (progress, mut told) = tokio::sync::mpsc::channel(64);
+        let exam = tokio::spawn(async move { examine(&target, &progress).await });
         loop {
             match told.recv().await.unwrap() {
-                News::StepBegan(Step::Connect) => break,
+                Progress::StepBegan(Step::Connect) => break,
                 other => assert!(
-                    !matches!(&other, News::StepEnded(done) if done.verdict.is_failure()),
+                    !matches!(&other, Progress::StepEnded(done) if done.verdict.is_failure()),
                     "{other:?}"
                 ),
             }

@@ -107,10 +107,10 @@ fn a_board_gets_the_key_that_is_kept_for_its_junction() {
     let text = "config = \"crossing.toml\"\nlight = \"b\"\n[wifi]\nssid = \"lab\"\npassword = \"\"\n[broker]\nhost = \"192.168.1.2\"\n";
     fs::write(&board, text).unwrap();
     let state = lab.folder.path().join("state");
-    let load = || twinlight::config::BoardFile::load_with_keys(&board, Some(&state));
+    let load = || twinlight::board::BoardFile::load_with_keys(&board, Some(&state));
     let first = load().unwrap();
     assert_eq!(first.settings.key.len(), 24);
     assert_eq!(load().unwrap().settings.key, first.settings.key);
-    let without = twinlight::config::BoardFile::load(&board).unwrap_err().to_string();
+    let without = twinlight::board::BoardFile::load(&board).unwrap_err().to_string();
     assert!(without.contains("has no folder to keep a junction's key in"), "{without}");
 }

@@ -6,7 +6,7 @@ use traffic_light::{
     Key, Name, Timing,
     record::{Antenna, Dialect},
 };
-use twinlight::{config::BoardFile, model::Diagnostic};
+use twinlight::{board::BoardFile, model::Diagnostic};
 
 const WIFI: &str = "[wifi]\nssid = \"lab\"\npassword = \"\"\n";
 const BROKER: &str = "[broker]\nhost = \"192.168.1.2\"\n";

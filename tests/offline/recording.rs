@@ -15,10 +15,11 @@ use twinlight::{
     fault::{Latency, LinkFault, LinkFaultSpec},
     model::{LightId, LightKind},
     playback::Playback,
-    recording::{Header, RecordError, Recorder, RecorderNews, Recording, Written, judge},
+    recording::{Recording, judge},
     world::{
         Command, Event, EventKind, World, WorldOptions,
         event::{About, Certainty, Counters, Fault, Ignorer, Layer, Severity, TopicKind},
+        recorder::{Header, RecordError, Recorder, RecorderEvent, Written},
     },
 };
 
@@ -183,7 +184,7 @@ impl Desk {
         self.folder.path().join("run.jsonl")
     }
 
-    fn record(&self, events: impl IntoIterator<Item = (u64, EventKind)>) -> (Written, Vec<RecorderNews>) {
+    fn record(&self, events: impl IntoIterator<Item = (u64, EventKind)>) -> (Written, Vec<RecorderEvent>) {
         let (sender, receiver) = broadcast::channel(4_096);
         for (at, kind) in events {
             sender.send(Event { at: MS(at), kind }).unwrap();
@@ -191,7 +192,7 @@ impl Desk {
         self.write(receiver)
     }
 
-    fn write(&self, receiver: broadcast::Receiver<Event>) -> (Written, Vec<RecorderNews>) {
+    fn write(&self, receiver: broadcast::Receiver<Event>) -> (Written, Vec<RecorderEvent>) {
         let header = Header::of(&Config::default(), SystemTime::now());
         let news = Arc::new(Mutex::new(Vec::new()));
         let told = news.clone();
@@ -262,7 +263,7 @@ fn what_a_slow_disk_loses_is_counted_and_told() {
     }
     let (written, news) = desk.write(receiver);
     assert_eq!(written, Written { events: 16, lost: 84 });
-    assert_eq!(news, [RecorderNews::Lost(84)]);
+    assert_eq!(news, [RecorderEvent::Lost(84)]);
     let recording = desk.open();
     assert_eq!((recording.lost(), recording.events().len()), (84, 16));
     assert!(recording.warnings()[0].starts_with("line 2: 84 events are missing here"));
@@ -400,7 +401,7 @@ fn verdicts_are_made_anew_from_lamps_and_messages_and_compared_with_those_of_the
     assert_eq!(began, [(Certainty::Possible, 1_000), (Certainty::Sure, 2_000)]);
     assert_eq!((judged.only_now.len(), judged.only_then.len()), (2, 0));
 
-    // Recorded with its verdicts, it is judged as it was, and a false one is found out.
+    // RecordedJunction with its verdicts, it is judged as it was, and a false one is found out.
     let mut then = judged.events.clone();
     let lights = vec![a, b];
     let false_one = EventKind::ConflictBegan { lights, certainty: Certainty::Sure, since: MS(7_000) };

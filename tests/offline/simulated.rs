@@ -70,7 +70,7 @@ impl Lab {
     }
 
     fn put(&mut self, fault: Fault) -> Duration {
-        self.obey(Command::PutFault { fault, lasts: None });
+        self.obey(Command::InjectFault { fault, lasts: None });
         self.simulation.now()
     }
 
@@ -606,7 +606,7 @@ fn messages_can_be_published_by_hand_and_what_is_kept_is_told_again() {
     simulation.obey(message("twinlight/notes", "hello")).unwrap();
     simulation.obey(message("twinlight/+", "")).unwrap();
     simulation.obey(message("twinlight/demo/b/state", "green")).unwrap();
-    simulation.obey(Command::AskWhatIsKept).unwrap();
+    simulation.obey(Command::RequestRetained).unwrap();
     simulation.play(s(11), &mut |event| told.push(event));
     let text = shown(&told);
     assert!(text.contains("nothing was published: + and #"), "{text}");

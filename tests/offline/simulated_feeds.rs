@@ -149,7 +149,7 @@ fn with_the_heartbeat_forced_too_fast_they_are_banned_again_and_again_for_longer
 fn with_the_quota_lowered_they_are_banned_and_alternate_again_when_it_is_as_before() {
     let quota = Fault::Quota { per_minute: 5 };
     let commands = [
-        (Duration::from_mins(2), Command::PutFault { fault: quota.clone(), lasts: None }),
+        (Duration::from_mins(2), Command::InjectFault { fault: quota.clone(), lasts: None }),
         (Duration::from_mins(6), Command::ClearFault(quota)),
     ];
     for seed in 0..5 {

@@ -127,7 +127,7 @@ impl Script {
                 self.lights.iter_mut().find(|known| known.id == light).unwrap().silent = on;
                 push(&mut events, now, EventKind::FaultChanged { fault: Fault::Silence(light), on });
             }
-            Command::PutFault { fault, .. } => {
+            Command::InjectFault { fault, .. } => {
                 self.faults.push(fault.clone());
                 push(&mut events, now, EventKind::FaultChanged { fault, on: true });
             }

@@ -280,3 +280,38 @@ async fn the_will_of_a_connection_that_a_ban_has_reset_is_told() {
     assert_eq!(next(&mut watcher).await, pair("twinlight/demo/raw/status", "gone"));
     broker.stop().await;
 }
+
+/// The client writes and reads at once. A filter that does not read while it writes leaves the broker
+/// blocked with a full buffer, and is itself blocked by the broker's other one: for ever, or until
+/// one of them gives up.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_values_pass_both_ways_at_once() {
+    const VALUES: usize = 400;
+    let (broker, limiter, _) = adafruit(1_000_000).await;
+    let mut raw = Raw::open(broker.local_address()).await;
+    assert_eq!(raw.log_in(&king_packet()).await, Some(0));
+    raw.0.write_all(b"\x82\x11\x00\x01\x00\x0cking/feeds/a\x00").await.unwrap();
+    let (mut incoming, mut outgoing) = raw.0.into_split();
+    let mut suback = [0; 5];
+    incoming.read_exact(&mut suback).await.unwrap();
+    assert_eq!(suback, *b"\x90\x03\x00\x01\x00");
+    // 100,014 bytes follow the fixed header of four.
+    let mut value = b"\x30\xae\x8d\x06\x00\x0cking/feeds/a".to_vec();
+    value.resize(4 + 100_014, b'x');
+    let sent = value.clone();
+    let writing = tokio::spawn(async move {
+        for _ in 0..VALUES {
+            outgoing.write_all(&sent).await.unwrap();
+        }
+        outgoing
+    });
+    let mut heard = vec![0; value.len()];
+    for number in 0..VALUES {
+        let read = timeout(PATIENCE, incoming.read_exact(&mut heard)).await;
+        read.expect("nothing comes").unwrap_or_else(|error| panic!("value {number}: {error}"));
+        assert!(heard == value, "value {number} differs");
+    }
+    writing.await.unwrap();
+    assert_eq!(limiter.tally().unwrap().passed, u64::try_from(VALUES).unwrap());
+    broker.stop().await;
+}

@@ -145,14 +145,14 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
 
     // A fault is given to it as a command, for a time: nobody can call it back from it.
     let wifi = Fault::WifiDown(b.clone());
-    commands.send(Command::PutFault { fault: wifi.clone(), lasts: None }).await.unwrap();
+    commands.send(Command::InjectFault { fault: wifi.clone(), lasts: None }).await.unwrap();
     let refused = wait(&mut events, "the refusal", |kind| match kind {
-        EventKind::Noticed { text, .. } if text.contains("cannot be put in") => Some(text.clone()),
+        EventKind::Noticed { text, .. } if text.contains("cannot be injected") => Some(text.clone()),
         _ => None,
     });
     assert!(refused.await.contains("say for how long"));
     let lasts = Some(Duration::from_millis(1_500));
-    commands.send(Command::PutFault { fault: wifi.clone(), lasts }).await.unwrap();
+    commands.send(Command::InjectFault { fault: wifi.clone(), lasts }).await.unwrap();
     let payload = timeout(PATIENCE, async {
         loop {
             if let Incoming::Publish(publish) = heard.recv().await.unwrap() {

@@ -468,8 +468,8 @@ async fn with_the_port_in_use_and_no_search_the_error_says_what_to_do() {
     let port = taken.local_addr().unwrap().port();
     let error = Broker::start(&BrokerConfig { first_port: port, ..loopback() }).await.unwrap_err();
     assert!(matches!(error, BrokerError::PortInUse { port: p, .. } if p == port), "{error:?}");
-    let said = error.to_string();
-    assert!(said.contains(&port.to_string()) && said.contains("choose another port"), "{said}");
+    assert!(error.to_string().contains(&port.to_string()), "{error}");
+    assert!(error.help().contains("choose another port"), "{}", error.help());
 }
 
 /// The fault: a search that wraps round to port 0, or does not tell where it looked.

@@ -45,7 +45,7 @@ impl Lab {
     }
 
     async fn put(&self, fault: Fault) {
-        self.commands.send(Command::PutFault { fault, lasts: None }).await.unwrap();
+        self.commands.send(Command::InjectFault { fault, lasts: None }).await.unwrap();
     }
 
     async fn clear(&self, fault: Fault) {
@@ -249,7 +249,7 @@ async fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
 async fn chaos_strikes_by_its_seed_leaves_a_persons_faults_alone_and_mends_what_it_broke() {
     let mut lab = Lab::start(PAIR).await;
     let own = Fault::Silence(light("a"));
-    lab.commands.send(Command::PutFault { fault: own.clone(), lasts: None }).await.unwrap();
+    lab.commands.send(Command::InjectFault { fault: own.clone(), lasts: None }).await.unwrap();
     let pace = Duration::from_millis(60);
     lab.commands.send(Command::StartChaos { seed: Some(42), pace }).await.unwrap();
     let seed = lab.wait("chaos", |kind| matches!(kind, EventKind::ChaosChanged { .. })).await;

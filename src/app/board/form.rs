@@ -3,97 +3,18 @@
 use std::{net::Ipv4Addr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
-use traffic_light::{Name, record::Dialect};
+use traffic_light::Name;
 
-use super::keep;
+use super::context::ProvisioningContext;
 use crate::{
     board::{
         BackupJob, BackupPlace, BackupScope, Connection, EntryMethod, FlashJob, ImageChoice, ProvisionJob,
         Request, RestoreJob,
-        provision::{Member, Settings, SettingsError, dialect_of},
+        provision::{Member, Settings, SettingsError},
     },
-    config::{BrokerChoice, Config, Junction},
+    config::Junction,
     model::{LightId, Login},
 };
-
-/// What the configuration says of lights and broker.
-#[derive(Clone, Debug, Default)]
-pub struct Lab {
-    /// All junctions.
-    pub junctions: Vec<Junction>,
-    /// What stands before the junction in every topic.
-    pub root: String,
-    /// In which dialect the lights speak.
-    pub dialect: Dialect,
-    /// The broker, where it is not inside this program.
-    pub broker: Option<Elsewhere>,
-    /// The login of the broker inside this program, where the configuration gives one.
-    pub login: Option<Login>,
-    /// Where backups go.
-    pub backups: Option<PathBuf>,
-    /// Where the login that boards are given is kept.
-    pub login_file: Option<PathBuf>,
-}
-
-/// A broker that runs elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Elsewhere {
-    /// Name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// How to log in.
-    pub login: Option<Login>,
-    /// Whether what is said to it is encrypted.
-    pub tls: bool,
-    /// Whether nobody checks who answers, although it is.
-    pub unchecked: bool,
-}
-
-impl Lab {
-    /// The lab of a configuration.
-    #[must_use]
-    pub fn of(config: &Config, backups: Option<PathBuf>) -> Lab {
-        let (broker, login) = match &config.broker {
-            BrokerChoice::Embedded { login, .. } => (None, login.clone()),
-            BrokerChoice::External { host, port, login, tls } => {
-                let elsewhere = Elsewhere {
-                    host: host.clone(),
-                    port: *port,
-                    login: login.clone(),
-                    tls: tls.is_some(),
-                    unchecked: tls.as_ref().is_some_and(|tls| !tls.checks_the_broker()),
-                };
-                (Some(elsewhere), None)
-            }
-        };
-        Lab {
-            junctions: config.junctions.clone(),
-            root: config.root.as_str().to_owned(),
-            dialect: dialect_of(config),
-            broker,
-            login,
-            backups,
-            login_file: None,
-        }
-    }
-
-    /// With the login that boards were given before, where the configuration gives none, and a file
-    /// to keep it in. Reads that file.
-    #[must_use]
-    pub fn with_login_file(mut self, file: Option<PathBuf>) -> Lab {
-        let kept = file.as_deref().and_then(keep::load);
-        self.login = self.login.or(kept);
-        self.login_file = file;
-        self
-    }
-
-    /// The junction of this name.
-    #[must_use]
-    pub fn junction(&self, name: &str) -> Option<&Junction> {
-        self.junctions.iter().find(|junction| junction.name().as_str() == name)
-    }
-}
 
 /// What is backed up before a board is flashed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +24,6 @@ pub enum BackupFirst {
     Whole,
     /// Pycom's block alone: seconds.
     Identity,
-    /// Nothing.
     Nothing,
 }
 
@@ -111,9 +31,7 @@ pub enum BackupFirst {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Remembered {
-    /// The serial port.
     pub port: String,
-    /// The Wi-Fi network's name.
     pub wifi_ssid: String,
     /// What is backed up first.
     pub backup: BackupFirst,
@@ -124,7 +42,6 @@ pub struct Remembered {
 /// What a person fills in.
 #[derive(Clone)]
 pub struct Form {
-    /// The serial port.
     pub port: String,
     /// How to bring the chip into download mode.
     pub entry: EntryMethod,
@@ -136,11 +53,9 @@ pub struct Form {
     pub backup: BackupFirst,
     /// Another image than the one that came with the program; empty: that one.
     pub image: String,
-    /// The backup to restore.
     pub restore: String,
     /// Whether that may be another board's.
     pub restore_of_another: bool,
-    /// Whether passwords are shown.
     pub show_secrets: bool,
     /// Whether the QR code of the broker's address holds the password.
     pub password_in_code: bool,
@@ -148,20 +63,18 @@ pub struct Form {
     pub takes_place: bool,
     /// Under which boards reach this computer, the likeliest first.
     pub addresses: Vec<Ipv4Addr>,
-    /// What was wrong when it was last handed in.
     pub errors: Vec<SettingsError>,
 }
 
 impl Form {
-    /// A form for the lights of `lab`, with what was remembered. It begins with the last light of
-    /// the first junction: in a pair, the second one.
+    /// A form for the lights of `context`, with what was remembered.
     #[must_use]
-    pub fn new(lab: &Lab, remembered: &Remembered) -> Form {
+    pub fn new(context: &ProvisioningContext, remembered: &Remembered) -> Form {
         let mut form = Form {
             port: remembered.port.clone(),
             entry: EntryMethod::Auto,
             settings: Settings::default(),
-            this_computer: lab.broker.is_none(),
+            this_computer: context.broker.is_none(),
             backup: remembered.backup,
             image: String::new(),
             restore: String::new(),
@@ -172,18 +85,14 @@ impl Form {
             addresses: Vec::new(),
             errors: Vec::new(),
         };
-        if let Some(junction) = lab.junctions.first()
-            && let Some(light) = junction.lights().last().cloned()
-        {
-            form.choose(junction, &light);
-        }
+        form.complete(context);
         form.settings.wifi_ssid.clone_from(&remembered.wifi_ssid);
-        form.settings.broker_root.clone_from(&lab.root);
-        form.settings.broker_dialect = lab.dialect;
+        form.settings.broker_root.clone_from(&context.root);
+        form.settings.broker_dialect = context.dialect;
         if let Some((red, amber, green)) = remembered.leds {
             form.settings.leds = traffic_light::record::LedGpios { red, amber, green };
         }
-        if let Some(broker) = &lab.broker {
+        if let Some(broker) = &context.broker {
             form.settings.broker_host.clone_from(&broker.host);
             // A board speaks no TLS, so the broker's port for TLS is of no use to it.
             form.settings.broker_port = if broker.tls { 1_883 } else { broker.port };
@@ -192,7 +101,6 @@ impl Form {
         form
     }
 
-    /// What is to be remembered.
     #[must_use]
     pub fn remembered(&self) -> Remembered {
         let leds = self.settings.leds;
@@ -235,10 +143,27 @@ impl Form {
         self.settings.broker_port = port;
     }
 
-    /// The board is to connect to another broker: forgets what was filled in for the one here.
-    pub fn leave_this_computer(&mut self) {
-        self.settings.broker_host.clear();
-        self.log_in(None);
+    /// The board is to connect to the broker in this program, or to another one: forgets what was filled
+    /// in for the one here.
+    pub fn use_this_computer(&mut self, on: bool) {
+        if self.this_computer && !on {
+            self.settings.broker_host.clear();
+            self.log_in(None);
+        }
+        self.this_computer = on;
+    }
+
+    /// Chooses the last light of the first junction where the form names none of `context`: in a pair,
+    /// the second one.
+    pub fn complete(&mut self, context: &ProvisioningContext) {
+        let chosen = context.junction(&self.settings.junction);
+        let named = chosen
+            .is_some_and(|junction| junction.lights().any(|light| light.as_str() == self.settings.light));
+        if let (false, Some(junction)) = (named, chosen.or(context.junctions.first()))
+            && let Some(light) = junction.lights().last()
+        {
+            self.choose(junction, light);
+        }
     }
 
     /// The light that the board is to be, where the names can be names.
@@ -291,7 +216,6 @@ impl Form {
         Some(Request::BackUp(BackupJob { connection: self.connection()?, scope, place }))
     }
 
-    /// Write a backup back.
     #[must_use]
     pub fn restore(&self) -> Option<Request> {
         let file = self.restore.trim();

@@ -1,108 +1,164 @@
-//! The window's end of the desk where boards are flashed: what is known of ports and jobs, and what
-//! a person has filled in.
+//! The window's side of flashing boards: what is known of ports and jobs, and what a person has filled in.
 //!
 //! | module | one idea |
 //! | --- | --- |
+//! | [`login_store`] | the login that boards were given, from run to run |
+//! | [`context`] | what the configuration knows that a board has to be told |
 //! | [`form`] | what a person fills in, and the jobs that it makes |
-//! | [`invitation`] | the address of the broker here, as text and as a QR code |
-//! | [`keep`] | the login that boards were given, from run to run |
-//! | [`state`] | a fold of the desk's events |
-//! | [`errand`] | small things that block, done on threads of their own |
+//! | [`join_info`] | the address of the broker here, as text and as a QR code |
+//! | [`state`] | a fold of the job runner's events |
+//! | [`tasks`] | small things that block, done on threads of their own |
 
-pub mod errand;
+pub mod context;
 pub mod form;
-pub mod invitation;
-pub mod keep;
+pub mod join_info;
+pub mod login_store;
 pub mod state;
+pub mod tasks;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
+
+use traffic_light::Name;
 
 use self::{
-    errand::{Errand, Errands, Found},
-    form::{Form, Lab},
+    context::ProvisioningContext,
+    form::Form,
+    join_info::Code,
     state::BoardState,
+    tasks::{BackgroundTasks, NetworkInfo, TaskResult},
+};
+use super::{
+    labels,
+    state::{LightState, State},
 };
 use crate::{
-    board::{Answer, Desk, Request},
+    board::{Answer, BackupScope, Desk, Request, provision::here},
     model::Login,
+    world::{Command, event::Severity},
 };
 
-/// What a panel asks of the desk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BoardAction {
-    /// Start a job.
-    Start(Box<Request>),
+    /// Back up, flash, provision, verify and start, as the form says.
+    Flash,
+    /// Write the form's settings alone.
+    Provision,
+    Examine,
+    Reset,
+    BackUp(BackupScope),
+    /// Write back the backup that the form names.
+    Restore,
     /// End the job after the block that it is at.
     Cancel,
     /// Answer the job's question.
     Answer(Answer),
     /// Put the finished job's report away.
-    Dismiss,
+    DismissReport,
     /// Show the log of the board on this port.
-    Watch(String),
-    /// End the log.
+    WatchLog(String),
     CloseLog,
-    /// Forget the lines of the log.
     ClearLog,
     /// Hold the log still, or let it go on.
     PauseLog(bool),
-    /// Remember the login that boards are given, for the next run.
-    KeepLogin(Login),
-    /// Write the log's lines into this file, which must not exist.
-    SaveLog(PathBuf),
+    /// Write the log's lines into a new file.
+    SaveLog,
+    /// The board is to be this light.
+    ChooseLight {
+        junction: Name,
+        light: Name,
+    },
+    /// The board is to connect to the broker inside this program, or to another one.
+    UseThisComputer(bool),
+    /// This computer is to be reached under this one of its addresses.
+    ChooseAddress(usize),
+    /// Open the broker inside this program to boards.
+    LetBoardsJoin,
 }
 
-/// The desk, what is known of it, and the form.
-pub struct Workbench {
-    desk: Desk,
-    errands: Errands,
-    /// What is known.
-    pub state: BoardState,
-    /// What a person fills in.
-    pub form: Form,
-    /// What the configuration says of lights and broker.
-    pub lab: Arc<Lab>,
-    /// The login of the broker inside this program.
-    pub login: Option<Login>,
-    /// The QR code that was last shown.
-    pub code: Option<invitation::Code>,
-}
-
-impl Workbench {
-    /// A workbench at `desk`, for the lights of `lab`. `form` holds what was remembered.
+impl BoardAction {
+    /// Whether it starts a job, which needs the board's settings as they are.
     #[must_use]
-    pub fn new(desk: Desk, lab: Arc<Lab>, form: Form) -> Workbench {
-        let login = lab.login.clone();
-        let (errands, state) = (Errands::default(), BoardState::default());
-        Workbench { desk, errands, state, form, lab, login, code: None }
+    pub fn starts_job(&self) -> bool {
+        matches!(
+            self,
+            BoardAction::Flash
+                | BoardAction::Provision
+                | BoardAction::Examine
+                | BoardAction::Reset
+                | BoardAction::BackUp(_)
+                | BoardAction::Restore
+        )
+    }
+}
+
+/// What the window has to do about something that happened to boards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BoardEffect {
+    Notify(Severity, String),
+    Send(Command),
+}
+
+/// Owns the job runner, what is known of it, and the form.
+pub struct BoardController {
+    runner: Desk,
+    tasks: BackgroundTasks,
+    pub state: BoardState,
+    /// What a person fills in; the panel edits its texts.
+    pub form: Form,
+}
+
+impl BoardController {
+    /// For the lights of `context`. `form` holds what was remembered.
+    #[must_use]
+    pub fn new(runner: Desk, context: Arc<ProvisioningContext>, form: Form) -> BoardController {
+        let state = BoardState { login: context.login.clone(), context, ..BoardState::default() };
+        BoardController { runner, tasks: BackgroundTasks::default(), state, form }
     }
 
-    /// Looks, the first time, what this computer knows that a board has to be told. `wake` is called
-    /// when it is found.
-    pub fn look_around(&mut self, wake: impl Fn() + Send + 'static) {
-        self.errands.look_around(wake);
+    /// Joins another world: its lights and its broker. What was filled in for the Wi-Fi stays.
+    pub fn change_context(&mut self, context: Arc<ProvisioningContext>) {
+        let mut form = Form::new(&context, &self.form.remembered());
+        form.addresses = std::mem::take(&mut self.form.addresses);
+        form.settings.wifi_password = std::mem::take(&mut self.form.settings.wifi_password);
+        self.form = form;
+        self.state.login.clone_from(&context.login);
+        self.state.code = None;
+        self.state.context = context;
     }
 
-    /// Takes the desk's events in; returns the sentences that a person should read now.
-    pub fn drain(&mut self) -> Vec<Said> {
-        let mut said = Vec::new();
-        while let Some(event) = self.desk.next_event() {
-            said.extend(self.state.apply(event));
-        }
-        while let Some(errand) = self.errands.next_done() {
-            match errand {
-                Errand::Looked(found) => self.found(&found),
-                Errand::Kept(Ok(_)) => {}
-                Errand::Saved(Ok(file)) => {
-                    said.push(Said::Notice(format!("The log is in {}", file.display())));
-                }
-                Errand::Kept(Err(text)) | Errand::Saved(Err(text)) => said.push(Said::Trouble(text)),
+    /// Takes in what has happened. `live` is the live world: a board that starts takes the place of its
+    /// virtual light.
+    pub fn drain(&mut self, live: &State) -> Vec<BoardEffect> {
+        let mut effects = Vec::new();
+        while let Some(event) = self.runner.next_event() {
+            if self.state.apply(event)
+                && let Some(light) = self.form.light().filter(|_| self.form.takes_place)
+                && live.light(&light).is_some_and(LightState::is_virtual)
+            {
+                effects.push(BoardEffect::Send(Command::RunLight { light, on: false }));
             }
         }
-        said
+        while let Some(result) = self.tasks.next_result() {
+            let (severity, text) = match result {
+                TaskResult::NetworkFound(Ok(found)) => {
+                    self.network_found(&found);
+                    continue;
+                }
+                TaskResult::LoginSaved(Ok(_)) => continue,
+                TaskResult::LogSaved(Ok(file)) => {
+                    (Severity::Info, format!("The log is in {}", file.display()))
+                }
+                TaskResult::NetworkFound(Err(text)) => (Severity::Warning, text),
+                TaskResult::LoginSaved(Err(text)) | TaskResult::LogSaved(Err(text)) => {
+                    (Severity::Error, text)
+                }
+            };
+            effects.push(BoardEffect::Notify(severity, text));
+        }
+        effects
     }
 
-    fn found(&mut self, found: &Found) {
+    fn network_found(&mut self, found: &NetworkInfo) {
         self.form.addresses.clone_from(&found.addresses);
         if self.form.settings.wifi_ssid.is_empty()
             && let Some(name) = &found.wifi
@@ -111,62 +167,137 @@ impl Workbench {
         }
     }
 
-    /// Does what a panel asked for; returns a sentence where that is not possible.
-    pub fn perform(&mut self, action: BoardAction, wake: impl Fn() + Send + 'static) -> Option<String> {
-        match action {
-            BoardAction::Start(request) => {
-                if let Err(busy) = self.desk.start(*request) {
-                    return Some(sentence(&busy.to_string()));
-                }
+    /// Fills in what need not be asked for, before the panel is shown.
+    pub fn fill_in(&mut self, live: &State, wake: impl Fn() + Send + 'static) {
+        self.tasks.look_up_network(wake);
+        self.form.complete(&self.state.context);
+        if let Some(ports) = &self.state.ports {
+            let mut likely = ports.iter().filter(|port| port.adapter.is_likely());
+            // One board: nobody wants to be asked which.
+            if let (Some(port), None, true) = (likely.next(), likely.next(), self.form.port.is_empty()) {
+                self.form.port.clone_from(&port.path);
             }
+        }
+        let code = self.fill_in_broker(live);
+        if self.state.code.as_ref().is_none_or(|known| !code.as_ref().is_some_and(|text| known.is_of(text))) {
+            self.state.code = code.as_deref().and_then(Code::of);
+        }
+    }
+
+    /// Fills in the broker inside this program; returns what its QR code says while boards may join it.
+    fn fill_in_broker(&mut self, live: &State) -> Option<String> {
+        let port = live.broker.embedded_port().filter(|_| self.form.this_computer)?;
+        self.form.fill_in_this_computer(port);
+        if !live.broker.is_open() {
+            return None;
+        }
+        if self.form.settings.broker_user.is_empty() {
+            self.form.log_in(self.state.login.as_ref());
+        }
+        let settings = &self.form.settings;
+        let password = Some(settings.broker_password.as_str())
+            .filter(|password| self.form.password_in_code && !password.is_empty());
+        Some(join_info::address(&settings.broker_user, password, *self.form.addresses.first()?, port))
+    }
+
+    pub fn perform(&mut self, action: BoardAction, wake: impl Fn() + Send + 'static) -> Option<BoardEffect> {
+        match action {
+            BoardAction::Flash => {
+                let request = self.form.flash(self.state.context.backups.as_ref());
+                return self.start(request);
+            }
+            BoardAction::Provision => {
+                let request = self.form.provision();
+                return self.start(request);
+            }
+            BoardAction::Examine => return self.start(self.form.connection().map(Request::Examine)),
+            BoardAction::Reset => return self.start(self.form.connection().map(Request::Reset)),
+            BoardAction::BackUp(scope) => {
+                return self.start(self.form.back_up(scope, self.state.context.backups.as_ref()));
+            }
+            BoardAction::Restore => return self.start(self.form.restore()),
             BoardAction::Cancel => {
-                self.desk.cancel();
+                self.runner.cancel();
                 self.state.cancelling();
             }
             BoardAction::Answer(answer) => {
                 if let Some(job) = self.state.answered() {
-                    self.desk.answer(job, answer);
+                    self.runner.answer(job, answer);
                 }
             }
-            BoardAction::Dismiss => self.state.dismiss(),
-            BoardAction::Watch(port) => {
-                self.desk.watch_log(&port);
+            BoardAction::DismissReport => self.state.dismiss(),
+            BoardAction::WatchLog(port) => {
+                self.runner.watch_log(&port);
                 self.state.log.watch(port);
             }
-            BoardAction::CloseLog => self.desk.close_log(),
+            BoardAction::CloseLog => self.runner.close_log(),
             BoardAction::ClearLog => self.state.log.clear(),
             BoardAction::PauseLog(on) => self.state.log.pause(on),
-            BoardAction::KeepLogin(login) => {
-                if let Some(file) = self.lab.login_file.clone() {
-                    self.errands.keep(file, login.clone(), wake);
+            BoardAction::SaveLog => self.tasks.save_log(new_log_file(), self.state.log.text(), wake),
+            BoardAction::ChooseLight { junction, light } => {
+                if let Some(junction) = self.state.context.junction(junction.as_str()) {
+                    self.form.choose(junction, &light);
                 }
-                self.login = Some(login);
             }
-            BoardAction::SaveLog(file) => self.errands.save(file, self.state.log.text(), wake),
+            BoardAction::UseThisComputer(on) => self.form.use_this_computer(on),
+            BoardAction::ChooseAddress(place) => {
+                if place < self.form.addresses.len() {
+                    self.form.addresses.swap(0, place);
+                }
+            }
+            BoardAction::LetBoardsJoin => return Some(self.let_boards_join(wake)),
         }
         None
     }
 
-    /// Whether a job runs that closing the window would break off.
-    #[must_use]
-    pub fn works(&self) -> bool {
-        self.state.job.as_ref().is_some_and(|job| job.end.is_none())
+    /// Starts a job; nothing where the form has it refused and says why.
+    fn start(&mut self, request: Option<Request>) -> Option<BoardEffect> {
+        let busy = self.runner.start(request?).err()?;
+        Some(BoardEffect::Notify(Severity::Warning, labels::sentence(&busy.to_string())))
+    }
+
+    fn let_boards_join(&mut self, wake: impl Fn() + Send + 'static) -> BoardEffect {
+        // Boards that were flashed before know the login of then.
+        let login = self.state.login.clone().unwrap_or_else(here::make_login);
+        self.form.log_in(Some(&login));
+        self.remember(&login, wake);
+        BoardEffect::Send(Command::LetBoardsJoin { login })
+    }
+
+    fn remember(&mut self, login: &Login, wake: impl Fn() + Send + 'static) {
+        if let Some(file) = self.state.context.login_file.clone() {
+            self.tasks.save_login(file, login.clone(), wake);
+        }
+        self.state.login = Some(login.clone());
     }
 }
 
-/// What the window should do about something that happened at the desk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// Something to know.
-    Notice(String),
-    /// Something went wrong.
-    Trouble(String),
-    /// A board has been given the place of this light, as `junction/light`.
-    BoardStarts,
+/// A file that is not there yet, as a rule: named by the time.
+fn new_log_file() -> PathBuf {
+    let user = directories::UserDirs::new();
+    let folder = user.as_ref().map(|user| user.document_dir().unwrap_or(user.home_dir()).to_path_buf());
+    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    folder.unwrap_or_default().join(format!("lopy4-log-{seconds}.txt"))
 }
 
-/// With a capital letter.
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_could_not_be_saved_is_an_error_for_the_user() {
+        let runner = Desk::open(Arc::new(|| ())).unwrap();
+        let context = Arc::new(ProvisioningContext::default());
+        let form = Form::new(&context, &form::Remembered::default());
+        let mut board = BoardController::new(runner, context, form);
+        board.tasks = BackgroundTasks::with(|_| Err(io::Error::other("no threads left")));
+        assert_eq!(board.perform(BoardAction::SaveLog, || ()), None);
+        let effects = board.drain(&State::default());
+        let told = effects.iter().any(|effect| {
+            matches!(effect, BoardEffect::Notify(Severity::Error, text) if text.contains("was not saved"))
+        });
+        assert!(told, "the person believes that the file was saved: {effects:?}");
+    }
 }

@@ -1,13 +1,16 @@
 //! What is known of ports, job and log: a fold of the desk's events, bounded in every direction.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::Said;
-use crate::board::{
-    BoardInfo, Event, JobId, JobKind, News, Outcome, Progress, Question, Step,
-    log::{LogLevel, LogLine, LogNews},
-    news::Backup,
-    ports::PortInfo,
+use super::{context::ProvisioningContext, join_info::Code};
+use crate::{
+    board::{
+        BoardInfo, Event, JobId, JobKind, News, Outcome, Progress, Question, Step,
+        log::{LogLevel, LogLine, LogNews},
+        news::Backup,
+        ports::PortInfo,
+    },
+    model::Login,
 };
 
 /// The most lines of a board's log that are kept.
@@ -15,25 +18,26 @@ const MAX_LINES: usize = 2_000;
 /// The most sentences that a job's report keeps.
 const MAX_NOTES: usize = 12;
 
-/// What is known.
+/// What is known of boards, and of the broker that they are to join.
 #[derive(Debug, Default)]
 pub struct BoardState {
+    /// What the configuration says of lights and broker.
+    pub context: Arc<ProvisioningContext>,
+    /// The login of the broker inside this program.
+    pub login: Option<Login>,
+    /// The QR code of that broker's address, while boards may join it.
+    pub code: Option<Code>,
     /// The serial ports; `None` until they were looked at.
     pub ports: Option<Vec<PortInfo>>,
     /// The job that runs, or the last one.
     pub job: Option<Job>,
-    /// The log of a board.
     pub log: SerialLog,
 }
 
-/// A job, and how far it is.
 #[derive(Debug)]
 pub struct Job {
-    /// Its number.
     pub id: JobId,
-    /// What it does.
     pub kind: JobKind,
-    /// On which port.
     pub port: String,
     /// The step that it is at, and those before.
     pub steps: Vec<Step>,
@@ -41,7 +45,6 @@ pub struct Job {
     pub progress: Option<Progress>,
     /// How long it has been waiting for a chip that a person brings into download mode.
     pub waiting: Option<Duration>,
-    /// What the board is.
     pub board: Option<BoardInfo>,
     /// The backup that was made first.
     pub backup: Option<Backup>,
@@ -55,23 +58,18 @@ pub struct Job {
     pub end: Option<End>,
 }
 
-/// How a job ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
     /// It did what it was to do.
     Done(Box<Outcome>),
-    /// It did not.
     Failed {
-        /// What happened.
         what: String,
-        /// What to do next.
         advice: String,
         /// Whether that was asked for.
         cancelled: bool,
     },
 }
 
-/// The log of a board.
 #[derive(Debug, Default)]
 pub struct SerialLog {
     /// On which port; `None`: no log is watched.
@@ -85,46 +83,44 @@ pub struct SerialLog {
 }
 
 impl BoardState {
-    /// Takes an event in; returns what the window should do about it.
-    pub fn apply(&mut self, event: Event) -> Option<Said> {
+    /// Takes an event in; returns whether a board has started as the light that it was made.
+    pub fn apply(&mut self, event: Event) -> bool {
         match event {
-            Event::PortsChanged(ports) => {
-                self.ports = Some(ports);
-                None
-            }
-            Event::JobStarted { job, kind, port } => {
-                self.job = Some(Job::new(job, kind, port));
-                None
-            }
+            Event::PortsChanged(ports) => self.ports = Some(ports),
+            Event::JobStarted { job, kind, port } => self.job = Some(Job::new(job, kind, port)),
             Event::JobTold { job, news } => {
                 if let Some(job) = self.job_mut(job) {
-                    job.tell(news);
+                    job.apply(news);
                 }
-                None
             }
             Event::JobAsked { job, question } => {
                 if let Some(job) = self.job_mut(job) {
                     job.question = Some(question);
                 }
-                None
             }
             Event::JobDone { job, outcome } => {
-                let starts = match &outcome {
+                let Some(job) = self.job_mut(job) else { return false };
+                let started = match &outcome {
                     Outcome::Flashed(written) | Outcome::Provisioned(written) => written.started,
                     _ => false,
                 };
-                self.job_mut(job)?.finish(End::Done(Box::new(outcome)));
-                starts.then_some(Said::BoardStarts)
+                job.finish(End::Done(Box::new(outcome)));
+                return started;
             }
             Event::JobFailed { job, what, advice, cancelled } => {
-                self.job_mut(job)?.finish(End::Failed { what, advice, cancelled });
-                None
+                if let Some(job) = self.job_mut(job) {
+                    job.finish(End::Failed { what, advice, cancelled });
+                }
             }
-            Event::Log(news) => {
-                self.log.tell(news);
-                None
-            }
+            Event::Log(news) => self.log.apply(news),
         }
+        false
+    }
+
+    /// Whether a job runs that closing the window would end.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.end.is_none())
     }
 
     /// The job was asked to end.
@@ -170,7 +166,7 @@ impl Job {
         }
     }
 
-    fn tell(&mut self, news: News) {
+    fn apply(&mut self, news: News) {
         match news {
             News::StepBegan(step) => {
                 if !self.steps.contains(&step) {
@@ -183,7 +179,7 @@ impl Job {
             News::ChipAnswered => self.waiting = None,
             News::BoardMet(board) => self.board = Some(board),
             News::BackedUp(backup) => self.backup = Some(backup),
-            News::PartSkipped(part) => self.note(format!("{} was right already", part.name)),
+            News::PartSkipped(part) => self.note(format!("{} unchanged", part.name)),
             News::PartWritten(part) => self.note(format!("{} written", part.name)),
             News::PartVerified(part) => self.note(format!("{} verified", part.name)),
             News::Noted(text) => self.note(text),
@@ -218,7 +214,6 @@ impl SerialLog {
         self.port = Some(port);
     }
 
-    /// Forgets all lines.
     pub fn clear(&mut self) {
         self.lines.clear();
         self.held = self.held.map(|_| 0);
@@ -229,7 +224,6 @@ impl SerialLog {
         self.held = on.then_some(self.lines.len());
     }
 
-    /// The lines that are shown.
     pub fn shown(&self) -> impl DoubleEndedIterator<Item = &LogLine> + ExactSizeIterator {
         self.lines.iter().take(self.held.unwrap_or(usize::MAX))
     }
@@ -239,13 +233,13 @@ impl SerialLog {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.lines {
-            text.push_str(&words(line));
+            text.push_str(&log_line(line));
             text.push('\n');
         }
         text
     }
 
-    fn tell(&mut self, news: LogNews) {
+    fn apply(&mut self, news: LogNews) {
         match news {
             LogNews::Opened { port } => {
                 self.open = true;
@@ -283,7 +277,7 @@ impl SerialLog {
 
 /// A line with its time and its level, as text.
 #[must_use]
-pub fn words(line: &LogLine) -> String {
+pub fn log_line(line: &LogLine) -> String {
     let level = match line.level {
         LogLevel::Raw | LogLevel::Info => "",
         LogLevel::Warning => "warning: ",
@@ -306,12 +300,12 @@ mod tests {
     #[test]
     fn a_log_is_bounded_and_stands_still_while_it_is_held() {
         let mut log = SerialLog::default();
-        log.tell(said("first"));
+        log.apply(said("first"));
         log.pause(true);
-        log.tell(said("second"));
+        log.apply(said("second"));
         assert_eq!(log.shown().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["first"]);
         for number in 0..3 * MAX_LINES {
-            log.tell(said(&number.to_string()));
+            log.apply(said(&number.to_string()));
         }
         assert_eq!(log.lines.len(), MAX_LINES);
         assert_eq!(log.shown().count(), 0, "what was held has been pushed out");
@@ -325,7 +319,7 @@ mod tests {
         let started = |id| Event::JobStarted { job: JobId(id), kind: JobKind::Reset, port: "p".to_owned() };
         state.apply(started(1));
         state.apply(started(2));
-        assert_eq!(state.apply(Event::JobDone { job: JobId(1), outcome: Outcome::Reset }), None);
+        assert!(!state.apply(Event::JobDone { job: JobId(1), outcome: Outcome::Reset }));
         assert!(state.job.as_ref().is_some_and(|job| job.end.is_none()));
         state.dismiss();
         assert!(state.job.is_some(), "a job that runs cannot be put away");

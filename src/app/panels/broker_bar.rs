@@ -6,7 +6,7 @@ use crate::{
     app::{
         action::{Action, Actions},
         labels,
-        settings::{Part, ThemeChoice},
+        settings::{LeftPanel, Part, SettingsAction, ThemeChoice},
         state::Broker,
         theme,
         view::ViewContext,
@@ -15,11 +15,34 @@ use crate::{
     world::Command,
 };
 
+/// The panels on the left, from right to left: text and name of the button, and what the panel is for.
+const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 5] = [
+    (
+        LeftPanel::Board,
+        "Board",
+        "Board panel",
+        "From a bare LoPy4 to a light in this junction: back up, flash, set up, watch (F2)",
+    ),
+    (LeftPanel::Faults, "Faults", "Fault panel", "Break links, lights and the broker on purpose (F3)"),
+    (
+        LeftPanel::Lessons,
+        "Lessons",
+        "Lessons panel",
+        "Scenarios to watch, with what they teach and how they come out (F4)",
+    ),
+    (LeftPanel::Topics, "Topics", "Topic panel", "The messages on each topic, and a message by hand (F5)"),
+    (
+        LeftPanel::Brokers,
+        "Brokers",
+        "Broker panel",
+        "Other brokers: check one with the doctor, and use it (F6)",
+    ),
+];
+
 /// What the buttons take, before they were drawn once.
 const USUAL_BUTTONS: f32 = 720.0;
 
-/// Shows the bar.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     ui.horizontal(|ui| {
         ui.set_min_height(32.0);
@@ -53,23 +76,21 @@ fn broker(ui: &mut Ui, view: &ViewContext<'_>) {
             let (kind, why) = if *open {
                 (
                     "open",
-                    "The broker runs inside this program. Everybody in this network who knows user and password reaches it.",
+                    "The broker runs inside this program. Everybody in this network who knows user and password can connect.",
                 )
             } else if *embedded {
                 (
                     "embedded",
-                    "The broker runs inside this program, for this computer alone. The board panel lets boards join.",
+                    "The broker runs inside this program, for this computer only. The board panel lets boards join.",
                 )
             } else {
                 ("external", "The broker runs elsewhere; this window cannot stop it.")
             };
             let note = note.as_deref().map(|note| format!("\n{note}")).unwrap_or_default();
             widgets::chip(ui, kind, palette.accent, palette).on_hover_text(format!("{why}{note}"));
-            if view.lab.and_then(|lab| lab.broker.as_ref()).is_some_and(|broker| broker.unchecked) {
-                widgets::chip(ui, "not checked", palette.bad, palette).on_hover_text(
-                    "insecure = true: nobody checks that the broker is the broker. Whoever is on the way to it can \
-                     read and change everything, passwords too.",
-                );
+            if view.context.and_then(|context| context.broker.as_ref()).is_some_and(|broker| broker.unchecked)
+            {
+                widgets::chip(ui, "not checked", palette.bad, palette).on_hover_text(labels::UNCHECKED);
             }
         }
         Broker::Stopped { reason } => {
@@ -88,7 +109,7 @@ fn numbers(ui: &mut Ui, view: &ViewContext<'_>, buttons: f32) {
     ui.separator();
     let rate = state.messages_per_second(view.now_ms);
     ui.label(format!("{} messages", labels::count(state.messages)))
-        .on_hover_text("All messages that passed the broker since the start, as an observer counted them.");
+        .on_hover_text("All messages that passed the broker since the start, counted by an observer.");
     widgets::caption(ui, format!("{rate:.1}/s"), palette);
     if room(ui) < 180.0 {
         return;
@@ -97,7 +118,7 @@ fn numbers(ui: &mut Ui, view: &ViewContext<'_>, buttons: f32) {
     let (all, online) = state.presence();
     let color = if online == all { palette.text } else { palette.warn };
     ui.label(RichText::new(format!("{online} of {all} lights online")).color(color))
-        .on_hover_text("By their status on the broker; a light that drops out is told by its last will.");
+        .on_hover_text("By their status on the broker; a light that drops out is reported by its last will.");
     if state.ignored > 0 && room(ui) > 110.0 {
         ui.separator();
         ui.label(RichText::new(format!("{} ignored", labels::count(state.ignored))).color(palette.warn))
@@ -118,15 +139,15 @@ fn recording(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         egui::WidgetInfo::selected(egui::Role::Switch, true, file.is_some(), "Record this run")
     });
     let why = match file {
-        Some(file) => format!("This run is recorded to {file}. Press to end the recording."),
-        None => "Keeps all that happens from now on in a file, to be played and judged again".to_owned(),
+        Some(file) => format!("Recording to {file}. Press to end it."),
+        None => "Records everything from now on in a file, to be played and judged again".to_owned(),
     };
     if file.is_some() {
         let (rect, _) = ui.allocate_exact_size(egui::vec2(12.0, 14.0), egui::Sense::hover());
         ui.painter().circle_filled(rect.center(), 5.0, view.palette.bad);
     }
     if button.on_hover_text(why).clicked() {
-        actions.ask(match file {
+        actions.push(match file {
             Some(_) => Command::StopRecording,
             None => Command::StartRecording { file: None },
         });
@@ -142,65 +163,43 @@ fn view_buttons(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         .on_hover_text("What everything means, and all keys (F1)")
         .clicked()
     {
-        actions.push(Action::Help(true));
+        actions.push(Action::ShowHelp(true));
     }
-    if view.lab.is_some() {
-        let board = ui.selectable_label(settings.show_board, "Board");
-        board.widget_info(|| {
-            egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_board, "Board panel")
-        });
-        let why = "From a bare LoPy4 to a light in this junction: back up, flash, set up, watch (F2)";
-        if board.on_hover_text(why).clicked() {
-            actions.push(Action::Toggle(Part::Board));
+    for (panel, text, name, why) in LEFT_PANELS {
+        if panel == LeftPanel::Board && view.context.is_none() {
+            continue;
         }
-    }
-    let on = view.state.faults.iter().filter(|span| span.until_ms.is_none()).count();
-    let text = if on == 0 { "Faults".to_owned() } else { format!("Faults ({on} on)") };
-    let text = if on == 0 { RichText::new(text) } else { RichText::new(text).color(view.palette.warn) };
-    let faults = ui.selectable_label(settings.show_faults, text);
-    faults.widget_info(|| {
-        let name = format!("Fault panel, {on} on");
-        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_faults, name)
-    });
-    if faults.on_hover_text("Break links, lights and the broker on purpose (F3)").clicked() {
-        actions.push(Action::Toggle(Part::Faults));
-    }
-    actions.append(recording(ui, view));
-    let lessons = ui.selectable_label(settings.show_lessons, "Lessons");
-    lessons.widget_info(|| {
-        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_lessons, "Lessons panel")
-    });
-    if lessons.on_hover_text("Scenarios to watch, with what they teach and how they come out (F4)").clicked()
-    {
-        actions.push(Action::Toggle(Part::Lessons));
-    }
-    let topics = ui.selectable_label(settings.show_topics, "Topics");
-    topics.widget_info(|| {
-        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_topics, "Topic panel")
-    });
-    if topics.on_hover_text("What passes on each topic, and a message by hand (F5)").clicked() {
-        actions.push(Action::Toggle(Part::Topics));
-    }
-    let brokers = ui.selectable_label(settings.show_brokers, "Brokers");
-    brokers.widget_info(|| {
-        egui::WidgetInfo::selected(egui::Role::Button, true, settings.show_brokers, "Broker panel")
-    });
-    if brokers.on_hover_text("Other brokers: look at one with the doctor, and use it (F6)").clicked() {
-        actions.push(Action::Toggle(Part::Brokers));
+        let open = settings.left == Some(panel);
+        let (text, name, color) = match view.state.faults_on().count() {
+            on if panel == LeftPanel::Faults => {
+                let text = if on == 0 { text.to_owned() } else { format!("{text} ({on} on)") };
+                (text, format!("{name}, {on} on"), (on > 0).then_some(view.palette.warn))
+            }
+            _ => (text.to_owned(), name.to_owned(), None),
+        };
+        let text = RichText::new(text);
+        let button = ui.selectable_label(open, color.map_or(text.clone(), |color| text.color(color)));
+        button.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, open, &name));
+        if button.on_hover_text(why).clicked() {
+            actions.push(SettingsAction::ToggleLeft(panel));
+        }
+        if panel == LeftPanel::Faults {
+            actions.append(recording(ui, view));
+        }
     }
     let menu = ui.menu_button("View", |ui| {
         for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]
         {
             let mut shows = settings.shows(part);
             if ui.checkbox(&mut shows, text).clicked() {
-                actions.push(Action::Toggle(part));
+                actions.push(SettingsAction::TogglePart(part));
             }
         }
         ui.separator();
         let mut calm = settings.reduce_motion;
         let why = "Cars and message dots are left out, and lamps switch at once.";
         if ui.checkbox(&mut calm, "Reduce motion").on_hover_text(why).clicked() {
-            actions.push(Action::ReduceMotion(calm));
+            actions.push(SettingsAction::ReduceMotion(calm));
         }
     });
     menu.response.on_hover_text("Show and hide parts of the window");
@@ -208,7 +207,7 @@ fn view_buttons(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let system = if settings.theme == ThemeChoice::System { "\nNow as the desktop has it." } else { "" };
     let hint = format!("Change between the light and the dark theme (Ctrl+T){system}");
     if widgets::named_button(ui, name, name).on_hover_text(hint).clicked() {
-        actions.push(Action::SwitchTheme);
+        actions.push(SettingsAction::ChooseTheme(view.palette.other_theme()));
     }
     actions
 }
@@ -217,15 +216,15 @@ fn broker_button(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     match &view.state.broker {
         Broker::Stopped { .. } => {
-            let why = "Starts it again on the same port; the lights find it by themselves (B)";
+            let why = "Starts it again on the same port; the lights reconnect by themselves (B)";
             if widgets::named_button(ui, "Start broker", "Start broker").on_hover_text(why).clicked() {
-                actions.ask(Command::StartBroker);
+                actions.push(Command::StartBroker);
             }
         }
         Broker::Running { embedded: true, .. } => {
-            let why = "Fault: no light can reach another. All must end up in flashing amber, never in a lasting green (B)";
+            let why = "Fault: no light can reach another. All must end in flashing amber, never in a lasting green (B)";
             if widgets::named_button(ui, "Stop broker", "Stop broker").on_hover_text(why).clicked() {
-                actions.ask(Command::StopBroker);
+                actions.push(Command::StopBroker);
             }
         }
         Broker::Running { .. } | Broker::Starting => {}

@@ -7,72 +7,71 @@ use egui::{
 
 use crate::{
     app::{
-        action::{Action, Actions},
-        brokers::{Brokers, BrokersAction, Choice, Patient, checkup::Checkup, typed},
-        settings::Part,
+        action::Actions,
+        brokers::{
+            BOARD_WORKS, BrokerList, BrokersAction, CheckTarget,
+            diagnosis::Diagnosis,
+            variables::{self, Variables},
+            world_switcher::Choice,
+        },
+        labels,
+        settings::LeftPanel,
         state::{Broker, State},
-        theme::{self, Palette},
+        theme::Palette,
         view::ViewContext,
         widgets,
     },
-    doctor::{Finding, Step, Trouble, Verdict},
+    doctor::{Finding, Step, Verdict},
+    model::Diagnostic,
 };
 
 const PUBLIC: &str = "Public: everybody in the world can read along, and send. Put no secrets on it.";
-const UNCHECKED: &str = "Nobody checks that the broker is the broker (insecure = true): whoever is on the way to it can \
-                         read and change everything, passwords too.";
 const IN_CLEAR_TEXT: &str = "Not encrypted: whoever is on the way can read along, passwords too.";
 
 /// Shows the panel. `live` is the live lab, whatever is shown; `board_works`: whether a board is worked
 /// on, which no change may interrupt.
-pub fn show(
+pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
-    brokers: &mut Brokers,
+    list: &BrokerList,
+    form: &mut Variables,
     live: &State,
     board_works: bool,
 ) -> Actions {
-    let mut actions = Actions::default();
-    ui.horizontal(|ui| {
-        ui.label(RichText::new("Brokers").text_style(theme::title()).strong());
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let close = widgets::named_button(ui, "Close", "Close the broker panel");
-            if close.on_hover_text("Hides this panel (F6)").clicked() {
-                actions.push(Action::Toggle(Part::Brokers));
-            }
-        });
-    });
+    let hint = "Hides this panel (F6)";
+    let mut actions =
+        widgets::panel_header(ui, "Brokers", "Close the broker panel", hint, LeftPanel::Brokers, |_, _| {});
     ui.separator();
-    let why_not = why_not(brokers, board_works);
-    in_use(ui, view, brokers, live, why_not, &mut actions);
+    let why_not = why_not(list, board_works);
+    in_use(ui, view, list, live, why_not, &mut actions);
     if board_works {
-        let text = RichText::new(crate::app::brokers::BOARD_WORKS).color(view.palette.warn);
+        let text = RichText::new(BOARD_WORKS).color(view.palette.warn);
         ui.add(Label::new(text).wrap());
     }
     ui.separator();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         widgets::caption(
             ui,
-            "With another broker the live lab starts anew. What is typed here is kept for this run alone, and never \
-             written.",
+            "With another broker the live lab starts anew. What is typed here is kept for this run only, and never \
+             stored.",
             view.palette,
         );
         ui.add_space(4.0);
-        for place in 0..brokers.entries.len() {
-            ui.push_id(place, |ui| entry(ui, view.palette, brokers, place, why_not, &mut actions));
+        for place in 0..list.entries.len() {
+            ui.push_id(place, |ui| entry(ui, view.palette, list, form, place, why_not, &mut actions));
         }
     });
     actions
 }
 
 /// Why no other broker can be used now.
-fn why_not(brokers: &Brokers, board_works: bool) -> Option<&'static str> {
-    if !brokers.can_switch() {
+fn why_not(list: &BrokerList, board_works: bool) -> Option<&'static str> {
+    if !list.can_switch {
         Some("This window cannot change the lab that it shows.")
     } else if board_works {
-        Some(crate::app::brokers::BOARD_WORKS)
-    } else if brokers.working.is_some() {
-        Some("Another change goes on.")
+        Some(BOARD_WORKS)
+    } else if list.working.is_some() {
+        Some("The broker is being changed already.")
     } else {
         None
     }
@@ -81,13 +80,13 @@ fn why_not(brokers: &Brokers, board_works: bool) -> Option<&'static str> {
 fn in_use(
     ui: &mut Ui,
     view: &ViewContext<'_>,
-    brokers: &Brokers,
+    list: &BrokerList,
     live: &State,
     why_not: Option<&str>,
     actions: &mut Actions,
 ) {
     let palette = view.palette;
-    let what = brokers.title(brokers.in_use);
+    let what = list.title(list.in_use);
     let at = match &live.broker {
         Broker::Running { address, .. } => format!("at {address}"),
         Broker::Starting => "waiting for the broker…".to_owned(),
@@ -96,52 +95,53 @@ fn in_use(
     let what = if what.is_empty() { at } else { format!("{what}, {at}") };
     ui.add(Label::new(RichText::new(format!("In use: {what}")).strong()).wrap());
     if live.recording.is_some() {
-        widgets::caption(ui, "The recording that is made ends with a change.", palette);
+        widgets::caption(ui, "A change ends the recording.", palette);
     }
     ui.horizontal_wrapped(|ui| {
-        let may = brokers.knows_in_use();
+        let may = list.knows_in_use();
         let why = "Not known: this window did not start what it shows.";
         if button(ui, "Check with the doctor", "Check the broker in use with the doctor", may, why) {
-            actions.push(Action::Brokers(BrokersAction::Check(Patient::InUse)));
+            actions.push(BrokersAction::Check(CheckTarget::InUse));
         }
-        if let Some(choice) = brokers.built_in() {
+        if let Some(choice) = list.built_in() {
             let text = "Back to the built-in broker";
             if button(ui, text, text, why_not.is_none(), why_not.unwrap_or_default()) {
-                actions.push(Action::Brokers(BrokersAction::Use(choice)));
+                actions.push(BrokersAction::Use(choice));
             }
         }
-        if brokers.has_start() && brokers.in_use != Choice::Start {
-            let name = format!("Back to {}, as started", brokers.started_with);
-            if button(ui, "Back to the start", &name, why_not.is_none(), why_not.unwrap_or_default()) {
-                actions.push(Action::Brokers(BrokersAction::Use(Choice::Start)));
+        if list.has_start() && list.in_use != Choice::Start {
+            let name = format!("Back to {}, as started", list.started_with);
+            if button(ui, "Back to my configuration", &name, why_not.is_none(), why_not.unwrap_or_default()) {
+                actions.push(BrokersAction::Use(Choice::Start));
             }
         }
     });
-    if let Some(text) = &brokers.working {
+    if let Some(text) = &list.working {
         ui.add(Label::new(RichText::new(text).color(palette.accent)).wrap());
     }
-    if let Some(text) = &brokers.trouble {
+    if let Some(text) = &list.error {
         ui.add(Label::new(RichText::new(text).color(palette.bad)).wrap());
         if widgets::named_button(ui, "Dismiss", "Dismiss what went wrong").clicked() {
-            actions.push(Action::Brokers(BrokersAction::Dismiss));
+            actions.push(BrokersAction::DismissError);
         }
     }
     // However much the doctor has to say, the list below stays in sight.
     let room = ui.available_height() * 0.7;
     let scroll = ScrollArea::vertical().id_salt("broker-in-use").auto_shrink([false, true]);
-    scroll.max_height(room).show(ui, |ui| examination(ui, palette, brokers, Patient::InUse, actions));
+    scroll.max_height(room).show(ui, |ui| examination(ui, palette, list, CheckTarget::InUse, actions));
 }
 
 fn entry(
     ui: &mut Ui,
     palette: &Palette,
-    brokers: &mut Brokers,
+    list: &BrokerList,
+    form: &mut Variables,
     place: usize,
     why_not: Option<&str>,
     actions: &mut Actions,
 ) {
-    let in_use = brokers.in_use == Choice::Preset(place);
-    let Some(entry) = brokers.entries.get(place) else { return };
+    let in_use = list.in_use == Choice::Preset(place);
+    let Some(entry) = list.entries.get(place) else { return };
     let (preset, facts) = (entry.preset, entry.facts.clone());
     let frame = Frame::new()
         .fill(palette.card)
@@ -180,30 +180,30 @@ fn entry(
             warning(ui, PUBLIC, palette.warn);
         }
         if facts.unchecked {
-            warning(ui, UNCHECKED, palette.bad);
+            warning(ui, labels::UNCHECKED, palette.bad);
         }
         if facts.address.is_some() && !facts.tls && !facts.public && !is_here(facts.address.as_deref()) {
             warning(ui, IN_CLEAR_TEXT, palette.warn);
         }
         for name in preset.needs.iter().copied() {
-            variable(ui, brokers, name, preset.title);
+            variable(ui, form, name, preset.title);
         }
-        let missing = brokers.missing(place);
+        let missing = list.missing(place, form);
         let lacks = format!("Type {} first.", missing.join(" and "));
         ui.horizontal_wrapped(|ui| {
             if !in_use {
                 let name = format!("Use the broker {}", preset.title);
                 let why = if missing.is_empty() { why_not.unwrap_or_default() } else { &lacks };
                 if button(ui, "Use this broker", &name, why_not.is_none() && missing.is_empty(), why) {
-                    actions.push(Action::Brokers(BrokersAction::Use(Choice::Preset(place))));
+                    actions.push(BrokersAction::Use(Choice::Preset(place)));
                 }
             }
             let name = format!("Check {} with the doctor", preset.title);
             if button(ui, "Check with the doctor", &name, missing.is_empty(), &lacks) {
-                actions.push(Action::Brokers(BrokersAction::Check(Patient::Preset(place))));
+                actions.push(BrokersAction::Check(CheckTarget::Preset(place)));
             }
         });
-        examination(ui, palette, brokers, Patient::Preset(place), actions);
+        examination(ui, palette, list, CheckTarget::Preset(place), actions);
     });
     ui.add_space(2.0);
 }
@@ -213,19 +213,19 @@ fn is_here(address: Option<&str>) -> bool {
     address.is_some_and(|address| address.starts_with("localhost:") || address.starts_with("127."))
 }
 
-fn variable(ui: &mut Ui, brokers: &mut Brokers, name: &'static str, title: &str) {
+fn variable(ui: &mut Ui, form: &mut Variables, name: &'static str, title: &str) {
     ui.horizontal(|ui| {
         ui.label(name);
-        let hint = if brokers.typed.is_given(name) { "from the environment" } else { "needed" };
-        let field = TextEdit::singleline(brokers.typed.field(name))
+        let hint = if form.is_given(name) { "from the environment" } else { "needed" };
+        let field = TextEdit::singleline(form.field(name))
             .hint_text(hint)
-            .password(typed::is_secret(name))
+            .password(variables::is_secret(name))
             .char_limit(1_024)
             .desired_width(f32::INFINITY);
         let response = ui.add(field);
-        let said = format!("{name} for {title}");
-        ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(said));
-        let why = "Kept for this run alone, and never written. To have it each time, export it in the terminal that \
+        let spoken = format!("{name} for {title}");
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(spoken));
+        let why = "Kept for this run only, and never stored. To have it each time, export it in the terminal that \
                    Twinlight is started from.";
         response.on_hover_text(why);
     });
@@ -238,35 +238,35 @@ fn button(ui: &mut Ui, text: &str, name: &str, may: bool, why_not: &str) -> bool
 }
 
 /// What the doctor has found so far, where it is this broker that is examined.
-fn examination(ui: &mut Ui, palette: &Palette, brokers: &Brokers, of: Patient, actions: &mut Actions) {
-    let Some((patient, checkup)) = &brokers.checkup else { return };
+fn examination(ui: &mut Ui, palette: &Palette, list: &BrokerList, of: CheckTarget, actions: &mut Actions) {
+    let Some((patient, diagnosis)) = &list.diagnosis else { return };
     if *patient != of {
         return;
     }
     ui.add_space(4.0);
-    if !checkup.address.is_empty() {
-        widgets::caption(ui, format!("The doctor is at {}", checkup.address), palette);
+    if !diagnosis.address.is_empty() {
+        widgets::caption(ui, format!("The doctor is at {}", diagnosis.address), palette);
     }
-    for found in &checkup.findings {
+    for found in &diagnosis.findings {
         finding(ui, palette, found);
     }
-    if let Some(step) = checkup.trying {
-        widgets::caption(ui, format!("{}: trying…", words(step)), palette);
+    if let Some(step) = diagnosis.trying {
+        widgets::caption(ui, format!("{}: trying…", step_name(step)), palette);
     }
-    end(ui, checkup, actions);
+    end(ui, diagnosis, actions);
 }
 
-fn end(ui: &mut Ui, checkup: &Checkup, actions: &mut Actions) {
-    match checkup.conclusion() {
+fn end(ui: &mut Ui, diagnosis: &Diagnosis, actions: &mut Actions) {
+    match diagnosis.conclusion() {
         None => {
             if widgets::named_button(ui, "Cancel", "Cancel the examination").clicked() {
-                actions.push(Action::Brokers(BrokersAction::CancelCheck));
+                actions.push(BrokersAction::CancelCheck);
             }
         }
         Some(text) => {
             ui.add(Label::new(RichText::new(text).strong()).wrap());
             if widgets::named_button(ui, "Hide", "Hide what the doctor found").clicked() {
-                actions.push(Action::Brokers(BrokersAction::DismissCheck));
+                actions.push(BrokersAction::DismissCheck);
             }
         }
     }
@@ -279,7 +279,7 @@ fn finding(ui: &mut Ui, palette: &Palette, found: &Finding) {
         Verdict::Failed(_) => ("failed", palette.bad),
         Verdict::Skipped(_) => ("skipped", palette.weak),
     };
-    let step = words(found.step);
+    let step = step_name(found.step);
     ui.horizontal(|ui| {
         widgets::chip(ui, word, color, palette);
         let ms = found.took.as_secs_f64() * 1_000.0;
@@ -289,8 +289,8 @@ fn finding(ui: &mut Ui, palette: &Palette, found: &Finding) {
             format!(", {ms:.1} ms")
         };
         let response = ui.label(format!("{step}{time}"));
-        let said = format!("{step}: {word}{time}");
-        response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &said));
+        let spoken = format!("{step}: {word}{time}");
+        response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &spoken));
     });
     let line = |ui: &mut Ui, text: String, color: Color32| {
         ui.indent(found.step.word(), |ui| {
@@ -300,23 +300,24 @@ fn finding(ui: &mut Ui, palette: &Palette, found: &Finding) {
     match &found.verdict {
         Verdict::Well(seen) => line(ui, sentence(seen), palette.weak),
         Verdict::Skipped(why) => line(ui, format!("Not tried: {why}."), palette.weak),
-        Verdict::Doubtful(Trouble { cause, remedy }) | Verdict::Failed(Trouble { cause, remedy }) => {
-            line(ui, sentence(cause), palette.text);
-            line(ui, format!("What to do: {remedy}."), palette.text);
+        Verdict::Doubtful(Diagnostic { message, help }) | Verdict::Failed(Diagnostic { message, help }) => {
+            line(ui, sentence(message), palette.text);
+            if let Some(help) = help {
+                line(ui, format!("What to do: {help}."), palette.text);
+            }
         }
     }
 }
 
-/// A step, as a person would name it.
-fn words(step: Step) -> &'static str {
+fn step_name(step: Step) -> &'static str {
     match step {
         Step::Name => "Find its address",
         Step::Tcp => "Reach it (TCP)",
         Step::Tls => "Encrypt (TLS)",
         Step::Connect => "Log in",
         Step::Subscribe => "Subscribe",
-        Step::Hear => "Hear a message",
-        Step::Retained => "Kept messages",
+        Step::Hear => "Receive a message",
+        Step::Retained => "Retained messages",
         Step::Will => "Last will",
     }
 }

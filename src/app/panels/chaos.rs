@@ -5,13 +5,17 @@ use std::time::Duration;
 use egui::{RichText, TextEdit, Ui};
 
 use crate::{
-    app::{action::Actions, view::ViewContext, widgets},
+    app::{
+        action::{Action, Actions},
+        view::ViewContext,
+        widgets,
+    },
     world::Command,
 };
 
 /// What chaos is to be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// The seed as it was typed; empty: a new one.
     pub seed: String,
     /// The mean time from one fault to the next, in seconds.
@@ -27,7 +31,7 @@ impl Default for Draft {
 impl Draft {
     /// The command that begins it; `None` where the seed is no number.
     #[must_use]
-    pub fn command(&self) -> Option<Command> {
+    pub(crate) fn command(&self) -> Option<Command> {
         let seed = match self.seed.trim() {
             "" => None,
             digits => Some(digits.parse().ok()?),
@@ -37,7 +41,7 @@ impl Draft {
 }
 
 /// Shows the switch, with its seed and pace.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
     let mut actions = Actions::default();
     let (palette, on) = (view.palette, view.state.chaos);
     let command = draft.command();
@@ -46,7 +50,7 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
             let switch = widgets::switch(ui, palette, on.is_some(), "Chaos", "Chaos");
             let why = "Random faults of all kinds come and go on every light, until it is switched off. The same seed gives the same faults at the same times.";
             if switch.on_hover_text(why).clicked() {
-                actions.ask(match &command {
+                actions.push(match &command {
                     Some(start) if on.is_none() => start.clone(),
                     _ => Command::StopChaos,
                 });
@@ -56,7 +60,7 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
             ui.label(RichText::new(format!("on, seed {seed}")).color(palette.warn));
             let keep = widgets::named_button(ui, "Use this seed", "Use this seed of chaos again");
             if keep.on_hover_text("Fills it in below, to have the same chaos once more.").clicked() {
-                draft.seed = seed.to_string();
+                actions.push(Action::KeepChaosSeed(seed));
             }
         }
     });

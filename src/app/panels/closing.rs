@@ -2,35 +2,31 @@
 
 use egui::{Context, Id, Modal};
 
-use crate::app::{
-    action::{Action, Actions},
-    theme::Palette,
-    widgets,
-};
+use crate::app::{action::Actions, closing::ClosingAction, theme::Palette, widgets};
 
 /// Shows the question over the window.
-pub fn show(ctx: &Context, palette: &Palette) -> Actions {
+pub(crate) fn show(ctx: &Context, palette: &Palette) -> Actions {
     let mut actions = Actions::default();
     let response = Modal::new(Id::unique("closing")).show(ctx, |ui| {
         ui.set_width(420.0);
         ui.heading("A board is being worked on");
         ui.colored_label(
             palette.text,
-            "Closing the window now breaks that off. A board that is half written starts no program; it can be \
+            "Closing the window now interrupts that. A board that is half written starts no program. It can be \
              flashed again at any time.",
         );
         ui.add_space(6.0);
         ui.horizontal(|ui| {
             if widgets::named_button(ui, "Let it finish", "Let it finish").clicked() {
-                actions.push(Action::StayOpen);
+                actions.push(ClosingAction::StayOpen);
             }
-            if widgets::named_button(ui, "Break it off and close", "Break it off and close").clicked() {
-                actions.push(Action::CloseAnyway);
+            if widgets::named_button(ui, "Interrupt and close", "Interrupt and close").clicked() {
+                actions.push(ClosingAction::CloseAnyway);
             }
         });
     });
     if response.should_close() {
-        actions.push(Action::StayOpen);
+        actions.push(ClosingAction::StayOpen);
     }
     actions
 }

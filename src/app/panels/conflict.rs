@@ -1,5 +1,5 @@
-//! The large letters when two conflicting lights were seen in go at once, and the smaller ones when
-//! they may have been.
+//! The large letters when two conflicting lights were seen to have right of way at once, and the smaller
+//! ones when they may have had.
 
 use egui::{Align, Color32, CornerRadius, Frame, Layout, Margin, RichText, Role, Stroke, Ui, WidgetInfo};
 
@@ -7,6 +7,7 @@ use crate::{
     app::{
         action::{Action, Actions},
         labels,
+        selection::SelectionAction,
         state::{ConflictSpan, Overlap},
         theme,
         view::ViewContext,
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Shows the banner while a conflict is not acknowledged.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     let Some(conflict) = view.state.conflicts.pending() else { return actions };
     let sure = conflict.overlap == Overlap::Conflict(Certainty::Sure);
@@ -47,7 +48,7 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
                 if let (true, Some(light)) = (view.state.junctions.len() > 1, conflict.lights.first()) {
                     let show = widgets::named_button(ui, "Show", "Show the conflict's junction");
                     if show.clicked() {
-                        actions.push(Action::Open(light.junction.clone()));
+                        actions.push(SelectionAction::Junction(light.junction.clone()));
                     }
                 }
             });
@@ -55,8 +56,8 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     });
     // Its own node, so that a screen reader says it at once.
     let response = ui.interact(banner.response.rect, ui.scope_id().with("conflict"), egui::Sense::hover());
-    let said = format!("{headline}. {detail}");
-    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &said));
+    let spoken = format!("{headline}. {detail}");
+    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &spoken));
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(egui::accesskit::Live::Assertive));
     actions
 }
@@ -64,11 +65,11 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
 fn sentences(conflict: &ConflictSpan, view: &ViewContext<'_>) -> (String, String) {
     let (place, several) = (place(conflict), several(view));
     let detail = match conflict.until_ms {
-        None => format!("Both are in go at once{place}, now.{several}"),
+        None => format!("Both have right of way at once{place}, now.{several}"),
         Some(until) => {
             let lasted = labels::seconds_left(conflict.from_ms, until);
             let at = labels::clock(conflict.from_ms);
-            format!("Both were in go at once{place} at {at}, for {lasted:.1} s.{several}")
+            format!("Both had right of way at once{place} at {at}, for {lasted:.1} s.{several}")
         }
     };
     (format!("CONFLICT: {}", names(conflict)), detail)
@@ -79,14 +80,14 @@ fn doubtful(conflict: &ConflictSpan, view: &ViewContext<'_>) -> (String, String)
     let detail = match conflict.until_ms {
         None => {
             format!(
-                "By what is heard of them, both may be in go at once{place}, now; look at the lamps.{several}"
+                "As far as heard, both may have right of way at once{place}, now. Look at the lamps.{several}"
             )
         }
         Some(until) => {
             let lasted = labels::seconds_left(conflict.from_ms, until);
             let at = labels::clock(conflict.from_ms);
             format!(
-                "Both may have been in go at once{place} at {at}, for {lasted:.1} s at the most.{several}"
+                "Both may have had right of way at once{place} at {at}, for {lasted:.1} s at most.{several}"
             )
         }
     };

@@ -3,8 +3,9 @@
 use egui::{RichText, ScrollArea, TextEdit, Ui, vec2};
 
 use crate::app::{
-    action::{Action, Actions},
+    action::Actions,
     labels,
+    settings::SettingsAction,
     state::{Category, Entry},
     theme,
     view::ViewContext,
@@ -13,12 +14,11 @@ use crate::app::{
 
 /// The filter field's id, for the key that goes there.
 #[must_use]
-pub fn filter_id() -> egui::Id {
+pub(crate) fn filter_id() -> egui::Id {
     egui::Id::unique("log-filter")
 }
 
-/// Shows the log.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     let needle = view.settings.filter.trim().to_ascii_lowercase();
     let entries = view.state.log.filtered(&needle, &view.settings.hidden);
@@ -31,7 +31,7 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
             let name = format!("Show {} in the log", category.word().to_lowercase());
             button.widget_info(|| egui::WidgetInfo::selected(egui::Role::Switch, true, shows, &name));
             if button.on_hover_text(name).clicked() {
-                actions.push(Action::ToggleCategory(category));
+                actions.push(SettingsAction::ToggleCategory(category));
             }
         }
         widgets::caption(ui, format!("{} shown", labels::count(entries.len() as u64)), view.palette);
@@ -71,9 +71,9 @@ fn filter(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         .on_hover_text("Shows only events that hold this text, such as demo/a or Wi-Fi");
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Filter of the event log"));
     if response.changed() {
-        actions.push(Action::Filter(text));
+        actions.push(SettingsAction::FilterLog(text));
     } else if response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
-        actions.push(Action::Filter(String::new()));
+        actions.push(SettingsAction::FilterLog(String::new()));
     }
     actions
 }

@@ -6,10 +6,10 @@ use egui::{Galley, RichText, Sense, Ui, WidgetInfo, vec2};
 
 use crate::{
     app::{
-        action::{Action, Actions},
+        action::Actions,
         labels,
         scene::fault::glyph,
-        settings::Part,
+        settings::{LeftPanel, SettingsAction},
         view::ViewContext,
         widgets,
     },
@@ -23,10 +23,10 @@ const SIGN: f32 = 26.0;
 const MORE: f32 = 84.0;
 
 /// Shows the strip, if there is anything to show.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     let on: Vec<&Fault> = view.state.faults_on().collect();
-    if view.settings.show_faults || (on.is_empty() && view.state.chaos.is_none()) {
+    if (view.settings.left == Some(LeftPanel::Faults)) || (on.is_empty() && view.state.chaos.is_none()) {
         return actions;
     }
     let palette = view.palette;
@@ -41,7 +41,7 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         if !on.is_empty() {
             let clear = widgets::named_button(ui, "Clear all", "Clear all faults");
             if clear.on_hover_text("Takes every fault out; the lights find back by themselves.").clicked() {
-                actions.ask(Command::ClearFaults);
+                actions.push(Command::ClearFaults);
             }
         }
         if let Some(seed) = view.state.chaos {
@@ -49,7 +49,7 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
             ui.label(RichText::new(format!("Chaos, seed {seed}")).color(palette.warn));
             let stop = widgets::named_button(ui, "Stop", "Stop chaos");
             if stop.on_hover_text("Ends it, and takes out what it has put in.").clicked() {
-                actions.ask(Command::StopChaos);
+                actions.push(Command::StopChaos);
             }
         }
         ui.separator();
@@ -61,7 +61,7 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
                 break;
             }
             if chip(ui, view, fault, galley) {
-                actions.push(Action::Toggle(Part::Faults));
+                actions.push(SettingsAction::ToggleLeft(LeftPanel::Faults));
             }
         }
     });

@@ -10,10 +10,10 @@ use egui::{RichText, ScrollArea, Ui};
 use super::chaos;
 use crate::{
     app::{
-        action::{Action, Actions, FaultTarget},
+        action::{Actions, FaultTarget},
+        labels,
         scene::fault::glyph,
-        settings::Part,
-        theme,
+        settings::LeftPanel,
         view::ViewContext,
         widgets,
     },
@@ -27,7 +27,7 @@ use crate::{
 
 /// What is being put together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// Which light; the selected one until another is chosen.
     pub light: Option<LightId>,
     kind: Kind,
@@ -112,24 +112,17 @@ const ON_LIGHT: [(Kind, &str, &str); 10] = [
 
 /// What a fault does, in a sentence.
 #[must_use]
-pub fn meaning(fault: &Fault) -> &'static str {
+pub(crate) fn meaning(fault: &Fault) -> &'static str {
     let on_link = ON_LINK.iter().find(|(word, ..)| *word == fault.name()).map(|(.., why)| *why);
     let on_light = ON_LIGHT.iter().find(|(kind, ..)| kind.word() == fault.name()).map(|(.., why)| *why);
     on_link.or(on_light).unwrap_or_default()
 }
 
 /// Shows the panel.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
-    let mut actions = Actions::default();
-    ui.horizontal(|ui| {
-        ui.label(RichText::new("Faults").text_style(theme::title()).strong());
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let close = widgets::named_button(ui, "Close", "Close the fault panel");
-            if close.on_hover_text("Hides this panel; faults stay on (F3)").clicked() {
-                actions.push(Action::Toggle(Part::Faults));
-            }
-        });
-    });
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
+    let hint = "Hides this panel; faults stay on (F3)";
+    let mut actions =
+        widgets::panel_header(ui, "Faults", "Close the fault panel", hint, LeftPanel::Faults, |_, _| {});
     ui.separator();
     actions.append(chaos::show(ui, view, &mut draft.chaos));
     ui.separator();
@@ -150,7 +143,7 @@ fn on_now(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         if !on.is_empty() {
             let clear = widgets::named_button(ui, "Clear all", "Clear all faults");
             if clear.on_hover_text("Takes every fault out; the lights find back by themselves.").clicked() {
-                actions.ask(Command::ClearFaults);
+                actions.push(Command::ClearFaults);
             }
         }
     });
@@ -177,7 +170,7 @@ fn on_row(ui: &mut Ui, view: &ViewContext<'_>, fault: &Fault) -> Actions {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.add_space(10.0);
             if widgets::named_button(ui, "Clear", &format!("Clear {text}")).clicked() {
-                actions.ask(Command::ClearFault(fault.clone()));
+                actions.push(Command::ClearFault(fault.clone()));
             }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                 let words = RichText::new(&text).color(view.palette.warn);
@@ -257,7 +250,7 @@ fn put_in(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
         widgets::caption(ui, hint, palette);
     }
     if let Some(reason) = &refused {
-        ui.label(RichText::new(crate::app::board::sentence(reason)).color(palette.warn));
+        ui.label(RichText::new(labels::sentence(reason)).color(palette.warn));
     }
     let place = fault.light().map_or_else(|| "all lights".to_owned(), LightId::to_string);
     let text = format!("Put it in: {place}, {fault}");
@@ -266,7 +259,7 @@ fn put_in(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
         .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, refused.is_none(), "Put the fault in"));
     if button.clicked() {
         let lasts = draft.lasts_s.map(|seconds| Duration::from_secs(u64::from(seconds)));
-        actions.ask(Command::PutFault { fault, lasts });
+        actions.push(Command::InjectFault { fault, lasts });
     }
     actions
 }
@@ -291,8 +284,13 @@ impl Kind {
 }
 
 impl Draft {
+    /// Fills in the seed of the chaos that is on, to have the same once more.
+    pub(crate) fn keep_chaos_seed(&mut self, seed: u64) {
+        self.chaos.seed = seed.to_string();
+    }
+
     /// Takes what was picked on the scene, with a fault that can strike it.
-    pub fn aim(&mut self, target: FaultTarget) {
+    pub(crate) fn aim(&mut self, target: FaultTarget) {
         let on_link = matches!(self.kind, Kind::Link(_));
         match target {
             FaultTarget::Light(light) => {

@@ -11,57 +11,57 @@ use crate::app::{
 /// All keys, with what they do; shown here and meant to be complete.
 const KEYS: [(&str, &str); 26] = [
     ("F1", "this help"),
-    ("F2", "flash a LoPy4: back up, write, set up, watch"),
-    ("F3", "put faults in, and take them out"),
+    ("F2", "flash a board: back up, write, set up, watch"),
+    ("F3", "inject faults, and clear them"),
     ("F4", "lessons: scenarios to watch, and how they come out"),
-    ("F5", "what passes on each topic, and a message by hand"),
-    ("F6", "other brokers: look at one with the doctor, and use it"),
+    ("F5", "the messages on each topic, and a message by hand"),
+    ("F6", "other brokers: check one with the doctor, and use it"),
     ("Tab, Space", "go to the next button or switch, and press it"),
     ("1 … 9", "select a light of the junction"),
     ("W", "cut or restore the selected light's Wi-Fi"),
     ("D", "drop the selected light's session once"),
-    ("S", "silence the selected light, or let it speak"),
+    ("S", "silence the selected light, or end that"),
     ("R", "restart the selected light"),
-    ("C", "press the selected light's button, where it goes only on call"),
+    ("C", "press the selected light's button, where it gets green only on call"),
     ("B", "stop or start the broker"),
     ("Page up, Page down", "the junction before or after"),
     ("L", "go to the log's filter"),
-    ("Space or P", "of what is played: pause, or play on"),
-    ("→ or N", "of what is played: on to the next change of a lamp"),
-    ("Shift+→", "of what is played: on by a tenth of a second"),
-    ("←, Home", "of what is played: back by five seconds, back to the start"),
-    ("↑, ↓", "of what is played: faster, slower"),
+    ("Space or P", "while something is played: pause, or play on"),
+    ("→ or N", "… to the next change of a lamp"),
+    ("Shift+→", "… forward by a tenth of a second"),
+    ("←, Home", "… back by five seconds, back to the start"),
+    ("↑, ↓", "… faster, slower"),
     ("Esc", "clear the conflict, leave the filter, close the help"),
     ("Ctrl+T", "light or dark theme"),
     ("Ctrl+Plus, Ctrl+Minus, Ctrl+0", "zoom"),
     ("Ctrl+M", "reduce motion"),
-    ("Ctrl+Q", "close the window; the lights say goodbye"),
+    ("Ctrl+Q", "close the window; the lights disconnect properly"),
 ];
 
 const MEANINGS: [(&str, &str); 10] = [
     (
         "The crossing",
-        "Each head shows what its light reports. Cars only look at the lamps: they make a conflict visible, and never act on anything.",
+        "Each head shows what its light reports. Cars only look at the lamps: they make a conflict visible and change nothing.",
     ),
     (
         "Promises",
-        "An arrow with a shield is a light's word to another to stay out of go; the number is how long it still holds. A light goes only while every conflicting light has promised it to stay.",
+        "An arrow with a shield is a light's promise to another to stay red; the number is how long it still holds. A light gets green only while every conflicting light has promised it to stay red.",
     ),
     (
         "Messages",
-        "Dots travel from the light to the broker and on to the other lights. They are drawn far slower than they are.",
+        "Dots travel from the light to the broker and on to the other lights. They are drawn far slower than they travel.",
     ),
     (
         "Links",
-        "Wi-Fi, TCP and MQTT build on each other; the cross sits where the lowest one is cut. A grey dashed link is a light that says nothing.",
+        "Wi-Fi, TCP and MQTT build on each other; the cross sits where the lowest one is cut. A grey dashed link is a light that publishes nothing.",
     ),
     (
         "Faults",
-        "Each kind has its sign, on the link or beside the light that it strikes; a triangle beside it means one direction alone. Click a link, the broker, or a light twice, to break it.",
+        "Each kind has its sign, on the link or beside the light that it affects; a triangle beside it means one direction only. Click a link or the broker, or double-click a light, to break it.",
     ),
     (
         "Lessons",
-        "Scenarios that are played in a simulation with a clock of its own, at any pace, and judged while they run. The bar at the top says so as long as one is shown.",
+        "Scenarios that are played in a simulation with a clock of its own, at any speed, and checked while they run. The bar at the top says so while one is shown.",
     ),
     (
         "Flashing amber",
@@ -69,20 +69,20 @@ const MEANINGS: [(&str, &str); 10] = [
     ),
     (
         "Conflict",
-        "Two conflicting lights in go at once for 0.2 s or longer; a shorter time is a glitch. An independent watcher reports it; the large letters stay until you clear them.",
+        "Two conflicting lights have right of way at once, from red-amber to the end of amber, for 0.2 s or longer; a shorter overlap is a glitch. An independent monitor reports it. The large letters stay until you clear them.",
     ),
     (
         "Possible conflict",
-        "Lights of this program are seen; boards and foreign lights are only heard, late and perhaps not at all. Where their words leave it open whether two were in go at once, the watcher says so.",
+        "The lights of this program are known exactly; boards and foreign lights are known from their messages, which come late or get lost. Where these leave open whether two had right of way at once, the monitor says so.",
     ),
     (
         "The timeline",
-        "Each light has three lanes, in the order of the lamps. Faults are marked below the time axis, conflicts through all rows: full for a sure one, dashed for a possible one, a thin line for a glitch.",
+        "Each light has three lanes, in the order of the lamps. Faults are marked below the time axis, conflicts through all rows: filled for a sure one, dashed for a possible one, a thin line for a glitch.",
     ),
 ];
 
 /// Shows the help over the window.
-pub fn show(ctx: &Context, palette: &Palette) -> Actions {
+pub(crate) fn show(ctx: &Context, palette: &Palette) -> Actions {
     let mut actions = Actions::default();
     let response = Modal::new(Id::unique("help")).show(ctx, |ui| {
         let room = ctx.content_rect();
@@ -92,7 +92,7 @@ pub fn show(ctx: &Context, palette: &Palette) -> Actions {
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let close = widgets::named_button(ui, "Close", "Close the help");
                 if close.clicked() {
-                    actions.push(Action::Help(false));
+                    actions.push(Action::ShowHelp(false));
                 }
             });
         });
@@ -111,7 +111,7 @@ pub fn show(ctx: &Context, palette: &Palette) -> Actions {
         });
     });
     if response.should_close() || ctx.input(|input| input.key_pressed(Key::Escape)) {
-        actions.push(Action::Help(false));
+        actions.push(Action::ShowHelp(false));
     }
     actions
 }

@@ -5,71 +5,25 @@ use egui::{CollapsingHeader, Color32, Frame, RichText, ScrollArea, TextEdit, Ui,
 
 use crate::{
     app::{
-        action::{Action, Actions},
-        player::{PlayerAction, Reel, Watched},
-        settings::Part,
-        theme,
+        action::Actions,
+        lessons::LessonsForm,
+        player::{PlayerAction, Watched},
+        settings::LeftPanel,
         view::ViewContext,
         widgets,
     },
-    scenario::{Lesson, Outcome, Scenario, Verdict, lessons},
+    scenario::{Outcome, Scenario, Verdict},
 };
 
-/// What can be chosen, and the seed that is typed.
-#[derive(Debug)]
-pub struct Lessons {
-    /// What can be played, in the order of the list: what the command line named comes first.
-    pub entries: Vec<Scenario>,
-    /// Whether the lessons that come with the program are among them.
-    read: bool,
-    /// The seed as it was typed.
-    pub seed: String,
-    /// The file of a recording: the last one that was made here, or what was typed.
-    pub recording: String,
-}
-
-impl Default for Lessons {
-    fn default() -> Lessons {
-        Lessons { entries: Vec::new(), read: false, seed: "1".to_owned(), recording: String::new() }
-    }
-}
-
-impl Lessons {
-    /// Reads the lessons that come with the program, once they are looked for.
-    pub fn read(&mut self) {
-        if !self.read {
-            self.read = true;
-            self.entries.extend(lessons().iter().map(Lesson::scenario));
-        }
-    }
-
-    /// What plays the one at `place`.
-    ///
-    /// # Errors
-    /// Why it cannot be played here.
-    pub fn reel(&self, place: usize, seed: u64) -> Result<Reel, String> {
-        let lesson = self.entries.get(place).ok_or("There is no such lesson.")?;
-        Reel::simulation(lesson.clone(), seed)
-    }
-
-    fn seed(&self) -> Option<u64> {
-        self.seed.trim().parse().ok()
-    }
-}
-
-/// Shows the panel.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>, lessons: &mut Lessons) -> Actions {
-    let mut actions = Actions::default();
-    lessons.read();
-    ui.horizontal(|ui| {
-        ui.label(RichText::new("Lessons").text_style(theme::title()).strong());
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let close = widgets::named_button(ui, "Close", "Close the lessons");
-            if close.on_hover_text("Hides this panel; what is played goes on (F4)").clicked() {
-                actions.push(Action::Toggle(Part::Lessons));
-            }
-        });
-    });
+pub(crate) fn show(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    entries: &[Scenario],
+    form: &mut LessonsForm,
+) -> Actions {
+    let hint = "Hides this panel; what is played goes on (F4)";
+    let mut actions =
+        widgets::panel_header(ui, "Lessons", "Close the lessons", hint, LeftPanel::Lessons, |_, _| {});
     ui.separator();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         if let Some(watched) = view.watched {
@@ -77,53 +31,50 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>, lessons: &mut Lessons) -> Actio
             ui.add_space(10.0);
             ui.separator();
         }
-        actions.append(recording(ui, view, lessons));
+        actions.append(recording(ui, view, form));
         ui.add_space(6.0);
         widgets::caption(
             ui,
-            "Each lesson is played in a simulation with a clock of its own; the live lab goes on meanwhile.",
+            "Each lesson is played in a simulation with a clock of its own. The live lab goes on meanwhile.",
             view.palette,
         );
         ui.horizontal(|ui| {
             let label = ui.label("Seed of the simulation");
-            let field = TextEdit::singleline(&mut lessons.seed).desired_width(80.0);
+            let field = TextEdit::singleline(&mut form.seed).desired_width(80.0);
             let why = "The same seed gives the same run; another one gives other delays, losses and starts.";
             ui.add(field).labelled_by(label.id).on_hover_text(why);
         });
-        let seed = lessons.seed();
+        let seed = form.seed();
         if seed.is_none() {
             let text = "A seed is a whole number, such as 1.";
             ui.label(RichText::new(text).color(view.palette.warn));
         }
         ui.add_space(4.0);
-        for (place, lesson) in lessons.entries.iter().enumerate() {
+        for (place, lesson) in entries.iter().enumerate() {
             actions.append(entry(ui, view, place, lesson, seed));
         }
     });
     actions
 }
 
-fn recording(ui: &mut Ui, view: &ViewContext<'_>, lessons: &mut Lessons) -> Actions {
+fn recording(ui: &mut Ui, view: &ViewContext<'_>, form: &mut LessonsForm) -> Actions {
     let mut actions = Actions::default();
     // Of the live lab; what is played was recorded once itself.
-    let being_made = view.state.recording.as_ref().filter(|_| view.watched.is_none());
-    if let Some(file) = being_made {
-        lessons.recording.clone_from(file);
-    }
-    let label = ui.label(RichText::new("A recording, from its file").strong().color(view.palette.accent));
+    let being_made = view.state.recording.is_some() && view.watched.is_none();
+    let label = ui.label(RichText::new("Open a recording").strong().color(view.palette.accent));
     ui.horizontal(|ui| {
-        let file = lessons.recording.trim();
-        let may = !file.is_empty() && being_made.is_none();
+        let file = form.recording.trim();
+        let may = !file.is_empty() && !being_made;
         let play = ui.add_enabled(may, egui::Button::new("Play"));
         play.widget_info(|| WidgetInfo::labeled(egui::Role::Button, may, "Play the recording"));
-        let off = "Name a file first; one that is being recorded has to be ended.";
+        let off = "Name a file first. One that is being recorded has to be ended.";
         if play.on_disabled_hover_text(off).clicked() {
-            actions.push(Action::Player(PlayerAction::OpenRecording(file.into())));
+            actions.push(PlayerAction::OpenRecording(file.into()));
         }
-        let field = TextEdit::singleline(&mut lessons.recording).desired_width(f32::INFINITY);
+        let field = TextEdit::singleline(&mut form.recording).desired_width(f32::INFINITY);
         ui.add(field)
             .labelled_by(label.id)
-            .on_hover_text("As the Record button above, or twinlight run --record, makes it.");
+            .on_hover_text("A file that the Record button above, or twinlight run --record, has written.");
     });
     actions
 }
@@ -150,7 +101,7 @@ fn entry(ui: &mut Ui, view: &ViewContext<'_>, place: usize, lesson: &Scenario, s
                     |why| format!("It cannot be simulated: {why}"),
                 );
                 if let (true, Some(seed)) = (play.on_disabled_hover_text(off).clicked(), seed) {
-                    actions.push(Action::Player(PlayerAction::Open { place, seed }));
+                    actions.push(PlayerAction::Open { place, seed });
                 }
                 ui.add(egui::Label::new(RichText::new(&lesson.title).strong()).wrap());
             });
@@ -188,15 +139,15 @@ fn playing(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
     let palette = view.palette;
     ui.label(RichText::new(format!("Now: {}", watched.title)).color(palette.accent).strong());
     if watched.progress.verdicts.is_empty() {
-        widgets::caption(ui, "Nothing is expected of it.", palette);
+        widgets::caption(ui, "This recording has no checks.", palette);
     }
     for verdict in watched.progress.verdicts.iter() {
         let (word, color) = look(verdict, watched.progress.ended, view);
         ui.add_space(4.0);
-        let said = format!("{word}: {}. {}", verdict.expectation, verdict.evidence);
+        let spoken = format!("{word}: {}. {}", verdict.expectation, verdict.evidence);
         let text = RichText::new(&verdict.expectation).color(palette.text);
         let response = ui.add(egui::Label::new(text).wrap());
-        response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &said));
+        response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &spoken));
         ui.horizontal_wrapped(|ui| {
             widgets::chip(ui, word, color, palette);
             ui.label(RichText::new(&verdict.evidence).small().color(palette.weak));
@@ -208,10 +159,10 @@ fn playing(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
 fn look(verdict: &Verdict, ended: bool, view: &ViewContext<'_>) -> (&'static str, Color32) {
     let palette = view.palette;
     match verdict.outcome {
-        Outcome::Held if ended => ("held", palette.ok),
-        Outcome::Held => ("holds so far", palette.ok),
+        Outcome::Held if ended => ("as expected", palette.ok),
+        Outcome::Held => ("as expected so far", palette.ok),
         Outcome::Failed => ("failed", palette.bad),
         Outcome::NotJudged if ended => ("could not be judged", palette.bad),
-        Outcome::NotJudged => ("not judged yet", palette.weak),
+        Outcome::NotJudged => ("pending", palette.weak),
     }
 }

@@ -8,10 +8,11 @@ use traffic_light::{Rule, Waiting, command};
 
 use crate::{
     app::{
-        action::{Action, Actions},
+        action::Actions,
         labels,
         repaint::RepaintScheduler,
         scene::head,
+        selection::SelectionAction,
         state::{Junction, LightState},
         theme,
         view::ViewContext,
@@ -28,7 +29,7 @@ use crate::{
 const FULL_S: f32 = 8.0;
 
 /// Shows the cards of a junction's lights.
-pub fn show(
+pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     junction: &Junction,
@@ -48,19 +49,19 @@ pub fn show(
 /// The lights of the configuration that nobody runs, as far as is known here.
 fn absent(ui: &mut Ui, view: &ViewContext<'_>, junction: &Junction) -> Actions {
     let mut actions = Actions::default();
-    let lab = view.lab.and_then(|lab| lab.junction(junction.name.as_str()));
-    for light in lab.iter().flat_map(|lab| lab.lights()) {
+    let configured = view.context.and_then(|context| context.junction(junction.name.as_str()));
+    for light in configured.iter().flat_map(|configured| configured.lights()) {
         let known = junction.light(light);
         let gone = known.is_none_or(|known| !known.is_virtual() && known.online == Some(false));
         if gone {
             let id = LightId::new(junction.name.clone(), light.clone());
             ui.horizontal(|ui| {
-                let text = if known.is_some() { "has gone." } else { "is not there." };
+                let text = if known.is_some() { "has left." } else { "is not running." };
                 widgets::caption(ui, format!("{id} {text}"), view.palette);
                 let run = widgets::named_button(ui, "Run it here", &format!("Run {id} here"));
-                let why = "As a virtual light. Not while a board of that name is about to come back: two lights of one name cannot agree with anybody.";
+                let why = "As a virtual light. Not while a board of that name is about to come back: two lights of one name disturb each other.";
                 if run.on_hover_text(why).clicked() {
-                    actions.ask(Command::RunLight { light: id.clone(), on: true });
+                    actions.push(Command::RunLight { light: id.clone(), on: true });
                 }
             });
         }
@@ -100,7 +101,11 @@ fn card(
                 twin(ui, view, light, repaint);
                 actions.append(remote(ui, light, junction.keyed));
             } else {
-                widgets::caption(ui, "Shown as heard. Its links can only be cut where it is.", palette);
+                widgets::caption(
+                    ui,
+                    "Shown from its messages. Its link can only be cut at the light itself.",
+                    palette,
+                );
             }
             details(ui, view, light);
         });
@@ -132,7 +137,7 @@ fn header(
                 });
                 if name.on_hover_text("Select it: the keys W, D, S and R act on the selected light").clicked()
                 {
-                    actions.push(Action::Select(light.id.clone()));
+                    actions.push(SelectionAction::Light(light.id.clone()));
                 }
                 let color = if light.kind == LightKind::Virtual { palette.accent } else { palette.warn };
                 let chip = widgets::chip(ui, labels::kind(light.kind), color, palette);
@@ -167,26 +172,25 @@ fn why(ui: &mut Ui, view: &ViewContext<'_>, rule: Rule, light: &LightState, repa
                 repaint.counting();
                 format!(" · {:.1} s", labels::seconds_left(view.now_ms, until))
             });
-            format!("Waits: {waiting}{}", left.unwrap_or_default())
+            format!("Waiting: {waiting}{}", left.unwrap_or_default())
         }
         (None, Some(inside)) => match inside.green_until {
             Some(until) if until.as_ms() > view.now_ms => {
                 repaint.counting();
-                format!("Goes: green for {:.1} s more", labels::seconds_left(view.now_ms, until.as_ms()))
+                format!("Going: green for {:.1} s more", labels::seconds_left(view.now_ms, until.as_ms()))
             }
-            _ if rule == Rule::React => "Goes: no other said that it goes".to_owned(),
-            _ => "Goes: every conflicting light has promised to stay".to_owned(),
+            _ if rule == Rule::React => "Going: no other light said that it has green".to_owned(),
+            _ => "Going: all others promised to stay red".to_owned(),
         },
         (None, None) if light.is_virtual() => "Has not reported yet".to_owned(),
-        (None, None) => "Its inside is not known here".to_owned(),
+        (None, None) => "Its reasons are not known here".to_owned(),
     };
     // Room for two lines always, or all cards below would jump with every reason.
     let lines = vec2(ui.available_width(), 2.0 * ui.text_style_height(&egui::TextStyle::Body) + 2.0);
     ui.allocate_ui(lines, |ui| {
         ui.set_min_height(lines.y);
-        ui.label(RichText::new(text).color(palette.text)).on_hover_text(
-            "Why the light does not go, or what lets it: the first reason that its program gives.",
-        );
+        ui.label(RichText::new(text).color(palette.text))
+            .on_hover_text("Why the light waits, or why it may go: the first reason that its program gives.");
     });
 }
 
@@ -194,14 +198,14 @@ fn promises(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState, repaint: &m
     let Some(inside) = &light.view else { return };
     let mut shown_lines = 0;
     let lines = [
-        ("gives", &inside.promises, "Its word to the other to stay out of go."),
+        (true, &inside.promises, "It stays red for that long, and the other may count on it."),
         (
-            "holds",
+            false,
             &inside.leases,
-            "What it may count on: the other's word, shortened by what clocks may differ.",
+            "It may count on the other's promise for that long, which is shortened by how much clocks may differ.",
         ),
     ];
-    for (verb, all, meaning) in lines {
+    for (given, all, meaning) in lines {
         for held in all {
             let left = labels::seconds_left(view.now_ms, held.until.as_ms());
             if left <= 0.0 {
@@ -211,8 +215,12 @@ fn promises(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState, repaint: &m
             shown_lines += 1;
             ui.horizontal(|ui| {
                 widgets::countdown(ui, left / FULL_S, view.palette.promise, view.palette);
-                let preposition = if verb == "gives" { "to" } else { "from" };
-                let text = format!("{verb} a promise {preposition} {} · {left:.1} s", held.light);
+                let light = &held.light;
+                let text = if given {
+                    format!("promised {light} to stay red · {left:.1} s")
+                } else {
+                    format!("{light} promised to stay red · {left:.1} s")
+                };
                 widgets::caption(ui, text, view.palette).on_hover_text(meaning);
             });
         }
@@ -248,9 +256,9 @@ fn layers(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
                 None => "not tried yet",
             };
             let dot = widgets::dot(ui, state.up, palette);
-            let said = format!("{} of {} is {word}", labels::layer(layer), light.id);
+            let spoken = format!("{} of {} is {word}", labels::layer(layer), light.id);
             let dot = dot.interact(Sense::hover());
-            dot.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &said));
+            dot.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &spoken));
             let hint = format!("{}\nNow {word}. {}", labels::layer_meaning(layer), state.reason);
             dot.on_hover_text(&hint);
             ui.label(labels::layer(layer)).on_hover_text(hint);
@@ -268,32 +276,33 @@ fn switches(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) -> Actions 
     let mut actions = Actions::default();
     ui.horizontal(|ui| {
         let wifi = widgets::switch(ui, palette, !light.wifi_cut, "Wi-Fi", &format!("Wi-Fi of {id}"));
-        let why = "Takes its Wi-Fi away, as switching the hotspot off does. The light must flash amber when it has lost the others, and come back by itself (W)";
+        let why = "Cuts its Wi-Fi, as switching off the hotspot does. The light must flash amber once it has lost the others, and recover by itself (W)";
         if wifi.on_hover_text(why).clicked() {
-            actions.ask(Command::SetWifi { light: id.clone(), up: light.wifi_cut });
+            actions.push(Command::SetWifi { light: id.clone(), up: light.wifi_cut });
         }
         ui.add_space(6.0);
         let silence = widgets::switch(ui, palette, light.silenced, "Silence", &format!("Silence {id}"));
-        let why = "It keeps its session and publishes nothing: the fault that a connection alone does not show (S)";
+        let why = "It keeps its session and publishes nothing: a fault that the connection does not show (S)";
         if silence.on_hover_text(why).clicked() {
-            actions.ask(Command::SetSilence { light: id.clone(), on: !light.silenced });
+            actions.push(Command::SetSilence { light: id.clone(), on: !light.silenced });
         }
     });
     ui.horizontal(|ui| {
         let drop = widgets::named_button(ui, "Drop session", &format!("Drop session of {id}"));
         let why = "Cuts its connection to the broker once; it comes back after its back-off (D)";
         if drop.on_hover_text(why).clicked() {
-            actions.ask(Command::DropSession { light: id.clone() });
+            actions.push(Command::DropSession { light: id.clone() });
         }
         let restart = widgets::named_button(ui, "Restart", &format!("Restart {id}"));
-        let why = "As a reset does: lamps out, then red until nothing that it may have promised holds (R)";
+        let why = "Like a reset: lamps out, then red until no promise from before can still hold (R)";
         if restart.on_hover_text(why).clicked() {
-            actions.ask(Command::RebootLight { light: id.clone() });
+            actions.push(Command::RebootLight { light: id.clone() });
         }
         if light.waiting() == Some(&Waiting::NoDemand) {
             let call = widgets::named_button(ui, "Call", &format!("Call {id}"));
-            if call.on_hover_text("Presses the button at its pole: it goes only on call (C)").clicked() {
-                actions.ask(Command::CallLight { light: id.clone() });
+            if call.on_hover_text("Presses the button at its pole: it gets green only on call (C)").clicked()
+            {
+                actions.push(Command::CallLight { light: id.clone() });
             }
         }
     });
@@ -304,7 +313,7 @@ fn switches(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) -> Actions 
 fn twin(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState, repaint: &mut RepaintScheduler) {
     let palette = view.palette;
     let (text, color) = match (light.twin, light.differs_since_ms) {
-        (None, _) => ("Its twin watches, and cannot tell yet".to_owned(), palette.weak),
+        (None, _) => ("Its twin cannot tell yet".to_owned(), palette.weak),
         (Some(twin), Some(since)) => {
             repaint.counting();
             let lasted = labels::seconds_left(since, view.now_ms);
@@ -312,7 +321,7 @@ fn twin(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState, repaint: &mut R
         }
         (Some(_), None) => ("Shows what its twin shows".to_owned(), palette.ok),
     };
-    let why = "The twin is the same library as on the board, stepped here with the messages that passed the broker. A difference means that the board heard something else, or does not follow the rules.";
+    let why = "The twin is the same library as on the board, run here with the messages that passed the broker. A difference means that the board received something else, or does not follow the rules.";
     ui.label(RichText::new(text).color(color)).on_hover_text(why);
 }
 
@@ -330,12 +339,12 @@ fn remote(ui: &mut Ui, light: &LightState, keyed: bool) -> Actions {
             let name = format!("{text}: {id}");
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, &name));
             let off = if online {
-                "A board obeys this only in a junction with a key: anybody could send it."
+                "A board obeys this only in a junction with a key. Otherwise anybody could send it."
             } else {
-                "The board is not there just now."
+                "The board is offline."
             };
             if response.on_hover_text(why).on_disabled_hover_text(off).clicked() {
-                actions.ask(Command::TellLight { light: id.clone(), action, ms });
+                actions.push(Command::TellLight { light: id.clone(), action, ms });
             }
         };
     let may = online && keyed;
@@ -347,7 +356,7 @@ fn remote(ui: &mut Ui, light: &LightState, keyed: bool) -> Actions {
         button(ui, may, "Silence 10 s", why, command::Action::Silence, Some(REMOTE_MS));
         let why = "The board cuts its connection to the broker once and comes back after its back-off.";
         button(ui, may, "Drop session", why, command::Action::MqttDrop, None);
-        let why = "The board starts anew: lamps out, then red until nothing that it may have promised holds.";
+        let why = "The board restarts: lamps out, then red until no promise from before can still hold.";
         button(ui, may, "Restart", why, command::Action::Reboot, None);
     });
     actions
@@ -369,7 +378,7 @@ fn details(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
                 TopicKind::Status => "status",
                 TopicKind::Command => "cmd",
             };
-            let kept = if message.retained { " (kept)" } else { "" };
+            let kept = if message.retained { " (retained)" } else { "" };
             ui.horizontal(|ui| {
                 widgets::caption(ui, format!("{} {topic}{kept}", labels::clock(message.at_ms)), palette);
                 let payload = RichText::new(&*message.payload).monospace().size(11.0).color(palette.text);
@@ -391,7 +400,7 @@ fn numbers(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
         cells.extend([
             ("greens", labels::count(counters.greens)),
             ("sent", labels::count(counters.sent)),
-            ("heard", labels::count(counters.received)),
+            ("received", labels::count(counters.received)),
             ("ignored", labels::count(counters.ignored)),
             ("dropped", labels::count(counters.dropped)),
             ("Wi-Fi joins", counters.wifi_joins.to_string()),

@@ -1,19 +1,20 @@
 //! The panels: each reads a [`ViewContext`](super::view::ViewContext) and returns what the user asked for.
 
-pub mod board;
-pub mod broker_bar;
-pub mod brokers;
-pub mod chaos;
-pub mod closing;
-pub mod conflict;
-pub mod event_log;
-pub mod fault_strip;
-pub mod faults;
-pub mod help;
-pub mod lessons;
-pub mod light_panel;
-pub mod overview;
-pub mod player_bar;
-pub mod timeline;
-pub mod topics;
-pub mod waiting;
+pub(super) mod board;
+pub(super) mod broker_bar;
+pub(super) mod brokers;
+pub(super) mod chaos;
+pub(super) mod closing;
+pub(super) mod conflict;
+pub(super) mod event_log;
+pub(super) mod fault_strip;
+pub(super) mod faults;
+pub(super) mod help;
+pub(super) mod lessons;
+pub(super) mod light_panel;
+pub(super) mod overview;
+pub(super) mod player_bar;
+pub(super) mod timeline;
+pub(super) mod toasts;
+pub(super) mod topics;
+pub(super) mod waiting;

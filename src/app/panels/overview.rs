@@ -4,21 +4,15 @@ use egui::{Align2, FontId, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, Widg
 use traffic_light::Name;
 
 use crate::app::{
-    action::{Action, Actions},
-    labels,
-    repaint::RepaintScheduler,
-    scene::head,
-    state::Junction,
-    theme,
-    view::ViewContext,
-    widgets,
+    action::Actions, labels, repaint::RepaintScheduler, scene::head, selection::SelectionAction,
+    state::Junction, theme, view::ViewContext, widgets,
 };
 
 const TILE: egui::Vec2 = vec2(92.0, 62.0);
 const GAP: f32 = 6.0;
 
 /// Shows the tiles; `open` is the junction that is shown large.
-pub fn show(
+pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     open: Option<&Name>,
@@ -62,7 +56,7 @@ fn tile(
     let (rect, response) = ui.allocate_exact_size(TILE, Sense::click());
     let mut actions = Actions::default();
     if response.clicked() {
-        actions.push(Action::Open(junction.name.clone()));
+        actions.push(SelectionAction::Junction(junction.name.clone()));
     }
     response.widget_info(|| {
         let lights: Vec<String> = junction

@@ -4,19 +4,18 @@ use std::time::Duration;
 
 use egui::{Button, Rect, Response, RichText, Shape, Slider, Stroke, Ui, WidgetInfo, vec2};
 
-use crate::app::player::{BACK, PlayerAction, SPEEDS, Watched, reel::Kind};
 use crate::{
     app::{
-        action::{Action, Actions},
+        action::Actions,
         labels,
+        player::{BACK, PlayerAction, SPEEDS, Watched, source::Kind},
         view::ViewContext,
         widgets,
     },
     scenario::Outcome,
 };
 
-/// Shows the bar.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Actions {
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Actions {
     let mut actions = Actions::default();
     ui.horizontal(|ui| {
         ui.set_min_height(28.0);
@@ -29,8 +28,8 @@ pub fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Actions {
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let leave = widgets::named_button(ui, "Back to the live lab", "Back to the live lab");
-            if leave.on_hover_text("The live lights have gone on all the time.").clicked() {
-                actions.push(Action::Player(PlayerAction::Leave));
+            if leave.on_hover_text("The live lights have gone on meanwhile.").clicked() {
+                actions.push(PlayerAction::Leave);
             }
             verdicts(ui, view, watched);
         });
@@ -46,7 +45,7 @@ fn what(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
             "A simulated world with a clock of its own, not the live lab. The same seed gives the same run.",
         ),
         Kind::Recording => {
-            ("Recording".to_owned(), "What happened before, as it was written down; it cannot be changed.")
+            ("Recording".to_owned(), "What happened before, as it was recorded. It cannot be changed.")
         }
     };
     widgets::chip(ui, &chip, palette.warn, palette).on_hover_text(why);
@@ -68,15 +67,15 @@ fn what(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
 
 fn controls(ui: &mut Ui, watched: &Watched, actions: &mut Actions) {
     let progress = &watched.progress;
-    let start = PlayerAction::GoTo(Duration::ZERO);
+    let start = PlayerAction::Seek(Duration::ZERO);
     let mut button = |ui: &mut Ui, enabled: bool, sign: Sign, name: &str, why: &str, action: PlayerAction| {
         if sign.button(ui, enabled, name).on_hover_text(format!("{name}: {why}")).clicked() {
-            actions.push(Action::Player(action));
+            actions.push(action);
         }
     };
     ui.spacing_mut().item_spacing.x = 4.0;
     button(ui, true, Sign::Start, "Restart", "from the start, with the same seed (Home)", start);
-    let back = PlayerAction::GoTo(progress.at.saturating_sub(BACK));
+    let back = PlayerAction::Seek(progress.at.saturating_sub(BACK));
     button(ui, true, Sign::Back, "Back 5 s", "plays it from the start up to there (←)", back);
     let (sign, name, why) = if progress.playing {
         (Sign::Pause, "Pause", "everything stands still, the clock too (Space or P)")
@@ -97,13 +96,13 @@ fn controls(ui: &mut Ui, watched: &Watched, actions: &mut Actions) {
         .show_ui(ui, |ui| {
             for speed in 0..SPEEDS.len() {
                 if ui.selectable_label(progress.speed == speed, times(speed)).clicked() {
-                    actions.push(Action::Player(PlayerAction::Speed(speed)));
+                    actions.push(PlayerAction::Speed(speed));
                 }
             }
         });
     let name = format!("Speed, {}", times(progress.speed));
     speed.response.widget_info(|| WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
-    speed.response.on_hover_text("How many times faster than life it goes (↑ and ↓)");
+    speed.response.on_hover_text("How many times faster than real time it plays (↑ and ↓)");
     ui.spacing_mut().item_spacing.x = 8.0;
 }
 
@@ -159,7 +158,6 @@ impl Sign {
     }
 }
 
-/// A speed as it is written: `0.25×`.
 fn times(speed: usize) -> String {
     format!("{}×", SPEEDS.get(speed).copied().unwrap_or(1.0))
 }
@@ -191,11 +189,11 @@ fn position(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched, actions: &mu
             (slider.changed() && !slider.dragged()).then_some(at_s)
         };
         if let Some(target_s) = target {
-            actions.push(Action::Player(PlayerAction::GoTo(Duration::from_secs_f64(target_s.max(0.0)))));
+            actions.push(PlayerAction::Seek(Duration::from_secs_f64(target_s.max(0.0))));
         }
     }
     ui.label(RichText::new(format!("{now} of {}", labels::clock(ms(length)))).monospace());
-    if let Some(target) = progress.going_to {
+    if let Some(target) = progress.seeking_to {
         widgets::caption(ui, format!("going to {}…", labels::clock(ms(target))), view.palette);
     }
 }
@@ -208,10 +206,16 @@ fn verdicts(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
     }
     let count = |outcome| verdicts.iter().filter(|verdict| verdict.outcome == outcome).count();
     let (held, failed) = (count(Outcome::Held), count(Outcome::Failed));
-    let counts = [(failed, "failed"), (held, "held"), (count(Outcome::NotJudged), "open")];
-    let counts = counts.iter().filter(|(count, _)| *count > 0);
-    let text = counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(" · ");
+    let counts = [(failed, "failed"), (held, "passed"), (count(Outcome::NotJudged), "pending")];
+    let counts = counts.iter().filter(|(count, _)| *count > 0).enumerate();
+    let texts = counts.map(|(place, (count, word))| match (place, count) {
+        (0, 1) => format!("1 check {word}"),
+        (0, _) => format!("{count} checks {word}"),
+        _ => format!("{count} {word}"),
+    });
+    let text = texts.collect::<Vec<_>>().join(" · ");
     let color = if failed > 0 { palette.bad } else { palette.ok };
-    let why = "What is expected of this run, so far. The lessons panel (F4) tells each with its evidence.";
+    let why =
+        "What is expected of this run, so far. The lessons panel (F4) shows each check with its evidence.";
     ui.label(RichText::new(text).color(color)).on_hover_text(why);
 }

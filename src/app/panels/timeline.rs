@@ -13,9 +13,11 @@ use traffic_light::Aspect;
 
 use crate::{
     app::{
-        action::{Action, Actions},
+        action::Actions,
         labels,
         repaint::RepaintScheduler,
+        selection::SelectionAction,
+        settings::SettingsAction,
         state::{FaultSpan, Junction, LightState, Overlap, State},
         theme,
         view::ViewContext,
@@ -36,7 +38,7 @@ const SCROLL_MS: u64 = 1_000;
 
 /// The height that a junction needs.
 #[must_use]
-pub fn height(state: &State, junction: &Junction) -> f32 {
+pub(crate) fn height(state: &State, junction: &Junction) -> f32 {
     38.0 + AXIS + faults_height(state, junction) + ROW * junction.lights.len().clamp(1, 6) as f32
 }
 
@@ -46,7 +48,7 @@ fn faults_height(state: &State, junction: &Junction) -> f32 {
 }
 
 /// Shows a junction's timeline; `look_at_ms` is its right end, `None` = now.
-pub fn show(
+pub(crate) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     junction: &Junction,
@@ -62,13 +64,13 @@ pub fn show(
             let name = format!("Timeline spans {text}");
             button.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, &name));
             if button.clicked() {
-                actions.push(Action::Span(span));
+                actions.push(SettingsAction::SpanTimeline(span));
             }
         }
         if look_at_ms.is_some() {
             let live = widgets::named_button(ui, "Back to now", "Timeline back to now");
             if live.clicked() {
-                actions.push(Action::LookAt(None));
+                actions.push(SelectionAction::LookAt(None));
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -86,7 +88,7 @@ pub fn show(
         let shift = axis.ms_of(response.drag_delta().x.abs());
         let end = axis.end_ms;
         let end = if response.drag_delta().x > 0.0 { end.saturating_sub(shift) } else { end + shift };
-        actions.push(Action::LookAt((end < view.now_ms).then_some(end)));
+        actions.push(SelectionAction::LookAt((end < view.now_ms).then_some(end)));
     }
     // While anything moves the timeline does so too; by itself it is worth a frame a second.
     if look_at_ms.is_none() {
@@ -97,7 +99,6 @@ pub fn show(
     actions
 }
 
-/// Time on the screen.
 struct Axis {
     /// Where time is drawn: beside the names, above the axis.
     plot: Rect,
@@ -168,14 +169,14 @@ fn paint(ui: &Ui, view: &ViewContext<'_>, junction: &Junction, rect: Rect, axis:
             palette.text,
         );
         lanes(&painter, view, light, row, axis);
-        let said = format!(
+        let spoken = format!(
             "Timeline of {}: {} spans, now {}",
             light.id,
             light.spans.len(),
             labels::aspect(light.aspect)
         );
         let response = ui.interact(row, ui.scope_id().with(("timeline", &light.id)), Sense::hover());
-        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
+        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
     }
     conflicts(&painter, view, junction, axis);
     faults(&painter, view, junction, axis);

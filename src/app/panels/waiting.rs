@@ -5,21 +5,21 @@ use egui::{RichText, Ui};
 use crate::app::{state::Broker, theme, view::ViewContext};
 
 /// Shows why there is no crossing yet.
-pub fn show(ui: &mut Ui, view: &ViewContext<'_>) {
+pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) {
     let (title, text) = match (&view.state.broker, view.state.stopped) {
         (_, true) => ("The world has stopped", "Close the window and start Twinlight again."),
         (Broker::Starting, _) => (
             "Starting the broker…",
-            "The lights join as soon as it answers. If this lasts, another program may hold its port: the event log below tells.",
+            "The lights join as soon as it answers. If this takes long, another program may be using its port: see the event log below.",
         ),
         (Broker::Running { .. }, _) => (
             "No lights yet",
             "Add lights to the configuration file, or let a board or your own program publish to \
-             twinlight/JUNCTION/LIGHT/state: it will appear here by itself.",
+             twinlight/JUNCTION/LIGHT/state: it appears here by itself.",
         ),
         (Broker::Stopped { .. }, _) => (
             "The broker is stopped",
-            "Press “Start broker” above, or the key B. The lights will find it by themselves.",
+            "Press “Start broker” above, or the key B. The lights reconnect by themselves.",
         ),
     };
     ui.vertical_centered(|ui| {

@@ -14,8 +14,8 @@ use tokio::{
 };
 
 use super::{
-    Film, Make,
-    transport::{Order, Progress, SPEEDS},
+    source::{JudgedPlayback, OpenPlayback},
+    transport::{PlayerCommand, Progress, SPEEDS},
 };
 use crate::{
     scenario::Judge,
@@ -24,12 +24,12 @@ use crate::{
 
 /// Time between two looks at the clock while it plays.
 const BEAT: Duration = Duration::from_millis(16);
-/// How long it may be busy before it looks for orders again.
+/// How long it may be busy before it looks for commands again.
 const BUDGET: Duration = Duration::from_millis(25);
 /// A pause that is not of the player's making (a suspended computer) is not made good.
 const LONGEST_BEAT: Duration = Duration::from_millis(100);
-/// What is played in one go while it is wound forward.
-const WIND: Duration = Duration::from_millis(100);
+/// What is played in one go while it seeks.
+const SEEK: Duration = Duration::from_millis(100);
 /// A lamp that does not change for so long is not waited for.
 const LONGEST_STEP: Duration = Duration::from_secs(600);
 /// Time between two verdicts while it plays.
@@ -37,55 +37,56 @@ const JUDGE_EVERY: Duration = Duration::from_millis(250);
 /// Events that may wait for the window; the channel holds more than this and one go's together.
 pub(super) const MOST_WAITING: usize = 16_384;
 
-/// What the thread is given.
-pub(super) struct Player {
-    pub(super) make: Make,
-    pub(super) orders: mpsc::Receiver<Order>,
+pub(super) struct PlayerThread {
+    pub(super) open: OpenPlayback,
+    pub(super) player_commands: mpsc::Receiver<PlayerCommand>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) wake: Arc<dyn Fn() + Send + Sync>,
-    /// Where it is to be wound to first.
+    /// Where to seek to first.
     pub(super) from: Duration,
 }
 
-/// What is played, and where it stands.
 struct Machine {
-    film: Film,
+    opened: JudgedPlayback,
     events: broadcast::Sender<Event>,
     shown: Progress,
-    /// Up to when it is to be wound for a change of a lamp.
+    /// Up to when to seek for a change of a lamp.
     to_lamp: Option<Duration>,
     beat: Instant,
     judged: Instant,
 }
 
-impl Player {
+impl PlayerThread {
+    /// Tells the window why nothing can be played.
+    pub(super) fn fail(self, reason: String) {
+        let shown = self.progress.borrow().clone();
+        self.progress.send_replace(Progress { failed: Some(reason), playing: false, ..shown });
+        (self.wake)();
+    }
+
     /// Plays until the window lets go of it.
     pub(super) async fn run(mut self) {
         let mut shown = self.progress.borrow().clone();
-        let film = match (self.make)() {
-            Ok(film) => film,
-            Err(reason) => {
-                self.progress.send_replace(Progress { failed: Some(reason), playing: false, ..shown });
-                (self.wake)();
-                return;
-            }
+        let opened = match (self.open)() {
+            Ok(opened) => opened,
+            Err(reason) => return self.fail(reason),
         };
         shown.opened = true;
-        shown.began = film.playback.now();
-        shown.going_to = (self.from > shown.began).then_some(self.from);
+        shown.began = opened.playback.now();
+        shown.seeking_to = (self.from > shown.began).then_some(self.from);
         let now = Instant::now();
         let mut machine =
-            Machine { film, events: self.events.clone(), shown, to_lamp: None, beat: now, judged: now };
+            Machine { opened, events: self.events.clone(), shown, to_lamp: None, beat: now, judged: now };
         loop {
             machine.advance(Instant::now());
             machine.judge();
             self.progress.send_replace(machine.shown.clone());
             (self.wake)();
             tokio::select! {
-                order = self.orders.recv() => match order {
-                    Some(order) => machine.take(order),
+                command = self.player_commands.recv() => match command {
+                    Some(command) => machine.take(command),
                     None => return,
                 },
                 command = self.commands.recv() => match command {
@@ -99,46 +100,46 @@ impl Player {
 }
 
 impl Machine {
-    fn take(&mut self, order: Order) {
+    fn take(&mut self, command: PlayerCommand) {
         // Up to here it went on as before.
         self.advance(Instant::now());
-        match order {
-            Order::Toggle => self.shown.playing = !self.shown.playing && !self.shown.ended,
-            Order::Speed(speed) => self.shown.speed = speed.min(SPEEDS.len() - 1),
-            Order::SpeedUp(true) => self.shown.speed = (self.shown.speed + 1).min(SPEEDS.len() - 1),
-            Order::SpeedUp(false) => self.shown.speed = self.shown.speed.saturating_sub(1),
-            Order::StepToLamp => {
+        match command {
+            PlayerCommand::PlayOrPause => self.shown.playing = !self.shown.playing && !self.shown.ended,
+            PlayerCommand::Speed(speed) => self.shown.speed = speed.min(SPEEDS.len() - 1),
+            PlayerCommand::SpeedUp(true) => self.shown.speed = (self.shown.speed + 1).min(SPEEDS.len() - 1),
+            PlayerCommand::SpeedUp(false) => self.shown.speed = self.shown.speed.saturating_sub(1),
+            PlayerCommand::StepToLamp => {
                 self.shown.playing = false;
-                self.to_lamp = Some(self.film.playback.now() + LONGEST_STEP);
+                self.to_lamp = Some(self.opened.playback.now() + LONGEST_STEP);
             }
-            Order::Step(by) => {
+            PlayerCommand::Step(by) => {
                 self.shown.playing = false;
-                self.shown.going_to = Some(self.film.playback.now() + by);
+                self.shown.seeking_to = Some(self.opened.playback.now() + by);
             }
-            Order::GoTo(at) => self.shown.going_to = Some(at),
+            PlayerCommand::Seek(at) => self.shown.seeking_to = Some(at),
         }
         self.judged = Instant::now() - JUDGE_EVERY;
     }
 
     fn obey(&mut self, command: Command) {
-        if let Err(text) = self.film.playback.obey(command) {
-            let at = self.film.playback.now();
+        if let Err(text) = self.opened.playback.obey(command) {
+            let at = self.opened.playback.now();
             let kind = EventKind::Noticed { severity: Severity::Warning, light: None, text };
             // A window that is closing hears nothing more.
             let _ = self.events.send(Event { at, kind });
         }
         // What the command changed at once happens at the present moment.
-        self.play(self.film.playback.now());
+        self.play(self.opened.playback.now());
     }
 
     fn is_busy(&self) -> bool {
-        self.shown.playing || self.shown.going_to.is_some() || self.to_lamp.is_some()
+        self.shown.playing || self.shown.seeking_to.is_some() || self.to_lamp.is_some()
     }
 
     /// How long to wait for the next beat.
     fn rest(&self) -> Duration {
-        let winds = self.shown.going_to.is_some() || self.to_lamp.is_some();
-        if winds && !self.is_full() { Duration::ZERO } else { BEAT }
+        let seeks = self.shown.seeking_to.is_some() || self.to_lamp.is_some();
+        if seeks && !self.is_full() { Duration::ZERO } else { BEAT }
     }
 
     /// Whether the window has enough to do.
@@ -147,15 +148,15 @@ impl Machine {
     }
 
     fn end(&self) -> Option<Duration> {
-        let judged = self.film.judge.as_ref().map(Judge::ends_at);
-        judged.or_else(|| self.film.playback.length())
+        let judged = self.opened.judge.as_ref().map(Judge::ends_at);
+        judged.or_else(|| self.opened.playback.length())
     }
 
     /// Plays up to `until`; returns whether a lamp changed.
     fn play(&mut self, until: Duration) -> bool {
         let mut lamp = false;
-        let (events, judge) = (&self.events, &mut self.film.judge);
-        self.film.playback.play(until, &mut |event| {
+        let (events, judge) = (&self.events, &mut self.opened.judge);
+        self.opened.playback.play(until, &mut |event| {
             lamp |= matches!(event.kind, EventKind::AspectChanged { .. });
             if let Some(judge) = judge {
                 judge.see(&event);
@@ -171,19 +172,19 @@ impl Machine {
         self.beat = now;
         if let Some(latest) = self.to_lamp {
             self.step_to_lamp(now, latest);
-        } else if let Some(target) = self.shown.going_to {
-            self.wind(now, target);
+        } else if let Some(target) = self.shown.seeking_to {
+            self.seek(now, target);
         } else if self.shown.playing && !self.is_full() {
-            let until = self.film.playback.now() + passed.mul_f64(self.shown.times());
+            let until = self.opened.playback.now() + passed.mul_f64(self.shown.times());
             self.play(self.end().map_or(until, |end| until.min(end)));
         }
-        let at = self.film.playback.now();
-        (self.shown.at, self.shown.told, self.shown.length) = (at, Instant::now(), self.end());
-        let over = self.end().is_some_and(|end| at >= end) || self.film.playback.next_at().is_none();
+        let at = self.opened.playback.now();
+        (self.shown.at, self.shown.updated, self.shown.length) = (at, Instant::now(), self.end());
+        let over = self.end().is_some_and(|end| at >= end) || self.opened.playback.next_at().is_none();
         self.shown.ended = over;
         if over {
             self.shown.playing = false;
-            self.shown.going_to = None;
+            self.shown.seeking_to = None;
             self.to_lamp = None;
         }
     }
@@ -191,7 +192,7 @@ impl Machine {
     fn step_to_lamp(&mut self, start: Instant, latest: Duration) {
         let latest = self.end().map_or(latest, |end| latest.min(end));
         while start.elapsed() < BUDGET && !self.is_full() {
-            let next = self.film.playback.next_at().map_or(latest, |next| next.min(latest));
+            let next = self.opened.playback.next_at().map_or(latest, |next| next.min(latest));
             if self.play(next) || next >= latest {
                 self.to_lamp = None;
                 return;
@@ -199,21 +200,21 @@ impl Machine {
         }
     }
 
-    fn wind(&mut self, start: Instant, target: Duration) {
+    fn seek(&mut self, start: Instant, target: Duration) {
         let target = self.end().map_or(target, |end| target.min(end));
         while start.elapsed() < BUDGET && !self.is_full() {
-            let next = (self.film.playback.now() + WIND).min(target);
+            let next = (self.opened.playback.now() + SEEK).min(target);
             self.play(next);
             if next >= target {
-                self.shown.going_to = None;
+                self.shown.seeking_to = None;
                 return;
             }
         }
     }
 
     fn judge(&mut self) {
-        let Some(judge) = &mut self.film.judge else { return };
-        let settled = !(self.shown.playing || self.shown.going_to.is_some() || self.to_lamp.is_some());
+        let Some(judge) = &mut self.opened.judge else { return };
+        let settled = !(self.shown.playing || self.shown.seeking_to.is_some() || self.to_lamp.is_some());
         if settled || self.judged.elapsed() >= JUDGE_EVERY || self.shown.verdicts.is_empty() {
             judge.reach(self.shown.at);
             self.shown.verdicts = judge.verdicts().into();

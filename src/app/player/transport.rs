@@ -14,11 +14,9 @@ pub const LIFE: usize = 2;
 /// How far the clock may run ahead of what was played, in real time: a frame and a bit.
 const AHEAD: Duration = Duration::from_millis(40);
 
-/// What the window asks of the player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Let time pass if it stands still, and the other way round.
-    Toggle,
+pub(super) enum PlayerCommand {
+    PlayOrPause,
     /// Go this fast: a place in [`SPEEDS`].
     Speed(usize),
     /// Go one place faster, or slower.
@@ -27,39 +25,34 @@ pub(super) enum Order {
     StepToLamp,
     /// Go on by so much and stand still there.
     Step(Duration),
-    /// Go to this later moment as fast as it can be.
-    GoTo(Duration),
+    /// Play to this later moment as fast as possible.
+    Seek(Duration),
 }
 
-/// What the player tells.
 #[derive(Clone, Debug)]
 pub struct Progress {
     /// Whether what is played has been opened.
     pub opened: bool,
-    /// Why it cannot be played.
     pub failed: Option<String>,
     /// Where it begins: a recording may begin in the middle of a run.
     pub began: Duration,
     /// Up to where it was played.
     pub at: Duration,
     /// When that was so.
-    pub told: Instant,
-    /// Whether time passes.
+    pub updated: Instant,
     pub playing: bool,
     /// A place in [`SPEEDS`].
     pub speed: usize,
     /// How long it is, where it has an end.
     pub length: Option<Duration>,
-    /// Whether it is at its end.
     pub ended: bool,
-    /// Where it is being wound to.
-    pub going_to: Option<Duration>,
+    /// Where it is seeking to.
+    pub seeking_to: Option<Duration>,
     /// What became of the expectations so far, where there are any.
     pub verdicts: Arc<[Verdict]>,
 }
 
 impl Progress {
-    /// Before anything was opened.
     #[must_use]
     pub fn start(playing: bool, speed: usize) -> Progress {
         Progress {
@@ -67,12 +60,12 @@ impl Progress {
             failed: None,
             began: Duration::ZERO,
             at: Duration::ZERO,
-            told: Instant::now(),
+            updated: Instant::now(),
             playing,
             speed: speed.min(SPEEDS.len() - 1),
             length: None,
             ended: false,
-            going_to: None,
+            seeking_to: None,
             verdicts: Arc::from([]),
         }
     }
@@ -87,10 +80,10 @@ impl Progress {
     /// never far ahead of what was played.
     #[must_use]
     pub fn clock(&self, now: Instant) -> Duration {
-        if !self.playing || self.going_to.is_some() || self.ended {
+        if !self.playing || self.seeking_to.is_some() || self.ended {
             return self.at;
         }
-        let since = now.saturating_duration_since(self.told).min(AHEAD);
+        let since = now.saturating_duration_since(self.updated).min(AHEAD);
         let at = self.at + since.mul_f64(self.times());
         self.length.map_or(at, |length| at.min(length))
     }
@@ -102,21 +95,21 @@ mod tests {
 
     #[test]
     fn the_clock_runs_at_the_speed_and_not_far_ahead_of_what_was_played() {
-        let told = Instant::now();
-        let progress = Progress { told, at: Duration::from_secs(10), ..Progress::start(true, 4) };
-        let after = |ms| progress.clock(told + Duration::from_millis(ms));
+        let updated = Instant::now();
+        let progress = Progress { updated, at: Duration::from_secs(10), ..Progress::start(true, 4) };
+        let after = |ms| progress.clock(updated + Duration::from_millis(ms));
         assert_eq!(after(10), Duration::from_millis(10_040));
         assert_eq!(after(5_000), Duration::from_millis(10_160));
     }
 
     #[test]
     fn the_clock_stands_while_it_is_paused_and_at_the_end() {
-        let told = Instant::now();
+        let updated = Instant::now();
         let at = Duration::from_secs(3);
-        let later = told + Duration::from_millis(30);
-        assert_eq!(Progress { told, at, ..Progress::start(false, LIFE) }.clock(later), at);
+        let later = updated + Duration::from_millis(30);
+        assert_eq!(Progress { updated, at, ..Progress::start(false, LIFE) }.clock(later), at);
         let length = Some(Duration::from_millis(3_010));
-        let close = Progress { told, at, length, ..Progress::start(true, LIFE) };
+        let close = Progress { updated, at, length, ..Progress::start(true, LIFE) };
         assert_eq!(close.clock(later), Duration::from_millis(3_010));
     }
 }

@@ -11,7 +11,6 @@ use crate::app::{
     traffic::{CAR_LENGTH_M, CAR_WIDTH_M, Car, HALF_STREET_M},
 };
 
-/// Paints the cars of one approach.
 pub(super) fn paint(painter: &Painter, plan: &Plan, arm: Arm, cars: &[Car], palette: &Palette) {
     for car in cars {
         let centre = plan.on(arm, car.at_m, HALF_STREET_M / 2.0);

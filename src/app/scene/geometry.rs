@@ -6,24 +6,20 @@ use crate::app::traffic::HALF_STREET_M;
 
 /// An approach, named by where its cars come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arm {
-    /// Cars come from the east.
+pub(crate) enum Arm {
     East,
-    /// Cars come from the south.
     South,
-    /// Cars come from the west.
     West,
-    /// Cars come from the north.
     North,
 }
 
 impl Arm {
     /// The order in which a junction's lights get their arms.
-    pub const ORDER: [Arm; 4] = [Arm::East, Arm::South, Arm::West, Arm::North];
+    pub(crate) const ORDER: [Arm; 4] = [Arm::East, Arm::South, Arm::West, Arm::North];
 
     /// The direction that its cars drive in; y points down.
     #[must_use]
-    pub fn direction(self) -> Vec2 {
+    pub(crate) fn direction(self) -> Vec2 {
         match self {
             Arm::East => vec2(-1.0, 0.0),
             Arm::South => vec2(0.0, -1.0),
@@ -34,14 +30,14 @@ impl Arm {
 
     /// The driver's right hand: the side that is driven on.
     #[must_use]
-    pub fn right(self) -> Vec2 {
+    pub(crate) fn right(self) -> Vec2 {
         let along = self.direction();
         vec2(-along.y, along.x)
     }
 
     /// The arm across the crossing.
     #[must_use]
-    pub fn opposite(self) -> Arm {
+    pub(crate) fn opposite(self) -> Arm {
         match self {
             Arm::East => Arm::West,
             Arm::South => Arm::North,
@@ -52,23 +48,22 @@ impl Arm {
 
     /// Whether it lies on the west–east street.
     #[must_use]
-    pub fn is_west_east(self) -> bool {
+    pub(crate) fn is_west_east(self) -> bool {
         matches!(self, Arm::East | Arm::West)
     }
 
     /// Towards the corner where its head stands: near side, right hand.
     #[must_use]
-    pub fn corner(self) -> Vec2 {
+    pub(crate) fn corner(self) -> Vec2 {
         self.right() - self.direction()
     }
 }
 
 /// A head on the crossing: which light it belongs to, and whether it only repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Post {
+pub(crate) struct Post {
     /// The approach that it stands at.
     pub arm: Arm,
-    /// The light's place in its junction.
     pub light: usize,
     /// A second head for the traffic of the other direction; smaller, without links.
     pub repeats: bool,
@@ -77,7 +72,7 @@ pub struct Post {
 /// Which heads stand where, for a junction of `lights` lights. A pair rules two streets, each in
 /// both directions; three and four lights have an approach each. More cannot be drawn.
 #[must_use]
-pub fn posts(lights: usize) -> Vec<Post> {
+pub(crate) fn posts(lights: usize) -> Vec<Post> {
     let post = |(light, arm): (usize, &Arm)| Post { arm: *arm, light, repeats: false };
     let mut posts: Vec<Post> = Arm::ORDER.iter().take(lights).enumerate().map(post).collect();
     if lights <= 2 {
@@ -90,7 +85,7 @@ pub fn posts(lights: usize) -> Vec<Post> {
 
 /// Where a crossing lies on the screen.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// All that may be painted on.
     pub rect: Rect,
     /// The middle of the crossing.
@@ -113,7 +108,7 @@ impl Plan {
     /// Fits a crossing of `lights` lights into `rect`: in the middle, or as far to the left as the
     /// lists beside the heads on the right need.
     #[must_use]
-    pub fn new(rect: Rect, lights: usize) -> Plan {
+    pub(crate) fn new(rect: Rect, lights: usize) -> Plan {
         let scale = (rect.height() / 59.0).min(rect.width() / 92.0).max(2.0);
         let heads = (HEAD_OFF_M + HEAD_M.x) * scale;
         let wanted = rect.right() - heads - PLAQUE - LIST;
@@ -125,19 +120,17 @@ impl Plan {
 
     /// The point `along_m` before or behind the middle and `right_m` to the driver's right.
     #[must_use]
-    pub fn on(&self, arm: Arm, along_m: f32, right_m: f32) -> Pos2 {
+    pub(crate) fn on(&self, arm: Arm, along_m: f32, right_m: f32) -> Pos2 {
         self.centre + (arm.direction() * along_m + arm.right() * right_m) * self.scale
     }
 
-    /// Metres as points.
     #[must_use]
-    pub fn m(&self, metres: f32) -> f32 {
+    pub(crate) fn m(&self, metres: f32) -> f32 {
         metres * self.scale
     }
 
-    /// Where a head is painted.
     #[must_use]
-    pub fn head(&self, post: Post) -> Rect {
+    pub(crate) fn head(&self, post: Post) -> Rect {
         let size = HEAD_M * self.scale * if post.repeats { 0.66 } else { 1.0 };
         let near = post.arm.corner() * HEAD_OFF_M * self.scale;
         let centre = self.centre + near + post.arm.corner() * size / 2.0;
@@ -146,22 +139,21 @@ impl Plan {
 
     /// The middle of the broker: over the end of the eastern arm, as far from each light.
     #[must_use]
-    pub fn broker(&self) -> Rect {
+    pub(crate) fn broker(&self) -> Rect {
         let size = vec2(self.m(16.0).clamp(142.0, 176.0), self.m(9.0).clamp(52.0, 84.0));
         let right = self.rect.right() - size.x / 2.0 - 12.0;
         let ideal = self.centre.x + self.m(42.0);
         Rect::from_center_size(pos2(right.min(ideal.max(self.centre.x)), self.centre.y), size)
     }
 
-    /// The crossing's box.
     #[must_use]
-    pub fn crossing(&self) -> Rect {
+    pub(crate) fn crossing(&self) -> Rect {
         Rect::from_center_size(self.centre, Vec2::splat(self.m(2.0 * HALF_STREET_M)))
     }
 
     /// The way of a light's link: from its head to the broker, as a cubic curve.
     #[must_use]
-    pub fn link(&self, post: Post) -> [Pos2; 4] {
+    pub(crate) fn link(&self, post: Post) -> [Pos2; 4] {
         let (head, broker) = (self.head(post), self.broker());
         let up = if post.arm.corner().y < 0.0 { -1.0 } else { 1.0 };
         let edge = |rect: Rect| if up < 0.0 { rect.top() } else { rect.bottom() };
@@ -183,7 +175,7 @@ impl Plan {
     /// The way of a promise between two heads. It is bowed towards the crossing, where no car
     /// waits, and lies to the giver's right so that the way back is another.
     #[must_use]
-    pub fn promise(&self, from: Post, to: Post) -> [Pos2; 3] {
+    pub(crate) fn promise(&self, from: Post, to: Post) -> [Pos2; 3] {
         let (from, to) = (self.head(from), self.head(to));
         let along = (to.center() - from.center()).normalized();
         let right = vec2(-along.y, along.x) * self.m(1.4);
@@ -203,9 +195,8 @@ fn rim(rect: Rect, along: Vec2) -> Pos2 {
     rect.center() + along * x.min(y)
 }
 
-/// A point of a cubic curve.
 #[must_use]
-pub fn cubic(points: &[Pos2; 4], t: f32) -> Pos2 {
+pub(crate) fn cubic(points: &[Pos2; 4], t: f32) -> Pos2 {
     let u = 1.0 - t;
     let [a, b, c, d] = points.map(Pos2::to_vec2);
     (a * (u * u * u) + b * (3.0 * u * u * t) + c * (3.0 * u * t * t) + d * (t * t * t)).to_pos2()
@@ -214,16 +205,15 @@ pub fn cubic(points: &[Pos2; 4], t: f32) -> Pos2 {
 /// Straight pieces that a cubic curve is measured by.
 const PIECES: u16 = 24;
 
-/// How long a cubic curve is.
 #[must_use]
-pub fn length(points: &[Pos2; 4]) -> f32 {
+pub(crate) fn length(points: &[Pos2; 4]) -> f32 {
     pieces(points).map(|(_, length)| length).sum()
 }
 
 /// The parameter of a cubic curve at this share of its length: the parameter itself runs faster
 /// where the curve is wide.
 #[must_use]
-pub fn at_share(points: &[Pos2; 4], share: f32) -> f32 {
+pub(crate) fn at_share(points: &[Pos2; 4], share: f32) -> f32 {
     let mut left = length(points) * share.clamp(0.0, 1.0);
     for (from, length) in pieces(points) {
         if left <= length {
@@ -240,9 +230,8 @@ fn pieces(points: &[Pos2; 4]) -> impl Iterator<Item = (f32, f32)> {
     (0..PIECES).map(move |piece| (at(piece), cubic(points, at(piece)).distance(cubic(points, at(piece + 1)))))
 }
 
-/// A point of a quadratic curve.
 #[must_use]
-pub fn quadratic(points: &[Pos2; 3], t: f32) -> Pos2 {
+pub(crate) fn quadratic(points: &[Pos2; 3], t: f32) -> Pos2 {
     let u = 1.0 - t;
     let [a, b, c] = points.map(Pos2::to_vec2);
     (a * (u * u) + b * (2.0 * u * t) + c * (t * t)).to_pos2()

@@ -12,15 +12,21 @@ use crate::app::{
 const FADE_MS: u64 = 160;
 
 /// Half the period of flashing amber.
-pub const FLASH_HALF_MS: u64 = 500;
+pub(crate) const FLASH_HALF_MS: u64 = 500;
 
 /// How bright each lamp is, from top to bottom, 0 to 1.
-pub type Lamps = [f32; 3];
+pub(crate) type Lamps = [f32; 3];
 
 /// What the lamps show at `now_ms`, the aspect being `aspect` since `since_ms` and `previous`
 /// before. With `reduce_motion` they switch at once.
 #[must_use]
-pub fn lamps(aspect: Aspect, previous: Aspect, since_ms: u64, now_ms: u64, reduce_motion: bool) -> Lamps {
+pub(crate) fn lamps(
+    aspect: Aspect,
+    previous: Aspect,
+    since_ms: u64,
+    now_ms: u64,
+    reduce_motion: bool,
+) -> Lamps {
     let age = now_ms.saturating_sub(since_ms);
     let target = lit(aspect, age);
     if reduce_motion {
@@ -38,7 +44,7 @@ pub fn lamps(aspect: Aspect, previous: Aspect, since_ms: u64, now_ms: u64, reduc
 }
 
 /// Asks for the frames that the lamps need.
-pub fn repaint(
+pub(crate) fn repaint(
     aspect: Aspect,
     since_ms: u64,
     now_ms: u64,
@@ -68,7 +74,7 @@ fn lit(aspect: Aspect, age_ms: u64) -> Lamps {
 }
 
 /// Paints a head into `rect`. One that is only heard of and silent is painted pale.
-pub fn paint(painter: &Painter, rect: Rect, lamps: Lamps, palette: &Palette, pale: bool) {
+pub(crate) fn paint(painter: &Painter, rect: Rect, lamps: Lamps, palette: &Palette, pale: bool) {
     let round = rect.width() * 0.16;
     let shadow = rect.translate(vec2(rect.width() * 0.05, rect.width() * 0.07));
     painter.rect_filled(shadow, round, Color32::from_black_alpha(if palette.dark { 90 } else { 50 }));
@@ -96,7 +102,7 @@ fn lamp_centre(rect: Rect, at: usize) -> Pos2 {
 }
 
 /// A small head for lists: three lamps without a housing's details.
-pub fn paint_small(painter: &Painter, rect: Rect, lamps: Lamps, palette: &Palette) {
+pub(crate) fn paint_small(painter: &Painter, rect: Rect, lamps: Lamps, palette: &Palette) {
     painter.rect(
         rect,
         CornerRadius::same(3),
@@ -183,7 +189,7 @@ fn additive(color: Color32) -> Color32 {
 }
 
 /// `share` of the way from one colour to the other.
-pub fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
+pub(crate) fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
     from.lerp_to_gamma(to, share.clamp(0.0, 1.0))
 }
 

@@ -1,11 +1,11 @@
 //! A crossing seen from above: streets, cars, heads, links, messages and promises. Everything is a
-//! pure function of the state and the time; the cars alone have a memory, in [`Traffic`].
+//! pure function of the state, the time and the cars, which drive on before a frame is drawn.
 
 mod cars;
 pub(super) mod fault;
-pub mod geometry;
+pub(super) mod geometry;
 mod ground;
-pub mod head;
+pub(super) mod head;
 mod network;
 mod promise;
 
@@ -17,6 +17,7 @@ use crate::app::{
     action::{Action, Actions, FaultTarget},
     labels,
     repaint::RepaintScheduler,
+    selection::SelectionAction,
     state::{Junction, LightState},
     theme::Palette,
     traffic::{Approach, Traffic},
@@ -27,11 +28,11 @@ use crate::app::{
 const ALARM_MS: u64 = 900;
 
 /// Shows `junction` in all the room that `ui` has.
-pub fn show(
+pub(super) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     junction: &Junction,
-    traffic: &mut Traffic,
+    traffic: &Traffic,
     repaint: &mut RepaintScheduler,
 ) -> Actions {
     // Clicked for the links that lie on it; not a stop of the keyboard, as each link is one itself.
@@ -48,7 +49,10 @@ pub fn show(
 
     ground::paint(&painter, &plan, &arms, palette, alarm(junction, now, calm, repaint));
     if !calm {
-        drive(&painter, &plan, junction, &posts, palette, now, traffic, repaint);
+        paint_cars(&painter, &plan, &posts, palette, traffic);
+        if traffic.moves() {
+            repaint.moving();
+        }
     }
     actions.append(fault::pick_links(ui, &ground, &plan, junction, &posts, view));
     network::paint_links(&painter, &plan, junction, &posts, view);
@@ -63,13 +67,13 @@ pub fn show(
         network::paint_flights(&painter, &plan, junction, &posts, view, repaint);
     }
     fault::paint_on_links(&painter, &plan, junction, &posts, view);
-    let said = network::paint_broker(&painter, &plan, &view.state.broker, palette);
-    actions.append(pick_broker(ui, &painter, plan.broker(), &said, palette));
+    let spoken = network::paint_broker(&painter, &plan, &view.state.broker, palette);
+    actions.append(pick_broker(ui, &painter, plan.broker(), &spoken, palette));
     fault::list_on_broker(ui, &painter, &plan, view);
-    for (at, (centre, said)) in promises.into_iter().enumerate() {
+    for (at, (centre, spoken)) in promises.into_iter().enumerate() {
         let size = vec2(2.0, 2.0) * promise::shield_radius(&plan);
-        let why = "The light that the arrow comes from has given its word; the other may count on it for that long.";
-        tell(ui, Rect::from_center_size(centre, size), ("promise", at), said, why);
+        let why = "The light that the arrow comes from stays red for that long; the other may count on it.";
+        tell(ui, Rect::from_center_size(centre, size), ("promise", at), spoken, why);
     }
     title(&painter, rect, junction, palette);
     actions
@@ -86,33 +90,22 @@ fn alarm(junction: &Junction, now_ms: u64, calm: bool, repaint: &mut RepaintSche
     0.65 + 0.35 * (phase * std::f32::consts::TAU).cos()
 }
 
-#[expect(clippy::too_many_arguments, reason = "cars look at all of it")]
-fn drive(
-    painter: &Painter,
-    plan: &Plan,
-    junction: &Junction,
-    posts: &[Post],
-    palette: &Palette,
-    now_ms: u64,
-    traffic: &mut Traffic,
-    repaint: &mut RepaintScheduler,
-) {
-    let approaches: Vec<Approach> = posts
-        .iter()
-        .filter_map(|post| {
-            let aspect = junction.lights.get(post.light)?.aspect;
-            Some(Approach { aspect, west_east: post.arm.is_west_east() })
-        })
-        .collect();
-    traffic.advance(now_ms, &approaches);
+/// What the cars of `junction` see, in the order of its posts.
+#[must_use]
+pub(super) fn approaches(junction: &Junction) -> Vec<Approach> {
+    let approach = |post: Post| {
+        let aspect = junction.lights.get(post.light)?.aspect;
+        Some(Approach { aspect, west_east: post.arm.is_west_east() })
+    };
+    posts(junction.lights.len()).into_iter().filter_map(approach).collect()
+}
+
+fn paint_cars(painter: &Painter, plan: &Plan, posts: &[Post], palette: &Palette, traffic: &Traffic) {
     for (post, cars) in posts.iter().zip(traffic.lanes()) {
         cars::paint(painter, plan, post.arm, cars, palette);
     }
     for (post, cars) in posts.iter().zip(traffic.lanes()) {
         cars::paint_bursts(painter, plan, post.arm, cars, palette);
-    }
-    if traffic.moves() {
-        repaint.moving();
     }
 }
 
@@ -163,27 +156,27 @@ fn show_head(
         network::link_in_words(light),
     ));
     if response.double_clicked() {
-        actions.push(Action::Target(FaultTarget::Light(light.id.clone())));
+        actions.push(Action::AimFault(FaultTarget::Light(light.id.clone())));
     } else if response.clicked() {
-        actions.push(Action::Select(light.id.clone()));
+        actions.push(SelectionAction::Light(light.id.clone()));
     }
     actions
 }
 
 /// The broker can be picked, to be broken.
-fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, said: &str, palette: &Palette) -> Actions {
+fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, spoken: &str, palette: &Palette) -> Actions {
     let mut actions = Actions::default();
     let response = ui.interact(rect, ui.scope_id().with("broker"), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, said));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken));
     if response.has_focus() || response.hovered() {
         let color = if response.has_focus() { palette.text } else { palette.accent };
         painter.rect_stroke(rect.expand(2.0), 8.0, Stroke::new(2.0, color), StrokeKind::Outside);
     }
     if response.clicked() {
-        actions.push(Action::Target(FaultTarget::Broker));
+        actions.push(Action::AimFault(FaultTarget::Broker));
     }
     response.on_hover_text(format!(
-        "{said}.\nEvery message between the lights passes the broker. Click to break it on purpose."
+        "{spoken}.\nEvery message between the lights passes the broker. Click to break it on purpose."
     ));
     actions
 }
@@ -230,7 +223,7 @@ fn title(painter: &Painter, rect: Rect, junction: &Junction, palette: &Palette) 
     );
     let rule = match junction.rule {
         Rule::Lease => "right of way by promises",
-        Rule::React => "right of way by the other's last word",
+        Rule::React => "right of way by the other's last message",
     };
     let key = if junction.keyed { "signed messages" } else { "unsigned messages" };
     let more = junction.lights.len().saturating_sub(Arm::ORDER.len());
@@ -245,8 +238,8 @@ fn title(painter: &Painter, rect: Rect, junction: &Junction, palette: &Palette) 
 }
 
 /// Gives something that is only painted a tooltip and a voice.
-fn tell(ui: &Ui, rect: Rect, salt: impl std::hash::Hash + std::fmt::Debug, said: String, why: &str) {
+fn tell(ui: &Ui, rect: Rect, salt: impl std::hash::Hash + std::fmt::Debug, spoken: String, why: &str) {
     let response = ui.interact(rect, ui.scope_id().with(salt), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
-    response.on_hover_text(format!("{said}.\n{why}"));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
+    response.on_hover_text(format!("{spoken}.\n{why}"));
 }

@@ -22,7 +22,6 @@ use crate::{
 /// Longer than it takes: nobody would see a millisecond.
 const HOP_MS: u64 = 420;
 
-/// Paints each light's link.
 pub(super) fn paint_links(
     painter: &Painter,
     plan: &Plan,
@@ -176,7 +175,7 @@ fn dot(painter: &Painter, way: &[Pos2; 4], at: f32, color: Color32, plan: &Plan)
 #[must_use]
 pub(super) fn paint_broker(painter: &Painter, plan: &Plan, broker: &Broker, palette: &Palette) -> String {
     let rect = plan.broker();
-    let (color, state, said) = match broker {
+    let (color, state, spoken) = match broker {
         Broker::Starting => (palette.warn, "starting…".to_owned(), "Broker: starting".to_owned()),
         Broker::Running { address, .. } => (palette.ok, address.clone(), format!("Broker at {address} runs")),
         Broker::Stopped { reason } => {
@@ -212,7 +211,7 @@ pub(super) fn paint_broker(painter: &Painter, plan: &Plan, broker: &Broker, pale
     if matches!(broker, Broker::Stopped { .. }) {
         cut_mark(painter, rect.right_top() + vec2(-4.0, 4.0), 8.0, palette);
     }
-    said
+    spoken
 }
 
 /// One line in the largest letters that fit, cut with an ellipsis where even the smallest do not.
@@ -237,7 +236,7 @@ pub(super) fn link_in_words(light: &LightState) -> String {
             let reason = &light.layer(layer).reason;
             format!("{} is down: {reason}", labels::layer(layer))
         }
-        None if light.silenced => "Keeps its session and says nothing".to_owned(),
+        None if light.silenced => "Keeps its session and publishes nothing".to_owned(),
         None => "All layers of the link are up".to_owned(),
     }
 }

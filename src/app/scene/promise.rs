@@ -21,7 +21,7 @@ pub(super) fn paint(
     now_ms: u64,
     repaint: &mut RepaintScheduler,
 ) -> Vec<(Pos2, String)> {
-    let mut said = Vec::new();
+    let mut spoken = Vec::new();
     let post_of = |light: usize| posts.iter().find(|post| post.light == light && !post.repeats);
     for (place, light) in junction.lights.iter().enumerate() {
         let (Some(view), Some(from)) = (&light.view, post_of(place)) else { continue };
@@ -35,13 +35,13 @@ pub(super) fn paint(
             shield(painter, middle, left, palette, plan);
             repaint.counting();
             repaint.at(now_ms, held.until.as_ms());
-            said.push((
+            spoken.push((
                 middle,
-                format!("{} has promised {} to stay out of go for {left:.0} seconds", light.id, held.light),
+                format!("{} has promised {} to stay red for {left:.0} seconds", light.id, held.light),
             ));
         }
     }
-    said
+    spoken
 }
 
 /// The radius of a shield on the screen.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{MAX_MARKS, light::push_bounded};
 use crate::{model::LightId, world::event::Certainty};
 
-/// What the monitor says of two lights in go at once.
+/// What the monitor says of two lights that have right of way at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlap {
     /// Too short to count.
@@ -14,14 +14,12 @@ pub enum Overlap {
     Conflict(Certainty),
 }
 
-/// Two lights in go at once, and how long that lasted.
+/// Two lights that have right of way at once, and how long that lasted.
 #[derive(Clone, Debug)]
 pub struct ConflictSpan {
-    /// The two lights.
     pub lights: Vec<LightId>,
     /// What it was.
     pub overlap: Overlap,
-    /// When it began.
     pub from_ms: u64,
     /// When it ended; `None` = it goes on.
     pub until_ms: Option<u64>,
@@ -32,7 +30,6 @@ pub struct ConflictSpan {
 /// All of them, and what the user has seen.
 #[derive(Debug, Default)]
 pub struct Conflicts {
-    /// Oldest first.
     pub spans: VecDeque<ConflictSpan>,
     /// How many sure conflicts there were.
     pub count: u64,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Broker, Category, Flight, Junction, LightState, Message, Notice, State, order, severity_word};
+use super::{Broker, Category, Flight, Junction, LightState, Message, State, order};
 use crate::{
     app::labels,
     model::LightId,
@@ -13,7 +13,6 @@ use crate::{
 };
 
 impl State {
-    /// Takes one event in.
     pub fn apply(&mut self, event: &Event) {
         let at = milliseconds(event.at);
         self.latest_ms = self.latest_ms.max(at);
@@ -46,7 +45,7 @@ impl State {
             }
             EventKind::LightRemoved { light } => {
                 if self.junction_mut(light).is_some_and(|junction| junction.remove(light)) {
-                    let text = "is not run here any more";
+                    let text = "does not run here any more";
                     self.log.add(at, Category::Light, Some(light.clone()), "", text);
                 }
             }
@@ -85,8 +84,8 @@ impl State {
                 if self.chaos != *seed {
                     self.chaos = *seed;
                     let text = match seed {
-                        Some(seed) => format!("Chaos was let loose, with seed {seed}"),
-                        None => "Chaos is over, and what it had put in is out".to_owned(),
+                        Some(seed) => format!("Chaos started with seed {seed}"),
+                        None => "Chaos stopped, and its faults were cleared".to_owned(),
                     };
                     self.log.add(at, Category::Fault, None, "", text);
                 }
@@ -104,10 +103,10 @@ impl State {
                 );
                 let Some(junction) = self.junction_mut(light) else { return };
                 if !*retained {
-                    junction.flew(Flight { at_ms: at, from: light.light.clone(), topic: *topic });
+                    junction.add_flight(Flight { at_ms: at, from: light.light.clone(), topic: *topic });
                 }
                 if let Some(known) = junction.light_mut(light) {
-                    known.said(Message {
+                    known.add_message(Message {
                         at_ms: at,
                         topic: *topic,
                         payload: payload.clone(),
@@ -155,8 +154,7 @@ impl State {
                 if let Some(known) = self.light_mut(light) {
                     known.differs_since_ms = Some(at);
                 }
-                let text =
-                    format!("says it {}, and its twin {}", labels::shows(*board), labels::shows(*twin));
+                let text = format!("{}, but its twin {}", labels::shows(*board), labels::shows(*twin));
                 self.log.add(at, Category::Notice, Some(light.clone()), "", text);
             }
             EventKind::TwinAgrees { light, lasted } => {
@@ -175,16 +173,15 @@ impl State {
             EventKind::RecordingChanged { file } => {
                 if self.recording != *file {
                     let text = match file {
-                        Some(file) => format!("This run is recorded to {file}"),
-                        None => "This run is not recorded any more".to_owned(),
+                        Some(file) => format!("Recording to {file}"),
+                        None => "Recording ended".to_owned(),
                     };
                     self.log.add(at, Category::Notice, None, "", text);
                     self.recording.clone_from(file);
                 }
             }
             EventKind::Noticed { severity, light, text } => {
-                self.log.add(at, Category::Notice, light.clone(), severity_word(*severity), text.clone());
-                self.notice = Some(Notice { at_ms: at, severity: *severity, text: text.clone() });
+                self.note(at, *severity, light.clone(), text.clone());
             }
             EventKind::Stopped => {
                 self.stopped = true;

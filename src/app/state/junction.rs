@@ -13,30 +13,24 @@ const MAX_FLIGHTS: usize = 48;
 /// A message on its way, for the scene.
 #[derive(Clone, Debug)]
 pub struct Flight {
-    /// When it passed the broker.
     pub at_ms: u64,
     /// Whose it is.
     pub from: Name,
-    /// Which of the light's topics.
     pub topic: TopicKind,
 }
 
 /// One junction and its lights.
 #[derive(Clone, Debug)]
 pub struct Junction {
-    /// Its name.
     pub name: Name,
-    /// The rule that its lights follow.
     pub rule: Rule,
-    /// Whether its messages are signed.
     pub keyed: bool,
-    /// Its lights, sorted by name.
     pub lights: Vec<LightState>,
     /// Messages under way, oldest first.
     pub flights: VecDeque<Flight>,
-    /// Since when two of its lights are in go at once.
+    /// Since when two of its lights have right of way at once.
     pub conflict_since_ms: Option<u64>,
-    /// Since when two of its lights may be in go at once, by what is heard of them.
+    /// Since when two of its lights may have right of way at once, as far as heard.
     pub maybe_since_ms: Option<u64>,
 }
 
@@ -53,7 +47,6 @@ impl Junction {
         }
     }
 
-    /// The light of this name.
     #[must_use]
     pub fn light(&self, name: &Name) -> Option<&LightState> {
         self.lights.binary_search_by(|light| light.id.light.cmp(name)).ok().map(|at| &self.lights[at])
@@ -88,7 +81,7 @@ impl Junction {
         place.map(|at| self.lights.remove(at)).is_some()
     }
 
-    pub(super) fn flew(&mut self, flight: Flight) {
+    pub(super) fn add_flight(&mut self, flight: Flight) {
         push_bounded(&mut self.flights, flight, MAX_FLIGHTS);
     }
 

@@ -15,14 +15,12 @@ const MAX_SPANS: usize = 600;
 /// The most messages kept for the light's panel.
 const MAX_MESSAGES: usize = 6;
 
-/// One layer of a light's link.
 #[derive(Clone, Debug)]
 pub struct LayerState {
     /// Whether it carries; `None` until it was heard of.
     pub up: Option<bool>,
     /// What brought it up or down.
     pub reason: Arc<str>,
-    /// Since when.
     pub since_ms: u64,
 }
 
@@ -35,33 +33,24 @@ impl Default for LayerState {
 /// An aspect and since when it was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The start.
     pub from_ms: u64,
     /// What was shown until the next span begins.
     pub aspect: Aspect,
 }
 
-/// A message of the light.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// When it passed the broker.
     pub at_ms: u64,
-    /// Which of the light's topics.
     pub topic: TopicKind,
-    /// The payload, shortened.
     pub payload: Arc<str>,
-    /// Whether it was a kept one.
     pub retained: bool,
 }
 
-/// One light as the window knows it.
 #[derive(Clone, Debug)]
 pub struct LightState {
-    /// Its name.
     pub id: LightId,
     /// Where its program runs.
     pub kind: LightKind,
-    /// What it shows.
     pub aspect: Aspect,
     /// What it showed before; a lamp that goes out fades from it.
     pub previous: Aspect,
@@ -77,17 +66,13 @@ pub struct LightState {
     pub counters: Counters,
     /// Whether the broker says that it is there; `None` = not heard of.
     pub online: Option<bool>,
-    /// What its status said.
     pub about: Option<About>,
-    /// Wi-Fi, TCP, MQTT.
     pub layers: [LayerState; 3],
     /// Whether its Wi-Fi was taken away on purpose.
     pub wifi_cut: bool,
     /// Whether it was told to be silent.
     pub silenced: bool,
-    /// Its last messages, newest last.
     pub messages: VecDeque<Message>,
-    /// What it showed, oldest first.
     pub spans: VecDeque<Span>,
     /// How long it took to hear that another ended its go, most recent last, in microseconds.
     pub reactions_us: VecDeque<u64>,
@@ -129,7 +114,7 @@ impl LightState {
         !first || aspect != Aspect::Dark
     }
 
-    pub(super) fn said(&mut self, message: Message) {
+    pub(super) fn add_message(&mut self, message: Message) {
         push_bounded(&mut self.messages, message, MAX_MESSAGES);
     }
 
@@ -137,7 +122,6 @@ impl LightState {
         push_bounded(&mut self.reactions_us, took_us, 20);
     }
 
-    /// The state of one layer.
     #[must_use]
     pub fn layer(&self, layer: Layer) -> &LayerState {
         &self.layers[index_of(layer)]

@@ -15,7 +15,7 @@ const MAX_MESSAGES: usize = 1_000;
 /// What an entry is about; the log can be filtered by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Category {
-    /// Two lights in go at once.
+    /// Two lights have right of way at once.
     Conflict,
     /// A failure put in on purpose.
     Fault,
@@ -30,7 +30,6 @@ pub enum Category {
 }
 
 impl Category {
-    /// All, in the order of the filter's buttons.
     pub const ALL: [Category; 6] = [
         Category::Conflict,
         Category::Fault,
@@ -40,7 +39,6 @@ impl Category {
         Category::Notice,
     ];
 
-    /// The word on the filter's button.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -57,14 +55,11 @@ impl Category {
 /// An entry's sentence; kept in the form that costs least to make.
 #[derive(Clone, Debug)]
 pub enum Text {
-    /// Known when this was written.
     Fixed(&'static str),
-    /// Shared with a message.
     Shared(Arc<str>),
 }
 
 impl Text {
-    /// The sentence.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -86,20 +81,15 @@ impl From<String> for Text {
     }
 }
 
-/// One line of the log.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Counts up over all entries.
     pub number: u64,
-    /// When, on the world's clock.
     pub at_ms: u64,
-    /// What it is about.
     pub category: Category,
-    /// Which light, if one.
     pub light: Option<LightId>,
     /// A word before the sentence, such as a message's topic.
     pub lead: &'static str,
-    /// The sentence.
     pub text: Text,
 }
 
@@ -125,7 +115,6 @@ fn contains_ignoring_case(text: &str, needle: &str) -> bool {
     text.len() >= needle.len() && text.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
 }
 
-/// The log.
 #[derive(Debug, Default)]
 pub struct Log {
     entries: VecDeque<Entry>,

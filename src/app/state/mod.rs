@@ -6,6 +6,7 @@ mod fold;
 mod junction;
 mod light;
 mod log;
+mod notices;
 mod order;
 mod rate;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use traffic_light::Name;
 
 use self::{light::push_bounded, rate::Rate};
 use crate::{
+    app::labels,
     model::LightId,
     world::event::{Fault, Severity},
 };
@@ -26,18 +28,17 @@ pub use conflicts::{ConflictSpan, Conflicts, Overlap};
 pub use junction::{Flight, Junction};
 pub use light::{LayerState, LightState, Message, Span};
 pub use log::{Category, Entry, Log, Text};
+pub use notices::{Notice, Notices};
 pub use topics::{Topic, Topics, Value};
 
 /// The most faults and conflicts kept for the timeline.
 const MAX_MARKS: usize = 400;
 
-/// What is known of the broker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Broker {
     /// It has not answered yet.
     #[default]
     Starting,
-    /// It answers.
     Running {
         /// `host:port`.
         address: String,
@@ -48,61 +49,51 @@ pub enum Broker {
         /// What the user should know of it.
         note: Option<String>,
     },
-    /// It is gone.
     Stopped {
-        /// Why.
         reason: String,
     },
+}
+
+impl Broker {
+    /// The port of the broker in this program, while it runs.
+    #[must_use]
+    pub fn embedded_port(&self) -> Option<u16> {
+        let Broker::Running { address, embedded: true, .. } = self else { return None };
+        address.rsplit(':').next()?.parse().ok()
+    }
+
+    /// Whether boards may join it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self, Broker::Running { open: true, .. })
+    }
 }
 
 /// A fault and how long it was in force.
 #[derive(Clone, Debug)]
 pub struct FaultSpan {
-    /// The fault.
     pub fault: Fault,
-    /// When it was put in.
     pub from_ms: u64,
     /// When it ended; `None` = still in force.
     pub until_ms: Option<u64>,
 }
 
-/// A sentence for the user, shown over the window for a while.
-#[derive(Clone, Debug)]
-pub struct Notice {
-    /// When.
-    pub at_ms: u64,
-    /// How grave.
-    pub severity: Severity,
-    /// The sentence.
-    pub text: String,
-}
-
-/// All that the window knows.
+/// What the window knows of one world. [`State::apply`] folds the world's events into it.
 #[derive(Debug, Default)]
 pub struct State {
-    /// The broker.
     pub broker: Broker,
-    /// All junctions, in the order that people count in.
     pub junctions: Vec<Junction>,
-    /// What happened.
     pub log: Log,
-    /// Faults, oldest first.
     pub faults: VecDeque<FaultSpan>,
     /// The seed of chaos, while it is on.
     pub chaos: Option<u64>,
-    /// Conflicts and glitches.
     pub conflicts: Conflicts,
     /// Into which file this run is recorded.
     pub recording: Option<String>,
-    /// Messages that passed the broker.
     pub messages: u64,
-    /// Messages that somebody ignored.
     pub ignored: u64,
-    /// What passed the broker, topic by topic.
     pub topics: Topics,
-    /// The newest sentence for the user.
-    pub notice: Option<Notice>,
-    /// Whether the world has ended.
+    pub notices: Notices,
     pub stopped: bool,
     /// The time of the newest event, on the world's clock.
     pub latest_ms: u64,
@@ -110,7 +101,6 @@ pub struct State {
 }
 
 impl State {
-    /// The junction of this name.
     #[must_use]
     pub fn junction(&self, name: &Name) -> Option<&Junction> {
         self.place_of(name).map(|at| &self.junctions[at])
@@ -122,7 +112,6 @@ impl State {
         self.junctions.binary_search_by(|junction| order::by_number(&junction.name, name)).ok()
     }
 
-    /// The light of this name.
     #[must_use]
     pub fn light(&self, id: &LightId) -> Option<&LightState> {
         self.junction(&id.junction)?.light(&id.light)
@@ -142,7 +131,6 @@ impl State {
         self.rate.per_second(now_ms)
     }
 
-    /// The faults that are on, oldest first.
     pub fn faults_on(&self) -> impl Iterator<Item = &Fault> {
         self.faults.iter().filter(|span| span.until_ms.is_none()).map(|span| &span.fault)
     }
@@ -155,8 +143,8 @@ impl State {
 
     /// Tells the user something that the window itself found out.
     pub fn note(&mut self, at_ms: u64, severity: Severity, light: Option<LightId>, text: String) {
-        self.log.add(at_ms, Category::Notice, light, severity_word(severity), text.clone());
-        self.notice = Some(Notice { at_ms, severity, text });
+        self.notices.add(at_ms, severity, &text);
+        self.log.add(at_ms, Category::Notice, light, labels::severity(severity), text);
     }
 
     fn mark_fault(&mut self, fault: &Fault, on: bool, at_ms: u64) -> bool {
@@ -183,13 +171,5 @@ impl State {
             (Some(_), true) | (None, false) => return false,
         }
         true
-    }
-}
-
-fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "",
-        Severity::Warning => "Warning:",
-        Severity::Error => "Error:",
     }
 }

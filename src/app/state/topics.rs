@@ -16,10 +16,8 @@ pub(super) const MAX_VALUES: usize = 50;
 const FEW_VALUES: usize = 10;
 const MANY_TOPICS: usize = 200;
 
-/// One message on a topic.
 #[derive(Clone, Debug)]
 pub struct Value {
-    /// When.
     pub at_ms: u64,
     /// The payload as text, cut off where it is very long.
     pub payload: Arc<str>,
@@ -31,7 +29,6 @@ pub struct Value {
     pub qos: u8,
 }
 
-/// What is known of one topic.
 #[derive(Debug, Default)]
 pub struct Topic {
     /// Messages so far, those that the broker told again left out.
@@ -63,7 +60,6 @@ impl Topics {
         }
     }
 
-    /// The topic of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Topic> {
         self.by_name.get(name)
@@ -74,13 +70,11 @@ impl Topics {
         self.by_name.iter()
     }
 
-    /// How many topics there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_name.len()
     }
 
-    /// Whether nothing was heard.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
@@ -109,7 +103,6 @@ impl Topic {
         self.values.push_back(value);
     }
 
-    /// The newest value.
     #[must_use]
     pub fn last(&self) -> Option<&Value> {
         self.values.back()

@@ -1,6 +1,6 @@
 //! From a form or a file to the provisioning record.
 //!
-//! [`Settings`] is what a person fills in, in the window or in a file (`config::load_settings`).
+//! [`Settings`] is what a person fills in, in the window or in a file ([`super::BoardFile`]).
 
 pub mod here;
 

@@ -1,8 +1,8 @@
 use super::*;
 use crate::model::Login;
 
-fn patient(host: &str, login: Option<(&str, &str)>) -> Patient {
-    Patient {
+fn target(host: &str, login: Option<(&str, &str)>) -> Target {
+    Target {
         host: host.to_owned(),
         port: 8883,
         login: login.map(|(user, password)| Login { user: user.to_owned(), password: password.to_owned() }),
@@ -14,8 +14,7 @@ fn patient(host: &str, login: Option<(&str, &str)>) -> Patient {
 }
 
 fn told(host: &str, login: Option<(&str, &str)>, code: u8) -> String {
-    let Trouble { cause, remedy } = refused(&patient(host, login), code);
-    format!("{cause}; {remedy}")
+    refused(&target(host, login), code).one_line()
 }
 
 #[test]
@@ -46,7 +45,7 @@ fn no_secret_is_told() {
 
 #[test]
 fn a_name_of_ones_own_network_is_told_of_as_such() {
-    assert!(name_not_found("broker.local").remedy.contains("multicast DNS"));
-    assert!(name_not_found("broker").remedy.contains("its address may serve better"));
-    assert!(name_not_found("broker.example").remedy.contains("online"));
+    assert!(name_not_found("broker.local").help.unwrap().contains("multicast DNS"));
+    assert!(name_not_found("broker").help.unwrap().contains("its address may serve better"));
+    assert!(name_not_found("broker.example").help.unwrap().contains("online"));
 }

@@ -229,10 +229,10 @@ fn flashing_is_counted_from_the_start_of_the_fault() {
         Failed,
         "wifi-down on demo/a began at 20 s; demo/a did not flash amber within 13 s (demo/a did 13.5 s later)",
     );
-    story().at(20.0, "refused", warning("it cannot be put in: no proxy")).comes_to(
+    story().at(20.0, "refused", warning("it cannot be injected: no proxy")).comes_to(
         60.0,
         NotJudged,
-        "wifi-down on demo/a was not put in at 20 s: it cannot be put in: no proxy",
+        "wifi-down on demo/a was not put in at 20 s: it cannot be injected: no proxy",
     );
 }
 

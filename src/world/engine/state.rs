@@ -57,6 +57,10 @@ impl WorldState {
         self.now = now;
     }
 
+    pub(crate) fn now(&self) -> Duration {
+        self.now
+    }
+
     pub(crate) fn tell(&mut self, kind: EventKind) {
         self.events.push_back(Event { at: self.now, kind });
     }
@@ -245,9 +249,19 @@ impl WorldState {
         &self.faults
     }
 
-    /// The faults that are in force at `light`.
-    pub(crate) fn faults_of(&self, light: &LightId) -> Vec<Fault> {
-        self.faults.iter().filter(|fault| fault.light() == Some(light)).cloned().collect()
+    /// The fault in force that `like` would replace.
+    pub(super) fn fault_like(&self, like: &Fault) -> Option<&Fault> {
+        self.faults.iter().find(|fault| fault.is_replaced_by(like))
+    }
+
+    /// Whether a board has to be told of this fault over MQTT.
+    pub(super) fn is_remote(&self, fault: &Fault) -> bool {
+        let board = fault.light().is_some_and(|light| self.knows(light) == Some(LightKind::Board));
+        board && matches!(fault, Fault::WifiDown(_) | Fault::Silence(_))
+    }
+
+    pub(super) fn broker_runs(&self) -> bool {
+        matches!(self.broker, Some(EventKind::BrokerStarted { .. }))
     }
 
     /// `light` is about to publish that its right of way has ended.

@@ -1,6 +1,9 @@
 //! What the observer says, each time because a person asks for it.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, SystemTime},
+};
 
 use rumqttc::{QoS, SubscribeFilter};
 use tokio::{
@@ -8,14 +11,20 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{LAST_WORDS, Observer, Tell};
-use crate::world::{
-    budget::Budget,
-    command::ByHand,
-    event::Severity,
-    feed_watch::FeedWatch,
-    link::{Link, News},
-    topics::check_publishable,
+use super::{LAST_WORDS, Observer};
+use traffic_light::command::{Action, Command};
+
+use crate::{
+    model::{Diagnostic, LightId},
+    world::{
+        budget::Budget,
+        command::ByHand,
+        engine::{Effect, NotSent, Task},
+        event::{Severity, TopicKind},
+        feed_watch::FeedWatch,
+        link::{Link, News},
+        topics::check_publishable,
+    },
 };
 
 /// For how long the broker is asked to forget, how long it is waited for other words before, and the pause
@@ -27,47 +36,62 @@ const FORGET_STEP: Duration = Duration::from_millis(5);
 /// What the observer may be asked to say.
 #[derive(Debug)]
 pub(in crate::world) enum Say {
-    /// A command to a light.
-    Tell(Tell),
-    /// A message by hand.
-    Publish(ByHand),
-    /// Let the broker tell again what it keeps.
-    AskWhatIsKept,
+    /// What the engine wants to be said.
+    Perform(Task),
     /// Let the broker forget what it keeps on these topics. The sender is dropped when that is done or
     /// cannot be done.
     Forget(Vec<String>, oneshot::Sender<()>),
 }
 
 impl Observer {
-    pub(super) fn publish(&self, message: ByHand) {
-        let ByHand { topic, payload, retain, qos } = message;
-        let bytes = payload.len();
-        let sent = check_publishable(&topic).and_then(|()| {
-            let qos = rumqttc::qos(qos).map_err(|_| "the quality of service is 0, 1 or 2")?;
-            let session = self.session.as_ref().ok_or("there is no session with the broker; wait for it")?;
-            let spent = |feeds: &FeedWatch| !feeds.budget.with(Budget::publish);
-            if self.feeds.as_ref().is_some_and(spent) {
-                return Err("the account may publish no more in this minute; wait");
-            }
-            session
-                .try_publish(topic.as_str(), qos, retain, payload)
-                .map_err(|_| "the broker is too slow just now; try again")
-        });
-        match sent {
-            Ok(()) => {
-                let kept = if retain { ", to be kept" } else { "" };
-                let text = format!("published {bytes} bytes on {topic}, QoS {qos}{kept}");
-                self.bus.notice(Severity::Info, None, text);
-            }
-            Err(reason) => {
-                self.bus.notice(Severity::Warning, None, format!("nothing was published: {reason}"));
-            }
+    /// Says something for the engine, and tells it what came of that.
+    pub(super) fn perform(&mut self, task: Task) {
+        let said = match &task.effect {
+            Effect::TellLight { light, action, ms } => self.tell(light, *action, *ms),
+            Effect::Publish(message) => self.publish(message),
+            Effect::RequestRetained => self.ask_what_is_kept(),
+            _ => Ok(()),
+        };
+        self.bus.with(|engine| engine.performed(task, said.map_err(Diagnostic::from)));
+    }
+
+    /// Sends a command to the light's present run.
+    fn tell(&mut self, light: &LightId, action: Action, ms: Option<u32>) -> Result<(), NotSent> {
+        if self.feeds.is_some() {
+            return Err(NotSent::Feeds);
         }
+        let junction = self.junctions.get(&light.junction).ok_or(NotSent::UnknownJunction)?;
+        let run = self.runs.get_mut(light).ok_or(NotSent::NeverHeard)?;
+        let session = self.session.as_ref().ok_or(NotSent::NoSession)?;
+        // Another program may have sent commands too: numbers grow with the time of day.
+        let now_s =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        run.last_n = u32::try_from(now_s).unwrap_or(0).max(run.last_n.saturating_add(1));
+        let mut command = Command::new(run.boot, run.last_n, action);
+        command.ms = ms;
+        let topic = self.topics.of(light, TopicKind::Command);
+        let message = command.encode(&topic, junction.key());
+        session
+            .try_publish(topic, QoS::AtLeastOnce, false, message.as_slice())
+            .map_err(|_| NotSent::BrokerSlow)
+    }
+
+    fn publish(&self, message: &ByHand) -> Result<(), NotSent> {
+        let ByHand { topic, payload, retain, qos } = message;
+        check_publishable(topic).map_err(NotSent::Topic)?;
+        let qos = rumqttc::qos(*qos).map_err(|_| NotSent::Qos)?;
+        let session = self.session.as_ref().ok_or(NotSent::NoSession)?;
+        let spent = |feeds: &FeedWatch| !feeds.budget.with(Budget::publish);
+        if self.feeds.as_ref().is_some_and(spent) {
+            return Err(NotSent::Budget);
+        }
+        let sent = session.try_publish(topic.as_str(), qos, *retain, payload.clone());
+        sent.map_err(|_| NotSent::BrokerSlow)
     }
 
     /// A broker sends what it keeps again for each new subscription, though there is the same already
     /// (MQTT 3.1.1, section 3.8.4).
-    pub(super) fn ask_what_is_kept(&mut self) {
+    fn ask_what_is_kept(&mut self) -> Result<(), NotSent> {
         let asked = if self.feeds.is_some() {
             self.ask_feeds()
         } else {
@@ -75,9 +99,7 @@ impl Observer {
             let filters = filters.into_iter().map(|path| SubscribeFilter::new(path, QoS::AtLeastOnce));
             self.session.as_ref().is_some_and(|session| session.try_subscribe_many(filters).is_ok())
         };
-        if !asked {
-            self.bus.notice(Severity::Warning, None, "the broker cannot be asked just now; try again");
-        }
+        if asked { Ok(()) } else { Err(NotSent::CannotAsk) }
     }
 
     /// An empty message that the broker is to keep makes it forget the one that it kept (MQTT 3.1.1,

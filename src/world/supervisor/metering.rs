@@ -2,8 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{AccountLimiter, BrokerChoice, Config, EventBus, Severity};
-use crate::world::account_limiter::AccountEvent;
+use crate::{
+    config::{BrokerChoice, Config},
+    world::{
+        account_limiter::{AccountEvent, AccountLimiter},
+        event::Severity,
+        event_bus::EventBus,
+    },
+};
 
 /// The limiter of an embedded broker; `None` for one that runs elsewhere.
 pub(super) fn limiter(config: &Config, bus: &Arc<EventBus>) -> Option<AccountLimiter> {

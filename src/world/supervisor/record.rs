@@ -1,9 +1,21 @@
 //! Recording what happens, on and off.
 
-use std::{fs, time::UNIX_EPOCH};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use super::*;
-use crate::recording::{Header, RecorderNews};
+use super::Supervisor;
+use crate::{
+    config::Config,
+    world::{
+        event::{EventKind, Severity},
+        event_bus::EventBus,
+        recorder::{Header, RecordError, Recorder, RecorderEvent},
+    },
+};
 
 /// The folder for recordings that nobody named a file for, beside what else is remembered.
 pub(super) const FOLDER: &str = "recordings";
@@ -13,13 +25,13 @@ pub(super) fn begin(file: &Path, config: &Config, bus: &Arc<EventBus>) -> Result
     let told = bus.clone();
     let name = file.display().to_string();
     let tell = move |news| match news {
-        RecorderNews::Lost(lost) => {
+        RecorderEvent::Lost(lost) => {
             let text = format!(
                 "the disk is too slow for the recording: {lost} events are missing in it, and more may follow"
             );
             told.notice(Severity::Warning, None, text);
         }
-        RecorderNews::Failed(reason) => {
+        RecorderEvent::Failed(reason) => {
             told.notice(Severity::Error, None, format!("the recording {name} has ended: {reason}"));
             told.emit(EventKind::RecordingChanged { file: None });
         }
@@ -44,7 +56,8 @@ impl Supervisor {
         match begun {
             Ok(recorder) => {
                 self.recorder = Some(recorder);
-                self.tell_all();
+                self.bus.with(|engine| engine.state.tell_all());
+                self.report();
             }
             Err(reason) => self.bus.notice(Severity::Error, None, reason),
         }

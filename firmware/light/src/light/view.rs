@@ -119,17 +119,15 @@ impl Light {
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Waiting::Lost(light) => write!(f, "has lost {light}"),
-            Waiting::NamedLost(light) => write!(f, "{light} has lost a light"),
-            Waiting::Started { .. } => {
-                f.write_str("has just started, and keeps what an earlier run may have promised")
-            }
-            Waiting::NoDemand => f.write_str("nobody asks for green"),
-            Waiting::OtherGoes(light) => write!(f, "{light} goes"),
-            Waiting::Promised(held) => write!(f, "has promised {} to stay out of go", held.light),
-            Waiting::Clearance { .. } => f.write_str("lets the junction clear"),
-            Waiting::NoLease(light) => write!(f, "waits for a promise of {light}"),
-            Waiting::Yields { .. } => f.write_str("lets the others go first"),
+            Waiting::Lost(light) => write!(f, "{light} is not heard any more"),
+            Waiting::NamedLost(light) => write!(f, "{light} does not hear another light any more"),
+            Waiting::Started { .. } => f.write_str("its promises from before the restart may still hold"),
+            Waiting::NoDemand => f.write_str("no one has called"),
+            Waiting::OtherGoes(light) => write!(f, "{light} has right of way"),
+            Waiting::Promised(held) => write!(f, "it promised {} to stay red", held.light),
+            Waiting::Clearance { .. } => f.write_str("the junction clears"),
+            Waiting::NoLease(light) => write!(f, "for a promise of {light}"),
+            Waiting::Yields { .. } => f.write_str("it lets the others go first"),
         }
     }
 }

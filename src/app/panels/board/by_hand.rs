@@ -9,8 +9,8 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>) {
     let palette = view.palette;
     let width = ui.available_width().min(360.0);
     let (rect, response) = ui.allocate_exact_size(vec2(width, 132.0), Sense::hover());
-    let said = "Drawing: a jumper wire joins the pins G23 and GND of the expansion board; then the reset button is pressed";
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, said));
+    let spoken = "Drawing: a jumper wire joins the pins G23 and GND of the expansion board; then the reset button is pressed";
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, spoken));
     let painter = ui.painter();
     let board = Rect::from_min_max(rect.min + vec2(2.0, 30.0), rect.max - vec2(2.0, 22.0));
     painter.rect(board, 8.0, palette.card, Stroke::new(1.5, palette.line), StrokeKind::Inside);

@@ -2,7 +2,7 @@
 
 use egui::{RichText, TextEdit, Ui};
 
-use crate::app::theme::Palette;
+use crate::app::{labels, theme::Palette};
 
 /// The width of the names before the fields.
 const NAME_WIDTH: f32 = 88.0;
@@ -12,12 +12,11 @@ pub(super) struct Field<'a> {
     /// What stands before it.
     pub(super) name: &'a str,
     /// Its full name for screen readers.
-    pub(super) said: &'a str,
+    pub(super) spoken: &'a str,
     /// Grey letters while it is empty.
     pub(super) hint: &'a str,
     /// Whether dots are shown in place of letters.
     pub(super) masked: bool,
-    /// What is wrong with it.
     pub(super) error: Option<&'a str>,
 }
 
@@ -31,8 +30,8 @@ impl Field<'_> {
                 .char_limit(256)
                 .desired_width(f32::INFINITY);
             let response = ui.add(edit);
-            let (said, enabled) = (self.said, ui.is_enabled());
-            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, enabled, said));
+            let (spoken, enabled) = (self.spoken, ui.is_enabled());
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, enabled, spoken));
             response.changed()
         });
         if let Some(error) = self.error {
@@ -42,7 +41,6 @@ impl Field<'_> {
     }
 }
 
-/// A row with a name before it.
 pub(super) fn row<R>(ui: &mut Ui, name: &str, show: impl FnOnce(&mut Ui) -> R) -> R {
     ui.horizontal(|ui| {
         let height = ui.spacing().interact_size.y;
@@ -60,7 +58,7 @@ pub(super) fn row<R>(ui: &mut Ui, name: &str, show: impl FnOnce(&mut Ui) -> R) -
 pub(super) fn wrong(ui: &mut Ui, palette: &Palette, text: &str) {
     ui.horizontal(|ui| {
         ui.add_space(NAME_WIDTH);
-        let text = RichText::new(crate::app::board::sentence(text)).small().color(palette.bad);
+        let text = RichText::new(labels::sentence(text)).small().color(palette.bad);
         ui.add(egui::Label::new(text).wrap());
     });
 }
@@ -68,13 +66,13 @@ pub(super) fn wrong(ui: &mut Ui, palette: &Palette, text: &str) {
 /// A choice among a few, with its full name for screen readers; returns whether it was changed.
 pub(super) fn choice<T: PartialEq + Copy>(
     ui: &mut Ui,
-    said: &str,
+    spoken: &str,
     chosen: &mut T,
     all: &[(T, String)],
 ) -> bool {
     let before = *chosen;
     let text = all.iter().find(|(value, _)| *value == before).map_or("", |(_, text)| text.as_str());
-    let combo = egui::ComboBox::from_id_salt(said).selected_text(text).width(ui.available_width() - 8.0);
+    let combo = egui::ComboBox::from_id_salt(spoken).selected_text(text).width(ui.available_width() - 8.0);
     let combo = combo.show_ui(ui, |ui| {
         for (value, text) in all {
             ui.selectable_value(chosen, *value, text);
@@ -82,7 +80,7 @@ pub(super) fn choice<T: PartialEq + Copy>(
     });
     let value = text.to_owned();
     combo.response.widget_info(|| {
-        let mut info = egui::WidgetInfo::labeled(egui::Role::ComboBox, true, said);
+        let mut info = egui::WidgetInfo::labeled(egui::Role::ComboBox, true, spoken);
         info.current_text_value = Some(value.clone());
         info
     });

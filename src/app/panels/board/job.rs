@@ -5,11 +5,12 @@ use egui::{Frame, Margin, ProgressBar, RichText, Stroke, Ui};
 use super::by_hand;
 use crate::{
     app::{
-        action::{Action, Actions},
+        action::Actions,
         board::{
-            BoardAction, Workbench, sentence,
-            state::{End, Job},
+            BoardAction,
+            state::{BoardState, End, Job},
         },
+        labels,
         repaint::RepaintScheduler,
         view::ViewContext,
         widgets,
@@ -24,11 +25,11 @@ use crate::{
 pub(super) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
-    bench: &Workbench,
+    state: &BoardState,
     repaint: &mut RepaintScheduler,
 ) -> Actions {
     let mut actions = Actions::default();
-    let Some(job) = &bench.state.job else { return actions };
+    let Some(job) = &state.job else { return actions };
     let palette = view.palette;
     let edge = match &job.end {
         None => palette.accent,
@@ -57,7 +58,7 @@ fn running(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, repaint: &mut Repaint
             let cancel = ui.add_enabled(!job.cancelling, egui::Button::new(name));
             let why = "Ends after the block that it is at. The board can be flashed again.";
             if cancel.on_hover_text(why).clicked() {
-                actions.push(Action::Board(BoardAction::Cancel));
+                actions.push(BoardAction::Cancel);
             }
         });
     });
@@ -66,7 +67,7 @@ fn running(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, repaint: &mut Repaint
     }
     let step = job.step();
     if let Some(step) = step {
-        ui.label(sentence(step.words()));
+        ui.label(format!("{} … (step {} of {})", doing_step(step), job.steps.len(), steps_in_all(job)));
     }
     if let Some(progress) = &job.progress {
         bar(ui, progress);
@@ -86,10 +87,10 @@ fn running(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, repaint: &mut Repaint
         ui.label(RichText::new(format!("{}.", question.text())).color(palette.warn));
         ui.horizontal(|ui| {
             if widgets::named_button(ui, "No, leave it", "No, leave it").clicked() {
-                actions.push(Action::Board(BoardAction::Answer(Answer::No)));
+                actions.push(BoardAction::Answer(Answer::No));
             }
             if widgets::named_button(ui, "Yes, write it", "Yes, write it").clicked() {
-                actions.push(Action::Board(BoardAction::Answer(Answer::Yes)));
+                actions.push(BoardAction::Answer(Answer::Yes));
             }
         });
     }
@@ -110,7 +111,7 @@ fn bar(ui: &mut Ui, progress: &Progress) {
 
 fn notes(ui: &mut Ui, view: &ViewContext<'_>, job: &Job) {
     for note in &job.notes {
-        widgets::caption(ui, sentence(note), view.palette);
+        widgets::caption(ui, labels::sentence(note), view.palette);
     }
 }
 
@@ -130,7 +131,7 @@ fn ended(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, end: &End) -> Actions {
         );
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if widgets::named_button(ui, "OK", "Put the report away").clicked() {
-                actions.push(Action::Board(BoardAction::Dismiss));
+                actions.push(BoardAction::DismissReport);
             }
         });
     });
@@ -141,8 +142,8 @@ fn ended(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, end: &End) -> Actions {
             }
         }
         End::Failed { what, advice, .. } => {
-            ui.label(format!("{}.", sentence(what)));
-            ui.label(format!("{}.", sentence(advice)));
+            ui.label(format!("{}.", labels::sentence(what)));
+            ui.label(format!("{}.", labels::sentence(advice)));
         }
     }
     notes(ui, view, job);
@@ -163,7 +164,7 @@ fn report(outcome: &Outcome) -> Vec<String> {
         }
         Outcome::Restored { written, identity } => {
             let identity = match identity {
-                Identity::Equal => "Pycom's block was the backup's already.",
+                Identity::Equal => "Pycom's block is the same in the backup.",
                 Identity::Written => "Pycom's block was written, as you confirmed.",
                 Identity::LeftAlone => "Pycom's block differs and was left as it is.",
                 Identity::NotHeld => "The backup does not hold Pycom's block.",
@@ -175,10 +176,13 @@ fn report(outcome: &Outcome) -> Vec<String> {
 }
 
 fn amount(written: &Written) -> String {
+    let unchanged = match written.skipped.div_ceil(1_024) {
+        0 => String::new(),
+        kib => format!(", {kib} KiB unchanged"),
+    };
     format!(
-        "{} KiB written, {} KiB were right already; all is verified. It took {}.",
+        "{} KiB written{unchanged}; everything is verified. It took {}.",
         written.written.div_ceil(1_024),
-        written.skipped.div_ceil(1_024),
         span(written.took)
     )
 }
@@ -211,6 +215,31 @@ fn span(time: std::time::Duration) -> String {
         1..=90 => format!("{seconds} s"),
         _ => format!("{} min {} s", seconds / 60, seconds % 60),
     }
+}
+
+fn doing_step(step: Step) -> &'static str {
+    match step {
+        Step::Enter => "Connecting",
+        Step::Examine => "Examining",
+        Step::BackUp => "Backing up",
+        Step::Compare => "Comparing",
+        Step::Write => "Writing",
+        Step::Verify => "Verifying",
+        Step::Start => "Starting the program",
+    }
+}
+
+/// How many steps the job has. A backup is made before the board is compared, if it is made at all.
+fn steps_in_all(job: &Job) -> usize {
+    let backs_up = !job.steps.contains(&Step::Compare) || job.steps.contains(&Step::BackUp);
+    match job.kind {
+        JobKind::Examine => 3,
+        JobKind::Reset => 2,
+        JobKind::BackUp => 4,
+        JobKind::Provision | JobKind::Restore => 6,
+        JobKind::Flash => 6 + usize::from(backs_up),
+    }
+    .max(job.steps.len())
 }
 
 fn doing(kind: JobKind) -> &'static str {

@@ -4,25 +4,28 @@ use egui::{Color32, RichText, ScrollArea, TextStyle, Ui};
 
 use crate::{
     app::{
-        action::{Action, Actions},
-        board::{BoardAction, Workbench, state::words},
+        action::Actions,
+        board::{
+            BoardAction,
+            form::Form,
+            state::{BoardState, log_line},
+        },
         theme::Palette,
         view::ViewContext,
         widgets,
     },
-    board::{Request, log::LogLevel},
+    board::log::LogLevel,
 };
 
-/// Shows the log.
-pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, bench: &Workbench) -> Actions {
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &Form) -> Actions {
     let mut actions = Actions::default();
-    let (palette, log) = (view.palette, &bench.state.log);
+    let (palette, log) = (view.palette, &state.log);
     let port = log.port.as_deref().unwrap_or_default();
     ui.add_space(4.0);
     ui.horizontal_wrapped(|ui| {
         widgets::dot(ui, Some(log.open), palette);
         ui.label(RichText::new(format!("Log of {port}")).strong());
-        let mut action = |action| actions.push(Action::Board(action));
+        let mut action = |action| actions.push(action);
         let held = log.held.is_some();
         let (text, name) =
             if held { ("Go on", "Let the log go on") } else { ("Pause", "Hold the log still") };
@@ -34,13 +37,13 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, bench: &Workbench) -> Ac
         }
         let save = widgets::named_button(ui, "Save", "Save the board's log");
         if save.on_hover_text("Into a new file in your documents, or your home.").clicked() {
-            action(BoardAction::SaveLog(new_file()));
+            action(BoardAction::SaveLog);
         }
-        let connection = bench.form.connection().filter(|connection| connection.port == port);
-        let reset = ui.add_enabled(!bench.works() && connection.is_some(), egui::Button::new("Reset"));
+        let here = form.connection().is_some_and(|connection| connection.port == port);
+        let reset = ui.add_enabled(!state.works() && here, egui::Button::new("Reset"));
         reset.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Reset the watched board"));
-        if let (true, Some(connection)) = (reset.clicked(), connection) {
-            action(BoardAction::Start(Box::new(Request::Reset(connection))));
+        if reset.clicked() {
+            action(BoardAction::Reset);
         }
         if widgets::named_button(ui, "Close", "Close the board's log").clicked() {
             action(BoardAction::CloseLog);
@@ -51,7 +54,7 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, bench: &Workbench) -> Ac
     let scroll = ScrollArea::both().auto_shrink(false).stick_to_bottom(log.held.is_none());
     scroll.id_salt("board-log-lines").show_rows(ui, height, lines.len(), |ui, range| {
         for line in log.shown().skip(range.start).take(range.len()) {
-            let text = RichText::new(words(line)).monospace().color(color(palette, line.level));
+            let text = RichText::new(log_line(line)).monospace().color(color(palette, line.level));
             ui.add(egui::Label::new(text).selectable(true).extend());
         }
     });
@@ -65,13 +68,4 @@ fn color(palette: &Palette, level: LogLevel) -> Color32 {
         LogLevel::Warning => palette.warn,
         LogLevel::Error => palette.bad,
     }
-}
-
-/// A file that is not there yet, as a rule: named by the time.
-fn new_file() -> std::path::PathBuf {
-    let user = directories::UserDirs::new();
-    let folder = user.as_ref().map(|user| user.document_dir().unwrap_or(user.home_dir()).to_path_buf());
-    let seconds =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    folder.unwrap_or_default().join(format!("lopy4-log-{seconds}.txt"))
 }

@@ -4,41 +4,39 @@ use egui::{RichText, Ui};
 
 use super::{
     field::{self, Field},
-    invitation, section,
+    join_info, section,
 };
 use crate::{
     app::{
-        action::{Action, Actions},
-        board::{BoardAction, Workbench, form::Form},
-        state::Broker,
+        action::Actions,
+        board::{BoardAction, form::Form, state::BoardState},
         view::ViewContext,
         widgets,
     },
-    board::provision::{Member, here},
-    world::Command,
+    board::provision::Member,
 };
 
-/// Shows both.
-pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench) -> Actions {
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &mut Form) -> Actions {
     let mut actions = Actions::default();
     section(ui, view, "3 · Its Wi-Fi");
-    wifi(ui, view, &mut bench.form);
+    wifi(ui, view, form);
     section(ui, view, "4 · Its broker");
-    if bench.lab.broker.is_none() {
-        let form = &mut bench.form;
+    if state.context.broker.is_none() {
         ui.horizontal(|ui| {
-            ui.radio_value(&mut form.this_computer, true, "This computer")
-                .on_hover_text("The broker inside this program, where the virtual lights are.");
-            if ui.radio_value(&mut form.this_computer, false, "Another one").clicked() {
-                form.leave_this_computer();
+            let here = ui.radio(form.this_computer, "This computer");
+            if here.on_hover_text("The broker inside this program, where the virtual lights are.").clicked() {
+                actions.push(BoardAction::UseThisComputer(true));
+            }
+            if ui.radio(!form.this_computer, "Another one").clicked() {
+                actions.push(BoardAction::UseThisComputer(false));
             }
         });
         if form.this_computer {
-            actions.append(this_computer(ui, view, bench));
+            actions.append(this_computer(ui, view, state, form));
             return actions;
         }
     }
-    elsewhere(ui, view, &mut bench.form);
+    elsewhere(ui, view, form);
     actions
 }
 
@@ -48,8 +46,8 @@ fn wifi(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
     let error = form.error(Member::WifiSsid).map(str::to_owned);
     let name = Field {
         name: "Network",
-        said: "Name of the Wi-Fi network",
-        hint: "its name; LoPy4s have 2.4 GHz alone",
+        spoken: "Name of the Wi-Fi network",
+        hint: "LoPy4 boards use 2.4 GHz only",
         masked: false,
         error: error.as_deref(),
     };
@@ -57,7 +55,7 @@ fn wifi(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
     let error = form.error(Member::WifiPassword).map(str::to_owned);
     let password = Field {
         name: "Password",
-        said: "Password of the Wi-Fi network",
+        spoken: "Password of the Wi-Fi network",
         hint: "empty for an open network",
         masked,
         error: error.as_deref(),
@@ -66,46 +64,36 @@ fn wifi(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
     ui.checkbox(&mut form.show_secrets, "Show passwords");
     widgets::caption(
         ui,
-        "Passwords and key lie unencrypted on the board: whoever holds it can read them. They are not kept here.",
+        "Passwords and key are stored unencrypted on the board: whoever holds it can read them. They are not stored here.",
         palette,
     );
 }
 
 /// The broker inside this program: what opens it to boards, and its address.
-fn this_computer(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench) -> Actions {
+fn this_computer(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &mut Form) -> Actions {
     let mut actions = Actions::default();
-    let (palette, form) = (view.palette, &mut bench.form);
-    let Broker::Running { address, embedded: true, open, .. } = &view.state.broker else {
+    let palette = view.palette;
+    let Some(port) = view.state.broker.embedded_port() else {
         ui.label(RichText::new("The broker does not run. Start it in the bar above.").color(palette.warn));
         return actions;
     };
-    let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(1_883);
-    form.fill_in_this_computer(port);
-    if *open {
-        if form.settings.broker_user.is_empty() {
-            form.log_in(bench.login.as_ref());
-        }
-        invitation::show(ui, view, bench, port);
+    if view.state.broker.is_open() {
+        actions.append(join_info::show(ui, view, state.code.as_ref(), form, port));
     } else {
         ui.label(
-            "The broker listens on this computer alone. Letting boards join opens its port to everybody in this \
-             network, with a made-up user and password; what they say crosses the network in clear text. A firewall \
-             may have to be told.",
+            "The broker listens on this computer only. Letting boards join opens its port to this network, with a \
+             generated user and password; messages cross the network unencrypted. A firewall may have to allow it.",
         );
         let join = widgets::named_button(ui, "Let boards join", "Let boards join");
         if join
-            .on_hover_text("The broker starts again on the same port; the lights find it by themselves.")
+            .on_hover_text("The broker starts again on the same port; the lights reconnect by themselves.")
             .clicked()
         {
-            // Boards that were flashed before know the login of then.
-            let login = bench.login.clone().unwrap_or_else(here::make_login);
-            form.log_in(Some(&login));
-            actions.push(Action::Board(BoardAction::KeepLogin(login.clone())));
-            actions.ask(Command::LetBoardsJoin { login });
+            actions.push(BoardAction::LetBoardsJoin);
         }
     }
     for member in [Member::BrokerHost, Member::BrokerPort, Member::BrokerUser, Member::BrokerPassword] {
-        if let Some(error) = bench.form.error(member) {
+        if let Some(error) = form.error(member) {
             field::wrong(ui, palette, error);
         }
     }
@@ -125,7 +113,7 @@ fn elsewhere(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
     .map(|member| form.error(member).map(str::to_owned));
     let [host, port, user, password, root] = &errors;
     let settings = &mut form.settings;
-    let field = |name, said, hint, masked, error| Field { name, said, hint, masked, error };
+    let field = |name, spoken, hint, masked, error| Field { name, spoken, hint, masked, error };
     field("Host", "Host of the broker", "name or IPv4 address", false, host.as_deref()).show(
         ui,
         palette,
@@ -154,5 +142,5 @@ fn elsewhere(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
         palette,
         &mut settings.broker_root,
     );
-    widgets::caption(ui, "Boards speak no TLS yet: take the broker's plain port.", palette);
+    widgets::caption(ui, "Boards cannot use TLS yet: give the broker's unencrypted port.", palette);
 }

@@ -5,40 +5,33 @@ use egui::{RichText, Ui};
 use super::{field::Field, section};
 use crate::{
     app::{
-        action::Actions,
-        board::{Workbench, sentence},
+        board::{form::Form, state::BoardState},
+        labels,
         view::ViewContext,
     },
     board::ports::{Access, NOTHING_THERE, PortInfo},
 };
 
-/// Shows the ports.
-pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, bench: &mut Workbench) -> Actions {
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &mut Form) {
     let palette = view.palette;
     section(ui, view, "1 · Which board");
-    match &bench.state.ports {
+    match &state.ports {
         None => {
             ui.label(RichText::new("Looking for serial ports…").color(palette.weak));
         }
         Some(ports) if ports.is_empty() => {
-            ui.label(format!("{}.", sentence(NOTHING_THERE)));
+            ui.label(format!("{}.", labels::sentence(NOTHING_THERE)));
         }
         Some(ports) => {
-            // One board: nobody wants to be asked which.
-            let mut likely = ports.iter().filter(|port| port.adapter.is_likely());
-            if let (Some(port), None, true) = (likely.next(), likely.next(), bench.form.port.is_empty()) {
-                bench.form.port.clone_from(&port.path);
-            }
             for port in ports {
-                row(ui, view, port, &mut bench.form.port);
+                row(ui, view, port, &mut form.port);
             }
         }
     }
-    let known = bench.state.ports.iter().flatten().any(|port| port.path == bench.form.port);
+    let known = state.ports.iter().flatten().any(|port| port.path == form.port);
     let hint = if known { "" } else { "such as /dev/ttyACM0 or COM3" };
-    let field = Field { name: "Port", said: "Serial port of the board", hint, masked: false, error: None };
-    field.show(ui, palette, &mut bench.form.port);
-    Actions::default()
+    let field = Field { name: "Port", spoken: "Serial port of the board", hint, masked: false, error: None };
+    field.show(ui, palette, &mut form.port);
 }
 
 fn row(ui: &mut Ui, view: &ViewContext<'_>, port: &PortInfo, chosen: &mut String) {
@@ -49,6 +42,6 @@ fn row(ui: &mut Ui, view: &ViewContext<'_>, port: &PortInfo, chosen: &mut String
     }
     if port.access != Access::Free && *chosen == port.path {
         let color = palette.warn;
-        ui.label(RichText::new(sentence(&port.advice().unwrap_or_default())).small().color(color));
+        ui.label(RichText::new(labels::sentence(&port.advice().unwrap_or_default())).small().color(color));
     }
 }

@@ -3,7 +3,7 @@
 use egui::{CollapsingHeader, RichText, TextEdit, Ui};
 
 use crate::{
-    app::{action::Actions, board::sentence, state::Broker, view::ViewContext, widgets},
+    app::{action::Actions, labels, state::Broker, topics::PublishForm, view::ViewContext, widgets},
     world::{ByHand, Command, topics::check_publishable},
 };
 
@@ -12,40 +12,8 @@ const LIGHTS_TAKE_BYTES: usize = 512;
 /// What the field takes; MQTT would take far more.
 const MOST_BYTES: usize = 16_384;
 
-/// What is typed.
-#[derive(Debug, Default)]
-pub(super) struct Form {
-    topic: String,
-    payload: String,
-    retain: bool,
-    /// At most once, instead of at least once.
-    careless: bool,
-    twice_sure: bool,
-    /// Whether the user may publish on a broker that others use too.
-    allowed: bool,
-}
-
-impl Form {
-    /// Begins with a message that was heard.
-    pub(super) fn take_over(&mut self, topic: &str, payload: &str) {
-        (self.topic, self.payload) = (topic.to_owned(), payload.to_owned());
-    }
-
-    fn qos(&self) -> u8 {
-        match (self.twice_sure, self.careless) {
-            (true, _) => 2,
-            (false, true) => 0,
-            (false, false) => 1,
-        }
-    }
-
-    fn choose(&mut self, qos: u8) {
-        (self.careless, self.twice_sure) = (qos == 0, qos == 2);
-    }
-}
-
 /// Shows the form, unless it is folded up.
-pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) -> Actions {
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, form: &mut PublishForm) -> Actions {
     ui.separator();
     let title = RichText::new("Publish by hand").strong().color(view.palette.accent);
     let folded =
@@ -53,15 +21,15 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) -> Acti
     folded.body_returned.unwrap_or_default()
 }
 
-fn fields(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) -> Actions {
+fn fields(ui: &mut Ui, view: &ViewContext<'_>, form: &mut PublishForm) -> Actions {
     let mut actions = Actions::default();
     let palette = view.palette;
     let shared = matches!(&view.state.broker, Broker::Running { embedded: false, .. });
     if shared {
         ui.label(
             RichText::new(
-                "This broker is not part of this program. Others may use it too: what you publish reaches their \
-                 lights, and what is kept stays there until somebody clears it.",
+                "This broker is not part of Twinlight. Others may use it too: what you publish reaches their \
+                 lights, and a retained message stays there until somebody clears it.",
             )
             .color(palette.warn),
         );
@@ -70,7 +38,7 @@ fn fields(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) -> Actions {
             return actions;
         }
     }
-    let root = view.lab.map(|lab| lab.root.as_str()).filter(|root| !root.is_empty());
+    let root = view.context.map(|context| context.root.as_str()).filter(|root| !root.is_empty());
     let hint = format!("{}/demo/a/cmd", root.unwrap_or("twinlight"));
     let topic = TextEdit::singleline(&mut form.topic).hint_text(hint).desired_width(f32::INFINITY);
     let topic = ui.add(topic);
@@ -87,24 +55,24 @@ fn fields(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) -> Actions {
         egui::WidgetInfo::labeled(egui::Role::MultilineTextInput, true, "Payload to publish")
     });
     ui.horizontal_wrapped(|ui| {
-        ui.checkbox(&mut form.retain, "Keep (retain)").on_hover_text(
-            "The broker keeps it and gives it to whoever subscribes later, until another one is kept. An empty one \
-             lets it forget.",
+        ui.checkbox(&mut form.retain, "Retain").on_hover_text(
+            "The broker keeps it and sends it to whoever subscribes later, until another one is retained. An empty \
+             one deletes it.",
         );
         for (qos, why) in [
             (0, "At most once: it may be lost."),
             (1, "At least once: it may come twice."),
             (2, "Exactly once: two more packets each way."),
         ] {
-            let chosen = form.qos() == qos;
+            let chosen = form.qos == qos;
             if ui.radio(chosen, format!("QoS {qos}")).on_hover_text(why).clicked() {
-                form.choose(qos);
+                form.qos = qos;
             }
         }
     });
     let refused = check_publishable(form.topic.trim()).err().filter(|_| !form.topic.is_empty());
     if let Some(reason) = refused {
-        ui.label(RichText::new(sentence(reason)).color(palette.bad));
+        ui.label(RichText::new(labels::sentence(reason)).color(palette.bad));
     }
     for warning in warnings(view, form, root) {
         ui.label(RichText::new(warning).small().color(palette.warn));
@@ -115,7 +83,7 @@ fn fields(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) -> Actions {
     button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, ready, "Publish the message"));
     if button.clicked() {
         let (topic, payload) = (form.topic.trim().to_owned(), form.payload.clone().into_bytes());
-        actions.ask(Command::Publish(ByHand { topic, payload, retain: form.retain, qos: form.qos() }));
+        actions.push(Command::Publish(ByHand { topic, payload, retain: form.retain, qos: form.qos }));
     }
     if !runs {
         widgets::caption(ui, "The broker does not answer just now.", palette);
@@ -124,7 +92,7 @@ fn fields(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) -> Actions {
 }
 
 /// What a person should know before the button is pressed. None of it keeps them from trying.
-fn warnings(view: &ViewContext<'_>, form: &Form, root: Option<&str>) -> Vec<String> {
+fn warnings(view: &ViewContext<'_>, form: &PublishForm, root: Option<&str>) -> Vec<String> {
     let mut warnings = Vec::new();
     let topic = form.topic.trim();
     let bytes = form.payload.len();
@@ -145,7 +113,9 @@ fn warnings(view: &ViewContext<'_>, form: &Form, root: Option<&str>) -> Vec<Stri
         warnings.push(text.to_owned());
     }
     if form.retain && bytes == 0 && !topic.is_empty() {
-        warnings.push("Empty and kept: the broker forgets what it kept on this topic.".to_owned());
+        warnings.push(
+            "Empty and retained: the broker deletes the message that it retains on this topic.".to_owned(),
+        );
     }
     warnings
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use egui::{Grid, Label, RichText, Role, Ui, WidgetInfo};
 
 use super::{
-    TopicBrowser,
     difference::{Change, Member, members},
     many,
 };
 use crate::app::{
+    action::Actions,
     labels,
     state::{Topic, Value},
+    topics::{TopicBrowser, TopicsAction},
     view::ViewContext,
     widgets,
 };
@@ -20,12 +21,13 @@ use crate::app::{
 const SHOWN_LETTERS: usize = 120;
 
 /// Shows the topic that is selected.
-pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, browser: &mut TopicBrowser) {
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, browser: &TopicBrowser) -> Actions {
+    let mut actions = Actions::default();
     let palette = view.palette;
     let found = browser.selected.clone().and_then(|name| Some((view.state.topics.get(&name)?, name)));
     let Some((topic, name)) = found else {
         widgets::caption(ui, "Choose a topic above to see what changes in it.", palette);
-        return;
+        return actions;
     };
     ui.add(Label::new(RichText::new(&*name).strong()).wrap());
     let values = topic.values();
@@ -34,39 +36,39 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, browser: &mut TopicBrows
         .as_ref()
         .and_then(|picked| values.iter().position(|value| Arc::ptr_eq(&value.payload, picked)));
     let place = place.unwrap_or(values.len().saturating_sub(1));
-    let Some(value) = values.get(place) else { return };
+    let Some(value) = values.get(place) else { return actions };
     marks(ui, view, topic, value);
     let before = place.checked_sub(1).and_then(|before| values.get(before));
     payload(ui, view, value, before);
     ui.horizontal_wrapped(|ui| {
-        let edit = widgets::named_button(ui, "Publish one like it", "Put this message into the form below");
-        if edit.on_hover_text("Takes topic and payload over into the form below").clicked() {
-            browser.by_hand.take_over(&name, &value.payload);
+        let edit = widgets::named_button(ui, "Copy to \"Publish\"", "Copy this message to the form below");
+        if edit.on_hover_text("Fills topic and payload into the form below").clicked() {
+            let (topic, payload) = (name.clone(), value.payload.clone());
+            actions.push(TopicsAction::CopyToForm { topic, payload });
         }
         if browser.picked.is_some()
             && widgets::named_button(ui, "Follow", "Follow the newest value").clicked()
         {
-            browser.picked = None;
+            actions.push(TopicsAction::Pick(None));
         }
     });
-    history(ui, view, browser, topic, place);
+    actions.append(history(ui, view, topic, place));
+    actions
 }
 
 fn marks(ui: &mut Ui, view: &ViewContext<'_>, topic: &Topic, value: &Value) {
     let palette = view.palette;
     ui.horizontal_wrapped(|ui| {
-        let how = if value.retained { "delivered as kept" } else { "said live" };
+        let how = if value.retained { "delivered as retained" } else { "received" };
         let at = labels::clock(value.at_ms);
         let (bytes, qos) = (value.bytes, value.qos);
-        widgets::caption(ui, format!("{how} at {at}, {bytes} bytes, QoS {qos}"), palette);
+        widgets::caption(ui, format!("{how} {at}, {bytes} bytes, QoS {qos}"), palette);
         let (messages, rate) = (many(topic.messages, "message"), topic.per_second(view.now_ms));
         widgets::caption(ui, format!("{messages}, {rate:.1}/s"), palette);
     });
     let (text, color) = match topic.kept_at_ms {
-        Some(at_ms) => {
-            (format!("Kept by the broker, as it told at {}", labels::clock(at_ms)), palette.accent)
-        }
-        None => ("Not known to be kept by the broker".to_owned(), palette.weak),
+        Some(at_ms) => (format!("Retained, as delivered {}", labels::clock(at_ms)), palette.accent),
+        None => ("Not retained, as far as known".to_owned(), palette.weak),
     };
     ui.label(RichText::new(text).small().color(color));
 }
@@ -85,13 +87,13 @@ fn payload(ui: &mut Ui, view: &ViewContext<'_>, value: &Value, before: Option<&V
         return;
     }
     let text =
-        if value.bytes == 0 { "(empty: the broker forgets what it kept here)" } else { &value.payload };
+        if value.bytes == 0 { "(empty: the broker deletes what it retained here)" } else { &value.payload };
     ui.add(Label::new(RichText::new(text).monospace()).wrap());
     if value.payload.len() < value.bytes {
         widgets::caption(ui, "The rest of it is left out.", palette);
     }
     if let Some(was) = was.filter(|was| **was != *value.payload) {
-        ui.add(Label::new(RichText::new(format!("changed; was {was}")).small().color(palette.warn)).wrap());
+        ui.add(Label::new(RichText::new(format!("changed, was {was}")).small().color(palette.warn)).wrap());
     }
 }
 
@@ -116,7 +118,8 @@ fn line(ui: &mut Ui, view: &ViewContext<'_>, member: &Member) {
     }
 }
 
-fn history(ui: &mut Ui, view: &ViewContext<'_>, browser: &mut TopicBrowser, topic: &Topic, place: usize) {
+fn history(ui: &mut Ui, view: &ViewContext<'_>, topic: &Topic, place: usize) -> Actions {
+    let mut actions = Actions::default();
     let palette = view.palette;
     let values = topic.values();
     ui.add_space(4.0);
@@ -136,10 +139,10 @@ fn history(ui: &mut Ui, view: &ViewContext<'_>, browser: &mut TopicBrowser, topi
                 WidgetInfo::selected(Role::RadioButton, true, chosen, format!("Value at {at}"))
             });
             if response.clicked() {
-                browser.picked = Some(value.payload.clone());
+                actions.push(TopicsAction::Pick(Some(value.payload.clone())));
             }
             if value.retained {
-                widgets::chip(ui, "kept", palette.accent, palette);
+                widgets::chip(ui, "retained", palette.accent, palette);
             }
             let text: String = value.payload.chars().take(SHOWN_LETTERS).collect();
             let text =
@@ -147,4 +150,5 @@ fn history(ui: &mut Ui, view: &ViewContext<'_>, browser: &mut TopicBrowser, topi
             ui.add(Label::new(RichText::new(text).monospace().color(palette.weak)).truncate());
         });
     }
+    actions
 }

@@ -8,7 +8,6 @@ const MOST_MEMBERS: usize = 64;
 /// What became of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// Nothing.
     Same,
     /// It had another value.
     Was(String),

@@ -6,9 +6,11 @@ use egui::{
     Align, Label, Layout, RichText, Role, Sense, Ui, WidgetInfo, collapsing_header::paint_default_icon, vec2,
 };
 
-use super::{TopicBrowser, many};
+use super::many;
 use crate::app::{
+    action::Actions,
     state::{Topic, Topics},
+    topics::{TopicBrowser, TopicsAction},
     view::ViewContext,
     widgets,
 };
@@ -31,12 +33,15 @@ pub(super) enum Row<'a> {
         /// Topics below it.
         topics: usize,
     },
-    /// A topic.
-    Topic { name: &'a Arc<str>, depth: usize, topic: &'a Topic },
+    Topic {
+        name: &'a Arc<str>,
+        depth: usize,
+        topic: &'a Topic,
+    },
 }
 
 /// The lines for what `needle`, in lower case, is held by. With a needle, all levels are open.
-pub(super) fn rows<'a>(topics: &'a Topics, needle: &str, turned: &BTreeSet<String>) -> Vec<Row<'a>> {
+pub(super) fn rows<'a>(topics: &'a Topics, needle: &str, toggled: &BTreeSet<String>) -> Vec<Row<'a>> {
     let usually_open = topics.len() <= MANY_TOPICS;
     let holds = |name: &str, topic: &Topic| {
         needle.is_empty()
@@ -61,7 +66,7 @@ pub(super) fn rows<'a>(topics: &'a Topics, needle: &str, turned: &BTreeSet<Strin
             let path = path_of(depth).to_owned();
             let in_sight = inside.last().is_none_or(|(_, open)| *open);
             let usual = !needle.is_empty() || usually_open || depth == 0;
-            let open = (usual != (turned.contains(&path) && needle.is_empty())) && in_sight;
+            let open = (usual != (toggled.contains(&path) && needle.is_empty())) && in_sight;
             if in_sight {
                 let below =
                     |name: &str| name.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'));
@@ -77,8 +82,8 @@ pub(super) fn rows<'a>(topics: &'a Topics, needle: &str, turned: &BTreeSet<Strin
     rows
 }
 
-/// Shows one line.
-pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, browser: &mut TopicBrowser, row: &Row<'_>) {
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, browser: &TopicBrowser, row: &Row<'_>) -> Actions {
+    let mut actions = Actions::default();
     ui.horizontal(|ui| {
         ui.set_height(ROW_HEIGHT);
         match row {
@@ -93,24 +98,28 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, browser: &mut TopicBrows
                     info.selected = Some(*open);
                     info
                 });
-                if response.clicked() && !browser.turned.remove(path) {
-                    browser.turned.insert(path.clone());
+                if response.clicked() {
+                    actions.push(TopicsAction::ToggleLevel(path.clone()));
                 }
                 if !open {
                     widgets::caption(ui, many(*topics as u64, "topic"), view.palette);
                 }
             }
-            Row::Topic { name, depth, topic } => leaf(ui, view, browser, (name, *depth, topic)),
+            Row::Topic { name, depth, topic } => {
+                actions.append(leaf(ui, view, browser, (name, *depth, topic)));
+            }
         }
     });
+    actions
 }
 
 fn leaf(
     ui: &mut Ui,
     view: &ViewContext<'_>,
-    browser: &mut TopicBrowser,
+    browser: &TopicBrowser,
     (name, depth, topic): (&Arc<str>, usize, &Topic),
-) {
+) -> Actions {
+    let mut actions = Actions::default();
     let palette = view.palette;
     ui.add_space(depth as f32 * INDENT);
     let last = name.rsplit('/').next().unwrap_or(name);
@@ -118,15 +127,15 @@ fn leaf(
     let response = ui.selectable_label(selected, RichText::new(last).strong());
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, selected, format!("Topic {name}")));
     if response.clicked() {
-        browser.selected = Some((*name).clone());
-        browser.picked = None;
+        actions.push(TopicsAction::Select((*name).clone()));
     }
-    let Some(value) = topic.last() else { return };
+    let Some(value) = topic.last() else { return actions };
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         widgets::caption(ui, format!("{:.1}/s", topic.per_second(view.now_ms)), palette);
         if topic.kept_at_ms.is_some() {
-            let why = "The broker delivered a kept message here: who subscribes now gets one at once.";
-            widgets::chip(ui, "kept", palette.accent, palette).on_hover_text(why);
+            let why =
+                "The broker delivered a retained message here: whoever subscribes now gets one at once.";
+            widgets::chip(ui, "retained", palette.accent, palette).on_hover_text(why);
         }
         let why = "Quality of service with which it came here: at most 1, whatever it was sent with.";
         widgets::caption(ui, format!("QoS {}", value.qos), palette).on_hover_text(why);
@@ -140,6 +149,7 @@ fn leaf(
             ui.add(Label::new(text).truncate());
         });
     });
+    actions
 }
 
 #[cfg(test)]

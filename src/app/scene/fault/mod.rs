@@ -149,7 +149,7 @@ pub(super) fn pick_links(
             ui.painter_at(plan.rect).line(line, Stroke::new(plan.m(0.9).clamp(5.0, 9.0), color));
         }
         if grip.clicked() || (ground.clicked() && near(ground.interact_pointer_pos())) {
-            actions.push(Action::Target(FaultTarget::Link(light.id.clone())));
+            actions.push(Action::AimFault(FaultTarget::Link(light.id.clone())));
         }
         let why = format!("{said}.\nClick to break it on purpose.");
         if grip.hovered() {

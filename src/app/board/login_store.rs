@@ -1,0 +1,77 @@
+//! The login that boards were given, saved from one run to the next: a board has it in its flash, and
+//! a broker with another one would reject it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Login, private_file};
+
+/// The file in the program's own folder.
+pub const FILE_NAME: &str = "boards-login.toml";
+
+const HEADER: &str = "# What boards log in with at the broker of Twinlight. Delete it to make a new one.\n";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredLogin {
+    user: String,
+    password: String,
+}
+
+/// Reads the login that was saved in `file`; `None` where there is none, or none that can be used.
+#[must_use]
+pub fn load(file: &Path) -> Option<Login> {
+    let stored: StoredLogin = toml::from_str(&fs::read_to_string(file).ok()?).ok()?;
+    let StoredLogin { user, password } = stored;
+    (!user.is_empty() && !password.is_empty()).then_some(Login { user, password })
+}
+
+/// Saves a login in `file`, readable by this user alone; never half of it.
+///
+/// # Errors
+/// What happened and what to do, as a sentence.
+pub fn save(file: &Path, login: &Login) -> Result<PathBuf, String> {
+    let stored = StoredLogin { user: login.user.clone(), password: login.password.clone() };
+    let write = || -> std::io::Result<()> {
+        let text = toml::to_string(&stored).map_err(std::io::Error::other)?;
+        private_file::write(file, &format!("{HEADER}{text}"))
+    };
+    write().map(|()| file.to_owned()).map_err(|error| {
+        format!(
+            "The login for boards could not be saved in {}: {error}. Boards that are flashed now need \
+             a new one after the next start.",
+            file.display()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_saved_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("deep/er").join(FILE_NAME);
+        assert_eq!(load(&file), None);
+        let login = Login { user: "lab".to_owned(), password: "with \"quotes\" and = signs".to_owned() };
+        save(&file, &login).unwrap();
+        assert_eq!(load(&file), Some(login));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        fs::write(&file, "user = \"\"\npassword = \"x\"\n").unwrap();
+        assert_eq!(load(&file), None, "what cannot be used is as good as nothing");
+        fs::write(&file, "gibberish").unwrap();
+        assert_eq!(load(&file), None);
+        let told =
+            save(Path::new("/proc/no/such/place.toml"), &Login { user: "a".into(), password: "b".into() });
+        assert!(told.unwrap_err().contains("could not be saved"));
+    }
+}

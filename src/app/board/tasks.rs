@@ -1,0 +1,153 @@
+//! Small things that block, done on threads of their own: the window's thread does no I/O.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+};
+
+use super::login_store;
+use crate::{board::provision::here, model::Login};
+
+/// What this computer knows that a board has to be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetworkInfo {
+    /// Under which boards reach it, the likeliest first.
+    pub addresses: Vec<Ipv4Addr>,
+    /// The Wi-Fi network that it is in.
+    pub wifi: Option<String>,
+}
+
+/// A task that is over. An error is a sentence for the user: what was not done, and what to do.
+#[derive(Debug)]
+pub enum TaskResult {
+    NetworkFound(Result<NetworkInfo, String>),
+    LoginSaved(Result<PathBuf, String>),
+    LogSaved(Result<PathBuf, String>),
+}
+
+/// Work for a thread of its own.
+pub type BackgroundTask = Box<dyn FnOnce() + Send>;
+
+/// Starts a task on a thread.
+pub type Spawn = fn(BackgroundTask) -> io::Result<()>;
+
+fn spawn(task: BackgroundTask) -> io::Result<()> {
+    thread::Builder::new().name("window-task".to_owned()).spawn(task).map(drop)
+}
+
+/// Tasks that run, and their results.
+#[derive(Debug)]
+pub struct BackgroundTasks {
+    done: Sender<TaskResult>,
+    results: Receiver<TaskResult>,
+    spawn: Spawn,
+    looked_up: bool,
+}
+
+impl Default for BackgroundTasks {
+    fn default() -> BackgroundTasks {
+        BackgroundTasks::with(spawn)
+    }
+}
+
+impl BackgroundTasks {
+    /// With another way to start a task, for tests.
+    #[must_use]
+    pub fn with(spawn: Spawn) -> BackgroundTasks {
+        let (done, results) = channel();
+        BackgroundTasks { done, results, spawn, looked_up: false }
+    }
+
+    /// The next result, if there is one.
+    pub fn next_result(&mut self) -> Option<TaskResult> {
+        self.results.try_recv().ok()
+    }
+
+    /// Looks up this computer's networks, the first time. `wake` is called when it is done.
+    pub fn look_up_network(&mut self, wake: impl Fn() + Send + 'static) {
+        if !std::mem::replace(&mut self.looked_up, true) {
+            let look_up = || Ok(NetworkInfo { addresses: here::addresses(), wifi: here::wifi_name() });
+            let what = "This computer's networks were not looked up".to_owned();
+            self.run(what, look_up, TaskResult::NetworkFound, wake);
+        }
+    }
+
+    /// Writes `text` into `file`, which must not exist.
+    pub fn save_log(&mut self, file: PathBuf, text: String, wake: impl Fn() + Send + 'static) {
+        let what = format!("The log was not saved in {}", file.display());
+        self.run(what, move || write_new(&file, &text).map(|()| file), TaskResult::LogSaved, wake);
+    }
+
+    /// Saves `login` in `file` for the next run.
+    pub fn save_login(&mut self, file: PathBuf, login: Login, wake: impl Fn() + Send + 'static) {
+        let what = format!("The login for boards was not saved in {}", file.display());
+        self.run(what, move || login_store::save(&file, &login), TaskResult::LoginSaved, wake);
+    }
+
+    /// `what` begins the sentence that the user reads where the task cannot be started.
+    fn run<T: 'static>(
+        &self,
+        what: String,
+        work: impl FnOnce() -> Result<T, String> + Send + 'static,
+        result: fn(Result<T, String>) -> TaskResult,
+        wake: impl Fn() + Send + 'static,
+    ) {
+        let done = self.done.clone();
+        let task = Box::new(move || {
+            // A window that has closed needs no result.
+            let _ = done.send(result(work()));
+            wake();
+        });
+        if let Err(error) = (self.spawn)(task) {
+            let text = format!("{what}: {error}. End other programs and try again.");
+            let _ = self.done.send(result(Err(text)));
+        }
+    }
+}
+
+fn write_new(file: &Path, text: &str) -> Result<(), String> {
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(file)
+        .and_then(|mut opened| opened.write_all(text.as_bytes()).and_then(|()| opened.sync_all()));
+    written.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            format!("{} exists already and was left as it is. Choose another name.", file.display())
+        }
+        _ => format!(
+            "The log could not be saved in {}: {error}. Choose a folder that exists and is yours.",
+            file.display()
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saved_log_never_replaces_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("log.txt");
+        assert_eq!(write_new(&file, "one\n"), Ok(()));
+        let refused = write_new(&file, "two\n").unwrap_err();
+        assert!(refused.contains("exists already"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "one\n");
+        assert!(write_new(&folder.path().join("no/such/log.txt"), "").is_err());
+    }
+
+    #[test]
+    fn a_task_that_cannot_be_started_is_told_as_one_that_failed() {
+        let mut tasks = BackgroundTasks::with(|_| Err(io::Error::other("no threads left")));
+        tasks.save_log("/tmp/log.txt".into(), "one\n".to_owned(), || ());
+        let Some(TaskResult::LogSaved(Err(text))) = tasks.next_result() else {
+            panic!("the log counts as saved");
+        };
+        assert!(text.starts_with("The log was not saved in /tmp/log.txt: no threads left."), "{text}");
+    }
+}

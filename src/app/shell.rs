@@ -1,0 +1,494 @@
+//! Owns the controllers, draws a frame, and performs what the panels ask for.
+
+use std::sync::Arc;
+
+use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui};
+use traffic_light::Name;
+
+use super::{
+    action::{Action, Actions, FaultTarget},
+    board::{BoardAction, BoardController, BoardEffect, context::ProvisioningContext, form::Form},
+    brokers::{BrokerController, Surroundings, world_switcher::StartedWorld},
+    clock::Clock,
+    closing::Closing,
+    keys,
+    lessons::Lessons,
+    panels,
+    player::{PlayerAction, PlayerController, source::PlaybackSource},
+    repaint::{self, RepaintScheduler},
+    scene,
+    selection::{Selection, SelectionAction},
+    settings::{self, LeftPanel, Settings},
+    state::{Junction, State},
+    theme::{self, Palette},
+    topics::TopicsController,
+    view::ViewContext,
+    world_client::{WorldClient, WorldLink},
+    zoom::Zoom,
+};
+use crate::{
+    board::Desk,
+    presets::PRESETS,
+    scenario::Scenario,
+    world::{Command, event::Severity},
+};
+
+/// The window's program, driven by eframe on the window's thread. Each controller owns its part of the state;
+/// [`TwinlightApp::perform`] hands them what the panels ask for.
+pub struct TwinlightApp {
+    live: WorldClient,
+    player: PlayerController,
+    lessons: Lessons,
+    board: Option<BoardController>,
+    brokers: BrokerController,
+    faults: panels::faults::Draft,
+    topics: TopicsController,
+    selection: Selection,
+    closing: Closing,
+    zoom: Zoom,
+    settings: Settings,
+    subtitle: String,
+    help_open: bool,
+}
+
+/// The world that is shown: what is played, or the live one.
+fn client_of<'a>(live: &'a WorldClient, player: &'a PlayerController) -> &'a WorldClient {
+    player.client().unwrap_or(live)
+}
+
+impl TwinlightApp {
+    /// An app on a context that has not shown anything yet.
+    #[must_use]
+    pub fn new(
+        ctx: &Context,
+        link: WorldLink,
+        clock: Clock,
+        settings: Settings,
+        subtitle: String,
+    ) -> TwinlightApp {
+        theme::install(ctx);
+        theme::choose(ctx, settings.theme);
+        TwinlightApp {
+            live: WorldClient::new(link, clock),
+            player: PlayerController::default(),
+            lessons: Lessons::default(),
+            board: None,
+            brokers: BrokerController::new(&PRESETS),
+            faults: panels::faults::Draft::default(),
+            topics: TopicsController::default(),
+            selection: Selection::new(Name::new(&settings.junction).ok()),
+            closing: Closing::default(),
+            zoom: Zoom::new(ctx, &settings),
+            settings,
+            subtitle,
+            help_open: false,
+        }
+    }
+
+    /// With a runner for jobs on boards, for the lights of `context`.
+    #[must_use]
+    pub fn with_board(mut self, runner: Desk, context: ProvisioningContext) -> TwinlightApp {
+        let form = Form::new(&context, &self.settings.board);
+        self.board = Some(BoardController::new(runner, Arc::new(context), form));
+        self
+    }
+
+    /// With these brokers to choose from.
+    #[must_use]
+    pub fn with_brokers(mut self, brokers: BrokerController) -> TwinlightApp {
+        self.brokers = brokers;
+        self
+    }
+
+    /// Plays `source` at once, with the live lab behind it.
+    #[must_use]
+    pub fn with_source(mut self, ctx: &Context, source: PlaybackSource) -> TwinlightApp {
+        if let Err(text) = self.play(ctx, source) {
+            self.notify(Severity::Error, text);
+        }
+        self
+    }
+
+    /// Plays a scenario at once, and lists it before the lessons.
+    #[must_use]
+    pub fn with_scenario(mut self, ctx: &Context, scenario: Scenario, seed: u64) -> TwinlightApp {
+        self.lessons.entries.insert(0, scenario);
+        self.lessons.form.seed = seed.to_string();
+        self.settings.left = Some(LeftPanel::Lessons);
+        self.perform(ctx, PlayerAction::Open { place: 0, seed }.into());
+        self
+    }
+
+    /// What is known of boards; for tests.
+    #[must_use]
+    pub fn board(&self) -> Option<&BoardController> {
+        self.board.as_ref()
+    }
+
+    /// What is filled in for a board; for tests.
+    pub fn board_mut(&mut self) -> Option<&mut BoardController> {
+        self.board.as_mut()
+    }
+
+    /// The brokers to choose from, and what is known of them; for tests.
+    #[must_use]
+    pub fn brokers(&self) -> &BrokerController {
+        &self.brokers
+    }
+
+    /// What is known of the world that is shown; for tests.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &client_of(&self.live, &self.player).state
+    }
+
+    /// What the app remembers; for tests.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn client_mut(&mut self) -> &mut WorldClient {
+        self.player.client_mut().unwrap_or(&mut self.live)
+    }
+
+    fn notify(&mut self, severity: Severity, text: String) {
+        self.client_mut().note(severity, text);
+    }
+
+    fn board_works(&self) -> bool {
+        self.board.as_ref().is_some_and(|board| board.state.works())
+    }
+
+    fn perform(&mut self, ctx: &Context, action: Action) {
+        match action {
+            Action::World(command) => self.client_mut().send(command),
+            Action::Board(action) => self.perform_board(ctx, action),
+            Action::Brokers(action) => {
+                let around = Surroundings {
+                    live: &self.live.state,
+                    board_works: self.board_works(),
+                    board_login: self.board.as_ref().and_then(|board| board.state.login.as_ref()),
+                };
+                if let Err(text) = self.brokers.perform(action, &around, Arc::new(repaint::waker(ctx))) {
+                    self.notify(Severity::Warning, text);
+                }
+            }
+            Action::Player(action) => {
+                if let Err(text) = self.perform_player(ctx, action) {
+                    self.notify(Severity::Warning, text);
+                }
+            }
+            Action::Topics(action) => self.topics.perform(action),
+            Action::Selection(action) => {
+                if let SelectionAction::Light(light) = &action {
+                    self.faults.aim(FaultTarget::Light(light.clone()));
+                }
+                self.selection.perform(action);
+            }
+            Action::Settings(action) => {
+                self.settings.perform(action);
+                theme::choose(ctx, self.settings.theme);
+            }
+            Action::Closing(action) => {
+                if self.closing.perform(ctx, action) {
+                    self.perform_board(ctx, BoardAction::Cancel);
+                }
+            }
+            Action::AimFault(target) => {
+                if let FaultTarget::Light(light) | FaultTarget::Link(light) = &target {
+                    self.selection.perform(SelectionAction::Light(light.clone()));
+                }
+                self.faults.aim(target);
+                self.settings.left = Some(LeftPanel::Faults);
+            }
+            Action::KeepChaosSeed(seed) => self.faults.keep_chaos_seed(seed),
+            Action::AcknowledgeConflicts => self.client_mut().state.conflicts.acknowledge(),
+            Action::ShowHelp(open) => self.help_open = open,
+        }
+        // What was asked for shows in the next frame.
+        ctx.request_repaint();
+    }
+
+    fn perform_board(&mut self, ctx: &Context, action: BoardAction) {
+        if action.starts_job() && self.brokers.list.working.is_some() {
+            // The settings of the board are those of the broker of before.
+            let text = "The broker is being changed. Start the job when that is done.";
+            return self.notify(Severity::Warning, text.to_owned());
+        }
+        let waker = ctx.clone();
+        let wake = move || waker.request_repaint();
+        if let Some(effect) = self.board.as_mut().and_then(|board| board.perform(action, wake)) {
+            self.perform_effect(effect);
+        }
+    }
+
+    fn perform_effect(&mut self, effect: BoardEffect) {
+        match effect {
+            BoardEffect::Notify(severity, text) => self.notify(severity, text),
+            // Boards join the live lab, whatever is shown.
+            BoardEffect::Send(command) => self.live.send(command),
+        }
+    }
+
+    fn perform_player(&mut self, ctx: &Context, action: PlayerAction) -> Result<(), String> {
+        match action {
+            PlayerAction::Leave => {
+                self.player.leave();
+                self.selection.restart();
+            }
+            PlayerAction::Open { place, seed } => self.play(ctx, self.lessons.source(place, seed)?)?,
+            PlayerAction::OpenRecording(file) => self.play(ctx, PlaybackSource::recording(&file))?,
+            action => {
+                if self.player.control(&action)? {
+                    self.selection.restart_cars();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn play(&mut self, ctx: &Context, source: PlaybackSource) -> Result<(), String> {
+        self.player.play(source, Arc::new(repaint::waker(ctx)))?;
+        self.selection.restart();
+        Ok(())
+    }
+
+    /// Takes in what boards, doctor and switcher have to tell.
+    fn drain_controllers(&mut self) {
+        let effects = self.board.as_mut().map(|board| board.drain(&self.live.state));
+        for effect in effects.into_iter().flatten() {
+            self.perform_effect(effect);
+        }
+        while let Some((started, error)) = self.brokers.drain() {
+            if let Some(started) = started {
+                self.take_over(*started);
+            }
+            if let Some(text) = error {
+                self.notify(Severity::Error, text);
+            }
+        }
+    }
+
+    /// Shows the world that was started; nothing of the one before is left.
+    fn take_over(&mut self, started: StartedWorld) {
+        self.player.leave();
+        self.live = WorldClient::new(started.link, Clock::monotonic());
+        self.subtitle = started.subtitle;
+        self.selection = Selection::new(None);
+        self.faults = panels::faults::Draft::default();
+        self.topics = TopicsController::default();
+        if let Some(board) = &mut self.board {
+            board.change_context(Arc::new(started.context));
+        }
+    }
+
+    /// Fills in what the panels show that follows from the state.
+    fn fill_in(&mut self, ctx: &Context) {
+        let watched = self.player.client().is_some();
+        match self.settings.left {
+            Some(LeftPanel::Board) if !watched => {
+                if let Some(board) = &mut self.board {
+                    let waker = ctx.clone();
+                    board.fill_in(&self.live.state, move || waker.request_repaint());
+                }
+            }
+            // What is played was recorded once itself.
+            Some(LeftPanel::Lessons) => {
+                self.lessons.fill_in(self.live.state.recording.as_ref().filter(|_| !watched));
+            }
+            _ => {}
+        }
+        if !self.settings.reduce_motion {
+            let client = client_of(&self.live, &self.player);
+            if let Some(junction) = self.selection.junction_in(&client.state) {
+                let approaches = scene::approaches(junction);
+                self.selection.drive(client.clock.now_ms(), &approaches);
+            }
+        }
+    }
+
+    /// Draws one frame; returns what was asked for.
+    fn draw(&mut self, ui: &mut Ui, repaint: &mut RepaintScheduler) -> Actions {
+        let mut actions = Actions::default();
+        let board_works = self.board_works();
+        let watched = self.player.watched();
+        let client = client_of(&self.live, &self.player);
+        let palette = Palette::of(ui.visuals());
+        let board = self.board.as_mut().filter(|_| watched.is_none());
+        let context = board.as_ref().map(|board| board.state.context.clone());
+        let view = ViewContext {
+            state: &client.state,
+            settings: &self.settings,
+            now_ms: client.clock.now_ms(),
+            palette,
+            context: context.as_deref(),
+            watched: watched.as_ref(),
+            selected: self.selection.light.as_ref(),
+            subtitle: &self.subtitle,
+        };
+        let junction = self.selection.junction_in(&client.state);
+        let modal = self.help_open || self.closing.asks;
+        actions.append(keys::read(ui.ctx(), &view, junction, modal));
+        Panel::top("bar").frame(frame(palette, 12, 6)).show(ui, |ui| {
+            actions.append(panels::broker_bar::show(ui, &view));
+            if let Some(watched) = &watched {
+                actions.append(panels::player_bar::show(ui, &view, watched));
+            }
+            actions.append(panels::fault_strip::show(ui, &view));
+            actions.append(panels::conflict::show(ui, &view));
+        });
+        let left = |name: &'static str, default, least, most| {
+            let panel = Panel::left(name).frame(frame(palette, 12, 6)).resizable(true);
+            panel.default_size(default).size_range(least..=most)
+        };
+        match self.settings.left {
+            Some(LeftPanel::Board) => {
+                if let Some(board) = board {
+                    left("board", 400.0, 340.0, 560.0).show(ui, |ui| {
+                        let BoardController { state, form, .. } = board;
+                        actions.append(panels::board::show(ui, &view, state, form, repaint));
+                    });
+                }
+            }
+            Some(LeftPanel::Faults) => {
+                left("faults", 340.0, 300.0, 520.0)
+                    .show(ui, |ui| actions.append(panels::faults::show(ui, &view, &mut self.faults)));
+            }
+            Some(LeftPanel::Lessons) => {
+                left("lessons", 340.0, 280.0, 520.0).show(ui, |ui| {
+                    let Lessons { entries, form, .. } = &mut self.lessons;
+                    actions.append(panels::lessons::show(ui, &view, entries, form));
+                });
+            }
+            Some(LeftPanel::Topics) => {
+                left("topics", 430.0, 340.0, 760.0).show(ui, |ui| {
+                    let TopicsController { browser, form } = &mut self.topics;
+                    actions.append(panels::topics::show(ui, &view, browser, form, repaint));
+                });
+            }
+            Some(LeftPanel::Brokers) => {
+                left("brokers", 380.0, 320.0, 560.0).show(ui, |ui| {
+                    let BrokerController { list, form, .. } = &mut self.brokers;
+                    let live = &self.live.state;
+                    actions.append(panels::brokers::show(ui, &view, list, form, live, board_works));
+                });
+            }
+            None => {}
+        }
+        if let Some(junction) = junction {
+            side_panels(ui, &view, junction, repaint, &mut actions);
+        }
+        bottom_panels(ui, &view, junction, self.selection.look_at_ms, repaint, &mut actions);
+        CentralPanel::no_frame().frame(Frame::new().fill(palette.base)).show(ui, |ui| match junction {
+            Some(junction) => {
+                actions.append(scene::show(ui, &view, junction, self.selection.traffic(), repaint));
+            }
+            None => panels::waiting::show(ui, &view),
+        });
+        panels::toasts::show(ui.ctx(), &view, repaint);
+        if self.closing.asks {
+            actions.append(panels::closing::show(ui.ctx(), palette));
+        }
+        if self.help_open {
+            actions.append(panels::help::show(ui.ctx(), palette));
+        }
+        actions
+    }
+}
+
+fn frame(palette: &Palette, x: i8, y: i8) -> Frame {
+    Frame::new().fill(palette.panel).inner_margin(Margin::symmetric(x, y))
+}
+
+fn side_panels(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    junction: &Junction,
+    repaint: &mut RepaintScheduler,
+    actions: &mut Actions,
+) {
+    if view.state.junctions.len() > 1 {
+        let overview = Panel::left("overview").frame(frame(view.palette, 10, 8)).resizable(true);
+        let wide = ui.available_width() > 1_300.0;
+        overview.default_size(if wide { 222.0 } else { 124.0 }).size_range(120.0..=720.0).show(ui, |ui| {
+            actions.append(panels::overview::show(ui, view, Some(&junction.name), repaint));
+        });
+    }
+    if view.settings.show_lights {
+        let lights = Panel::right("lights").frame(frame(view.palette, 10, 8)).resizable(true);
+        lights.default_size(316.0).size_range(280.0..=460.0).show(ui, |ui| {
+            actions.append(panels::light_panel::show(ui, view, junction, repaint));
+        });
+    }
+}
+
+fn bottom_panels(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    junction: Option<&Junction>,
+    look_at_ms: Option<u64>,
+    repaint: &mut RepaintScheduler,
+    actions: &mut Actions,
+) {
+    let room = ui.available_height();
+    if view.settings.show_log {
+        let log = Panel::bottom("log").frame(frame(view.palette, 12, 6)).resizable(true);
+        let log = log.default_size((room * 0.24).clamp(96.0, 260.0)).min_size(72.0).max_size(room * 0.6);
+        log.show(ui, |ui| actions.append(panels::event_log::show(ui, view)));
+    }
+    if let Some(junction) = junction.filter(|_| view.settings.show_timeline) {
+        let size = panels::timeline::height(view.state, junction).min(room * 0.4);
+        let timeline = Panel::bottom("timeline").frame(frame(view.palette, 12, 6)).resizable(false);
+        timeline.exact_size(size).show(ui, |ui| {
+            actions.append(panels::timeline::show(ui, view, junction, look_at_ms, repaint));
+        });
+    }
+}
+
+impl eframe::App for TwinlightApp {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        // The live lab goes on while something else is shown, and is there when it is wanted again.
+        let more = self.live.drain();
+        let more_played = self.player.client_mut().is_some_and(WorldClient::drain);
+        if more || more_played {
+            ctx.request_repaint();
+        }
+        self.drain_controllers();
+        self.closing.guard(ctx, self.board_works());
+        self.selection.follow(&client_of(&self.live, &self.player).state);
+        self.fill_in(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        self.zoom.follow(&ctx, &mut self.settings);
+        let mut repaint = RepaintScheduler::new(self.settings.reduce_motion);
+        for action in self.draw(ui, &mut repaint) {
+            self.perform(&ctx, action);
+        }
+        // What stands still needs no frame until it is played on.
+        if self.player.stands() {
+            return;
+        }
+        let focused = ctx.input(|input| input.viewport().focused.unwrap_or(true));
+        if let Some(delay) = repaint.delay(focused) {
+            ctx.request_repaint_after(delay);
+        }
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        if let Some(junction) = &self.selection.junction {
+            self.settings.junction = junction.to_string();
+        }
+        if let Some(board) = &self.board {
+            self.settings.board = board.form.remembered();
+        }
+        eframe::set_value(storage, settings::STORAGE_KEY, &self.settings);
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        // If the queue is full, the dropped sender ends the world as well.
+        let _ = self.live.link.commands.try_send(Command::Shutdown);
+    }
+}

@@ -1,0 +1,202 @@
+//! Performs the engine's effects.
+
+use std::sync::Arc;
+
+use traffic_light::command::{Action, Command as Wired};
+
+use super::{
+    Step,
+    net::{Owner, Reach},
+    observer::at,
+    world::World,
+};
+use crate::{
+    fault::{LinkFaultSpec, stalls},
+    model::{Diagnostic, LightId},
+    world::{
+        command::ByHand,
+        engine::{Effect, LightCommand, NotSent},
+        event::TopicKind,
+        topics::check_publishable,
+    },
+};
+
+impl World {
+    /// Does what the engine asks for, until it asks for nothing more.
+    pub(super) fn perform_tasks(&mut self) {
+        while let Some(task) = self.observer.engine.next_task() {
+            let result = self.perform(&task.effect);
+            self.observer.engine.performed(task, result);
+        }
+    }
+
+    fn perform(&mut self, effect: &Effect) -> Result<(), Diagnostic> {
+        match effect {
+            Effect::Light(light, does) => {
+                let number = self.number(light)?;
+                self.do_to_light(number, *does);
+            }
+            Effect::LinkFault { light, spec, on } => {
+                let number = self.number(light)?;
+                self.set_link_fault(number, light, *spec, *on);
+            }
+            Effect::DuplicateClient { light, on } => {
+                let number = self.number(light)?;
+                self.set_duplicate_client(number, *on);
+            }
+            Effect::RunBroker(true) => self.start_broker(),
+            Effect::RunBroker(false) => {
+                if self.broker.runs() {
+                    self.broker.stop(&mut self.net);
+                }
+            }
+            Effect::SetQuota(per_minute) => self.broker.limiter.set_quota(*per_minute),
+            Effect::AddLight(light) => self.run_light(light)?,
+            Effect::RetireLight(light) => {
+                let number = self.number(light)?;
+                self.retire(number);
+                // Its goodbye is still on its way, and then nobody of its name is there any more.
+                self.observer.engine.state.presence_changed(light, false, None);
+                self.observer.engine.light_removed(light);
+            }
+            Effect::TellLight { light, action, ms } => self.tell_light(light, *action, *ms)?,
+            Effect::Publish(message) => self.publish_by_hand(message)?,
+            Effect::RequestRetained if self.broker.runs() => {
+                self.broker.tell_what_is_kept(&mut self.observer);
+            }
+            Effect::RequestRetained => return Err(NotSent::CannotAsk.into()),
+            Effect::Report => {
+                for number in 0..self.lights.len() {
+                    if self.observer.detailed {
+                        self.report(number, true);
+                    }
+                }
+            }
+            // Refused before they come to the engine.
+            Effect::OpenBroker(_) | Effect::StartRecording(_) | Effect::StopRecording => {}
+        }
+        Ok(())
+    }
+
+    fn number(&self, light: &LightId) -> Result<usize, Diagnostic> {
+        self.index.get(light).copied().ok_or_else(|| "it has gone".into())
+    }
+
+    fn do_to_light(&mut self, number: usize, does: LightCommand) {
+        let now = self.net.now;
+        let Some(light) = self.light(number) else { return };
+        match does {
+            LightCommand::SetWifi(up) => self.set_wifi(number, up),
+            LightCommand::Silence(on) => {
+                light.silenced = on;
+                let local = light.local(now);
+                light.program.set_silent(local, on, &mut light.host);
+                self.call_program(number);
+            }
+            LightCommand::SetWrongPassword(on) => {
+                light.link.wrong_password = on;
+                self.drop_session(number);
+            }
+            LightCommand::SetNameNotFound(on) => {
+                light.link.name_not_found = on;
+                self.drop_session(number);
+            }
+            LightCommand::Hang(on) => self.set_hung(number, on),
+            LightCommand::Drift(ppm) => {
+                light.clock.set_drift(at(now), ppm);
+                self.call_program(number);
+                self.clock_changed(number);
+            }
+            LightCommand::Suspend(on) => self.set_asleep(number, on),
+            LightCommand::DropSession => self.drop_session(number),
+            LightCommand::Reboot => self.reboot(number, "software"),
+            LightCommand::Call if light.runs() => {
+                let local = light.local(now);
+                light.program.call(local, &mut light.host);
+                self.settle(number);
+            }
+            LightCommand::Call => {}
+        }
+    }
+
+    fn set_hung(&mut self, number: usize, on: bool) {
+        let now = self.net.now;
+        let Some(light) = self.light(number) else { return };
+        if on {
+            let watchdog_us = u64::from(light.watchdog_ms()) * 1_000;
+            let bites_us = *light.watchdog_us.get_or_insert(now + watchdog_us);
+            self.net.plan(bites_us, Step::Watchdog(number));
+            return;
+        }
+        light.watchdog_us = None;
+        self.call_program(number);
+        self.read_on(number);
+    }
+
+    fn set_link_fault(&mut self, number: usize, light: &LightId, spec: LinkFaultSpec, on: bool) {
+        let mut faults = self.faults_on(number).to_vec();
+        faults.retain(|other| !other.is_replaced_by(&spec));
+        if on {
+            faults.push(spec);
+        }
+        let faults: Arc<[LinkFaultSpec]> = faults.into();
+        self.link_faults.insert(light.clone(), faults.clone());
+        for id in self.net.of(Owner::Light(number)) {
+            self.net.change(id, &faults);
+            let at_proxy = self.net.get(id).is_some_and(|conn| conn.reach == Reach::Proxy);
+            if at_proxy && !stalls(&faults) {
+                let answer_us = self.net.now + self.net.round_trip_us();
+                self.net.plan(answer_us, Step::Reached(id));
+            }
+        }
+    }
+
+    pub(super) fn start_broker(&mut self) {
+        if self.broker.runs() {
+            return;
+        }
+        self.broker.start();
+        let note = Some("simulated".to_owned());
+        self.observer.engine.state.broker_started(self.target.clone(), true, false, note);
+    }
+
+    fn run_light(&mut self, light: &LightId) -> Result<(), Diagnostic> {
+        let Some(junction) = self.config.junction(&light.junction).cloned() else { return Ok(()) };
+        let Some(config) = junction.light_config(&light.light) else { return Ok(()) };
+        // Whoever had its name until now may have promised something.
+        self.add_light(&junction, config, Some(0)).map_err(|error| error.to_string().into())
+    }
+
+    /// Sends a command to a light over MQTT.
+    fn tell_light(&mut self, light: &LightId, action: Action, ms: Option<u32>) -> Result<(), NotSent> {
+        let junction = self.config.junction(&light.junction).ok_or(NotSent::UnknownJunction)?;
+        let key = junction.key().cloned();
+        let told = self.index.get(light).and_then(|number| self.lights.get(*number)?.as_ref());
+        let boot = told.ok_or(NotSent::NeverHeard)?.program.light().boot();
+        if !self.broker.runs() {
+            return Err(NotSent::NoSession);
+        }
+        let last = self.last_n.entry(light.clone()).or_default();
+        let now_s = u32::try_from(self.net.now / 1_000_000).unwrap_or(u32::MAX);
+        *last = now_s.max(last.saturating_add(1));
+        let mut command = Wired::new(boot, *last, action);
+        command.ms = ms;
+        let topic = self.observer.topics.of(light, TopicKind::Command);
+        let message = command.encode(&topic, key.as_ref());
+        self.broker.say(&mut self.net, &mut self.observer, &topic, message.as_slice(), 1, false);
+        Ok(())
+    }
+
+    fn publish_by_hand(&mut self, message: &ByHand) -> Result<(), NotSent> {
+        let ByHand { topic, payload, retain, qos } = message;
+        check_publishable(topic).map_err(NotSent::Topic)?;
+        if *qos > 2 {
+            return Err(NotSent::Qos);
+        }
+        if !self.broker.runs() {
+            return Err(NotSent::NoSession);
+        }
+        self.broker.say(&mut self.net, &mut self.observer, topic, payload, *qos, *retain);
+        Ok(())
+    }
+}

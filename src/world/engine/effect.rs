@@ -1,0 +1,169 @@
+//! What an engine lets its world do.
+
+use std::path::PathBuf;
+
+use traffic_light::command::Action;
+
+use crate::{
+    fault::LinkFaultSpec,
+    model::{Diagnostic, LightId, Login},
+    world::{Fault, command::ByHand},
+};
+
+/// Something that a world does for its engine, one after the other; what came of it goes to
+/// [`super::Engine::performed`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// To a light that runs here.
+    Light(LightId, LightCommand),
+    /// A fault comes to, or leaves, the proxy of the light's link.
+    LinkFault {
+        light: LightId,
+        spec: LinkFaultSpec,
+        on: bool,
+    },
+    /// A second client with the light's client id begins or ends.
+    DuplicateClient {
+        light: LightId,
+        on: bool,
+    },
+    /// The broker in this program starts or stops; nothing where it has already.
+    RunBroker(bool),
+    /// The broker in this program starts again, open to the network.
+    OpenBroker(Login),
+    /// The broker in this program counts publishes: so many a minute pass; `None`: it counts no more.
+    SetQuota(Option<u32>),
+    /// A light of the configuration starts here.
+    AddLight(LightId),
+    /// A light says goodbye and ends, which takes a while; then [`super::Engine::light_removed`].
+    RetireLight(LightId),
+    /// A command goes to a light over MQTT.
+    TellLight {
+        light: LightId,
+        action: Action,
+        ms: Option<u32>,
+    },
+    Publish(ByHand),
+    RequestRetained,
+    StartRecording(Option<PathBuf>),
+    StopRecording,
+    /// What the engine does not know is told once more: the insides of the lights, the recording.
+    Report,
+}
+
+/// Something that is done to a light that runs here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LightCommand {
+    SetWifi(bool),
+    /// The session is kept and nothing is published, or it speaks again.
+    Silence(bool),
+    SetWrongPassword(bool),
+    SetNameNotFound(bool),
+    /// The program is called no more, or is again.
+    Hang(bool),
+    /// The clock is fast by so many millionths.
+    Drift(i32),
+    /// The host sleeps, or wakes up.
+    Suspend(bool),
+    DropSession,
+    Reboot,
+    /// The button of a light that goes only on call.
+    Call,
+}
+
+impl Effect {
+    /// What injects `fault`, or clears it.
+    pub(super) fn of(fault: &Fault, on: bool) -> Effect {
+        let (light, does) = match fault {
+            Fault::BrokerDown => return Effect::RunBroker(!on),
+            Fault::Quota { per_minute } => return Effect::SetQuota(on.then_some(*per_minute)),
+            Fault::Link { light, spec } => {
+                return Effect::LinkFault { light: light.clone(), spec: *spec, on };
+            }
+            Fault::TakenOver(light) => return Effect::DuplicateClient { light: light.clone(), on },
+            Fault::WifiDown(light) => (light, LightCommand::SetWifi(!on)),
+            Fault::Silence(light) => (light, LightCommand::Silence(on)),
+            Fault::WrongPassword(light) => (light, LightCommand::SetWrongPassword(on)),
+            Fault::NameNotFound(light) => (light, LightCommand::SetNameNotFound(on)),
+            Fault::Hang(light) => (light, LightCommand::Hang(on)),
+            Fault::ClockDrift { light, ppm } => (light, LightCommand::Drift(if on { *ppm } else { 0 })),
+            Fault::Suspend(light) => (light, LightCommand::Suspend(on)),
+        };
+        Effect::Light(light.clone(), does)
+    }
+
+    /// The light that a notice about it names.
+    pub(super) fn light(&self) -> Option<&LightId> {
+        match self {
+            Effect::Light(light, _)
+            | Effect::LinkFault { light, .. }
+            | Effect::DuplicateClient { light, .. }
+            | Effect::AddLight(light)
+            | Effect::RetireLight(light)
+            | Effect::TellLight { light, .. } => Some(light),
+            _ => None,
+        }
+    }
+}
+
+/// An effect, and the change of a fault that it makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Task {
+    pub(crate) effect: Effect,
+    pub(super) change: Option<Change>,
+}
+
+/// A fault is injected, or cleared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) fault: Fault,
+    pub(super) on: bool,
+}
+
+/// What a command asks of a light, in a person's words.
+pub(super) fn action_words(action: Action) -> &'static str {
+    match action {
+        Action::Identify => "show yourself",
+        Action::WifiDown => "leave the Wi-Fi for a while",
+        Action::MqttDrop => "drop your session",
+        Action::Silence => "be silent for a while",
+        Action::Reboot => "start anew",
+        Action::Set => "take other timings",
+    }
+}
+
+/// Why nothing can be said to the broker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NotSent {
+    UnknownJunction,
+    NeverHeard,
+    NoSession,
+    /// Adafruit IO has no commands.
+    Feeds,
+    /// The account's share of this minute has been spent.
+    Budget,
+    /// What is wrong with the topic.
+    Topic(&'static str),
+    Qos,
+    /// The queue to the broker is full.
+    BrokerSlow,
+    /// The broker cannot be asked for what it keeps.
+    CannotAsk,
+}
+
+impl From<NotSent> for Diagnostic {
+    fn from(reason: NotSent) -> Diagnostic {
+        let (message, help) = match reason {
+            NotSent::UnknownJunction => return "its junction is not in the configuration".into(),
+            NotSent::Topic(wrong) => return wrong.into(),
+            NotSent::Qos => return "the quality of service is 0, 1 or 2".into(),
+            NotSent::NeverHeard => ("it has not been heard yet", "wait until it speaks"),
+            NotSent::NoSession => ("there is no session with the broker", "wait for it"),
+            NotSent::Feeds => ("there are no commands on Adafruit IO", "do it by hand"),
+            NotSent::Budget => ("the account may publish no more in this minute", "wait"),
+            NotSent::BrokerSlow => ("the broker is too slow just now", "try again"),
+            NotSent::CannotAsk => ("the broker cannot be asked just now", "try again"),
+        };
+        Diagnostic::new(message, help)
+    }
+}

@@ -1,0 +1,82 @@
+//! The broker in this program starts, stops and opens to the network.
+
+use super::Supervisor;
+use crate::{
+    config::BrokerChoice,
+    model::{Diagnostic, Login},
+    world::{
+        broker::{Broker, BrokerConfig, Ended},
+        event_bus::EventBus,
+    },
+};
+
+impl Supervisor {
+    pub(super) async fn run_broker(&mut self, on: bool) -> Result<(), Diagnostic> {
+        if on {
+            return self.start_broker().await;
+        }
+        if let Some(broker) = self.broker.take() {
+            broker.stop().await;
+        }
+        Ok(())
+    }
+
+    async fn start_broker(&mut self) -> Result<(), Diagnostic> {
+        let BrokerChoice::Embedded { lan, login, .. } = &self.config.broker else { return Ok(()) };
+        if self.broker.is_some() {
+            return Ok(());
+        }
+        let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
+        let broker = Broker::start_limited(&config, self.limiter.clone()).await?;
+        tell_of(&self.bus, &broker);
+        self.broker = Some(broker);
+        Ok(())
+    }
+
+    /// Starts the broker again on all interfaces. Links that lose their session log in anew.
+    pub(super) async fn open_broker(&mut self, new: &Login) -> Result<(), Diagnostic> {
+        let BrokerChoice::Embedded { lan, login, .. } = &mut self.config.broker else { return Ok(()) };
+        if *lan && login.as_ref() == Some(new) && self.broker.is_some() {
+            return Ok(());
+        }
+        (*lan, *login) = (true, Some(new.clone()));
+        self.spec.target.login.set(new.clone());
+        if let Some(broker) = self.broker.take() {
+            broker.stop().await;
+            self.bus.with(|engine| engine.state.broker_stopped("it starts again, open to the network"));
+        }
+        self.start_broker().await
+    }
+}
+
+pub(super) fn tell_of(bus: &EventBus, broker: &Broker) {
+    let open = broker.address().ip().is_unspecified();
+    let (address, note) = (broker.address().to_string(), note_on(broker));
+    bus.with(|engine| engine.state.broker_started(address, true, open, note));
+}
+
+/// What the user should know of how a broker listens.
+fn note_on(broker: &Broker) -> Option<String> {
+    let port = broker.address().port();
+    let taken = broker.wanted_port_taken();
+    let taken =
+        taken.map(|taken| format!("port {taken} is in use by another program, so this one took port {port}"));
+    let open = broker.address().ip().is_unspecified();
+    let open = open.then(|| "open to this network, with user and password".to_owned());
+    let notes: Vec<_> = open.into_iter().chain(taken).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
+/// Waits for a broker that ends by itself, and says why; for ever where there is none.
+pub(super) async fn ended(broker: Option<&Broker>) -> String {
+    match broker {
+        Some(broker) => {
+            let ended = broker.ended();
+            match ended.await {
+                Ended::Stopped => "it was stopped".to_owned(),
+                Ended::Failed { reason } => reason,
+            }
+        }
+        None => std::future::pending().await,
+    }
+}

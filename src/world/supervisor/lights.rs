@@ -1,0 +1,181 @@
+//! Lights start and go, with the proxies of their links.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use rand::RngExt;
+use tokio::time::timeout;
+use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
+
+use super::{
+    GOODBYE_TIMEOUT, Supervisor,
+    start::{LOOPBACK, allow_files},
+};
+use crate::{
+    config::Junction,
+    model::{Diagnostic, LightId},
+    world::{
+        event::Severity,
+        link::{self, LinkSpec, Order, Via},
+        proxy::Proxy,
+        virtual_light::{self, Make, Running},
+    },
+};
+
+/// Lights start over this long for each of them, so that a thousand do not connect at once.
+const START_SPACING: Duration = Duration::from_micros(500);
+
+impl Supervisor {
+    pub(super) fn add_light(
+        &mut self,
+        junction: &Junction,
+        config: &LightConfig,
+        last_run_ended_ms: Option<u64>,
+    ) {
+        let id = LightId::new(junction.name().clone(), config.name().clone());
+        let (name, key) = (junction.name().clone(), junction.key().cloned());
+        let place = match &self.config.feeds {
+            Some(feeds) => Place::on_feeds(&feeds.user, name, key),
+            None => Place::new(self.config.root.as_str(), name, key),
+        };
+        let Some(place) = place else {
+            self.bus.notice(Severity::Error, None, "the root topic is too long; make it shorter");
+            return;
+        };
+        let start = Start {
+            // Never seeded: a run's number has to differ from that of every other run.
+            boot: rand::random(),
+            seed: self.random.random(),
+            lease_max_ms: config.timing().lease_ms,
+            last_run_ended_ms,
+        };
+        let spacing = START_SPACING.saturating_mul(u32::try_from(self.lights.len()).unwrap_or(u32::MAX));
+        let join = Duration::from_millis(u64::from(self.config.links.wifi_join_ms)) + spacing;
+        let name = client_id(self.config.root.as_str(), id.junction.as_str(), id.light.as_str());
+        let seed = self.random.random();
+        let via = self.put_proxy_before(&id, seed);
+        let proxied = self.proxies.contains_key(&id);
+        self.bus.with(|engine| engine.light_added(&id, junction.rule(), proxied));
+        let link = LinkSpec {
+            client_id: name.to_string(),
+            wifi_join: Some(join),
+            seed: self.random.random(),
+            via,
+            ..self.spec.clone()
+        };
+        let make = Make {
+            id: id.clone(),
+            config: config.clone(),
+            place,
+            start,
+            link,
+            reported: self.reported,
+            bus: self.bus.clone(),
+            phase: self.random.random(),
+        };
+        self.lights.insert(id, virtual_light::start(make));
+    }
+
+    /// Runs a light of the configuration here. It waits as after any start: whoever had its name
+    /// until now may have promised something.
+    pub(super) fn run_light(&mut self, light: &LightId) -> Result<(), Diagnostic> {
+        let Some(junction) = self.config.junction(&light.junction).cloned() else { return Ok(()) };
+        let Some(config) = junction.light_config(&light.light) else { return Ok(()) };
+        allow_files(self.lights.len() + 1, self.proxied()).map_err(|error| error.to_string())?;
+        self.add_light(&junction, config, Some(0));
+        Ok(())
+    }
+
+    /// Lets a light say goodbye, which nobody waits for: the engine is told when it has gone.
+    pub(super) fn retire_light(&mut self, light: &LightId) {
+        let Some(running) = self.lights.remove(light) else { return };
+        let (light, bus, proxy) = (light.clone(), self.bus.clone(), self.proxies.remove(light));
+        self.leaving.spawn(async move {
+            let Running { asks, task } = running;
+            drop(asks);
+            match timeout(GOODBYE_TIMEOUT, task).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%light, %error, "a light ended by itself"),
+                Err(_) => tracing::warn!(%light, "a light did not say goodbye in time"),
+            }
+            drop(proxy);
+            bus.with(|engine| engine.light_removed(&light));
+        });
+    }
+
+    /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
+    /// TLS for the link.
+    pub(super) fn proxied(&self) -> bool {
+        self.config.links.proxy || self.spec.target.tls.is_some()
+    }
+
+    /// The proxy of a light's link; without one, where that is wanted or none is to be had, the link
+    /// goes as all others do that have none.
+    pub(super) fn put_proxy_before(&mut self, light: &LightId, seed: u64) -> Option<Via> {
+        let others = self.spec.via.clone();
+        if !self.proxied() {
+            return others;
+        }
+        match Proxy::towards(self.spec.target.destination(), LOOPBACK, seed) {
+            Ok(proxy) => {
+                let via = Via::through(&proxy);
+                self.proxies.insert(light.clone(), proxy);
+                Some(via)
+            }
+            Err(error) => {
+                let text =
+                    format!("{light} has no proxy, so its link cannot be broken in finer ways: {error}");
+                self.bus.notice(Severity::Warning, Some(light), text);
+                others
+            }
+        }
+    }
+
+    /// A port for each light that does not run here, where the configuration asks for them.
+    pub(super) fn open_board_ports(&mut self) {
+        for (light, port) in self.config.board_ports() {
+            let ip = if self.config.links.board_lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+            let destination = self.spec.target.destination();
+            let encrypted = if destination.tls.is_some() { ", and needs no TLS of its own" } else { "" };
+            let seed = self.config.seed.unwrap_or(0) ^ u64::from(port);
+            let (severity, text) = match Proxy::towards(destination, SocketAddr::new(ip.into(), port), seed) {
+                Ok(proxy) => {
+                    self.proxies.insert(light.clone(), proxy);
+                    self.bus.with(|engine| engine.link_proxied(&light));
+                    let text = format!(
+                        "port {port} leads {light} to the broker: a board that connects there can have its link \
+                         broken{encrypted}"
+                    );
+                    (Severity::Info, text)
+                }
+                Err(error) => {
+                    let text = format!(
+                        "port {port}, which leads {light} to the broker, is not to be had: {error}; end what uses \
+                             it, or choose another links.board_port"
+                    );
+                    (Severity::Warning, text)
+                }
+            };
+            self.bus.notice(severity, Some(&light), text);
+        }
+    }
+
+    /// A second client with the light's client id: each takes the session from the other.
+    pub(super) async fn set_duplicate_client(&mut self, light: &LightId, on: bool) {
+        let duplicate = self.duplicates.remove(light);
+        if !on {
+            if let Some(duplicate) = duplicate {
+                // One that has ended already needs no end.
+                let _ = duplicate.orders.send(Order::Stop).await;
+            }
+            return;
+        }
+        let duplicate = duplicate.unwrap_or_else(|| {
+            let id = client_id(self.config.root.as_str(), light.junction.as_str(), light.light.as_str());
+            link::start(LinkSpec { client_id: id.to_string(), seed: rand::random(), ..self.spec.clone() })
+        });
+        self.duplicates.insert(light.clone(), duplicate);
+    }
+}
