@@ -31,7 +31,7 @@ mod linux {
     use serialport::UsbPortInfo;
     use traffic_light::{Name, record::Record};
     use twinlight::board::{
-        Cancel, Connection, EntryMethod, FlashJob, ImageChoice, News, Observer, Outcome, ProvisionJob,
+        Cancel, Connection, EntryMethod, FlashJob, ImageChoice, JobEvent, JobObserver, Outcome, ProvisionJob,
         Question, Written, flash, provision,
     };
 
@@ -47,8 +47,8 @@ mod linux {
 
     struct Nobody;
 
-    impl Observer for Nobody {
-        fn tell(&mut self, _: News) {}
+    impl JobObserver for Nobody {
+        fn notify(&mut self, _: JobEvent) {}
 
         fn ask(&mut self, _: &Question) -> bool {
             false

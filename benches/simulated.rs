@@ -13,7 +13,8 @@ use std::{
 
 use twinlight::{
     chaos::{Chaos, ChaosOptions},
-    config::{Config, FaultKind},
+    config::Config,
+    fault::PlannedFault,
     playback::Playback,
     simulated::{Options, Simulation},
     world::{Command, EventKind},
@@ -38,12 +39,8 @@ fn main() {
                     break;
                 }
                 simulation.play(planned.at, &mut take);
-                let command = match planned.what {
-                    FaultKind::Lasting { fault, lasts } => Command::InjectFault { fault, lasts },
-                    FaultKind::SessionDrop(light) => Command::DropSession { light },
-                    FaultKind::Reboot(light) => Command::RebootLight { light },
-                };
-                simulation.obey(command).unwrap();
+                let PlannedFault { fault, lasts, .. } = planned;
+                simulation.obey(Command::InjectFault { fault, lasts }).unwrap();
             }
         }
         simulation.play(end, &mut take);

@@ -1,17 +1,12 @@
-//! Chaos: random faults without end, from a seed. Pure: whoever uses it has the clock and puts them in.
+//! Chaos: random faults without end, from a seed. Pure: whoever uses it has the clock and injects them.
 //!
-//! A seed means the same faults for ever, at the same times, for the same lights and options.
+//! A seed means the same faults at the same times for the same lights, options and list of faults.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    config::{FaultKind, PlannedFault},
-    fault::{
-        Bandwidth, BlackHole, Delay, Directions, Double, HalfOpen, Latency, LinkFault, LinkFaultSpec, Lose,
-        Refuse, Reorder, Reset, Rng, SlowClose,
-    },
+    fault::{Directions, Draw, Fault, FaultKind, PlannedFault, Rng},
     model::{LightId, LightKind},
-    world::Fault,
 };
 
 /// What may come.
@@ -32,7 +27,7 @@ pub struct ChaosOptions {
     pub has_login: bool,
     /// Where lights run that are not [`LightKind::Virtual`]; they get only what they can be given.
     pub kinds: BTreeMap<LightId, LightKind>,
-    /// Whether clocks drift by more than the rules bear: a conflict is possible then.
+    /// Whether clocks drift by more than the right-of-way rules allow for: a conflict is possible then.
     pub beyond_rho: bool,
 }
 
@@ -53,10 +48,6 @@ impl Default for ChaosOptions {
     }
 }
 
-/// What the rules bear of a wrong clock: ρ, in millionths.
-const RHO_PPM: u64 = 10_000;
-/// What no rule bears.
-const MOST_BEYOND_PPM: u64 = 200_000;
 /// Longer than anybody waits.
 const SLOWEST: Duration = Duration::from_secs(86_400);
 /// A shorter fault is over before anybody sees it.
@@ -64,47 +55,13 @@ const SHORTEST_MS: u64 = 500;
 /// How often something else is drawn where the first is on already.
 const DRAWS: usize = 32;
 
-/// What can come, but for its dose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    WifiDown,
-    Silence,
-    BrokerDown,
-    Quota,
-    /// An index of [`LinkFault::NAMES`].
-    Link(usize),
-    WrongPassword,
-    NameNotFound,
-    TakenOver,
-    Hang,
-    ClockDrift,
-    Suspend,
-    SessionDrop,
-    Reboot,
-}
-
-const KINDS: [Kind; 12] = [
-    Kind::WifiDown,
-    Kind::Silence,
-    Kind::BrokerDown,
-    Kind::Quota,
-    Kind::WrongPassword,
-    Kind::NameNotFound,
-    Kind::TakenOver,
-    Kind::Hang,
-    Kind::ClockDrift,
-    Kind::Suspend,
-    Kind::SessionDrop,
-    Kind::Reboot,
-];
-
 /// An endless source of random faults, in the order of their starts. It ends at once only where
 /// nothing can be broken: without lights, or with none that can be given anything.
 #[derive(Clone, Debug)]
 pub struct Chaos {
     rng: Rng,
     /// What can be struck, and by what; never with an empty list.
-    places: Vec<(LightId, Vec<Kind>)>,
+    places: Vec<(LightId, Vec<FaultKind>)>,
     options: ChaosOptions,
     at: Duration,
     /// What is on, with its end.
@@ -159,67 +116,21 @@ impl Chaos {
         }
     }
 
-    fn draw(&mut self) -> Option<FaultKind> {
+    /// A fault, and how long it lasts.
+    fn draw(&mut self) -> Option<(Fault, Option<Duration>)> {
         let place = self.rng.index(self.places.len());
         let (light, kinds) = self.places.get(place)?;
-        let (light, kind) = (light.clone(), *kinds.get(self.rng.index(kinds.len()))?);
-        let fault = match kind {
-            Kind::SessionDrop => return Some(FaultKind::SessionDrop(light)),
-            Kind::Reboot => return Some(FaultKind::Reboot(light)),
-            Kind::WifiDown => Fault::WifiDown(light),
-            Kind::Silence => Fault::Silence(light),
-            Kind::BrokerDown => Fault::BrokerDown,
-            Kind::Quota => Fault::Quota { per_minute: self.rng.ms(20, 600) },
-            Kind::Link(index) => Fault::Link { light, spec: self.dose(index)? },
-            Kind::WrongPassword => Fault::WrongPassword(light),
-            Kind::NameNotFound => Fault::NameNotFound(light),
-            Kind::TakenOver => Fault::TakenOver(light),
-            Kind::Hang => Fault::Hang(light),
-            Kind::ClockDrift => Fault::ClockDrift { light, ppm: self.drift() },
-            Kind::Suspend => Fault::Suspend(light),
-        };
-        let longest_ms = u64::try_from(self.options.longest.as_millis()).unwrap_or(u64::MAX);
-        let lasts = Duration::from_millis(self.rng.spread(SHORTEST_MS, longest_ms));
-        Some(FaultKind::Lasting { fault, lasts: Some(lasts) })
-    }
-
-    /// A fault of a link with a dose that a light may or may not get along with.
-    fn dose(&mut self, index: usize) -> Option<LinkFaultSpec> {
-        let rng = &mut self.rng;
-        let spread = |rng: &mut Rng, low: u32, high: u32| {
-            u32::try_from(rng.spread(u64::from(low), u64::from(high))).unwrap_or(high)
-        };
-        let percent = |rng: &mut Rng, most: u64| u8::try_from(rng.between(5, most)).unwrap_or(5);
-        let fault: LinkFault = match LinkFault::example(LinkFault::NAMES.get(index)?)? {
-            LinkFault::Latency(_) => {
-                let ms = spread(rng, 10, 2_000);
-                Latency { ms, jitter_ms: rng.ms(0, ms) }.into()
-            }
-            LinkFault::Bandwidth(_) => Bandwidth { bytes_per_s: spread(rng, 60, 6_000) }.into(),
-            LinkFault::BlackHole(_) => BlackHole.into(),
-            LinkFault::Reset(_) => Reset { after_ms: rng.ms(0, 5_000) }.into(),
-            LinkFault::Refuse(_) => Refuse.into(),
-            LinkFault::SlowClose(_) => SlowClose { ms: spread(rng, 100, 30_000) }.into(),
-            LinkFault::HalfOpen(_) => HalfOpen { after_ms: rng.ms(0, 5_000) }.into(),
-            LinkFault::Lose(_) => Lose { percent: percent(rng, 80) }.into(),
-            LinkFault::Double(_) => Double { percent: percent(rng, 100) }.into(),
-            LinkFault::Delay(_) => Delay { percent: percent(rng, 80), ms: spread(rng, 50, 10_000) }.into(),
-            LinkFault::Reorder(_) => Reorder { percent: percent(rng, 80) }.into(),
-        };
-        let directions = match rng.index(3) {
-            _ if fault.strikes_connections() => Directions::Both,
-            0 => Directions::ToBroker,
-            1 => Directions::FromBroker,
+        let (light, mut kind) = (light.clone(), *kinds.get(self.rng.index(kinds.len()))?);
+        kind.draw(&mut Draw { rng: &mut self.rng, beyond_rho: self.options.beyond_rho });
+        let directions = match kind.has_direction().then(|| self.rng.index(3)) {
+            Some(0) => Directions::ToBroker,
+            Some(1) => Directions::FromBroker,
             _ => Directions::Both,
         };
-        Some(LinkFaultSpec { fault, directions })
-    }
-
-    fn drift(&mut self) -> i32 {
-        let (least, most) = if self.options.beyond_rho { (RHO_PPM, MOST_BEYOND_PPM) } else { (1, RHO_PPM) };
-        let ppm = self.rng.between(least, most);
-        let ppm = i32::try_from(ppm).unwrap_or(1);
-        if self.rng.chance(500) { ppm } else { -ppm }
+        let longest_ms = u64::try_from(self.options.longest.as_millis()).unwrap_or(u64::MAX);
+        let lasts =
+            (!kind.about().instant).then(|| Duration::from_millis(self.rng.spread(SHORTEST_MS, longest_ms)));
+        Some((kind.at(Some(light), directions)?, lasts))
     }
 
     fn is_on(&self, fault: &Fault) -> bool {
@@ -236,17 +147,16 @@ impl Iterator for Chaos {
         self.make_room();
         loop {
             for _ in 0..DRAWS {
-                let what = self.draw()?;
-                if let FaultKind::Lasting { fault, lasts } = &what {
-                    if self.is_on(fault) {
+                let (fault, lasts) = self.draw()?;
+                if let Some(lasts) = lasts {
+                    if self.is_on(&fault) {
                         continue;
                     }
-                    let until = self.at + lasts.unwrap_or_default();
-                    self.on.push((fault.clone(), until));
+                    self.on.push((fault.clone(), self.at + lasts));
                 }
                 let entry = self.drawn;
                 self.drawn += 1;
-                return Some(PlannedFault { entry, ..PlannedFault::new(self.at, what) });
+                return Some(PlannedFault { entry, ..PlannedFault::new(self.at, fault, lasts) });
             }
             // Few can be given at all, and they are on: one has to end first.
             let first_end = self.on.iter().map(|(_, until)| *until).min()?;
@@ -257,27 +167,18 @@ impl Iterator for Chaos {
 }
 
 /// What `light` can be given.
-fn kinds_for(light: &LightId, options: &ChaosOptions) -> Vec<Kind> {
+fn kinds_for(light: &LightId, options: &ChaosOptions) -> Vec<FaultKind> {
     let where_run = options.kinds.get(light).copied().unwrap_or(LightKind::Virtual);
-    let may = |fault: &Fault| fault.why_not(where_run).is_none();
-    let links = (0..LinkFault::NAMES.len()).map(Kind::Link);
-    let can = |kind: &Kind| match kind {
-        Kind::WifiDown => may(&Fault::WifiDown(light.clone())),
-        Kind::Silence => may(&Fault::Silence(light.clone())),
-        Kind::BrokerDown | Kind::Quota => options.stops_broker,
-        Kind::Link(_) => {
-            options.links
-                && may(&Fault::Link { light: light.clone(), spec: LinkFaultSpec::both_ways(Refuse) })
-        }
-        Kind::WrongPassword => options.has_login && may(&Fault::WrongPassword(light.clone())),
-        Kind::NameNotFound => may(&Fault::NameNotFound(light.clone())),
-        Kind::TakenOver => may(&Fault::TakenOver(light.clone())),
-        Kind::Hang => may(&Fault::Hang(light.clone())),
-        Kind::ClockDrift => may(&Fault::ClockDrift { light: light.clone(), ppm: 1 }),
-        Kind::Suspend => may(&Fault::Suspend(light.clone())),
-        Kind::SessionDrop | Kind::Reboot => where_run == LightKind::Virtual,
+    let can = |kind: &FaultKind| {
+        let is_there = match kind {
+            FaultKind::LinkFault(_) => options.links,
+            FaultKind::LightFault(_) => options.has_login || !kind.about().needs_login,
+            FaultKind::BrokerFault(_) => options.stops_broker,
+        };
+        let fault = kind.at(Some(light.clone()), Directions::Both);
+        is_there && fault.is_some_and(|fault| fault.why_not(where_run).is_none())
     };
-    KINDS.into_iter().chain(links).filter(can).collect()
+    FaultKind::examples().filter(can).collect()
 }
 
 #[cfg(test)]
@@ -287,6 +188,7 @@ mod tests {
     use traffic_light::Name;
 
     use super::*;
+    use crate::fault::LightFault;
 
     fn lights(names: &[&str]) -> Vec<LightId> {
         let junction = || Name::new("demo").unwrap();
@@ -305,24 +207,19 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_comes_up_with_a_dose_that_can_be_meant() {
+    fn every_kind_comes_up_with_valid_parameters() {
         let faults: Vec<_> = Chaos::new(1, lights(&["a", "b"]), all()).take(2_000).collect();
         let names: BTreeSet<_> = faults.iter().map(PlannedFault::name).collect();
-        let others =
-            ["wifi-down", "silence", "broker-down", "wrong-password", "name-not-found", "taken-over"];
-        let more = ["hang", "clock-drift", "suspend", "session-drop", "reboot", "quota"];
-        let wanted: BTreeSet<_> = LinkFault::NAMES.into_iter().chain(others).chain(more).collect();
-        assert_eq!(names, wanted);
-        for planned in &faults {
-            if let FaultKind::Lasting { fault, lasts } = &planned.what {
-                assert_eq!(fault.check(), Ok(()), "{fault}");
-                assert!(lasts.is_some_and(|lasts| lasts >= Duration::from_millis(500)));
-            }
+        assert_eq!(names, FaultKind::examples().map(|kind| kind.about().name).collect());
+        for PlannedFault { fault, lasts, .. } in &faults {
+            assert_eq!(fault.check(), Ok(()), "{fault}");
+            assert_eq!(lasts.is_none(), fault.is_instant());
+            assert!(lasts.is_none_or(|lasts| lasts >= Duration::from_millis(500)));
         }
         let directions: BTreeSet<_> = faults
             .iter()
-            .filter_map(|planned| match &planned.what {
-                FaultKind::Lasting { fault: Fault::Link { spec, .. }, .. } => Some(spec.directions),
+            .filter_map(|planned| match &planned.fault {
+                Fault::Link { spec, .. } => Some(spec.directions),
                 _ => None,
             })
             .collect();
@@ -340,7 +237,8 @@ mod tests {
         for planned in faults {
             let ends_at = planned.ends_at().unwrap();
             on.retain(|(_, until)| *until >= planned.at);
-            if let FaultKind::Lasting { fault, .. } = planned.what {
+            if planned.lasts.is_some() {
+                let fault = planned.fault;
                 assert!(!on.iter().any(|(other, _)| other.is_replaced_by(&fault)), "{fault} is on already");
                 on.push((fault, ends_at));
             }
@@ -353,8 +251,8 @@ mod tests {
         let drifts = |beyond_rho| {
             let options = ChaosOptions { beyond_rho, ..all() };
             let faults = Chaos::new(5, lights(&["a", "b"]), options).take(2_000);
-            let ppm = faults.filter_map(|planned| match planned.what {
-                FaultKind::Lasting { fault: Fault::ClockDrift { ppm, .. }, .. } => Some(ppm),
+            let ppm = faults.filter_map(|planned| match planned.fault {
+                Fault::Light { fault: LightFault::ClockDrift(drift), .. } => Some(drift.ppm),
                 _ => None,
             });
             ppm.collect::<Vec<_>>()

@@ -23,7 +23,7 @@ use twinlight::{
         settings::{LeftPanel, Settings},
         world_client::WorldLink,
     },
-    board::{Desk, EntryMethod},
+    board::{EntryMethod, JobRunner},
     config::Config,
     model::{LightId, LightKind},
     world::{Command, Event, EventKind},
@@ -55,7 +55,7 @@ impl Window {
         let harness = Harness::builder().with_size(vec2(1_400.0, 1_000.0)).build_eframe(|cc| {
             let settings = Settings { left: Some(LeftPanel::Board), ..Settings::default() };
             let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "test".to_owned());
-            app.with_board(Desk::open(Arc::new(|| ())).unwrap(), context)
+            app.with_board(JobRunner::new(Arc::new(|| ())).unwrap(), context)
         });
         let mut window = Window { harness, commands, events, frames: Vec::new(), backups };
         window.tell_of_the_pair();
@@ -189,6 +189,16 @@ fn what_is_missing_is_said_beside_its_field() {
     assert!(window.says("The name of a Wi-Fi network has 1 to 32 bytes"));
     assert!(window.harness.state().board().unwrap().state.job.is_none());
     assert!(board.seen().commands.is_empty(), "the board was not bothered");
+}
+
+#[test]
+fn a_port_that_is_not_there_is_looked_for_in_the_list_of_the_window() {
+    let mut window = Window::open();
+    window.fill_in("/dev/no-such-port");
+    window.click("Flash and start");
+    window.until("the end", |window| window.end().is_some());
+    assert!(window.says("The list below shows what is there"), "{:?}", window.end());
+    assert!(!window.says("twinlight ports"), "that is for the command line");
 }
 
 #[test]

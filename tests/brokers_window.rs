@@ -26,7 +26,7 @@ use twinlight::{
         settings::{LeftPanel, Settings},
         world_client::WorldLink,
     },
-    board::{Desk, Event, JobId, JobKind},
+    board::{Event, JobId, JobKind, JobRunner},
     config::Config,
     presets::{PRESETS, Preset},
     world::WorldOptions,
@@ -97,7 +97,7 @@ impl Real {
             live = Some(started);
             let settings = Settings { left: Some(LeftPanel::Brokers), ..Settings::default() };
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "start.toml".to_owned())
-                .with_board(Desk::open(Arc::new(|| ())).unwrap(), context)
+                .with_board(JobRunner::new(Arc::new(|| ())).unwrap(), context)
                 .with_brokers(BrokerController::new(presets).with_switcher(switcher))
         });
         Real { harness, live, runtime }
@@ -276,7 +276,7 @@ fn a_world_that_does_not_start_gives_its_place_back() {
     real.wait_for_both();
     real.click("Use the broker Taken");
     real.wait_for("The lab goes on as before.");
-    assert!(real.says("preset taken cannot be started: no free port"));
+    assert!(real.says("preset taken cannot be started: no port from 65535"));
     real.wait_for("Light first/a shows");
     real.wait_for_both();
     assert!(real.says("In use: start.toml"));

@@ -11,7 +11,7 @@ use twinlight::{
         TwinlightApp, board::context::ProvisioningContext, clock::Clock, settings::Settings,
         world_client::WorldLink,
     },
-    board::Desk,
+    board::JobRunner,
     config::Config,
     world::{Event, EventKind},
 };
@@ -27,7 +27,7 @@ fn says_not_checked(broker: &str) -> bool {
     let mut harness = Harness::builder().with_size(vec2(1_400.0, 900.0)).build_eframe(|cc| {
         let app =
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), Settings::default(), "test".to_owned());
-        app.with_board(Desk::open(Arc::new(|| ())).unwrap(), ProvisioningContext::of(&config, None))
+        app.with_board(JobRunner::new(Arc::new(|| ())).unwrap(), ProvisioningContext::of(&config, None))
     });
     let address = "broker.lab:8883".to_owned();
     let kind = EventKind::BrokerStarted { address, embedded: false, open: false, note: None };

@@ -18,10 +18,10 @@ use traffic_light::Aspect;
 use twinlight::{
     app::{TwinlightApp, clock::Clock, repaint::waker, settings::Settings, world_client::WorldLink},
     config::Config,
-    fault::{LinkFault, LinkFaultSpec},
+    fault::{Directions, Fault, FaultKind},
     model::LightKind,
     world::{
-        Command, Event, EventKind, Fault, World, WorldOptions,
+        Command, Event, EventKind, World, WorldOptions,
         event::{Certainty, Severity},
     },
 };
@@ -243,57 +243,60 @@ fn the_theme_is_switched_by_button_and_by_key_and_remembered() {
 }
 
 #[test]
-fn a_fault_is_put_in_dosed_seen_and_cleared() {
+fn a_fault_is_injected_with_parameters_seen_and_cleared() {
     let mut window = TestWindow::new(1, 2).started(3_000);
     window.press(Key::F3);
     assert!(window.says("No fault is on."));
     window.click("Fault on demo/b");
     window.click("Lose messages");
     window.click("to the broker");
-    assert!(window.says("Put the fault in"));
-    window.click("Put the fault in");
-    assert!(window.says("demo/b: lose 20 %, to the broker"), "what is on is in sight, with its dose");
+    assert!(window.says("Inject the fault"));
+    window.click("Inject the fault");
+    assert!(
+        window.says("demo/b: Lose messages 20 %, to the broker"),
+        "what is on is in sight, with its parameters"
+    );
     window.click("Suspend");
-    window.click("Put the fault in");
+    window.click("Inject the fault");
     assert!(window.says("Fault panel, 2 on"));
-    window.click("Clear demo/b: suspend");
+    window.click("Clear demo/b: Suspend");
     assert!(window.says("Fault panel, 1 on"));
     window.click("Clear all faults");
     assert!(window.says("No fault is on."));
     window.click("Close the fault panel");
-    assert!(!window.says("Put the fault in"));
+    assert!(!window.says("Inject the fault"));
 }
 
 #[test]
 fn a_link_is_picked_on_the_scene_broken_seen_there_and_mended() {
     let mut window = TestWindow::new(1, 2).started(3_000);
     window.click("Link of demo/b: All layers of the link are up, no fault on it");
-    assert!(window.says("Put the fault in"), "picking opens the fault panel");
+    assert!(window.says("Inject the fault"), "picking opens the fault panel");
     window.click("Black hole");
     window.click("from the broker");
-    window.click("Put the fault in");
-    assert!(window.says("On the link of demo/b: black-hole, from the broker"), "drawn where it strikes");
-    assert!(window.says("Link of demo/b: All layers of the link are up, on it: black-hole, from the broker"));
+    window.click("Inject the fault");
+    assert!(window.says("On the link of demo/b: Black hole, from the broker"), "drawn where it strikes");
+    assert!(window.says("Link of demo/b: All layers of the link are up, on it: Black hole, from the broker"));
     window.press(Key::F3);
-    assert!(!window.says("Put the fault in"));
-    assert!(window.says("On now: demo/b, black-hole, from the broker"), "in sight with the panel closed");
+    assert!(!window.says("Inject the fault"));
+    assert!(window.says("On now: demo/b, Black hole, from the broker"), "in sight with the panel closed");
     window.click("Clear all faults");
     assert!(!window.says("On the link of demo/b"));
     window.harness.get_by_label_contains("Link of demo/a").focus();
     window.settle();
     window.press(Key::Enter);
     window.click("Lose messages");
-    assert!(window.says("Put it in") || window.says("Put the fault in"));
-    window.click("Put the fault in");
-    assert!(window.says("On the link of demo/a: lose 20 %"), "by keyboard too");
+    assert!(window.says("Inject:") || window.says("Inject the fault"));
+    window.click("Inject the fault");
+    assert!(window.says("On the link of demo/a: Lose messages 20 %"), "by keyboard too");
 }
 
 #[test]
 fn the_broker_is_picked_on_the_scene_too() {
     let mut window = TestWindow::new(1, 2).started(3_000);
     window.click("Broker at 127.0.0.1:1883 runs");
-    window.click("Put the fault in");
-    assert!(window.says("On the broker: broker-down"));
+    window.click("Inject the fault");
+    assert!(window.says("On the broker: Broker down"));
 }
 
 #[test]
@@ -310,40 +313,25 @@ fn what_a_board_cannot_be_given_from_here_is_told_with_what_to_do_by_hand() {
     window.press(Key::F3);
     window.click("Fault on demo/b");
     window.click("Hang");
-    assert!(
-        window.says("Not from here: nothing makes its program hang from outside; press its reset button")
-    );
-    window.click("Put the fault in");
+    assert!(window.says("Not from here: this program cannot do that to a board"));
+    assert!(window.says("Press its reset button"), "what to do by hand");
+    window.click("Inject the fault");
     assert!(window.says("No fault is on."));
     window.click("Wi-Fi down");
     assert!(!window.says("Not from here"), "it obeys that as a command");
     window.click("Ends by itself");
     assert!(window.says("board cannot be called back from it"));
     window.click("Latency");
-    assert!(window.says("unless it connects to the port of its proxy"), "the world knows whether it does");
+    assert!(window.says("Let it connect to the port of its proxy"), "the world knows whether it does");
 }
 
 #[test]
 fn every_kind_of_fault_is_drawn_and_named_on_the_scene() {
     let mut window = TestWindow::with(1, 2, vec2(1_600.0, 1_000.0), Settings::default()).started(3_000);
-    let light = || id("demo/a");
-    let links = LinkFault::NAMES.map(|name| {
-        let spec = LinkFaultSpec::both_ways(LinkFault::example(name).unwrap());
-        Fault::Link { light: light(), spec }
-    });
-    let others = [
-        Fault::WifiDown(light()),
-        Fault::Silence(light()),
-        Fault::WrongPassword(light()),
-        Fault::NameNotFound(light()),
-        Fault::TakenOver(light()),
-        Fault::Hang(light()),
-        Fault::ClockDrift { light: light(), ppm: 20_000 },
-        Fault::Suspend(light()),
-    ];
-    for fault in links.into_iter().chain(others) {
+    for kind in FaultKind::examples().filter(|kind| !kind.strikes_all() && !kind.about().instant) {
+        let fault = kind.at(Some(id("demo/a")), Directions::Both).unwrap();
         let place = if matches!(fault, Fault::Link { .. }) { "On the link of" } else { "On" };
-        let label = format!("{place} demo/a: {fault}");
+        let label = format!("{place} demo/a: {}", fault.label());
         let change = |on| Event {
             at: Duration::from_millis(3_000),
             kind: EventKind::FaultChanged { fault: fault.clone(), on },

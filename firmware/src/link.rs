@@ -1,4 +1,4 @@
-//! The board's link to the broker: it does what the reconnector of the shared library says.
+//! The board's link to the broker: radio, sockets and timers for the library's [`BrokerLink`], which decides.
 
 use core::{cell::Cell, fmt, future::pending, net::Ipv4Addr, sync::atomic::Ordering};
 
@@ -21,11 +21,10 @@ use esp_radio::wifi::{
 use static_cell::StaticCell;
 use traffic_light::{
     Instant,
-    lamps::Progress,
-    message::Message,
-    mqtt::{self, ConnectOptions, End, Event, Session},
-    program::{HostCommand, Topic, TopicText},
-    reconnector::{Action, Reconnector},
+    link::{Address, BrokerLink, CONNECT_TIMEOUT_MS, LinkError, Received},
+    mqtt::{self, ConnectOptions},
+    program::{HostCommand, Topic},
+    reconnector::Action,
     record::{Dialect, Record, Wifi},
 };
 
@@ -36,7 +35,7 @@ use crate::light::{
 const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
 const NAME_TIMEOUT: Duration = Duration::from_secs(5);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(CONNECT_TIMEOUT_MS as u64);
 /// TCP gives a connection up when nothing was acknowledged for so long.
 const TCP_TIMEOUT: Duration = Duration::from_secs(20);
 /// For the last packets of a connection that is dropped on purpose.
@@ -52,7 +51,7 @@ const READ_BYTES: usize = 512;
 
 static ADDRESS: Mutex<CriticalSectionRawMutex, Cell<Option<Ipv4Addr>>> = Mutex::new(Cell::new(None));
 
-/// Starts the radio and climbs for ever.
+/// Starts the radio and keeps the board connected, for ever.
 ///
 /// # Errors
 /// When the radio does not start.
@@ -73,19 +72,19 @@ pub fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record, topics: Topi
         seed,
     );
     let client_id = mqtt::client_id(&record.broker.root, record.junction.as_str(), record.light.as_str());
-    let link = Link {
+    let link = BoardLink {
         controller,
         stack,
         random,
-        reconnector: Reconnector::new(light::now()),
+        link: BrokerLink::new(record.broker.dialect == Dialect::AdafruitIo, light::now()),
         client_id,
         record,
         topics,
         session_number: 0,
     };
-    if let (Ok(network), Ok(climb)) = (run_network(runner), climb(Box::new(link))) {
+    if let (Ok(network), Ok(connection)) = (run_network(runner), stay_connected(Box::new(link))) {
         spawner.spawn(network);
-        spawner.spawn(climb);
+        spawner.spawn(connection);
     }
     Ok(())
 }
@@ -118,17 +117,17 @@ async fn run_network(mut runner: Runner<'static, Interface>) {
 }
 
 #[embassy_executor::task]
-async fn climb(mut link: Box<Link>) {
+async fn stay_connected(mut link: Box<BoardLink>) {
     loop {
-        link.climb().await;
+        link.act().await;
     }
 }
 
-struct Link {
+struct BoardLink {
     controller: WifiController<'static>,
     stack: Stack<'static>,
     random: Rng,
-    reconnector: Reconnector,
+    link: BrokerLink,
     client_id: heapless::String<64>,
     record: Record,
     topics: Topics,
@@ -142,31 +141,31 @@ enum Over {
     /// The network took the address back.
     NoAddress,
     /// The light's program asks for it.
-    Ordered(HostCommand),
-    /// The broker's name is not known.
-    NameNotFound,
-    /// TCP does not come to be.
-    Unreachable(ConnectError),
-    /// The broker, or something between, ended the connection.
-    Closed,
-    /// MQTT ended the session.
-    Mqtt(End),
+    Commanded(HostCommand),
+    /// The connection failed, or never came to be.
+    Failed(LinkError),
 }
 
-impl Link {
-    /// One step of the reconnector.
-    async fn climb(&mut self) {
-        PROGRESS.set(self.reconnector.progress());
-        match self.reconnector.next_action(light::now()) {
+impl From<LinkError> for Over {
+    fn from(error: LinkError) -> Over {
+        Over::Failed(error)
+    }
+}
+
+impl BoardLink {
+    /// Does what is due next.
+    async fn act(&mut self) {
+        PROGRESS.set(self.link.progress());
+        match self.link.next_action(light::now()) {
             Action::Wait { until } => {
-                if let Either::Second(order) = select(sleep_until(until), ORDERS.receive()).await {
-                    self.obey(order);
+                if let Either::Second(command) = select(sleep_until(until), ORDERS.receive()).await {
+                    self.obey(command);
                 }
             }
             Action::LeaveWifi => {
                 let _ = with_timeout(JOIN_TIMEOUT, self.controller.disconnect_async()).await;
                 self.off_wifi();
-                self.reconnector.wifi_left(light::now());
+                self.link.wifi_left(light::now());
                 log::info!("left Wi-Fi \"{}\" on purpose", self.record.wifi.ssid);
             }
             Action::JoinWifi => self.join().await,
@@ -174,10 +173,10 @@ impl Link {
         }
     }
 
-    /// Takes in an order that comes while there is no session.
-    fn obey(&mut self, order: HostCommand) {
-        if let HostCommand::WifiDown { ms } = order {
-            self.reconnector.take_wifi_down(light::now(), ms);
+    /// Takes in a command that comes while there is no session.
+    fn obey(&mut self, command: HostCommand) {
+        if let HostCommand::WifiDown { ms } = command {
+            self.link.take_wifi_down(light::now(), ms);
         }
     }
 
@@ -202,8 +201,8 @@ impl Link {
         let address = self.stack.config_v4().map(|config| config.address.address());
         ADDRESS.lock(|cell| cell.set(address));
         self.read_signal();
-        self.reconnector.wifi_joined(light::now());
-        WIFI_JOINS.store(self.reconnector.wifi_joins(), Ordering::Relaxed);
+        self.link.wifi_joined(light::now());
+        WIFI_JOINS.store(self.link.wifi_joins(), Ordering::Relaxed);
         let took = Seconds(began.elapsed());
         let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED);
         log::info!("joined Wi-Fi \"{ssid}\" in {took}, address {address}");
@@ -217,7 +216,7 @@ impl Link {
 
     fn lose_wifi(&mut self, trouble: &WifiTrouble) {
         self.off_wifi();
-        let wait_ms = self.reconnector.wifi_lost(light::now(), self.random.random());
+        let wait_ms = self.link.wifi_lost(light::now(), self.random.random());
         let trouble = trouble.about(&self.record.wifi);
         log::warn!("no Wi-Fi: {trouble}; next try in {}", Seconds::of_ms(wait_ms));
     }
@@ -232,53 +231,22 @@ impl Link {
     }
 
     async fn connect(&mut self) {
-        let over = self.connection().await;
-        let refused = self.was_refused(&over);
-        let host = &self.record.broker.host;
-        let port = self.record.broker.port;
-        match over {
+        let error = match self.connection().await {
             Over::WifiGone(reason) => {
-                self.lose_wifi(&reason.map_or(WifiTrouble::Driver, WifiTrouble::Reason));
-                return;
+                return self.lose_wifi(&reason.map_or(WifiTrouble::Driver, WifiTrouble::Reason));
             }
             Over::NoAddress => return self.leave_wifi(&WifiTrouble::NoAddress).await,
-            Over::Ordered(order @ HostCommand::WifiDown { .. }) => {
-                self.obey(order);
-                return;
-            }
-            Over::Ordered(_) => log::info!("the session was dropped on purpose"),
-            Over::NameNotFound => {
-                log::warn!(
-                    "the name \"{host}\" is not known here; check it, and whether the Wi-Fi reaches the internet"
-                );
-            }
-            Over::Unreachable(ConnectError::ConnectionReset) => {
-                log::warn!("nobody listens at {host}:{port}; is the broker running?");
-            }
-            Over::Unreachable(_) => {
-                log::warn!("{host}:{port} does not answer; check the address and the firewall");
-            }
-            Over::Closed => log::warn!("the broker closed the connection"),
-            Over::Mqtt(end) => log::warn!("{end}"),
-        }
-        let (now, random) = (light::now(), self.random.random());
-        let wait_ms = if refused {
-            self.reconnector.session_refused(now, random)
-        } else {
-            self.reconnector.session_lost(now, random)
+            Over::Commanded(command @ HostCommand::WifiDown { .. }) => return self.obey(command),
+            Over::Commanded(_) => LinkError::Dropped,
+            Over::Failed(error) => error,
         };
-        log::info!("connecting again in {}", Seconds::of_ms(wait_ms));
+        let retry = self.link.lost(error, light::now(), self.random.random());
+        let address = Address { host: &self.record.broker.host, port: self.record.broker.port };
+        log::warn!("{}", error.about(address));
+        log::info!("connecting again in {}", Seconds::of_ms(retry.after_ms));
     }
 
-    /// Whether a broker that counts has heard a login and not let it in: it bans who tries again and
-    /// again.
-    fn was_refused(&self, over: &Over) -> bool {
-        self.record.broker.dialect == Dialect::AdafruitIo
-            && self.reconnector.progress() != Progress::Connected
-            && matches!(over, Over::Closed | Over::Mqtt(_))
-    }
-
-    /// Connects and carries words until that ends.
+    /// Connects and carries messages until that ends.
     async fn connection(&mut self) -> Over {
         let began = Moment::now();
         if !self.stack.is_config_up() {
@@ -286,7 +254,7 @@ impl Link {
         }
         let address = match select(self.address(), self.controller.wait_for_disconnect_async()).await {
             Either::First(Some(address)) => address,
-            Either::First(None) => return Over::NameNotFound,
+            Either::First(None) => return Over::Failed(LinkError::NameNotFound),
             Either::Second(info) => return Over::WifiGone(info.ok().map(|info| info.reason)),
         };
         let (mut received, mut to_send) = (vec![0; SOCKET_BYTES], vec![0; SOCKET_BYTES]);
@@ -296,15 +264,14 @@ impl Link {
         let endpoint = (address, self.record.broker.port);
         match with_timeout(CONNECT_TIMEOUT, socket.connect(endpoint)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Over::Unreachable(error),
-            Err(_) => return Over::Unreachable(ConnectError::TimedOut),
+            Ok(Err(ConnectError::ConnectionReset)) => return Over::Failed(LinkError::NobodyListens),
+            Ok(Err(_)) | Err(_) => return Over::Failed(LinkError::NoAnswer),
         }
-        let mut is_up = false;
-        let over = match self.session(&mut socket, &mut is_up, began).await {
+        let over = match self.session(&mut socket, began).await {
             Ok(never) => match never {},
             Err(over) => over,
         };
-        if is_up {
+        if self.link.is_up() {
             NEWS.send(News::Down).await;
         }
         // As a failure does: without a goodbye, so that the broker tells the others.
@@ -326,10 +293,9 @@ impl Link {
     async fn session(
         &mut self,
         socket: &mut TcpSocket<'_>,
-        is_up: &mut bool,
         began: Moment,
     ) -> Result<core::convert::Infallible, Over> {
-        let hello = ConnectOptions {
+        let options = ConnectOptions {
             client_id: &self.client_id,
             keep_alive_s: self.record.broker.keep_alive_s,
             user: &self.record.broker.user,
@@ -338,110 +304,91 @@ impl Link {
             will: &self.topics.will,
         };
         self.session_number = self.session_number.wrapping_add(1);
-        let mut session = Box::new(Session::open(&hello, light::now()).map_err(Over::Mqtt)?);
+        self.link.connected(&options, light::now())?;
         let (mut reader, mut writer) = socket.split();
         let mut bytes = [0; READ_BYTES];
         let mut rssi_at = Moment::now() + RSSI_EVERY;
         loop {
+            let outgoing = self.link.outgoing();
             let send = async {
-                if session.outgoing().is_empty() {
-                    pending().await
-                } else {
-                    writer.write(session.outgoing()).await
-                }
+                if outgoing.is_empty() { pending().await } else { writer.write(outgoing).await }
             };
+            let due_at = self.link.due_at().unwrap_or(Instant::from_ms(u64::MAX));
             let wake = async {
-                match select(sleep_until(session.due_at()), Timer::at(rssi_at)).await {
+                match select(sleep_until(due_at), Timer::at(rssi_at)).await {
                     Either::First(()) => false,
                     Either::Second(()) => true,
                 }
             };
             let gone = self.controller.wait_for_disconnect_async();
-            let link = select4(reader.read(&mut bytes), send, wake, gone);
-            match select(select(ORDERS.receive(), link), OUTBOUND.receive()).await {
-                Either::First(Either::First(order)) => return Err(Over::Ordered(order)),
+            let socket = select4(reader.read(&mut bytes), send, wake, gone);
+            match select(select(ORDERS.receive(), socket), OUTBOUND.receive()).await {
+                Either::First(Either::First(command)) => return Err(Over::Commanded(command)),
                 Either::First(Either::Second(Either4::First(read))) => {
-                    let count = read.ok().filter(|count| *count > 0).ok_or(Over::Closed)?;
+                    let count = read.ok().filter(|count| *count > 0).ok_or(LinkError::Closed)?;
                     let mut rest = &bytes[..count];
                     while !rest.is_empty() {
-                        let taken = session.feed(rest);
+                        let taken = self.link.feed(rest);
                         rest = &rest[taken..];
-                        self.take_events(&mut session, is_up, began).await?;
+                        self.receive(began).await?;
                         if taken == 0 {
                             // Only what waits for the socket can be in the way.
-                            let sent = writer.write(session.outgoing()).await.map_err(|_| Over::Closed)?;
-                            session.sent(sent);
+                            let sent = writer.write(self.link.outgoing()).await.map_err(|_| LinkError::Closed)?;
+                            self.link.sent(sent);
                         }
                     }
                 }
                 Either::First(Either::Second(Either4::Second(written))) => {
-                    let count = written.map_err(|_| Over::Closed)?;
-                    session.sent(count);
-                    self.take_events(&mut session, is_up, began).await?;
+                    let count = written.map_err(|_| LinkError::Closed)?;
+                    self.link.sent(count);
+                    self.receive(began).await?;
                 }
                 Either::First(Either::Second(Either4::Third(read_signal))) => {
                     if read_signal {
                         rssi_at = Moment::now() + RSSI_EVERY;
                         self.read_signal();
                     } else {
-                        session.check(light::now()).map_err(Over::Mqtt)?;
+                        self.link.check(light::now())?;
                     }
                 }
                 Either::First(Either::Second(Either4::Fourth(info))) => {
                     return Err(Over::WifiGone(info.ok().map(|info| info.reason)));
                 }
-                Either::Second(publication) => self.publish(&mut session, &publication),
+                Either::Second(publication) => self.publish(&publication),
             }
         }
     }
 
     /// A message of an earlier session, or one that has no room, is dropped.
-    fn publish(&self, session: &mut Session, publication: &Publication) {
+    fn publish(&mut self, publication: &Publication) {
         let Publication { session: number, topic, message } = publication;
         if *number == self.session_number {
             let topic = match topic {
                 Topic::Status => &self.topics.status,
                 _ => &self.topics.state,
             };
-            session.publish(topic, message);
+            self.link.publish(topic, message);
         }
     }
 
     /// Hands what came in to the light.
-    async fn take_events(
-        &mut self,
-        session: &mut Session,
-        is_up: &mut bool,
-        began: Moment,
-    ) -> Result<(), Over> {
-        loop {
-            let now = light::now();
-            let news = match session.next_event(now).map_err(Over::Mqtt)? {
-                None => return Ok(()),
-                Some(Event::Accepted) => {
-                    let topics = self.topics.subscriptions.iter().map(TopicText::as_str);
-                    session.subscribe(topics, now).map_err(Over::Mqtt)?;
-                    continue;
-                }
-                Some(Event::Subscribed) => {
-                    *is_up = true;
-                    self.reconnector.session_up(now);
-                    MQTT_JOINS.store(self.reconnector.mqtt_joins(), Ordering::Relaxed);
-                    PROGRESS.set(self.reconnector.progress());
+    async fn receive(&mut self, began: Moment) -> Result<(), Over> {
+        while let Some(received) = self.link.receive(light::now(), || self.topics.subscriptions.clone())? {
+            let news = match received {
+                Received::Accepted => continue,
+                Received::Up => {
+                    MQTT_JOINS.store(self.link.mqtt_joins(), Ordering::Relaxed);
+                    PROGRESS.set(self.link.progress());
                     let (host, port) = (&self.record.broker.host, self.record.broker.port);
                     log::info!("connected to the broker at {host}:{port} in {}", Seconds(began.elapsed()));
                     News::Up(self.session_number)
                 }
-                Some(Event::TooLong { bytes }) => News::TooLong { bytes },
-                Some(Event::Message { topic, payload, retained }) => {
-                    match (TopicText::try_from(topic), Message::from_slice(payload)) {
-                        (Ok(topic), Ok(payload)) => News::Message { topic, payload, retained },
-                        _ => News::TooLong { bytes: payload.len() },
-                    }
-                }
+                Received::TooLong { bytes } => News::TooLong { bytes },
+                Received::Message { topic, payload, retained } => News::Message { topic, payload, retained },
             };
             NEWS.send(news).await;
         }
+        Ok(())
     }
 }
 

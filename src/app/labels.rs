@@ -5,9 +5,8 @@ use std::time::Duration;
 use traffic_light::{Aspect, Waiting};
 
 use crate::{
-    fault::{Directions, LinkFault},
     model::{LightId, LightKind},
-    world::event::{Certainty, Fault, Layer, Severity},
+    world::event::{Certainty, Layer, Severity},
 };
 
 /// What `insecure = true` means.
@@ -100,86 +99,6 @@ pub(super) fn kind_meaning(kind: LightKind) -> &'static str {
         LightKind::Board => "A LoPy4. It is shown from its messages.",
         LightKind::Foreign => "Somebody's own program. It is shown from its messages.",
     }
-}
-
-/// The log's sentence for a fault that was put in or has ended.
-#[must_use]
-pub(super) fn fault(fault: &Fault, on: bool) -> String {
-    let text = match (fault, on) {
-        (Fault::WifiDown(_), true) => "Its Wi-Fi was taken away on purpose",
-        (Fault::WifiDown(_), false) => "Its Wi-Fi was given back",
-        (Fault::Silence(_), true) => "Was told to be silent: it keeps its session and publishes nothing",
-        (Fault::Silence(_), false) => "May speak again",
-        (Fault::BrokerDown, true) => "The broker was stopped on purpose",
-        (Fault::BrokerDown, false) => "The broker was started again",
-        (Fault::Quota { per_minute }, true) => {
-            return format!(
-                "The broker counts from now on: {per_minute} publishes a minute pass, of all together"
-            );
-        }
-        (Fault::Quota { .. }, false) => "The broker counts publishes no more",
-        (fault, true) => return format!("Was given a fault on purpose: {fault}"),
-        (fault, false) => return format!("A fault is over: {}", fault.name()),
-    };
-    text.to_owned()
-}
-
-/// A fault's short name on the timeline.
-#[must_use]
-pub(super) fn fault_name(fault: &Fault) -> &'static str {
-    match fault {
-        Fault::WifiDown(_) => "Wi-Fi cut",
-        Fault::Silence(_) => "silenced",
-        Fault::BrokerDown => "broker stopped",
-        fault => fault.name(),
-    }
-}
-
-/// A fault in a few words, with its dose and direction, for where it is drawn.
-#[must_use]
-pub(super) fn fault_in_short(fault: &Fault) -> String {
-    match fault {
-        Fault::Link { spec, .. } => {
-            let way = match spec.directions {
-                Directions::Both => "",
-                Directions::ToBroker => ", to the broker",
-                Directions::FromBroker => ", from the broker",
-            };
-            format!("{}{way}", link_fault_in_short(&spec.fault))
-        }
-        Fault::WifiDown(_) => "Wi-Fi cut".to_owned(),
-        Fault::Silence(_) => "silenced".to_owned(),
-        Fault::BrokerDown => "broker stopped".to_owned(),
-        Fault::Quota { per_minute } => format!("{per_minute} messages a minute"),
-        Fault::WrongPassword(_) => "wrong password".to_owned(),
-        Fault::NameNotFound(_) => "name not found".to_owned(),
-        Fault::TakenOver(_) => "taken over".to_owned(),
-        Fault::Hang(_) => "hangs".to_owned(),
-        Fault::ClockDrift { ppm, .. } => format!("clock {:+.1} %", f64::from(*ppm) / 10_000.0),
-        Fault::Suspend(_) => "asleep".to_owned(),
-    }
-}
-
-fn link_fault_in_short(fault: &LinkFault) -> String {
-    match fault {
-        LinkFault::Latency(dose) if dose.jitter_ms == 0 => format!("+{} ms", dose.ms),
-        LinkFault::Latency(dose) => format!("+{} ± {} ms", dose.ms, dose.jitter_ms),
-        LinkFault::Bandwidth(dose) => format!("{} bytes/s", dose.bytes_per_s),
-        LinkFault::BlackHole(_) => "nothing passes".to_owned(),
-        LinkFault::Reset(dose) if dose.after_ms == 0 => "reset".to_owned(),
-        LinkFault::Reset(dose) => format!("reset after {}", short_span(dose.after_ms)),
-        LinkFault::Refuse(_) => "refused".to_owned(),
-        LinkFault::SlowClose(dose) => format!("closes {} late", short_span(dose.ms)),
-        LinkFault::HalfOpen(_) => "half open".to_owned(),
-        LinkFault::Lose(dose) => format!("{} % lost", dose.percent),
-        LinkFault::Double(dose) => format!("{} % twice", dose.percent),
-        LinkFault::Delay(dose) => format!("{} % {} late", dose.percent, short_span(dose.ms)),
-        LinkFault::Reorder(dose) => format!("{} % overtaken", dose.percent),
-    }
-}
-
-fn short_span(ms: u32) -> String {
-    if ms < 1_000 { format!("{ms} ms") } else { format!("{:.1} s", f64::from(ms) / 1_000.0) }
 }
 
 /// When the reason to wait ends, on the world's clock, where that is known.
@@ -280,22 +199,6 @@ pub(super) fn seconds_left(now_ms: u64, until_ms: u64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_fault_says_its_dose_and_direction_in_a_few_words() {
-        use traffic_light::Name;
-
-        use crate::fault::{BlackHole, Delay, Latency, LinkFaultSpec};
-        let light = || LightId::new(Name::new("demo").unwrap(), Name::new("a").unwrap());
-        let link = |spec| fault_in_short(&Fault::Link { light: light(), spec });
-        assert_eq!(link(LinkFaultSpec::both_ways(Latency { ms: 200, jitter_ms: 50 })), "+200 ± 50 ms");
-        assert_eq!(link(LinkFaultSpec::from_broker(BlackHole)), "nothing passes, from the broker");
-        assert_eq!(
-            link(LinkFaultSpec::to_broker(Delay { percent: 30, ms: 1_500 })),
-            "30 % 1.5 s late, to the broker"
-        );
-        assert_eq!(fault_in_short(&Fault::ClockDrift { light: light(), ppm: -20_000 }), "clock -2.0 %");
-    }
 
     #[test]
     fn numbers_are_grouped_in_threes() {

@@ -27,7 +27,7 @@ use super::{
     zoom::Zoom,
 };
 use crate::{
-    board::Desk,
+    board::JobRunner,
     presets::PRESETS,
     scenario::Scenario,
     world::{Command, event::Severity},
@@ -87,7 +87,7 @@ impl TwinlightApp {
 
     /// With a runner for jobs on boards, for the lights of `context`.
     #[must_use]
-    pub fn with_board(mut self, runner: Desk, context: ProvisioningContext) -> TwinlightApp {
+    pub fn with_board(mut self, runner: JobRunner, context: ProvisioningContext) -> TwinlightApp {
         let form = Form::new(&context, &self.settings.board);
         self.board = Some(BoardController::new(runner, Arc::new(context), form));
         self

@@ -65,6 +65,19 @@ pub(super) fn panel_header(
     actions
 }
 
+/// Letters that can be chosen; `name` is their full name for screen readers.
+pub(super) fn selectable(
+    ui: &mut Ui,
+    chosen: bool,
+    text: impl Into<RichText>,
+    role: Role,
+    name: impl ToString,
+) -> Response {
+    let response = ui.selectable_label(chosen, text.into());
+    response.widget_info(|| WidgetInfo::selected(role, ui.is_enabled(), chosen, name.to_string()));
+    response
+}
+
 /// A small rounded label in a colour.
 pub(super) fn chip(ui: &mut Ui, text: &str, color: Color32, palette: &Palette) -> Response {
     let font = egui::TextStyle::Small.resolve(ui.style());

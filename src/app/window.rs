@@ -14,7 +14,7 @@ use super::{
     shell::TwinlightApp,
     world_client::WorldLink,
 };
-use crate::{board::Desk, presets::PRESETS, scenario::Scenario};
+use crate::{board::JobRunner, presets::PRESETS, scenario::Scenario};
 
 /// Why there is no world to show.
 pub type LinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -66,7 +66,7 @@ impl Window {
                     .unwrap_or_default();
                 let (link, switcher) = make_link(&cc.egui_ctx)?;
                 let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, self.subtitle);
-                let runner = Desk::open(Arc::new(waker(&cc.egui_ctx)))?;
+                let runner = JobRunner::new(Arc::new(waker(&cc.egui_ctx)))?;
                 let brokers = BrokerController::new(&PRESETS).with_switcher(switcher);
                 let app = app.with_board(runner, self.context).with_brokers(brokers);
                 Ok(Box::new(match self.opening {

@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::{
-    BackupPlace, BackupScope, BoardError, Mac, Observer, Step, loader::Loader, meter::Meter, news::Backup,
+    BackupPlace, BackupScope, BoardError, JobObserver, Mac, Step, job_event::Backup, loader::Loader,
+    progress::ProgressReporter,
 };
 
 /// Bytes of flash that a second of the line is worth, per baud: one byte takes ten bits.
@@ -90,7 +91,7 @@ pub(super) fn back_up(
     loader: &mut Loader,
     scope: BackupScope,
     place: &BackupPlace,
-    observer: &mut dyn Observer,
+    observer: &mut dyn JobObserver,
 ) -> Result<Backup, BoardError> {
     let now = SystemTime::now();
     let mac = loader.info.mac;
@@ -104,7 +105,7 @@ pub(super) fn back_up(
         BackupScope::Identity => PROTECTED,
     };
     let size = range.end - range.start;
-    let mut meter = Meter::begin(Step::BackUp, u64::from(size), observer);
+    let mut progress = ProgressReporter::begin(Step::BackUp, u64::from(size), observer);
     // Its permissions are this user's alone: the flash may hold passwords.
     let mut beside = NamedTempFile::new_in(folder).map_err(|error| unwritable(&file, error))?;
     let mut sum = Sha256::new();
@@ -112,9 +113,9 @@ pub(super) fn back_up(
     let mut at = range.start;
     while at < range.end {
         loader.cancel().check()?;
-        let before = meter.done();
+        let before = progress.done();
         let count = piece.min(range.end - at);
-        let bytes = loader.read(at, count, &mut |done| meter.set(before + done as u64, observer))?;
+        let bytes = loader.read(at, count, &mut |done| progress.set(before + done as u64, observer))?;
         beside.write_all(&bytes).map_err(|error| unwritable(&file, error))?;
         sum.update(&bytes);
         at += count;

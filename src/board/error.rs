@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::{guard::Refusal, news::Mac};
+use super::{guard::Refusal, job_event::Mac};
 
 /// Why a job did not come to its end. `Display` says what happened; [`BoardError::help`] says what
 /// to do next.
@@ -12,7 +12,7 @@ pub enum BoardError {
     #[error("the job was cancelled")]
     Cancelled,
     /// It ended after something had been written and before all was.
-    #[error("{0}; the board is half written and starts no program")]
+    #[error("{0}: the board is half written and starts no program")]
     Halfway(#[source] Box<BoardError>),
 
     /// There is no such port.
@@ -214,7 +214,7 @@ pub enum BoardError {
 }
 
 fn heard(noise: bool) -> &'static str {
-    if noise { "; something else does, as a program that runs would" } else { "" }
+    if noise { ", but something else does: perhaps a program that runs" } else { "" }
 }
 
 impl BoardError {
@@ -249,18 +249,18 @@ impl BoardError {
     #[must_use]
     pub fn help(&self) -> String {
         let text = match self {
-            BoardError::Cancelled => "nothing was changed on the board; start the job again when you like",
+            BoardError::Cancelled => "nothing was changed on the board. Start the job again when you like",
             BoardError::Halfway(error) => {
                 let first = match **error {
                     BoardError::Cancelled => String::new(),
-                    ref error => format!("{}; then ", error.help()),
+                    ref error => format!("{}. Then ", error.help()),
                 };
                 return format!(
                     "{first}flash or restore it again: its download mode is in ROM and always works"
                 );
             }
             BoardError::NoSuchPort { .. } => {
-                "plug the board in with a cable that carries data (many only charge); \"twinlight ports\" lists what \
+                "plug the board in with a cable that carries data (many only charge). \"twinlight ports\" lists what \
                  is there"
             }
             BoardError::PortDenied { port, group } => return denied(port, group.as_deref()),
@@ -272,18 +272,18 @@ impl BoardError {
                 "plug the cable in again, straight into the computer if there was a hub, and start the job again"
             }
             BoardError::NoAnswer { .. } => {
-                "connect G23 to ground with a jumper, press the reset button, and try again; check that the cable \
+                "connect G23 to ground with a jumper, press the reset button, and try again. Check that the cable \
                  carries data and that the board has power"
             }
             BoardError::Silent { .. } | BoardError::Garbled { .. } => {
-                "check the cable, close programs that use the port, and try again; a shorter cable or a lower rate \
+                "check the cable, close programs that use the port, and try again. A shorter cable or a lower rate \
                  may help"
             }
             BoardError::Refused { .. } => {
-                "reset the board and try again; if it stays so, its flash may be failing"
+                "reset the board and try again. If it stays so, its flash may be failing"
             }
             BoardError::PicSilent { .. } => {
-                "unplug the expansion board and plug it in again; or put the jumper from G23 to ground and choose \
+                "unplug the expansion board and plug it in again, or put the jumper from G23 to ground and choose \
                  the entry \"manual\""
             }
             BoardError::PicTooOld { .. } => {
@@ -292,38 +292,38 @@ impl BoardError {
             }
             BoardError::NoReset => "press its reset button",
             BoardError::WrongChip { .. } | BoardError::UnknownChip { .. } => {
-                "nothing was written; plug in a LoPy4, or choose its port"
+                "nothing was written. Plug in a LoPy4, or choose its port"
             }
             BoardError::Locked | BoardError::SecureBoot | BoardError::Encrypted => {
-                "nothing was written; take a board without that protection: it cannot be switched off"
+                "nothing was written. Take a board without that protection: it cannot be switched off"
             }
             BoardError::FlashSilent { .. } => {
-                "nothing was written; reset the board and try again: if it stays so, its flash is broken"
+                "nothing was written. Reset the board and try again: if it stays so, its flash is broken"
             }
-            BoardError::FlashTooSmall { .. } => "nothing was written; take a LoPy4, which has 4 or 8 MB",
+            BoardError::FlashTooSmall { .. } => "nothing was written. Take a LoPy4, which has 4 or 8 MB",
             BoardError::Guarded(refusal) => return refusal.help(),
-            BoardError::VerifyFailed { .. } => "try again; if it stays so, the board's flash is worn out",
+            BoardError::VerifyFailed { .. } => "try again. If it stays so, the board's flash is worn out",
             BoardError::ReadFailed { .. } => {
-                "check the cable and try again; if it stays so, the board's flash is failing"
+                "check the cable and try again. If it stays so, the board's flash is failing"
             }
             BoardError::BadImage { .. } => {
-                "nothing was written; leave --image out to flash the firmware that came with this program, or build \
+                "nothing was written. Leave --image out to flash the firmware that came with this program, or build \
                  one with \"cargo xtask image\""
             }
-            BoardError::OtherFirmware => "nothing was written; flash it first: that provisions it too",
-            BoardError::BadRecord(_) => "correct the settings; nothing was written",
+            BoardError::OtherFirmware => "nothing was written. Flash it first: that provisions it too",
+            BoardError::BadRecord(_) => "correct the settings. Nothing was written",
             BoardError::BackupExists { .. } => "choose another name, or move the old backup away",
             BoardError::NoDataFolder => "name a file for the backup, or leave the backup out",
             BoardError::File { doing: "read", .. } => "check the name and its permissions",
             BoardError::File { .. } => "choose a folder that exists, is yours, and has room",
             BoardError::BadBackup { .. } => {
-                "nothing was written; take the file and the .toml beside it as \"twinlight backup\" wrote them"
+                "nothing was written. Take the file and the .toml beside it as \"twinlight backup\" wrote them"
             }
             BoardError::OtherBoard { .. } => {
-                "nothing was written; choose this board's own backup, or allow another board's: Pycom's block is \
+                "nothing was written. Choose this board's own backup, or allow another board's: Pycom's block is \
                  left alone then"
             }
-            BoardError::OtherSize { .. } => "nothing was written; choose a backup of such a board",
+            BoardError::OtherSize { .. } => "nothing was written. Choose a backup of such a board",
             BoardError::NoThread(_) => "end other programs and try again",
         };
         text.to_owned()
@@ -334,8 +334,8 @@ impl BoardError {
 pub(super) fn denied(port: &str, group: Option<&str>) -> String {
     let group = group.unwrap_or("dialout");
     format!(
-        "let this user into the group that may open it with \"sudo usermod -aG {group} $USER\", log out and in again; \
-         or, for Pycom's boards alone, write SUBSYSTEM==\"tty\", ATTRS{{idVendor}}==\"04d8\", TAG+=\"uaccess\" into \
+        "let this user into the group that may open it with \"sudo usermod -aG {group} $USER\", log out and in again. \
+         Or, for Pycom's boards alone, write SUBSYSTEM==\"tty\", ATTRS{{idVendor}}==\"04d8\", TAG+=\"uaccess\" into \
          /etc/udev/rules.d/70-lopy4.rules and plug {port} in again"
     )
 }

@@ -10,7 +10,7 @@ use traffic_light::{
     record::{Antenna, Dialect, LED_GPIOS, Record},
 };
 
-use super::provision::{Member as Setting, Settings, dialect_of, here};
+use super::provision::{Member as Setting, Settings, dialect_of, this_computer};
 use crate::{
     config::{
         BrokerChoice, Config, ConfigError,
@@ -331,7 +331,7 @@ fn broker_of(
             return;
         }
         BrokerChoice::Embedded { port, login, .. } => {
-            let Some(address) = here::addresses().first().copied() else {
+            let Some(address) = this_computer::addresses().first().copied() else {
                 let message = "the broker is to run on this computer, which is in no network";
                 reader.wrong(member, (message, "join one, or name a broker in a [broker] here"));
                 return;

@@ -1,7 +1,10 @@
 //! Frames on the serial line: SLIP (RFC 1055), as Espressif's serial protocol uses it.
 //!
-//! espflash's reader waits for the end of a frame however long that is, and panics where a reply
-//! lacks a byte; this one is bounded, and never trusts what came.
+//! Not espflash's `Connection` (read in version 4.7): its reader ends a frame after so many bytes
+//! (<https://github.com/esp-rs/espflash/pull/1007>) but at no time, so that a job on a line where
+//! something else talks can neither time out nor be cancelled; and `Connection::command` cuts a reply
+//! at the length that the reply claims, which panics where bytes are missing. This reader is bounded,
+//! and trusts nothing that came.
 
 const END: u8 = 0xC0;
 const ESC: u8 = 0xDB;

@@ -10,7 +10,7 @@ use std::ops::Range;
 use esp_image::layout::{PROTECTED, SECTOR_BYTES};
 use espflash::command::Command;
 
-use super::news::Mac;
+use super::job_event::Mac;
 
 /// What may be written on one board.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ impl Refusal {
     /// What to do next, as a sentence without a full stop.
     #[must_use]
     pub fn help(&self) -> String {
-        "it was not written; choose another image or backup".to_owned()
+        "choose another image or backup. This one was not written".to_owned()
     }
 }
 

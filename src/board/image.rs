@@ -14,7 +14,7 @@ use esp_image::{
 };
 use traffic_light::record::{PARTITION_BYTES, Record};
 
-use super::{BoardError, BoardInfo, ImageChoice, burn::Region, memory::BLANK};
+use super::{BoardError, BoardInfo, ImageChoice, flash_writer::Region, memory::BLANK};
 
 const MANIFEST: &str = include_str!("../../assets/firmware/manifest.toml");
 const BOOTLOADER: &[u8] = include_bytes!("../../assets/firmware/bootloader.bin");

@@ -5,10 +5,10 @@ use std::time::Instant;
 use esp_image::layout::PARTITION_TABLE_OFFSET;
 
 use super::{
-    BackupJob, BoardError, BoardInfo, Cancel, Connection, EntryMethod, FlashJob, News, Observer, Outcome,
-    ProvisionJob, RestoreJob, Written, backup,
-    burn::{Burnt, burn},
-    entry::{self, Way},
+    BackupJob, BoardError, BoardInfo, Cancel, Connection, EntryMethod, FlashJob, JobEvent, JobObserver,
+    Outcome, ProvisionJob, RestoreJob, Written, backup,
+    entry::{self, EntryRoute},
+    flash_writer::{WriteReport, write_flash},
     image::{self, Image},
     loader::Loader,
     ports::{self, Adapter},
@@ -22,7 +22,7 @@ const TABLE_BYTES: u32 = 0x200;
 ///
 /// # Errors
 /// What went wrong; [`BoardError::Halfway`] where the board is left half written.
-pub fn flash(job: &FlashJob, observer: &mut dyn Observer, cancel: &Cancel) -> Result<Outcome, BoardError> {
+pub fn flash(job: &FlashJob, observer: &mut dyn JobObserver, cancel: &Cancel) -> Result<Outcome, BoardError> {
     let image = Image::load(&job.image)?;
     let regions = image.regions(&job.record)?;
     if let Some((_, place)) = &job.backup {
@@ -33,14 +33,14 @@ pub fn flash(job: &FlashJob, observer: &mut dyn Observer, cancel: &Cancel) -> Re
         let backup = match &job.backup {
             Some((scope, place)) => {
                 let made = backup::back_up(loader, *scope, place, observer)?;
-                observer.tell(News::BackedUp(made.clone()));
+                observer.notify(JobEvent::BackedUp(made.clone()));
                 Some(made)
             }
             None => None,
         };
         let started = Instant::now();
-        let burnt = burn(loader, &regions, observer)?;
-        Ok(Written { backup, ..written(loader, burnt, started) })
+        let report = write_flash(loader, &regions, observer)?;
+        Ok(Written { backup, ..written(loader, report, started) })
     })
     .map(|(written, started)| Outcome::Flashed(Written { started, ..written }))
 }
@@ -51,7 +51,7 @@ pub fn flash(job: &FlashJob, observer: &mut dyn Observer, cancel: &Cancel) -> Re
 /// What went wrong. A record that is half written is none: the board says so and waits.
 pub fn provision(
     job: &ProvisionJob,
-    observer: &mut dyn Observer,
+    observer: &mut dyn JobObserver,
     cancel: &Cancel,
 ) -> Result<Outcome, BoardError> {
     // Checked before a board is bothered.
@@ -62,8 +62,8 @@ pub fn provision(
         let started = Instant::now();
         let table = loader.read(PARTITION_TABLE_OFFSET, TABLE_BYTES, &mut |_| {})?;
         let at = image::record_at(&table).ok_or(BoardError::OtherFirmware)?;
-        let burnt = burn(loader, &[image::record_region(at, &job.record)?], observer)?;
-        Ok(written(loader, burnt, started))
+        let report = write_flash(loader, &[image::record_region(at, &job.record)?], observer)?;
+        Ok(written(loader, report, started))
     })
     .map(|(written, started)| Outcome::Provisioned(Written { started, ..written }))
 }
@@ -72,11 +72,15 @@ pub fn provision(
 ///
 /// # Errors
 /// What went wrong; there is no file then.
-pub fn back_up(job: &BackupJob, observer: &mut dyn Observer, cancel: &Cancel) -> Result<Outcome, BoardError> {
+pub fn back_up(
+    job: &BackupJob,
+    observer: &mut dyn JobObserver,
+    cancel: &Cancel,
+) -> Result<Outcome, BoardError> {
     backup::check_place(&job.place)?;
     at_board(&job.connection, observer, cancel, |loader, observer| {
         let made = backup::back_up(loader, job.scope, &job.place, observer)?;
-        observer.tell(News::BackedUp(made.clone()));
+        observer.notify(JobEvent::BackedUp(made.clone()));
         Ok(made)
     })
     .map(|(made, _)| Outcome::BackedUp(made))
@@ -88,14 +92,14 @@ pub fn back_up(job: &BackupJob, observer: &mut dyn Observer, cancel: &Cancel) ->
 /// What went wrong; [`BoardError::Halfway`] where the board is left half written.
 pub fn restore(
     job: &RestoreJob,
-    observer: &mut dyn Observer,
+    observer: &mut dyn JobObserver,
     cancel: &Cancel,
 ) -> Result<Outcome, BoardError> {
     let loaded = backup::load(&job.file)?;
     at_board(&job.connection, observer, cancel, |loader, observer| {
         let started = Instant::now();
-        let (burnt, identity) = super::restore::restore(loader, loaded, job.of_another_board, observer)?;
-        Ok((written(loader, burnt, started), identity))
+        let (report, identity) = super::restore::restore(loader, loaded, job.of_another_board, observer)?;
+        Ok((written(loader, report, started), identity))
     })
     .map(|((written, identity), started)| Outcome::Restored {
         written: Written { started, ..written },
@@ -109,7 +113,7 @@ pub fn restore(
 /// When it cannot be reached, or is none that may be flashed.
 pub fn examine(
     connection: &Connection,
-    observer: &mut dyn Observer,
+    observer: &mut dyn JobObserver,
     cancel: &Cancel,
 ) -> Result<Outcome, BoardError> {
     let connection = Connection { stub: false, max_baud: serial::BAUD, ..connection.clone() };
@@ -126,21 +130,21 @@ pub fn reset(connection: &Connection) -> Result<Outcome, BoardError> {
 }
 
 /// How the board is reached.
-pub(super) fn way(connection: &Connection) -> Result<Way, BoardError> {
+pub(super) fn way(connection: &Connection) -> Result<EntryRoute, BoardError> {
     let adapter = ports::adapter(&connection.port);
     // A port is not opened for nothing: that moves its wires.
     let wired = connection.entry == EntryMethod::Auto
         && !adapter.is_some_and(Adapter::has_pic)
         && entry::is_wired(&connection.port)?;
-    Ok(Way::choose(connection.entry, adapter, wired))
+    Ok(EntryRoute::choose(connection.entry, adapter, wired))
 }
 
 /// Works on a board in download mode, and starts its program afterwards; whether that was done.
 fn at_board<T>(
     connection: &Connection,
-    observer: &mut dyn Observer,
+    observer: &mut dyn JobObserver,
     cancel: &Cancel,
-    work: impl FnOnce(&mut Loader, &mut dyn Observer) -> Result<T, BoardError>,
+    work: impl FnOnce(&mut Loader, &mut dyn JobObserver) -> Result<T, BoardError>,
 ) -> Result<(T, bool), BoardError> {
     let mut loader = Loader::connect(connection, observer, cancel)?;
     match work(&mut loader, observer) {
@@ -148,7 +152,7 @@ fn at_board<T>(
             // All is done and verified: a reset that fails takes nothing of it back.
             let started = loader.leave(observer).unwrap_or_else(|error| {
                 let text = format!("{error}: press the reset button to start the program");
-                observer.tell(News::Noted(text));
+                observer.notify(JobEvent::Noted(text));
                 false
             });
             Ok((done, started))
@@ -160,13 +164,13 @@ fn at_board<T>(
     }
 }
 
-fn written(loader: &Loader, burnt: Burnt, started: Instant) -> Written {
+fn written(loader: &Loader, report: WriteReport, started: Instant) -> Written {
     let board: BoardInfo = loader.info.clone();
     Written {
         board,
         backup: None,
-        written: burnt.written,
-        skipped: burnt.skipped,
+        written: report.written,
+        skipped: report.skipped,
         took: started.elapsed(),
         started: false,
     }

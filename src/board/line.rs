@@ -1,5 +1,8 @@
 //! The line to a chip in download mode: commands there, replies back ("Serial Protocol" of esptool's
-//! documentation). espflash's library makes the commands.
+//! documentation). espflash makes the commands.
+//!
+//! espflash 4.7's own `Connection` is not used to send them: it has no place for a [`Guard`] between a
+//! command and the wire, and its reader cannot be used here (see `frames`).
 //!
 //! Every command passes the [`Guard`] here, on its last step to the wire.
 

@@ -1,5 +1,9 @@
 //! A board in download mode: reached, examined, with the stub running and the line as fast as it
 //! goes.
+//!
+//! espflash 4.7's `Flasher` does this too, but only on a port whose DTR and RTS reset the chip or that is
+//! in download mode already: there is no way in for the PIC of Pycom's boards, for a person's hand that
+//! takes minutes, or for a fall-back to a lower rate. It also writes to wherever an image says.
 
 use std::{
     thread::sleep,
@@ -9,9 +13,9 @@ use std::{
 use espflash::command::Command;
 
 use super::{
-    BoardError, BoardInfo, Cancel, Connection, News, Observer, Step,
+    BoardError, BoardInfo, Cancel, Connection, JobEvent, JobObserver, Step,
     chip::{self, Examined},
-    entry::{Way, pause},
+    entry::{EntryRoute, pause},
     jobs,
     line::{Line, SHORT},
     serial::{self, BAUD},
@@ -38,7 +42,7 @@ pub(super) struct Loader {
     pub(super) line: Line,
     pub(super) info: BoardInfo,
     name: String,
-    way: Way,
+    way: EntryRoute,
     cancel: Cancel,
 }
 
@@ -57,7 +61,7 @@ impl Loader {
     /// When it cannot be reached, or may not be flashed. Nothing was written then.
     pub(super) fn connect(
         connection: &Connection,
-        observer: &mut dyn Observer,
+        observer: &mut dyn JobObserver,
         cancel: &Cancel,
     ) -> Result<Loader, BoardError> {
         let name = connection.port.as_str();
@@ -74,12 +78,12 @@ impl Loader {
                     let text = format!(
                         "the flasher stub does not start ({reason}); going on with the chip's ROM, which is slower"
                     );
-                    observer.tell(News::Noted(text));
+                    observer.notify(JobEvent::Noted(text));
                 }
                 Err(Again::Slower(failed)) => {
                     rate = rates.next().unwrap_or(BAUD);
                     let text = format!("{failed} baud do not work on this line; trying {rate}");
-                    observer.tell(News::Noted(text));
+                    observer.notify(JobEvent::Noted(text));
                 }
             }
         }
@@ -87,14 +91,14 @@ impl Loader {
 
     fn attempt(
         name: &str,
-        way: Way,
+        way: EntryRoute,
         stub: bool,
         rate: u32,
-        observer: &mut dyn Observer,
+        observer: &mut dyn JobObserver,
         cancel: &Cancel,
     ) -> Result<Result<Loader, Again>, BoardError> {
         let (mut line, mut baud) = reach(name, way, observer, cancel)?;
-        observer.tell(News::StepBegan(Step::Examine));
+        observer.notify(JobEvent::StepBegan(Step::Examine));
         let Examined { revision, mac, flash_bytes } = chip::examine(&mut line)?;
         if stub && !line.is_stub() {
             cancel.check()?;
@@ -115,7 +119,7 @@ impl Loader {
         line.guard.set_flash_bytes(flash_bytes);
         let info =
             BoardInfo { chip: "ESP32".to_owned(), revision, mac, flash_bytes, stub: line.is_stub(), baud };
-        observer.tell(News::BoardMet(info.clone()));
+        observer.notify(JobEvent::BoardMet(info.clone()));
         Ok(Ok(Loader { line, info, name: name.to_owned(), way, cancel: cancel.clone() }))
     }
 
@@ -137,11 +141,11 @@ impl Loader {
 
     /// Starts the program and gives the port free; whether that was done, else the reset button has
     /// to.
-    pub(super) fn leave(mut self, observer: &mut dyn Observer) -> Result<bool, BoardError> {
-        observer.tell(News::StepBegan(Step::Start));
+    pub(super) fn leave(mut self, observer: &mut dyn JobObserver) -> Result<bool, BoardError> {
+        observer.notify(JobEvent::StepBegan(Step::Start));
         self.slow_down();
         if !self.way.can_repeat() {
-            observer.tell(News::Noted(
+            observer.notify(JobEvent::Noted(
                 "take the jumper off G23 and press the reset button: then the program starts".to_owned(),
             ));
         }
@@ -173,25 +177,25 @@ impl Loader {
 /// Reaches a chip in download mode; gives the line and its rate.
 fn reach(
     name: &str,
-    way: Way,
-    observer: &mut dyn Observer,
+    way: EntryRoute,
+    observer: &mut dyn JobObserver,
     cancel: &Cancel,
 ) -> Result<(Line, u32), BoardError> {
-    observer.tell(News::StepBegan(Step::Enter));
+    observer.notify(JobEvent::StepBegan(Step::Enter));
     let found = match way {
-        Way::Pic | Way::Wires { then_by_hand: false } => by_reset(name, way, cancel),
-        Way::Wires { then_by_hand: true } => match by_reset(name, way, cancel) {
+        EntryRoute::Pic | EntryRoute::Wires { then_by_hand: false } => by_reset(name, way, cancel),
+        EntryRoute::Wires { then_by_hand: true } => match by_reset(name, way, cancel) {
             Err(BoardError::NoAnswer { .. }) => by_hand(name, observer, cancel),
             other => other,
         },
-        Way::Hand => by_hand(name, observer, cancel),
-        Way::Nothing => there_already(name, cancel),
+        EntryRoute::Hand => by_hand(name, observer, cancel),
+        EntryRoute::Nothing => there_already(name, cancel),
     }?;
-    observer.tell(News::ChipAnswered);
+    observer.notify(JobEvent::ChipAnswered);
     Ok(found)
 }
 
-fn by_reset(name: &str, way: Way, cancel: &Cancel) -> Result<(Line, u32), BoardError> {
+fn by_reset(name: &str, way: EntryRoute, cancel: &Cancel) -> Result<(Line, u32), BoardError> {
     let mut noise = false;
     for attempt in 0..RESETS {
         cancel.check()?;
@@ -207,10 +211,10 @@ fn by_reset(name: &str, way: Way, cancel: &Cancel) -> Result<(Line, u32), BoardE
 }
 
 /// Waits for the chip. A person may well pull the plug to reset it.
-fn by_hand(name: &str, observer: &mut dyn Observer, cancel: &Cancel) -> Result<(Line, u32), BoardError> {
+fn by_hand(name: &str, observer: &mut dyn JobObserver, cancel: &Cancel) -> Result<(Line, u32), BoardError> {
     let started = Instant::now();
     let mut told: Option<Instant> = None;
-    let mut line = Some(Line::new(Way::Hand.enter(name, 0)?, name, cancel));
+    let mut line = Some(Line::new(EntryRoute::Hand.enter(name, 0)?, name, cancel));
     while started.elapsed() < HAND {
         cancel.check()?;
         match line.as_mut().map(Line::sync) {
@@ -218,11 +222,11 @@ fn by_hand(name: &str, observer: &mut dyn Observer, cancel: &Cancel) -> Result<(
             Some(Ok(false)) => {}
             Some(Err(error)) if !error.is_of_port() => return Err(error),
             Some(Err(_)) => line = None,
-            None => line = Way::Hand.enter(name, 0).ok().map(|port| Line::new(port, name, cancel)),
+            None => line = EntryRoute::Hand.enter(name, 0).ok().map(|port| Line::new(port, name, cancel)),
         }
         if told.is_none_or(|told| told.elapsed() >= WAITING_PACE) {
             told = Some(Instant::now());
-            observer.tell(News::WaitingForChip { waited: started.elapsed() });
+            observer.notify(JobEvent::WaitingForChip { waited: started.elapsed() });
         }
         pause(cancel, Duration::from_millis(100))?;
     }
@@ -235,7 +239,7 @@ fn by_hand(name: &str, observer: &mut dyn Observer, cancel: &Cancel) -> Result<(
 
 /// Looks for a chip that is in download mode already, perhaps at the rate of the last job.
 fn there_already(name: &str, cancel: &Cancel) -> Result<(Line, u32), BoardError> {
-    let mut line = Line::new(Way::Nothing.enter(name, 0)?, name, cancel);
+    let mut line = Line::new(EntryRoute::Nothing.enter(name, 0)?, name, cancel);
     let started = Instant::now();
     let slowest_first = RATES.into_iter().rev().cycle();
     for rate in slowest_first {
@@ -279,13 +283,14 @@ fn change_rate(
     line: &mut Line,
     from: u32,
     to: u32,
-    observer: &mut dyn Observer,
+    observer: &mut dyn JobObserver,
 ) -> Result<Option<bool>, BoardError> {
     let command = change_baud(line, from, to);
     match line.command(&command, SHORT, "changing the rate") {
         Ok(_) => {}
         Err(BoardError::Refused { .. }) => {
-            observer.tell(News::Noted(format!("the chip does not change to {to} baud; staying at {from}")));
+            observer
+                .notify(JobEvent::Noted(format!("the chip does not change to {to} baud; staying at {from}")));
             return Ok(Some(false));
         }
         Err(error) if error.is_of_line() => return Ok(None),

@@ -13,6 +13,7 @@ use espflash::connection::Port;
 use serialport::{DataBits, SerialPort};
 
 use super::{Cancel, serial};
+use crate::model::Diagnostic;
 
 /// The longest line that is kept, in bytes; the rest of it is cut off.
 const MOST_BYTES: usize = 512;
@@ -49,14 +50,14 @@ pub struct LogLine {
 
 /// What is new of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogNews {
+pub enum LogEvent {
     /// The port is open.
     Opened {
         /// Which one.
         port: String,
     },
     /// The board said something.
-    Said(LogLine),
+    Line(LogLine),
     /// So many lines were thrown away, because nobody took them.
     Dropped {
         /// How many.
@@ -75,31 +76,31 @@ pub enum LogNews {
 
 /// Follows the log on `port` until `stop` is set. Survives the port's going away, and says so.
 /// Blocks.
-pub fn follow(port: &str, stop: &Cancel, tell: &mut dyn FnMut(LogNews)) {
+pub fn follow(port: &str, stop: &Cancel, notify: &mut dyn FnMut(LogEvent)) {
     let mut lost: Option<String> = None;
     while !stop.is_cancelled() {
         let reason = match serial::open(port, DataBits::Eight) {
             Ok(open) => {
-                tell(LogNews::Opened { port: port.to_owned() });
+                notify(LogEvent::Opened { port: port.to_owned() });
                 lost = None;
-                match listen(open, stop, tell) {
+                match listen(open, stop, notify) {
                     Some(reason) => reason,
                     None => break,
                 }
             }
-            Err(error) => format!("{error}; {}", error.help()),
+            Err(error) => Diagnostic::new(error.to_string(), error.help()).one_line(),
         };
         if lost.as_ref() != Some(&reason) {
             lost = Some(reason.clone());
-            tell(LogNews::Lost { reason });
+            notify(LogEvent::Lost { reason });
         }
         sleep(REOPEN);
     }
-    tell(LogNews::Closed);
+    notify(LogEvent::Closed);
 }
 
 /// Tells what comes until it is asked to stop, or until the port is lost, for the reason it gives.
-fn listen(mut port: Port, stop: &Cancel, tell: &mut dyn FnMut(LogNews)) -> Option<String> {
+fn listen(mut port: Port, stop: &Cancel, notify: &mut dyn FnMut(LogEvent)) -> Option<String> {
     // Opening a port pulls both; on boards with two transistors RTS alone holds the chip in reset.
     // A port without them needs nothing.
     let _ = port.write_request_to_send(false);
@@ -116,7 +117,7 @@ fn listen(mut port: Port, stop: &Cancel, tell: &mut dyn FnMut(LogNews)) -> Optio
                 last = Instant::now();
                 for byte in bytes.get(..count).unwrap_or_default() {
                     if let Some(line) = lines.take(*byte) {
-                        tell(LogNews::Said(line));
+                        notify(LogEvent::Line(line));
                     }
                 }
             }
@@ -124,7 +125,7 @@ fn listen(mut port: Port, stop: &Cancel, tell: &mut dyn FnMut(LogNews)) -> Optio
                 if last.elapsed() >= SILENCE
                     && let Some(line) = lines.rest()
                 {
-                    tell(LogNews::Said(line));
+                    notify(LogEvent::Line(line));
                 }
             }
             Ok(_) | Err(_) => {

@@ -1,4 +1,4 @@
-//! The flash of a board in download mode: checksums and reading. Writing is in `burn`.
+//! The flash of a board in download mode: checksums and reading. Writing is in `flash_writer`.
 
 use std::time::{Duration, Instant};
 

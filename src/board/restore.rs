@@ -3,9 +3,9 @@
 use esp_image::layout::PROTECTED;
 
 use super::{
-    BackupScope, BoardError, Identity, Observer, Question,
+    BackupScope, BoardError, Identity, JobObserver, Question,
     backup::Loaded,
-    burn::{Burnt, Region, burn},
+    flash_writer::{Region, WriteReport, write_flash},
     loader::Loader,
     memory::checksum,
 };
@@ -15,8 +15,8 @@ pub(super) fn restore(
     loader: &mut Loader,
     backup: Loaded,
     of_another_board: bool,
-    observer: &mut dyn Observer,
-) -> Result<(Burnt, Identity), BoardError> {
+    observer: &mut dyn JobObserver,
+) -> Result<(WriteReport, Identity), BoardError> {
     let board = loader.info.mac;
     if backup.mac != board && !of_another_board {
         return Err(BoardError::OtherBoard { backup: backup.mac, board });
@@ -51,7 +51,7 @@ pub(super) fn restore(
         Identity::LeftAlone
     };
     loader.cancel().check()?;
-    Ok((burn(loader, &regions, observer)?, outcome))
+    Ok((write_flash(loader, &regions, observer)?, outcome))
 }
 
 /// What lies below Pycom's block, the block, and what lies above.

@@ -40,8 +40,8 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`; `None` where it panicked. The library does when a reply lacks a byte, which is a
-/// bad cable and no mistake of this program's, so nothing is printed.
+/// Runs `work`; `None` where it panicked. espflash 4.7 does when a reply is shorter than it claims
+/// (`Connection::command`), which is a bad cable and no mistake of this program's, so nothing is printed.
 fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

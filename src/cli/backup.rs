@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{WELL, board};
-use crate::board::{BackupJob, BackupPlace, BackupScope, Outcome, Request, facts_file};
+use super::board;
+use crate::{
+    board::{BackupJob, BackupPlace, BackupScope, Outcome, Request, facts_file},
+    cli::exit::WELL,
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct BackupArgs {

@@ -1,22 +1,27 @@
 //! What all commands for boards share: which board, how it goes, and how it ended.
 
 use std::{
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal},
     path::Path,
     process::exit,
     time::Duration,
 };
 
 use clap::Args;
+use indicatif::ProgressBar;
 
 use super::{
-    CHECK_FAILED, Common, FAILED, WRONG_USAGE, asked_to_end,
     failure::{self, Failure},
+    progress,
 };
 use crate::{
     board::{
-        BoardError, BoardFile, Cancel, Connection, EntryMethod, News, Observer, Outcome, Progress, Question,
-        Request, Written, provision::differences,
+        BoardError, BoardFile, Cancel, Connection, EntryMethod, JobEvent, JobObserver, Outcome, Progress,
+        Question, Request, Written, provision::differences,
+    },
+    cli::{
+        common::{Common, asked_to_end},
+        exit::{CHECK_FAILED, FAILED, WRONG_USAGE},
     },
     model::Diagnostic,
 };
@@ -65,10 +70,10 @@ pub(super) fn read_provisioning(common: &Common, file: &Path) -> anyhow::Result<
 pub(super) fn run(request: &Request, answer: Option<bool>) -> anyhow::Result<Done> {
     let cancel = Cancel::default();
     cancel_when_asked_to(&cancel)?;
-    let mut teller = Teller { answer, ..Teller::default() };
-    let done = request.run(&mut teller, &cancel);
-    teller.end_line();
-    done.map(|outcome| Done { outcome, unasked: teller.unasked }).map_err(explained)
+    let mut printer = ProgressPrinter::new(answer);
+    let done = request.run(&mut printer, &cancel);
+    printer.bar.finish_and_clear();
+    done.map(|outcome| Done { outcome, unasked: printer.unasked }).map_err(explained)
 }
 
 /// How a job ended.
@@ -126,47 +131,43 @@ pub(super) fn sentence(what: &str, written: &Written) -> String {
     )
 }
 
-/// Tells on standard error how a job goes.
-#[derive(Default)]
-struct Teller {
+/// Tells on standard error how a job goes: a line for each step, and on a terminal one that changes.
+struct ProgressPrinter {
     /// What was answered on the command line already.
     answer: Option<bool>,
     unasked: bool,
-    /// A line of progress stands there and is to be written over.
-    open: bool,
     waiting: bool,
+    bar: ProgressBar,
 }
 
-impl Teller {
-    fn say(&mut self, text: &str) {
-        self.end_line();
-        eprintln!("{text}");
+impl ProgressPrinter {
+    fn new(answer: Option<bool>) -> ProgressPrinter {
+        let bar = progress::bar(0, "{msg}");
+        ProgressPrinter { answer, unasked: false, waiting: false, bar }
     }
 
-    /// Writes over the line before, on a terminal; nothing elsewhere.
-    fn show(&mut self, text: &str) {
-        let mut out = io::stderr();
-        if out.is_terminal() {
-            // Nothing is to be done about a terminal that is gone.
-            let _ = write!(out, "\r{text:<70}");
-            let _ = out.flush();
-            self.open = true;
-        }
+    fn say(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
     }
 
-    fn end_line(&mut self) {
-        if std::mem::take(&mut self.open) {
-            eprintln!();
-        }
+    fn show(&self, progress: &Progress) {
+        let left = progress.left.filter(|left| !left.is_zero());
+        let left = left.map(|left| format!(", {} left", time(left))).unwrap_or_default();
+        let percent = progress.done * 100 / progress.total.max(1);
+        let (done, total) = (progress.done / 1000, progress.total / 1000);
+        self.bar.set_message(format!("  {percent:3} %  {done} of {total} kB{left}"));
     }
 }
 
-impl Observer for Teller {
-    fn tell(&mut self, news: News) {
-        match news {
-            News::StepBegan(step) => self.say(&format!("{} …", step.words())),
-            News::Progressed(progress) => self.show(&bar(&progress)),
-            News::WaitingForChip { waited } => {
+impl JobObserver for ProgressPrinter {
+    fn notify(&mut self, event: JobEvent) {
+        match event {
+            JobEvent::StepBegan(step) => {
+                self.bar.set_message("");
+                self.say(&format!("{} …", step.words()));
+            }
+            JobEvent::Progressed(progress) => self.show(&progress),
+            JobEvent::WaitingForChip { waited } => {
                 if !self.waiting {
                     self.waiting = true;
                     self.say(
@@ -174,11 +175,11 @@ impl Observer for Teller {
                          for the chip",
                     );
                 }
-                self.show(&format!("  waiting for the chip … {} s", waited.as_secs()));
+                self.bar.set_message(format!("  waiting for the chip … {} s", waited.as_secs()));
             }
-            News::ChipAnswered if std::mem::take(&mut self.waiting) => self.say("it answered"),
-            News::ChipAnswered => {}
-            News::BoardMet(board) => {
+            JobEvent::ChipAnswered if std::mem::take(&mut self.waiting) => self.say("it answered"),
+            JobEvent::ChipAnswered => {}
+            JobEvent::BoardMet(board) => {
                 let (major, minor) = board.revision;
                 let loader = if board.stub { "stub" } else { "ROM" };
                 self.say(&format!(
@@ -189,13 +190,13 @@ impl Observer for Teller {
                     board.baud
                 ));
             }
-            News::BackedUp(backup) => {
+            JobEvent::BackedUp(backup) => {
                 self.say(&format!("  {} bytes in {}", backup.size, backup.file.display()));
             }
-            News::PartSkipped(part) => self.say(&format!("  {}: right already", part.name)),
-            News::PartWritten(part) => self.say(&format!("  {}: written", part.name)),
-            News::PartVerified(_) => {}
-            News::Noted(text) => self.say(&format!("  {text}")),
+            JobEvent::PartSkipped(part) => self.say(&format!("  {}: right already", part.name)),
+            JobEvent::PartWritten(part) => self.say(&format!("  {}: written", part.name)),
+            JobEvent::PartVerified(_) => {}
+            JobEvent::Noted(text) => self.say(&format!("  {text}")),
         }
     }
 
@@ -214,13 +215,6 @@ impl Observer for Teller {
         let _ = io::stdin().lock().read_line(&mut line);
         matches!(line.trim(), "y" | "yes")
     }
-}
-
-fn bar(progress: &Progress) -> String {
-    let percent = progress.done * 100 / progress.total.max(1);
-    let left = progress.left.filter(|left| !left.is_zero());
-    let left = left.map(|left| format!(", {} left", time(left))).unwrap_or_default();
-    format!("  {percent:3} %  {} of {} kB{left}", progress.done / 1000, progress.total / 1000)
 }
 
 fn time(left: Duration) -> String {

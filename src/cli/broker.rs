@@ -2,9 +2,13 @@
 
 use clap::Args;
 
-use super::{Common, FAILED, WELL, asked_to_end, runtime, wrong_usage};
 use crate::{
-    board::provision::here::{addresses, make_login},
+    board::provision::this_computer::{addresses, make_login},
+    cli::{
+        common::{Common, asked_to_end, runtime},
+        exit::{FAILED, WELL},
+        failure::wrong_usage,
+    },
     config::BrokerChoice,
     world::{
         account_limiter::AccountLimiter,

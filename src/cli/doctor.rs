@@ -9,8 +9,12 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{Common, FAILED, WELL, asked_to_end, failure, runtime};
+use super::failure;
 use crate::{
+    cli::{
+        common::{Common, asked_to_end, runtime},
+        exit::{FAILED, WELL},
+    },
     doctor::{Finding, Progress, Target, Verdict, examine, prepare},
     model::Diagnostic,
 };

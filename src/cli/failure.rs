@@ -5,9 +5,9 @@ use std::{
     io::{self, IsTerminal},
 };
 
-use super::{FAILED, WRONG_USAGE};
 use crate::{
     board::BoardError,
+    cli::exit::{FAILED, WRONG_USAGE},
     config::{ConfigError, NoSuchLight},
     keys::KeyError,
     model::Diagnostic,

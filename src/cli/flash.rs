@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Common, WELL, board};
-use crate::board::{BackupPlace, BackupScope, FlashJob, ImageChoice, Outcome, Request, default_folder};
+use super::board;
+use crate::{
+    board::{BackupPlace, BackupScope, FlashJob, ImageChoice, Outcome, Request, default_folder},
+    cli::{common::Common, exit::WELL},
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct FlashArgs {

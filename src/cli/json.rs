@@ -15,15 +15,15 @@ use crate::{
 
 /// What was told, so that nothing is told twice.
 #[derive(Default)]
-pub(super) struct News {
+pub(super) struct ChangeFilter {
     /// The lights that were last told to be online: what they tell of themselves besides changes all
     /// the time, and is for the window.
     online: HashSet<LightId>,
 }
 
-impl News {
+impl ChangeFilter {
     /// Whether an event tells something new.
-    pub(super) fn has(&mut self, event: &Event) -> bool {
+    pub(super) fn is_new(&mut self, event: &Event) -> bool {
         match &event.kind {
             EventKind::PresenceChanged { light, online: true, .. } => self.online.insert(light.clone()),
             EventKind::PresenceChanged { light, online: false, .. } => self.online.remove(light),

@@ -4,8 +4,10 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
 
-use super::{Common, WELL, wrong_usage};
-use crate::keys::{self, KeyError};
+use crate::{
+    cli::{common::Common, exit::WELL, failure::wrong_usage},
+    keys::{self, KeyError},
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct KeyArgs {

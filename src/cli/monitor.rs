@@ -5,11 +5,14 @@ use std::io::{self, Write};
 use anyhow::anyhow;
 use clap::Args;
 
-use super::{WELL, board};
-use crate::board::{
-    Cancel,
-    log::{self, LogLevel, LogLine, LogNews},
-    reset,
+use super::board;
+use crate::{
+    board::{
+        Cancel,
+        log::{self, LogEvent, LogLevel, LogLine},
+        reset,
+    },
+    cli::exit::WELL,
 };
 
 #[derive(Clone, Debug, Args)]
@@ -30,25 +33,25 @@ pub(super) fn run(args: &MonitorArgs) -> anyhow::Result<u8> {
     board::cancel_when_asked_to(&stop)?;
     let mut opened = false;
     let mut failed = None;
-    log::follow(&connection.port, &stop, &mut |news| match news {
-        LogNews::Opened { port } if !opened => {
+    log::follow(&connection.port, &stop, &mut |event| match event {
+        LogEvent::Opened { port } if !opened => {
             opened = true;
             eprintln!("the log of the board on {port}; Ctrl-C ends it");
         }
-        LogNews::Opened { .. } => eprintln!("it is back"),
-        LogNews::Said(line) => {
+        LogEvent::Opened { .. } => eprintln!("it is back"),
+        LogEvent::Line(line) => {
             let mut out = io::stdout().lock();
             // Whoever reads along wants to see it now; whoever does not any more ends it.
             if writeln!(out, "{}", shown(&line)).and_then(|()| out.flush()).is_err() {
                 stop.cancel();
             }
         }
-        LogNews::Lost { reason } if opened => eprintln!("{reason}"),
-        LogNews::Lost { reason } => {
+        LogEvent::Lost { reason } if opened => eprintln!("{reason}"),
+        LogEvent::Lost { reason } => {
             failed = Some(reason);
             stop.cancel();
         }
-        LogNews::Dropped { .. } | LogNews::Reset | LogNews::Closed => {}
+        LogEvent::Dropped { .. } | LogEvent::Reset | LogEvent::Closed => {}
     });
     match failed {
         Some(reason) => Err(anyhow!(reason)),

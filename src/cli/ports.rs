@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::WELL;
-use crate::board::ports::{self, Access, NOTHING_THERE, PortInfo};
+use crate::{
+    board::ports::{self, Access, NOTHING_THERE, PortInfo},
+    cli::exit::WELL,
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct PortsArgs {
@@ -34,8 +36,8 @@ pub(super) fn run(args: &PortsArgs) -> anyhow::Result<u8> {
 
 fn row(port: &PortInfo) -> String {
     let lopy4 = if port.adapter.has_pic() { ": a LoPy4's board" } else { "" };
-    let advice = port.advice().map(|advice| format!("\n{:14}{advice}", "")).unwrap_or_default();
-    format!("{:13} {}{lopy4}{advice}", port.path, port.adapter.words())
+    let help = port.help().map(|help| format!("\n{:14}help: {help}", "")).unwrap_or_default();
+    format!("{:13} {}{lopy4}{help}", port.path, port.adapter.words())
 }
 
 fn object(port: &PortInfo) -> Value {
@@ -61,7 +63,7 @@ fn object(port: &PortInfo) -> Value {
         "usb": usb,
         "access": access,
         "program": program,
-        "advice": port.advice(),
+        "advice": port.help(),
     })
 }
 
@@ -77,8 +79,8 @@ mod tests {
         let port = PortInfo { path: "/dev/ttyACM0".to_owned(), adapter: Adapter::Expansion3, usb, access };
         assert_eq!(
             row(&port),
-            "/dev/ttyACM0  Pycom Expansion Board 3: a LoPy4's board\n              minicom (process 7) has it open; \
-             close it there"
+            "/dev/ttyACM0  Pycom Expansion Board 3: a LoPy4's board\n              help: close it in minicom \
+             (process 7), which has it open"
         );
         let object = object(&port);
         assert_eq!((&object["lopy4"], &object["usb"]["vendor"]), (&json!(true), &json!("04d8")));

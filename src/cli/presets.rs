@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use clap::Args;
 
-use super::{WELL, wrong_usage};
 use crate::{
+    cli::{exit::WELL, failure::wrong_usage},
     config::nearest::nearest,
     model::Diagnostic,
     presets::{PRESETS, find},

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Common, WELL, board};
-use crate::board::{Outcome, ProvisionJob, Request};
+use super::board;
+use crate::{
+    board::{Outcome, ProvisionJob, Request},
+    cli::{common::Common, exit::WELL},
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct ProvisionArgs {

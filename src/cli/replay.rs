@@ -9,8 +9,9 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{CONFLICT, WELL, json, report};
+use super::{json, report};
 use crate::{
+    cli::exit::{CONFLICT, WELL},
     model::LightId,
     recording::{Judged, Recording, Verdict, judge},
     world::{event::Certainty, summary::Tally},
@@ -69,8 +70,8 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
 /// `as_json` is when the run started, where the lines are to be JSON.
 fn tell(judged: &Judged, as_json: Option<SystemTime>) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut news = json::News::default();
-    for event in judged.events.iter().filter(|event| news.has(event)) {
+    let mut filter = json::ChangeFilter::default();
+    for event in judged.events.iter().filter(|event| filter.is_new(event)) {
         let line = match as_json {
             Some(started_at) => {
                 json::line(event).map(|line| json::with_wall_clock(line, event, started_at).to_string())

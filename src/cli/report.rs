@@ -8,8 +8,9 @@ use std::{
 
 use serde_json::Value;
 
-use super::{failure::wrong_usage, shown};
+use super::failure::wrong_usage;
 use crate::{
+    cli::common::shown,
     model::{Diagnostic, LightId},
     world::{
         Event, EventKind,

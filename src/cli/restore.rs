@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CHECK_FAILED, WELL, board, failure};
+use super::{board, failure};
 use crate::{
     board::{Identity, Outcome, Request, RestoreJob},
+    cli::exit::{CHECK_FAILED, WELL},
     model::Diagnostic,
 };
 

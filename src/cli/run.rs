@@ -13,8 +13,14 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{CONFLICT, Common, Lights, WELL, asked_to_end, json, report, runtime};
-use crate::world::{Event, EventKind, World, WorldOptions, summary::Tally};
+use super::{json, report};
+use crate::{
+    cli::{
+        common::{Common, Lights, asked_to_end, runtime},
+        exit::{CONFLICT, WELL},
+    },
+    world::{Event, EventKind, World, WorldOptions, summary::Tally},
+};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct RunArgs {
@@ -63,7 +69,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
             json: args.json,
             tally: Tally::default(),
             last: Duration::ZERO,
-            news: json::News::default(),
+            filter: json::ChangeFilter::default(),
             started_at: world.started_at(),
         };
         listener.listen(world, events, run_for).await?;
@@ -89,7 +95,7 @@ struct Listener {
     json: bool,
     tally: Tally,
     last: Duration,
-    news: json::News,
+    filter: json::ChangeFilter,
     started_at: SystemTime,
 }
 
@@ -144,7 +150,7 @@ impl Listener {
         };
         self.tally.count(&event);
         self.last = event.at;
-        if !self.news.has(&event) {
+        if !self.filter.is_new(&event) {
             return Ok(true);
         }
         let line = if self.json {

@@ -8,8 +8,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{CHECK_FAILED, Common, WELL, failure, json, report, runtime, shown, wrong_usage};
+use super::{failure, json, report};
 use crate::{
+    cli::{
+        common::{Common, runtime, shown},
+        exit::{CHECK_FAILED, WELL},
+        failure::wrong_usage,
+    },
     config::nearest::nearest,
     scenario::{
         Lesson, Outcome, Scenario, Stage, lessons,

@@ -13,17 +13,22 @@ use std::{
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
-use super::{CHECK_FAILED, Common, WELL, asked_to_end, report, runtime, wrong_usage};
+use super::{json::milliseconds, progress::Reporter, report};
 use crate::{
+    cli::{
+        common::{Common, asked_to_end, runtime},
+        exit::{CHECK_FAILED, WELL},
+        failure::wrong_usage,
+    },
     soak::{Figures, Plan, Progress, QUIET, SHORTEST, live, simulated},
     world::WorldOptions,
 };
 
 const SOAK_HELP: &str = "Faults of all kinds come at random, from the seed, one in 20 s on an average (more often in a soak of a\n\
-    few minutes), up to three at once. Every hour, and at the end, all of them are taken out, and every light\n\
+    few minutes), up to three at once. Every hour, and at the end, all of them are cleared, and every light\n\
     has to get its green again within six minutes (who was refused by the broker does not try again for a\n\
     while). Exit status 3: two lights were in go at once, or one did not get its green again.\n\n\
-    Left out is what the rules do not bear, since a conflict is possible then: clocks that are wrong by more\n\
+    Left out is what the rules do not allow for, since a conflict is possible then: clocks that are wrong by more\n\
     than 1 %. (Timings that cannot work are refused by the configuration.)\n\n\
     Without --live everything is simulated, the broker too, and faster than real time; each pair is a world\n\
     of its own: the lights of --config, or the built-in pair. With --live the world of --config is played in\n\
@@ -92,13 +97,11 @@ pub(super) fn run(common: &Common, args: &SoakArgs) -> anyhow::Result<u8> {
     let began = Instant::now();
     let figures = if args.live {
         let options = WorldOptions { state_folder: common.state_folder(), ..WorldOptions::default() };
-        let mut told = None;
+        let most = time + QUIET;
+        let mut progress = Reporter::new(milliseconds(most), TELL_EVERY);
         runtime()?.block_on(live(config, options, time, args.seed, asked_to_end(), |now| {
-            if told.is_none_or(|told| now >= told + TELL_EVERY) {
-                told = Some(now);
-                let most = time + QUIET;
-                eprintln!("{} of {} to {}", shown(now), shown(time), shown(most));
-            }
+            progress
+                .set(milliseconds(now), || format!("{} of {} to {}", shown(now), shown(time), shown(most)));
         }))?
     } else {
         simulate(config, args, time)?
@@ -137,29 +140,31 @@ fn simulate(config: crate::config::Config, args: &SoakArgs, time: Duration) -> a
         for_end.cancelled.store(true, Ordering::Relaxed);
     });
     let began = Instant::now();
-    let mut told = began;
     let mut figures = Figures::default();
     let all_s = time.as_secs_f64() * f64::from(args.pairs);
+    let all_ms = milliseconds(time).saturating_mul(u64::from(args.pairs));
+    let mut reporter = Reporter::new(all_ms, TELL_EVERY);
     loop {
         match finished.recv_timeout(Duration::from_millis(200)) {
             Ok(world) => figures.add(world),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        if told.elapsed() >= TELL_EVERY {
-            told = Instant::now();
-            let played_s = Duration::from_millis(progress.played_ms.load(Ordering::Relaxed)).as_secs_f64();
+        let played_ms = progress.played_ms.load(Ordering::Relaxed);
+        reporter.set(played_ms, || {
+            let played_s = Duration::from_millis(played_ms).as_secs_f64();
             let left_s = began.elapsed().as_secs_f64() * (all_s / played_s.max(1.0) - 1.0);
-            eprintln!(
-                "{:.1} % of {}, {} worlds done, {} conflicts; about {} left",
+            format!(
+                "{:.1} % of {}, {} worlds done, {} conflicts, about {} left",
                 100.0 * played_s / all_s,
                 shown(Duration::from_secs_f64(all_s)),
                 figures.worlds,
                 figures.conflicts,
                 shown(Duration::from_secs_f64(left_s.clamp(0.0, LONGEST_S))),
-            );
-        }
+            )
+        });
     }
+    drop(reporter);
     runtime.shutdown_background();
     if progress.cancelled.load(Ordering::Relaxed) {
         eprintln!("ended early: these are the figures so far");

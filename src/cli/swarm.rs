@@ -10,8 +10,13 @@ use std::{
 use clap::Args;
 use serde_json::json;
 
-use super::{CONFLICT, Common, FAILED, WELL, asked_to_end, report, run, runtime, wrong_usage};
+use super::{report, run};
 use crate::{
+    cli::{
+        common::{Common, asked_to_end, runtime},
+        exit::{CONFLICT, FAILED, WELL},
+        failure::wrong_usage,
+    },
     config::BrokerChoice,
     swarm::{self, MAX_PAIRS, Plan, Progress},
 };

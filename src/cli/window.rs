@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
-use super::{Common, Lights, WELL, runtime, wrong_usage};
 use crate::{
     app::{
         board::{context::ProvisioningContext, login_store},
@@ -13,6 +12,11 @@ use crate::{
         player::source::PlaybackSource,
         repaint::waker,
         window::{Opening, Window},
+    },
+    cli::{
+        common::{Common, Lights, runtime},
+        exit::WELL,
+        failure::wrong_usage,
     },
     config::Config,
     model::Diagnostic,

@@ -8,7 +8,7 @@ use super::{
     junction::Junction,
     table::{Member, Reader, Table},
 };
-use crate::world::fault::MOST_PER_MINUTE;
+use crate::fault::MOST_PER_MINUTE;
 
 /// Feeds of a free account; more cost money.
 const FREE_FEEDS: usize = 10;

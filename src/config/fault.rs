@@ -2,124 +2,23 @@
 
 use std::{collections::HashMap, ops::Range, time::Duration};
 
-use simulation::Rng;
 use traffic_light::Name;
 
 use super::{
     broker::BrokerChoice,
-    dose::{self, Kind},
     junction::Junction,
+    parameters,
     table::{Member, Reader, Table},
 };
-use crate::{model::LightId, world::Fault};
+use crate::{
+    fault::{FaultKind, PlannedFault, Spread},
+    model::{Diagnostic, LightId},
+};
 
 /// The most lights that an error message lists.
 const MOST_LISTED: usize = 8;
 /// The most times that one entry may come.
 const MOST_TIMES: u32 = 1_000;
-
-/// A failure to be put in at a certain time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedFault {
-    /// When, since the world's start.
-    pub at: Duration,
-    /// What happens then.
-    pub what: FaultKind,
-    /// Which `[[fault]]` of the file it comes from, counted from 0; one may come several times.
-    pub entry: usize,
-    /// What the file calls it, where it has a name of its own there.
-    pub called: Option<String>,
-    /// Where the seed decides how much later than `at` it comes.
-    pub spread: Option<Spread>,
-}
-
-/// How much later a fault may come than it is planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spread {
-    /// At the most.
-    pub up_to: Duration,
-    /// What the draw goes by besides the seed: the time of the entry, so that all that is planned
-    /// for one moment with one spread stays together, and a fault that comes again keeps its pace.
-    pub together: Duration,
-}
-
-/// What a planned fault does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// A failure that stays for a while.
-    Lasting {
-        /// Which one, and where.
-        fault: Fault,
-        /// For how long, never zero; `None`: to the end of the run.
-        lasts: Option<Duration>,
-    },
-    /// The light's broker session is cut once; it comes back by itself.
-    SessionDrop(LightId),
-    /// The light starts anew.
-    Reboot(LightId),
-}
-
-impl PlannedFault {
-    /// A failure that stands in no file.
-    #[must_use]
-    pub fn new(at: Duration, what: FaultKind) -> PlannedFault {
-        PlannedFault { at, what, entry: 0, called: None, spread: None }
-    }
-
-    /// The same at the moment that `seed` gives it.
-    #[must_use]
-    pub fn drawn(self, seed: u64) -> PlannedFault {
-        let Some(Spread { up_to, together }) = self.spread else { return self };
-        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let later = Rng::new(seed, ms(together)).between(0, ms(up_to));
-        PlannedFault { at: self.at.saturating_add(Duration::from_millis(later)), spread: None, ..self }
-    }
-
-    /// When it has ended at the latest, where that is before `next` begins, wherever the seed puts
-    /// the two.
-    fn ends_before(&self, next: &PlannedFault) -> Option<Duration> {
-        let end = self.ends_at()?;
-        // Those that move together keep their distance.
-        let late =
-            if self.spread == next.spread { Duration::ZERO } else { self.latest().saturating_sub(self.at) };
-        Some(end.saturating_add(late)).filter(|end| *end <= next.at)
-    }
-
-    /// When it begins at the latest, since the world's start.
-    #[must_use]
-    pub fn latest(&self) -> Duration {
-        self.at.saturating_add(self.spread.map(|spread| spread.up_to).unwrap_or_default())
-    }
-
-    /// The word of the configuration, such as `wifi-down`.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match &self.what {
-            FaultKind::Lasting { fault, .. } => fault.name(),
-            FaultKind::SessionDrop(_) => "session-drop",
-            FaultKind::Reboot(_) => "reboot",
-        }
-    }
-
-    /// The light that it strikes; `None` where it strikes all.
-    #[must_use]
-    pub fn light(&self) -> Option<&LightId> {
-        match &self.what {
-            FaultKind::Lasting { fault, .. } => fault.light(),
-            FaultKind::SessionDrop(light) | FaultKind::Reboot(light) => Some(light),
-        }
-    }
-
-    /// When it is over, since the world's start; `None` where it lasts to the end of the run. A
-    /// fault of an instant is over when it begins.
-    #[must_use]
-    pub fn ends_at(&self) -> Option<Duration> {
-        match &self.what {
-            FaultKind::Lasting { lasts, .. } => lasts.map(|lasts| self.at.saturating_add(lasts)),
-            FaultKind::SessionDrop(_) | FaultKind::Reboot(_) => Some(self.at),
-        }
-    }
-}
 
 /// Reads all faults, sorted by their start. `junctions` is `None` where they could not be read:
 /// then no light can be called unknown.
@@ -134,15 +33,15 @@ pub(super) fn read(
     let lights = junctions.map(|junctions| {
         junctions.iter().map(|junction| (junction.name().clone(), junction)).collect::<HashMap<_, _>>()
     });
-    let tables = reader.tables(&member, &dose::MEMBERS);
+    let tables = reader.tables(&member, &parameters::members());
     let mut faults = Vec::new();
     for (entry, table) in tables.into_iter().enumerate() {
         for fault in read_one(reader, &table, entry, broker, junctions, lights.as_ref()) {
             if run_for.is_some_and(|run_for| fault.at >= run_for)
                 && let Some(at) = table.member("at_s")
             {
-                reader
-                    .warn(&at, "the run is over before; give it more seconds, or the fault an earlier time");
+                let help = "give the run more seconds, or the fault an earlier time";
+                reader.warn(&at, ("the run is over before", help));
             }
             faults.push((table.span.clone(), fault));
         }
@@ -164,8 +63,10 @@ fn read_one(
     let called = table.member("name").and_then(|member| {
         let name = reader.text(&member)?;
         if name.trim().is_empty() {
-            reader
-                .wrong(&member, "it is empty; give it the word that an expectation is to use, or remove it");
+            reader.wrong(
+                &member,
+                ("it is empty", "give it the word that an expectation is to use, or remove it"),
+            );
         }
         Some(name.to_owned())
     });
@@ -176,24 +77,24 @@ fn read_one(
             None
         }
     };
-    let word = match table.member("what") {
-        Some(member) => dose::read_word(reader, &member),
+    let kind = match table.member("what") {
+        Some(member) => parameters::read_kind(reader, &member),
         None => {
             reader.missing(table, "what", "add what = \"wifi-down\" or another fault");
             None
         }
     };
-    let lasts = read_lasts(reader, table, word.as_ref());
+    let lasts = read_lasts(reader, table, kind.as_ref());
     let repeats = read_repeats(reader, table);
-    let what = word.and_then(|word| {
-        if word.strikes_all() {
-            refuse_on_broker(reader, table, word, broker);
-            let dosed = dose::read(reader, table, word);
-            return dosed?(None, lasts?);
-        }
-        let light = read_light(reader, table, junctions, lights);
-        let dosed = dose::read(reader, table, word);
-        dosed?(Some(light?), lasts?)
+    let fault = kind.and_then(|kind| {
+        let light = if kind.strikes_all() {
+            refuse_elsewhere(reader, table, kind, broker);
+            None
+        } else {
+            read_light(reader, table, junctions, lights)
+        };
+        let (kind, directions) = parameters::read(reader, table, kind)?;
+        kind.at(light, directions)
     });
     let spread = match table.member("spread_s") {
         Some(member) => {
@@ -202,11 +103,14 @@ fn read_one(
         }
         None => None,
     };
-    let (Some(at), Some(what), Some((every, times))) = (at, what, repeats) else { return Vec::new() };
+    let (Some(at), Some(fault), Some(lasts), Some((every, times))) = (at, fault, lasts, repeats) else {
+        return Vec::new();
+    };
     (0..times)
         .map(|time| PlannedFault {
             at: at + every * time,
-            what: what.clone(),
+            fault: fault.clone(),
+            lasts,
             entry,
             called: called.clone(),
             spread,
@@ -214,34 +118,34 @@ fn read_one(
         .collect()
 }
 
-fn refuse_on_broker(reader: &mut Reader<'_>, table: &Table<'_>, word: Kind, broker: &BrokerChoice) {
-    let (name, elsewhere) = if word == Kind::Quota {
-        ("quota", "only the embedded broker can be given a quota; use it for this, or remove the fault")
-    } else {
-        (
-            "broker-down",
-            "only the embedded broker can be stopped from here; stop yours by hand, or use wifi-down on each light",
-        )
-    };
+fn refuse_elsewhere(reader: &mut Reader<'_>, table: &Table<'_>, kind: FaultKind, broker: &BrokerChoice) {
+    let about = kind.about();
     if let (BrokerChoice::External { .. }, Some(member)) = (broker, table.member("what")) {
-        reader.wrong(&member, elsewhere);
+        let message = "only the broker in this program can be given this fault";
+        reader.wrong(&member, Diagnostic::new(message, about.other_broker.unwrap_or("remove it")));
     }
     if let Some(member) = table.member("light") {
-        reader.wrong(&member, format!("{name} strikes all lights; remove light"));
+        reader.wrong(&member, Diagnostic::new(format!("{} strikes all lights", about.name), "remove light"));
     }
 }
 
 /// The outer `None` says that it is wrong.
 #[expect(clippy::option_option, reason = "left out and wrong are two things")]
-fn read_lasts(reader: &mut Reader<'_>, table: &Table<'_>, word: Option<&Kind>) -> Option<Option<Duration>> {
+fn read_lasts(
+    reader: &mut Reader<'_>,
+    table: &Table<'_>,
+    kind: Option<&FaultKind>,
+) -> Option<Option<Duration>> {
     let Some(member) = table.member("for_s") else { return Some(None) };
-    if word.is_some_and(|word| matches!(word, Kind::SessionDrop | Kind::Reboot)) {
-        reader.wrong(&member, "this fault happens at an instant and has no length; remove for_s");
+    if kind.is_some_and(|kind| kind.about().instant) {
+        let message = "this fault happens at an instant and has no duration";
+        reader.wrong(&member, Diagnostic::new(message, "remove for_s"));
         return None;
     }
     let lasts = reader.seconds(&member)?;
     if lasts.is_zero() {
-        reader.wrong(&member, "a fault of no length does nothing; give it more than 0 seconds");
+        let message = "a fault with a duration of 0 s has no effect";
+        reader.wrong(&member, Diagnostic::new(message, "give it more than 0 seconds"));
         return None;
     }
     Some(Some(lasts))
@@ -275,7 +179,8 @@ fn read_light(
     };
     let id = read_light_id(reader, &member, junctions, by_name)?;
     if !by_name?.get(&id.junction).is_some_and(|junction| junction.runs(&id.light)) {
-        reader.wrong(&member, "this program does not run that light (see run); faults strike its own lights");
+        let help = "add it to run, or use a light that runs here";
+        reader.wrong(&member, ("this program does not run that light", help));
         return None;
     }
     Some(id)
@@ -293,7 +198,8 @@ pub(crate) fn read_light_id(
         .split_once('/')
         .and_then(|(junction, light)| Some(LightId::new(Name::new(junction).ok()?, Name::new(light).ok()?)));
     let Some(id) = id else {
-        reader.wrong(member, format!("{text:?} names no light; write JUNCTION/LIGHT, such as \"demo/a\""));
+        let message = format!("{text:?} names no light");
+        reader.wrong(member, (message, "write JUNCTION/LIGHT, such as \"demo/a\""));
         return None;
     };
     let (junctions, by_name) = (junctions?, by_name?);
@@ -305,26 +211,21 @@ pub(crate) fn read_light_id(
     if all().count() > MOST_LISTED {
         listed += ", …";
     }
-    reader.wrong(member, format!("there is no light {id}; use one of {listed}"));
+    reader.wrong(member, (format!("there is no light {id}"), format!("use one of {listed}")));
     None
 }
 
 /// The end of one would end the other, which nobody means.
 fn refuse_overlaps(reader: &mut Reader<'_>, faults: &[(Range<usize>, PlannedFault)], path: &str) {
     let mut seen: Vec<(&PlannedFault, usize)> = Vec::new();
-    for (place, planned) in faults {
-        let FaultKind::Lasting { fault, .. } = &planned.what else { continue };
-        let same = |other: &PlannedFault| matches!(&other.what, FaultKind::Lasting { fault: other, .. } if other.is_replaced_by(fault));
-        let last = seen.iter().position(|(other, _)| same(other));
+    for (place, planned) in faults.iter().filter(|(_, planned)| !planned.fault.is_instant()) {
+        let last = seen.iter().position(|(other, _)| other.fault.is_replaced_by(&planned.fault));
         if let Some((other, line)) = last.map(|last| seen.swap_remove(last))
             && other.ends_before(planned).is_none()
         {
             let line = reader.problems.line_of(line);
-            let text = format!(
-                "{} is in force already, from the fault in line {line}; begin later, or make one fault of both",
-                planned.name()
-            );
-            reader.problems.add(place.clone(), path, text);
+            let text = format!("{} is in force already, from the fault in line {line}", planned.name());
+            reader.problems.add(place.clone(), path, (text, "begin later, or make one fault of both"));
         }
         seen.push((planned, place.start));
     }

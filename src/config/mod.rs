@@ -12,7 +12,7 @@
 //! | `root` | the root topic |
 //! | `junction` | lights that must not conflict |
 //! | `timing` | timings of the file and of one junction |
-//! | `fault`, `dose` | planned faults: when and on which light, what and how much |
+//! | `fault`, `parameters` | planned faults: when and on which light, what and with which parameters |
 //! | `pick` | which lights this process runs, by the command line |
 //! | `table` | reads members, notes what is wrong with them |
 //! | `expand` | `${NAME}`: secrets come from the environment |
@@ -24,12 +24,12 @@
 
 mod adafruit;
 mod broker;
-mod dose;
 pub(crate) mod error;
 pub(crate) mod expand;
 mod fault;
 pub(crate) mod junction;
 pub(crate) mod nearest;
+mod parameters;
 mod pick;
 mod secrets;
 pub(crate) mod table;
@@ -51,12 +51,14 @@ pub use self::{
     adafruit::{Emulated, Feeds},
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
-    fault::{FaultKind, PlannedFault, Spread},
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
     pick::{NoSuchLight, Pick},
 };
 pub(crate) use self::{broker::is_public, expand::Environment, fault::read_light_id};
-use crate::model::{Diagnostic, LightId, RootTopic};
+use crate::{
+    fault::PlannedFault,
+    model::{Diagnostic, LightId, RootTopic},
+};
 
 /// The text of the built-in configuration, `config/default.toml`.
 pub const DEFAULT_TEXT: &str = include_str!("../../config/default.toml");
@@ -283,7 +285,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
 
 /// The `[[fault]]` entries, in the order of the file.
 pub(crate) fn fault_entries<'a>(reader: &mut Reader<'_>, top: &Table<'a>) -> Vec<Table<'a>> {
-    top.member("fault").map(|member| reader.tables(&member, &dose::MEMBERS)).unwrap_or_default()
+    top.member("fault").map(|member| reader.tables(&member, &parameters::members())).unwrap_or_default()
 }
 
 /// The length of the scenario that the file is, where it is one: it can be played as a configuration.

@@ -1,8 +1,11 @@
-//! Why a step failed most likely, and what to do, in a person's words.
+//! The most likely reason why a step failed, and what to do about it.
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Target, wire::Unexpected};
+use super::{
+    target::{ADAFRUIT, Target},
+    wire::Unexpected,
+};
 use crate::model::Diagnostic;
 
 /// Brokers of the lab that are far away whatever network one is in.
@@ -23,27 +26,28 @@ pub(super) fn is_known_far_away(host: &str) -> bool {
 
 pub(super) fn name_not_found(host: &str) -> Diagnostic {
     let help = if host.ends_with(".local") {
-        "names with .local are told within one network only: check that its computer is on and in this network, and \
+        "names with .local are known within one network only: check that its computer is on and in this network, and \
          that multicast DNS runs here (Debian: apt install libnss-mdns); or write its address as host"
     } else if host.contains('.') {
         "check how host is written, and that this computer is online (another name in a browser)"
     } else {
         "check how host is written; a name without a dot is known in one network only, so its address may serve better"
     };
-    Diagnostic::new(format!("nobody knows the name {host}"), help)
+    Diagnostic::new(format!("the name {host} has no address"), help)
 }
 
 pub(super) fn name_server_silent(host: &str) -> Diagnostic {
     Diagnostic::new(
-        format!("no name server says within 8 s what {host} is"),
-        "check that this computer is online; a VPN or a network's login page may be in the way",
+        format!("no name server gave an address for {host} within 8 s"),
+        "check that this computer is online, and that no VPN or login page of the network is in the way",
     )
 }
 
 pub(super) fn name_leads_near(host: &str, address: IpAddr) -> Diagnostic {
     Diagnostic::new(
         format!(
-            "{host} is far away, and this network says that it is at {address}, near by: a captive portal, or a filter"
+            "{host} is on the Internet, but this network gives the address {address}, which is in the local network: \
+             a captive portal, or a filter"
         ),
         PORTAL,
     )
@@ -54,7 +58,7 @@ pub(super) fn name_leads_near(host: &str, address: IpAddr) -> Diagnostic {
 pub(super) fn loopback_alone(address: SocketAddr) -> Diagnostic {
     let port = address.port();
     Diagnostic::new(
-        format!("a broker on this computer listens on 127.0.0.1:{port} alone, and not at {address}"),
+        format!("a broker on this computer listens on 127.0.0.1:{port} only, not at {address}"),
         format!(
             "write host = \"localhost\"; or, if others are to reach it: Mosquitto 2 without a listener takes connections \
              from its own computer alone, so write \"listener {port}\", and \"allow_anonymous true\" or a password_file, \
@@ -86,7 +90,7 @@ pub(super) fn nothing_listens(address: SocketAddr, own: bool) -> Diagnostic {
 
 pub(super) fn no_answer(address: SocketAddr) -> Diagnostic {
     Diagnostic::new(
-        format!("{address} does not answer at all: a firewall, another network, or a computer that is off"),
+        format!("{address} does not answer: a firewall, another network, or a computer that is off"),
         "check that this computer is in the network that the broker is in (a university's broker may need its VPN), and \
          that no firewall drops the port",
     )
@@ -94,8 +98,8 @@ pub(super) fn no_answer(address: SocketAddr) -> Diagnostic {
 
 pub(super) fn no_way(address: SocketAddr) -> Diagnostic {
     Diagnostic::new(
-        format!("this computer has no way to {address}"),
-        "check that it is online, and in the right network",
+        format!("this computer has no route to {address}"),
+        "check that it is online and in the right network",
     )
 }
 
@@ -103,7 +107,7 @@ pub(super) fn no_way(address: SocketAddr) -> Diagnostic {
 
 pub(super) fn unchecked(version: &str) -> Diagnostic {
     Diagnostic::new(
-        format!("{version}, but nobody checks who answers (insecure = true)"),
+        format!("{version}, but the broker's certificate is not checked (insecure = true)"),
         "give the certificate of the broker's authority as ca_file, and remove insecure",
     )
 }
@@ -111,7 +115,7 @@ pub(super) fn unchecked(version: &str) -> Diagnostic {
 pub(super) fn plain_there(target: &Target) -> Diagnostic {
     let port = if target.port == TLS_PORT { "" } else { ", or the broker's port for TLS (8883 as a rule)" };
     Diagnostic::new(
-        format!("{} speaks MQTT without TLS, and the configuration asks for TLS", target.address()),
+        format!("{} speaks MQTT without TLS, but the configuration asks for TLS", target.address()),
         format!("write tls = false to do without{port}"),
     )
 }
@@ -123,7 +127,7 @@ pub(super) fn tls_there(target: &Target) -> Diagnostic {
         ", or name the broker's port without it (1883 as a rule)"
     };
     Diagnostic::new(
-        format!("{} speaks TLS, and the configuration asks for none", target.address()),
+        format!("{} speaks TLS, but the configuration asks for none", target.address()),
         format!("write tls = true into [broker]{port}"),
     )
 }
@@ -137,12 +141,12 @@ pub(super) fn refused(target: &Target, code: u8) -> Diagnostic {
             "switch that version on there, or use another broker",
         ),
         2 => Diagnostic::new(
-            "the broker does not take the client's name",
-            "ask whoever runs it which names are allowed",
+            "the broker does not accept the client id",
+            "ask whoever runs it which client ids are allowed",
         ),
         3 => Diagnostic::new(
             "the broker says that it is not available just now",
-            "wait and try again; a public one may be overloaded",
+            "try again later (public brokers are overloaded at times)",
         ),
         4 | 5 => not_let_in(target, code),
         6 | 7 => Diagnostic::new(
@@ -150,7 +154,7 @@ pub(super) fn refused(target: &Target, code: u8) -> Diagnostic {
                 "the broker refuses with code {code}, which is in no standard; Adafruit IO means by it that the account \
                      is throttled or banned for a while"
             ),
-            "wait half a minute at least and let nothing else use the account meanwhile; then check user and key",
+            "wait at least half a minute without using the account, then check user and key",
         ),
         code => Diagnostic::new(
             format!("the broker refuses with code {code}, which is in no standard"),
@@ -162,14 +166,14 @@ pub(super) fn refused(target: &Target, code: u8) -> Diagnostic {
 fn not_let_in(target: &Target, code: u8) -> Diagnostic {
     let Some(login) = &target.login else {
         return Diagnostic::new(
-            format!("the broker lets nobody in without user and password (code {code})"),
+            format!("the broker requires user and password (code {code})"),
             "add user and password to [broker]; or, if it is your own Mosquitto and for this computer alone, write \
              \"allow_anonymous true\" into mosquitto.conf",
         );
     };
     let token_in_password = "flespi wants the token as the user, and an empty password";
     // What acts like Adafruit IO is spoken of like it.
-    let host = if target.adafruit { super::ADAFRUIT } else { target.host.as_str() };
+    let host = if target.adafruit { ADAFRUIT } else { target.host.as_str() };
     match host {
         "mqtt.flespi.io" if !login.password.is_empty() => Diagnostic::new(
             format!("{token_in_password}; here something stands in password (code {code})"),
@@ -179,31 +183,31 @@ fn not_let_in(target: &Target, code: u8) -> Diagnostic {
             format!("flespi does not take this token (code {code})"),
             "make a new one at flespi.io, and give it alone, without \"FlespiToken\" before it",
         ),
-        super::ADAFRUIT if login.user.starts_with("aio_") || login.password.is_empty() => Diagnostic::new(
+        ADAFRUIT if login.user.starts_with("aio_") || login.password.is_empty() => Diagnostic::new(
             format!("Adafruit IO wants your user name as user and the key (aio_…) as password (code {code})"),
             "write user = \"${AIO_USER}\" and password = \"${AIO_KEY}\"",
         ),
-        super::ADAFRUIT => Diagnostic::new(
+        ADAFRUIT => Diagnostic::new(
             format!("Adafruit IO does not take this user name and key (code {code})"),
             "look both up at io.adafruit.com (the yellow key); a key that was renewed makes the old one useless. After a \
              refusal wait half a minute",
         ),
         _ if code == 4 => Diagnostic::new(
-            "the broker knows no such user, or the password is wrong (code 4)",
-            "check user and password, capital letters too",
+            "user or password is wrong (code 4)",
+            "check user and password, upper and lower case too",
         ),
         // Mosquitto says 5 for a wrong password too.
         _ => Diagnostic::new(
             format!(
-                "the broker does not let the user {} in: user or password is wrong, or the user may not (code 5)",
+                "the broker refuses the user {}: user or password is wrong, or the user may not connect (code 5)",
                 shown(&login.user)
             ),
-            "check user and password, capital letters too; then ask whoever runs the broker whether the user may connect",
+            "check user and password, upper and lower case too, then ask whoever runs the broker whether the user may connect",
         ),
     }
 }
 
-/// A user name may be a token, which is nobody's business.
+/// A user name may be a token, and then it is a secret.
 fn shown(user: &str) -> &str {
     if user.len() > 24 { "of this token" } else { user }
 }
@@ -216,24 +220,24 @@ pub(super) fn closed_at_connect(target: &Target, reset: bool) -> Diagnostic {
         if target.adafruit { "a ban for flooding (it takes half a minute and longer), " } else { "" };
     Diagnostic::new(
         format!(
-            "the broker {how} the connection without a word: {adafruit}{tls}a limit on connections (Mosquitto: \
+            "the broker {how} the connection without an answer: {adafruit}{tls}a limit on connections (Mosquitto: \
              max_connections), or a ban of this computer"
         ),
-        "end programs that use the same broker, wait a minute and try again; if the broker is yours, its log says why",
+        "end programs that use the same broker, wait a minute and try again, or look into the broker's log if it is yours",
     )
 }
 
-/// What came was not what MQTT has there.
+/// Something else came than what MQTT expects there.
 pub(super) fn unexpected(target: &Target, what: &Unexpected, awaited: &str) -> Diagnostic {
     let address = target.address();
     match what {
         Unexpected::Silence => Diagnostic::new(
-            format!("{address} takes the connection, and {awaited} does not come"),
-            "check the port: something else than a broker may listen there, or a firewall may hold the answers back",
+            format!("{address} accepts the connection, but {awaited} does not arrive"),
+            "check the port: something other than a broker may listen there, or a firewall may hold back the answers",
         ),
         Unexpected::End { .. } => Diagnostic::new(
-            format!("the broker closed the connection, and {awaited} did not come"),
-            "try again; if it stays so, the broker's log says why",
+            format!("the broker closed the connection before {awaited} arrived"),
+            "try again, and if it happens again, look into the broker's log",
         ),
         Unexpected::Refused(code) => refused(target, *code),
         Unexpected::Http(line) => Diagnostic::new(
@@ -241,17 +245,17 @@ pub(super) fn unexpected(target: &Target, what: &Unexpected, awaited: &str) -> D
                 "a web server answers at {address} (\"{line}\"): a captive portal that answers for everybody, or the \
                  port of a web page"
             ),
-            format!("{PORTAL}; and check the port"),
+            format!("{PORTAL}. Also check the port"),
         ),
         Unexpected::Tls => tls_there(target),
         Unexpected::TlsAlert(failure) => Diagnostic::new(failure.cause(&target.host), failure.remedy()),
         Unexpected::NotMqtt(start) => Diagnostic::new(
-            format!("what answers at {address} is no MQTT broker; it says \"{start}\""),
-            "check the port (1883 as a rule, 8883 with TLS); in a foreign network, a login page may be in the way",
+            format!("what answers at {address} is not an MQTT broker: its answer begins with \"{start}\""),
+            "check the port (usually 1883, or 8883 with TLS), and whether this network has a login page",
         ),
         Unexpected::Io(error) => Diagnostic::new(
             format!("the connection failed: {error}"),
-            "try again; if it stays so, check the network",
+            "try again, and if it happens again, check the network",
         ),
     }
 }
@@ -281,9 +285,9 @@ pub(super) fn at_subscribe(target: &Target, what: &Unexpected) -> Diagnostic {
 
 pub(super) fn lower_qos() -> Diagnostic {
     Diagnostic::new(
-        "the broker grants QoS 0 where QoS 1 was asked for: a message that is lost on the way is not sent again",
-        "raise its highest QoS (Mosquitto: max_qos) to 1 if it is yours; lights work, and flash amber more often where \
-         messages get lost",
+        "the broker grants QoS 0 instead of QoS 1: a message that is lost on the way is not sent again",
+        "raise its highest QoS (Mosquitto: max_qos) to 1 if it is yours. Lights work without, but flash amber more \
+         often where messages get lost",
     )
 }
 
@@ -293,12 +297,12 @@ pub(super) fn not_heard(target: &Target, topic: &str) -> Diagnostic {
     let root = &target.root;
     let who = match &target.login {
         Some(_) => "this user",
-        None => "somebody without a user name",
+        None => "a client without a user name",
     };
     Diagnostic::new(
         format!(
-            "the broker takes a message to {topic} and does not deliver it to the subscription: {who} may not write \
-             there, or not read (many brokers do not say so)"
+            "the broker accepts a message to {topic} but does not deliver it to the subscription: {who} may not write \
+             there, or not read (many brokers do not report that)"
         ),
         format!(
             "choose a root topic that may be used; or, if the broker is yours, allow it (Mosquitto's acl_file: \"topic \
@@ -309,15 +313,15 @@ pub(super) fn not_heard(target: &Target, topic: &str) -> Diagnostic {
 
 pub(super) fn not_acknowledged() -> Diagnostic {
     Diagnostic::new(
-        "a message of QoS 1 is delivered, and the broker never acknowledges it",
-        "use another broker: lights give up a session whose messages are not acknowledged",
+        "the broker delivers a message of QoS 1 but never acknowledges it",
+        "use another broker (lights give up a session whose messages are not acknowledged)",
     )
 }
 
 pub(super) fn silent_at_publish() -> Diagnostic {
     Diagnostic::new(
-        "the broker says nothing more once a message was sent to it",
-        "try again; if it stays so, something between here and the broker swallows messages, or it is overloaded",
+        "the broker sends nothing more after a message was published",
+        "try again, and if it happens again, look for something between here and the broker that drops messages",
     )
 }
 
@@ -326,10 +330,10 @@ pub(super) fn closed_at_publish(target: &Target) -> Diagnostic {
         return quota("the connection was closed");
     }
     Diagnostic::new(
-        "the broker closes the connection at a message of QoS 1: it takes QoS 0 alone (Mosquitto: max_qos 0), or this user \
-         may not write there",
+        "the broker closes the connection at a message of QoS 1: it accepts only QoS 0 (Mosquitto: max_qos 0), or this \
+         user may not write there",
         format!(
-            "set max_qos to 1 or 2 if the broker is yours; else choose another root topic than {}, or another broker",
+            "set max_qos to 1 or 2 if the broker is yours, or choose another root topic than {}, or another broker",
             target.root
         ),
     )
@@ -347,33 +351,33 @@ pub(super) fn quota(said: &str) -> Diagnostic {
 pub(super) fn not_retained(target: &Target) -> Diagnostic {
     Diagnostic::new(
         format!(
-            "{} keeps no retained message: who comes later sees nothing until a light speaks again",
+            "{} does not keep retained messages: a client that connects later sees nothing until a light publishes again",
             target.host
         ),
-        "switch retained messages on if the broker is yours (Mosquitto: retain_available true); lights agree without \
-         them, and only what is shown at first is missing",
+        "enable retained messages if the broker is yours (Mosquitto: retain_available true). Lights agree without \
+         them, and only what the window shows at first is missing",
     )
 }
 
 pub(super) fn retained_unmarked() -> Diagnostic {
     Diagnostic::new(
-        "the broker delivers a retained message without saying that it is an old one",
-        "do not use this broker: a light would take an old message for a fresh one",
+        "the broker delivers a retained message without the retain flag",
+        "use another broker (a light would take an old message for a fresh one)",
     )
 }
 
 pub(super) fn closed_at_retained() -> Diagnostic {
     Diagnostic::new(
-        "the broker closes the connection at a retained message: it allows none",
-        "switch them on if the broker is yours (Mosquitto: retain_available true), or use another one: all states of \
-         lights are sent as retained",
+        "the broker closes the connection at a retained message: it does not allow them",
+        "enable them if the broker is yours (Mosquitto: retain_available true), or use another one (all states of \
+         lights are published retained)",
     )
 }
 
 pub(super) fn not_removed(topic: &str) -> Diagnostic {
     Diagnostic::new(
         format!(
-            "the broker works, but the connection ended before the doctor had removed its message from {topic}"
+            "the broker works, but the connection ended before the doctor could remove its message from {topic}"
         ),
         format!("remove it, if it disturbs: mosquitto_pub -t {topic} -r -n"),
     )
@@ -389,9 +393,9 @@ pub(super) fn no_will_taken() -> Diagnostic {
 
 pub(super) fn no_will_heard(topic: &str) -> Diagnostic {
     Diagnostic::new(
-        format!("a client vanished, and its last will on {topic} did not come within 5 s"),
-        "lights agree without it; only \"online\" stays wrong for a while. If the broker is yours, see that it allows \
-         writing there, and does not delay wills",
+        format!("a client vanished, but its last will on {topic} did not arrive within 5 s"),
+        "see that the broker allows writing there and does not delay wills, if it is yours. Lights agree without \
+         it, but a light that has gone is shown as online for a while",
     )
 }
 

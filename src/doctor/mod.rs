@@ -1,5 +1,5 @@
-//! The broker doctor: tries what a light needs of a broker, step by step, and says where it ends, why
-//! most likely, and what to do.
+//! The broker doctor: tries what a light needs of a broker, step by step, and says which step fails, the
+//! most likely reason, and what to do.
 //!
 //! It speaks on the wire itself instead of through a client library, so that it sees exactly what
 //! comes back: a web page in place of a CONNACK, a code that is in no standard, a reset. It works on a
@@ -7,113 +7,37 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
+//! | `target` | the broker to examine |
+//! | `finding` | the steps, and what each came to |
 //! | `reach` | name, TCP, TLS |
 //! | `session` | CONNECT, subscribe, hear, retained, last will |
 //! | `wire` | packets out and in, and what came instead of one |
-//! | `causes` | why, and what to do, in a person's words |
+//! | `causes` | the most likely reasons, and what to do |
 
 mod causes;
+mod finding;
 mod reach;
 mod session;
+mod target;
 mod wire;
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use tokio::sync::mpsc;
 
+use self::finding::Done;
+pub use self::{
+    finding::{Finding, Step, Verdict},
+    target::Target,
+};
 use crate::{
     config::{BrokerChoice, Config},
-    model::{Diagnostic, Login},
-    tls::Tls,
     world::{
         account_limiter::AccountLimiter,
         broker::{Broker, BrokerConfig, BrokerError},
     },
 };
-
-/// What a light needs of a broker, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Step {
-    /// The host's name has an address.
-    Name,
-    /// Something listens there.
-    Tcp,
-    /// It proves who it is, and encrypts.
-    Tls,
-    /// It speaks MQTT and lets this user in.
-    Connect,
-    /// It takes a subscription.
-    Subscribe,
-    /// What is published is heard.
-    Hear,
-    /// A retained message is kept for who comes later.
-    Retained,
-    /// The last will of a client that vanishes is published.
-    Will,
-}
-
-impl Step {
-    /// All of them, in their order.
-    pub const ALL: [Step; 8] = [
-        Step::Name,
-        Step::Tcp,
-        Step::Tls,
-        Step::Connect,
-        Step::Subscribe,
-        Step::Hear,
-        Step::Retained,
-        Step::Will,
-    ];
-
-    /// One word, as other programs read it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Step::Name => "name",
-            Step::Tcp => "tcp",
-            Step::Tls => "tls",
-            Step::Connect => "connect",
-            Step::Subscribe => "subscribe",
-            Step::Hear => "hear",
-            Step::Retained => "retained",
-            Step::Will => "will",
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
-    }
-}
-
-/// What a step came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// As it should be; what was seen.
-    Well(String),
-    /// It works, and something about it is not as it should be.
-    Doubtful(Diagnostic),
-    /// It does not work.
-    Failed(Diagnostic),
-    /// It was not tried, for this reason.
-    Skipped(String),
-}
-
-/// One step, done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// Which.
-    pub step: Step,
-    /// What it came to.
-    pub verdict: Verdict,
-    /// How long it took.
-    pub took: Duration,
-}
 
 /// What an examination reports while it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,83 +46,6 @@ pub enum Progress {
     StepBegan(Step),
     /// A step is over.
     StepEnded(Finding),
-}
-
-/// A broker to examine, and how lights would use it.
-#[derive(Clone)]
-pub struct Target {
-    /// Host name or IP address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// How to log in.
-    pub login: Option<Login>,
-    /// How to encrypt; `None`: not at all.
-    pub tls: Option<Tls>,
-    /// What stands before the junction in every topic.
-    pub root: String,
-    /// The junctions whose topics lights will listen to; read along, never written to.
-    pub junctions: Vec<String>,
-    /// Whether it is Adafruit IO, or acts so: feeds in place of topics, no retained messages, no wills.
-    pub adafruit: bool,
-}
-
-/// More junctions are not listened to for a moment: if eight are allowed, so are the others.
-const MOST_JUNCTIONS: usize = 8;
-/// The one broker without free topics, retained messages and wills (section 2 of the design).
-const ADAFRUIT: &str = "io.adafruit.com";
-
-impl Target {
-    /// The broker of a configuration; `None` where it is the one inside this program, which has to
-    /// be started first.
-    #[must_use]
-    pub fn of(config: &Config) -> Option<Target> {
-        match &config.broker {
-            BrokerChoice::External { host, port, login, tls } => Some(Target {
-                host: host.clone(),
-                port: *port,
-                login: login.clone(),
-                tls: tls.clone(),
-                root: config.root.to_string(),
-                junctions: junctions(config),
-                adafruit: host == ADAFRUIT || config.feeds.is_some(),
-            }),
-            BrokerChoice::Embedded { .. } => None,
-        }
-    }
-
-    /// The broker inside this program, which listens on `port` of this machine.
-    #[must_use]
-    pub fn embedded(config: &Config, port: u16) -> Target {
-        let login = match &config.broker {
-            BrokerChoice::Embedded { login, .. } | BrokerChoice::External { login, .. } => login.clone(),
-        };
-        Target {
-            host: "127.0.0.1".to_owned(),
-            port,
-            login,
-            tls: None,
-            root: config.root.to_string(),
-            junctions: junctions(config),
-            adafruit: config.emulated.is_some() || config.feeds.is_some(),
-        }
-    }
-
-    /// `host:port`.
-    #[must_use]
-    pub fn address(&self) -> String {
-        let Target { host, port, .. } = self;
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-    }
-
-    /// Whether the user name is the secret, as at flespi.
-    fn is_token_login(&self) -> bool {
-        self.login.as_ref().is_some_and(|login| login.password.is_empty())
-    }
-}
-
-fn junctions(config: &Config) -> Vec<String> {
-    config.junctions.iter().take(MOST_JUNCTIONS).map(|junction| junction.name().to_string()).collect()
 }
 
 /// The broker of `config`, to be examined. The one in this program is started: lights would do the same.
@@ -253,9 +100,6 @@ async fn run(target: &Target, record: &mut Record<'_>) -> Result<(), ()> {
     Ok(())
 }
 
-/// What a step gives to the next one: itself, and what is to be said of it.
-type Done<T> = Result<(T, Verdict), Verdict>;
-
 struct Record<'a> {
     progress: &'a mpsc::Sender<Progress>,
     findings: Vec<Finding>,
@@ -284,24 +128,5 @@ impl Record<'_> {
         let finding = Finding { step, verdict, took };
         self.findings.push(finding.clone());
         let _ = self.progress.send(Progress::StepEnded(finding)).await;
-    }
-}
-
-impl Verdict {
-    /// One word, as other programs read it.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self {
-            Verdict::Well(_) => "well",
-            Verdict::Doubtful(_) => "doubtful",
-            Verdict::Failed(_) => "failed",
-            Verdict::Skipped(_) => "skipped",
-        }
-    }
-
-    /// Whether lights cannot work like that.
-    #[must_use]
-    pub fn is_failure(&self) -> bool {
-        matches!(self, Verdict::Failed(_))
     }
 }

@@ -12,7 +12,9 @@ use tokio::{
 use traffic_light::mqtt::codec::{Connect, Packet};
 
 use super::{
-    Done, Target, Verdict, causes,
+    causes,
+    finding::{Done, Verdict},
+    target::Target,
     wire::{Stream, Wire},
 };
 use crate::{
@@ -31,7 +33,7 @@ pub(super) async fn look_up(target: &Target) -> Done<Vec<SocketAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok((
             vec![SocketAddr::new(address, *port)],
-            Verdict::Skipped("it is an address already".to_owned()),
+            Verdict::Skipped("the host is an address".to_owned()),
         ));
     }
     let found = match timeout(NAME_LIMIT, lookup_host((host.as_str(), *port))).await {
@@ -76,7 +78,7 @@ pub(super) async fn connect(target: &Target, addresses: &[SocketAddr]) -> Done<T
             Ok(Ok(stream)) => {
                 // A message must not wait for the next one; without, only the times get worse.
                 let _ = stream.set_nodelay(true);
-                return Ok((stream, Verdict::Well(format!("{address} takes the connection"))));
+                return Ok((stream, Verdict::Well(format!("{address} accepts the connection"))));
             }
             Ok(Err(error)) => last = Some((*address, error)),
             Err(_) => last = Some((*address, std::io::ErrorKind::TimedOut.into())),
@@ -118,7 +120,7 @@ async fn listens_on_loopback_alone(address: SocketAddr) -> bool {
 /// Speaks TLS on the connection, where that is wanted.
 pub(super) async fn encrypt(target: &Target, tcp: TcpStream) -> Done<Box<dyn Stream>> {
     let Some(tls) = &target.tls else {
-        let text = "the configuration asks for none; what is said can be read on the way";
+        let text = "the configuration asks for none, so others on the way can read what is sent";
         return Ok((Box::new(tcp), Verdict::Skipped(text.to_owned())));
     };
     let there = tcp.peer_addr().ok();

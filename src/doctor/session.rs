@@ -8,7 +8,10 @@ use traffic_light::mqtt::codec::{
 };
 
 use super::{
-    Done, Target, Verdict, causes, reach,
+    causes,
+    finding::{Done, Verdict},
+    reach,
+    target::Target,
     wire::{Stream, Unexpected, Wire},
 };
 use crate::model::Diagnostic;
@@ -25,7 +28,7 @@ pub(super) struct Probe<'a> {
     client_id: String,
     state: String,
     status: String,
-    /// What is published; nobody else says that.
+    /// What is published: nobody else publishes the same.
     mark: String,
 }
 
@@ -67,14 +70,14 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// Says CONNECT, and waits for the broker's answer.
+    /// Sends CONNECT, and waits for the broker's answer.
     pub(super) async fn log_in(&self, wire: Wire) -> Done<Wire> {
         match self.connect(wire, "", false).await {
             Ok(wire) => {
                 let who = match &self.target.login {
-                    Some(login) if !self.target.is_token_login() => format!("user {} is let in", login.user),
-                    Some(_) => "the token is let in".to_owned(),
-                    None => "everybody is let in, without user and password".to_owned(),
+                    Some(login) if !self.target.is_token_login() => format!("logged in as {}", login.user),
+                    Some(_) => "logged in with the token".to_owned(),
+                    None => "the broker requires no user and password".to_owned(),
                 };
                 Ok((wire, Verdict::Well(who)))
             }
@@ -148,7 +151,7 @@ impl<'a> Probe<'a> {
         };
         let diagnostic = match echoed {
             Ok(None) => {
-                return Ok(((), Verdict::Well("a message comes back to whoever has subscribed".to_owned())));
+                return Ok(((), Verdict::Well("a published message arrives at its subscriber".to_owned())));
             }
             Ok(Some(complaint)) => causes::quota(&complaint),
             Err(Unexpected::Silence) if acknowledged => causes::not_heard(self.target, &self.state),
@@ -160,27 +163,27 @@ impl<'a> Probe<'a> {
         Err(Verdict::Failed(diagnostic))
     }
 
-    /// Publishes a retained message, and looks whether a newcomer gets it. Removes it again.
+    /// Publishes a retained message, and checks that a new subscriber gets it. Removes it again.
     pub(super) async fn retained(&self, wire: &mut Wire) -> Done<()> {
         if self.target.adafruit {
             return Err(Verdict::Skipped(
-                "Adafruit IO keeps none; the last value is asked for instead".to_owned(),
+                "Adafruit IO has none (lights ask for the last value instead)".to_owned(),
             ));
         }
         let kept = async {
             self.publish(wire, &self.state, &self.mark, true).await?;
             acknowledgement(wire).await?;
-            let mut newcomer = self.come_again("-r", false).await?;
-            newcomer.send(|put| subscribe(1, [(self.state.as_str(), 1)].into_iter(), put)).await?;
+            let mut subscriber = self.second_session("-r", false).await?;
+            subscriber.send(|put| subscribe(1, [(self.state.as_str(), 1)].into_iter(), put)).await?;
             // It may come before the word that the subscription is made.
-            let got = newcomer
+            let got = subscriber
                 .until(ECHO_LIMIT, |packet| match packet {
                     Packet::Publish(publish) if self.is_own(&publish, &self.state) => Some(publish.retain),
                     _ => None,
                 })
                 .await;
-            // A newcomer that is gone needs no DISCONNECT.
-            let _ = newcomer.write(&DISCONNECT).await;
+            // A subscriber that is gone needs no DISCONNECT.
+            let _ = subscriber.write(&DISCONNECT).await;
             got
         }
         .await;
@@ -188,7 +191,7 @@ impl<'a> Probe<'a> {
         let removed = self.clear(wire, &self.state).await;
         match (kept, removed) {
             (Ok(true), Ok(())) => {
-                Ok(((), Verdict::Well("a newcomer gets the last message at once".to_owned())))
+                Ok(((), Verdict::Well("a new subscriber gets the last message at once".to_owned())))
             }
             (Ok(true), Err(_)) => Err(Verdict::Failed(causes::not_removed(&self.state))),
             (Ok(false), _) => Err(Verdict::Failed(causes::retained_unmarked())),
@@ -203,11 +206,13 @@ impl<'a> Probe<'a> {
     /// Lets a second client vanish, and waits for its last will.
     pub(super) async fn will(&self, wire: &mut Wire) -> Done<()> {
         if self.target.adafruit {
-            return Err(Verdict::Skipped("Adafruit IO has none; presence is judged by silence".to_owned()));
+            return Err(Verdict::Skipped(
+                "Adafruit IO has none (a light that is silent counts as gone)".to_owned(),
+            ));
         }
-        match self.come_again("-w", true).await {
-            // Dropped without a goodbye, as a light that loses power.
-            Ok(mortal) => drop(mortal),
+        match self.second_session("-w", true).await {
+            // Dropped without a DISCONNECT, as by a light that loses power.
+            Ok(second) => drop(second),
             Err(Unexpected::End { .. }) => return Err(Verdict::Failed(causes::no_will_taken())),
             Err(unexpected) => {
                 return Err(Verdict::Failed(causes::unexpected(
@@ -225,7 +230,9 @@ impl<'a> Probe<'a> {
             .await;
         let removed = self.clear(wire, &self.status).await;
         match (heard, removed) {
-            (Ok(()), Ok(())) => Ok(((), Verdict::Well("who vanishes is reported as gone".to_owned()))),
+            (Ok(()), Ok(())) => {
+                Ok(((), Verdict::Well("a client that vanishes is reported as gone".to_owned())))
+            }
             (Ok(()), Err(_)) => Err(Verdict::Failed(causes::not_removed(&self.status))),
             (Err(Unexpected::Silence), _) => Err(Verdict::Failed(causes::no_will_heard(&self.status))),
             (Err(unexpected), _) => {
@@ -240,7 +247,7 @@ impl<'a> Probe<'a> {
     }
 
     /// One more session of the same user.
-    async fn come_again(&self, suffix: &str, will: bool) -> Result<Wire, Unexpected> {
+    async fn second_session(&self, suffix: &str, will: bool) -> Result<Wire, Unexpected> {
         let Target { host, port, tls, .. } = self.target;
         let connected = async {
             let tcp = TcpStream::connect((host.as_str(), *port)).await?;
@@ -279,7 +286,7 @@ impl<'a> Probe<'a> {
         publish.topic == topic && publish.payload == self.mark.as_bytes()
     }
 
-    /// What Adafruit IO says on its own topics.
+    /// What Adafruit IO reports on its own topics.
     fn complaint(&self, publish: &Publish<'_>) -> Option<String> {
         let own = publish.topic.ends_with("/throttle") || publish.topic.ends_with("/errors");
         (self.target.adafruit && own).then(|| String::from_utf8_lossy(publish.payload).into_owned())

@@ -2,27 +2,51 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, PacketAction, Rng, chance, check_ms, check_percent, us};
+use super::{
+    Draw, Effect, PacketAction, Rng, chance,
+    definition::{About, Definition, Ink, Parameter, Stroke, parameters},
+    us,
+};
 
 /// A packet is held back while later ones pass: an old message comes after new ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Delay {
     /// How many of a hundred packets, 1 to 100.
-    pub percent: u8,
+    pub percent: u32,
     /// For how long at most, in milliseconds; each for a time drawn between none and this.
     pub ms: u32,
 }
 
+pub(super) const ABOUT: About = About {
+    name: "delay",
+    title: "Delay messages",
+    meaning: "A share of the messages comes late.",
+    parameters: &[Parameter::PERCENT, Parameter::ms("ms", "Delay", 1, 20_000)],
+    // A message that is kept waiting.
+    sign: &[
+        Stroke::Dot(Ink::Sign, -0.36, 0.0, 0.24),
+        Stroke::Line(&[(0.16, -0.4), (0.16, 0.4)]),
+        Stroke::Line(&[(0.48, -0.4), (0.48, 0.4)]),
+    ],
+    ..About::LINK
+};
+
+pub(super) const EXAMPLE: Delay = Delay { percent: 30, ms: 3_000 };
+
+impl Definition for Delay {
+    parameters!(percent, ms);
+
+    fn words(&self) -> Option<String> {
+        Some(format!("{} %, up to {} ms", self.percent, self.ms))
+    }
+
+    fn draw(&mut self, draw: &mut Draw<'_>) {
+        self.percent = draw.between(5, 80);
+        self.ms = draw.spread(50, 10_000);
+    }
+}
+
 impl Effect for Delay {
-    fn check(&self) -> Result<(), String> {
-        check_percent(self.percent)?;
-        check_ms(self.ms, 1)
-    }
-
-    fn dose(&self) -> String {
-        format!("{} %, up to {} ms", self.percent, self.ms)
-    }
-
     fn reads_packets(&self) -> bool {
         true
     }
@@ -39,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_that_are_late_are_late_by_up_to_the_dose() {
+    fn those_that_are_late_are_late_by_up_to_the_parameter() {
         let mut rng = Rng::new(1, 0);
         let delays: Vec<u64> = (0..1_000)
             .map(|_| {

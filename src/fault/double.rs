@@ -2,25 +2,39 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, PacketAction, Rng, chance, check_percent};
+use super::{
+    Draw, Effect, PacketAction, Rng, chance,
+    definition::{About, Definition, Ink, Parameter, Stroke, parameters},
+};
 
 /// The packet arrives twice in a row. Its second acknowledgement is kept from the sender, who has
 /// sent one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Double {
     /// How many of a hundred packets, 1 to 100.
-    pub percent: u8,
+    pub percent: u32,
+}
+
+pub(super) const ABOUT: About = About {
+    name: "double",
+    title: "Double messages",
+    meaning: "A share of the messages comes twice.",
+    parameters: &[Parameter::PERCENT],
+    sign: &[Stroke::Dot(Ink::Sign, -0.32, 0.0, 0.25), Stroke::Dot(Ink::Sign, 0.32, 0.0, 0.25)],
+    ..About::LINK
+};
+
+pub(super) const EXAMPLE: Double = Double { percent: 30 };
+
+impl Definition for Double {
+    parameters!(percent);
+
+    fn draw(&mut self, draw: &mut Draw<'_>) {
+        self.percent = draw.between(5, 100);
+    }
 }
 
 impl Effect for Double {
-    fn check(&self) -> Result<(), String> {
-        check_percent(self.percent)
-    }
-
-    fn dose(&self) -> String {
-        format!("{} %", self.percent)
-    }
-
     fn reads_packets(&self) -> bool {
         true
     }

@@ -179,7 +179,7 @@ impl ImpairedLink {
         };
         let mut action = PacketAction::default();
         for spec in self.faults.iter().filter(|spec| spec.directions.include(direction)) {
-            spec.fault.effect().packet(&mut action, &mut self.rng);
+            spec.fault.definition().packet(&mut action, &mut self.rng);
         }
         let pipe = self.pipe(direction);
         if let Some(id) = id {
@@ -230,7 +230,7 @@ impl ImpairedLink {
     fn shaping(&mut self, direction: Direction) -> Shaping {
         let mut shaping = Shaping::default();
         for spec in self.faults.iter().filter(|spec| spec.directions.include(direction)) {
-            spec.fault.effect().bytes(&mut shaping, &mut self.rng);
+            spec.fault.definition().bytes(&mut shaping, &mut self.rng);
         }
         shaping
     }
@@ -294,7 +294,7 @@ impl Pipe {
 }
 
 fn reads_packets(faults: &[LinkFaultSpec]) -> bool {
-    faults.iter().any(|spec| spec.fault.effect().reads_packets())
+    faults.iter().any(|spec| spec.fault.definition().reads_packets())
 }
 
 #[cfg(test)]

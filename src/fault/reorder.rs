@@ -2,27 +2,47 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, PacketAction, Rng, chance, check_percent};
+use super::{
+    Draw, Effect, PacketAction, Rng, chance,
+    definition::{About, Definition, Ink, Parameter, Stroke, parameters},
+};
 
 /// A packet waits until a few later ones have passed; if none come, it goes on after two seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reorder {
     /// How many of a hundred packets, 1 to 100.
-    pub percent: u8,
+    pub percent: u32,
 }
 
 /// By how many later packets one is overtaken at most.
 const MOST_BEHIND: u64 = 3;
 
+pub(super) const ABOUT: About = About {
+    name: "reorder",
+    title: "Reorder messages",
+    meaning: "A share of the messages is overtaken by later ones.",
+    parameters: &[Parameter::PERCENT],
+    // One goes before the other.
+    sign: &[
+        Stroke::Line(&[(-0.6, 0.32), (-0.24, 0.32), (0.2, -0.32), (0.5, -0.32)]),
+        Stroke::Fill(Ink::Sign, &[(0.66, -0.32), (0.36, -0.52), (0.36, -0.12)]),
+        Stroke::Line(&[(-0.6, -0.32), (-0.24, -0.32), (0.2, 0.32), (0.5, 0.32)]),
+        Stroke::Fill(Ink::Sign, &[(0.66, 0.32), (0.36, 0.12), (0.36, 0.52)]),
+    ],
+    ..About::LINK
+};
+
+pub(super) const EXAMPLE: Reorder = Reorder { percent: 30 };
+
+impl Definition for Reorder {
+    parameters!(percent);
+
+    fn draw(&mut self, draw: &mut Draw<'_>) {
+        self.percent = draw.between(5, 80);
+    }
+}
+
 impl Effect for Reorder {
-    fn check(&self) -> Result<(), String> {
-        check_percent(self.percent)
-    }
-
-    fn dose(&self) -> String {
-        format!("{} %", self.percent)
-    }
-
     fn reads_packets(&self) -> bool {
         true
     }

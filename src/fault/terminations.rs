@@ -1,6 +1,6 @@
 //! When a fault of whole connections strikes one, and how that ends it.
 
-use super::{LinkFaultSpec, Micros, Rules, rules};
+use super::{ConnectionRules, LinkFaultSpec, Micros, rules};
 
 /// How a fault ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Termination {
 /// What one connection remembers of the rules that hold for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminations {
-    rules: Rules,
+    rules: ConnectionRules,
     /// When `rules` came into force, or the connection was made: from then a strike is counted.
     ruled_us: Micros,
 }
@@ -37,7 +37,7 @@ impl Terminations {
     /// When a fault ends the connection, and how.
     #[must_use]
     pub fn next(&self) -> Option<(Micros, Termination)> {
-        let Rules { reset_after_us, half_open_after_us, .. } = self.rules;
+        let ConnectionRules { reset_after_us, half_open_after_us, .. } = self.rules;
         let reset = reset_after_us.map(|after_us| (self.ruled_us + after_us, Termination::Reset));
         let half_open = half_open_after_us.map(|after_us| (self.ruled_us + after_us, Termination::HalfOpen));
         [reset, half_open].into_iter().flatten().min_by_key(|(at_us, _)| *at_us)

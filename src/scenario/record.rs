@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use traffic_light::{Aspect, Rule};
 
 use crate::{
+    fault::Fault,
     model::{LightId, LightKind},
     world::{
-        Event, EventKind, Fault,
+        Event, EventKind,
         event::{Certainty, Ignorer, Layer, Severity},
         monitor::GLITCH_BELOW,
     },
@@ -74,7 +75,7 @@ pub struct LinkChange {
 pub struct FaultSpan {
     /// Which one.
     pub fault: Fault,
-    /// When it was put in.
+    /// When it was injected.
     pub from: Duration,
     /// When it ended; `None` while it lasts.
     pub until: Option<Duration>,

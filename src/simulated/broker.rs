@@ -25,8 +25,8 @@ use crate::{
     },
 };
 
-/// A peer that has not said hello within this is dropped.
-const HELLO_US: Micros = 10_000_000;
+/// A peer that has not logged in within this is dropped.
+const CONNECT_TIMEOUT_US: Micros = 10_000_000;
 /// A client that asks for no keep-alive is dropped after so much silence all the same, as by the
 /// embedded broker.
 const NO_KEEP_ALIVE_US: Micros = 300_000_000;
@@ -35,40 +35,41 @@ const LAST_NOTICE_US: Micros = 250_000;
 
 struct Client {
     id: ConnId,
-    /// Empty until it has said hello.
+    /// Empty until it has logged in.
     name: String,
     filters: Vec<(String, u8)>,
-    will: Option<Kept>,
+    will: Option<StoredWill>,
     silence_us: Micros,
     heard_us: Micros,
     /// When its silence is judged next.
     check_us: Micros,
     last_packet: u16,
-    /// The beginning of a packet that has not come whole.
+    /// The beginning of a packet whose end has not arrived.
     inbox: Vec<u8>,
 }
 
-/// A message that is to be said later.
+/// What is published when the client is gone.
 #[derive(Clone)]
-struct Kept {
+struct StoredWill {
     topic: String,
     payload: Vec<u8>,
     retain: bool,
 }
 
-/// A message as it comes in.
-struct Said<'a> {
-    topic: &'a str,
-    payload: &'a [u8],
-    qos: u8,
-    retain: bool,
+/// A message to be passed on.
+#[derive(Clone, Copy)]
+pub(super) struct Message<'a> {
+    pub(super) topic: &'a str,
+    pub(super) payload: &'a [u8],
+    pub(super) qos: u8,
+    pub(super) retain: bool,
 }
 
 struct Topic {
     name: String,
     retained: Option<Vec<u8>>,
-    /// Who hears it, and at which QoS.
-    hear: Vec<(ConnId, u8)>,
+    /// Each with the QoS that it was granted.
+    subscribers: Vec<(ConnId, u8)>,
 }
 
 /// What the broker remembers. A stop forgets all of it.
@@ -119,16 +120,16 @@ impl Broker {
         self.by_name.clear();
     }
 
-    /// Somebody has connected.
+    /// A client has connected.
     pub(super) fn accept(&mut self, net: &mut Net, id: ConnId) {
         let client = Client {
             id,
             name: String::new(),
             filters: Vec::new(),
             will: None,
-            silence_us: HELLO_US,
+            silence_us: CONNECT_TIMEOUT_US,
             heard_us: net.now,
-            check_us: net.now + HELLO_US,
+            check_us: net.now + CONNECT_TIMEOUT_US,
             last_packet: 0,
             inbox: Vec::new(),
         };
@@ -136,7 +137,7 @@ impl Broker {
             self.clients.resize_with(id.index + 1, || None);
         }
         self.clients[id.index] = Some(client);
-        net.plan(net.now + HELLO_US, Step::KeepAlive(id));
+        net.plan(net.now + CONNECT_TIMEOUT_US, Step::KeepAlive(id));
     }
 
     /// Bytes of a client have arrived.
@@ -167,7 +168,7 @@ impl Broker {
                 Ok(None) => return used,
                 Ok(Some((packet, length))) => {
                     used += length;
-                    self.obey(net, observer, id, packet)
+                    self.handle(net, observer, id, packet)
                 }
                 Err(malformed) => Err(malformed),
             };
@@ -181,29 +182,29 @@ impl Broker {
         used
     }
 
-    fn obey(
+    fn handle(
         &mut self,
         net: &mut Net,
         observer: &mut Observer,
         id: ConnId,
         packet: Packet<'_>,
     ) -> Result<(), Malformed> {
-        let greeted = self.client(id).is_some_and(|client| !client.name.is_empty());
+        let logged_in = self.client(id).is_some_and(|client| !client.name.is_empty());
         match packet {
-            Packet::Connect(connect) if !greeted => self.greet(net, observer, id, &connect),
+            Packet::Connect(connect) if !logged_in => self.on_connect(net, observer, id, &connect),
             Packet::Connect(_) => return Err(Malformed),
-            _ if !greeted => return Err(Malformed),
+            _ if !logged_in => return Err(Malformed),
             Packet::Publish(Publish { delivery: Delivery::ExactlyOnce { .. }, .. }) => return Err(Malformed),
             Packet::Publish(Publish { topic, payload, delivery, retain, .. }) => {
-                if let Some(number) = delivery.id() {
-                    net.send(id, Direction::FromBroker, &codec::puback(number));
+                if let Some(packet_id) = delivery.id() {
+                    net.send(id, Direction::FromBroker, &codec::puback(packet_id));
                 }
                 let qos = delivery.qos();
-                self.take_publish(net, observer, Some(id), Said { topic, payload, qos, retain });
+                self.publish(net, observer, Some(id), Message { topic, payload, qos, retain });
             }
             Packet::PubAck { .. } => {}
-            Packet::Subscribe { id: number, filters } => {
-                self.subscribe(net, observer, id, number, filters)?
+            Packet::Subscribe { id: packet_id, filters } => {
+                self.subscribe(net, observer, id, packet_id, filters)?
             }
             Packet::PingReq => net.send(id, Direction::FromBroker, &PINGRESP),
             Packet::Disconnect => self.close(net, observer, id, false),
@@ -212,7 +213,7 @@ impl Broker {
         Ok(())
     }
 
-    fn greet(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, connect: &Connect<'_>) {
+    fn on_connect(&mut self, net: &mut Net, observer: &mut Observer, id: ConnId, connect: &Connect<'_>) {
         let (user, password) = connect.login.map_or((None, None), |(user, password)| (Some(user), password));
         let admitted = self.login.as_ref().is_none_or(|login| login.admits(user, password));
         let code = match connect.client_id {
@@ -240,7 +241,7 @@ impl Broker {
         let wills = !self.limiter.emulates();
         if let Some(client) = self.client(id) {
             connect.client_id.clone_into(&mut client.name);
-            client.will = connect.will.filter(|_| wills).map(|will| Kept {
+            client.will = connect.will.filter(|_| wills).map(|will| StoredWill {
                 topic: will.topic.to_owned(),
                 payload: will.payload.to_vec(),
                 retain: will.retain,
@@ -255,39 +256,53 @@ impl Broker {
         net.send(id, Direction::FromBroker, &codec::connack(0));
     }
 
-    /// Somebody publishes: passes it on where an account's rules let it, and sees to what comes of it.
-    fn take_publish(&mut self, net: &mut Net, observer: &mut Observer, from: Option<ConnId>, said: Said<'_>) {
-        let Said { topic, payload, qos, retain } = said;
+    /// Passes a message on where the account's rules let it, and does what the rules demand.
+    /// What comes from no connection comes `from` none.
+    pub(super) fn publish(
+        &mut self,
+        net: &mut Net,
+        observer: &mut Observer,
+        from: Option<ConnId>,
+        message: Message<'_>,
+    ) {
         if !self.limiter.counts() {
-            return self.publish(net, observer, topic, payload, qos, retain);
+            return self.route(net, observer, message);
         }
+        let Message { topic, payload, qos, retain } = message;
         let retain = retain && !self.limiter.emulates();
-        let (published, told) = self.limiter.publish(at(net.now), topic, payload);
-        if let Some(event) = told {
+        let (published, event) = self.limiter.publish(at(net.now), topic, payload);
+        if let Some(event) = event {
             let severity = if event == AccountEvent::Released { Severity::Info } else { Severity::Warning };
             observer.engine.state.notice(severity, None, event.to_string());
         }
-        self.see_to(net, observer, published.notices, published.bans);
+        self.enforce(net, observer, published.notices, published.bans);
         if let (Some((topic, value)), Some(id)) = (published.answer, from)
             && self.client(id).is_some_and(|client| client.filters.iter().any(|(f, _)| matches(f, &topic)))
         {
             self.deliver(net, id, &topic, &value, 0, false);
         }
         if published.passed {
-            self.publish(net, observer, topic, payload, qos, retain);
+            self.route(net, observer, Message { topic, payload, qos, retain });
             if let Some(topic) = published.also_on {
-                self.publish(net, observer, &topic, payload, 0, false);
+                self.route(net, observer, Message { topic: &topic, payload, qos: 0, retain: false });
             }
         }
     }
 
-    fn see_to(&mut self, net: &mut Net, observer: &mut Observer, notices: Vec<(String, String)>, bans: bool) {
+    fn enforce(
+        &mut self,
+        net: &mut Net,
+        observer: &mut Observer,
+        notices: Vec<(String, String)>,
+        bans: bool,
+    ) {
         for (topic, text) in notices {
             if !bans && topic.ends_with("/errors") {
                 let rejected = AccountEvent::Rejected(text.clone()).to_string();
                 observer.engine.state.notice(Severity::Warning, None, rejected);
             }
-            self.publish(net, observer, &topic, text.as_bytes(), 0, false);
+            let message = Message { topic: &topic, payload: text.as_bytes(), qos: 0, retain: false };
+            self.route(net, observer, message);
         }
         if bans {
             self.ban(net, observer);
@@ -314,22 +329,22 @@ impl Broker {
         net: &mut Net,
         observer: &mut Observer,
         id: ConnId,
-        number: u16,
+        packet_id: u16,
         filters: Filters<'_>,
     ) -> Result<(), Malformed> {
         let (mut codes, mut kept) = (Vec::new(), Vec::new());
         for (filter, qos) in filters {
             let qos = qos.min(1);
             let subscribed = self.limiter.subscribe(at(net.now), filter);
-            self.see_to(net, observer, subscribed.notices, subscribed.bans);
+            self.enforce(net, observer, subscribed.notices, subscribed.bans);
             if !subscribed.passed {
                 codes.push(SUBSCRIPTION_REFUSED);
                 continue;
             }
             codes.push(qos);
             for topic in self.topics.iter_mut().filter(|topic| matches(filter, &topic.name)) {
-                topic.hear.retain(|(other, _)| *other != id);
-                topic.hear.push((id, qos));
+                topic.subscribers.retain(|(other, _)| *other != id);
+                topic.subscribers.push((id, qos));
                 kept.extend(topic.retained.clone().map(|payload| (topic.name.clone(), payload, qos)));
             }
             if let Some(client) = self.client(id) {
@@ -337,7 +352,8 @@ impl Broker {
             }
         }
         self.packet.clear();
-        codec::suback(number, &codes, |bytes| self.packet.extend_from_slice(bytes)).map_err(|_| Malformed)?;
+        codec::suback(packet_id, &codes, |bytes| self.packet.extend_from_slice(bytes))
+            .map_err(|_| Malformed)?;
         net.send(id, Direction::FromBroker, &self.packet);
         for (topic, payload, qos) in kept {
             self.deliver(net, id, &topic, &payload, qos, true);
@@ -345,15 +361,8 @@ impl Broker {
         Ok(())
     }
 
-    fn publish(
-        &mut self,
-        net: &mut Net,
-        observer: &mut Observer,
-        topic: &str,
-        payload: &[u8],
-        qos: u8,
-        retain: bool,
-    ) {
+    fn route(&mut self, net: &mut Net, observer: &mut Observer, message: Message<'_>) {
+        let Message { topic, payload, qos, retain } = message;
         let index = match self.by_name.get(topic) {
             Some(index) => *index,
             None => self.add_topic(topic),
@@ -369,23 +378,23 @@ impl Broker {
                 none => *none = Some(payload.to_vec()),
             }
         }
-        let hear = std::mem::take(&mut known.hear);
-        for (id, granted) in &hear {
+        let subscribers = std::mem::take(&mut known.subscribers);
+        for (id, granted) in &subscribers {
             self.deliver(net, *id, topic, payload, qos.min(*granted), false);
         }
         if let Some(known) = self.topics.get_mut(index) {
-            known.hear = hear;
+            known.subscribers = subscribers;
         }
         observer.hear(topic, payload, false, qos);
     }
 
     fn add_topic(&mut self, name: &str) -> usize {
         let clients = self.clients.iter().flatten();
-        let hear = clients.filter_map(|client| {
+        let subscribers = clients.filter_map(|client| {
             let found = client.filters.iter().rev().find(|(filter, _)| matches(filter, name))?;
             Some((client.id, found.1))
         });
-        let topic = Topic { name: name.to_owned(), retained: None, hear: hear.collect() };
+        let topic = Topic { name: name.to_owned(), retained: None, subscribers: subscribers.collect() };
         self.topics.push(topic);
         self.by_name.insert(name.to_owned(), self.topics.len() - 1);
         self.topics.len() - 1
@@ -393,11 +402,11 @@ impl Broker {
 
     fn deliver(&mut self, net: &mut Net, id: ConnId, topic: &str, payload: &[u8], qos: u8, retain: bool) {
         let Some(client) = self.client(id) else { return };
-        let number = (qos > 0).then(|| {
+        let packet_id = (qos > 0).then(|| {
             client.last_packet = client.last_packet.checked_add(1).unwrap_or(1);
             client.last_packet
         });
-        let delivery = number.map_or(Delivery::AtMostOnce, |id| Delivery::AtLeastOnce { id });
+        let delivery = packet_id.map_or(Delivery::AtMostOnce, |id| Delivery::AtLeastOnce { id });
         let publish = Publish { topic, payload, delivery, retain, dup: false };
         self.packet.clear();
         // Its topic came in a packet, so that it fits into one.
@@ -415,7 +424,7 @@ impl Broker {
         let now = net.now;
         let Some(client) = self.client(id).filter(|client| client.check_us == now) else { return };
         let due_us = client.heard_us + client.silence_us;
-        // Bytes without a hello are no sign of life.
+        // Bytes before a login are no sign of life.
         if now >= due_us || client.name.is_empty() {
             self.close(net, observer, id, true);
         } else {
@@ -439,28 +448,15 @@ impl Broker {
             self.names.remove(&client.name);
         }
         for topic in &mut self.topics {
-            topic.hear.retain(|(other, _)| *other != id);
+            topic.subscribers.retain(|(other, _)| *other != id);
         }
-        if let Some(Kept { topic, payload, retain }) = client.will.filter(|_| with_will) {
-            self.publish(net, observer, &topic, &payload, 1, retain);
+        if let Some(StoredWill { topic, payload, retain }) = client.will.filter(|_| with_will) {
+            self.route(net, observer, Message { topic: &topic, payload: &payload, qos: 1, retain });
         }
     }
 
-    /// Says something that comes from no connection.
-    pub(super) fn say(
-        &mut self,
-        net: &mut Net,
-        observer: &mut Observer,
-        topic: &str,
-        payload: &[u8],
-        qos: u8,
-        retain: bool,
-    ) {
-        self.take_publish(net, observer, None, Said { topic, payload, qos, retain });
-    }
-
-    /// Tells the observer once more what is kept.
-    pub(super) fn tell_what_is_kept(&self, observer: &mut Observer) {
+    /// Gives the observer all retained messages again.
+    pub(super) fn repeat_retained(&self, observer: &mut Observer) {
         for topic in &self.topics {
             if let Some(payload) = &topic.retained {
                 observer.hear(&topic.name, payload, true, 1);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use traffic_light::link::LinkError;
+
 use super::{
     ConnId,
     net::{Out, Owner, Reach},
@@ -44,31 +46,26 @@ impl World {
     /// The faults of the link that a connection belongs to.
     pub(super) fn faults_on(&self, number: usize) -> Arc<[LinkFaultSpec]> {
         let light = self.lights.get(number).and_then(Option::as_ref);
-        let faults = light.and_then(|light| self.link_faults.get(&light.id));
+        let faults = light.and_then(|light| self.link_faults.get(light.id()));
         faults.cloned().unwrap_or_else(|| Arc::from([]))
     }
 
     /// A light's connection has come as far as its proxy, or its end.
     pub(super) fn dialled(&mut self, number: usize, id: ConnId) {
         let faults = self.faults_on(number);
-        let Some(light) = self.light(number) else { return };
-        if light.asleep {
-            light.link.missed = true;
-            return;
+        if self.light(number).is_some_and(|light| light.is_asleep()) {
+            return self.connected_asleep(number);
         }
-        if rules(&faults).refuse {
-            return self.not_connected(number, id);
-        }
-        let reach = match (stalls(&faults), self.broker.runs()) {
-            (true, _) => Reach::Proxy,
-            (false, true) => Reach::Broker,
-            (false, false) => return self.not_connected(number, id),
+        let reach = match (rules(&faults).refuse, stalls(&faults), self.broker.runs()) {
+            (false, true, _) => Reach::Proxy,
+            (false, false, true) => Reach::Broker,
+            _ => return self.connection_lost(number, id, LinkError::NobodyListens),
         };
         self.net.made(id, reach, &faults);
         if reach == Reach::Broker {
             self.broker.accept(&mut self.net, id);
         }
-        self.open_session(number, id);
+        self.connected(number);
     }
 
     /// The black hole before the broker has gone.
@@ -82,7 +79,7 @@ impl World {
             self.broker.accept(&mut self.net, id);
             self.net.reached(id);
         } else {
-            self.not_connected(number, id);
+            self.connection_lost(number, id, LinkError::NobodyListens);
         }
     }
 

@@ -29,7 +29,7 @@ impl World {
     pub(super) fn set_duplicate_client(&mut self, number: usize, on: bool) {
         let local = self.duplicate_now();
         let Some(light) = self.light(number) else { return };
-        let (id, client_id) = (light.id.clone(), light.client_id.clone());
+        let (id, client_id) = (light.id().clone(), light.client_id().to_owned());
         if on {
             if !self.duplicate_of.contains_key(&id) {
                 let mut reconnector = Reconnector::new(local);

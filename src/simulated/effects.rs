@@ -6,8 +6,8 @@ use traffic_light::command::{Action, Command as Wired};
 
 use super::{
     Step,
+    broker::Message,
     net::{Owner, Reach},
-    observer::at,
     world::World,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     model::{Diagnostic, LightId},
     world::{
         command::ByHand,
-        engine::{Effect, LightCommand, NotSent},
+        engine::{Effect, NotSent},
         event::TopicKind,
         topics::check_publishable,
     },
@@ -34,7 +34,7 @@ impl World {
         match effect {
             Effect::Light(light, does) => {
                 let number = self.number(light)?;
-                self.do_to_light(number, *does);
+                self.command_light(number, *does);
             }
             Effect::LinkFault { light, spec, on } => {
                 let number = self.number(light)?;
@@ -62,7 +62,7 @@ impl World {
             Effect::TellLight { light, action, ms } => self.tell_light(light, *action, *ms)?,
             Effect::Publish(message) => self.publish_by_hand(message)?,
             Effect::RequestRetained if self.broker.runs() => {
-                self.broker.tell_what_is_kept(&mut self.observer);
+                self.broker.repeat_retained(&mut self.observer);
             }
             Effect::RequestRetained => return Err(NotSent::CannotAsk.into()),
             Effect::Report => {
@@ -80,57 +80,6 @@ impl World {
 
     fn number(&self, light: &LightId) -> Result<usize, Diagnostic> {
         self.index.get(light).copied().ok_or_else(|| "it has gone".into())
-    }
-
-    fn do_to_light(&mut self, number: usize, does: LightCommand) {
-        let now = self.net.now;
-        let Some(light) = self.light(number) else { return };
-        match does {
-            LightCommand::SetWifi(up) => self.set_wifi(number, up),
-            LightCommand::Silence(on) => {
-                light.silenced = on;
-                let local = light.local(now);
-                light.program.set_silent(local, on, &mut light.host);
-                self.call_program(number);
-            }
-            LightCommand::SetWrongPassword(on) => {
-                light.link.wrong_password = on;
-                self.drop_session(number);
-            }
-            LightCommand::SetNameNotFound(on) => {
-                light.link.name_not_found = on;
-                self.drop_session(number);
-            }
-            LightCommand::Hang(on) => self.set_hung(number, on),
-            LightCommand::Drift(ppm) => {
-                light.clock.set_drift(at(now), ppm);
-                self.call_program(number);
-                self.clock_changed(number);
-            }
-            LightCommand::Suspend(on) => self.set_asleep(number, on),
-            LightCommand::DropSession => self.drop_session(number),
-            LightCommand::Reboot => self.reboot(number, "software"),
-            LightCommand::Call if light.runs() => {
-                let local = light.local(now);
-                light.program.call(local, &mut light.host);
-                self.settle(number);
-            }
-            LightCommand::Call => {}
-        }
-    }
-
-    fn set_hung(&mut self, number: usize, on: bool) {
-        let now = self.net.now;
-        let Some(light) = self.light(number) else { return };
-        if on {
-            let watchdog_us = u64::from(light.watchdog_ms()) * 1_000;
-            let bites_us = *light.watchdog_us.get_or_insert(now + watchdog_us);
-            self.net.plan(bites_us, Step::Watchdog(number));
-            return;
-        }
-        light.watchdog_us = None;
-        self.call_program(number);
-        self.read_on(number);
     }
 
     fn set_link_fault(&mut self, number: usize, light: &LightId, spec: LinkFaultSpec, on: bool) {
@@ -157,7 +106,7 @@ impl World {
         }
         self.broker.start();
         let note = Some("simulated".to_owned());
-        self.observer.engine.state.broker_started(self.target.clone(), true, false, note);
+        self.observer.engine.state.broker_started(self.address.to_string(), true, false, note);
     }
 
     fn run_light(&mut self, light: &LightId) -> Result<(), Diagnostic> {
@@ -172,7 +121,7 @@ impl World {
         let junction = self.config.junction(&light.junction).ok_or(NotSent::UnknownJunction)?;
         let key = junction.key().cloned();
         let told = self.index.get(light).and_then(|number| self.lights.get(*number)?.as_ref());
-        let boot = told.ok_or(NotSent::NeverHeard)?.program.light().boot();
+        let boot = told.ok_or(NotSent::NeverHeard)?.boot();
         if !self.broker.runs() {
             return Err(NotSent::NoSession);
         }
@@ -183,7 +132,8 @@ impl World {
         command.ms = ms;
         let topic = self.observer.topics.of(light, TopicKind::Command);
         let message = command.encode(&topic, key.as_ref());
-        self.broker.say(&mut self.net, &mut self.observer, &topic, message.as_slice(), 1, false);
+        let message = Message { topic: &topic, payload: message.as_slice(), qos: 1, retain: false };
+        self.broker.publish(&mut self.net, &mut self.observer, None, message);
         Ok(())
     }
 
@@ -196,7 +146,8 @@ impl World {
         if !self.broker.runs() {
             return Err(NotSent::NoSession);
         }
-        self.broker.say(&mut self.net, &mut self.observer, topic, payload, *qos, *retain);
+        let message = Message { topic, payload, qos: *qos, retain: *retain };
+        self.broker.publish(&mut self.net, &mut self.observer, None, message);
         Ok(())
     }
 }

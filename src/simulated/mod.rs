@@ -2,23 +2,21 @@
 //! [`Command`]s and gives the same [`Event`]s, follows from its configuration and a seed alone, and
 //! runs as fast as the computer can.
 //!
-//! A light is the board's program with the board's ladder and MQTT session
-//! ([`traffic_light::program`], [`traffic_light::ladder`], [`traffic_light::mqtt`]); its bytes pass
+//! A light is the live world's ([`crate::world::light`]): the board's program with the board's link
+//! ([`traffic_light::program`], [`traffic_light::link`]). Its bytes pass
 //! [`crate::fault::ImpairedLink`] to a broker that is simulated too. So what is judged here is the code that
 //! runs on boards, and a fault means what it means in the live world's proxy.
 //!
 //! | module | one idea |
 //! | --- | --- |
 //! | `world` | everything that happens, one step after the other |
-//! | `light` | the program, and what is around it |
-//! | `link` | up the ladder and down again |
+//! | `link` | the sockets of the lights |
 //! | `net` | connections, and what faults make of them |
 //! | `broker` | sessions, routing, retained messages, wills |
-//! | `running` | lights start, are called, start anew and go |
+//! | `running` | lights start and go |
 //! | `connections` | from a dialled number to the last byte |
 //! | `effects` | does what [`crate::world`]'s engine asks for |
 //! | `duplicate_client` | takes a light's session over again and again |
-//! | `budget` | what the lights may publish together, where an account counts |
 //! | `observer` | what the world's observer hears, and what is told |
 //!
 //! What is simple here: joining Wi-Fi takes the configured time, give or take a third, and always
@@ -29,11 +27,9 @@
 //! does not `run` are not there, so that the others find them lost.
 
 mod broker;
-mod budget;
 mod connections;
 mod duplicate_client;
 mod effects;
-mod light;
 mod link;
 mod net;
 mod observer;
@@ -77,12 +73,8 @@ pub struct Simulation {
 enum Step {
     /// A light's program is called.
     Check(usize),
-    /// A light's program is reset, if it still hangs.
-    Watchdog(usize),
-    /// A light takes the next step of its ladder.
-    Climb(usize),
-    /// A light looks after its session.
-    Session(usize),
+    /// A light has something to do.
+    Light(usize),
     DuplicateClient(usize),
     /// An answer to who dialled.
     Dialled(ConnId),

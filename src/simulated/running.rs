@@ -1,18 +1,16 @@
-//! Lights run: they start, are called, do what their programs say, start anew and go.
+//! Lights start, report and go.
 
-use traffic_light::{Aspect, LightConfig, Start, mqtt::client_id, program::Place};
+use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
-use super::{
-    SimulationError, Step,
-    light::{Act, Light, Make},
-    observer::random_u32,
-    world::World,
-};
+use super::{SimulationError, Step, link::Socket, observer::random_u32, world::World};
 use crate::{
     config::Junction,
     fault::Micros,
     model::LightId,
-    world::{EventKind, Fault},
+    world::{
+        EventKind,
+        light::{Light, LightParts},
+    },
 };
 
 /// Lights start over this long for each of them, as in the live world.
@@ -44,116 +42,47 @@ impl World {
         let number = self.lights.len();
         let spacing_us = START_SPACING_US * u64::try_from(self.index.len()).unwrap_or(0);
         let client_id = client_id(root, id.junction.as_str(), id.light.as_str()).to_string();
-        let light = Light::new(Make {
+        let parts = LightParts {
             id: id.clone(),
             config: config.clone(),
             place,
-            client_id,
-            budget: self.budget.clone(),
             start,
+            client_id,
+            broker: self.address.clone(),
+            keep_alive_s: self.config.links.keep_alive_s,
+            budget: self.budget.clone(),
             wifi_join_us: u64::from(self.config.links.wifi_join_ms) * 1_000 + spacing_us,
-            now,
-        });
-        let phase_us = self.net.rng.between(1, light.check_every_us);
-        self.observer.engine.state.booted(&id, start.boot);
+            seed: self.net.rng.draw(),
+            boot_seed: self.net.rng.draw(),
+            measured: false,
+        };
+        let light = Light::new(parts, now);
+        let phase_us = self.net.rng.between(1, light.check_every_us());
         self.lights.push(Some(Box::new(light)));
+        self.sockets.push(Socket::default());
         self.index.insert(id, number);
         self.net.plan(now + phase_us, Step::Check(number));
-        self.call_program(number);
-        self.climb(number);
-        Ok(())
-    }
-    /// Calls a light's program once, and does what it says.
-    pub(super) fn call_program(&mut self, number: usize) {
-        let now = self.net.now;
-        if let Some(light) = self.light(number)
-            && light.runs()
-        {
+        self.with_light(number, |light, now| {
             light.check(now);
-        }
-        self.settle(number);
-    }
-
-    /// Does what a light's program has said, and sends what its session has to send.
-    pub(super) fn settle(&mut self, number: usize) {
-        let Some(light) = self.light(number) else { return };
-        if !light.host.acts.is_empty() {
-            let mut acts = std::mem::take(&mut light.host.acts);
-            for act in acts.drain(..) {
-                self.act(number, act);
-            }
-            if let Some(light) = self.light(number)
-                && light.host.acts.is_empty()
-            {
-                light.host.acts = acts;
-            }
-        }
-        self.flush(number);
-        if self.observer.detailed {
-            self.report(number, false);
-        }
+            light.tick(now);
+        });
+        Ok(())
     }
 
     pub(super) fn report(&mut self, number: usize, asked: bool) {
         let Some(light) = self.lights.get_mut(number).and_then(Option::as_deref_mut) else { return };
         if let Some((view, counters)) = light.report(asked) {
-            let light = light.id.clone();
+            let light = light.id().clone();
             self.observer.engine.state.tell(EventKind::LightReported { light, view, counters });
         }
-    }
-
-    fn act(&mut self, number: usize, act: Act) {
-        let Some(light) = self.lights.get(number).and_then(Option::as_deref) else { return };
-        let (id, engine) = (&light.id, &mut self.observer.engine);
-        match act {
-            Act::Shows(aspect) => engine.state.aspect_changed(id, aspect),
-            Act::GoEnded { boot, seq } => engine.state.go_ended(id, boot, seq),
-            Act::Heard { from, boot, seq } => {
-                let from = LightId::new(id.junction.clone(), from);
-                engine.state.heard(&from, id, boot, seq);
-            }
-            Act::LogEvent(event) => engine.log(id, &event),
-            Act::HostCommand(command) => {
-                engine.order(id, command);
-            }
-        }
-    }
-
-    /// Starts a light anew as a board does after a reset: dark, then red, with a new boot and no
-    /// session.
-    pub(super) fn reboot(&mut self, number: usize, reason: &'static str) {
-        let now = self.net.now;
-        let (boot, seed) = (random_u32(&mut self.net.rng), self.net.rng.draw());
-        self.restart_link(number);
-        let Some(light) = self.light(number) else { return };
-        let (id, hung, silenced) = (light.id.clone(), light.watchdog_us.is_some(), light.silenced);
-        light.start_anew(now, boot, seed, reason);
-        let engine = &mut self.observer.engine;
-        engine.state.aspect_changed(&id, Aspect::Dark);
-        engine.state.booted(&id, boot);
-        if hung {
-            engine.fault_over(Fault::Hang(id.clone()));
-        }
-        if !silenced {
-            // A command's silence ends with the run that obeyed it.
-            engine.fault_over(Fault::Silence(id));
-        }
-        self.call_program(number);
-        self.climb(number);
     }
 
     /// A light says goodbye, which is still on its way when it is gone.
     pub(super) fn retire(&mut self, number: usize) {
         let Some(light) = self.light(number) else { return };
-        let id = light.id.clone();
-        let Light { program, host, .. } = light;
-        program.publish_offline(host);
-        if let Some(session) = &mut light.host.session {
-            session.disconnect();
-        }
-        self.settle(number);
-        self.let_go(number);
-        self.observer.engine.state.aspect_changed(&id, Aspect::Dark);
+        let id = light.id().clone();
+        self.with_light(number, |light, _| light.disconnect());
+        self.close_all(number);
         self.index.remove(&id);
         self.link_faults.remove(&id);
         if let Some(slot) = self.lights.get_mut(number) {

@@ -8,9 +8,8 @@ use traffic_light::Start;
 use super::{
     Options, SimulationError, Step,
     broker::Broker,
-    budget::SharedBudget,
     duplicate_client::DuplicateClient,
-    light::Light,
+    link::Socket,
     net::{Net, Owner},
     observer::{Observer, at},
 };
@@ -19,7 +18,12 @@ use crate::{
     fault::{LinkFaultSpec, Micros},
     model::{LightId, Login},
     world::{
-        Command, Event, EventKind, account_limiter::AccountLimits, engine::Engine, event::Severity,
+        Command, Event, EventKind,
+        account_limiter::AccountLimits,
+        budget::{Budget, SharedBudget},
+        engine::Engine,
+        event::Severity,
+        light::{BrokerAddress, Light, LightEffect},
         topics::Topics,
     },
 };
@@ -39,19 +43,19 @@ pub(super) struct World {
     pub(super) budget: Option<SharedBudget>,
     pub(super) observer: Observer,
     pub(super) lights: Vec<Option<Box<Light>>>,
+    pub(super) sockets: Vec<Socket>,
+    /// Room for what a light has decided.
+    pub(super) effects: Vec<LightEffect>,
     pub(super) index: BTreeMap<LightId, usize>,
     pub(super) link_faults: BTreeMap<LightId, Arc<[LinkFaultSpec]>>,
     pub(super) duplicates: Vec<Option<DuplicateClient>>,
     pub(super) duplicate_of: BTreeMap<LightId, usize>,
-    /// `host:port` of the broker.
-    pub(super) target: String,
+    pub(super) address: Arc<BrokerAddress>,
     pub(super) login: Option<Login>,
     /// The number of the last command to each light.
     pub(super) last_n: BTreeMap<LightId, u32>,
-    /// Bytes that have just arrived, and the message in them.
+    /// Bytes that have just arrived.
     pub(super) landed: Vec<u8>,
-    pub(super) topic: String,
-    pub(super) payload: Vec<u8>,
     ending: bool,
     ended: bool,
 }
@@ -69,12 +73,12 @@ impl World {
             }
             (None, None) => (AccountLimits::idle(config.root.as_str()), Topics::new(&config.root)),
         };
-        let (target, login) = match &config.broker {
+        let (host, port, login) = match &config.broker {
             BrokerChoice::Embedded { port, login, .. } => {
                 let port = if *port == 0 { ANY_PORT } else { *port };
-                (format!("127.0.0.1:{port}"), login.clone())
+                ("127.0.0.1".to_owned(), port, login.clone())
             }
-            BrokerChoice::External { host, port, login, .. } => (format!("{host}:{port}"), login.clone()),
+            BrokerChoice::External { host, port, login, .. } => (host.clone(), *port, login.clone()),
         };
         let keys = config
             .junctions
@@ -84,19 +88,22 @@ impl World {
         let mut world = World {
             net: Net::new(Rng::new(seed, 0)),
             broker: Broker::new(login.clone(), limiter),
-            budget: config.feeds.as_ref().map(|feeds| SharedBudget::new(feeds, &config.junctions)),
+            budget: config
+                .feeds
+                .as_ref()
+                .map(|feeds| SharedBudget::simulated(Budget::of(feeds, &config.junctions))),
             observer: Observer::new(Engine::new(&config, true, seed), topics, keys, options.detailed),
             lights: Vec::new(),
+            sockets: Vec::new(),
+            effects: Vec::new(),
             index: BTreeMap::new(),
             link_faults: BTreeMap::new(),
             duplicates: Vec::new(),
             duplicate_of: BTreeMap::new(),
-            target,
+            address: Arc::new(BrokerAddress { host, port }),
             login,
             last_n: BTreeMap::new(),
             landed: Vec::new(),
-            topic: String::new(),
-            payload: Vec::new(),
             ending: false,
             ended: false,
             config,
@@ -169,20 +176,11 @@ impl World {
         match step {
             Step::Check(number) => {
                 let Some(light) = self.light(number) else { return };
-                let every_us = light.check_every_us;
-                if light.runs() {
-                    light.check(now);
-                    self.settle(number);
-                }
+                let every_us = light.check_every_us();
+                self.with_light(number, Light::check);
                 self.net.plan(now + every_us, Step::Check(number));
             }
-            Step::Watchdog(number) => {
-                if self.light(number).is_some_and(|light| light.watchdog_us == Some(now) && !light.asleep) {
-                    self.reboot(number, "watchdog");
-                }
-            }
-            Step::Climb(number) => self.climb_due(number),
-            Step::Session(number) => self.session_due(number),
+            Step::Light(number) => self.light_due(number),
             Step::DuplicateClient(number) => self.duplicate_due(number),
             Step::Dialled(id) => match self.net.get(id).map(|conn| conn.owner) {
                 Some(Owner::Light(number)) => self.dialled(number, id),

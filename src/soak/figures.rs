@@ -25,7 +25,7 @@ pub struct Figures {
     pub worlds: u64,
     /// For how long, all together, on their own clocks.
     pub played: Duration,
-    /// Faults put in, by their word.
+    /// Faults injected, by their name.
     pub faults: BTreeMap<&'static str, u64>,
     /// Sure conflicts, of 200 ms and more.
     pub conflicts: u64,
@@ -54,7 +54,7 @@ impl Figures {
         self.conflicts == 0 && self.glitches == 0 && self.stuck == 0
     }
 
-    /// How many faults were put in.
+    /// How many faults were injected.
     #[must_use]
     pub fn faults_in_all(&self) -> u64 {
         self.faults.values().sum()

@@ -59,12 +59,12 @@ impl Judge {
         }
     }
 
-    /// A fault was put in.
+    /// A fault was injected.
     pub fn fault(&mut self, name: &'static str) {
         *self.figures.faults.entry(name).or_default() += 1;
     }
 
-    /// All faults have been taken out.
+    /// All faults have been cleared.
     pub fn begin_quiet(&mut self, at: Duration) {
         self.quiet = Some((at, BTreeSet::new()));
     }

@@ -1,7 +1,7 @@
 //! The soak: random faults for a long time, and a judgement. It ends every hour with a quiet time, in
-//! which all faults are taken out and every light has to get its green again.
+//! which all faults are cleared and every light has to get its green again.
 //!
-//! Left out is what the rules do not bear, since a conflict is possible then: clocks that are wrong
+//! Left out is what the rules do not allow for, since a conflict is possible then: clocks that are wrong
 //! by more than ρ (1 %). Timings that cannot work are refused by the configuration already.
 //!
 //! | module | one idea |
@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use crate::{
     chaos::ChaosOptions,
-    config::{BrokerChoice, Config, FaultKind, PlannedFault},
+    config::{BrokerChoice, Config},
+    fault::PlannedFault,
     world::Command,
 };
 
@@ -60,9 +61,5 @@ fn options(config: &Config, time: Duration) -> ChaosOptions {
 
 /// How a random fault is asked for.
 fn command(planned: PlannedFault) -> Command {
-    match planned.what {
-        FaultKind::Lasting { fault, lasts } => Command::InjectFault { fault, lasts },
-        FaultKind::SessionDrop(light) => Command::DropSession { light },
-        FaultKind::Reboot(light) => Command::RebootLight { light },
-    }
+    Command::InjectFault { fault: planned.fault, lasts: planned.lasts }
 }

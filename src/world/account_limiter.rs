@@ -49,7 +49,7 @@ impl fmt::Display for AccountEvent {
         match self {
             AccountEvent::Throttled { per_minute } => write!(
                 f,
-                "the broker rejects messages: there were more than {per_minute} within a minute, and going on \
+                "the broker rejects messages: there were more than {per_minute} publishes within a minute, and going on \
                  leads to a ban"
             ),
             AccountEvent::Released => f.write_str("the broker accepts messages again"),

@@ -8,13 +8,19 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-use crate::config::{Feeds, Junction};
+use crate::{
+    config::{Feeds, Junction},
+    fault::Micros,
+};
 
 /// A minute as the broker counts it, and a second more: a message that was held up on its way may come
 /// closer to the next than it was sent.
@@ -218,23 +224,48 @@ impl Minute {
     }
 }
 
-/// The budget of a live world. Clones share it.
+/// The budget of a world. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct SharedBudget {
-    began: Instant,
+pub(crate) struct SharedBudget {
+    clock: BudgetClock,
     /// A plain mutex: it is held for a few additions and never across an await.
     budget: Arc<Mutex<Budget>>,
 }
 
+#[derive(Clone, Debug)]
+enum BudgetClock {
+    Real(Instant),
+    /// In microseconds.
+    Simulated(Arc<AtomicU64>),
+}
+
 impl SharedBudget {
+    /// On the computer's clock.
     pub(super) fn new(budget: Budget) -> SharedBudget {
-        SharedBudget { began: Instant::now(), budget: Arc::new(Mutex::new(budget)) }
+        SharedBudget { clock: BudgetClock::Real(Instant::now()), budget: Arc::new(Mutex::new(budget)) }
+    }
+
+    /// On a clock that [`SharedBudget::set_now`] moves.
+    pub(crate) fn simulated(budget: Budget) -> SharedBudget {
+        let clock = BudgetClock::Simulated(Arc::default());
+        SharedBudget { clock, budget: Arc::new(Mutex::new(budget)) }
+    }
+
+    /// Moves a simulated clock.
+    pub(crate) fn set_now(&self, now: Micros) {
+        if let BudgetClock::Simulated(clock) = &self.clock {
+            clock.store(now, Ordering::Relaxed);
+        }
     }
 
     /// The budget, and now on its clock.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Budget, Duration) -> T) -> T {
+        let now = match &self.clock {
+            BudgetClock::Real(began) => began.elapsed(),
+            BudgetClock::Simulated(clock) => Duration::from_micros(clock.load(Ordering::Relaxed)),
+        };
         let mut budget: MutexGuard<'_, Budget> = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&mut budget, self.began.elapsed())
+        work(&mut budget, now)
     }
 }
 

@@ -5,8 +5,10 @@ use std::{path::PathBuf, time::Duration};
 
 use traffic_light::command::Action;
 
-use super::fault::Fault;
-use crate::model::{LightId, Login};
+use crate::{
+    fault::Fault,
+    model::{LightId, Login},
+};
 
 /// A message that a person publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +83,7 @@ pub enum Command {
         /// The login. It crosses the network in clear text.
         login: Login,
     },
-    /// Put a fault in, or give it another dose. What cannot be meant, or cannot be done to that
+    /// Inject a fault, or give it other parameters. What is invalid, or cannot be done to that
     /// light, is refused with a notice.
     InjectFault {
         /// Which one, and where.
@@ -89,7 +91,7 @@ pub enum Command {
         /// For how long; `None`: until it is cleared.
         lasts: Option<Duration>,
     },
-    /// Take a fault out, whatever its dose.
+    /// Clear a fault, whatever its parameters.
     ClearFault(Fault),
     /// Take all faults out.
     ClearFaults,
@@ -100,7 +102,7 @@ pub enum Command {
         /// The mean time from one fault to the next.
         pace: Duration,
     },
-    /// End that, and take out what it has put in.
+    /// End that, and clear what it has injected.
     StopChaos,
     /// Stop the embedded broker.
     StopBroker,

@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use traffic_light::{Aspect, Rule, Status, View};
 
-use crate::model::{LightId, LightKind};
-
-pub use super::{
+use crate::{
     fault::Fault,
-    monitor::{Certainty, Grade},
+    model::{LightId, LightKind},
 };
+
+pub use super::monitor::{Certainty, Grade};
 
 /// One thing that happened, and when.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -97,7 +97,7 @@ pub enum EventKind {
         /// What brought it up or down, in a person's words.
         reason: String,
     },
-    /// A fault was put in (`on`) or has ended.
+    /// A fault was injected (`on`) or has ended.
     FaultChanged {
         /// The fault.
         fault: Fault,

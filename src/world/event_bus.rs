@@ -122,6 +122,11 @@ impl EventBus {
         self.with(|engine| engine.state.notice(severity, light, text));
     }
 
+    /// Whether somebody measures how long messages are on their way.
+    pub(super) fn measures(&self) -> bool {
+        self.deliveries.is_some()
+    }
+
     pub(super) fn knows(&self, light: &LightId) -> Option<LightKind> {
         self.engine().state.knows(light)
     }

@@ -6,9 +6,11 @@
 //! | [`command`], [`event`] | what may be asked, what has happened |
 //! | [`fault`] | what can be broken on purpose, and on which lights |
 //! | `supervisor` | starts everything, obeys commands, ends everything |
-//! | `virtual_light` | the light's program on this computer's clock |
-//! | `link` | Wi-Fi, connection and session of one light, and the way back up |
-//! | [`proxy`] | the way of one link to the broker, where its faults are put in |
+//! | `light` | a virtual light without I/O: the board's program and link, and what is around them |
+//! | `virtual_light` | its socket and timer |
+//! | `link` | where the broker is, and why it could not be reached |
+//! | `client` | the observer's own MQTT client |
+//! | [`proxy`] | the way of one link to the broker, where its faults are injected |
 //! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program, as Adafruit IO where that is wanted |
@@ -27,15 +29,16 @@
 pub mod account_limiter;
 pub mod broker;
 pub(crate) mod budget;
+mod client;
 pub mod clock;
 pub mod command;
 pub mod delivery;
 pub(crate) mod engine;
 pub mod event;
 mod event_bus;
-pub mod fault;
 mod feed_watch;
 mod last_run;
+pub(crate) mod light;
 mod link;
 pub(crate) mod log_event;
 pub mod monitor;
@@ -52,7 +55,5 @@ mod virtual_light;
 pub use command::{ByHand, Command};
 pub use event::{Event, EventKind};
 pub use event_bus::Waker;
-pub use fault::Fault;
-pub(crate) use link::{LAST_STANDARD_CODE, UNKNOWN_HOST, explain_io, refusal, refusal_beyond_mqtt};
 pub(crate) use observer::shortened;
 pub use supervisor::{World, WorldError, WorldOptions};

@@ -1,4 +1,4 @@
-//! The monitor: an independent watcher that reports when two conflicting lights are in go at once.
+//! The monitor: an independent watcher that reports when two conflicting lights are with right of way at once.
 //!
 //! It knows what the lamps show and nothing of promises, as the malfunction unit of a real signal
 //! cabinet does. It is pure: it is told what is seen and heard and when, and when time has passed
@@ -7,32 +7,32 @@
 //! **Virtual lights** share one clock, and their lamps switch under the lock that it judges under:
 //! of them it is exact.
 //!
-//! **Boards and foreign lights** are only heard. Of each of their go's the monitor keeps from when to
-//! when it lasted *possibly*, and when *certainly*. Two certain go's at once are a **sure** conflict,
+//! **Boards and foreign lights** are only heard. Of each of their intervals the monitor keeps from when to
+//! when it lasted *possibly*, and when *certainly*. Two certain intervals at once are a **sure** conflict,
 //! two possible ones a **possible** conflict. What it takes for granted ([`Limits`]):
 //!
-//! - Of the words that are heard of a run within any `lost_after`, the fastest took no longer than
-//!   `rtt`, and so did the first of all. Any other word may be late, doubled, out of order or lost.
-//! - A light's own clock (`at`) is right within ρ. The fastest word then bounds when every other
+//! - Of the messages that are heard of a run within any `lost_after`, the fastest took no longer than
+//!   `rtt`, and so did the first of all. Any other message may be late, doubled, out of order or lost.
+//! - A light's own clock (`at`) is right within ρ. The fastest message then bounds when every other
 //!   one was said; a clock that does not go, or contradicts what is heard by more than
 //!   `lost_after`, is not believed.
-//! - A go is certain only between two words of one run without a word missing in between, and
+//! - An interval is certain only between two messages of one run without a message missing in between, and
 //!   neither before the first nor after the last; a light that has left go stays out of it for
-//!   `lost_after`. A possible go begins with the word before where one is missing, or where a quota
-//!   makes aspects ride on later words.
-//! - A plain word has neither clock nor number. It is taken at its word: it was said at most `rtt`
+//!   `lost_after`. A possible go begins with the message before where one is missing, or where a quota
+//!   makes aspects ride on later messages.
+//! - A plain message has neither clock nor number. It is taken at its message: it was sent at most `rtt`
 //!   ago, and holds until another could have been heard, for at most `lost_after`.
-//! - A light that was in go when it fell silent may be so until its longest go is over, and at
+//! - A light that was with right of way when it fell silent may be so until its longest interval is over, and at
 //!   least for `lost_after`; not longer.
 //!
-//! What it cannot tell: a go of which no word was heard at all, such as one that begins after a
-//! light has fallen silent out of go; and an overlap under 450 ms that is not certain.
+//! What it cannot tell: an interval of which no message was heard at all, such as one that begins after a
+//! light has fallen silent without right of way; and an overlap under 450 ms that is not certain.
 //!
 //! An overlap is graded by how long it lasted, see [`Grade`]; a conflict is told as soon as it is
 //! one.
 
-mod go;
-mod hearing;
+mod heard;
+mod interval;
 mod junction;
 mod limits;
 mod overlap;
@@ -56,7 +56,7 @@ pub use self::{
 use super::event::EventKind;
 use crate::model::LightId;
 
-/// Which lights are in go, junction by junction.
+/// Which lights are with right of way, junction by junction.
 #[derive(Debug, Default)]
 pub struct Monitor {
     places: HashMap<Name, usize>,
@@ -110,7 +110,7 @@ impl Monitor {
         news
     }
 
-    /// The conflicts that go on: which lights, how sure it is, and since when.
+    /// The conflicts that interval on: which lights, how sure it is, and since when.
     pub fn conflicts(&self) -> impl Iterator<Item = (Vec<LightId>, Certainty, Duration)> {
         self.junctions.iter().flat_map(Junction::conflicts)
     }

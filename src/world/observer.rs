@@ -13,12 +13,13 @@ use tokio::{
 };
 use traffic_light::{Name, PeerMessage, Rule, Status, command::Command as LightCommand};
 
-pub(super) use self::speak::Say;
+pub(super) use self::speak::ObserverCommand;
 use super::{
-    event::{About, EventKind, Ignorer, Layer, Severity, TopicKind},
+    client::{Client, ClientEvent},
+    event::{About, EventKind, Ignorer, Severity, TopicKind},
     event_bus::EventBus,
     feed_watch::FeedWatch,
-    link::{Link, News, Order, Target},
+    link::Target,
     topics::Topics,
     twin::Twins,
 };
@@ -50,7 +51,7 @@ impl External {
             let unchecked = if tls.checks_the_broker() { "" } else { ", and nobody checks who answers" };
             format!("encrypted with TLS{unchecked}")
         });
-        External { address: target.to_string(), note }
+        External { address: target.address.to_string(), note }
     }
 }
 
@@ -114,49 +115,47 @@ impl Observer {
     /// Listens until `stop` changes or its other end is gone.
     pub(super) fn start(
         mut self,
-        mut link: Link,
-        mut says: mpsc::Receiver<Say>,
+        mut client: Client,
+        mut commands: mpsc::Receiver<ObserverCommand>,
         mut stop: watch::Receiver<bool>,
     ) -> JoinHandle<()> {
         tokio::spawn(async move {
             let mut checks = interval(TWIN_CHECK);
             checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
-                let news = tokio::select! {
+                let event = tokio::select! {
                     _ = checks.tick(), if !self.twins.is_empty() || self.feeds.is_some() => {
                         self.check_twins();
                         self.note_silence();
                         continue;
                     }
                     _ = stop.changed() => break,
-                    Some(say) = says.recv() => {
-                        match say {
-                            Say::Perform(task) => self.perform(task),
-                            Say::Forget(topics, _done) => self.forget(&topics, &mut link).await,
+                    Some(command) = commands.recv() => {
+                        match command {
+                            ObserverCommand::Perform(task) => self.perform(task),
+                            ObserverCommand::Forget(topics, _done) => self.forget(&topics, &mut client).await,
                         }
                         continue;
                     }
-                    news = link.news.recv() => news,
+                    event = client.events.recv() => event,
                 };
-                match news {
-                    Some(news) => self.take(news),
+                match event {
+                    Some(event) => self.take(event),
                     None => break,
                 }
             }
             // The last words of the lights may still be on their way.
             let until = Instant::now() + LAST_WORDS;
-            while let Ok(Some(news)) = timeout_at(until, link.news.recv()).await {
-                self.take(news);
+            while let Ok(Some(event)) = timeout_at(until, client.events.recv()).await {
+                self.take(event);
             }
-            if link.orders.send(Order::Stop).await.is_ok() {
-                while link.news.recv().await.is_some() {}
-            }
+            client.stop().await;
         })
     }
 
-    fn take(&mut self, news: News) {
-        match news {
-            News::Up(session) => {
+    fn take(&mut self, event: ClientEvent) {
+        match event {
+            ClientEvent::Up(session) => {
                 self.session = Some(session);
                 self.ask_feeds();
                 if let Some(External { address, note }) = &self.external {
@@ -164,16 +163,17 @@ impl Observer {
                     self.bus.with(|engine| engine.state.broker_started(address, false, false, note));
                 }
             }
-            News::Layer { layer: Layer::Mqtt, up: false, reason } => {
+            ClientEvent::Down { reason } => {
+                self.session = None;
                 if self.external.is_some() {
                     self.bus.with(|engine| engine.state.broker_stopped(reason));
                 } else {
                     tracing::debug!(reason, "the observer has no session");
                 }
             }
-            News::Down => self.session = None,
-            News::Layer { .. } => {}
-            News::Message { topic, payload, retained, qos } => self.hear(&topic, &payload, retained, qos),
+            ClientEvent::Message { topic, payload, retained, qos } => {
+                self.hear(&topic, &payload, retained, qos)
+            }
         }
     }
 

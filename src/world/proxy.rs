@@ -1,4 +1,4 @@
-//! A proxy in front of the broker, one for each link, where the link's faults are put in.
+//! A proxy in front of the broker, one for each link, where the link's faults are injected.
 //!
 //! It listens on a port of its own and carries each connection to the broker. What it does with the
 //! bytes in between is decided by [`ImpairedLink`]; here are the sockets. Faults can change at any time and
@@ -8,10 +8,18 @@
 //! connects to the proxy needs no TLS, be it a light or a board; whoever may open its port on this
 //! machine can use the way to the broker, and with it a client certificate if there is one.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, split},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
@@ -20,8 +28,9 @@ use tokio::{
 
 pub use super::upstream::{Destination, Trouble};
 use super::upstream::{Server, Upstream};
-use crate::fault::{
-    Direction, ImpairedLink, Item, LinkFaultSpec, Micros, Termination, Terminations, rules, stalls,
+use crate::{
+    fault::{Direction, ImpairedLink, Item, LinkFaultSpec, Micros, Termination, Terminations, rules, stalls},
+    model::Diagnostic,
 };
 
 /// More than this may not wait in one direction; the sender is held back then, as by TCP's window.
@@ -88,11 +97,11 @@ impl Proxy {
         self.faults.borrow().clone()
     }
 
-    /// Puts a fault in, or gives it another dose.
+    /// Injects a fault, or gives it other parameters.
     ///
     /// # Errors
-    /// Why it cannot be meant; nothing has changed then.
-    pub fn put(&self, spec: LinkFaultSpec) -> Result<(), String> {
+    /// Returns why it is invalid and what is accepted; nothing has changed then.
+    pub fn put(&self, spec: LinkFaultSpec) -> Result<(), Diagnostic> {
         spec.check()?;
         self.change(|faults| {
             faults.retain(|other| !other.is_replaced_by(&spec));
@@ -101,7 +110,7 @@ impl Proxy {
         Ok(())
     }
 
-    /// Takes a fault out, whatever its dose.
+    /// Clears a fault, whatever its parameters.
     pub fn clear(&self, spec: &LinkFaultSpec) {
         self.change(|faults| faults.retain(|other| !other.is_replaced_by(spec)));
     }
@@ -229,7 +238,7 @@ impl Connection {
             Ok(Some(mut server)) => {
                 let over = self.pump(&mut server).await;
                 match over {
-                    Over::Closed => server.say_goodbye().await,
+                    Over::Closed => server.disconnect().await,
                     Over::Reset | Over::Terminated(_) => reset(server.tcp()),
                 }
                 over
@@ -261,7 +270,6 @@ impl Connection {
 
     /// Connects to the broker, once anything passes; `None` when the client has gone by then.
     async fn reach_broker(&mut self) -> io::Result<Option<Server>> {
-        let mut bytes = [0; READ_BYTES];
         loop {
             if !stalls(&self.faults.borrow()) {
                 return self.upstream.connect().await.map(Some);
@@ -272,12 +280,12 @@ impl Connection {
                     changed.map_err(io::Error::other)?;
                     self.take_change();
                 }
-                read = self.client.read(&mut bytes), if self.link.waiting(Direction::ToBroker) < MOST_WAITING_BYTES => {
-                    let count = read?;
-                    if count == 0 {
+                read = read_some(&mut self.client), if self.link.waiting(Direction::ToBroker) < MOST_WAITING_BYTES => {
+                    let bytes = read?;
+                    if bytes.is_empty() {
                         return Ok(None);
                     }
-                    self.link.push(Direction::ToBroker, self.now(), &bytes[..count]);
+                    self.link.push(Direction::ToBroker, self.now(), &bytes);
                 }
                 () = at(end_at) => return Err(io::ErrorKind::ConnectionReset.into()),
             }
@@ -289,7 +297,6 @@ impl Connection {
         let tls = matches!(server, Server::Tls(_));
         let mut unflushed = false;
         let (mut server_in, mut server_out) = split(server);
-        let (mut from_client, mut from_server) = ([0; READ_BYTES], [0; READ_BYTES]);
         let mut out: [Out; 2] = Default::default();
         let (mut client_ended, mut server_ended) = (false, false);
         loop {
@@ -330,7 +337,7 @@ impl Connection {
                     Err(error) => {
                         self.upstream.note(error);
                         // Its last word may say why.
-                        if tls && let Ok(Err(error)) = timeout(LAST_WORD, server_in.read(&mut from_server)).await {
+                        if tls && let Ok(Err(error)) = timeout(LAST_WORD, read_some(&mut server_in)).await {
                             self.upstream.note(error);
                         }
                         return Over::Reset;
@@ -340,20 +347,20 @@ impl Connection {
                     Ok(count) => drop(down.bytes.drain(..count)),
                     Err(_) => return Over::Reset,
                 },
-                read = client_in.read(&mut from_client), if may_read_client => match read {
-                    Ok(0) => {
+                read = read_some(&mut client_in), if may_read_client => match read {
+                    Ok(bytes) if bytes.is_empty() => {
                         client_ended = true;
                         self.link.push_end(Direction::ToBroker, self.now());
                     }
-                    Ok(count) => self.link.push(Direction::ToBroker, self.now(), &from_client[..count]),
+                    Ok(bytes) => self.link.push(Direction::ToBroker, self.now(), &bytes),
                     Err(_) => return Over::Reset,
                 },
-                read = server_in.read(&mut from_server), if may_read_server => match read {
-                    Ok(0) => {
+                read = read_some(&mut server_in), if may_read_server => match read {
+                    Ok(bytes) if bytes.is_empty() => {
                         server_ended = true;
                         self.link.push_end(Direction::FromBroker, self.now());
                     }
-                    Ok(count) => self.link.push(Direction::FromBroker, self.now(), &from_server[..count]),
+                    Ok(bytes) => self.link.push(Direction::FromBroker, self.now(), &bytes),
                     Err(error) => {
                         self.upstream.note(error);
                         return Over::Reset;
@@ -366,8 +373,7 @@ impl Connection {
 
     /// Takes what the client sends, and tells it nothing.
     async fn swallow(&mut self) {
-        let mut bytes = [0; READ_BYTES];
-        while !matches!(self.client.read(&mut bytes).await, Ok(0) | Err(_)) {}
+        while read_some(&mut self.client).await.is_ok_and(|bytes| !bytes.is_empty()) {}
     }
 }
 
@@ -394,6 +400,18 @@ impl Out {
             }
         }
     }
+}
+
+/// Reads what there is, nothing at the end. The buffer is there only while it is read into, so that
+/// connections on which nothing happens need none.
+async fn read_some(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    poll_fn(|context| {
+        let mut bytes = [0; READ_BYTES];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        ready!(Pin::new(&mut *from).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().to_vec()))
+    })
+    .await
 }
 
 /// Writes some of `bytes` and says how many; flushes where there are none.

@@ -34,15 +34,15 @@ use super::{
     Command,
     account_limiter::AccountLimiter,
     broker::Broker,
+    client::{Client, ClientSpec},
     engine::Engine,
     event::{EventKind, TopicKind},
     event_bus::EventBus,
     last_run::RunningNow,
-    link::{Link, LinkSpec, Order},
-    observer::Say,
+    observer::ObserverCommand,
     proxy::Proxy,
     topics::Topics,
-    virtual_light::{Ask, Running},
+    virtual_light::RunningLight,
 };
 use crate::{
     config::Config,
@@ -63,22 +63,22 @@ struct Supervisor {
     limiter: Option<AccountLimiter>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
-    lights: BTreeMap<LightId, Running>,
-    /// Where the faults of links are put in: of each virtual light, and of boards that have a port.
+    lights: BTreeMap<LightId, RunningLight>,
+    /// Where the faults of links are injected: of each virtual light, and of boards that have a port.
     proxies: BTreeMap<LightId, Proxy>,
     /// Speaks TLS for links that have no proxy of their own.
     _tunnel: Option<Proxy>,
     /// Clients that have a light's client id, and take its session over.
-    duplicates: BTreeMap<LightId, Link>,
+    duplicates: BTreeMap<LightId, Client>,
     /// What every link starts from.
-    spec: LinkSpec,
+    spec: ClientSpec,
     reported: bool,
     random: StdRng,
     observer: JoinHandle<()>,
     /// Calls the engine where time alone changes something.
     clock: JoinHandle<()>,
     stop_observer: watch::Sender<bool>,
-    says: mpsc::Sender<Say>,
+    observer_commands: mpsc::Sender<ObserverCommand>,
     /// Whether the broker is to forget the virtual lights at the end.
     forgets: bool,
     last_run: Option<RunningNow>,
@@ -112,18 +112,15 @@ impl Supervisor {
     }
 
     async fn stop(mut self) {
-        for running in self.lights.values() {
-            // One whose queue is full or closed ends when its queue is dropped below.
-            let _ = running.asks.try_send(Ask::Link(Order::Stop));
-        }
         self.bus.with(Engine::end);
         let lights = std::mem::take(&mut self.lights);
         let kept = (self.forgets && self.config.feeds.is_none())
             .then(|| kept_topics(&self.config.root, lights.keys()));
+        // All say goodbye at once.
+        let tasks: Vec<_> = lights.into_iter().map(|(light, running)| (light, running.task)).collect();
         let goodbyes = async {
-            for (light, running) in lights {
-                drop(running.asks);
-                if let Err(error) = running.task.await {
+            for (light, task) in tasks {
+                if let Err(error) = task.await {
                     tracing::error!(%light, %error, "a light ended by itself");
                 }
             }
@@ -137,7 +134,7 @@ impl Supervisor {
         if let Some(kept) = kept.filter(|_| self.broker.is_none()) {
             let (done, forgotten) = oneshot::channel();
             // It answers by dropping `done`, whatever came of it.
-            let _ = self.says.send(Say::Forget(kept, done)).await;
+            let _ = self.observer_commands.send(ObserverCommand::Forget(kept, done)).await;
             let _ = forgotten.await;
         }
         // The observer hears the goodbyes; it is the last to go.

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
-    net::TcpStream,
+    net::{TcpStream, lookup_host},
     time::timeout,
 };
 
@@ -18,11 +18,11 @@ use crate::tls::{Failure, Tls, TlsStream};
 
 /// A broker that does not answer within this is given up; the light's own limit is shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the goodbye of TLS may take.
-const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long TLS's close_notify may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Why the broker could not be reached, kept for the light: through a proxy it sees no more than
-/// that its connection ended.
+/// Why the broker could not be reached, kept for the light: through a proxy it sees no more than that its
+/// connection ended.
 pub type Trouble = Arc<Mutex<Option<io::Error>>>;
 
 /// Where a proxy leads.
@@ -76,10 +76,29 @@ impl Upstream {
     }
 }
 
+/// Connects to the first of a host's addresses that answers.
+///
+/// # Errors
+/// [`io::ErrorKind::NotFound`] where nobody knows the name; otherwise what the last address said.
+pub(super) async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let addresses =
+        lookup_host((host, port)).await.map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))?;
+    let mut failure = io::ErrorKind::NotFound.into();
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(tcp) => {
+                tcp.set_nodelay(true)?;
+                return Ok(tcp);
+            }
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
 impl Destination {
     async fn connect(&self) -> io::Result<Server> {
-        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        tcp.set_nodelay(true)?;
+        let tcp = connect(&self.host, self.port).await?;
         match &self.tls {
             None => Ok(Server::Plain(tcp)),
             Some(tls) => Ok(Server::Tls(Box::new(tls.connect(&self.host, tcp).await?))),
@@ -95,11 +114,11 @@ impl Server {
         }
     }
 
-    /// Says goodbye where TLS has one; a plain connection says it by closing.
-    pub(super) async fn say_goodbye(&mut self) {
+    /// Tells the other end that nothing follows, where TLS has a message for it; a plain connection closes.
+    pub(super) async fn disconnect(&mut self) {
         if let Server::Tls(tls) = self {
-            // A broker that has gone already needs no goodbye.
-            let _ = timeout(GOODBYE_TIMEOUT, tls.shutdown()).await;
+            // A broker that has gone already needs none.
+            let _ = timeout(CLOSE_TIMEOUT, tls.shutdown()).await;
         }
     }
 }

@@ -8,7 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-mod desk;
+mod job_runner;
 mod serial;
 
 use test_support::board::Board;

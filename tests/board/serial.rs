@@ -13,7 +13,7 @@ use test_support::board::{Board, PROTECTED};
 use traffic_light::{Name, record::Record};
 use twinlight::board::{
     BackupJob, BackupPlace, BackupScope, BoardError, Cancel, Connection, EntryMethod, FlashJob, Identity,
-    ImageChoice, News, Observer, Outcome, ProvisionJob, Question, RestoreJob, Step, Written, back_up,
+    ImageChoice, JobEvent, JobObserver, Outcome, ProvisionJob, Question, RestoreJob, Step, Written, back_up,
     examine, facts_file, flash, provision, reset, restore,
 };
 
@@ -21,25 +21,25 @@ use crate::connection;
 
 const MERGED: &[u8] = include_bytes!("../../assets/firmware/twinlight-lopy4.bin");
 
-/// Remembers the news, answers questions, and cancels when it is told to.
+/// Remembers the events, answers questions, and cancels when it is told to.
 #[derive(Default)]
 struct Witness {
-    news: Vec<News>,
+    events: Vec<JobEvent>,
     asked: usize,
     answer: bool,
     cancel: Cancel,
     cancel_at: Option<(Step, u64)>,
 }
 
-impl Observer for Witness {
-    fn tell(&mut self, news: News) {
-        if let (News::Progressed(progress), Some((step, done))) = (&news, self.cancel_at)
+impl JobObserver for Witness {
+    fn notify(&mut self, event: JobEvent) {
+        if let (JobEvent::Progressed(progress), Some((step, done))) = (&event, self.cancel_at)
             && progress.step == step
             && progress.done >= done
         {
             self.cancel.cancel();
         }
-        self.news.push(news);
+        self.events.push(event);
     }
 
     fn ask(&mut self, _: &Question) -> bool {
@@ -135,8 +135,8 @@ fn a_stub_that_does_not_start_is_done_without() {
         }
         let mut witness = Witness::default();
         flash(&flash_job(&board), &mut witness, &Cancel::default()).unwrap();
-        let without = |news: &News| matches!(news, News::Noted(text) if text.contains("the flasher stub does not start"));
-        assert!(witness.news.iter().any(without), "{:?}", witness.news);
+        let without = |event: &JobEvent| matches!(event, JobEvent::Noted(text) if text.contains("the flasher stub does not start"));
+        assert!(witness.events.iter().any(without), "{:?}", witness.events);
         assert_flashed(&board.flash());
     }
 }
@@ -179,9 +179,9 @@ struct Hand<'a> {
     notes: Vec<String>,
 }
 
-impl Observer for Hand<'_> {
-    fn tell(&mut self, news: News) {
-        if let News::Noted(text) = news {
+impl JobObserver for Hand<'_> {
+    fn notify(&mut self, event: JobEvent) {
+        if let JobEvent::Noted(text) = event {
             if text.contains("do not work") {
                 self.board.double.enter_download_mode();
             }
@@ -365,7 +365,7 @@ fn silence_in_the_middle_is_told_and_the_board_can_be_flashed_again() {
         );
         assert_eq!(
             error.to_string(),
-            "the board stopped answering (after a lost reply); the board is half written and starts no program"
+            "the board stopped answering (after a lost reply): the board is half written and starts no program"
         );
         assert!(error.help().ends_with("its download mode is in ROM and always works"), "{}", error.help());
     }
@@ -578,7 +578,7 @@ fn a_port_without_a_chip_is_told_from_one_whose_program_talks() {
         looking.join().unwrap()
     });
     let error = done.unwrap_err();
-    assert!(error.to_string().ends_with("something else does, as a program that runs would"), "{error}");
+    assert!(error.to_string().ends_with("but something else does: perhaps a program that runs"), "{error}");
     board.double.enter_download_mode();
     assert!(matches!(look().unwrap(), Outcome::Examined(_)));
     board.double.arm(Fault::silence().lasting());
@@ -601,9 +601,9 @@ fn waiting_for_a_hand_is_told_until_the_chip_answers() {
         });
         assert!(matches!(examine(&connection, &mut witness, &Cancel::default()), Ok(Outcome::Examined(_))));
     });
-    let at = |wanted: fn(&News) -> bool| witness.news.iter().filter(|news| wanted(news)).count();
-    assert!(at(|news| matches!(news, News::WaitingForChip { .. })) >= 2, "{:?}", witness.news);
-    assert_eq!(at(|news| *news == News::ChipAnswered), 1);
+    let at = |wanted: fn(&JobEvent) -> bool| witness.events.iter().filter(|event| wanted(event)).count();
+    assert!(at(|event| matches!(event, JobEvent::WaitingForChip { .. })) >= 2, "{:?}", witness.events);
+    assert_eq!(at(|event| *event == JobEvent::ChipAnswered), 1);
 }
 
 #[test]
@@ -619,5 +619,5 @@ fn waiting_for_a_hand_can_be_cancelled() {
         examine(&connection, &mut Witness::default(), &cancel).unwrap_err()
     });
     assert!(error.is_cancelled());
-    assert_eq!(error.help(), "nothing was changed on the board; start the job again when you like");
+    assert_eq!(error.help(), "nothing was changed on the board. Start the job again when you like");
 }

@@ -122,7 +122,11 @@ fn the_embedded_broker_is_started_for_the_examination() {
 fn a_name_that_nobody_knows_is_told_from_a_port_where_nobody_listens() {
     let lab = Lab::new();
     let unknown = Report::of(&lab, "host = \"no-such-broker.invalid\"");
-    unknown.assert_fails("name", "nobody knows the name no-such-broker.invalid", "check how host is written");
+    unknown.assert_fails(
+        "name",
+        "the name no-such-broker.invalid has no address",
+        "check how host is written",
+    );
     assert_eq!(unknown.verdict("tcp"), "skipped");
     let refused = Report::of(&lab, &at(free_port()));
     refused.assert_fails("tcp", "nothing on this computer listens at 127.0.0.1:", "start the broker");
@@ -149,12 +153,12 @@ fn logins_that_are_missing_or_wrong_are_named() {
     Report::of(&lab, &login("king", "arthur")).assert_well();
     Report::of(&lab, &at(broker.port)).assert_fails(
         "connect",
-        "lets nobody in without user and password",
+        "requires user and password",
         "allow_anonymous true",
     );
     Report::of(&lab, &login("king", "Arthur")).assert_fails(
         "connect",
-        "does not let the user king in: user or password is wrong",
+        "refuses the user king: user or password is wrong",
         "check user and password",
     );
 }
@@ -191,7 +195,7 @@ fn tls_that_is_well_is_found_well() {
     assert_eq!(named.verdict("name"), "well");
     let unchecked = Report::of(&lab, &format!("{}tls = true\ninsecure = true\n", at(broker.port)));
     assert_eq!((unchecked.status, unchecked.verdict("tls")), (0, "doubtful"));
-    unchecked.assert_says("tls", "nobody checks who answers", "ca_file");
+    unchecked.assert_says("tls", "the broker's certificate is not checked", "ca_file");
 }
 
 #[test]
@@ -281,7 +285,7 @@ fn a_broker_that_is_full_is_named() {
 fn a_lower_qos_and_messages_that_are_not_retained_are_named() {
     let lab = Lab::new();
     let broker = Mosquitto::start("allow_anonymous true\nmax_qos 0", &[]);
-    Report::of(&lab, &at(broker.port)).assert_fails("hear", "it takes QoS 0 alone", "set max_qos to 1");
+    Report::of(&lab, &at(broker.port)).assert_fails("hear", "it accepts only QoS 0", "set max_qos to 1");
     let broker = Mosquitto::start("allow_anonymous true\nretain_available false", &[]);
     let report = Report::of(&lab, &at(broker.port));
     report.assert_fails("retained", "retained message", "retain_available true");
@@ -316,18 +320,22 @@ fn what_answers_in_place_of_a_broker_is_recognised() {
     let over_tls = Report::of(&lab, &format!("{}tls = true\ninsecure = true\n", at(portal)));
     over_tls.assert_fails("tls", "does not speak TLS", "port for TLS");
     let shell = Report::of(&lab, &at(answering(b"SSH-2.0-OpenSSH_9.6\r\n")));
-    shell.assert_fails("connect", "is no MQTT broker; it says \"SSH-2.0-OpenSSH_9.6\"", "check the port");
+    shell.assert_fails(
+        "connect",
+        "is not an MQTT broker: its answer begins with \"SSH-2.0-OpenSSH_9.6\"",
+        "check the port",
+    );
     for (answer, code) in [(&b"\x20\x02\x00\x06"[..], 6), (b"\x20\x02\x00\x07", 7)] {
         let banned = Report::of(&lab, &at(answering(answer)));
         banned.assert_fails(
             "connect",
             &format!("code {code}, which is in no standard"),
-            "wait half a minute",
+            "wait at least half a minute",
         );
     }
     let bad_password =
         Report::of(&lab, &format!("{}user = \"u\"\npassword = \"p\"\n", at(answering(b"\x20\x02\x00\x04"))));
-    bad_password.assert_fails("connect", "knows no such user, or the password is wrong", "capital letters");
+    bad_password.assert_fails("connect", "user or password is wrong (code 4)", "upper and lower case");
     let busy = Report::of(&lab, &at(answering(b"\x20\x02\x00\x03")));
     busy.assert_fails("connect", "not available just now", "wait and try again");
 }
@@ -338,7 +346,7 @@ fn a_listener_that_says_nothing_is_told_from_one_that_is_not_there() {
     let report = Report::of(&Lab::new(), &at(listener.local_addr().unwrap().port()));
     report.assert_fails(
         "connect",
-        "takes the connection, and the answer to CONNECT does not come",
+        "accepts the connection, but the answer to CONNECT does not arrive",
         "check the port",
     );
 }

@@ -130,7 +130,7 @@ fn what_cannot_be_judged_counts_as_failed() {
     assert_eq!(status(&output), 3, "{}", err(&output));
     let text = out(&output);
     assert!(text.contains("NOT JUDGED  every light flashes amber"), "{text}");
-    assert!(text.contains("wrong-password on demo/a was not put in at 5 s"), "{text}");
+    assert!(text.contains("wrong-password on demo/a was not injected at 5 s"), "{text}");
     assert!(text.contains("this broker lets everybody in"), "the reason is told: {text}");
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use test_support::{Lab, Mosquitto};
-use twinlight::fault::LinkFault;
+use twinlight::fault::{FaultKind, LinkFault};
 
 /// What a soak said, and how it ended.
 fn soak(lab: &Lab, args: &[&str]) -> (Value, i32) {
@@ -36,7 +36,10 @@ fn a_short_soak_of_all_faults_passes_and_its_seed_means_the_same_figures() {
     assert!((5.0..360.0).contains(&figures["longest_recovery_s"].as_f64().unwrap()));
     let kinds = figures["faults"].as_object().unwrap();
     assert!(
-        kinds.len() >= 22 && LinkFault::NAMES.iter().all(|name| kinds.contains_key(*name)),
+        kinds.len() >= 22
+            && LinkFault::EXAMPLES
+                .iter()
+                .all(|fault| kinds.contains_key(FaultKind::from(*fault).about().name)),
         "{figures:#}"
     );
     let written: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
@@ -76,7 +79,7 @@ fn what_does_not_fit_together_is_wrong_usage() {
     for (args, word) in [
         (&["--days", "1", "--hours", "1"][..], "cannot be used with"),
         (&["--live", "--pairs", "3"][..], "cannot be used with"),
-        (&["--minutes", "0.1"][..], "more time"),
+        (&["--minutes", "0.1"][..], "at least 20 s"),
         (&["--hours", "0"][..], "above 0"),
         (&["--report", "nowhere/at/all.json"][..], "no folder"),
     ] {

@@ -22,6 +22,14 @@ fn no_layer_uses_one_above_it() {
 }
 
 #[test]
+fn no_layer_of_the_window_uses_one_above_it() {
+    let sources = Sources::read(&Path::new(ROOT).join("src"), "lib.rs");
+    let table = fs::read_to_string(Path::new(ROOT).join("src/app/mod.rs")).unwrap();
+    let faults = against_the_rows(&sources, "app", &rows(&table));
+    assert!(faults.is_empty(), "arrows that run back up:\n{}", faults.join("\n"));
+}
+
+#[test]
 fn no_circle_has_more_than_two_files() {
     let mut found = Vec::new();
     for (folder, root) in [("src", "lib.rs"), ("firmware/src", "main.rs"), ("firmware/light/src", "lib.rs")] {
@@ -74,6 +82,25 @@ fn one_arrow_turned_is_refused_with_both_its_ends() {
 }
 
 #[test]
+fn an_arrow_within_a_row_or_back_up_is_refused_in_the_window() {
+    let table = "//! | `low` · `beside` | |\n//! | `high` | |\nmod low; mod beside; mod high;\n";
+    let with = |low: &str| {
+        let files = [
+            ("lib.rs", "mod app;"),
+            ("app/mod.rs", table),
+            ("app/low.rs", low),
+            ("app/beside.rs", ""),
+            ("app/high.rs", "use super::low::L;"),
+        ];
+        against_the_rows(&tree(&files).1, "app", &rows(table))
+    };
+    assert_eq!(with("pub struct L;"), Vec::<String>::new());
+    for turned in ["use super::high::H;", "use crate::app::beside::B;"] {
+        assert_eq!(with(turned).len(), 1, "{turned}");
+    }
+}
+
+#[test]
 fn a_layer_without_a_row_is_refused() {
     let rows = "//! | [`base`] | |\nmod base; mod other;\n";
     let (_folder, sources) = tree(&[("lib.rs", rows), ("base.rs", ""), ("other.rs", "")]);
@@ -119,6 +146,32 @@ fn against_the_order(sources: &Sources, order: &[String]) -> Vec<String> {
             let Some(used) = path.first().filter(|used| *used != own) else { continue };
             if row(used).is_some_and(|used| row(own).is_some_and(|own| used > own)) {
                 faults.insert(format!("{} uses {}, which is above it", source.file, path.join("::")));
+            }
+        }
+    }
+    faults.into_iter().collect()
+}
+
+/// The layers within one module, row by row, as the table in its documentation names them.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let cells = text.lines().filter_map(|line| line.strip_prefix("//! | `")?.split(" | ").next());
+    cells.map(|cell| cell.split('`').step_by(2).map(str::to_owned).collect()).collect()
+}
+
+/// The same within `module`, whose layers of one row do not know each other.
+fn against_the_rows(sources: &Sources, module: &str, rows: &[Vec<String>]) -> Vec<String> {
+    let row = |layer: &str| rows.iter().position(|row| row.iter().any(|known| known == layer));
+    let layer = |path: &[String]| path.get(1).filter(|_| path[0] == module).cloned();
+    let mut faults = BTreeSet::new();
+    for (path, source) in &sources.modules {
+        let Some(own) = layer(path) else { continue };
+        let Some(own_row) = row(&own) else {
+            faults.insert(format!("{own} has no row in the table of layers"));
+            continue;
+        };
+        for used in source.paths.iter().filter(|used| layer(used).is_some_and(|used| used != own)) {
+            if row(&used[1]).is_some_and(|row| row >= own_row) {
+                faults.insert(format!("{} uses {}, which is not below it", source.file, used.join("::")));
             }
         }
     }

@@ -143,7 +143,7 @@ fn no_name_holds_a_word_that_the_field_has_a_term_for() {
 #[test]
 fn a_refused_name_is_told_with_its_term_and_a_sentence_of_a_test_is_no_name() {
     let refused = |text| refused("src/x.rs", text);
-    assert_eq!(refused("struct LogNews;"), ["LogNews: say JobEvent, LinkEvent"]);
+    assert_eq!(refused("struct LogEvent;"), ["LogEvent: say JobEvent, LinkEvent"]);
     assert_eq!(refused("fn plan_climb() {}"), ["plan_climb: say next_action"]);
     assert_eq!(refused("mod errand; struct Errands; // struct Purse"), ["errand: say background_task"]);
     assert_eq!(

@@ -8,6 +8,7 @@
 )]
 
 mod config;
+mod fault_table;
 mod monitor;
 mod provisioning;
 mod recording;

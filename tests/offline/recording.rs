@@ -12,13 +12,13 @@ use tokio::sync::broadcast;
 use traffic_light::{Aspect, Held, Instant, Name, Rule, View, Waiting};
 use twinlight::{
     config::Config,
-    fault::{Latency, LinkFault, LinkFaultSpec},
+    fault::{Directions, FaultKind},
     model::{LightId, LightKind},
     playback::Playback,
     recording::{Recording, judge},
     world::{
         Command, Event, EventKind, World, WorldOptions,
-        event::{About, Certainty, Counters, Fault, Ignorer, Layer, Severity, TopicKind},
+        event::{About, Certainty, Counters, Ignorer, Layer, Severity, TopicKind},
         recorder::{Header, RecordError, Recorder, RecorderEvent, Written},
     },
 };
@@ -69,23 +69,7 @@ fn kinds() -> Vec<EventKind> {
             counters: Counters { sent: 5, ..Counters::default() },
         }
     });
-    let faults = LinkFault::NAMES.into_iter().map(|name| Fault::Link {
-        light: light(),
-        spec: LinkFaultSpec::both_ways(LinkFault::example(name).unwrap()),
-    });
-    let faults = faults.chain([
-        Fault::WifiDown(light()),
-        Fault::Silence(light()),
-        Fault::BrokerDown,
-        Fault::Quota { per_minute: 30 },
-        Fault::Link { light: light(), spec: LinkFaultSpec::to_broker(Latency { ms: 5, jitter_ms: 1 }) },
-        Fault::WrongPassword(light()),
-        Fault::NameNotFound(light()),
-        Fault::TakenOver(light()),
-        Fault::Hang(light()),
-        Fault::ClockDrift { light: light(), ppm: -30_500 },
-        Fault::Suspend(light()),
-    ]);
+    let faults = FaultKind::examples().filter_map(|kind| kind.at(Some(light()), Directions::ToBroker));
     let faults = faults.map(|fault| EventKind::FaultChanged { fault, on: true });
     let about = About { kind: "board".to_owned(), wifi_rssi: Some(-61), ..About::default() };
     let (lights, since) = (vec![a.clone(), b.clone()], MS(1));

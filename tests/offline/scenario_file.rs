@@ -159,7 +159,7 @@ fn slips_of_the_pen_are_met_with_the_nearest_word() {
     );
     assert_refused(
         "what = \"steady\"\nlight = \"demo/c\"",
-        "23:9: expect.light: there is no light demo/c; use one of demo/a, demo/b, other/a, other/b",
+        "23:9: expect.light: there is no light demo/c\n  help: use one of demo/a, demo/b, other/a, other/b",
     );
     let said = refusal(&BEFORE.replace("teaches", "teach"));
     assert!(said.contains("scenario.teach: it is not known here\n  help: did you mean teaches?"), "{said}");

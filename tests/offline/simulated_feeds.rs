@@ -10,10 +10,11 @@ use traffic_light::Aspect;
 use twinlight::{
     adafruit::Tally,
     config::Config,
+    fault::{Fault, Quota},
     model::LightId,
     playback::Playback,
     simulated::{Options, Simulation},
-    world::{Command, EventKind, Fault, event::Layer},
+    world::{Command, EventKind, event::Layer},
 };
 
 const EMULATED: &str = "[broker]\nemulate = \"adafruit\"\nuser = \"class\"\npassword = \"any-key\"\n";
@@ -147,7 +148,7 @@ fn with_the_heartbeat_forced_too_fast_they_are_banned_again_and_again_for_longer
 
 #[test]
 fn with_the_quota_lowered_they_are_banned_and_alternate_again_when_it_is_as_before() {
-    let quota = Fault::Quota { per_minute: 5 };
+    let quota = Fault::on_broker(Quota { per_minute: 5 });
     let commands = [
         (Duration::from_mins(2), Command::InjectFault { fault: quota.clone(), lasts: None }),
         (Duration::from_mins(6), Command::ClearFault(quota)),

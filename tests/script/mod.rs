@@ -6,10 +6,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use traffic_light::{Aspect, Held, Instant, Name, Rule, View, Waiting};
 use twinlight::{
+    fault::{BrokerDown, Fault, Silence, WifiDown},
     model::{LightId, LightKind},
     world::{
         Command, Event, EventKind,
-        event::{Certainty, Counters, Fault, Layer, TopicKind},
+        event::{Certainty, Counters, Layer, TopicKind},
     },
 };
 
@@ -115,7 +116,7 @@ impl Script {
                 push(
                     &mut events,
                     now,
-                    EventKind::FaultChanged { fault: Fault::WifiDown(light.clone()), on: !up },
+                    EventKind::FaultChanged { fault: Fault::on(light.clone(), WifiDown), on: !up },
                 );
                 let reason = if up { "joined again" } else { "the access point is gone" };
                 for layer in [Layer::Wifi, Layer::Tcp, Layer::Mqtt] {
@@ -125,7 +126,7 @@ impl Script {
             }
             Command::SetSilence { light, on } => {
                 self.lights.iter_mut().find(|known| known.id == light).unwrap().silent = on;
-                push(&mut events, now, EventKind::FaultChanged { fault: Fault::Silence(light), on });
+                push(&mut events, now, EventKind::FaultChanged { fault: Fault::on(light, Silence), on });
             }
             Command::InjectFault { fault, .. } => {
                 self.faults.push(fault.clone());
@@ -151,7 +152,11 @@ impl Script {
             Command::StopRecording => push(&mut events, now, EventKind::RecordingChanged { file: None }),
             Command::StopBroker => {
                 self.broker_down = true;
-                push(&mut events, now, EventKind::FaultChanged { fault: Fault::BrokerDown, on: true });
+                push(
+                    &mut events,
+                    now,
+                    EventKind::FaultChanged { fault: Fault::on_broker(BrokerDown), on: true },
+                );
                 push(&mut events, now, EventKind::BrokerStopped { reason: "asked for".to_owned() });
                 for light in &self.lights {
                     for layer in [Layer::Tcp, Layer::Mqtt] {
@@ -162,7 +167,11 @@ impl Script {
             Command::StartBroker => {
                 self.broker_down = false;
                 let address = "127.0.0.1:1883".to_owned();
-                push(&mut events, now, EventKind::FaultChanged { fault: Fault::BrokerDown, on: false });
+                push(
+                    &mut events,
+                    now,
+                    EventKind::FaultChanged { fault: Fault::on_broker(BrokerDown), on: false },
+                );
                 push(
                     &mut events,
                     now,

@@ -17,8 +17,9 @@ use traffic_light::{
 use twinlight::{
     board::provision::Settings,
     config::Config,
+    fault::{Fault, WifiDown},
     model::{LightId, LightKind, Login},
-    world::{Command, Event, EventKind, Fault, World, WorldOptions, event::Layer},
+    world::{Command, Event, EventKind, World, WorldOptions, event::Layer},
 };
 
 use crate::mqtt_board::Board;
@@ -144,7 +145,7 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
     }
 
     // A fault is given to it as a command, for a time: nobody can call it back from it.
-    let wifi = Fault::WifiDown(b.clone());
+    let wifi = Fault::on(b.clone(), WifiDown);
     commands.send(Command::InjectFault { fault: wifi.clone(), lasts: None }).await.unwrap();
     let refused = wait(&mut events, "the refusal", |kind| match kind {
         EventKind::Noticed { text, .. } if text.contains("cannot be injected") => Some(text.clone()),

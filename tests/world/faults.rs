@@ -9,10 +9,13 @@ use tokio::{
 use traffic_light::{Aspect, Name};
 use twinlight::{
     config::Config,
-    fault::{BlackHole, Double, HalfOpen, Latency, LinkFaultSpec, Refuse, Reset},
+    fault::{
+        BlackHole, ClockDrift, Double, Fault, HalfOpen, Hang, Latency, LinkFaultSpec, NameNotFound, Refuse,
+        Reset, Silence, Suspend, TakenOver, WrongPassword,
+    },
     model::LightId,
     world::{
-        Command, Event, EventKind, Fault, World, WorldOptions,
+        Command, Event, EventKind, World, WorldOptions,
         event::{Layer, Severity},
     },
 };
@@ -112,7 +115,7 @@ fn on_link(name: &str, spec: LinkFaultSpec) -> Fault {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_light_that_hangs_is_reset_by_its_watchdog_and_one_that_goes_on_in_time_is_not() {
     let mut lab = Lab::start(PAIR).await;
-    let hang = Fault::Hang(light("a"));
+    let hang = Fault::on(light("a"), Hang);
     lab.put(hang.clone()).await;
     let over = lab.wait("the end", |kind| matches!(kind, EventKind::FaultChanged { on: false, .. })).await;
     assert!(matches!(over, EventKind::FaultChanged { fault, .. } if fault == hang), "the reset ends it");
@@ -127,13 +130,13 @@ async fn a_light_that_hangs_is_reset_by_its_watchdog_and_one_that_goes_on_in_tim
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_ends_a_hang_that_no_watchdog_would_end() {
     let mut lab = Lab::start(PAIR).await;
-    let hang = Fault::Hang(light("a"));
-    lab.put(Fault::Suspend(light("a"))).await;
+    let hang = Fault::on(light("a"), Hang);
+    lab.put(Fault::on(light("a"), Suspend)).await;
     lab.put(hang.clone()).await;
     lab.commands.send(Command::RebootLight { light: light("a") }).await.unwrap();
     let over = lab.wait("the end", |kind| matches!(kind, EventKind::FaultChanged { on: false, .. })).await;
     assert!(matches!(over, EventKind::FaultChanged { fault, .. } if fault == hang));
-    lab.clear(Fault::Suspend(light("a"))).await;
+    lab.clear(Fault::on(light("a"), Suspend)).await;
     lab.wait_up(&light("a")).await;
     lab.world.stop().await;
 }
@@ -141,7 +144,7 @@ async fn a_restart_ends_a_hang_that_no_watchdog_would_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_light_that_sleeps_is_dark_loses_its_session_and_comes_back_red() {
     let mut lab = Lab::start(PAIR).await;
-    let suspend = Fault::Suspend(light("a"));
+    let suspend = Fault::on(light("a"), Suspend);
     lab.put(suspend.clone()).await;
     lab.wait_shows(&light("a"), Aspect::Dark).await;
     lab.wait_shows(&light("b"), Aspect::FlashingAmber).await;
@@ -158,9 +161,10 @@ async fn a_light_that_sleeps_is_dark_loses_its_session_and_comes_back_red() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_and_an_unknown_name_keep_a_light_out_until_they_are_put_right() {
     let mut lab = Lab::start(PAIR).await;
-    for (fault, word) in
-        [(Fault::WrongPassword(light("a")), "password"), (Fault::NameNotFound(light("a")), "not found")]
-    {
+    for (fault, word) in [
+        (Fault::on(light("a"), WrongPassword), "password"),
+        (Fault::on(light("a"), NameNotFound), "not found"),
+    ] {
         lab.put(fault.clone()).await;
         while !lab.wait_lost(&light("a")).await.contains(word) {}
         lab.clear(fault).await;
@@ -172,7 +176,7 @@ async fn a_wrong_password_and_an_unknown_name_keep_a_light_out_until_they_are_pu
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_taken_over_comes_back_when_the_other_has_gone() {
     let mut lab = Lab::start(PAIR).await;
-    let taken = Fault::TakenOver(light("a"));
+    let taken = Fault::on(light("a"), TakenOver);
     lab.put(taken.clone()).await;
     lab.wait_lost(&light("a")).await;
     lab.wait_up(&light("a")).await;
@@ -218,19 +222,19 @@ async fn faults_of_a_link_strike_the_light_as_they_strike_any_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
+async fn what_is_invalid_or_cannot_be_done_is_refused_with_the_reason() {
     let text = PAIR
         .replace("user = \"lab\"\npassword = \"s3cret\"\n", "")
         .replace("[links]", "[links]\nproxy = false");
     let mut lab = Lab::start(&text).await;
-    let drift = |ppm| Fault::ClockDrift { light: light("a"), ppm };
+    let drift = |ppm| Fault::on(light("a"), ClockDrift { ppm });
     for (fault, word) in [
         (on_link("a", LinkFaultSpec::to_broker(Refuse)), "whole"),
         (on_link("a", LinkFaultSpec::to_broker(Latency { ms: 1, jitter_ms: 2 })), "jitter"),
         (on_link("a", LinkFaultSpec::to_broker(BlackHole)), "links.proxy"),
         (on_link("c", LinkFaultSpec::to_broker(BlackHole)), "no light demo/c"),
-        (Fault::WrongPassword(light("a")), "lets everybody in"),
-        (drift(0), "cannot be meant"),
+        (Fault::on(light("a"), WrongPassword), "lets everybody in"),
+        (drift(0), "has no effect"),
     ] {
         lab.put(fault).await;
         let said = lab.wait_refused().await;
@@ -239,7 +243,7 @@ async fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
     lab.put(drift(5_000)).await;
     lab.wait("a drift", |kind| matches!(kind, EventKind::FaultChanged { on: true, .. })).await;
     lab.put(drift(6_000)).await;
-    lab.wait("another dose", |kind| matches!(kind, EventKind::FaultChanged { on: true, .. })).await;
+    lab.wait("another drift", |kind| matches!(kind, EventKind::FaultChanged { on: true, .. })).await;
     lab.commands.send(Command::ClearFaults).await.unwrap();
     lab.wait("its end", |kind| matches!(kind, EventKind::FaultChanged { on: false, .. })).await;
     lab.world.stop().await;
@@ -248,7 +252,7 @@ async fn what_cannot_be_meant_or_done_is_refused_with_the_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_strikes_by_its_seed_leaves_a_persons_faults_alone_and_mends_what_it_broke() {
     let mut lab = Lab::start(PAIR).await;
-    let own = Fault::Silence(light("a"));
+    let own = Fault::on(light("a"), Silence);
     lab.commands.send(Command::InjectFault { fault: own.clone(), lasts: None }).await.unwrap();
     let pace = Duration::from_millis(60);
     lab.commands.send(Command::StartChaos { seed: Some(42), pace }).await.unwrap();
@@ -281,7 +285,7 @@ async fn chaos_strikes_by_its_seed_leaves_a_persons_faults_alone_and_mends_what_
             _ => {}
         }
     }
-    assert_eq!(on, [], "what chaos had put in is out");
+    assert_eq!(on, [], "what chaos had injected is cleared");
     lab.commands.send(Command::ClearFaults).await.unwrap();
     lab.wait(
         "the person's own fault, which had stayed",

@@ -11,6 +11,7 @@ mod adafruit;
 mod boards_join;
 mod broker;
 mod client;
+mod differential;
 mod faults;
 mod mqtt_board;
 mod proxy;

@@ -113,7 +113,7 @@ fn latency_is_in_the_direction_that_was_asked_for_and_goes_when_it_is_cleared() 
     assert!(up >= Duration::from_millis(150), "{up:?}");
     assert!(down < Duration::from_millis(100), "{down:?}");
     setup.put(LinkFaultSpec::to_broker(Latency { ms: 300, jitter_ms: 0 }));
-    assert!(least(&mut client, &mut server) >= Duration::from_millis(300), "a new dose replaces the old");
+    assert!(least(&mut client, &mut server) >= Duration::from_millis(300), "new parameters replace the old");
     setup.proxy.clear(&slow);
     assert!(least(&mut client, &mut server) < Duration::from_millis(100));
 }

@@ -24,6 +24,7 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | [`reconnector`] | the way to the broker: join, connect, and again, with back-off |
+//! | [`link`] | reconnector and session together: what a failed connection means |
 //! | [`mqtt`] | one MQTT 3.1.1 session, without a socket |
 //! | [`record`] | the provisioning record: what a board has to know, as it lies on flash |
 //! | [`starts`] | the count of a board's starts, from which its runs get their numbers |
@@ -47,6 +48,7 @@ pub mod key;
 pub mod boot_counter;
 pub mod lamps;
 pub mod light;
+pub mod link;
 pub mod message;
 pub mod mqtt;
 pub mod name;

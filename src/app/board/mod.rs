@@ -32,7 +32,7 @@ use super::{
     state::{LightState, State},
 };
 use crate::{
-    board::{Answer, BackupScope, Desk, Request, provision::here},
+    board::{Answer, BackupScope, JobRunner, Request, provision::this_computer},
     model::Login,
     world::{Command, event::Severity},
 };
@@ -100,7 +100,7 @@ pub enum BoardEffect {
 
 /// Owns the job runner, what is known of it, and the form.
 pub struct BoardController {
-    runner: Desk,
+    runner: JobRunner,
     tasks: BackgroundTasks,
     pub state: BoardState,
     /// What a person fills in; the panel edits its texts.
@@ -110,7 +110,7 @@ pub struct BoardController {
 impl BoardController {
     /// For the lights of `context`. `form` holds what was remembered.
     #[must_use]
-    pub fn new(runner: Desk, context: Arc<ProvisioningContext>, form: Form) -> BoardController {
+    pub fn new(runner: JobRunner, context: Arc<ProvisioningContext>, form: Form) -> BoardController {
         let state = BoardState { login: context.login.clone(), context, ..BoardState::default() };
         BoardController { runner, tasks: BackgroundTasks::default(), state, form }
     }
@@ -258,7 +258,7 @@ impl BoardController {
 
     fn let_boards_join(&mut self, wake: impl Fn() + Send + 'static) -> BoardEffect {
         // Boards that were flashed before know the login of then.
-        let login = self.state.login.clone().unwrap_or_else(here::make_login);
+        let login = self.state.login.clone().unwrap_or_else(this_computer::make_login);
         self.form.log_in(Some(&login));
         self.remember(&login, wake);
         BoardEffect::Send(Command::LetBoardsJoin { login })
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_log_that_could_not_be_saved_is_an_error_for_the_user() {
-        let runner = Desk::open(Arc::new(|| ())).unwrap();
+        let runner = JobRunner::new(Arc::new(|| ())).unwrap();
         let context = Arc::new(ProvisioningContext::default());
         let form = Form::new(&context, &form::Remembered::default());
         let mut board = BoardController::new(runner, context, form);

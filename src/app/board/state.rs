@@ -5,9 +5,9 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use super::{context::ProvisioningContext, join_info::Code};
 use crate::{
     board::{
-        BoardInfo, Event, JobId, JobKind, News, Outcome, Progress, Question, Step,
-        log::{LogLevel, LogLine, LogNews},
-        news::Backup,
+        BoardInfo, Event, JobEvent, JobId, JobKind, Outcome, Progress, Question, Step,
+        job_event::Backup,
+        log::{LogEvent, LogLevel, LogLine},
         ports::PortInfo,
     },
     model::Login,
@@ -88,9 +88,9 @@ impl BoardState {
         match event {
             Event::PortsChanged(ports) => self.ports = Some(ports),
             Event::JobStarted { job, kind, port } => self.job = Some(Job::new(job, kind, port)),
-            Event::JobTold { job, news } => {
+            Event::JobReported { job, event } => {
                 if let Some(job) = self.job_mut(job) {
-                    job.apply(news);
+                    job.apply(event);
                 }
             }
             Event::JobAsked { job, question } => {
@@ -107,12 +107,13 @@ impl BoardState {
                 job.finish(End::Done(Box::new(outcome)));
                 return started;
             }
-            Event::JobFailed { job, what, advice, cancelled } => {
+            Event::JobFailed { job, diagnostic, cancelled } => {
+                let (what, advice) = (diagnostic.message, diagnostic.help.unwrap_or_default());
                 if let Some(job) = self.job_mut(job) {
                     job.finish(End::Failed { what, advice, cancelled });
                 }
             }
-            Event::Log(news) => self.log.apply(news),
+            Event::Log(event) => self.log.apply(event),
         }
         false
     }
@@ -166,23 +167,23 @@ impl Job {
         }
     }
 
-    fn apply(&mut self, news: News) {
-        match news {
-            News::StepBegan(step) => {
+    fn apply(&mut self, event: JobEvent) {
+        match event {
+            JobEvent::StepBegan(step) => {
                 if !self.steps.contains(&step) {
                     self.steps.push(step);
                 }
                 (self.progress, self.waiting) = (None, None);
             }
-            News::Progressed(progress) => self.progress = Some(progress),
-            News::WaitingForChip { waited } => self.waiting = Some(waited),
-            News::ChipAnswered => self.waiting = None,
-            News::BoardMet(board) => self.board = Some(board),
-            News::BackedUp(backup) => self.backup = Some(backup),
-            News::PartSkipped(part) => self.note(format!("{} unchanged", part.name)),
-            News::PartWritten(part) => self.note(format!("{} written", part.name)),
-            News::PartVerified(part) => self.note(format!("{} verified", part.name)),
-            News::Noted(text) => self.note(text),
+            JobEvent::Progressed(progress) => self.progress = Some(progress),
+            JobEvent::WaitingForChip { waited } => self.waiting = Some(waited),
+            JobEvent::ChipAnswered => self.waiting = None,
+            JobEvent::BoardMet(board) => self.board = Some(board),
+            JobEvent::BackedUp(backup) => self.backup = Some(backup),
+            JobEvent::PartSkipped(part) => self.note(format!("{} unchanged", part.name)),
+            JobEvent::PartWritten(part) => self.note(format!("{} written", part.name)),
+            JobEvent::PartVerified(part) => self.note(format!("{} verified", part.name)),
+            JobEvent::Noted(text) => self.note(text),
         }
     }
 
@@ -239,23 +240,23 @@ impl SerialLog {
         text
     }
 
-    fn apply(&mut self, news: LogNews) {
-        match news {
-            LogNews::Opened { port } => {
+    fn apply(&mut self, event: LogEvent) {
+        match event {
+            LogEvent::Opened { port } => {
                 self.open = true;
                 self.remark(LogLevel::Info, format!("— {port} is open —"));
                 self.port = Some(port);
             }
-            LogNews::Said(line) => self.push(line),
-            LogNews::Dropped { lines } => {
+            LogEvent::Line(line) => self.push(line),
+            LogEvent::Dropped { lines } => {
                 self.remark(LogLevel::Warning, format!("— {lines} lines came too fast and are left out —"));
             }
-            LogNews::Lost { reason } => {
+            LogEvent::Lost { reason } => {
                 self.open = false;
                 self.remark(LogLevel::Warning, format!("— {reason} —"));
             }
-            LogNews::Reset => self.remark(LogLevel::Info, "— the board was reset —".to_owned()),
-            LogNews::Closed => {
+            LogEvent::Reset => self.remark(LogLevel::Info, "— the board was reset —".to_owned()),
+            LogEvent::Closed => {
                 self.open = false;
                 self.port = None;
             }
@@ -293,8 +294,8 @@ pub fn log_line(line: &LogLine) -> String {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> LogNews {
-        LogNews::Said(LogLine { uptime: None, level: LogLevel::Raw, text: text.to_owned() })
+    fn said(text: &str) -> LogEvent {
+        LogEvent::Line(LogLine { uptime: None, level: LogLevel::Raw, text: text.to_owned() })
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::login_store;
-use crate::{board::provision::here, model::Login};
+use crate::{board::provision::this_computer, model::Login};
 
 /// What this computer knows that a board has to be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,7 +70,9 @@ impl BackgroundTasks {
     /// Looks up this computer's networks, the first time. `wake` is called when it is done.
     pub fn look_up_network(&mut self, wake: impl Fn() + Send + 'static) {
         if !std::mem::replace(&mut self.looked_up, true) {
-            let look_up = || Ok(NetworkInfo { addresses: here::addresses(), wifi: here::wifi_name() });
+            let look_up = || {
+                Ok(NetworkInfo { addresses: this_computer::addresses(), wifi: this_computer::wifi_name() })
+            };
             let what = "This computer's networks were not looked up".to_owned();
             self.run(what, look_up, TaskResult::NetworkFound, wake);
         }

@@ -134,10 +134,7 @@ fn recording(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         Some(_) => RichText::new("Recording").color(view.palette.bad),
         None => RichText::new("Record"),
     };
-    let button = ui.selectable_label(file.is_some(), text);
-    button.widget_info(|| {
-        egui::WidgetInfo::selected(egui::Role::Switch, true, file.is_some(), "Record this run")
-    });
+    let button = widgets::selectable(ui, file.is_some(), text, egui::Role::Switch, "Record this run");
     let why = match file {
         Some(file) => format!("Recording to {file}. Press to end it."),
         None => "Records everything from now on in a file, to be played and judged again".to_owned(),
@@ -178,8 +175,8 @@ fn view_buttons(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
             _ => (text.to_owned(), name.to_owned(), None),
         };
         let text = RichText::new(text);
-        let button = ui.selectable_label(open, color.map_or(text.clone(), |color| text.color(color)));
-        button.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, open, &name));
+        let text = color.map_or(text.clone(), |color| text.color(color));
+        let button = widgets::selectable(ui, open, text, egui::Role::Button, name);
         if button.on_hover_text(why).clicked() {
             actions.push(SettingsAction::ToggleLeft(panel));
         }

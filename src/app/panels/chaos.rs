@@ -59,7 +59,7 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Ac
         if let Some(seed) = on {
             ui.label(RichText::new(format!("on, seed {seed}")).color(palette.warn));
             let keep = widgets::named_button(ui, "Use this seed", "Use this seed of chaos again");
-            if keep.on_hover_text("Fills it in below, to have the same chaos once more.").clicked() {
+            if keep.on_hover_text("Fills it in below, to have the same chaos again.").clicked() {
                 actions.push(Action::KeepChaosSeed(seed));
             }
         }
@@ -69,12 +69,12 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Ac
         let field = TextEdit::singleline(&mut draft.seed).desired_width(76.0).hint_text("a new one");
         ui.add_enabled(on.is_none(), field).labelled_by(label.id);
         let pace = egui::DragValue::new(&mut draft.pace_s).range(1..=120).suffix(" s");
-        let label = ui.label("every");
+        let label = ui.label("on average every");
         let pace = ui.add_enabled(on.is_none(), pace).labelled_by(label.id);
         pace.on_hover_text("The mean time from one fault to the next.");
     });
     if command.is_none() {
-        let text = "A seed is a whole number, such as 42; leave it empty for a new one.";
+        let text = "A seed is a whole number, such as 42. Leave it empty for a new one.";
         ui.label(RichText::new(text).color(palette.warn));
     }
     actions

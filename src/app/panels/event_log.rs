@@ -27,9 +27,9 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         actions.append(filter(ui, view));
         for category in Category::ALL {
             let shows = !view.settings.hidden.contains(&category);
-            let button = ui.selectable_label(shows, RichText::new(category.word()).small());
             let name = format!("Show {} in the log", category.word().to_lowercase());
-            button.widget_info(|| egui::WidgetInfo::selected(egui::Role::Switch, true, shows, &name));
+            let text = RichText::new(category.word()).small();
+            let button = widgets::selectable(ui, shows, text, egui::Role::Switch, &name);
             if button.on_hover_text(name).clicked() {
                 actions.push(SettingsAction::ToggleCategory(category));
             }
@@ -95,8 +95,9 @@ fn line(ui: &mut Ui, view: &ViewContext<'_>, entry: &Entry, height: f32) {
         mark.on_hover_text(entry.category.word());
         let mut sentence = String::new();
         if let Some(light) = &entry.light {
-            sentence.push_str(&light.to_string());
-            sentence.push(' ');
+            // Lights do something, and something happens to links and by faults.
+            let colon = matches!(entry.category, Category::Fault | Category::Link);
+            sentence.push_str(&format!("{light}{} ", if colon { ":" } else { "" }));
         }
         if !entry.lead.is_empty() {
             sentence.push_str(entry.lead);

@@ -7,14 +7,14 @@ use egui::{Galley, RichText, Sense, Ui, WidgetInfo, vec2};
 use crate::{
     app::{
         action::Actions,
-        labels,
         scene::fault::glyph,
         settings::{LeftPanel, SettingsAction},
         view::ViewContext,
         widgets,
     },
+    fault::Fault,
     model::LightId,
-    world::{Command, Fault},
+    world::Command,
 };
 
 /// What a sign takes beside its words.
@@ -40,7 +40,7 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         ui.label(RichText::new(text).color(palette.warn).strong());
         if !on.is_empty() {
             let clear = widgets::named_button(ui, "Clear all", "Clear all faults");
-            if clear.on_hover_text("Takes every fault out; the lights find back by themselves.").clicked() {
+            if clear.on_hover_text("Clears every fault. The lights recover by themselves.").clicked() {
                 actions.push(Command::ClearFaults);
             }
         }
@@ -48,7 +48,7 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
             ui.separator();
             ui.label(RichText::new(format!("Chaos, seed {seed}")).color(palette.warn));
             let stop = widgets::named_button(ui, "Stop", "Stop chaos");
-            if stop.on_hover_text("Ends it, and takes out what it has put in.").clicked() {
+            if stop.on_hover_text("Ends it and clears the faults that it has injected.").clicked() {
                 actions.push(Command::StopChaos);
             }
         }
@@ -71,7 +71,7 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
 fn words_of(ui: &Ui, view: &ViewContext<'_>, fault: &Fault) -> Arc<Galley> {
     let place = fault.light().map(|light| format!("{}: ", light.light)).unwrap_or_default();
     let font = egui::TextStyle::Small.resolve(ui.style());
-    let text = format!("{place}{}", labels::fault_in_short(fault));
+    let text = format!("{place}{}", fault.label());
     ui.painter().layout_no_wrap(text, font, view.palette.warn)
 }
 
@@ -80,8 +80,9 @@ fn chip(ui: &mut Ui, view: &ViewContext<'_>, fault: &Fault, galley: Arc<Galley>)
     let palette = view.palette;
     let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + SIGN, 22.0), Sense::click());
     let whole = fault.light().map_or_else(|| "all lights".to_owned(), LightId::to_string);
-    response
-        .widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, format!("On now: {whole}, {fault}")));
+    response.widget_info(|| {
+        WidgetInfo::labeled(egui::Role::Button, true, format!("On now: {whole}, {}", fault.label()))
+    });
     if response.has_focus() || response.hovered() {
         let edge = egui::Stroke::new(1.0, palette.accent);
         ui.painter().rect_stroke(rect, 5.0, edge, egui::StrokeKind::Inside);
@@ -90,5 +91,5 @@ fn chip(ui: &mut Ui, view: &ViewContext<'_>, fault: &Fault, galley: Arc<Galley>)
     glyph::paint(ui.painter(), centre, 8.5, fault, palette);
     let left = egui::pos2(rect.left() + 23.0, rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(left, galley, palette.warn);
-    response.on_hover_text(format!("{whole}: {fault}.\nOpens the fault panel.")).clicked()
+    response.on_hover_text(format!("{whole}: {}.\nOpens the fault panel.", fault.label())).clicked()
 }

@@ -130,11 +130,8 @@ fn header(
             ui.spacing_mut().item_spacing.y = 1.0;
             ui.horizontal(|ui| {
                 let name = RichText::new(light.id.to_string()).text_style(theme::title()).color(palette.text);
-                let name = ui.selectable_label(selected, name);
-                name.widget_info(|| {
-                    let label = format!("Select {}", light.id);
-                    egui::WidgetInfo::selected(egui::Role::Button, true, selected, label)
-                });
+                let label = format!("Select {}", light.id);
+                let name = widgets::selectable(ui, selected, name, egui::Role::Button, label);
                 if name.on_hover_text("Select it: the keys W, D, S and R act on the selected light").clicked()
                 {
                     actions.push(SelectionAction::Light(light.id.clone()));

@@ -60,10 +60,9 @@ pub(crate) fn show(
         ui.label(RichText::new("Timeline").text_style(theme::title()));
         for (span, text) in SPANS_S {
             let chosen = view.settings.span_s == span;
-            let button = ui.selectable_label(chosen, RichText::new(text).small());
             let name = format!("Timeline spans {text}");
-            button.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, &name));
-            if button.clicked() {
+            let text = RichText::new(text).small();
+            if widgets::selectable(ui, chosen, text, Role::RadioButton, name).clicked() {
                 actions.push(SettingsAction::SpanTimeline(span));
             }
         }
@@ -327,7 +326,7 @@ fn faults(painter: &Painter, view: &ViewContext<'_>, junction: &Junction, axis: 
         let bar = Rect::from_x_y_ranges(*x.start()..=*x.end(), top + 1.0..=top + 12.0);
         painter.rect_filled(bar, 2.0, warn.gamma_multiply(0.35));
         painter.vline(*x.start(), top - 1.0..=top + 12.0, Stroke::new(1.5, warn));
-        let name = labels::fault_name(&span.fault);
+        let name = span.fault.about().title;
         let name =
             span.fault.light().map_or_else(|| name.to_owned(), |light| format!("{}: {name}", light.light));
         let galley = painter.layout_no_wrap(name, FontId::proportional(11.0), view.palette.text);

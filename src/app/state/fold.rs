@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::{Broker, Category, Flight, Junction, LightState, Message, State, order};
 use crate::{
     app::labels,
+    fault::{Fault, LightFault},
     model::LightId,
     world::{
         Event, EventKind,
-        event::{Certainty, Fault, Ignorer, TopicKind},
+        event::{Certainty, Ignorer, TopicKind},
     },
 };
 
@@ -212,13 +213,13 @@ impl State {
     fn fault_changed(&mut self, at: u64, fault: &Fault, on: bool) {
         if let Some(known) = fault.light().and_then(|light| self.light_mut(light)) {
             match fault {
-                Fault::WifiDown(_) => known.wifi_cut = on,
-                Fault::Silence(_) => known.silenced = on,
+                Fault::Light { fault: LightFault::WifiDown(_), .. } => known.wifi_cut = on,
+                Fault::Light { fault: LightFault::Silence(_), .. } => known.silenced = on,
                 _ => {}
             }
         }
         if self.mark_fault(fault, on, at) {
-            let text = labels::fault(fault, on);
+            let text = fault.log(on);
             self.log.add(at, Category::Fault, fault.light().cloned(), "", text);
         }
     }

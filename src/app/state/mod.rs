@@ -18,11 +18,7 @@ use std::collections::VecDeque;
 use traffic_light::Name;
 
 use self::{light::push_bounded, rate::Rate};
-use crate::{
-    app::labels,
-    model::LightId,
-    world::event::{Fault, Severity},
-};
+use crate::{app::labels, fault::Fault, model::LightId, world::event::Severity};
 
 pub use conflicts::{ConflictSpan, Conflicts, Overlap};
 pub use junction::{Flight, Junction};

@@ -6,6 +6,7 @@ use traffic_light::{Aspect, Name, Rule};
 
 use super::*;
 use crate::{
+    fault::WifiDown,
     model::LightKind,
     world::{
         Event, EventKind,
@@ -39,7 +40,7 @@ fn a_resync_tells_nothing_twice() {
         add(&mut state, "demo/b");
         add(&mut state, "demo/a");
         apply(&mut state, 10, EventKind::AspectChanged { light: id("demo/a"), aspect: Aspect::Green });
-        apply(&mut state, 20, EventKind::FaultChanged { fault: Fault::WifiDown(id("demo/a")), on: true });
+        apply(&mut state, 20, EventKind::FaultChanged { fault: Fault::on(id("demo/a"), WifiDown), on: true });
         apply(&mut state, 30, began(&[id("demo/a"), id("demo/b")], Certainty::Sure, 30));
     }
     assert_eq!(state.junctions.len(), 1);

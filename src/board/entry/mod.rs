@@ -22,7 +22,7 @@ const MOST_BAUD_THROUGH_PIC: u32 = 230_400;
 
 /// A way into download mode, as it was chosen for one board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum EntryRoute {
     /// Through the PIC.
     Pic,
     /// By DTR and RTS. Where the chip does not answer then, and the choice was automatic, by hand.
@@ -36,66 +36,66 @@ pub(super) enum Way {
     Nothing,
 }
 
-impl Way {
+impl EntryRoute {
     /// The way that was asked for, or the one for what is plugged in. `wired`: whether the port has
     /// DTR and RTS.
-    pub(super) fn choose(method: EntryMethod, adapter: Option<Adapter>, wired: bool) -> Way {
+    pub(super) fn choose(method: EntryMethod, adapter: Option<Adapter>, wired: bool) -> EntryRoute {
         match method {
-            EntryMethod::Auto if adapter.is_some_and(Adapter::has_pic) => Way::Pic,
-            EntryMethod::Auto if wired => Way::Wires { then_by_hand: true },
-            EntryMethod::Auto | EntryMethod::Manual => Way::Hand,
-            EntryMethod::Pic => Way::Pic,
-            EntryMethod::Classic => Way::Wires { then_by_hand: false },
-            EntryMethod::None => Way::Nothing,
+            EntryMethod::Auto if adapter.is_some_and(Adapter::has_pic) => EntryRoute::Pic,
+            EntryMethod::Auto if wired => EntryRoute::Wires { then_by_hand: true },
+            EntryMethod::Auto | EntryMethod::Manual => EntryRoute::Hand,
+            EntryMethod::Pic => EntryRoute::Pic,
+            EntryMethod::Classic => EntryRoute::Wires { then_by_hand: false },
+            EntryMethod::None => EntryRoute::Nothing,
         }
     }
 
     /// The rate that the line is good for, at most.
     pub(super) fn most_baud(self) -> u32 {
-        if self == Way::Pic { MOST_BAUD_THROUGH_PIC } else { u32::MAX }
+        if self == EntryRoute::Pic { MOST_BAUD_THROUGH_PIC } else { u32::MAX }
     }
 
     /// Whether the chip can be brought back into download mode without a person.
     pub(super) fn can_repeat(self) -> bool {
-        matches!(self, Way::Pic | Way::Wires { .. })
+        matches!(self, EntryRoute::Pic | EntryRoute::Wires { .. })
     }
 
     /// Resets the chip into download mode, as far as that can be done from here, and gives the port
     /// to talk to it. `attempt` counts from 0; later ones give the chip more time.
     pub(super) fn enter(self, name: &str, attempt: u32) -> Result<Port, BoardError> {
         match self {
-            Way::Pic => {
+            EntryRoute::Pic => {
                 in_pic_mode(name, pic::enter)?;
                 serial::open(name, DataBits::Eight)
             }
-            Way::Wires { .. } => wires::enter(serial::open(name, DataBits::Eight)?, name, attempt),
-            Way::Hand | Way::Nothing => serial::open(name, DataBits::Eight),
+            EntryRoute::Wires { .. } => wires::enter(serial::open(name, DataBits::Eight)?, name, attempt),
+            EntryRoute::Hand | EntryRoute::Nothing => serial::open(name, DataBits::Eight),
         }
     }
 
     /// Starts the program; whether that was done, else the reset button has to.
     pub(super) fn leave(self, port: Port, name: &str) -> Result<bool, BoardError> {
         match self {
-            Way::Pic => {
+            EntryRoute::Pic => {
                 drop(port);
                 in_pic_mode(name, pic::leave)?;
                 Ok(true)
             }
-            Way::Wires { .. } => Ok(wires::reset(port).is_ok()),
+            EntryRoute::Wires { .. } => Ok(wires::reset(port).is_ok()),
             // The jumper is still there: a reset would lead back into download mode.
-            Way::Hand | Way::Nothing => Ok(false),
+            EntryRoute::Hand | EntryRoute::Nothing => Ok(false),
         }
     }
 
     /// Resets a board whose program runs, so that it starts anew.
     pub(super) fn reset(self, name: &str) -> Result<bool, BoardError> {
         match self {
-            Way::Pic => {
+            EntryRoute::Pic => {
                 in_pic_mode(name, pic::leave)?;
                 Ok(true)
             }
-            Way::Wires { .. } => Ok(wires::reset(serial::open(name, DataBits::Eight)?).is_ok()),
-            Way::Hand | Way::Nothing => Ok(false),
+            EntryRoute::Wires { .. } => Ok(wires::reset(serial::open(name, DataBits::Eight)?).is_ok()),
+            EntryRoute::Hand | EntryRoute::Nothing => Ok(false),
         }
     }
 }
@@ -132,17 +132,17 @@ mod tests {
 
     #[test]
     fn the_way_follows_from_what_is_plugged_in_unless_a_person_chose_it() {
-        let auto = |adapter, wired| Way::choose(EntryMethod::Auto, adapter, wired);
-        assert_eq!(auto(Some(Adapter::Pysense), true), Way::Pic);
-        assert_eq!(auto(Some(Adapter::Expansion3), true), Way::Pic);
-        assert_eq!(auto(Some(Adapter::Ft231x), true), Way::Wires { then_by_hand: true });
-        assert_eq!(auto(None, true), Way::Wires { then_by_hand: true });
-        assert_eq!(auto(None, false), Way::Hand, "a pseudo-terminal");
-        let chosen = |method| Way::choose(method, Some(Adapter::Pysense), true);
-        assert_eq!(chosen(EntryMethod::Pic), Way::Pic);
-        assert_eq!(chosen(EntryMethod::Classic), Way::Wires { then_by_hand: false });
-        assert_eq!(chosen(EntryMethod::Manual), Way::Hand);
-        assert_eq!(chosen(EntryMethod::None), Way::Nothing);
-        assert_eq!(Way::Pic.most_baud(), 230_400);
+        let auto = |adapter, wired| EntryRoute::choose(EntryMethod::Auto, adapter, wired);
+        assert_eq!(auto(Some(Adapter::Pysense), true), EntryRoute::Pic);
+        assert_eq!(auto(Some(Adapter::Expansion3), true), EntryRoute::Pic);
+        assert_eq!(auto(Some(Adapter::Ft231x), true), EntryRoute::Wires { then_by_hand: true });
+        assert_eq!(auto(None, true), EntryRoute::Wires { then_by_hand: true });
+        assert_eq!(auto(None, false), EntryRoute::Hand, "a pseudo-terminal");
+        let chosen = |method| EntryRoute::choose(method, Some(Adapter::Pysense), true);
+        assert_eq!(chosen(EntryMethod::Pic), EntryRoute::Pic);
+        assert_eq!(chosen(EntryMethod::Classic), EntryRoute::Wires { then_by_hand: false });
+        assert_eq!(chosen(EntryMethod::Manual), EntryRoute::Hand);
+        assert_eq!(chosen(EntryMethod::None), EntryRoute::Nothing);
+        assert_eq!(EntryRoute::Pic.most_baud(), 230_400);
     }
 }

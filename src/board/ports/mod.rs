@@ -179,13 +179,13 @@ impl PortInfo {
     /// What to do before the port can be used, as a sentence without a full stop; `None` where it
     /// can be used now.
     #[must_use]
-    pub fn advice(&self) -> Option<String> {
+    pub fn help(&self) -> Option<String> {
         match &self.access {
             Access::Free => None,
             Access::Denied { group } => Some(error::denied(&self.path, group.as_deref())),
             Access::Busy { program } => {
                 let program = program.as_deref().unwrap_or("another program");
-                Some(format!("{program} has it open; close it there"))
+                Some(format!("close it in {program}, which has it open"))
             }
         }
     }

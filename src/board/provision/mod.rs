@@ -2,7 +2,7 @@
 //!
 //! [`Settings`] is what a person fills in, in the window or in a file ([`super::BoardFile`]).
 
-pub mod here;
+pub mod this_computer;
 
 use std::fmt;
 
@@ -157,7 +157,7 @@ impl Settings {
         for peer in &self.peers {
             let Some(peer) = name(peer, Member::Peers, &mut errors) else { continue };
             if peers.push(peer).is_err() {
-                let text = format!("a light has at most {} others to agree with; name fewer", peers.len());
+                let text = format!("a light can agree with at most {} others", peers.len());
                 errors.push(SettingsError { member: Member::Peers, text });
                 break;
             }
@@ -166,8 +166,7 @@ impl Settings {
             "" => None,
             key => Key::new(key.as_bytes())
                 .map_err(|error| {
-                    let text = format!("{error}; take a text of such a length");
-                    errors.push(SettingsError { member: Member::Key, text });
+                    errors.push(SettingsError { member: Member::Key, text: error.to_string() });
                 })
                 .ok(),
         };
@@ -214,7 +213,7 @@ fn name(text: &str, member: Member, errors: &mut Vec<SettingsError>) -> Option<N
     Name::new(text)
         .map_err(|error| {
             let text =
-                if text.is_empty() { error.to_string() } else { format!("{text:?} is no name; {error}") };
+                if text.is_empty() { error.to_string() } else { format!("{text:?} is no name: {error}") };
             errors.push(SettingsError { member, text });
         })
         .ok()
@@ -227,7 +226,7 @@ fn bounded<const N: usize>(
     errors: &mut Vec<SettingsError>,
 ) -> heapless::String<N> {
     heapless::String::try_from(text).unwrap_or_else(|_| {
-        let text = format!("it has {} bytes, and there is room for {most}; shorten it", text.len());
+        let text = format!("it has {} bytes, and there is room for {most}", text.len());
         errors.push(SettingsError { member, text });
         heapless::String::new()
     })

@@ -12,10 +12,15 @@ use tokio::{
 };
 
 use super::{
-    super::{asked_to_end, json, report},
+    super::{
+        json::{self, milliseconds},
+        progress::Reporter,
+        report,
+    },
     Plan,
 };
 use crate::{
+    cli::common::asked_to_end,
     scenario::{
         Judge,
         series::{Played, Series},
@@ -25,14 +30,15 @@ use crate::{
 
 /// How often it is looked whether it is over.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How often it is said how far it has come, in looks.
-const TELL_EVERY: u32 = 100;
+/// How often it is said how far it has come, without a terminal.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 struct Listener {
     judge: Judge,
     tally: Tally,
     json: bool,
-    news: json::News,
+    filter: json::ChangeFilter,
+    progress: Reporter,
 }
 
 pub(super) async fn play(plan: &Plan<'_>, state_folder: Option<PathBuf>) -> anyhow::Result<Series> {
@@ -47,7 +53,8 @@ pub(super) async fn play(plan: &Plan<'_>, state_folder: Option<PathBuf>) -> anyh
         judge: Judge::new(&scenario),
         tally: Tally::default(),
         json: plan.args.json,
-        news: json::News::default(),
+        filter: json::ChangeFilter::default(),
+        progress: Reporter::new(milliseconds(plan.scenario.length), TELL_EVERY),
     };
     listener.listen(events).await?;
     world.stop().await;
@@ -64,7 +71,6 @@ impl Listener {
         tokio::pin!(asked);
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut looked: u32 = 0;
         loop {
             tokio::select! {
                 // What has happened comes first, so that nothing is judged as not having happened.
@@ -77,11 +83,10 @@ impl Listener {
                     if started.elapsed() >= self.judge.ends_at() {
                         return Ok(());
                     }
-                    looked += 1;
-                    if looked.is_multiple_of(TELL_EVERY) {
-                        let (at, end) = (started.elapsed(), self.judge.ends_at());
-                        eprintln!("{:.0} s of {:.0} s", at.as_secs_f64(), end.as_secs_f64());
-                    }
+                    let (at, end) = (started.elapsed(), self.judge.ends_at());
+                    self.progress.set(milliseconds(at), || {
+                        format!("{:.0} s of {:.0} s", at.as_secs_f64(), end.as_secs_f64())
+                    });
                 }
             }
         }
@@ -99,19 +104,21 @@ impl Listener {
         };
         self.judge.see(&event);
         self.tally.count(&event);
-        if !self.news.has(&event) {
+        if !self.filter.is_new(&event) {
             return Ok(true);
         }
         if self.json {
             if let Some(line) = json::line(&event) {
-                let mut out = io::stdout().lock();
-                writeln!(out, "{line}")?;
-                out.flush()?;
+                self.progress.suspend(|| {
+                    let mut out = io::stdout().lock();
+                    writeln!(out, "{line}")?;
+                    out.flush()
+                })?;
             }
         } else if is_progress(&event.kind)
             && let Some(sentence) = report::sentence(&event)
         {
-            eprintln!("{sentence}");
+            self.progress.say(&sentence);
         }
         Ok(!matches!(event.kind, EventKind::Stopped))
     }

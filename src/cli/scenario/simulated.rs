@@ -4,16 +4,17 @@ use std::{
     io::{self, Write as _},
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::json;
 
 use super::{
-    super::{asked_to_end, json, runtime},
+    super::{json, progress::Reporter},
     Plan,
 };
 use crate::{
+    cli::common::{asked_to_end, runtime},
     scenario::series::{Played, Series, play as play_one},
     simulated::{Options, Simulation},
 };
@@ -29,7 +30,7 @@ pub(super) fn play(plan: &Plan<'_>) -> anyhow::Result<Series> {
     let runtime = runtime()?;
     let mut series = Series::new(&plan.scenario);
     let at_once = thread::available_parallelism().map_or(1, usize::from);
-    let mut told = Instant::now();
+    let mut progress = Reporter::new(u64::from(plan.seeds), TELL_EVERY);
     thread::scope(|scope| {
         // Ends with the runtime, whichever way this ends.
         let (over, is_over) = tokio::sync::oneshot::channel::<()>();
@@ -49,17 +50,17 @@ pub(super) fn play(plan: &Plan<'_>) -> anyhow::Result<Series> {
             }
             for done in play_some(plan, some, stop)? {
                 let (played, lines) = done?;
-                let mut out = io::stdout().lock();
-                for line in lines {
-                    writeln!(out, "{line}")?;
-                }
-                out.flush()?;
+                progress.suspend(|| -> io::Result<()> {
+                    let mut out = io::stdout().lock();
+                    for line in lines {
+                        writeln!(out, "{line}")?;
+                    }
+                    out.flush()
+                })?;
                 series.add(played);
             }
-            if told.elapsed() >= TELL_EVERY {
-                told = Instant::now();
-                eprintln!("{} of {} seeds played", series.seeds().len(), seeds.len());
-            }
+            let played = series.seeds().len();
+            progress.set(played as u64, || format!("{played} of {} seeds played", seeds.len()));
         }
         drop(over);
         anyhow::Ok(())
@@ -87,10 +88,10 @@ fn play_some(plan: &Plan<'_>, seeds: &[u64], stop: &AtomicBool) -> io::Result<Ve
 fn play_seed(plan: &Plan<'_>, seed: u64, stop: &AtomicBool) -> Told {
     let mut simulation = Simulation::new(&plan.scenario.drawn(seed).config, seed, Options::default())?;
     let mut lines = Vec::new();
-    let mut news = json::News::default();
+    let mut filter = json::ChangeFilter::default();
     let mut tell = |event: &crate::world::Event| {
         if plan.args.json
-            && news.has(event)
+            && filter.is_new(event)
             && let Some(mut line) = json::line(event)
         {
             if plan.seeds > 1 {

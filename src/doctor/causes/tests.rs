@@ -9,7 +9,7 @@ fn target(host: &str, login: Option<(&str, &str)>) -> Target {
         tls: None,
         root: "twinlight".to_owned(),
         junctions: Vec::new(),
-        adafruit: host == super::super::ADAFRUIT,
+        adafruit: host == ADAFRUIT,
     }
 }
 

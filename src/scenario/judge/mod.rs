@@ -11,7 +11,8 @@ use std::{fmt, time::Duration};
 
 use super::{Expectation, Scenario, record::Record};
 use crate::{
-    config::{Config, FaultKind, PlannedFault},
+    config::Config,
+    fault::PlannedFault,
     world::{Event, EventKind},
 };
 
@@ -137,11 +138,6 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
-}
-
-/// Whether a fault happens at an instant, so that no event tells of it.
-fn is_instant(fault: &PlannedFault) -> bool {
-    matches!(fault.what, FaultKind::SessionDrop(_) | FaultKind::Reboot(_))
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Judge, is_instant};
+use super::Judge;
 use crate::{
-    config::{FaultKind, PlannedFault},
+    fault::PlannedFault,
     scenario::{
         expect::{FaultName, Moment, Seconds},
         record::FaultSpan,
@@ -44,7 +44,7 @@ pub(super) fn moment(judge: &Judge, moment: &Moment) -> Known {
 fn began(judge: &Judge, fault: &FaultName) -> Known {
     let Some(planned) = judge.planned(fault.entry).next() else { return never(fault) };
     let reached = judge.record.reached;
-    if is_instant(planned) {
+    if planned.fault.is_instant() {
         return if reached >= planned.at { Known::At(planned.at) } else { not_yet(fault, planned.at) };
     }
     match span(judge, planned) {
@@ -58,7 +58,7 @@ fn ended(judge: &Judge, fault: &FaultName) -> Known {
     let Some(planned) = judge.planned(fault.entry).next_back() else { return never(fault) };
     let Some(ends_at) = planned.ends_at() else { return never(fault) };
     let reached = judge.record.reached;
-    if is_instant(planned) {
+    if planned.fault.is_instant() {
         return if reached >= ends_at { Known::At(ends_at) } else { not_yet(fault, ends_at) };
     }
     match span(judge, planned) {
@@ -85,11 +85,10 @@ fn links_up(judge: &Judge, fault: &FaultName, ended: Duration) -> Known {
     Known::At(last)
 }
 
-/// The fault that was put in by this plan.
+/// The fault that was injected by this plan.
 fn span<'j>(judge: &'j Judge, planned: &PlannedFault) -> Option<&'j FaultSpan> {
-    let FaultKind::Lasting { fault, .. } = &planned.what else { return None };
     let earliest = planned.at.saturating_sub(EARLIEST_FAULT);
-    judge.record.faults.iter().find(|span| span.fault == *fault && span.from >= earliest)
+    judge.record.faults.iter().find(|span| span.fault == planned.fault && span.from >= earliest)
 }
 
 fn never(fault: &FaultName) -> Known {
@@ -103,13 +102,15 @@ fn not_yet(fault: &FaultName, at: Duration) -> Known {
 fn not_put_in(judge: &Judge, fault: &FaultName, at: Duration) -> Known {
     let about = judge.record.notices.iter().rev().find(|(noticed, _)| *noticed + EARLIEST_FAULT >= at);
     let why = about.map(|(_, text)| format!(": {text}")).unwrap_or_default();
-    Known::Never(format!("{} was not put in at {}{why}", fault.name, Seconds(at)))
+    Known::Never(format!("{} was not injected at {}{why}", fault.name, Seconds(at)))
 }
 
 /// The moment in words, now that it has come.
 pub(super) fn told(judge: &Judge, moment: &Moment, at: Duration) -> String {
     let at = Seconds(at);
-    let instant = |fault: &FaultName| judge.planned(fault.entry).next().is_some_and(is_instant);
+    let instant = |fault: &FaultName| {
+        judge.planned(fault.entry).next().is_some_and(|planned| planned.fault.is_instant())
+    };
     match moment {
         Moment::Ended(fault) if instant(fault) => format!("{} came at {at}", fault.name),
         Moment::At(_) => format!("from {at} on"),

@@ -4,10 +4,11 @@ use traffic_light::{Aspect, Name, Rule};
 
 use super::{Judge, Outcome};
 use crate::{
+    fault::{Fault, WifiDown},
     model::{LightId, LightKind},
     scenario::Scenario,
     world::{
-        Event, EventKind, Fault,
+        Event, EventKind,
         event::{Certainty, Ignorer, Layer, Severity},
     },
 };
@@ -70,7 +71,7 @@ impl Story {
     }
 
     fn wifi_down(self, at: f64, on: bool) -> Story {
-        self.at(at, "a fault", EventKind::FaultChanged { fault: Fault::WifiDown(light("a")), on })
+        self.at(at, "a fault", EventKind::FaultChanged { fault: Fault::on(light("a"), WifiDown), on })
     }
 
     fn session(self, at: f64, name: &str, up: bool) -> Story {
@@ -232,7 +233,7 @@ fn flashing_is_counted_from_the_start_of_the_fault() {
     story().at(20.0, "refused", warning("it cannot be injected: no proxy")).comes_to(
         60.0,
         NotJudged,
-        "wifi-down on demo/a was not put in at 20 s: it cannot be injected: no proxy",
+        "wifi-down on demo/a was not injected at 20 s: it cannot be injected: no proxy",
     );
 }
 

@@ -7,10 +7,11 @@ use traffic_light::Name;
 use super::refused;
 use crate::{
     config::{
-        self, Config, PlannedFault,
+        self, Config,
         nearest::nearest,
         table::{Member, Reader, Table},
     },
+    fault::PlannedFault,
     scenario::expect::{Check, Expectation, FaultName, Moment, Scope, Seconds, Window},
 };
 

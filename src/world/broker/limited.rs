@@ -1,6 +1,6 @@
 //! Connections whose account may be banned while they last.
 
-use std::{io, net::Shutdown, time::Duration};
+use std::{future::Future, io, net::Shutdown, pin::Pin, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,7 +10,6 @@ use tokio::{
 use tracing::{debug, warn};
 use traffic_light::mqtt::codec::connack;
 
-use super::sessions::BoxFuture;
 use crate::world::account_limiter::AccountLimiter;
 
 /// A peer that has not sent its CONNECT within this is dropped.
@@ -20,6 +19,9 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a session may take to end once its account is banned.
 const CUT_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_BYTES: usize = 4 * 1024;
+
+/// What serves a connection to its end.
+pub(super) type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Serves a connection whose account may be banned meanwhile.
 pub(super) async fn serve(

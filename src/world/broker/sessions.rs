@@ -1,6 +1,6 @@
 //! How much the broker's clients may use, and who serves a connection.
 
-use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use mqtt5::broker::{
     AuthProvider, BrokerConfig as CrateConfig, DynamicStorage, MemoryBackend, ResourceLimits,
@@ -10,7 +10,7 @@ use mqtt5::broker::{
 use tokio::{net::TcpStream, sync::broadcast};
 use tracing::{debug, warn};
 
-use super::{adafruit_filter, authentication, limited};
+use super::{adafruit_filter, authentication, limited, limited::BoxFuture};
 use crate::{
     model::Login,
     world::account_limiter::{AccountLimiter, PublishHandler},
@@ -40,8 +40,6 @@ const SESSION_EXPIRY: Duration = Duration::from_hours(1);
 
 /// How often expired sessions and messages are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-
-pub(super) type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What the crate needs to serve one connection, shared by all.
 pub(super) struct Sessions {

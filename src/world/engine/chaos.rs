@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Engine, Queued, effect::LightCommand, holds::Source};
+use super::{Engine, Queued, holds::Source};
 use crate::{
     chaos::{Chaos, ChaosOptions},
-    config::{FaultKind, PlannedFault},
+    fault::PlannedFault,
     model::LightKind,
     world::event::Severity,
 };
@@ -84,21 +84,13 @@ impl Engine {
                 self.chaos = None;
                 return;
             };
-            match std::mem::replace(&mut chaos.next, next).what {
-                FaultKind::Lasting { fault, lasts } => {
-                    let gone = fault.light().is_some_and(|light| self.state.knows(light).is_none());
-                    // Nobody else's fault is touched.
-                    if !gone && self.holds.newest(&fault).is_none() {
-                        self.inject(fault, lasts, Source::Chaos);
-                    }
-                }
-                FaultKind::SessionDrop(light) if self.runs(&light) => {
-                    self.do_to_light(light, LightCommand::DropSession);
-                }
-                FaultKind::Reboot(light) if self.runs(&light) => {
-                    self.do_to_light(light, LightCommand::Reboot);
-                }
-                FaultKind::SessionDrop(_) | FaultKind::Reboot(_) => {}
+            let PlannedFault { fault, lasts, .. } = std::mem::replace(&mut chaos.next, next);
+            let gone = fault.light().is_some_and(|light| {
+                if fault.is_instant() { !self.runs(light) } else { self.state.knows(light).is_none() }
+            });
+            // Nobody else's fault is touched.
+            if !gone && self.holds.newest(&fault).is_none() {
+                self.inject(fault, lasts, Source::Chaos);
             }
         }
     }

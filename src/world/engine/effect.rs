@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use traffic_light::command::Action;
 
 use crate::{
-    fault::LinkFaultSpec,
+    fault::{BrokerFault, Fault, LightFault, LinkFaultSpec},
     model::{Diagnostic, LightId, Login},
-    world::{Fault, command::ByHand},
+    world::command::ByHand,
 };
 
 /// Something that a world does for its engine, one after the other; what came of it goes to
@@ -74,22 +74,29 @@ pub(crate) enum LightCommand {
 impl Effect {
     /// What injects `fault`, or clears it.
     pub(super) fn of(fault: &Fault, on: bool) -> Effect {
-        let (light, does) = match fault {
-            Fault::BrokerDown => return Effect::RunBroker(!on),
-            Fault::Quota { per_minute } => return Effect::SetQuota(on.then_some(*per_minute)),
+        let (light, fault) = match fault {
+            Fault::Broker(BrokerFault::BrokerDown(_)) => return Effect::RunBroker(!on),
+            Fault::Broker(BrokerFault::Quota(quota)) => {
+                return Effect::SetQuota(on.then_some(quota.per_minute));
+            }
             Fault::Link { light, spec } => {
                 return Effect::LinkFault { light: light.clone(), spec: *spec, on };
             }
-            Fault::TakenOver(light) => return Effect::DuplicateClient { light: light.clone(), on },
-            Fault::WifiDown(light) => (light, LightCommand::SetWifi(!on)),
-            Fault::Silence(light) => (light, LightCommand::Silence(on)),
-            Fault::WrongPassword(light) => (light, LightCommand::SetWrongPassword(on)),
-            Fault::NameNotFound(light) => (light, LightCommand::SetNameNotFound(on)),
-            Fault::Hang(light) => (light, LightCommand::Hang(on)),
-            Fault::ClockDrift { light, ppm } => (light, LightCommand::Drift(if on { *ppm } else { 0 })),
-            Fault::Suspend(light) => (light, LightCommand::Suspend(on)),
+            Fault::Light { light, fault } => (light.clone(), fault),
         };
-        Effect::Light(light.clone(), does)
+        let does = match fault {
+            LightFault::TakenOver(_) => return Effect::DuplicateClient { light, on },
+            LightFault::WifiDown(_) => LightCommand::SetWifi(!on),
+            LightFault::Silence(_) => LightCommand::Silence(on),
+            LightFault::WrongPassword(_) => LightCommand::SetWrongPassword(on),
+            LightFault::NameNotFound(_) => LightCommand::SetNameNotFound(on),
+            LightFault::Hang(_) => LightCommand::Hang(on),
+            LightFault::ClockDrift(drift) => LightCommand::Drift(if on { drift.ppm } else { 0 }),
+            LightFault::Suspend(_) => LightCommand::Suspend(on),
+            LightFault::SessionDrop(_) => LightCommand::DropSession,
+            LightFault::Reboot(_) => LightCommand::Reboot,
+        };
+        Effect::Light(light, does)
     }
 
     /// The light that a notice about it names.

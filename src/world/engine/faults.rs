@@ -10,14 +10,17 @@ use super::{
     holds::{Hold, Source},
 };
 use crate::{
+    fault::{BrokerFault, Fault, LightFault},
     model::{Diagnostic, LightId, LightKind},
-    world::{Fault, event::Severity},
+    world::event::Severity,
 };
 
 impl Engine {
     pub(super) fn inject(&mut self, fault: Fault, lasts: Option<Duration>, source: Source) {
-        let task = fault.check().map_err(Diagnostic::from).and_then(|()| self.task_for(&fault, lasts));
+        let task = fault.check().and_then(|()| self.task_for(&fault, lasts));
         match task {
+            // An instant is over as soon as it has happened: nobody holds it.
+            Ok(task) if fault.is_instant() => self.push(Task { change: None, ..task }),
             Ok(task) => {
                 let until = lasts.map(|lasts| self.state.now().saturating_add(lasts));
                 self.holds.add(Hold { fault, source, until });
@@ -31,7 +34,7 @@ impl Engine {
         self.can_reach(fault)?;
         let change = Some(Change { fault: fault.clone(), on: true });
         if !self.state.is_remote(fault) {
-            if matches!(fault, Fault::WrongPassword(_)) && !self.setting.has_login {
+            if fault.about().needs_login && !self.setting.has_login {
                 return Err(Diagnostic::new(
                     "this broker lets everybody in",
                     "give it a user and a password first",
@@ -49,13 +52,20 @@ impl Engine {
                 "give the junction a key",
             ));
         }
-        let action = if matches!(fault, Fault::Silence(_)) { Action::Silence } else { Action::WifiDown };
+        let action = if matches!(fault, Fault::Light { fault: LightFault::Silence(_), .. }) {
+            Action::Silence
+        } else {
+            Action::WifiDown
+        };
         let ms = Some(u32::try_from(lasts.as_millis()).unwrap_or(u32::MAX));
         Ok(Task { effect: Effect::TellLight { light: light.clone(), action, ms }, change })
     }
 
     /// A person clears a fault, whoever injected it.
     pub(super) fn clear(&mut self, fault: &Fault) {
+        if fault.is_instant() {
+            return;
+        }
         let held = self.holds.newest(fault).is_some();
         if self.state.is_remote(fault) {
             if held {
@@ -124,7 +134,7 @@ impl Engine {
         let Change { fault, on } = change;
         match (result, on) {
             (Ok(()), true) => {
-                if fault == Fault::BrokerDown && self.state.broker_runs() {
+                if stops_broker(&fault) && self.state.broker_runs() {
                     self.state.broker_stopped("stopped on purpose");
                 }
                 // What ended while it was being injected is told of neither way.
@@ -146,11 +156,8 @@ impl Engine {
 
     fn cannot(&mut self, fault: &Fault, what: &str, reason: &Diagnostic) {
         // A broker that does not start is more than a refusal.
-        let severity = if *fault == Fault::BrokerDown && what == "cleared" {
-            Severity::Error
-        } else {
-            Severity::Warning
-        };
+        let severity =
+            if stops_broker(fault) && what == "cleared" { Severity::Error } else { Severity::Warning };
         let text = format!("{} cannot be {what}: {}", fault.name(), reason.one_line());
         self.state.notice(severity, fault.light(), text);
     }
@@ -160,10 +167,9 @@ impl Engine {
         let Some(light) = fault.light() else {
             return if self.setting.own_broker {
                 Ok(())
-            } else if matches!(fault, Fault::Quota { .. }) {
-                Err("the broker is not part of this program, and counts by its own rules".into())
             } else {
-                Err(Diagnostic::new("the broker is not part of this program", "stop it where it runs"))
+                let help = fault.about().other_broker.map(str::to_owned);
+                Err(Diagnostic { message: "the broker is not part of this program".to_owned(), help })
             };
         };
         let kind = self.state.knows(light);
@@ -184,10 +190,14 @@ impl Engine {
             });
         }
         if let Some(why) = kind.and_then(|kind| fault.why_not(kind)) {
-            return Err(why.into());
+            return Err(why);
         }
         if self.runs(light) || self.state.is_remote(fault) { Ok(()) } else { Err(does_not_run(light)) }
     }
+}
+
+fn stops_broker(fault: &Fault) -> bool {
+    matches!(fault, Fault::Broker(BrokerFault::BrokerDown(_)))
 }
 
 pub(super) fn does_not_run(light: &LightId) -> Diagnostic {

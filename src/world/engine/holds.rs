@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::world::Fault;
+use crate::fault::Fault;
 
 /// Who injected a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

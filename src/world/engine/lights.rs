@@ -13,9 +13,9 @@ use super::{
     faults::does_not_run,
     holds::{Hold, Source},
 };
+use crate::fault::{Fault, LightFault, Silence, WifiDown};
 use crate::model::{LightId, LightKind};
 use crate::world::{
-    Fault,
     event::{EventKind, Ignorer, Severity},
     log_event::{self, LogEntry},
 };
@@ -55,7 +55,7 @@ impl Engine {
     /// A fault of a light's program has ended with the run that it struck: a hang, or the silence that a
     /// command asked for.
     pub(crate) fn fault_over(&mut self, fault: Fault) {
-        if let Fault::Silence(light) = &fault {
+        if let Fault::Light { light, fault: LightFault::Silence(_) } = &fault {
             return self.program_speaks(light);
         }
         self.holds.clear(&fault);
@@ -70,7 +70,7 @@ impl Engine {
         match order {
             HostCommand::WifiDown { ms } => {
                 let lasts = Duration::from_millis(u64::from(ms));
-                self.inject(Fault::WifiDown(light.clone()), Some(lasts), Source::Mqtt);
+                self.inject(Fault::on(light.clone(), WifiDown), Some(lasts), Source::Mqtt);
             }
             HostCommand::DropSession => self.do_to_light(light.clone(), LightCommand::DropSession),
             HostCommand::Reboot => self.do_to_light(light.clone(), LightCommand::Reboot),
@@ -84,7 +84,7 @@ impl Engine {
     pub(crate) fn log(&mut self, light: &LightId, event: &LogEvent) {
         match log_event::silence(event) {
             Some(true) => {
-                let fault = Fault::Silence(light.clone());
+                let fault = Fault::on(light.clone(), Silence);
                 self.holds.add(Hold { fault: fault.clone(), source: Source::Program, until: None });
                 self.state.fault_changed(fault, true);
             }
@@ -102,7 +102,7 @@ impl Engine {
     }
 
     fn program_speaks(&mut self, light: &LightId) {
-        let silence = Fault::Silence(light.clone());
+        let silence = Fault::on(light.clone(), Silence);
         self.holds.end(|hold| hold.source == Source::Program && hold.fault == silence);
         if self.holds.newest(&silence).is_none() {
             self.state.fault_changed(silence, false);

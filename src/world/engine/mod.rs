@@ -58,9 +58,10 @@ pub(crate) use self::{
     effect::{Effect, LightCommand, NotSent, Task},
     state::WorldState,
 };
-use super::{Command, Fault, command::ByHand, event::Severity};
+use super::{Command, command::ByHand, event::Severity};
 use crate::{
-    config::{Config, FaultKind, PlannedFault},
+    config::Config,
+    fault::{BrokerDown, Fault, PlannedFault, Silence, WifiDown},
     model::{Diagnostic, LightId},
 };
 
@@ -109,10 +110,10 @@ impl Engine {
 
     pub(crate) fn command(&mut self, command: Command) {
         match command {
-            Command::SetWifi { light, up } => self.switch(Fault::WifiDown(light), !up),
-            Command::SetSilence { light, on } => self.switch(Fault::Silence(light), on),
-            Command::StopBroker => self.switch(Fault::BrokerDown, true),
-            Command::StartBroker => self.switch(Fault::BrokerDown, false),
+            Command::SetWifi { light, up } => self.switch(Fault::on(light, WifiDown), !up),
+            Command::SetSilence { light, on } => self.switch(Fault::on(light, Silence), on),
+            Command::StopBroker => self.switch(Fault::on_broker(BrokerDown), true),
+            Command::StartBroker => self.switch(Fault::on_broker(BrokerDown), false),
             Command::InjectFault { fault, lasts } => self.inject(fault, lasts, Source::User),
             Command::ClearFault(fault) => self.clear(&fault),
             Command::ClearFaults => self.clear_all(),
@@ -169,11 +170,7 @@ impl Engine {
             self.hold_ended(fault);
         }
         while let Some(planned) = self.plan.pop_front_if(|planned| planned.at <= now) {
-            match planned.what {
-                FaultKind::Lasting { fault, lasts } => self.inject(fault, lasts, Source::Plan),
-                FaultKind::SessionDrop(light) => self.do_to_light(light, LightCommand::DropSession),
-                FaultKind::Reboot(light) => self.do_to_light(light, LightCommand::Reboot),
-            }
+            self.inject(planned.fault, planned.lasts, Source::Plan);
         }
         self.play_chaos();
     }
@@ -212,8 +209,8 @@ impl Engine {
             (Some(change), _, result) => self.fault_performed(change, result),
             (None, Effect::OpenBroker(_), Ok(())) => {
                 self.setting.has_login = true;
-                self.holds.clear(&Fault::BrokerDown);
-                self.state.fault_changed(Fault::BrokerDown, false);
+                self.holds.clear(&Fault::on_broker(BrokerDown));
+                self.state.fault_changed(Fault::on_broker(BrokerDown), false);
             }
             (None, Effect::Publish(ByHand { topic, payload, retain, qos }), Ok(())) => {
                 let (bytes, kept) = (payload.len(), if retain { ", to be kept" } else { "" });

@@ -11,9 +11,10 @@ use std::{
 use traffic_light::{Aspect, Name, PeerMessage, Rule};
 
 use crate::{
+    fault::{Fault, LightFault},
     model::{LightId, LightKind},
     world::{
-        event::{About, Event, EventKind, Fault, Layer, Severity},
+        event::{About, Event, EventKind, Layer, Severity},
         monitor::{Limits, Monitor},
     },
 };
@@ -257,7 +258,7 @@ impl WorldState {
     /// Whether a board has to be told of this fault over MQTT.
     pub(super) fn is_remote(&self, fault: &Fault) -> bool {
         let board = fault.light().is_some_and(|light| self.knows(light) == Some(LightKind::Board));
-        board && matches!(fault, Fault::WifiDown(_) | Fault::Silence(_))
+        board && matches!(fault, Fault::Light { fault: LightFault::WifiDown(_) | LightFault::Silence(_), .. })
     }
 
     pub(super) fn broker_runs(&self) -> bool {

@@ -10,8 +10,7 @@ use traffic_light::{
 
 use super::*;
 use crate::{
-    config::PlannedFault,
-    fault::{Latency, LinkFaultSpec},
+    fault::{Hang, Latency, LinkFaultSpec},
     model::LightKind,
     world::EventKind,
 };
@@ -27,7 +26,7 @@ fn light(name: &str) -> LightId {
 }
 
 fn wifi() -> Fault {
-    Fault::WifiDown(light("a"))
+    Fault::on(light("a"), WifiDown)
 }
 
 fn latency(ms: u32) -> Fault {
@@ -129,7 +128,7 @@ impl Lab {
 }
 
 fn planned(at: u64, lasts: u64, fault: Fault) -> PlannedFault {
-    PlannedFault::new(s(at), FaultKind::Lasting { fault, lasts: Some(s(lasts)) })
+    PlannedFault::new(s(at), fault, Some(s(lasts)))
 }
 
 #[test]
@@ -246,16 +245,16 @@ fn the_newest_parameters_apply_and_then_those_before_them_again() {
 #[test]
 fn chaos_touches_no_fault_of_others_and_gives_up_what_others_inject() {
     let mut lab = Lab::new();
-    lab.inject(Fault::Silence(light("b")), None);
+    lab.inject(Fault::on(light("b"), Silence), None);
     lab.command(Command::StartChaos { seed: Some(5), pace: s(1) });
     lab.changes();
     lab.play(s(300));
     let changes = lab.changes();
     assert!(changes.len() > 100);
-    assert!(lab.in_force(&Fault::Silence(light("b"))), "a person injected it");
+    assert!(lab.in_force(&Fault::on(light("b"), Silence)), "a person injected it");
     // Whatever chaos holds now, a person takes over.
     let taken = loop {
-        let held = lab.engine.state.faults().iter().find(|fault| **fault != Fault::Silence(light("b")));
+        let held = lab.engine.state.faults().iter().find(|fault| **fault != Fault::on(light("b"), Silence));
         if let Some(held) = held.cloned() {
             break held;
         }
@@ -266,7 +265,7 @@ fn chaos_touches_no_fault_of_others_and_gives_up_what_others_inject() {
     lab.command(Command::StopChaos);
     let mut left = lab.engine.state.faults().to_vec();
     left.sort_by_key(ToString::to_string);
-    let mut wanted = vec![Fault::Silence(light("b")), taken];
+    let mut wanted = vec![Fault::on(light("b"), Silence), taken];
     wanted.sort_by_key(ToString::to_string);
     assert_eq!(left, wanted);
     assert!(
@@ -316,10 +315,10 @@ fn other_parameters_that_cannot_be_given_leave_the_fault_as_it_was() {
 #[test]
 fn a_broker_that_does_not_start_again_is_still_told_of_as_down_and_can_be_tried_again() {
     let mut lab = Lab::new();
-    lab.inject(Fault::BrokerDown, Some(s(5)));
+    lab.inject(Fault::on_broker(BrokerDown), Some(s(5)));
     lab.broken = true;
     lab.play(s(6));
-    assert!(lab.in_force(&Fault::BrokerDown));
+    assert!(lab.in_force(&Fault::on_broker(BrokerDown)));
     assert_eq!(lab.notices(), ["broker-down cannot be cleared: not to be had"]);
     lab.broken = false;
     lab.command(Command::StartBroker);
@@ -329,10 +328,10 @@ fn a_broker_that_does_not_start_again_is_still_told_of_as_down_and_can_be_tried_
 #[test]
 fn what_ends_while_it_is_being_injected_is_told_of_neither_way() {
     let mut lab = Lab::new();
-    lab.engine.command(Command::InjectFault { fault: Fault::Hang(light("a")), lasts: None });
+    lab.engine.command(Command::InjectFault { fault: Fault::on(light("a"), Hang), lasts: None });
     let task = lab.engine.next_task().unwrap();
     // The light has started anew before the world says that it was asked to hang.
-    lab.engine.fault_over(Fault::Hang(light("a")));
+    lab.engine.fault_over(Fault::on(light("a"), Hang));
     lab.engine.performed(task, Ok(()));
     lab.take_events();
     assert_eq!(lab.changes(), []);
@@ -341,9 +340,9 @@ fn what_ends_while_it_is_being_injected_is_told_of_neither_way() {
 
 #[test]
 fn a_restart_ends_a_hang_whoever_injected_it_and_until_when() {
-    let mut lab = Lab::with_plan(vec![planned(1, 50, Fault::Hang(light("a")))]);
+    let mut lab = Lab::with_plan(vec![planned(1, 50, Fault::on(light("a"), Hang))]);
     lab.play(s(2));
-    lab.engine.fault_over(Fault::Hang(light("a")));
+    lab.engine.fault_over(Fault::on(light("a"), Hang));
     lab.take_events();
     assert_eq!(lab.changes(), [("hang".to_owned(), true), ("hang".to_owned(), false)]);
     assert_eq!(lab.engine.next_deadline(), None);
@@ -352,7 +351,7 @@ fn a_restart_ends_a_hang_whoever_injected_it_and_until_when() {
 #[test]
 fn a_silence_by_command_ends_with_its_run_and_a_persons_does_not() {
     let mut lab = Lab::new();
-    let silence = Fault::Silence(light("a"));
+    let silence = Fault::on(light("a"), Silence);
     lab.engine.log(&light("a"), &LogEvent::Obeys(Action::Silence));
     assert!(lab.in_force(&silence));
     lab.engine.fault_over(silence.clone());
@@ -370,7 +369,7 @@ fn a_silence_by_command_ends_with_its_run_and_a_persons_does_not() {
 fn a_light_that_goes_takes_its_faults_and_their_ends_along() {
     let mut lab = Lab::new();
     lab.inject(latency(200), Some(s(5)));
-    lab.inject(Fault::BrokerDown, Some(s(7)));
+    lab.inject(Fault::on_broker(BrokerDown), Some(s(7)));
     lab.command(Command::RunLight { light: light("a"), on: false });
     lab.engine.light_removed(&light("a"));
     lab.notices();

@@ -1,4 +1,4 @@
-//! The lights of one junction, and the overlaps of their go's, pair by pair.
+//! The lights of one junction, and the overlaps of their intervals, pair by pair.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use traffic_light::{Name, PeerMessage};
 use super::{
     Certainty,
     limits::Limits,
-    overlap::{Extent, GoId, Overlap},
+    overlap::{Extent, IntervalId, Overlap},
     track::Track,
 };
 use crate::{model::LightId, world::event::EventKind};
@@ -57,7 +57,7 @@ impl Junction {
         }
     }
 
-    /// The conflicts that go on: lights, how sure it is, since when.
+    /// The conflicts that interval on: lights, how sure it is, since when.
     pub(super) fn conflicts(&self) -> impl Iterator<Item = (Vec<LightId>, Certainty, Duration)> {
         self.overlaps.iter().filter(|overlap| overlap.is_open()).filter_map(|overlap| {
             let (certainty, since) = overlap.told?;
@@ -73,15 +73,19 @@ impl Junction {
         })
     }
 
-    /// Watches the newest go of a light beside those of all others.
+    /// Watches the newest interval of a light beside those of all others.
     fn watch_newest(&mut self, now: Duration, place: usize) {
-        let Some(go) = self.tracks.get(place).and_then(|track| track.goes.back()) else { return };
-        let (id, from) = ((place, go.number), go.possible_from);
-        if self.overlaps.iter().any(|overlap| overlap.is_of(id)) && go.is_over() {
+        let Some(interval) = self.tracks.get(place).and_then(|track| track.intervals.back()) else { return };
+        let (id, from) = ((place, interval.number), interval.possible_from);
+        if self.overlaps.iter().any(|overlap| overlap.is_of(id)) && interval.is_over() {
             return;
         }
         for (with, track) in self.tracks.iter().enumerate().filter(|(with, _)| *with != place) {
-            for other in track.goes.iter().filter(|go| !go.is_over() || go.possible_until(now) > from) {
+            for other in track
+                .intervals
+                .iter()
+                .filter(|interval| !interval.is_over() || interval.possible_until(now) > from)
+            {
                 let other = (with, other.number);
                 if !self.overlaps.iter().any(|overlap| overlap.is_of(id) && overlap.is_of(other)) {
                     self.overlaps.push(Overlap::new(id, other));
@@ -121,7 +125,7 @@ impl Junction {
         }
     }
 
-    /// Of two lights one conflict goes on at a time: what was told of earlier or later go's of theirs,
+    /// Of two lights one conflict goes on at a time: what was told of earlier or later intervals of theirs,
     /// and might still have changed, is over with this.
     fn end_others(&mut self, now: Duration, at: usize, lights: (usize, usize), news: &mut Vec<EventKind>) {
         for other in 0..self.overlaps.len() {
@@ -158,10 +162,10 @@ impl Junction {
     }
 
     fn extent(&self, overlap: &Overlap, now: Duration) -> Option<Extent> {
-        Some(Extent::of(self.go(overlap.one)?, self.go(overlap.other)?, now))
+        Some(Extent::of(self.interval(overlap.one)?, self.interval(overlap.other)?, now))
     }
 
-    /// Forgets go's that are over and that no later word can lie beside.
+    /// Forgets intervals that are over and that no later message can lie beside.
     fn forget(&mut self, now: Duration) {
         let heard = self.tracks.iter().any(Track::is_heard);
         let memory = if heard { self.limits.memory() } else { Duration::ZERO };
@@ -172,13 +176,14 @@ impl Junction {
             });
         }
         let tracks = &self.tracks;
-        let is_known =
-            |(place, number): GoId| tracks.get(place).is_some_and(|track| track.go(number).is_some());
+        let is_known = |(place, number): IntervalId| {
+            tracks.get(place).is_some_and(|track| track.interval(number).is_some())
+        };
         self.overlaps.retain(|overlap| is_known(overlap.one) && is_known(overlap.other));
     }
 
-    fn go(&self, (place, number): GoId) -> Option<&super::go::Go> {
-        self.tracks.get(place)?.go(number)
+    fn interval(&self, (place, number): IntervalId) -> Option<&super::interval::Interval> {
+        self.tracks.get(place)?.interval(number)
     }
 
     fn lights(&self, overlap: &Overlap) -> Vec<LightId> {

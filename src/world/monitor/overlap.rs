@@ -1,28 +1,28 @@
-//! One go of one light beside one go of another: how long both lasted at once.
+//! One right-of-way interval of one light beside one interval of another: how long both lasted at once.
 
 use std::time::Duration;
 
 use super::{
     Certainty,
-    go::{Go, common},
+    interval::{Interval, common},
     verdict::{CONFLICT_FROM, GLITCH_BELOW},
 };
 
-/// A light's place in its junction, and the number of its go.
-pub(super) type GoId = (usize, u64);
+/// A light's place in its junction, and the number of its interval.
+pub(super) type IntervalId = (usize, u64);
 
-/// A pair of go's that is watched.
+/// A pair of intervals that is watched.
 #[derive(Debug)]
 pub(super) struct Overlap {
-    pub(super) one: GoId,
-    pub(super) other: GoId,
+    pub(super) one: IntervalId,
+    pub(super) other: IntervalId,
     /// What was told, and since when it was so.
     pub(super) told: Option<(Certainty, Duration)>,
     /// Nothing more can come of it.
     pub(super) settled: bool,
 }
 
-/// How far two go's lie over each other, as far as is known.
+/// How far two intervals lie over each other, as far as is known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extent {
     pub(super) possible_from: Duration,
@@ -41,12 +41,12 @@ pub(super) struct Extent {
 }
 
 impl Overlap {
-    pub(super) fn new(one: GoId, other: GoId) -> Overlap {
+    pub(super) fn new(one: IntervalId, other: IntervalId) -> Overlap {
         Overlap { one, other, told: None, settled: false }
     }
 
-    pub(super) fn is_of(&self, go: GoId) -> bool {
-        self.one == go || self.other == go
+    pub(super) fn is_of(&self, interval: IntervalId) -> bool {
+        self.one == interval || self.other == interval
     }
 
     pub(super) fn told(&self) -> Option<Certainty> {
@@ -82,7 +82,7 @@ impl Overlap {
 }
 
 impl Extent {
-    pub(super) fn of(one: &Go, other: &Go, now: Duration) -> Extent {
+    pub(super) fn of(one: &Interval, other: &Interval, now: Duration) -> Extent {
         let possible_from = one.possible_from.max(other.possible_from);
         let until = one.possible_until(now).min(other.possible_until(now));
         let (mut first_sure, mut longest_sure) = (None, Duration::ZERO);
@@ -92,7 +92,7 @@ impl Extent {
                 longest_sure = longest_sure.max(to - from);
             }
         }
-        let over = |go: &Go| go.is_over().then(|| go.possible_until(now));
+        let over = |interval: &Interval| interval.is_over().then(|| interval.possible_until(now));
         let ahead = |at: &Duration| *at > now;
         let both = |a: Option<Duration>, b: Option<Duration>| Some(a?.max(b?)).filter(ahead);
         let sure_from = one.certain_from.max(other.certain_from) + GLITCH_BELOW;

@@ -89,14 +89,14 @@ fn a_heard_light_is_surely_in_go_only_between_two_words_without_a_gap() {
     let _ = monitor.observe(MS(0), &a, Aspect::Green);
     let _ = monitor.hear(MS(1_000), &b, &word(Aspect::Red, 1, 100));
     let _ = monitor.hear(MS(1_500), &b, &word(Aspect::RedAmber, 2, 600));
-    // The fastest word may have taken 200 ms, and lamps a tick.
+    // The fastest message may have taken 200 ms, and lamps a tick.
     assert_eq!(kinds(&monitor.check(MS(1_700))), ["possible a+b since 1114"]);
-    // Between the two words there are 500 ms, less what the second may have been faster than the first.
+    // Between the two messages there are 500 ms, less what the second may have been faster than the first.
     assert_eq!(
         kinds(&monitor.hear(MS(2_000), &b, &word(Aspect::RedAmber, 3, 1_100))),
         ["sure a+b since 1500"]
     );
-    // One word is missing: it may have been out of go in between, and the conflict is the same.
+    // One message is missing: it may have been without right of way in between, and the conflict is the same.
     assert!(monitor.hear(MS(3_500), &b, &word(Aspect::Green, 6, 2_600)).is_empty());
     assert!(monitor.observe(MS(4_000), &a, Aspect::Red).is_empty(), "b may not have been in go any more");
     // What was sure ends 286 ms before 2000; what was possible began at 1114.
@@ -122,7 +122,7 @@ fn an_orderly_change_from_a_board_to_a_virtual_light_is_no_possible_conflict() {
             news.extend(say(&mut monitor, start + beat * 500, aspect));
         }
         news.extend(say(&mut monitor, start + 8_000, Aspect::Red));
-        // The clearance after the word was heard.
+        // The clearance after the message was heard.
         news.extend(monitor.observe(MS(start + 9_010), &a, Aspect::RedAmber));
         for beat in 18..34 {
             news.extend(say(&mut monitor, start + beat * 500 + 20, Aspect::Red));
@@ -140,7 +140,7 @@ fn a_plain_light_is_taken_at_its_word() {
     let (a, b) = (light("x/a"), light("x/b"));
     let _ = monitor.observe(MS(0), &a, Aspect::Green);
     let _ = monitor.hear(MS(1_000), &b, &PeerMessage::Plain(Aspect::Green));
-    // In go at 1000 for sure; that it still was so 200 ms later is known when no word has come by then.
+    // In go at 1000 for sure; that it still was so 200 ms later is known when no message has come by then.
     assert_eq!(kinds(&monitor.check(MS(1_399))), ["possible a+b since 700"]);
     assert_eq!(kinds(&monitor.check(MS(1_400))), ["sure a+b since 1000"]);
     let news = kinds(&monitor.hear(MS(3_000), &b, &PeerMessage::Plain(Aspect::Red)));
@@ -148,7 +148,7 @@ fn a_plain_light_is_taken_at_its_word() {
 }
 
 #[test]
-fn a_light_that_falls_silent_in_go_may_be_in_go_until_its_longest_go_is_over() {
+fn a_light_that_falls_silent_in_go_may_be_in_go_until_its_longest_interval_is_over() {
     let mut monitor = Monitor::default();
     let (a, b) = (light("x/a"), light("x/b"));
     let _ = monitor.hear(MS(1_000), &b, &word(Aspect::Red, 1, 100));
@@ -170,7 +170,7 @@ fn a_late_word_takes_a_possible_conflict_back() {
     let _ = monitor.hear(MS(1_000), &b, &word(Aspect::RedAmber, 1, 0));
     let _ = monitor.observe(MS(5_000), &a, Aspect::RedAmber);
     assert_eq!(kinds(&monitor.check(MS(5_450))), ["possible a+b since 5000"]);
-    // Said at 4000 by its clock, and two seconds under way.
+    // HeardMessage at 4000 by its clock, and two seconds under way.
     let news = kinds(&monitor.hear(MS(6_000), &b, &word(Aspect::Red, 7, 3_000)));
     assert_eq!(news, ["over possible a+b 0 to 0"]);
 }

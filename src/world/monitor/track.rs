@@ -1,12 +1,12 @@
-//! What is known of one light: its go's, from its lamps or from its words.
+//! What is known of one light: its intervals, from its lamps or from its messages.
 
 use std::{collections::VecDeque, time::Duration};
 
 use traffic_light::{Name, PeerMessage};
 
 use super::{
-    go::{Go, Growth},
-    hearing::Said,
+    heard::HeardMessage,
+    interval::{Growth, Interval},
     limits::Limits,
 };
 
@@ -14,38 +14,38 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Track {
     pub(super) name: Name,
-    /// Go's that go on or may still matter, oldest first.
-    pub(super) goes: VecDeque<Go>,
+    /// Go's that interval on or may still matter, oldest first.
+    pub(super) intervals: VecDeque<Interval>,
     numbers: u64,
-    /// The last word, where it is heard and not seen.
-    last: Option<Said>,
+    /// The last message, where it is heard and not seen.
+    last: Option<HeardMessage>,
     /// The run before the present one: stragglers of it are no news.
     former_boot: Option<u32>,
 }
 
 impl Track {
     pub(super) fn new(name: Name) -> Track {
-        Track { name, goes: VecDeque::new(), numbers: 0, last: None, former_boot: None }
+        Track { name, intervals: VecDeque::new(), numbers: 0, last: None, former_boot: None }
     }
 
-    /// Whether it is known by its words alone.
+    /// Whether it is known by its messages alone.
     pub(super) fn is_heard(&self) -> bool {
         self.last.is_some()
     }
 
     /// The go that is not over, if any.
-    fn going(&mut self) -> Option<&mut Go> {
-        self.goes.back_mut().filter(|go| !go.is_over())
+    fn current(&mut self) -> Option<&mut Interval> {
+        self.intervals.back_mut().filter(|interval| !interval.is_over())
     }
 
-    /// Its lamps switch at `now`; returns whether a go begins or ends.
+    /// Its lamps switch at `now`; returns whether an interval begins or ends.
     pub(super) fn see(&mut self, now: Duration, is_go: bool) -> bool {
         let was_heard = self.last.take().is_some();
-        match (self.going(), is_go) {
-            (Some(go), true) if was_heard => go.end(now, now),
+        match (self.current(), is_go) {
+            (Some(interval), true) if was_heard => interval.end(now, now),
             (Some(_), true) | (None, false) => return false,
-            (Some(go), false) => {
-                go.end(now, now);
+            (Some(interval), false) => {
+                interval.end(now, now);
                 return true;
             }
             (None, true) => {}
@@ -56,97 +56,114 @@ impl Track {
 
     /// It is heard at `heard`; returns whether that is news.
     pub(super) fn hear(&mut self, heard: Duration, word: &PeerMessage, limits: &Limits) -> bool {
-        let said = match word {
-            PeerMessage::Plain(aspect) => Said::plainly(heard, *aspect, limits),
+        let message = match word {
+            PeerMessage::Plain(aspect) => HeardMessage::plainly(heard, *aspect, limits),
             PeerMessage::State(state) if self.former_boot == Some(state.boot) => return false,
-            PeerMessage::State(state) => match Said::of(heard, state, self.last.as_ref(), limits) {
-                Some(said) => said,
+            PeerMessage::State(state) => match HeardMessage::of(heard, state, self.last.as_ref(), limits) {
+                Some(message) => message,
                 None => return false,
             },
         };
-        let last = self.last.replace(said);
-        let new_run = last.is_some_and(|last| last.is_of_another_run(&said));
+        let last = self.last.replace(message);
+        let new_run = last.is_some_and(|last| last.is_of_another_run(&message));
         if new_run {
             self.former_boot = last.and_then(|last| last.boot());
         }
-        let follows = last.is_some_and(|last| last.leads_to(&said, limits));
-        match (self.going().is_some(), said.aspect.is_go()) {
+        let follows = last.is_some_and(|last| last.leads_to(&message, limits));
+        match (self.current().is_some(), message.aspect.is_go()) {
             (false, false) => {}
             (true, false) => {
-                if let Some(go) = self.going() {
-                    go.end(said.earliest, said.latest);
+                if let Some(interval) = self.current() {
+                    interval.end(message.earliest, message.latest);
                 }
             }
-            (true, true) => self.go_on(&said, follows, new_run, limits),
+            (true, true) => self.go_on(&message, follows, new_run, limits),
             (false, true) => {
-                let from = self.not_before(&said, last.as_ref(), follows, limits);
-                self.begin(from, said.latest, growth(&said, said.latest, limits));
+                let from = self.not_before(&message, last.as_ref(), follows, limits);
+                self.begin(from, message.latest, growth(&message, message.latest, limits));
             }
         }
         true
     }
 
-    /// The earliest moment at which a go that `said` tells of can have begun.
-    fn not_before(&self, said: &Said, last: Option<&Said>, follows: bool, limits: &Limits) -> Duration {
-        let told_at_once = said.boot().is_none() || last.is_none() || (follows && limits.told_at_once);
+    /// The earliest moment at which an interval that `said` tells of can have begun.
+    fn not_before(
+        &self,
+        message: &HeardMessage,
+        last: Option<&HeardMessage>,
+        follows: bool,
+        limits: &Limits,
+    ) -> Duration {
+        let told_at_once = message.boot().is_none() || last.is_none() || (follows && limits.told_at_once);
         let from = match last {
-            Some(last) if !told_at_once => last.earliest.max(said.earliest.saturating_sub(limits.longest_go)),
-            _ => said.earliest.saturating_sub(limits.tick),
+            Some(last) if !told_at_once => {
+                last.earliest.max(message.earliest.saturating_sub(limits.longest_interval))
+            }
+            _ => message.earliest.saturating_sub(limits.tick),
         };
         // Go's of one light are apart.
-        let before = self.goes.back().map_or(Duration::ZERO, |go| go.possible_until(said.heard));
+        let before =
+            self.intervals.back().map_or(Duration::ZERO, |interval| interval.possible_until(message.heard));
         from.max(before)
     }
 
-    /// Another word of a light in go says that it is in go.
-    fn go_on(&mut self, said: &Said, follows: bool, new_run: bool, limits: &Limits) {
-        let plain = said.boot().is_none();
-        let Some(go) = self.going() else { return };
-        let mut began = go.certain_from;
+    /// Another message of a light with right of way says that it is with right of way.
+    fn go_on(&mut self, message: &HeardMessage, follows: bool, new_run: bool, limits: &Limits) {
+        let plain = message.boot().is_none();
+        let Some(interval) = self.current() else { return };
+        let mut began = interval.certain_from;
         if !(follows || plain) || new_run {
-            // It may have been out of go in between.
-            let before = (go.certain_from, go.certain_until(said.heard));
-            go.certain_before.push(before);
-            go.certain_from = said.latest;
-            began = said.latest;
+            // It may have been without right of way in between.
+            let before = (interval.certain_from, interval.certain_until(message.heard));
+            interval.certain_before.push(before);
+            interval.certain_from = message.latest;
+            began = message.latest;
         }
-        go.growth = growth(said, began, limits);
+        interval.growth = growth(message, began, limits);
     }
 
     fn begin(&mut self, possible_from: Duration, certain_from: Duration, growth: Growth) {
         self.numbers += 1;
         let number = self.numbers;
         let possible_from = possible_from.min(certain_from);
-        self.goes.push_back(Go { number, possible_from, certain_from, certain_before: Vec::new(), growth });
+        self.intervals.push_back(Interval {
+            number,
+            possible_from,
+            certain_from,
+            certain_before: Vec::new(),
+            growth,
+        });
     }
 
     /// Ends what time alone ends.
     pub(super) fn expire(&mut self, now: Duration) {
-        if let Some(go) = self.going() {
-            go.expire(now);
+        if let Some(interval) = self.current() {
+            interval.expire(now);
         }
     }
 
-    /// Forgets go's that were over by `before`, but for those that are `in_use`.
+    /// Forgets intervals that were over by `before`, but for those that are `in_use`.
     pub(super) fn forget(&mut self, before: Duration, now: Duration, in_use: impl Fn(u64) -> bool) {
-        let old = |go: &Go| go.is_over() && go.possible_until(now) <= before && !in_use(go.number);
-        while self.goes.front().is_some_and(old) {
-            self.goes.pop_front();
+        let old = |interval: &Interval| {
+            interval.is_over() && interval.possible_until(now) <= before && !in_use(interval.number)
+        };
+        while self.intervals.front().is_some_and(old) {
+            self.intervals.pop_front();
         }
     }
 
     /// The go of that number.
-    pub(super) fn go(&self, number: u64) -> Option<&Go> {
-        self.goes.iter().find(|go| go.number == number)
+    pub(super) fn interval(&self, number: u64) -> Option<&Interval> {
+        self.intervals.iter().find(|interval| interval.number == number)
     }
 }
 
-/// How long a go holds that began at `began` at the latest, and of which `said` tells.
-fn growth(said: &Said, began: Duration, limits: &Limits) -> Growth {
-    let expires = (began + limits.longest_go).max(said.latest + limits.lost_after);
-    if said.boot().is_some() {
-        return Growth::Confirmed { certain_until: said.earliest, expires };
+/// How long an interval holds that began at `began` at the latest, and of which `said` tells.
+fn growth(message: &HeardMessage, began: Duration, limits: &Limits) -> Growth {
+    let expires = (began + limits.longest_interval).max(message.latest + limits.lost_after);
+    if message.boot().is_some() {
+        return Growth::Confirmed { certain_until: message.earliest, expires };
     }
-    let certain_until = (said.heard + limits.lost_after).saturating_sub(limits.delay);
-    Growth::PeerMessage { delay: limits.delay, certain_until, expires }
+    let certain_until = (message.heard + limits.lost_after).saturating_sub(limits.delay);
+    Growth::Plain { delay: limits.delay, certain_until, expires }
 }

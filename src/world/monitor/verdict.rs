@@ -10,7 +10,7 @@ pub const GLITCH_BELOW: Duration = Duration::from_millis(200);
 /// this one counts such an overlap as a conflict, and calls it brief.
 pub const CONFLICT_FROM: Duration = Duration::from_millis(450);
 
-/// How sure it is that two lights were in go at once.
+/// How sure it is that two lights had right of way at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Certainty {
@@ -20,7 +20,7 @@ pub enum Certainty {
     Sure,
 }
 
-/// How grave an overlap of two go's is, by its duration.
+/// How grave an overlap of two intervals is, by its duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Grade {
     /// Under 200 ms: lamps that switch, no conflict.
@@ -44,7 +44,7 @@ impl Grade {
         }
     }
 
-    /// The word of the command line.
+    /// The message of the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl Grade {
 }
 
 impl Certainty {
-    /// The word of the command line.
+    /// The message of the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

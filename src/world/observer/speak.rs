@@ -18,11 +18,11 @@ use crate::{
     model::{Diagnostic, LightId},
     world::{
         budget::Budget,
+        client::{Client, ClientEvent},
         command::ByHand,
         engine::{Effect, NotSent, Task},
         event::{Severity, TopicKind},
         feed_watch::FeedWatch,
-        link::{Link, News},
         topics::check_publishable,
     },
 };
@@ -35,7 +35,7 @@ const FORGET_STEP: Duration = Duration::from_millis(5);
 
 /// What the observer may be asked to say.
 #[derive(Debug)]
-pub(in crate::world) enum Say {
+pub(in crate::world) enum ObserverCommand {
     /// What the engine wants to be said.
     Perform(Task),
     /// Let the broker forget what it keeps on these topics. The sender is dropped when that is done or
@@ -104,13 +104,13 @@ impl Observer {
 
     /// An empty message that the broker is to keep makes it forget the one that it kept (MQTT 3.1.1,
     /// section 3.3.1.3). Done is what comes back.
-    pub(super) async fn forget(&mut self, topics: &[String], link: &mut Link) {
+    pub(super) async fn forget(&mut self, topics: &[String], client: &mut Client) {
         // The lights' goodbyes, which the broker keeps too, come over other connections.
         let quiet_by = Instant::now() + FORGET_AFTER;
-        while let Ok(Some(news)) =
-            timeout_at(quiet_by.min(Instant::now() + LAST_WORDS), link.news.recv()).await
+        while let Ok(Some(event)) =
+            timeout_at(quiet_by.min(Instant::now() + LAST_WORDS), client.events.recv()).await
         {
-            self.take(news);
+            self.take(event);
         }
         let until = Instant::now() + FORGET_WITHIN;
         let mut waiting: HashSet<&str> = topics.iter().map(String::as_str).collect();
@@ -122,16 +122,16 @@ impl Observer {
                 && session.try_publish(topic, QoS::AtLeastOnce, true, Vec::new()).is_ok()
             {
                 next = unsent.next();
-                if next.is_some() && link.news.is_empty() {
+                if next.is_some() && client.events.is_empty() {
                     continue;
                 }
             }
             let patience = if next.is_some() { Instant::now() + FORGET_STEP } else { until };
-            match timeout_at(patience.min(until), link.news.recv()).await {
-                Ok(Some(News::Message { topic, payload, .. })) if payload.is_empty() => {
+            match timeout_at(patience.min(until), client.events.recv()).await {
+                Ok(Some(ClientEvent::Message { topic, payload, .. })) if payload.is_empty() => {
                     waiting.remove(topic.as_str());
                 }
-                Ok(Some(news)) => self.take(news),
+                Ok(Some(event)) => self.take(event),
                 Ok(None) => return,
                 Err(_) if Instant::now() < until => {}
                 Err(_) => {

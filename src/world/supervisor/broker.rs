@@ -40,7 +40,7 @@ impl Supervisor {
             return Ok(());
         }
         (*lan, *login) = (true, Some(new.clone()));
-        self.spec.target.login.set(new.clone());
+        self.spec.path.target.login.set(new.clone());
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
             self.bus.with(|engine| engine.state.broker_stopped("it starts again, open to the network"));

@@ -7,9 +7,8 @@ use crate::{
     model::{Diagnostic, LightId},
     world::{
         engine::{Effect, LightCommand, Task},
-        link::Order,
-        observer::Say,
-        virtual_light::Ask,
+        observer::ObserverCommand,
+        virtual_light::Request,
     },
 };
 
@@ -27,7 +26,7 @@ impl Supervisor {
                 None => Err("its link has no proxy".into()),
             },
             Effect::DuplicateClient { light, on } => {
-                self.set_duplicate_client(light, *on).await;
+                self.set_duplicate_client(light, *on);
                 Ok(())
             }
             Effect::RunBroker(on) => self.run_broker(*on).await,
@@ -64,19 +63,7 @@ impl Supervisor {
     }
 
     fn command_light(&self, light: &LightId, command: LightCommand) -> Result<(), Diagnostic> {
-        let ask = match command {
-            LightCommand::SetWifi(up) => Ask::Link(Order::SetWifi(up)),
-            LightCommand::SetWrongPassword(on) => Ask::Link(Order::SetWrongPassword(on)),
-            LightCommand::SetNameNotFound(on) => Ask::Link(Order::SetNameNotFound(on)),
-            LightCommand::DropSession => Ask::Link(Order::DropSession),
-            LightCommand::Silence(on) => Ask::Silence(on),
-            LightCommand::Hang(on) => Ask::Hang(on),
-            LightCommand::Drift(ppm) => Ask::Drift(ppm),
-            LightCommand::Suspend(on) => Ask::Suspend(on),
-            LightCommand::Reboot => Ask::Reboot,
-            LightCommand::Call => Ask::Call,
-        };
-        match self.lights.get(light).map(|running| running.asks.try_send(ask)) {
+        match self.lights.get(light).map(|running| running.commands.try_send(Request::Obey(command))) {
             Some(Ok(())) => Ok(()),
             Some(Err(TrySendError::Full(_))) => Err(Diagnostic::new("it is busy", "try again in a moment")),
             Some(Err(TrySendError::Closed(_))) | None => {
@@ -87,9 +74,9 @@ impl Supervisor {
 
     /// The observer alone has a session of the world's own; it tells the engine what came of the task.
     fn let_observer(&self, task: Task) {
-        let Err(error) = self.says.try_send(Say::Perform(task)) else { return };
-        let (TrySendError::Full(said) | TrySendError::Closed(said)) = error;
-        if let Say::Perform(task) = said {
+        let Err(error) = self.observer_commands.try_send(ObserverCommand::Perform(task)) else { return };
+        let (TrySendError::Full(command) | TrySendError::Closed(command)) = error;
+        if let ObserverCommand::Perform(task) = command {
             let reason = Diagnostic::new("too many commands at once", "try again");
             self.bus.with(|engine| engine.performed(task, Err(reason)));
         }
@@ -99,7 +86,7 @@ impl Supervisor {
     pub(super) fn report(&self) {
         for running in self.lights.values() {
             // A light too busy to report does so at its next change.
-            let _ = running.asks.try_send(Ask::Report);
+            let _ = running.commands.try_send(Request::Report);
         }
         self.tell_of_recording();
     }

@@ -17,10 +17,12 @@ use crate::{
     config::Junction,
     model::{Diagnostic, LightId},
     world::{
+        client::{self, ClientSpec},
         event::Severity,
-        link::{self, LinkSpec, Order, Via},
+        light::LightParts,
+        link::{BrokerPath, Via},
         proxy::Proxy,
-        virtual_light::{self, Make, Running},
+        virtual_light::{self, LightSpec, RunningLight},
     },
 };
 
@@ -58,24 +60,28 @@ impl Supervisor {
         let via = self.put_proxy_before(&id, seed);
         let proxied = self.proxies.contains_key(&id);
         self.bus.with(|engine| engine.light_added(&id, junction.rule(), proxied));
-        let link = LinkSpec {
-            client_id: name.to_string(),
-            wifi_join: Some(join),
-            seed: self.random.random(),
-            via,
-            ..self.spec.clone()
-        };
-        let make = Make {
+        let parts = LightParts {
             id: id.clone(),
             config: config.clone(),
             place,
             start,
-            link,
+            client_id: name.to_string(),
+            broker: self.spec.path.target.address.clone(),
+            keep_alive_s: self.config.links.keep_alive_s,
+            budget: self.spec.budget.clone(),
+            wifi_join_us: u64::try_from(join.as_micros()).unwrap_or(u64::MAX),
+            seed: self.random.random(),
+            boot_seed: rand::random(),
+            measured: self.bus.measures(),
+        };
+        let spec = LightSpec {
+            parts,
+            path: BrokerPath { via, ..self.spec.path.clone() },
             reported: self.reported,
             bus: self.bus.clone(),
             phase: self.random.random(),
         };
-        self.lights.insert(id, virtual_light::start(make));
+        self.lights.insert(id, virtual_light::start(spec));
     }
 
     /// Runs a light of the configuration here. It waits as after any start: whoever had its name
@@ -93,8 +99,8 @@ impl Supervisor {
         let Some(running) = self.lights.remove(light) else { return };
         let (light, bus, proxy) = (light.clone(), self.bus.clone(), self.proxies.remove(light));
         self.leaving.spawn(async move {
-            let Running { asks, task } = running;
-            drop(asks);
+            let RunningLight { commands, task } = running;
+            drop(commands);
             match timeout(GOODBYE_TIMEOUT, task).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!(%light, %error, "a light ended by itself"),
@@ -108,17 +114,17 @@ impl Supervisor {
     /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
     /// TLS for the link.
     pub(super) fn proxied(&self) -> bool {
-        self.config.links.proxy || self.spec.target.tls.is_some()
+        self.config.links.proxy || self.spec.path.target.tls.is_some()
     }
 
     /// The proxy of a light's link; without one, where that is wanted or none is to be had, the link
     /// goes as all others do that have none.
     pub(super) fn put_proxy_before(&mut self, light: &LightId, seed: u64) -> Option<Via> {
-        let others = self.spec.via.clone();
+        let others = self.spec.path.via.clone();
         if !self.proxied() {
             return others;
         }
-        match Proxy::towards(self.spec.target.destination(), LOOPBACK, seed) {
+        match Proxy::towards(self.spec.path.target.destination(), LOOPBACK, seed) {
             Ok(proxy) => {
                 let via = Via::through(&proxy);
                 self.proxies.insert(light.clone(), proxy);
@@ -137,7 +143,7 @@ impl Supervisor {
     pub(super) fn open_board_ports(&mut self) {
         for (light, port) in self.config.board_ports() {
             let ip = if self.config.links.board_lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-            let destination = self.spec.target.destination();
+            let destination = self.spec.path.target.destination();
             let encrypted = if destination.tls.is_some() { ", and needs no TLS of its own" } else { "" };
             let seed = self.config.seed.unwrap_or(0) ^ u64::from(port);
             let (severity, text) = match Proxy::towards(destination, SocketAddr::new(ip.into(), port), seed) {
@@ -163,19 +169,16 @@ impl Supervisor {
     }
 
     /// A second client with the light's client id: each takes the session from the other.
-    pub(super) async fn set_duplicate_client(&mut self, light: &LightId, on: bool) {
-        let duplicate = self.duplicates.remove(light);
+    pub(super) fn set_duplicate_client(&mut self, light: &LightId, on: bool) {
         if !on {
-            if let Some(duplicate) = duplicate {
-                // One that has ended already needs no end.
-                let _ = duplicate.orders.send(Order::Stop).await;
-            }
+            // It disconnects in its own time.
+            self.duplicates.remove(light);
             return;
         }
-        let duplicate = duplicate.unwrap_or_else(|| {
+        self.duplicates.entry(light.clone()).or_insert_with(|| {
             let id = client_id(self.config.root.as_str(), light.junction.as_str(), light.light.as_str());
-            link::start(LinkSpec { client_id: id.to_string(), seed: rand::random(), ..self.spec.clone() })
+            let seed = rand::random();
+            client::start(ClientSpec { client_id: id.to_string(), seed, heard: false, ..self.spec.clone() })
         });
-        self.duplicates.insert(light.clone(), duplicate);
     }
 }

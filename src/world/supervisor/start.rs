@@ -21,11 +21,13 @@ use crate::{
         account_limiter::AccountLimiter,
         broker::Broker,
         budget::{Budget, SharedBudget},
+        client::{self, ClientSpec},
         event::Severity,
         event_bus::EventBus,
         feed_watch::FeedWatch,
         last_run::LastRun,
-        link::{self, LinkSpec, SharedLogin, Target, Via},
+        light::BrokerAddress,
+        link::{BrokerPath, SharedLogin, Target, Via},
         monitor::Limits,
         observer::{External, Observer},
         proxy::{Destination, Proxy},
@@ -51,15 +53,15 @@ impl Supervisor {
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
             (BrokerChoice::External { host, port, login, tls }, _) => Target {
-                host: host.clone(),
-                port: *port,
+                address: Arc::new(BrokerAddress { host: host.clone(), port: *port }),
                 login: SharedLogin::new(login.clone()),
                 tls: tls.clone(),
             },
             (BrokerChoice::Embedded { login, .. }, broker) => {
                 let port = broker.as_ref().map_or(0, |broker| broker.address().port());
                 let login = SharedLogin::new(login.clone());
-                Target { host: "127.0.0.1".to_owned(), port, login, tls: None }
+                let address = Arc::new(BrokerAddress { host: "127.0.0.1".to_owned(), port });
+                Target { address, login, tls: None }
             }
         };
         if let Some(broker) = &broker {
@@ -98,19 +100,17 @@ impl Supervisor {
         let watch = config.feeds.as_ref().zip(budget.clone());
         let observer =
             observer.on_feeds(watch.map(|(feeds, budget)| FeedWatch::new(&feeds.user, budget, junctions)));
-        let port = target.port;
-        let spec = LinkSpec {
+        let port = target.address.port;
+        let spec = ClientSpec {
             client_id: String::new(),
-            target,
-            via: tunnel.as_ref().map(Via::through),
+            path: BrokerPath { target, via: tunnel.as_ref().map(Via::through) },
             subscriptions: Vec::new(),
-            will: None,
             keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
-            wifi_join: None,
+            heard: true,
             seed: 0,
             budget,
         };
-        let observer_link = link::start(LinkSpec {
+        let client = client::start(ClientSpec {
             client_id: client_id(
                 config.root.as_str(),
                 "observer",
@@ -121,8 +121,8 @@ impl Supervisor {
             seed: random.random(),
             ..spec.clone()
         });
-        let (says, said) = mpsc::channel(COMMAND_QUEUE);
-        let observer = observer.start(observer_link, said, stopped);
+        let (observer_commands, commanded) = mpsc::channel(COMMAND_QUEUE);
+        let observer = observer.start(client, commanded, stopped);
 
         let last_run = LastRun::new(options.state_folder.as_deref());
         let recordings = options.state_folder.as_ref().map(|folder| folder.join(record::FOLDER));
@@ -151,7 +151,7 @@ impl Supervisor {
             observer,
             clock,
             stop_observer,
-            says,
+            observer_commands,
             forgets: options.forgets,
             last_run: last_run.keep_noting(),
             recorder: None,

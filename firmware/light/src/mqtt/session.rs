@@ -206,6 +206,12 @@ impl Session {
         drop_front(&mut self.outbox, bytes);
     }
 
+    /// How many bytes [`Session::feed`] would take now.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.to_skip.saturating_add(self.inbox.capacity() - self.inbox.len())
+    }
+
     /// Takes bytes from the socket, and returns how many; the rest has to be given again after the
     /// events were taken.
     pub fn feed(&mut self, bytes: &[u8]) -> usize {
@@ -395,30 +401,49 @@ fn drop_front<const N: usize>(bytes: &mut Vec<u8, N>, count: usize) {
     bytes.truncate(bytes.len() - count);
 }
 
+impl End {
+    /// What a person may do about it.
+    #[must_use]
+    pub const fn help(&self) -> Option<&'static str> {
+        Some(match self {
+            End::Refused(2) => "Choose shorter names.",
+            End::Refused(4) => "Check both, in the configuration or on the board.",
+            End::Refused(5) => "Check user and password, or ask whoever runs it.",
+            End::Refused(3 | 6 | 7) => "The next try waits.",
+            End::Refused(8..) => "Ask whoever runs it.",
+            End::NotMqtt => "Check the port.",
+            End::SubscriptionRefused => "Ask for the right, or choose another root topic.",
+            End::TooMuchToSay => "Choose shorter ones.",
+            End::Refused(_) | End::NoAnswer | End::Silent | End::Unacknowledged => return None,
+        })
+    }
+}
+
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             End::Refused(1) => "the broker does not speak MQTT 3.1.1",
-            End::Refused(2) => "the broker refused the client's name; choose shorter names",
-            End::Refused(3) => "the broker is not available just now; it is tried again",
-            End::Refused(4) => "the broker refused user or password; provision the board with the right ones",
-            End::Refused(5) => {
-                "the broker does not let this user in; check user and password, or ask whoever runs it"
-            }
+            End::Refused(2) => "the broker refused the client's name",
+            End::Refused(3) => "the broker is not available just now",
+            End::Refused(4) => "the broker refused user or password",
+            End::Refused(5) => "the broker does not let this user in",
+            // Adafruit IO's.
+            End::Refused(6) => "the broker refused the login (code 6): there were too many within a minute",
+            End::Refused(7) => "the broker refused the login (code 7): the account is banned for a while",
             End::Refused(code) => {
-                return write!(f, "the broker refused the session with code {code}, which MQTT 3.1.1 does not know");
+                return write!(
+                    f,
+                    "the broker refused the login with code {code}, which MQTT 3.1.1 does not know"
+                );
             }
-            End::NotMqtt => "what answers there does not speak MQTT 3.1.1; check the port",
-            End::SubscriptionRefused => {
-                "the broker refused a subscription: this user may not read the topic; ask for the right, or choose \
-                 another root topic"
-            }
+            End::NotMqtt => "what answers there does not speak MQTT 3.1.1",
+            End::SubscriptionRefused => "the broker refused a subscription: this user may not read the topic",
             End::NoAnswer => "the broker did not answer in time",
             End::Silent => "the broker has not answered for two keep-alives",
             End::Unacknowledged => {
                 "the broker has not acknowledged the last 32 messages, so this session is of no use"
             }
-            End::TooMuchToSay => "the names, topics and passwords are too long for one packet; choose shorter ones",
+            End::TooMuchToSay => "the names, topics and passwords are too long for one packet",
         })
     }
 }

@@ -17,9 +17,12 @@ use crate::{
     },
     board::{
         Answer, BoardInfo, JobKind, Outcome, Progress, Step,
-        news::{Identity, Written},
+        job_event::{Identity, Written},
     },
 };
+
+/// Where the command line lists the ports; the window lists them itself.
+const COMMAND_LINE_LIST: &str = "\"twinlight ports\" lists what is there";
 
 /// Shows the job that runs, or the report of the last one.
 pub(super) fn show(
@@ -143,7 +146,8 @@ fn ended(ui: &mut Ui, view: &ViewContext<'_>, job: &Job, end: &End) -> Actions {
         }
         End::Failed { what, advice, .. } => {
             ui.label(format!("{}.", labels::sentence(what)));
-            ui.label(format!("{}.", labels::sentence(advice)));
+            let advice = advice.replace(COMMAND_LINE_LIST, "The list below shows what is there");
+            ui.label(format!("{}.", labels::sentence(&advice)));
         }
     }
     notes(ui, view, job);

@@ -42,6 +42,6 @@ fn row(ui: &mut Ui, view: &ViewContext<'_>, port: &PortInfo, chosen: &mut String
     }
     if port.access != Access::Free && *chosen == port.path {
         let color = palette.warn;
-        ui.label(RichText::new(labels::sentence(&port.advice().unwrap_or_default())).small().color(color));
+        ui.label(RichText::new(labels::sentence(&port.help().unwrap_or_default())).small().color(color));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egui::{Grid, Label, RichText, Role, Ui, WidgetInfo};
+use egui::{Grid, Label, RichText, Role, Ui};
 
 use super::{
     difference::{Change, Member, members},
@@ -134,11 +134,8 @@ fn history(ui: &mut Ui, view: &ViewContext<'_>, topic: &Topic, place: usize) -> 
         ui.horizontal(|ui| {
             let at = labels::clock(value.at_ms);
             let chosen = index == place;
-            let response = ui.selectable_label(chosen, RichText::new(at.clone()).monospace());
-            response.widget_info(|| {
-                WidgetInfo::selected(Role::RadioButton, true, chosen, format!("Value at {at}"))
-            });
-            if response.clicked() {
+            let (name, text) = (format!("Value at {at}"), RichText::new(at).monospace());
+            if widgets::selectable(ui, chosen, text, Role::RadioButton, name).clicked() {
                 actions.push(TopicsAction::Pick(Some(value.payload.clone())));
             }
             if value.retained {

@@ -124,9 +124,8 @@ fn leaf(
     ui.add_space(depth as f32 * INDENT);
     let last = name.rsplit('/').next().unwrap_or(name);
     let selected = browser.selected.as_ref() == Some(name);
-    let response = ui.selectable_label(selected, RichText::new(last).strong());
-    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, selected, format!("Topic {name}")));
-    if response.clicked() {
+    let text = RichText::new(last).strong();
+    if widgets::selectable(ui, selected, text, Role::RadioButton, format!("Topic {name}")).clicked() {
         actions.push(TopicsAction::Select((*name).clone()));
     }
     let Some(value) = topic.last() else { return actions };

@@ -13,7 +13,6 @@ use egui::{
 use crate::{
     app::{
         action::{Action, Actions, FaultTarget},
-        labels,
         scene::{
             geometry::{Plan, Post, at_share, cubic, length},
             network::link_in_words,
@@ -22,8 +21,8 @@ use crate::{
         theme::Palette,
         view::ViewContext,
     },
-    fault::{Direction, Directions, LinkFault},
-    world::{Fault, event::Layer},
+    fault::{Direction, Directions, Fault, LinkFault},
+    world::event::Layer,
 };
 
 /// The share of a link's length that its signs lie on, from the light (0) to the broker (1).
@@ -106,8 +105,8 @@ impl<'a> Marks<'a> {
 }
 
 fn strikes_end(fault: &Fault) -> bool {
-    let Fault::Link { spec, .. } = fault else { return false };
-    spec.fault.strikes_connections() || matches!(spec.fault, LinkFault::SlowClose(_))
+    fault.about().whole_connection
+        || matches!(fault, Fault::Link { spec, .. } if matches!(spec.fault, LinkFault::SlowClose(_)))
 }
 
 /// The lowest layer that does not carry, as far as is known.
@@ -162,7 +161,7 @@ pub(super) fn pick_links(
 }
 
 fn said_of_link(light: &LightState, marks: &Marks<'_>) -> String {
-    let faults: Vec<String> = marks.on_link.iter().map(|mark| mark.fault.to_string()).collect();
+    let faults: Vec<String> = marks.on_link.iter().map(|mark| mark.fault.label()).collect();
     let faults = match faults.as_slice() {
         [] => "no fault on it".to_owned(),
         some => format!("on it: {}", some.join("; ")),
@@ -292,7 +291,7 @@ impl Rows<'_> {
         let font = FontId::proportional((self.height * 0.62).clamp(11.5, 13.5));
         let color = palette.map_or(Color32::PLACEHOLDER, |palette| palette.warn);
         let more = self.faults.len() - self.named();
-        let named = self.faults.iter().take(self.named()).map(|fault| labels::fault_in_short(fault));
+        let named = self.faults.iter().take(self.named()).map(|fault| fault.label());
         let counted = (more > 0).then(|| format!("and {more} more"));
         named.chain(counted).map(|text| painter.layout_no_wrap(text, font.clone(), color)).collect()
     }
@@ -316,10 +315,10 @@ impl Rows<'_> {
             let (centre, radius) = glyph::beside(row);
             glyph::paint(painter, centre, radius, fault, palette);
             let on = if matches!(fault, Fault::Link { .. }) { "On the link of" } else { "On" };
-            let said = format!("{on} {place}: {fault}");
+            let said = format!("{on} {place}: {}", fault.label());
             let response = ui.interact(row, ui.scope_id().with(("fault", place, at)), Sense::hover());
             response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &said));
-            response.on_hover_text(format!("{said}.\n{}", crate::app::panels::faults::meaning(fault)));
+            response.on_hover_text(format!("{said}.\n{}", fault.about().meaning));
         }
     }
 }

@@ -9,13 +9,13 @@ use super::{Event, lock, outbox::Outbox};
 use crate::board::{Cancel, log};
 
 #[derive(Default)]
-pub(super) struct Logbook {
-    wish: Mutex<Wish>,
+pub(super) struct LogMonitor {
+    watched: Mutex<Watched>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Wish {
+struct Watched {
     /// The port to watch.
     port: Option<String>,
     /// A job needs the port.
@@ -25,69 +25,69 @@ struct Wish {
     closed: bool,
 }
 
-impl Logbook {
+impl LogMonitor {
     /// Watches another port, or none.
     pub(super) fn watch(&self, port: Option<&str>) {
-        let mut wish = lock(&self.wish);
-        if wish.port.as_deref() != port {
-            wish.port = port.map(str::to_owned);
-            wish.stop();
+        let mut watched = lock(&self.watched);
+        if watched.port.as_deref() != port {
+            watched.port = port.map(str::to_owned);
+            watched.stop();
             self.changed.notify_all();
         }
     }
 
     /// Ends it for good.
     pub(super) fn close(&self) {
-        let mut wish = lock(&self.wish);
-        wish.closed = true;
-        wish.stop();
+        let mut watched = lock(&self.watched);
+        watched.closed = true;
+        watched.stop();
         self.changed.notify_all();
     }
 
     /// Takes the log off `port`, if it is there, and waits until it is; whether it was.
     pub(super) fn interrupt(&self, port: &str) -> bool {
-        let mut wish = lock(&self.wish);
-        if !wish.port.as_ref().is_some_and(|watched| is_same(watched, port)) {
+        let mut watched = lock(&self.watched);
+        if !watched.port.as_ref().is_some_and(|watched| is_same(watched, port)) {
             return false;
         }
-        wish.interrupted = true;
-        wish.stop();
-        while wish.following.is_some() {
-            wish = self.changed.wait(wish).unwrap_or_else(PoisonError::into_inner);
+        watched.interrupted = true;
+        watched.stop();
+        while watched.following.is_some() {
+            watched = self.changed.wait(watched).unwrap_or_else(PoisonError::into_inner);
         }
         true
     }
 
     /// The job is over.
     pub(super) fn go_on(&self) {
-        lock(&self.wish).interrupted = false;
+        lock(&self.watched).interrupted = false;
         self.changed.notify_all();
     }
 
     /// Follows what is to be watched until the end. For a thread of its own.
-    pub(super) fn keep(&self, outbox: &Outbox) {
+    pub(super) fn run(&self, outbox: &Outbox) {
         loop {
-            let mut wish = lock(&self.wish);
+            let mut watched = lock(&self.watched);
             let (port, stop) = loop {
-                if wish.closed {
+                if watched.closed {
                     return;
                 }
-                if let Some(port) = wish.port.clone().filter(|_| !wish.interrupted) {
+                if let Some(port) = watched.port.clone().filter(|_| !watched.interrupted) {
                     let stop = Cancel::default();
-                    wish.following = Some(stop.clone());
+                    watched.following = Some(stop.clone());
                     break (port, stop);
                 }
-                wish = self.changed.wait(wish).unwrap_or_else(PoisonError::into_inner);
+                watched = self.changed.wait(watched).unwrap_or_else(PoisonError::into_inner);
             };
-            drop(wish);
+            drop(watched);
             log::follow(&port, &stop, &mut |news| outbox.put(Event::Log(news)));
-            lock(&self.wish).following = None;
+            lock(&self.watched).following = None;
             self.changed.notify_all();
         }
     }
 }
 
-impl Wish {
+impl Watched {
     fn stop(&self) {
         if let Some(following) = &self.following {
             following.cancel();

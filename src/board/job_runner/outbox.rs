@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Mutex};
 
 use super::{Event, Waker, lock};
-use crate::board::{log::LogNews, news::News};
+use crate::board::{job_event::JobEvent, log::LogEvent};
 
 /// Log lines that wait; more of them throw the oldest away.
 const MOST_LINES: usize = 4_096;
@@ -60,7 +60,7 @@ impl Queue {
     fn take(&mut self) -> Option<Event> {
         if self.dropped > 0 {
             let lines = std::mem::take(&mut self.dropped);
-            return Some(Event::Log(LogNews::Dropped { lines }));
+            return Some(Event::Log(LogEvent::Dropped { lines }));
         }
         let event = self.events.pop_front()?;
         self.lines -= usize::from(is_line(&event));
@@ -69,16 +69,16 @@ impl Queue {
 }
 
 fn is_line(event: &Event) -> bool {
-    matches!(event, Event::Log(LogNews::Said(_)))
+    matches!(event, Event::Log(LogEvent::Line(_)))
 }
 
 /// Whether nobody needs `last` who hears of `event` next.
 fn replaces(event: &Event, last: &Event) -> bool {
     match (event, last) {
-        (Event::JobTold { job, news }, Event::JobTold { job: last_job, news: last }) => {
-            let same = match (news, last) {
-                (News::Progressed(now), News::Progressed(before)) => now.step == before.step,
-                (News::WaitingForChip { .. }, News::WaitingForChip { .. }) => true,
+        (Event::JobReported { job, event }, Event::JobReported { job: last_job, event: last }) => {
+            let same = match (event, last) {
+                (JobEvent::Progressed(now), JobEvent::Progressed(before)) => now.step == before.step,
+                (JobEvent::WaitingForChip { .. }, JobEvent::WaitingForChip { .. }) => true,
                 _ => false,
             };
             same && job == last_job
@@ -97,11 +97,11 @@ mod tests {
 
     fn progressed(step: Step, done: u64) -> Event {
         let progress = Progress { step, done, total: 10, left: None };
-        Event::JobTold { job: JobId(1), news: News::Progressed(progress) }
+        Event::JobReported { job: JobId(1), event: JobEvent::Progressed(progress) }
     }
 
     fn line(text: &str) -> Event {
-        Event::Log(LogNews::Said(LogLine::parse(text.as_bytes())))
+        Event::Log(LogEvent::Line(LogLine::parse(text.as_bytes())))
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
         for number in 0..MOST_LINES + 3 {
             outbox.put(line(&number.to_string()));
         }
-        assert_eq!(outbox.take(), Some(Event::Log(LogNews::Dropped { lines: 3 })));
+        assert_eq!(outbox.take(), Some(Event::Log(LogEvent::Dropped { lines: 3 })));
         assert_eq!(outbox.take(), Some(progressed(Step::Write, 1)), "only lines are thrown away");
         assert_eq!(outbox.take(), Some(line("3")));
         assert_eq!(std::iter::from_fn(|| outbox.take()).count(), MOST_LINES - 1);

@@ -1,10 +1,10 @@
-//! The board's desk, for the window: takes requests, works on threads of its own, gives events.
+//! Runs the jobs of the window: takes requests, works on threads of its own, gives events.
 //! Nothing here blocks the caller.
 //!
 //! One job at a time. A log may be watched beside it: a job on the same port interrupts the log,
 //! and the log goes on when the job has ended.
 
-mod logbook;
+mod log_monitor;
 mod outbox;
 mod worker;
 
@@ -17,16 +17,17 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use self::{logbook::Logbook, outbox::Outbox, worker::Worker};
+use self::{log_monitor::LogMonitor, outbox::Outbox, worker::Worker};
 use super::{
     Cancel,
     error::BoardError,
+    job_event::{JobEvent, JobObserver, Outcome, Question},
     jobs,
-    log::LogNews,
-    news::{News, Observer, Outcome, Question},
+    log::LogEvent,
     plan::{BackupJob, Connection, FlashJob, ProvisionJob, RestoreJob},
     ports::{PortInfo, Watcher},
 };
+use crate::model::Diagnostic;
 
 /// Called after each event, to wake a window that sleeps.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -83,14 +84,14 @@ pub enum Event {
         /// On which port.
         port: String,
     },
-    /// A job tells how it goes. [`News::Progressed`] comes at most some ten times a second.
-    JobTold {
+    /// Something happened in a job. [`JobEvent::Progressed`] comes at most some ten times a second.
+    JobReported {
         /// Which one.
         job: JobId,
         /// What is new.
-        news: News,
+        event: JobEvent,
     },
-    /// A job waits for [`Desk::answer`].
+    /// A job waits for [`JobRunner::answer`].
     JobAsked {
         /// Which one.
         job: JobId,
@@ -108,15 +109,12 @@ pub enum Event {
     JobFailed {
         /// Which one.
         job: JobId,
-        /// What happened, as a sentence without a full stop.
-        what: String,
-        /// What to do next, as a sentence without a full stop.
-        advice: String,
+        diagnostic: Diagnostic,
         /// Whether it ended because it was asked to.
         cancelled: bool,
     },
     /// What is new of the log.
-    Log(LogNews),
+    Log(LogEvent),
 }
 
 /// The answer to a [`Question`].
@@ -132,15 +130,15 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
-/// Works for the window. Dropping it cancels the job, ends the log, and waits until both have
+/// Runs jobs for the window. Dropping it cancels the job, ends the log, and waits until both have
 /// ended: within a second as a rule.
-pub struct Desk {
+pub struct JobRunner {
     outbox: Arc<Outbox>,
     state: Arc<State>,
-    /// Room for one: another job is refused while one runs. `None` when the desk closes.
+    /// Room for one: another job is refused while one runs. `None` once it is dropped.
     jobs: Option<SyncSender<(JobId, Request, Cancel)>>,
     worker: Option<JoinHandle<()>>,
-    logbook: Arc<Logbook>,
+    log_monitor: Arc<LogMonitor>,
     log: Option<JoinHandle<()>>,
     _watcher: Watcher,
 }
@@ -159,37 +157,37 @@ struct Running {
     job: Option<(JobId, Cancel)>,
 }
 
-impl Desk {
-    /// Opens the desk: its threads begin to watch the ports. `waker` is called, from those threads,
+impl JobRunner {
+    /// Starts the threads, which begin to watch the ports. `waker` is called, from those threads,
     /// after each event.
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn open(waker: Waker) -> Result<Desk, BoardError> {
+    pub fn new(waker: Waker) -> Result<JobRunner, BoardError> {
         let outbox = Arc::new(Outbox::new(waker));
         let state = Arc::new(State::default());
-        let logbook = Arc::new(Logbook::default());
+        let log_monitor = Arc::new(LogMonitor::default());
         let log = {
-            let (logbook, outbox) = (Arc::clone(&logbook), Arc::clone(&outbox));
-            spawn("twinlight-log", move || logbook.keep(&outbox))?
+            let (log_monitor, outbox) = (Arc::clone(&log_monitor), Arc::clone(&outbox));
+            spawn("twinlight-log", move || log_monitor.run(&outbox))?
         };
         let (jobs, requests) = sync_channel(1);
         let worker = {
             let worker = Worker {
                 outbox: Arc::clone(&outbox),
                 state: Arc::clone(&state),
-                logbook: Arc::clone(&logbook),
+                log_monitor: Arc::clone(&log_monitor),
             };
             spawn("twinlight-board", move || worker.work(&requests))?
         };
         let ports = Arc::clone(&outbox);
         let watcher = Watcher::start(move |list| ports.put(Event::PortsChanged(list)))?;
-        Ok(Desk {
+        Ok(JobRunner {
             outbox,
             state,
             jobs: Some(jobs),
             worker: Some(worker),
-            logbook,
+            log_monitor,
             log: Some(log),
             _watcher: watcher,
         })
@@ -234,28 +232,28 @@ impl Desk {
 
     /// Watches the log on `port`, in place of the one that was watched before.
     pub fn watch_log(&self, port: &str) {
-        self.logbook.watch(Some(port));
+        self.log_monitor.watch(Some(port));
     }
 
     /// Ends the log.
     pub fn close_log(&self) {
-        self.logbook.watch(None);
+        self.log_monitor.watch(None);
     }
 
     /// The next event, oldest first; `None` when there is none. Never blocks. What nobody takes is
     /// bounded: progress replaces older progress, and of log lines the oldest are thrown away, which
-    /// [`LogNews::Dropped`] tells.
+    /// [`LogEvent::Dropped`] tells.
     #[must_use]
     pub fn next_event(&self) -> Option<Event> {
         self.outbox.take()
     }
 }
 
-impl Drop for Desk {
+impl Drop for JobRunner {
     fn drop(&mut self) {
         self.cancel();
         self.jobs = None;
-        self.logbook.close();
+        self.log_monitor.close();
         for thread in [self.worker.take(), self.log.take()].into_iter().flatten() {
             // A panic in there has been told already.
             let _ = thread.join();
@@ -302,7 +300,7 @@ impl Request {
     ///
     /// # Errors
     /// What went wrong.
-    pub fn run(&self, observer: &mut dyn Observer, cancel: &Cancel) -> Result<Outcome, BoardError> {
+    pub fn run(&self, observer: &mut dyn JobObserver, cancel: &Cancel) -> Result<Outcome, BoardError> {
         match self {
             Request::Examine(connection) => jobs::examine(connection, observer, cancel),
             Request::Flash(job) => jobs::flash(job, observer, cancel),
@@ -316,7 +314,7 @@ impl Request {
 
 impl fmt::Display for Busy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a board is being worked on; wait for that to end, or cancel it")
+        f.write_str("another job is running on a board")
     }
 }
 
@@ -329,11 +327,11 @@ mod tests {
     use super::*;
 
     /// Events until `last` says that one was the last.
-    fn events(desk: &Desk, last: impl Fn(&Event) -> bool) -> Vec<Event> {
+    fn events(runner: &JobRunner, last: impl Fn(&Event) -> bool) -> Vec<Event> {
         let started = Instant::now();
         let mut events = Vec::new();
         while started.elapsed() < Duration::from_secs(20) {
-            match desk.next_event() {
+            match runner.next_event() {
                 Some(event) => {
                     let done = last(&event);
                     events.push(event);
@@ -348,28 +346,28 @@ mod tests {
     }
 
     #[test]
-    fn a_job_on_a_port_that_is_not_there_fails_with_advice_and_frees_the_desk() {
+    fn a_job_on_a_port_that_is_not_there_fails_with_help_and_frees_the_runner() {
         let (woken, wakes) = std::sync::mpsc::channel();
         let woken = Mutex::new(woken);
-        let desk = Desk::open(Arc::new(move || lock(&woken).send(()).unwrap_or(()))).unwrap();
-        let job = desk.start(Request::Examine(Connection::new("/dev/no-such-port"))).unwrap();
-        let events = events(&desk, |event| matches!(event, Event::JobFailed { .. }));
-        let Some(Event::JobFailed { job: failed, what, advice, cancelled }) = events.last() else { panic!() };
+        let runner = JobRunner::new(Arc::new(move || lock(&woken).send(()).unwrap_or(()))).unwrap();
+        let job = runner.start(Request::Examine(Connection::new("/dev/no-such-port"))).unwrap();
+        let events = events(&runner, |event| matches!(event, Event::JobFailed { .. }));
+        let Some(Event::JobFailed { job: failed, diagnostic, cancelled }) = events.last() else { panic!() };
         assert_eq!((*failed, *cancelled), (job, false));
-        assert_eq!(what, "there is no serial port /dev/no-such-port");
-        assert!(advice.contains("many only charge"), "{advice}");
+        assert_eq!(diagnostic.message, "there is no serial port /dev/no-such-port");
+        assert!(diagnostic.help.as_ref().unwrap().contains("many only charge"), "{diagnostic:?}");
         assert!(wakes.try_iter().count() >= events.len() - 1);
-        assert_eq!(desk.running(), None);
-        assert_eq!(desk.start(Request::Examine(Connection::new("/dev/x"))), Ok(JobId(job.0 + 1)));
+        assert_eq!(runner.running(), None);
+        assert_eq!(runner.start(Request::Examine(Connection::new("/dev/x"))), Ok(JobId(job.0 + 1)));
     }
 
     #[test]
     fn a_log_on_a_port_that_is_not_there_says_so_once_and_ends_when_asked() {
-        let desk = Desk::open(Arc::new(|| {})).unwrap();
-        desk.watch_log("/dev/no-such-port");
-        events(&desk, |event| matches!(event, Event::Log(LogNews::Lost { .. })));
-        desk.close_log();
-        let rest = events(&desk, |event| *event == Event::Log(LogNews::Closed));
-        assert!(!rest.iter().any(|event| matches!(event, Event::Log(LogNews::Lost { .. }))));
+        let runner = JobRunner::new(Arc::new(|| {})).unwrap();
+        runner.watch_log("/dev/no-such-port");
+        events(&runner, |event| matches!(event, Event::Log(LogEvent::Lost { .. })));
+        runner.close_log();
+        let rest = events(&runner, |event| *event == Event::Log(LogEvent::Closed));
+        assert!(!rest.iter().any(|event| matches!(event, Event::Log(LogEvent::Lost { .. }))));
     }
 }

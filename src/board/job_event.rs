@@ -5,17 +5,17 @@ use std::{fmt, path::PathBuf, time::Duration};
 use super::plan::BackupScope;
 
 /// Who is told while a job runs, and asked what only a person can decide.
-pub trait Observer {
-    /// Takes a piece of news. Must not block for long: the board waits meanwhile.
-    fn tell(&mut self, news: News);
+pub trait JobObserver {
+    /// Takes an event. Must not block for long: the board waits meanwhile.
+    fn notify(&mut self, event: JobEvent);
 
     /// Asks, and waits for the answer; no where nobody can answer or the job was cancelled.
     fn ask(&mut self, question: &Question) -> bool;
 }
 
-/// A piece of news of a job.
+/// Something that happened in a job.
 #[derive(Clone, Debug, PartialEq)]
-pub enum News {
+pub enum JobEvent {
     /// A step began; the one before is done.
     StepBegan(Step),
     /// How far the step is.
@@ -101,7 +101,7 @@ pub struct BoardInfo {
     pub baud: u32,
 }
 
-/// An Ethernet address, as burnt into the chip. The same board always has the same.
+/// An Ethernet address, as report into the chip. The same board always has the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
 

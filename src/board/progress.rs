@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{News, Observer, Progress, Step};
+use super::{JobEvent, JobObserver, Progress, Step};
 
 /// Between two tellings.
 const PACE: Duration = Duration::from_millis(100);
@@ -11,7 +11,7 @@ const LEAST_ELAPSED: Duration = Duration::from_millis(500);
 
 /// Counts bytes of flash.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(super) struct ProgressReporter {
     step: Step,
     done: u64,
     total: u64,
@@ -19,13 +19,13 @@ pub(super) struct Meter {
     told: Option<Instant>,
 }
 
-impl Meter {
+impl ProgressReporter {
     /// Begins the step, of `total` bytes.
-    pub(super) fn begin(step: Step, total: u64, observer: &mut dyn Observer) -> Meter {
-        observer.tell(News::StepBegan(step));
-        let mut meter = Meter { step, done: 0, total, started: Instant::now(), told: None };
-        meter.set(0, observer);
-        meter
+    pub(super) fn begin(step: Step, total: u64, observer: &mut dyn JobObserver) -> ProgressReporter {
+        observer.notify(JobEvent::StepBegan(step));
+        let mut progress = ProgressReporter { step, done: 0, total, started: Instant::now(), told: None };
+        progress.set(0, observer);
+        progress
     }
 
     pub(super) fn done(&self) -> u64 {
@@ -33,19 +33,19 @@ impl Meter {
     }
 
     /// So many bytes more are done.
-    pub(super) fn add(&mut self, bytes: u64, observer: &mut dyn Observer) {
+    pub(super) fn add(&mut self, bytes: u64, observer: &mut dyn JobObserver) {
         self.set(self.done + bytes, observer);
     }
 
     /// So many bytes are done; fewer than before when something has to be done again.
-    pub(super) fn set(&mut self, done: u64, observer: &mut dyn Observer) {
+    pub(super) fn set(&mut self, done: u64, observer: &mut dyn JobObserver) {
         self.done = done.min(self.total);
         let now = Instant::now();
         let due = self.told.is_none_or(|told| now.duration_since(told) >= PACE);
         if due || self.done == self.total {
             self.told = Some(now);
             let left = left(now.duration_since(self.started), self.done, self.total);
-            observer.tell(News::Progressed(Progress {
+            observer.notify(JobEvent::Progressed(Progress {
                 step: self.step,
                 done: self.done,
                 total: self.total,

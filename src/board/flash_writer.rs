@@ -3,7 +3,7 @@
 //! A board that is half written must never be taken for a good one. So the first sector of the
 //! bootloader, without which the chip's ROM starts nothing, is blanked before anything else is
 //! written, and written last, once everything else has been verified. Where only data differs that
-//! guards itself, as the provisioning record does, the gate stays shut.
+//! guards itself, as the provisioning record does, that sector stays as it is.
 
 use std::{ops::Range, time::Duration};
 
@@ -12,11 +12,11 @@ use espflash::command::Command;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 
 use super::{
-    BoardError, News, Observer, Part, Step,
+    BoardError, JobEvent, JobObserver, Part, Step,
     line::SHORT,
     loader::Loader,
     memory::{BLANK, checksum},
-    meter::Meter,
+    progress::ProgressReporter,
 };
 
 /// What is compared and written at once: enough for deflate, little enough to be done again.
@@ -30,7 +30,7 @@ const WRITE_NS_PER_BYTE: u64 = 40_000;
 /// Times that a piece is written before the flash counts as broken.
 const TRIES: u32 = 2;
 /// What makes the chip's ROM start a program.
-const GATE: Range<u32> = BOOTLOADER_OFFSET..BOOTLOADER_OFFSET + SECTOR_BYTES;
+const BOOT_SECTOR: Range<u32> = BOOTLOADER_OFFSET..BOOTLOADER_OFFSET + SECTOR_BYTES;
 
 /// What a range of the flash should hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) struct Region {
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Burnt {
+pub(super) struct WriteReport {
     pub(super) written: u64,
     pub(super) skipped: u64,
 }
@@ -72,20 +72,20 @@ impl Piece<'_> {
         u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
     }
 
-    fn is_gate(&self) -> bool {
-        self.offset == GATE.start
+    fn is_boot_sector(&self) -> bool {
+        self.offset == BOOT_SECTOR.start
     }
 }
 
 /// Makes the flash hold `regions`, which do not overlap.
 ///
 /// # Errors
-/// When that fails, or is cancelled; as [`BoardError::Halfway`] once the gate is open.
-pub(super) fn burn(
+/// When that fails, or is cancelled; as [`BoardError::Halfway`] once the boot sector is blank.
+pub(super) fn write_flash(
     loader: &mut Loader,
     regions: &[Region],
-    observer: &mut dyn Observer,
-) -> Result<Burnt, BoardError> {
+    observer: &mut dyn JobObserver,
+) -> Result<WriteReport, BoardError> {
     let pieces = cut(regions);
     // All of it is looked at before any of it is written.
     for piece in &pieces {
@@ -94,30 +94,34 @@ pub(super) fn burn(
     }
     let differing = compare(loader, regions, &pieces, observer)?;
     let all: u64 = pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
-    let mut burnt = Burnt::default();
+    let mut report = WriteReport::default();
     if !differing.is_empty() {
-        let gated = differing.iter().any(|piece| !regions.get(piece.region).is_some_and(|r| r.guards_itself));
-        let mut opened = false;
-        let done = write_all(loader, regions, &pieces, &differing, gated, &mut opened, observer);
-        burnt.written = done.map_err(|error| if opened { halfway(error) } else { error })?;
+        let blanks_boot_sector =
+            differing.iter().any(|piece| !regions.get(piece.region).is_some_and(|r| r.guards_itself));
+        let mut blanked = false;
+        let done =
+            write_all(loader, regions, &pieces, &differing, blanks_boot_sector, &mut blanked, observer);
+        report.written = done.map_err(|error| if blanked { halfway(error) } else { error })?;
     }
-    burnt.skipped = all.saturating_sub(burnt.written);
-    Ok(burnt)
+    report.skipped = all.saturating_sub(report.written);
+    Ok(report)
 }
 
 fn halfway(error: BoardError) -> BoardError {
     BoardError::Halfway(Box::new(error))
 }
 
-/// Cuts regions into pieces of whole sectors; the gate is one by itself.
+/// Cuts regions into pieces of whole sectors; the boot sector is one by itself.
 fn cut(regions: &[Region]) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     for (index, region) in regions.iter().enumerate() {
         let (mut offset, mut rest) = (region.offset, region.bytes.as_slice());
         while !rest.is_empty() {
             let to_boundary = PIECE_BYTES - offset % PIECE_BYTES;
-            let to_gate = if offset < GATE.start { GATE.start - offset } else { PIECE_BYTES };
-            let most = if offset == GATE.start { SECTOR_BYTES } else { to_boundary.min(to_gate) };
+            let to_boot_sector =
+                if offset < BOOT_SECTOR.start { BOOT_SECTOR.start - offset } else { PIECE_BYTES };
+            let most =
+                if offset == BOOT_SECTOR.start { SECTOR_BYTES } else { to_boundary.min(to_boot_sector) };
             let (bytes, after) = rest.split_at(rest.len().min(most as usize));
             pieces.push(Piece { region: index, offset, bytes });
             offset += most;
@@ -132,68 +136,69 @@ fn compare<'p, 'a>(
     loader: &mut Loader,
     regions: &[Region],
     pieces: &'p [Piece<'a>],
-    observer: &mut dyn Observer,
+    observer: &mut dyn JobObserver,
 ) -> Result<Vec<&'p Piece<'a>>, BoardError> {
     let total = pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
-    let mut meter = Meter::begin(Step::Compare, total, observer);
+    let mut progress = ProgressReporter::begin(Step::Compare, total, observer);
     let mut differing = Vec::new();
     for piece in pieces {
         loader.cancel().check()?;
         if loader.checksum(piece.offset, piece.size())? != checksum(piece.bytes) {
             differing.push(piece);
         }
-        meter.add(piece.bytes.len() as u64, observer);
+        progress.add(piece.bytes.len() as u64, observer);
     }
     for (index, region) in regions.iter().enumerate() {
         if !differing.iter().any(|piece| piece.region == index) {
-            observer.tell(News::PartSkipped(region.part()));
+            observer.notify(JobEvent::PartSkipped(region.part()));
         }
     }
     Ok(differing)
 }
 
-/// Writes and verifies; gives the bytes that were written. `opened` is set when the gate is.
+/// Writes and verifies; gives the bytes that were written. `blanked` is set once the boot sector is blank.
 fn write_all(
     loader: &mut Loader,
     regions: &[Region],
     pieces: &[Piece<'_>],
     differing: &[&Piece<'_>],
-    gated: bool,
-    opened: &mut bool,
-    observer: &mut dyn Observer,
+    blanks_boot_sector: bool,
+    blanked: &mut bool,
+    observer: &mut dyn JobObserver,
 ) -> Result<u64, BoardError> {
-    let gate = pieces.iter().find(|piece| gated && piece.is_gate());
-    let others: Vec<_> = differing.iter().copied().filter(|piece| !gated || !piece.is_gate()).collect();
-    let bytes: u64 = others.iter().copied().chain(gate).map(|piece| piece.bytes.len() as u64).sum();
-    let mut meter = Meter::begin(Step::Write, bytes, observer);
+    let boot_sector = pieces.iter().find(|piece| blanks_boot_sector && piece.is_boot_sector());
+    let others: Vec<_> =
+        differing.iter().copied().filter(|piece| !blanks_boot_sector || !piece.is_boot_sector()).collect();
+    let bytes: u64 = others.iter().copied().chain(boot_sector).map(|piece| piece.bytes.len() as u64).sum();
+    let mut progress = ProgressReporter::begin(Step::Write, bytes, observer);
     loader.cancel().check()?;
-    if gate.is_some() {
-        *opened = true;
+    if boot_sector.is_some() {
+        *blanked = true;
         let blank = vec![BLANK; SECTOR_BYTES as usize];
-        let blank = Piece { region: 0, offset: GATE.start, bytes: &blank };
+        let blank = Piece { region: 0, offset: BOOT_SECTOR.start, bytes: &blank };
         write(loader, &blank, &mut |_| {})?;
     }
     for piece in &others {
-        write_piece(loader, piece, &mut meter, observer)?;
+        write_piece(loader, piece, &mut progress, observer)?;
     }
-    // The gate is closed for good or ill by what follows; until then all else has to be right.
-    let mut gate_meter = meter;
-    let mut meter = Meter::begin(Step::Verify, bytes, observer);
+    // From here on the board starts: all else has to be right before.
+    let mut boot_progress = progress;
+    let mut progress = ProgressReporter::begin(Step::Verify, bytes, observer);
     for piece in &others {
         verify(loader, regions, piece)?;
-        meter.add(piece.bytes.len() as u64, observer);
+        progress.add(piece.bytes.len() as u64, observer);
     }
-    if let Some(gate) = gate {
+    if let Some(boot_sector) = boot_sector {
         loader.cancel().check()?;
-        write_piece(loader, gate, &mut gate_meter, observer)?;
-        verify(loader, regions, gate)?;
-        meter.add(gate.bytes.len() as u64, observer);
+        write_piece(loader, boot_sector, &mut boot_progress, observer)?;
+        verify(loader, regions, boot_sector)?;
+        progress.add(boot_sector.bytes.len() as u64, observer);
     }
     for (index, region) in regions.iter().enumerate() {
-        if others.iter().copied().chain(gate).any(|piece| piece.region == index) {
-            observer.tell(News::PartWritten(region.part()));
+        if others.iter().copied().chain(boot_sector).any(|piece| piece.region == index) {
+            observer.notify(JobEvent::PartWritten(region.part()));
         }
-        observer.tell(News::PartVerified(region.part()));
+        observer.notify(JobEvent::PartVerified(region.part()));
     }
     Ok(bytes)
 }
@@ -217,17 +222,17 @@ fn verify(loader: &mut Loader, regions: &[Region], piece: &Piece<'_>) -> Result<
 fn write_piece(
     loader: &mut Loader,
     piece: &Piece<'_>,
-    meter: &mut Meter,
-    observer: &mut dyn Observer,
+    progress: &mut ProgressReporter,
+    observer: &mut dyn JobObserver,
 ) -> Result<(), BoardError> {
-    let before = meter.done();
-    let mut written = write(loader, piece, &mut |done| meter.set(before + done, observer));
+    let before = progress.done();
+    let mut written = write(loader, piece, &mut |done| progress.set(before + done, observer));
     if written.as_ref().is_err_and(BoardError::is_of_line) {
         loader.recover()?;
-        written = write(loader, piece, &mut |done| meter.set(before + done, observer));
+        written = write(loader, piece, &mut |done| progress.set(before + done, observer));
     }
     written?;
-    meter.set(before + piece.bytes.len() as u64, observer);
+    progress.set(before + piece.bytes.len() as u64, observer);
     Ok(())
 }
 
@@ -360,7 +365,7 @@ mod tests {
                 (1, 0x8_0000, 0x2_0003)
             ]
         );
-        assert!(pieces[0].is_gate());
+        assert!(pieces[0].is_boot_sector());
         let whole = [Region::new("flash", 0, vec![0; 0x10_0000])];
         let cuts: Vec<_> = cut(&whole).iter().map(|piece| (piece.offset, piece.bytes.len())).collect();
         assert_eq!(cuts[..3], [(0, 0x1000), (0x1000, 0x1000), (0x2000, 0x3_E000)]);

@@ -5,8 +5,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Answer, Event, JobId, Request, State, lock, logbook::Logbook, outbox::Outbox};
-use crate::board::{Cancel, News, Observer, Outcome, Question, log::LogNews};
+use super::{Answer, Event, JobId, Request, State, lock, log_monitor::LogMonitor, outbox::Outbox};
+use crate::{
+    board::{Cancel, JobEvent, JobObserver, Outcome, Question, log::LogEvent},
+    model::Diagnostic,
+};
 
 /// How soon a question is given up after a cancel.
 const LOOK_FOR_CANCEL: Duration = Duration::from_millis(100);
@@ -14,7 +17,7 @@ const LOOK_FOR_CANCEL: Duration = Duration::from_millis(100);
 pub(super) struct Worker {
     pub(super) outbox: Arc<Outbox>,
     pub(super) state: Arc<State>,
-    pub(super) logbook: Arc<Logbook>,
+    pub(super) log_monitor: Arc<LogMonitor>,
 }
 
 impl Worker {
@@ -22,21 +25,20 @@ impl Worker {
         while let Ok((job, request, cancel)) = requests.recv() {
             let port = request.connection().port.clone();
             self.outbox.put(Event::JobStarted { job, kind: request.kind(), port: port.clone() });
-            let interrupted = self.logbook.interrupt(&port);
-            let mut observer = JobObserver { job, cancel: &cancel, worker: self };
+            let interrupted = self.log_monitor.interrupt(&port);
+            let mut observer = EventForwarder { job, cancel: &cancel, worker: self };
             let done = request.run(&mut observer, &cancel);
             if interrupted && matches!(done, Ok(Outcome::Reset)) {
-                self.outbox.put(Event::Log(LogNews::Reset));
+                self.outbox.put(Event::Log(LogEvent::Reset));
             }
-            self.logbook.go_on();
+            self.log_monitor.go_on();
             // Before it is told: whoever hears of the end may start the next job.
             lock(&self.state.running).job = None;
             self.outbox.put(match done {
                 Ok(outcome) => Event::JobDone { job, outcome },
                 Err(error) => Event::JobFailed {
                     job,
-                    what: error.to_string(),
-                    advice: error.help(),
+                    diagnostic: Diagnostic::new(error.to_string(), error.help()),
                     cancelled: error.is_cancelled(),
                 },
             });
@@ -44,16 +46,16 @@ impl Worker {
     }
 }
 
-/// Passes on what a job tells.
-struct JobObserver<'a> {
+/// Passes the events of a job on.
+struct EventForwarder<'a> {
     job: JobId,
     cancel: &'a Cancel,
     worker: &'a Worker,
 }
 
-impl Observer for JobObserver<'_> {
-    fn tell(&mut self, news: News) {
-        self.worker.outbox.put(Event::JobTold { job: self.job, news });
+impl JobObserver for EventForwarder<'_> {
+    fn notify(&mut self, event: JobEvent) {
+        self.worker.outbox.put(Event::JobReported { job: self.job, event });
     }
 
     fn ask(&mut self, question: &Question) -> bool {

@@ -1,39 +1,39 @@
-//! One go of one light: from when to when it was in go possibly, and when certainly.
+//! One right-of-way interval of one light: from when to when it had right of way possibly, and when certainly.
 
 use std::time::Duration;
 
 /// From a moment to a later one.
 pub(super) type Span = (Duration, Duration);
 
-/// What is known of one go.
+/// What is known of one interval.
 #[derive(Clone, Debug)]
-pub(super) struct Go {
-    /// Tells it from the light's other go's.
+pub(super) struct Interval {
+    /// Tells it from the light's other intervals.
     pub(super) number: u64,
     /// It did not begin earlier.
     pub(super) possible_from: Duration,
     /// It had begun by then: certain from here on.
     pub(super) certain_from: Duration,
-    /// Certain spans before `certain_from`, where words were missing in between.
+    /// Certain spans before `certain_from`, where messages were missing in between.
     pub(super) certain_before: Vec<Span>,
     pub(super) growth: Growth,
 }
 
-/// How a go's end is known.
+/// How a intervals end is known.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Growth {
     /// The lamps themselves are seen.
     Seen,
-    /// A plain word holds until another one would have been heard.
-    PeerMessage {
-        /// How late the next word may be.
+    /// A plain message holds until another one would have been heard.
+    Plain {
+        /// How late the next message may be.
         delay: Duration,
         /// Nothing is certain any more of what comes after.
         certain_until: Duration,
         /// Not even possible any more.
         expires: Duration,
     },
-    /// Certain up to when the last word was said.
+    /// Certain up to when the last message was message.
     Confirmed {
         /// The earliest moment of that.
         certain_until: Duration,
@@ -49,7 +49,7 @@ pub(super) enum Growth {
     },
 }
 
-impl Go {
+impl Interval {
     pub(super) fn is_over(&self) -> bool {
         matches!(self.growth, Growth::Over { .. })
     }
@@ -58,7 +58,7 @@ impl Go {
     pub(super) fn certain_until(&self, now: Duration) -> Duration {
         match self.growth {
             Growth::Seen => now,
-            Growth::PeerMessage { delay, certain_until, .. } => now.saturating_sub(delay).min(certain_until),
+            Growth::Plain { delay, certain_until, .. } => now.saturating_sub(delay).min(certain_until),
             Growth::Confirmed { certain_until, .. } | Growth::Over { certain_until, .. } => certain_until,
         }
     }
@@ -67,7 +67,7 @@ impl Go {
     pub(super) fn possible_until(&self, now: Duration) -> Duration {
         match self.growth {
             Growth::Seen => now,
-            Growth::PeerMessage { expires, .. } | Growth::Confirmed { expires, .. } => now.min(expires),
+            Growth::Plain { expires, .. } | Growth::Confirmed { expires, .. } => now.min(expires),
             Growth::Over { possible_until, .. } => possible_until,
         }
     }
@@ -76,9 +76,7 @@ impl Go {
     pub(super) fn certain_at(&self, moment: Duration) -> Option<Duration> {
         match self.growth {
             Growth::Seen => Some(moment),
-            Growth::PeerMessage { delay, certain_until, .. } => {
-                (moment <= certain_until).then(|| moment + delay)
-            }
+            Growth::Plain { delay, certain_until, .. } => (moment <= certain_until).then(|| moment + delay),
             Growth::Confirmed { certain_until, .. } | Growth::Over { certain_until, .. } => {
                 (moment <= certain_until).then_some(moment)
             }
@@ -89,7 +87,7 @@ impl Go {
     pub(super) fn possible_at(&self, moment: Duration) -> Option<Duration> {
         let until = match self.growth {
             Growth::Seen => return Some(moment),
-            Growth::PeerMessage { expires, .. } | Growth::Confirmed { expires, .. } => expires,
+            Growth::Plain { expires, .. } | Growth::Confirmed { expires, .. } => expires,
             Growth::Over { possible_until, .. } => possible_until,
         };
         (moment <= until).then_some(moment)
@@ -103,7 +101,7 @@ impl Go {
     /// When time alone ends it.
     pub(super) fn expires(&self) -> Option<Duration> {
         match self.growth {
-            Growth::PeerMessage { expires, .. } | Growth::Confirmed { expires, .. } => Some(expires),
+            Growth::Plain { expires, .. } | Growth::Confirmed { expires, .. } => Some(expires),
             Growth::Seen | Growth::Over { .. } => None,
         }
     }
@@ -120,8 +118,8 @@ impl Go {
     pub(super) fn end(&mut self, earliest: Duration, latest: Duration) {
         let certain_until = match self.growth {
             Growth::Seen => latest,
-            Growth::PeerMessage { certain_until, .. } => earliest.min(certain_until),
-            // Nothing is certain after the last word that told of go.
+            Growth::Plain { certain_until, .. } => earliest.min(certain_until),
+            // Nothing is certain after the last message that told of right of way.
             Growth::Confirmed { certain_until, .. } | Growth::Over { certain_until, .. } => certain_until,
         };
         let possible_until = latest.max(self.possible_from).max(certain_until);

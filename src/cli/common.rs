@@ -1,0 +1,116 @@
+//! What several commands share: the configuration that is chosen, the runtime, and when to end.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+
+use super::{failure::wrong_usage, presets};
+use crate::{
+    config::{Config, Pick},
+    keys,
+};
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct Common {
+    /// The configuration; without it, a pair of lights on the embedded broker
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// A configuration that comes with the program, instead of --config; "twinlight presets" lists them
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "config")]
+    pub(super) preset: Option<String>,
+    /// Say more on standard error; twice says still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Where the program remembers when its lights last ran; without it, the user's own place for that
+    #[arg(long, global = true, value_name = "FOLDER", env = "TWINLIGHT_STATE")]
+    pub(super) state: Option<PathBuf>,
+}
+
+/// Of the window and of `run`.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Lights {
+    /// Run only these lights of the configuration here, such as a,b or demo/a; the others run elsewhere
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(super) lights: Vec<Pick>,
+}
+
+impl Lights {
+    /// The configuration, with the lights that are picked to run here.
+    pub(super) fn load(&self, common: &Common) -> anyhow::Result<Config> {
+        let mut config = common.load()?;
+        if !self.lights.is_empty() {
+            config.run_only(&self.lights)?;
+        }
+        Ok(config)
+    }
+}
+
+impl Common {
+    /// The configuration that the command line names, with the keys of its junctions. Those that are
+    /// made just now are told of among its warnings.
+    pub(super) fn load(&self) -> anyhow::Result<Config> {
+        let mut config = self.load_without_keys()?;
+        keys::give_and_tell(&mut config, self.state_folder().as_deref(), &self.chosen())?;
+        Ok(config)
+    }
+
+    pub(super) fn load_without_keys(&self) -> anyhow::Result<Config> {
+        match (&self.config, &self.preset) {
+            (Some(file), _) => Ok(Config::load(file)?),
+            (None, Some(name)) => match crate::presets::find(name) {
+                Some(preset) => Ok(preset.load()?),
+                None => Err(wrong_usage(presets::unknown(name))),
+            },
+            (None, None) => Ok(Config::default()),
+        }
+    }
+
+    /// How the command line chooses the configuration, to be repeated; empty: not at all.
+    pub(super) fn chosen(&self) -> String {
+        match (&self.config, &self.preset) {
+            (Some(file), _) => format!("--config {}", file.display()),
+            (None, Some(name)) => format!("--preset {name}"),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The folder of the user's own for what has to be remembered; `None` where the system has none.
+    pub(super) fn state_folder(&self) -> Option<PathBuf> {
+        self.state.clone().or_else(|| {
+            let folders = directories::ProjectDirs::from("", "", "twinlight")?;
+            Some(folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_path_buf())
+        })
+    }
+}
+
+/// The runtime that a world lives on.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("twinlight-world")
+        .build()
+        .context("the system gives no threads to run on")
+}
+
+/// Ends when the user asks for it: Ctrl-C, or the system's request to end.
+pub(super) async fn asked_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+pub(super) fn shown(path: &Path) -> std::path::Display<'_> {
+    path.display()
+}

@@ -1,0 +1,238 @@
+//! What link faults do to packets, bytes and connections, and in which directions.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Definition, FaultKind, LinkFault, Micros, Rng, kind};
+use crate::model::Diagnostic;
+
+/// A direction of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Direction {
+    /// From the light to the broker.
+    ToBroker,
+    /// From the broker to the light.
+    FromBroker,
+}
+
+impl Direction {
+    /// Both of them.
+    pub const BOTH: [Direction; 2] = [Direction::ToBroker, Direction::FromBroker];
+
+    /// The other direction.
+    #[must_use]
+    pub fn other(self) -> Direction {
+        match self {
+            Direction::ToBroker => Direction::FromBroker,
+            Direction::FromBroker => Direction::ToBroker,
+        }
+    }
+
+    pub(crate) fn index(self) -> usize {
+        usize::from(self == Direction::FromBroker)
+    }
+}
+
+/// Which directions a fault strikes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Directions {
+    /// From the light to the broker.
+    #[serde(rename = "up")]
+    ToBroker,
+    /// From the broker to the light.
+    #[serde(rename = "down")]
+    FromBroker,
+    /// Both directions.
+    #[default]
+    Both,
+}
+
+impl Directions {
+    /// Whether `way` is among them.
+    #[must_use]
+    pub fn include(self, direction: Direction) -> bool {
+        matches!(
+            (self, direction),
+            (Directions::Both, _)
+                | (Directions::ToBroker, Direction::ToBroker)
+                | (Directions::FromBroker, Direction::FromBroker)
+        )
+    }
+}
+
+impl fmt::Display for Directions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Directions::ToBroker => "to the broker",
+            Directions::FromBroker => "from the broker",
+            Directions::Both => "both ways",
+        })
+    }
+}
+
+/// A link fault and its directions. A link has at most one of a kind for the same directions;
+/// injected again, it takes the new parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LinkFaultSpec {
+    /// What it does.
+    pub fault: LinkFault,
+    /// Faults of whole connections have both.
+    #[serde(rename = "ways")]
+    pub directions: Directions,
+}
+
+/// What becomes of one PUBLISH packet. Faults change it one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PacketAction {
+    /// How often it arrives; 1 without a fault.
+    pub copies: u32,
+    /// How much later it goes on than it came.
+    pub delay_us: Micros,
+    /// How many later PUBLISH packets go before it.
+    pub behind: u32,
+}
+
+impl Default for PacketAction {
+    /// It arrives once, in its turn.
+    fn default() -> PacketAction {
+        PacketAction { copies: 1, delay_us: 0, behind: 0 }
+    }
+}
+
+/// How a piece of bytes passes. Faults change it one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shaping {
+    /// How long it travels.
+    pub delay_us: Micros,
+    /// How many bytes a second go onto the wire.
+    pub bytes_per_s: Option<u32>,
+    /// Nothing passes for now.
+    pub stalled: bool,
+    /// How much later than its bytes an end of the stream travels.
+    pub close_delay_us: Micros,
+}
+
+/// What holds for connections as a whole. Faults change it one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionRules {
+    /// New connections are refused.
+    pub refuse: bool,
+    /// A connection is reset so long after it was made, or after this came into force.
+    pub reset_after_us: Option<Micros>,
+    /// A connection loses one end so long after it was made, or after this came into force.
+    pub half_open_after_us: Option<Micros>,
+}
+
+/// What a link fault does. It keeps no state: what has to be remembered belongs to the connection.
+pub(crate) trait Effect: Definition {
+    /// Whether it looks at whole PUBLISH packets.
+    fn reads_packets(&self) -> bool {
+        false
+    }
+
+    /// Decides what becomes of a PUBLISH packet.
+    fn packet(&self, _action: &mut PacketAction, _rng: &mut Rng) {}
+
+    /// Decides how a piece of bytes passes.
+    fn bytes(&self, _shaping: &mut Shaping, _rng: &mut Rng) {}
+
+    /// Decides what holds for connections.
+    fn connection(&self, _rules: &mut ConnectionRules) {}
+}
+
+impl LinkFaultSpec {
+    /// In both directions.
+    #[must_use]
+    pub fn both_ways(fault: impl Into<LinkFault>) -> LinkFaultSpec {
+        LinkFaultSpec { fault: fault.into(), directions: Directions::Both }
+    }
+
+    /// From the light to the broker.
+    #[must_use]
+    pub fn to_broker(fault: impl Into<LinkFault>) -> LinkFaultSpec {
+        LinkFaultSpec { fault: fault.into(), directions: Directions::ToBroker }
+    }
+
+    /// From the broker to the light.
+    #[must_use]
+    pub fn from_broker(fault: impl Into<LinkFault>) -> LinkFaultSpec {
+        LinkFaultSpec { fault: fault.into(), directions: Directions::FromBroker }
+    }
+
+    /// # Errors
+    /// Returns why it is invalid and what is accepted.
+    pub fn check(&self) -> Result<(), Diagnostic> {
+        let kind = FaultKind::from(self.fault);
+        if !kind.has_direction() && self.directions != Directions::Both {
+            let message = format!("{} strikes the connection as a whole", kind.about().name);
+            return Err(Diagnostic::new(message, "leave the direction out"));
+        }
+        kind.check()
+    }
+
+    /// Whether injecting `other` would give this one other parameters.
+    #[must_use]
+    pub fn is_replaced_by(&self, other: &LinkFaultSpec) -> bool {
+        std::mem::discriminant(&self.fault) == std::mem::discriminant(&other.fault)
+            && self.directions == other.directions
+    }
+}
+
+impl fmt::Display for LinkFaultSpec {
+    /// `latency 200 ms ± 50 ms, to the broker`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, self.fault.about().name)
+    }
+}
+
+impl LinkFaultSpec {
+    pub(super) fn write(&self, f: &mut impl fmt::Write, name: &str) -> fmt::Result {
+        kind::write(f, name, &FaultKind::from(self.fault).parameters())?;
+        match self.directions {
+            Directions::Both => Ok(()),
+            directions => write!(f, ", {directions}"),
+        }
+    }
+}
+
+/// What `faults` make of connections as a whole.
+#[must_use]
+pub fn rules(faults: &[LinkFaultSpec]) -> ConnectionRules {
+    let mut rules = ConnectionRules::default();
+    for spec in faults {
+        spec.fault.definition().connection(&mut rules);
+    }
+    rules
+}
+
+/// Whether nothing passes in one of the directions, so that no connection can come to be.
+#[must_use]
+pub fn stalls(faults: &[LinkFaultSpec]) -> bool {
+    faults.iter().any(|spec| matches!(spec.fault, LinkFault::BlackHole(_)))
+}
+
+pub(super) fn us(ms: u32) -> Micros {
+    u64::from(ms) * 1_000
+}
+
+pub(super) fn chance(rng: &mut Rng, percent: u32) -> bool {
+    rng.chance(u64::from(percent) * 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::{Latency, Refuse};
+
+    #[test]
+    fn a_direction_for_a_whole_connection_is_refused_and_new_parameters_replace_the_last() {
+        let refused = LinkFaultSpec::to_broker(Refuse).check().unwrap_err();
+        assert_eq!(refused.help.as_deref(), Some("leave the direction out"));
+        let slow = LinkFaultSpec::to_broker(Latency { ms: 100, jitter_ms: 0 });
+        assert!(slow.is_replaced_by(&LinkFaultSpec::to_broker(Latency { ms: 200, jitter_ms: 10 })));
+        assert!(!slow.is_replaced_by(&LinkFaultSpec::from_broker(Latency { ms: 200, jitter_ms: 10 })));
+        assert_eq!(slow.to_string(), "latency 100 ms, to the broker");
+    }
+}
