@@ -1,7 +1,7 @@
-//! What flashing costs beside espflash's own, on the same double of a LoPy4 in the same run:
+//! What flashing costs beside espflash's own, on the same emulated LoPy4 in the same run:
 //! `cargo bench --bench flash`. Prints figures; fails where a figure breaks its promise.
 //!
-//! The double's line takes the time of a real one at 921,600 baud (or `-- BAUD`), so that the times are
+//! The emulated line takes the time of a real one at 921,600 baud (or `-- BAUD`), so that the times are
 //! those of a line and not of this computer; its flash takes none.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +12,7 @@ fn main() {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("the double of a board needs the pseudo-terminals of Linux");
+    println!("the emulated board needs the pseudo-terminals of Linux");
 }
 
 #[cfg(target_os = "linux")]
@@ -133,7 +133,7 @@ mod linux {
         };
         let flashed = started.elapsed();
         // The board was reset in between: its ROM answers.
-        board.double.enter_download_mode();
+        board.emulator.enter_download_mode();
         let started = Instant::now();
         provision(&ProvisionJob { connection, record: record("upstairs") }, &mut Nobody, &Cancel::default())
             .unwrap();

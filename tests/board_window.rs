@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use board_double::{Fault, Mode};
+use board_emulator::{Fault, Mode};
 use egui::{Key, ViewportEvent, ViewportId, vec2};
 use egui_kittest::{Harness, kittest::Queryable};
 use test_support::board::Board;
@@ -204,7 +204,7 @@ fn a_port_that_is_not_there_is_looked_for_in_the_list_of_the_window() {
 #[test]
 fn a_pulled_cable_is_told_and_the_board_can_be_flashed_again() {
     let mut board = Board::new(4);
-    board.double.arm(Fault::unplugged().at_block(5));
+    board.emulator.arm(Fault::unplugged().at_block(5));
     let mut window = Window::open();
     window.fill_in(&board.port());
     window.harness.state_mut().board_mut().unwrap().form.backup =
@@ -214,7 +214,7 @@ fn a_pulled_cable_is_told_and_the_board_can_be_flashed_again() {
     assert!(window.says("Failed: flashing the board"), "{:?}", window.end());
     assert!(window.says("starts no program"), "what happened to the board is said: {:?}", window.end());
 
-    board.double.plug_in(Mode::Download).unwrap();
+    board.emulator.plug_in(Mode::Download).unwrap();
     window.harness.state_mut().board_mut().unwrap().form.port = board.port();
     window.click("Put the report away");
     window.click("Flash and start");
@@ -254,13 +254,13 @@ fn the_log_of_a_board_is_shown_held_still_and_closed() {
     window.step();
     window.click("Watch its log");
     window.until("the log", |window| window.says(&format!("{} is open", board.port())));
-    board.double.say("     1.500 warning the broker refused the password\r\n");
+    board.emulator.say("     1.500 warning the broker refused the password\r\n");
     window.until("a line of the board", |window| {
         window.says("1.500 s  warning: the broker refused the password")
     });
 
     window.click("Hold the log still");
-    board.double.say("     2.500 info    joined Wi-Fi \"lab\" in 2.1 s\r\n");
+    board.emulator.say("     2.500 info    joined Wi-Fi \"lab\" in 2.1 s\r\n");
     let has_come = |window: &mut Window| {
         let log = &window.harness.state().board().unwrap().state.log;
         log.lines.iter().any(|line| line.text.contains("joined Wi-Fi"))

@@ -1,4 +1,4 @@
-//! The board's runner, as the window uses it, against a double of a LoPy4.
+//! The board's runner, as the window uses it, against an emulated LoPy4.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! Boards, as far as they can be seen without one: every job against a double of a LoPy4, and every
+//! Boards, as far as they can be seen without one: every job against an emulated LoPy4, and every
 //! fault that it can have.
 
 use std::{
@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use board_double::{ChipKind, Fault, LoaderKind, Mode, Op, PicDouble, PicEvent};
+use board_emulator::{ChipKind, Fault, LoaderKind, Mode, Op, PicEmulator, PicEvent};
 use test_support::board::{Board, PROTECTED};
 use traffic_light::{Name, record::Record};
 use twinlight::board::{
@@ -131,7 +131,7 @@ fn a_stub_that_does_not_start_is_done_without() {
     for refuse in [Some(Fault::refused(6).at_command(Op::MEM_BEGIN, 1)), None] {
         let board = Board::made(4, |builder| builder.stub_allowed(refuse.is_some()));
         if let Some(fault) = refuse {
-            board.double.arm(fault);
+            board.emulator.arm(fault);
         }
         let mut witness = Witness::default();
         flash(&flash_job(&board), &mut witness, &Cancel::default()).unwrap();
@@ -144,13 +144,13 @@ fn a_stub_that_does_not_start_is_done_without() {
 #[test]
 fn a_chip_that_does_not_change_the_rate_is_flashed_at_the_rate_it_has() {
     let board = Board::new(4);
-    board.double.arm(Fault::refused(6).at_command(Op::CHANGE_BAUDRATE, 1));
+    board.emulator.arm(Fault::refused(6).at_command(Op::CHANGE_BAUDRATE, 1));
     assert_eq!(do_flash(&flash_job(&board)).unwrap().board.baud, 115_200);
     assert_flashed(&board.flash());
 }
 
 fn behind_pic(version: u16) -> Board {
-    Board::made(4, |builder| builder.behind_pic(PicDouble::new(version)).mode(Mode::Running))
+    Board::made(4, |builder| builder.behind_pic(PicEmulator::new(version)).mode(Mode::Running))
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_board_behind_a_pic_is_entered_flashed_at_a_lower_rate_and_started() {
     let expected = [PicEvent::Held, PicEvent::ReleasedToDownload, PicEvent::Held, PicEvent::ReleasedToRun];
     assert_eq!((events.as_slice(), seen.mode), (expected.as_slice(), Mode::Running));
     let held = seen.pic[1].0 - seen.pic[0].0;
-    // When the double came to see it, on a busy computer.
+    // When the emulator came to see it, on a busy computer.
     assert!(held >= Duration::from_millis(100), "{held:?}");
 }
 
@@ -183,7 +183,7 @@ impl JobObserver for Hand<'_> {
     fn notify(&mut self, event: JobEvent) {
         if let JobEvent::Noted(text) = event {
             if text.contains("do not work") {
-                self.board.double.enter_download_mode();
+                self.board.emulator.enter_download_mode();
             }
             self.notes.push(text);
         }
@@ -197,7 +197,7 @@ impl JobObserver for Hand<'_> {
 #[test]
 fn a_rate_that_the_line_does_not_carry_is_given_up_for_a_lower_one() {
     let board = Board::new(4);
-    board.double.break_above(Some(230_400));
+    board.emulator.break_above(Some(230_400));
     let mut job = flash_job(&board);
     job.connection.entry = EntryMethod::Manual;
     let mut hand = Hand { board: &board, notes: Vec::new() };
@@ -221,7 +221,7 @@ fn a_pic_that_is_too_old_or_not_there_is_told() {
 #[test]
 fn a_board_behind_a_pic_is_reset_without_flashing() {
     let board = behind_pic(6);
-    board.double.forget();
+    board.emulator.forget();
     let connection = Connection { entry: EntryMethod::Pic, ..Connection::new(board.port()) };
     assert_eq!(reset(&connection).unwrap(), Outcome::Reset);
     assert_eq!(board.seen().resets, 1);
@@ -237,7 +237,7 @@ fn what_is_right_already_is_skipped_and_credentials_alone_touch_one_sector() {
     let board = Board::new(4);
     let first = do_flash(&flash_job(&board)).unwrap();
     assert_eq!(first.skipped, 0);
-    board.double.forget();
+    board.emulator.forget();
     let second = do_flash(&flash_job(&board)).unwrap();
     assert_eq!((second.written, second.skipped), (0, first.written));
     board.assert_unchanged();
@@ -289,7 +289,7 @@ fn a_board_that_may_not_be_flashed_is_refused_before_a_byte_is_written() {
     assert!(matches!(refused(&encrypted), BoardError::Encrypted));
     assert!(matches!(refused(&Board::new(2)), BoardError::FlashTooSmall { bytes: 0x20_0000 }));
     let board = Board::new(4);
-    board.double.arm(Fault::refused(5).at_command(Op::READ_REG, 1));
+    board.emulator.arm(Fault::refused(5).at_command(Op::READ_REG, 1));
     assert!(matches!(refused(&board), BoardError::Locked));
 }
 
@@ -307,13 +307,13 @@ fn with_fault(stub: bool, fault: Fault) -> Result<Written, BoardError> {
     let before = board.flash();
     let mut job = flash_job(&board);
     job.connection.stub = stub;
-    board.double.arm(fault);
+    board.emulator.arm(fault);
     let done = do_flash(&job);
-    board.double.disarm();
+    board.emulator.disarm();
     if matches!(done, Err(BoardError::Halfway(_))) {
         assert_ne!(board.flash()[0x1000], 0xE9, "a board that is half written must not start");
     }
-    board.double.plug_in(Mode::Download).unwrap();
+    board.emulator.plug_in(Mode::Download).unwrap();
     do_flash(&flash_job(&board)).unwrap();
     assert_flashed(&board.flash());
     board.assert_identity_untouched(&before);
@@ -479,7 +479,7 @@ fn backups_survive_lost_replies_and_are_never_written_over_or_left_half() {
             board.write(0x2_0000, &vec![0xFF; 0x3E_0000]);
         }
         let before = board.flash();
-        board.double.arm(fault);
+        board.emulator.arm(fault);
         let file = folder.path().join(name);
         let mut job = backup_job(&board, BackupScope::Whole, &file);
         job.connection.stub = stub;
@@ -489,7 +489,7 @@ fn backups_survive_lost_replies_and_are_never_written_over_or_left_half() {
         assert!(matches!(do_back_up(&job), Err(BoardError::BackupExists { .. })));
     }
     let board = Board::new(4);
-    board.double.arm(Fault::unplugged().at_command(Op::READ_FLASH, 4));
+    board.emulator.arm(Fault::unplugged().at_command(Op::READ_FLASH, 4));
     let job = backup_job(&board, BackupScope::Whole, &folder.path().join("f"));
     assert!(matches!(do_back_up(&job), Err(BoardError::PortLost { .. })));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 10, "nothing is left of it");
@@ -572,16 +572,16 @@ fn a_port_without_a_chip_is_told_from_one_whose_program_talks() {
     let done = thread::scope(|scope| {
         let looking = scope.spawn(look);
         while !looking.is_finished() {
-            board.double.say("    12.345 info    the lamps are red");
+            board.emulator.say("    12.345 info    the lamps are red");
             thread::sleep(Duration::from_millis(10));
         }
         looking.join().unwrap()
     });
     let error = done.unwrap_err();
     assert!(error.to_string().ends_with("but something else does: perhaps a program that runs"), "{error}");
-    board.double.enter_download_mode();
+    board.emulator.enter_download_mode();
     assert!(matches!(look().unwrap(), Outcome::Examined(_)));
-    board.double.arm(Fault::silence().lasting());
+    board.emulator.arm(Fault::silence().lasting());
     assert_eq!(
         look().unwrap_err().to_string(),
         format!("no chip in download mode answers on {}", board.port())
@@ -597,7 +597,7 @@ fn waiting_for_a_hand_is_told_until_the_chip_answers() {
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(1300));
-            board.double.enter_download_mode();
+            board.emulator.enter_download_mode();
         });
         assert!(matches!(examine(&connection, &mut witness, &Cancel::default()), Ok(Outcome::Examined(_))));
     });

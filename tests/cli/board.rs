@@ -1,4 +1,4 @@
-//! The commands for boards: the real binary against a double of a LoPy4.
+//! The commands for boards: the real binary against an emulated LoPy4.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use board_double::{ChipKind, Fault, Mode, Program};
+use board_emulator::{ChipKind, Fault, Mode, Program};
 use tempfile::TempDir;
 use test_support::board::Board;
 use traffic_light::record::Record;
@@ -114,7 +114,7 @@ fn a_backup_is_never_written_over_and_the_board_is_not_even_bothered() {
         "backed up 24:0a:c4:01:02:03: 4096 bytes",
     );
     let first = fs::read(lab.file("b.bin")).unwrap();
-    lab.board.double.forget();
+    lab.board.emulator.forget();
     assert_said(
         &lab.run("backup", &["b.bin"]),
         2,
@@ -160,7 +160,7 @@ fn a_board_that_fails_ends_with_one_and_a_check_that_fails_with_three() {
         "the chip is an ESP32-S3, not an ESP32\nhelp: nothing was written",
     );
     let lab = Terminal::new(Board::new(4));
-    lab.board.double.arm(Fault::wrong_md5().lasting());
+    lab.board.emulator.arm(Fault::wrong_md5().lasting());
     assert_said(&lab.run("flash", &flash), 3, "does not read back as it was written, twice");
     let gone =
         said(twinlight(lab.folder.path()).args(["backup", "--port", "/dev/no-such", "x"]).output().unwrap());
@@ -248,16 +248,16 @@ fn monitor_prints_the_log_survives_unplugging_and_ends_with_ctrl_c() {
     let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut err = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(err.next().unwrap().unwrap().contains("the log of the board on tty"));
-    board.double.say("rst:0x1\r\n     1.500 warning the broker is gone\r\n");
+    board.emulator.say("rst:0x1\r\n     1.500 warning the broker is gone\r\n");
     assert_eq!(out.next().unwrap().unwrap(), "rst:0x1");
     assert_eq!(out.next().unwrap().unwrap(), "     1.500 warning the broker is gone");
-    board.double.unplug();
+    board.emulator.unplug();
     assert!(err.next().unwrap().unwrap().contains("unplugged"));
-    board.double.plug_in(Mode::Running).unwrap();
+    board.emulator.plug_in(Mode::Running).unwrap();
     plugged_in(&board);
     let back = err.by_ref().map(Result::unwrap).find(|line| line == "it is back");
     assert!(back.is_some());
-    board.double.say("     2.000 info    again\r\n");
+    board.emulator.say("     2.000 info    again\r\n");
     assert_eq!(
         out.find_map(|line| line.ok().filter(|line| !line.is_empty())).unwrap(),
         "     2.000 info    again"

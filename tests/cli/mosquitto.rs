@@ -12,23 +12,8 @@ fn pair(port: u16, members: &str) -> String {
     )
 }
 
-fn start(lab: &Workspace, config: &str) -> Going {
-    let file = lab.config(config);
-    lab.start(&["run", "--json", "--config", file.to_str().unwrap()])
-}
-
 fn is_green(line: &Value, light: &str) -> bool {
     line["kind"] == "aspect" && line["aspect"] == "green" && line["light"] == light
-}
-
-/// Waits until each light has been green, from now on.
-fn alternate(run: &mut Going) {
-    let mut missing = vec!["a", "b"];
-    while !missing.is_empty() {
-        let green =
-            run.wait_for("a green of each light", 60, |line| is_green(line, "a") || is_green(line, "b"));
-        missing.retain(|light| green["light"] != *light);
-    }
 }
 
 fn end_well(run: Going) {
@@ -41,8 +26,8 @@ fn end_well(run: Going) {
 fn lights_alternate_anonymously() {
     let broker = Mosquitto::start("allow_anonymous true", &[]);
     let lab = Workspace::new();
-    let mut run = start(&lab, &pair(broker.port, ""));
-    alternate(&mut run);
+    let mut run = lab.start_run(&pair(broker.port, ""));
+    run.wait_for_greens(&["a", "b"], 60);
     end_well(run);
 }
 
@@ -50,10 +35,10 @@ fn lights_alternate_anonymously() {
 fn lights_alternate_with_user_and_password_and_say_when_they_are_wrong() {
     let broker = guarded("king", "arthur");
     let lab = Workspace::new();
-    let mut run = start(&lab, &pair(broker.port, "user = \"king\"\npassword = \"arthur\""));
-    alternate(&mut run);
+    let mut run = lab.start_run(&pair(broker.port, "user = \"king\"\npassword = \"arthur\""));
+    run.wait_for_greens(&["a", "b"], 60);
     end_well(run);
-    let mut run = start(&lab, &pair(broker.port, "user = \"king\"\npassword = \"mordred\""));
+    let mut run = lab.start_run(&pair(broker.port, "user = \"king\"\npassword = \"mordred\""));
     let down = run.wait_for("the refusal", 20, |line| line["layer"] == "mqtt" && line["up"] == false);
     assert!(down["reason"].as_str().unwrap().contains("does not let this user in"), "{down}");
 }
@@ -80,15 +65,15 @@ fn lights_meet_across_two_listeners_with_settings_of_their_own() {
     let run_a = format!("{}run = [\"a\"]\n", pair(inner, ""));
     let encrypted = "tls = true\nca_file = \"ca.pem\"\nuser = \"king\"\npassword = \"arthur\"";
     let run_b = format!("{}run = [\"b\"]\n", pair(broker.port, encrypted));
-    let mut a = start(&here, &run_a);
-    let mut b = start(&there, &run_b);
+    let mut a = here.start_run(&run_a);
+    let mut b = there.start_run(&run_b);
     a.wait_for("green of a", 60, |line| is_green(line, "a"));
     b.wait_for("green of b", 60, |line| is_green(line, "b"));
     end_well(a);
     end_well(b);
     // What one listener lets in, the other does not.
     let mut stranger =
-        start(&there, &format!("{}run = [\"b\"]\n", pair(broker.port, "tls = true\nca_file = \"ca.pem\"")));
+        there.start_run(&format!("{}run = [\"b\"]\n", pair(broker.port, "tls = true\nca_file = \"ca.pem\"")));
     let down = stranger.wait_for("the refusal", 20, |line| line["layer"] == "mqtt" && line["up"] == false);
     assert!(down["reason"].as_str().unwrap().contains("does not let this user in"), "{down}");
 }
@@ -98,8 +83,8 @@ fn lights_find_back_after_a_restart_with_persistence_and_without() {
     for lines in ["persistence false", "persistence true\npersistence_location {folder}/"] {
         let mut broker = Mosquitto::start(&format!("allow_anonymous true\n{lines}"), &[]);
         let lab = Workspace::new();
-        let mut run = start(&lab, &pair(broker.port, ""));
-        alternate(&mut run);
+        let mut run = lab.start_run(&pair(broker.port, ""));
+        run.wait_for_greens(&["a", "b"], 60);
         broker.stop();
         for light in ["a", "b"] {
             if !run.heard.iter().any(|line| line["aspect"] == "flashing-amber" && line["light"] == light) {
@@ -109,7 +94,7 @@ fn lights_find_back_after_a_restart_with_persistence_and_without() {
             }
         }
         broker.restart();
-        alternate(&mut run);
+        run.wait_for_greens(&["a", "b"], 60);
         end_well(run);
     }
 }
@@ -127,8 +112,8 @@ fn without_the_right_to_their_topics_lights_flash_and_never_go() {
     let acl = [("acl", "topic readwrite twinlight/demo/#\n")];
     let broker = Mosquitto::start("allow_anonymous true\nacl_file {folder}/acl", &acl);
     let lab = Workspace::new();
-    let mut run = start(&lab, &pair(broker.port, ""));
-    alternate(&mut run);
+    let mut run = lab.start_run(&pair(broker.port, ""));
+    run.wait_for_greens(&["a", "b"], 60);
     end_well(run);
 }
 

@@ -1,7 +1,5 @@
 //! Soaks as a user runs them: simulated ones, and one against a real Mosquitto.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use test_support::{Mosquitto, Workspace};
 use twinlight::fault::{FaultKind, LinkFault};
@@ -67,8 +65,8 @@ fn a_rule_that_is_not_safe_fails_and_says_how_to_see_it_again() {
 #[test]
 fn a_long_soak_can_be_ended_early_and_gives_its_figures() {
     let lab = Workspace::new();
-    let going = lab.start(&["soak", "--json", "--pairs", "1000", "--days", "365"]);
-    std::thread::sleep(Duration::from_secs(3));
+    let mut going = lab.start(&["soak", "--json", "--pairs", "1000", "--days", "365"]);
+    going.wait_for_note("worlds done", 60);
     let (status, heard) = going.end();
     let figures = heard.last().unwrap();
     assert_eq!((status, &figures["kind"]), (0, &Value::from("soak")));

@@ -1,7 +1,5 @@
 //! `twinlight swarm` and `run --lights`, with the real binary.
 
-use std::{thread, time::Duration};
-
 use rumqttc::{Client, Event, Incoming, MqttOptions, QoS};
 use serde_json::Value;
 use test_support::{Mosquitto, Workspace, free_port};
@@ -75,8 +73,8 @@ fn a_swarm_on_the_embedded_broker_is_told_in_sentences_and_ends_when_it_is_asked
     assert!(said.contains("messages a second sent") && said.contains("0 conflicts"), "{said}");
 
     let endless = ["swarm", "--pairs", "3", "--seconds", "600", "--json", "--config", file.to_str().unwrap()];
-    let going = lab.start(&endless);
-    thread::sleep(Duration::from_secs(6));
+    let mut going = lab.start(&endless);
+    going.wait_for_note("measuring: 6 of 6", 60);
     let (_, lines) = going.end();
     let figures = lines.last().unwrap();
     assert_measured(figures, 6);
@@ -88,8 +86,8 @@ fn a_swarm_without_a_broker_says_why_it_has_no_figures() {
     let lab = Workspace::new();
     let file = lab.config(&external(free_port()));
     let args = ["swarm", "--pairs", "2", "--json", "--config", file.to_str().unwrap()];
-    let going = lab.start(&args);
-    thread::sleep(Duration::from_secs(3));
+    let mut going = lab.start(&args);
+    going.wait_for_note("0 of 4", 60);
     let (status, lines) = going.end();
     assert_eq!(status, 1);
     let figures = lines.last().unwrap();
@@ -114,7 +112,7 @@ fn wrong_usage_of_swarm_and_lights_is_refused_with_what_to_do() {
         (vec!["run", "--lights", "a,other/b"], vec!["no light other/b"]),
         (vec!["run", "--lights", "A"], vec!["demo/a with its junction"]),
         (vec!["--lights", "x"], vec!["no light x", "demo/a, demo/b"]),
-        (vec!["--lights", "a", "ports"], vec!["--lights belongs behind \"run\""]),
+        (vec!["--lights", "a", "ports"], vec!["--lights stands before the command", "behind \"run\""]),
     ] {
         lab.assert_refused(&args, &words);
     }

@@ -142,7 +142,7 @@ impl Reader {
                 let mut leaves = Vec::new();
                 self.tree(&mut end, &[], &mut leaves);
                 for (path, name) in leaves {
-                    let Some(path) = self.from_root(path, module) else { continue };
+                    let Some(path) = self.rooted(path, module) else { continue };
                     if exports && !self.occurs_outside(&name, at, end) {
                         self.exports.insert(name, path);
                     } else {
@@ -159,7 +159,7 @@ impl Reader {
                     path.push(self.tokens[at + 2].clone());
                     at += 2;
                 }
-                if let Some(path) = self.from_root(path, module) {
+                if let Some(path) = self.rooted(path, module) {
                     self.paths.push(path);
                 }
                 at += 1;
@@ -226,7 +226,7 @@ impl Reader {
     }
 
     /// The same path from the crate's root; `None` where it leads to another crate.
-    fn from_root(&self, path: Vec<String>, module: &[String]) -> Option<Vec<String>> {
+    fn rooted(&self, path: Vec<String>, module: &[String]) -> Option<Vec<String>> {
         let ups = path.iter().take_while(|segment| *segment == "super").count();
         if ups > 0 {
             let kept = module.len().checked_sub(ups)?;

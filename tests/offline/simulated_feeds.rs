@@ -1,7 +1,10 @@
 //! Lights on feeds, simulated: the board's own program and session against Adafruit IO's rules, many minutes
 //! in a moment, for many seeds.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use traffic_light::Aspect;
 use twinlight::{
@@ -24,6 +27,8 @@ struct Played {
     notices: Vec<(Duration, String)>,
     /// When each session came up.
     joins: Vec<Duration>,
+    /// Why sessions were lost or refused, and when.
+    losses: Vec<(Duration, String)>,
     flashed: bool,
 }
 
@@ -42,11 +47,12 @@ fn play_with(text: &str, seed: u64, length: Duration, commands: &[(Duration, Com
     }
     simulation.play(length, &mut |event| events.push(event));
     let mut played = Played {
-        tally: simulation.tally().unwrap(),
+        tally: simulation.tally().unwrap_or_default(),
         greens: Vec::new(),
         conflicts: 0,
         notices: Vec::new(),
         joins: Vec::new(),
+        losses: Vec::new(),
         flashed: false,
     };
     for event in events {
@@ -56,6 +62,9 @@ fn play_with(text: &str, seed: u64, length: Duration, commands: &[(Duration, Com
             EventKind::ConflictBegan { .. } => played.conflicts += 1,
             EventKind::Noticed { text, .. } => played.notices.push((event.at, text)),
             EventKind::LinkChanged { layer: Layer::Mqtt, up: true, .. } => played.joins.push(event.at),
+            EventKind::LinkChanged { layer: Layer::Mqtt, up: false, reason, .. } => {
+                played.losses.push((event.at, reason));
+            }
             _ => {}
         }
     }
@@ -133,7 +142,7 @@ fn with_the_heartbeat_forced_too_fast_they_are_banned_again_and_again_for_longer
         // The same lights with the budget kept: never.
         let kept = play(&text, seed, TEN_MINUTES);
         assert_eq!((kept.tally.bans, kept.tally.throttled, kept.conflicts), (0, 0, 0), "seed {seed}");
-        assert!(kept.tally.busiest_minute <= 30);
+        assert!(kept.tally.busiest_minute <= 30 && kept.tally.passed >= 200, "seed {seed}: {:?}", kept.tally);
     }
 }
 
@@ -149,6 +158,30 @@ fn with_the_quota_lowered_they_are_banned_and_alternate_again_when_it_is_as_befo
         assert!(played.tally.bans >= 1 && played.conflicts == 0, "seed {seed}: {:?}", played.tally);
         let late = play_with(&lights(&["a", "b"]), seed, Duration::from_mins(10), &commands);
         assert!(played.greens.len() >= late.greens.len() + 15, "seed {seed}: they did not recover");
+    }
+}
+
+#[test]
+fn a_quota_put_on_any_broker_bans_lights_and_they_alternate_again_when_it_ends() {
+    let quota = "[[fault]]\nat_s = 10\nfor_s = 20\nwhat = \"quota\"\nper_minute = 30\n";
+    for seed in 0..5 {
+        let text = format!("[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\n{quota}");
+        let played = play(&text, seed, Duration::from_secs(100));
+        let first = |words: &str| {
+            let loss = played.losses.iter().find(|(_, reason)| reason.contains(words));
+            loss.unwrap_or_else(|| panic!("seed {seed}: no {words:?} in {:?}", played.losses)).0
+        };
+        let reset = first("reset by the broker");
+        assert!(
+            (Duration::from_secs(10)..Duration::from_secs(40)).contains(&reset),
+            "seed {seed}: {reset:?}"
+        );
+        assert!(first("(code 7)") > reset, "seed {seed}");
+        assert!(played.flashed, "seed {seed}: they could not be reached for half a minute");
+        assert_eq!(played.conflicts, 0, "seed {seed}");
+        let late = play(&text, seed, Duration::from_secs(70)).greens.len();
+        let names: BTreeSet<_> = played.greens[late..].iter().map(ToString::to_string).collect();
+        assert_eq!(names.len(), 2, "seed {seed}: {names:?}");
     }
 }
 

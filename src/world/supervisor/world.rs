@@ -200,6 +200,7 @@ async fn give_keys(mut config: Config, folder: Option<PathBuf>) -> Result<Config
 
 /// Files of a disk that does not answer: nothing of the world may wait for them but the file's own thread.
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::{path::Path, process, sync::mpsc, thread, time::Duration};
 

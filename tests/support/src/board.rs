@@ -1,4 +1,4 @@
-//! A double of a LoPy4 whose flash holds something everywhere.
+//! An emulated LoPy4 whose flash holds something everywhere.
 
 use std::{
     fs,
@@ -7,14 +7,14 @@ use std::{
     path::PathBuf,
 };
 
-use board_double::{Builder, Double, Seen};
+use board_emulator::{Builder, Emulator, Seen};
 use tempfile::TempDir;
 
 /// Pycom's block.
 pub const PROTECTED: Range<u32> = 0x3F_F000..0x40_0000;
 
 pub struct Board {
-    pub double: Double,
+    pub emulator: Emulator,
     _folder: TempDir,
 }
 
@@ -37,21 +37,21 @@ impl Board {
         // A blank stretch, as every flash has.
         flash[0x12_0000..0x1F_0000].fill(0xFF);
         fs::write(&file, flash).unwrap();
-        let builder = Double::builder(file).flash_mb(megabytes).mac([0x24, 0x0A, 0xC4, 1, 2, 3]);
-        Board { double: make(builder).start().unwrap(), _folder: folder }
+        let builder = Emulator::builder(file).flash_mb(megabytes).mac([0x24, 0x0A, 0xC4, 1, 2, 3]);
+        Board { emulator: make(builder).start().unwrap(), _folder: folder }
     }
 
     pub fn port(&self) -> String {
-        self.double.port().to_str().unwrap().to_owned()
+        self.emulator.port().to_str().unwrap().to_owned()
     }
 
     pub fn flash(&self) -> Vec<u8> {
-        self.double.flash().unwrap()
+        self.emulator.flash().unwrap()
     }
 
     /// Changes the flash behind the board's back.
     pub fn write(&self, at: u32, bytes: &[u8]) {
-        let mut file = fs::OpenOptions::new().write(true).open(self.double.flash_file()).unwrap();
+        let mut file = fs::OpenOptions::new().write(true).open(self.emulator.flash_file()).unwrap();
         file.seek(SeekFrom::Start(at.into())).unwrap();
         file.write_all(bytes).unwrap();
     }
@@ -63,7 +63,7 @@ impl Board {
     }
 
     pub fn seen(&self) -> Seen {
-        self.double.seen()
+        self.emulator.seen()
     }
 
     /// Whether nothing was erased or written since it was made, or since it last forgot.
@@ -82,6 +82,6 @@ impl Board {
     }
 
     pub fn flash_file(&self) -> PathBuf {
-        self.double.flash_file().to_owned()
+        self.emulator.flash_file().to_owned()
     }
 }

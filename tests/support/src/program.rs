@@ -2,7 +2,8 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
+    mem::take,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -35,7 +36,17 @@ pub struct Run {
 pub struct Going {
     child: Child,
     lines: Receiver<Value>,
+    notes: Receiver<String>,
+    /// The lines of its standard output that were waited for or passed over.
     pub heard: Vec<Value>,
+    /// The same of its standard error.
+    told: Vec<String>,
+}
+
+impl Default for Workspace {
+    fn default() -> Workspace {
+        Workspace::new()
+    }
 }
 
 impl Workspace {
@@ -89,37 +100,80 @@ impl Workspace {
 
     /// Starts a run that ends when it is told to, or with its test.
     pub fn start(&self, args: &[&str]) -> Going {
-        let mut child = self.command(args).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
-        let stdout = child.stdout.take().unwrap();
-        let (sender, lines) = channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let value = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                if sender.send(value).is_err() {
-                    return;
-                }
-            }
+        let mut child = self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines =
+            lines_of(child.stdout.take().unwrap(), |line| serde_json::from_str(&line).unwrap_or(line.into()));
+        let notes = lines_of(child.stderr.take().unwrap(), |line| {
+            eprintln!("{line}");
+            line
         });
-        Going { child, lines, heard: Vec::new() }
+        Going { child, lines, notes, heard: Vec::new(), told: Vec::new() }
     }
+
+    /// Starts `run` with this configuration.
+    pub fn start_run(&self, config: &str) -> Going {
+        let file = self.config(config);
+        self.start(&["run", "--json", "--config", file.to_str().unwrap()])
+    }
+}
+
+/// What a program says, line by line, read in the background.
+fn lines_of<T: Send + 'static>(
+    pipe: impl Read + Send + 'static,
+    read: impl Fn(String) -> T + Send + 'static,
+) -> Receiver<T> {
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(pipe).lines().map_while(Result::ok);
+        // Whoever does not listen any more has what it wanted.
+        let _ = lines.map(read).try_for_each(|line| sender.send(line));
+    });
+    lines
 }
 
 impl Going {
     /// Waits until a line is as wanted, and returns it.
     pub fn wait_for(&mut self, what: &str, seconds: u64, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.look_for(Duration::from_secs(seconds), wanted)
+            .unwrap_or_else(|| panic!("{what} did not come within {seconds} s; heard {:#?}", self.heard))
+    }
+
+    /// Waits until each of these lights has been green, from now on.
+    pub fn wait_for_greens(&mut self, lights: &[&str], seconds: u64) {
+        let mut missing = lights.to_vec();
+        while !missing.is_empty() {
+            let green = self.wait_for("a green of each light", seconds, |line| line["aspect"] == "green");
+            missing.retain(|light| green["light"] != *light);
+        }
+    }
+
+    /// Fails if such a line comes within this time.
+    pub fn stays_without(&mut self, what: &str, time: Duration, unwanted: impl Fn(&Value) -> bool) {
+        let came = self.look_for(time, unwanted);
+        assert!(came.is_none(), "{what}: {came:?}; heard {:#?}", self.heard);
+    }
+
+    /// Waits for words on standard error.
+    pub fn wait_for_note(&mut self, words: &str, seconds: u64) {
         let until = Instant::now() + Duration::from_secs(seconds);
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => {
-                    self.heard.push(line.clone());
-                    if wanted(&line) {
-                        return line;
-                    }
-                }
-                Err(_) => panic!("{what} did not come within {seconds} s; heard {:#?}", self.heard),
+        while let Ok(note) = self.notes.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            self.told.push(note);
+            if self.told.last().is_some_and(|note| note.contains(words)) {
+                return;
             }
         }
+        panic!("{words:?} was not said within {seconds} s: {:#?}", self.told);
+    }
+
+    fn look_for(&mut self, time: Duration, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
+        let until = Instant::now() + time;
+        while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            self.heard.push(line.clone());
+            if wanted(&line) {
+                return Some(line);
+            }
+        }
+        None
     }
 
     /// The port of the embedded broker.
@@ -129,12 +183,19 @@ impl Going {
     }
 
     /// Asks it to end as a terminal does, and returns how it ended.
-    pub fn end(mut self) -> (i32, Vec<Value>) {
+    pub fn end(self) -> (i32, Vec<Value>) {
+        let run = self.finish();
+        (run.status, run.lines)
+    }
+
+    /// Asks it to end as a terminal does, and returns all that it said.
+    pub fn finish(mut self) -> Run {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
         let status = self.child.wait().unwrap().code().unwrap();
         self.heard.extend(self.lines.iter());
-        (status, std::mem::take(&mut self.heard))
+        self.told.extend(self.notes.iter());
+        Run { lines: take(&mut self.heard), status, stderr: self.told.join("\n") }
     }
 
     /// Ends it without a chance to say goodbye.

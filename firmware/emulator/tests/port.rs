@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use board_double::{Double, Mode, PicDouble, PicEvent, Program, pic::register};
+use board_emulator::{Emulator, Mode, PicEmulator, PicEvent, Program, pic::register};
 use serialport::{DataBits, SerialPort};
 
 use self::common::{connect, open};
@@ -32,13 +32,13 @@ fn heard(port: &mut dyn SerialPort, wanted: &str) -> String {
     }
 }
 
-fn talkative(folder: &tempfile::TempDir) -> Double {
+fn talkative(folder: &tempfile::TempDir) -> Emulator {
     let program = Program::Text {
         boot: "hello\r\n".into(),
         lines: vec!["one".into(), "two".into()],
         every: Duration::from_millis(20),
     };
-    Double::builder(folder.path().join("flash")).mode(Mode::Running).program(program).start().unwrap()
+    Emulator::builder(folder.path().join("flash")).mode(Mode::Running).program(program).start().unwrap()
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_program_heard_at_another_speed_is_noise() {
 #[test]
 fn the_firmware_says_what_is_in_its_flash_and_the_rom_that_it_waits() {
     let folder = tempfile::tempdir().unwrap();
-    let board = Double::builder(folder.path().join("flash")).start().unwrap();
+    let board = Emulator::builder(folder.path().join("flash")).start().unwrap();
     let mut port = open(board.port(), 115_200);
     board.reset();
     assert!(heard(&mut port, "invalid header").contains("(SPI_FAST_FLASH_BOOT)"));
@@ -114,12 +114,12 @@ fn reset(port: &mut dyn SerialPort) {
 #[test]
 fn the_pic_leads_into_download_mode_and_out_of_it() {
     let folder = tempfile::tempdir().unwrap();
-    // Whether a PIC that takes commands still passes on what the ESP32 says is not known; the double does.
+    // Whether a PIC that takes commands still passes on what the ESP32 says is not known; the emulator does.
     let program = Program::Text { boot: "it runs\r\n".into(), lines: Vec::new(), every: Duration::ZERO };
-    let board = Double::builder(folder.path().join("flash"))
+    let board = Emulator::builder(folder.path().join("flash"))
         .mode(Mode::Running)
         .program(program)
-        .behind_pic(PicDouble::default())
+        .behind_pic(PicEmulator::default())
         .start()
         .unwrap();
     let name = board.port().to_str().unwrap();

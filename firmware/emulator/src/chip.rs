@@ -1,4 +1,4 @@
-//! Which chip the double is: what its fuses and registers say of it.
+//! Which chip the emulator is: what its fuses and registers say of it.
 //!
 //! Sources: ESP32 Technical Reference Manual (eFuse controller, SPI, UART, RTC), and what esptool and
 //! espflash read of them.

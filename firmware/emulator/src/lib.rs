@@ -1,4 +1,4 @@
-//! A test double of a LoPy4, as a computer sees it on its serial port.
+//! An emulated LoPy4, as a computer sees it on its serial port.
 //!
 //! It is an ESP32's two loaders, the one in its ROM and Espressif's stub, in front of a flash in a file,
 //! on a pseudo-terminal that any flasher can open. It was written from Espressif's public description of
@@ -6,9 +6,9 @@
 //! `tests`, and esptool in `esptool.sh`.
 //!
 //! ```no_run
-//! use board_double::{Double, Fault};
+//! use board_emulator::{Emulator, Fault};
 //!
-//! let board = Double::builder("flash.bin").flash_mb(8).start()?;
+//! let board = Emulator::builder("flash.bin").flash_mb(8).start()?;
 //! board.arm(Fault::unplugged().at_block(3));
 //! // … flash it through board.port() …
 //! assert!(!board.seen().touched(&(0x3F_F000..0x40_0000)));
@@ -18,7 +18,7 @@
 //! To try a program by hand, without a board:
 //!
 //! ```sh
-//! cargo run -p board_double -- --flash flash.bin
+//! cargo run -p board_emulator -- --flash flash.bin
 //! ```
 //!
 //! prints the port, and stays; `download`, `run`, `unplug` and `plug` on its standard input do what a hand
@@ -42,8 +42,8 @@
 
 mod board;
 mod chip;
-mod double;
 mod download;
+mod emulator;
 mod fault;
 mod flash;
 mod line;
@@ -63,12 +63,12 @@ mod wire;
 
 pub use self::{
     chip::ChipKind,
-    double::{Builder, Double},
+    emulator::{Builder, Emulator},
     fault::Fault,
     flash::SECTOR_BYTES,
     loader::LoaderKind,
     op::Op,
-    pic::{PicDouble, PicEvent},
+    pic::{PicEmulator, PicEvent},
     program::Program,
     ranges::Ranges,
     seen::{Mode, Seen},

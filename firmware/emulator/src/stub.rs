@@ -1,5 +1,5 @@
 //! The loader that a client puts into the RAM: Espressif's flasher stub. Its answers end with two status
-//! bytes, the first of which is the error. The double does not run the bytes that a client sends; it
+//! bytes, the first of which is the error. The emulator does not run the bytes that a client sends; it
 //! plays the program that they are.
 
 use md5::{Digest, Md5};

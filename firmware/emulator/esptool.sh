@@ -1,21 +1,21 @@
 #!/bin/sh
-# Lets Espressif's own esptool, from PyPI, use the double as it would a LoPy4: an eye that has no code in
-# common with it. Usage: firmware/double/esptool.sh [folder for a Python environment]
+# Lets Espressif's own esptool, from PyPI, use the emulator as it would a LoPy4: an eye that has no code in
+# common with it. Usage: firmware/emulator/esptool.sh [folder for a Python environment]
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 folder=$(mktemp -d)
-double=""
-trap '[ -z "$double" ] || kill "$double"; rm -rf "$folder"' EXIT
+emulator=""
+trap '[ -z "$emulator" ] || kill "$emulator"; rm -rf "$folder"' EXIT
 environment=${1:-$folder/environment}
 [ -x "$environment/bin/esptool" ] || {
     python3 -m venv "$environment"
     "$environment/bin/pip" --quiet install 'esptool==5.*'
 }
-(cd "$root" && cargo build --quiet --locked -p board_double)
+(cd "$root" && cargo build --quiet --locked -p board_emulator)
 
 fail() {
     cat "$folder/said" >&2
-    echo "esptool and the double: $1" >&2
+    echo "esptool and the emulator: $1" >&2
     exit 1
 }
 
@@ -41,14 +41,14 @@ head -c 8388608 /dev/urandom >"$flash"
 cp "$flash" "$folder/before"
 mkfifo "$folder/hand"
 exec 3<>"$folder/hand"
-"${CARGO_TARGET_DIR:-$root/target}/debug/lopy4-double" --flash "$flash" --mb 8 <"$folder/hand" >"$folder/port" &
-double=$!
+"${CARGO_TARGET_DIR:-$root/target}/debug/lopy4-emulator" --flash "$flash" --mb 8 <"$folder/hand" >"$folder/port" &
+emulator=$!
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     [ -s "$folder/port" ] && break
     sleep 0.2
 done
 port=$(cat "$folder/port")
-[ -c "$port" ] || { echo "the double names no port" >&2; exit 1; }
+[ -c "$port" ] || { echo "the emulator names no port" >&2; exit 1; }
 
 image="$root/assets/firmware"
 head -c 300 /dev/urandom >"$folder/record"
@@ -93,4 +93,4 @@ timeout 120 "$environment/bin/esptool" --port "$port" --before no-reset --after 
     verify-flash 0x10000 "$folder/record" >"$folder/said" 2>&1 && fail "a wrong file was verified"
 wants 'Verification failed'
 
-echo "esptool: the double is an ESP32 with 8 MB, with and without stub; what it writes is there, and no more"
+echo "esptool: the emulator is an ESP32 with 8 MB, with and without stub; what it writes is there, and no more"

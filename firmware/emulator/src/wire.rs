@@ -11,7 +11,7 @@ use std::{
 use crate::{
     line::{Lane, Noise, understand},
     loader::{Action, START_BAUD},
-    pty::{self, News, Pty},
+    pty::{self, PortChange, Pty},
 };
 
 /// How much is read, and written, at a time where the line takes its time, in bytes.
@@ -87,8 +87,8 @@ impl Wire {
     }
 
     /// What clients did with the port.
-    pub(crate) fn news(&mut self) -> News {
-        self.pty.as_mut().map(Pty::news).unwrap_or_default()
+    pub(crate) fn change(&mut self) -> PortChange {
+        self.pty.as_mut().map(Pty::change).unwrap_or_default()
     }
 
     /// The speed that the client has set, in baud.

@@ -5,8 +5,8 @@
 //! firmware version; `0x02 low high and or xor` changes the register at that address to
 //! ((old & and) | or) ^ xor, without an answer. Assumed from the same chip's I²C commands: `0x00 low high`
 //! answers the register's value. The PIC takes commands while the client has five data bits set. On a
-//! pseudo-terminal that cannot be seen; see [`PicDouble::wants`]. Whether it passes on meanwhile what the
-//! ESP32 says is not known; wired before one, the double does, so that a program that talks all the time
+//! pseudo-terminal that cannot be seen; see [`PicEmulator::wants`]. Whether it passes on meanwhile what the
+//! ESP32 says is not known; wired before one, the emulator does, so that a program that talks all the time
 //! talks into the PIC's answers.
 
 /// Registers of the PIC by address: direction (1 = input) and level of its ports A and C.
@@ -54,7 +54,7 @@ pub enum PicEvent {
 
 /// The PIC: bytes in, bytes out, registers, and what it does to the ESP32.
 #[derive(Clone, Debug)]
-pub struct PicDouble {
+pub struct PicEmulator {
     version: u16,
     trisa: u8,
     porta: u8,
@@ -66,18 +66,18 @@ pub struct PicDouble {
     events: Vec<PicEvent>,
 }
 
-impl Default for PicDouble {
+impl Default for PicEmulator {
     /// As after power-on, with a firmware that can do what is asked of it: all pins are inputs.
-    fn default() -> PicDouble {
-        PicDouble::new(8)
+    fn default() -> PicEmulator {
+        PicEmulator::new(8)
     }
 }
 
-impl PicDouble {
+impl PicEmulator {
     /// A PIC with firmware `version` (6 is the first that resets the ESP32 on command).
     #[must_use]
-    pub fn new(version: u16) -> PicDouble {
-        PicDouble {
+    pub fn new(version: u16) -> PicEmulator {
+        PicEmulator {
             version,
             trisa: 0xFF,
             porta: 0xFF,
@@ -177,21 +177,21 @@ fn drives_low(direction: u8, level: u8, pin: u8) -> bool {
 mod tests {
     use super::{register::*, *};
 
-    fn modify(pic: &mut PicDouble, address: u16, and: u8, or: u8) {
+    fn modify(pic: &mut PicEmulator, address: u16, and: u8, or: u8) {
         let [low, high] = address.to_le_bytes();
         for byte in [MODIFY, low, high, and, or, 0] {
             assert!(pic.take(byte).is_empty(), "a change is not answered");
         }
     }
 
-    fn reset(pic: &mut PicDouble) {
+    fn reset(pic: &mut PicEmulator) {
         modify(pic, TRISC, !RESET_C, 0);
         modify(pic, PORTC, !RESET_C, 0);
         modify(pic, PORTC, 0xFF, RESET_C);
         modify(pic, TRISC, 0xFF, RESET_C);
     }
 
-    fn enter(pic: &mut PicDouble) {
+    fn enter(pic: &mut PicEmulator) {
         modify(pic, TRISA, !STRAP_A, 0);
         modify(pic, PORTA, !STRAP_A, 0);
         modify(pic, TRISC, !STRAP_C, 0);
@@ -201,14 +201,14 @@ mod tests {
 
     #[test]
     fn the_version_has_two_bytes() {
-        let mut pic = PicDouble::new(0x0106);
+        let mut pic = PicEmulator::new(0x0106);
         assert_eq!(pic.take(VERSION), [0x06, 0x01]);
         assert_eq!(pic.take(VERSION), [0x06, 0x01]);
     }
 
     #[test]
     fn entering_and_leaving_are_told_apart_by_the_straps_at_the_release() {
-        let mut pic = PicDouble::default();
+        let mut pic = PicEmulator::default();
         enter(&mut pic);
         assert_eq!(pic.events(), [PicEvent::Held, PicEvent::ReleasedToDownload]);
         modify(&mut pic, TRISA, !STRAP_A, 0);
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn changes_are_kept_in_order() {
-        let mut pic = PicDouble::default();
+        let mut pic = PicEmulator::default();
         modify(&mut pic, TRISA, !STRAP_A, 0);
         modify(&mut pic, PORTA, !STRAP_A, 0);
         let change = |register| Change { register, from: 0xFF, to: 0xDF };
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn straps_without_a_reset_do_nothing() {
-        let mut pic = PicDouble::default();
+        let mut pic = PicEmulator::default();
         modify(&mut pic, TRISA, !STRAP_A, 0);
         modify(&mut pic, PORTA, !STRAP_A, 0);
         assert!(pic.events().is_empty());
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_begins_no_command_is_dropped() {
-        let mut pic = PicDouble::default();
+        let mut pic = PicEmulator::default();
         assert!([0xC0, 0x55, 0xFF].iter().all(|byte| pic.take(*byte).is_empty()));
         assert_eq!(pic.take(VERSION), [8, 0]);
     }

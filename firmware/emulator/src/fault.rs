@@ -5,7 +5,7 @@ use crate::op::Op;
 /// Something that goes wrong once, or from then on.
 ///
 /// ```
-/// use board_double::{Fault, Op};
+/// use board_emulator::{Fault, Op};
 ///
 /// let at_the_fifth_block = Fault::unplugged().at_block(5);
 /// let every_checksum = Fault::wrong_md5().at_command(Op::SPI_FLASH_MD5, 1).lasting();

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use board_double::Double;
+use board_emulator::Emulator;
 use espflash::target::DefaultProgressCallback;
 
 use self::common::{connect, content};
@@ -14,7 +14,7 @@ use self::common::{connect, content};
 #[test]
 fn a_line_that_does_not_carry_a_speed_fails_at_it_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let board = Double::builder(folder.path().join("flash")).start().unwrap();
+    let board = Emulator::builder(folder.path().join("flash")).start().unwrap();
     board.break_above(Some(500_000));
     let mut flasher = connect(&board, true, Some(460_800)).unwrap();
     flasher.checksum_md5(0, 0x1000).unwrap();
@@ -32,7 +32,7 @@ fn a_line_that_does_not_carry_a_speed_fails_at_it_alone() {
 #[test]
 fn a_client_with_another_speed_hears_and_makes_noise() {
     let folder = tempfile::tempdir().unwrap();
-    let board = Double::builder(folder.path().join("flash")).start().unwrap();
+    let board = Emulator::builder(folder.path().join("flash")).start().unwrap();
     drop(connect(&board, true, Some(460_800)).unwrap());
     board.forget();
     assert!(connect(&board, true, None).is_err());
@@ -43,7 +43,7 @@ fn a_client_with_another_speed_hears_and_makes_noise() {
 #[test]
 fn bytes_take_the_time_that_the_speed_asks_for() {
     let folder = tempfile::tempdir().unwrap();
-    let board = Double::builder(folder.path().join("flash")).paced(true).start().unwrap();
+    let board = Emulator::builder(folder.path().join("flash")).paced(true).start().unwrap();
     let baud = 921_600;
     let mut flasher = connect(&board, true, Some(baud)).unwrap();
     board.forget();

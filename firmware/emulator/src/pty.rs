@@ -42,7 +42,7 @@ pub(crate) struct Pty {
 
 /// What clients did with the port since that was last asked.
 #[derive(Default)]
-pub(crate) struct News {
+pub(crate) struct PortChange {
     /// How often it was opened.
     pub(crate) opened: u32,
     /// Whether the last one that had it open has closed it.
@@ -89,26 +89,26 @@ impl Pty {
 
     /// What clients did. When the last has left, what it did not read is forgotten, as a serial driver
     /// does, and so is its claim to have the port to itself.
-    pub(crate) fn news(&mut self) -> News {
-        let mut news = News::default();
+    pub(crate) fn change(&mut self) -> PortChange {
+        let mut change = PortChange::default();
         let mut buffer = [MaybeUninit::uninit(); 1024];
         let mut reader = inotify::Reader::new(&self.watch, &mut buffer);
         while let Ok(event) = reader.next() {
             if event.events().contains(ReadFlags::OPEN) {
                 self.clients += 1;
-                news.opened += 1;
-                news.left = false;
+                change.opened += 1;
+                change.left = false;
             } else if event.events().intersects(ReadFlags::CLOSE_WRITE | ReadFlags::CLOSE_NOWRITE) {
                 self.clients = self.clients.saturating_sub(1);
-                news.left = self.clients == 0;
+                change.left = self.clients == 0;
             }
         }
-        if news.left {
+        if change.left {
             // Neither can fail on an open pseudo-terminal, and neither is worth a word if it did.
             let _ = tcflush(&self.client, QueueSelector::IFlush);
             let _ = ioctl_tiocnxcl(&self.client);
         }
-        news
+        change
     }
 
     /// Reads what the client has sent; nothing if there is nothing.
@@ -128,7 +128,7 @@ impl Pty {
     }
 }
 
-/// Waits until the port has news, can be read (if `read`) or written (if `write`), `wake` can be read,
+/// Waits until the port changes, can be read (if `read`) or written (if `write`), `wake` can be read,
 /// or the time is over; for ever without one. Says whether the port can be read.
 pub(crate) fn wait(
     pty: Option<&Pty>,

@@ -1,4 +1,4 @@
-//! espflash's library, which shares no code with the double, uses it as it would a board.
+//! espflash's library, which shares no code with the emulator, uses it as it would a board.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -7,7 +7,7 @@ mod common;
 
 use std::fs;
 
-use board_double::{ChipKind, Double, LoaderKind, Mode, Op};
+use board_emulator::{ChipKind, Emulator, LoaderKind, Mode, Op};
 use espflash::{
     flasher::FlashSize,
     image_format::Segment,
@@ -19,8 +19,8 @@ use self::common::{connect, content};
 const MAC: [u8; 6] = [0x24, 0x0A, 0xC4, 0xAB, 0xCD, 0xEF];
 const PROTECTED: std::ops::Range<u32> = 0x3F_F000..0x40_0000;
 
-fn board(folder: &tempfile::TempDir, mb: u32) -> Double {
-    Double::builder(folder.path().join("flash")).flash_mb(mb).mac(MAC).start().unwrap()
+fn board(folder: &tempfile::TempDir, mb: u32) -> Emulator {
+    Emulator::builder(folder.path().join("flash")).flash_mb(mb).mac(MAC).start().unwrap()
 }
 
 fn segments<'a>(parts: &'a [(u32, Vec<u8>)]) -> Vec<Segment<'a>> {
@@ -33,7 +33,8 @@ fn the_chip_is_recognised_with_and_without_stub() {
     for (mb, size) in [(4, FlashSize::_4Mb), (8, FlashSize::_8Mb), (2, FlashSize::_2Mb)] {
         let folder = folder.path().join(mb.to_string());
         fs::create_dir(&folder).unwrap();
-        let board = Double::builder(folder.join("flash")).flash_mb(mb).mac(MAC).revision(0).start().unwrap();
+        let board =
+            Emulator::builder(folder.join("flash")).flash_mb(mb).mac(MAC).revision(0).start().unwrap();
         for stub in [false, true] {
             board.enter_download_mode();
             let info = connect(&board, stub, None).unwrap().device_info().unwrap();
@@ -82,7 +83,7 @@ fn the_flash_is_read_in_a_stream_by_the_stub_and_in_pieces_by_the_rom() {
     let path = folder.path().join("flash");
     let all = content(4 << 20, 13);
     fs::write(&path, &all).unwrap();
-    let board = Double::builder(&path).start().unwrap();
+    let board = Emulator::builder(&path).start().unwrap();
     let copy = folder.path().join("copy");
     let mut flasher = connect(&board, true, Some(921_600)).unwrap();
     flasher.read_flash(0, 4 << 20, 0x1000, 64, copy.clone()).unwrap();
@@ -134,7 +135,7 @@ fn the_port_can_be_opened_again_and_again() {
 #[test]
 fn a_running_board_does_not_answer_a_flasher() {
     let folder = tempfile::tempdir().unwrap();
-    let board = Double::builder(folder.path().join("flash")).mode(Mode::Running).start().unwrap();
+    let board = Emulator::builder(folder.path().join("flash")).mode(Mode::Running).start().unwrap();
     assert!(connect(&board, true, None).is_err());
     assert!(board.seen().commands.is_empty());
 }
@@ -142,7 +143,7 @@ fn a_running_board_does_not_answer_a_flasher() {
 #[test]
 fn other_chips_revisions_and_locked_ones_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
-    let builder = || Double::builder(folder.path().join("flash"));
+    let builder = || Emulator::builder(folder.path().join("flash"));
     for (kind, chip) in [(ChipKind::Esp32S3, Chip::Esp32s3), (ChipKind::Esp32C3, Chip::Esp32c3)] {
         let board = builder().chip(kind).mac(MAC).start().unwrap();
         let mut flasher = connect(&board, false, None).unwrap();

@@ -1,4 +1,4 @@
-//! What a double saw its client do.
+//! What an emulator saw its client do.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub enum Mode {
     Running,
 }
 
-/// What a double saw since it started, or since `forget`.
+/// What an emulator saw since it started, or since `forget`.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// Whether it loads or runs now.
@@ -40,7 +40,7 @@ pub struct Seen {
     pub bytes_out: u64,
     /// How often it was reset, in any way.
     pub resets: u32,
-    /// What its PIC did to it, and when: the time since the double started.
+    /// What its PIC did to it, and when: the time since the emulator started.
     pub pic: Vec<(Duration, PicEvent)>,
 }
 

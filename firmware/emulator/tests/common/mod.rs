@@ -4,7 +4,7 @@
 
 use std::{path::Path, time::Duration};
 
-use board_double::Double;
+use board_emulator::Emulator;
 use espflash::{
     connection::{Connection, ResetAfterOperation, ResetBeforeOperation},
     flasher::Flasher,
@@ -17,7 +17,7 @@ pub(crate) fn open(port: &Path, baud: u32) -> TTYPort {
 }
 
 /// Connects espflash's library.
-pub(crate) fn connect(board: &Double, stub: bool, baud: Option<u32>) -> Result<Flasher, espflash::Error> {
+pub(crate) fn connect(board: &Emulator, stub: bool, baud: Option<u32>) -> Result<Flasher, espflash::Error> {
     let usb =
         UsbPortInfo { vid: 0x0403, pid: 0x6015, serial_number: None, manufacturer: None, product: None };
     let connection = Connection::new(

@@ -1,4 +1,4 @@
-//! The handle of a double, and how one is made.
+//! The handle of an emulator, and how one is made.
 
 use std::{
     fmt, io,
@@ -11,12 +11,12 @@ use std::{
 };
 
 use crate::{
-    board::{Ask, Board, Question, Told},
+    board::{Board, BoardCommand, Reply, Request},
     chip::{Chip, ChipKind},
     fault::Fault,
     flash::Flash,
     loader::Loader,
-    pic::PicDouble,
+    pic::PicEmulator,
     program::Program,
     pty::Pty,
     seen::{Mode, Seen},
@@ -38,7 +38,7 @@ pub struct Builder {
     mode: Mode,
     program: Program,
     paced: bool,
-    pic: Option<PicDouble>,
+    pic: Option<PicEmulator>,
 }
 
 impl Builder {
@@ -110,7 +110,7 @@ impl Builder {
 
     /// A PIC before the ESP32, on the same port.
     #[must_use]
-    pub fn behind_pic(self, pic: PicDouble) -> Builder {
+    pub fn behind_pic(self, pic: PicEmulator) -> Builder {
         Builder { pic: Some(pic), ..self }
     }
 
@@ -118,7 +118,7 @@ impl Builder {
     ///
     /// # Errors
     /// When the flash's file cannot be used, or the system has no pseudo-terminal or thread left.
-    pub fn start(self) -> io::Result<Double> {
+    pub fn start(self) -> io::Result<Emulator> {
         let too_large = || io::Error::new(io::ErrorKind::InvalidInput, "the flash is too large");
         let bytes = self.flash_mb.checked_mul(1 << 20).ok_or_else(too_large)?;
         let flash = Flash::open(&self.flash_file, bytes)?;
@@ -131,27 +131,28 @@ impl Builder {
         nudge.set_nonblocking(true)?;
         let wire = Wire::new(pty, self.paced);
         let board = Board::new(wire, loader, self.pic, self.program, self.mode);
-        let thread =
-            thread::Builder::new().name("lopy4-double".to_owned()).spawn(move || board.run(&asked, &wake))?;
-        let double = Double { port, flash_file: self.flash_file, asks, nudge, thread: Some(thread) };
+        let thread = thread::Builder::new()
+            .name("lopy4-emulator".to_owned())
+            .spawn(move || board.run(&asked, &wake))?;
+        let emulator = Emulator { port, flash_file: self.flash_file, asks, nudge, thread: Some(thread) };
         // What it says at power-on is said before anybody can have the port open.
-        double.ask(Ask::Look);
-        Ok(double)
+        emulator.ask(BoardCommand::Look);
+        Ok(emulator)
     }
 }
 
-/// A double of a LoPy4, plugged in. Dropping it pulls the cable for good.
-pub struct Double {
+/// An emulated LoPy4, plugged in. Dropping it pulls the cable for good.
+pub struct Emulator {
     /// What a client opens; none while the cable is out and nobody has asked again.
     port: Option<PathBuf>,
     flash_file: PathBuf,
-    asks: Sender<Question>,
+    asks: Sender<Request>,
     /// Wakes the board's thread to its questions.
     nudge: UnixStream,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Double {
+impl Emulator {
     /// A board whose flash is in the file at `flash_file`; it is made, and erased, if there is none.
     #[must_use]
     pub fn builder(flash_file: impl Into<PathBuf>) -> Builder {
@@ -195,18 +196,18 @@ impl Double {
 
     /// Resets it into download mode, as with the jumper and the button.
     pub fn enter_download_mode(&self) {
-        self.ask(Ask::Reset(Mode::Download));
+        self.ask(BoardCommand::Reset(Mode::Download));
     }
 
     /// Resets it, as with the button: it runs its program.
     pub fn reset(&self) {
-        self.ask(Ask::Reset(Mode::Running));
+        self.ask(BoardCommand::Reset(Mode::Running));
     }
 
     /// Pulls the cable: the port is gone, whoever had it open sees it hang up, and the board is without
     /// power. The flash stays.
     pub fn unplug(&self) {
-        self.ask(Ask::Unplug);
+        self.ask(BoardCommand::Unplug);
     }
 
     /// Plugs it in again, pulling the cable first if it was in. The port may have another name.
@@ -215,48 +216,48 @@ impl Double {
     /// When the system has no pseudo-terminal left.
     pub fn plug_in(&mut self, mode: Mode) -> io::Result<()> {
         let gone = || io::Error::new(io::ErrorKind::BrokenPipe, "the board's thread has ended");
-        let told = self.ask(Ask::PlugIn(mode)).ok_or_else(gone)?;
+        let told = self.ask(BoardCommand::PlugIn(mode)).ok_or_else(gone)?;
         self.port = told.port;
         told.error.map_or(Ok(()), Err)
     }
 
     /// Arms a fault beside those that are armed.
     pub fn arm(&self, fault: Fault) {
-        self.ask(Ask::Arm(fault));
+        self.ask(BoardCommand::Arm(fault));
     }
 
     /// Disarms all faults.
     pub fn disarm(&self) {
-        self.ask(Ask::Disarm);
+        self.ask(BoardCommand::Disarm);
     }
 
     /// Lets the line carry noise alone while the board's speed is above so many baud; `None` mends it.
     pub fn break_above(&self, baud: Option<u32>) {
-        self.ask(Ask::BreakAbove(baud));
+        self.ask(BoardCommand::BreakAbove(baud));
     }
 
     /// Lets the board say something on the line, as its program would.
     pub fn say(&self, text: &str) {
-        self.ask(Ask::Say(text.to_owned()));
+        self.ask(BoardCommand::Say(text.to_owned()));
     }
 
     /// What it saw. A command whose answer a client has is in it.
     ///
     /// # Panics
-    /// When the board's thread has ended, which is a mistake of the double.
+    /// When the board's thread has ended, which is a mistake of the emulator.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test that goes on without its board would tell nothing")]
     pub fn seen(&self) -> Seen {
-        self.ask(Ask::Look).expect("the double's thread has ended").seen
+        self.ask(BoardCommand::Look).expect("the emulator's thread has ended").seen
     }
 
     /// Forgets what it saw.
     pub fn forget(&self) {
-        self.ask(Ask::Forget);
+        self.ask(BoardCommand::Forget);
     }
 
     /// Asks the board's thread; none if that has ended.
-    fn ask(&self, ask: Ask) -> Option<Told> {
+    fn ask(&self, ask: BoardCommand) -> Option<Reply> {
         let (answer, answered) = sync_channel(1);
         self.asks.send((ask, answer)).ok()?;
         // A pipe that is full of nudges wakes as well.
@@ -265,9 +266,9 @@ impl Double {
     }
 }
 
-impl Drop for Double {
+impl Drop for Emulator {
     fn drop(&mut self) {
-        self.ask(Ask::Stop);
+        self.ask(BoardCommand::Stop);
         if let Some(thread) = self.thread.take() {
             // A thread that panicked has said so.
             let _ = thread.join();
@@ -275,8 +276,8 @@ impl Drop for Double {
     }
 }
 
-impl fmt::Debug for Double {
+impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Double").field("port", &self.port).field("flash_file", &self.flash_file).finish()
+        f.debug_struct("Emulator").field("port", &self.port).field("flash_file", &self.flash_file).finish()
     }
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::{fs, io::Read};
 
-use board_double::{Double, Fault, Mode, Op};
+use board_emulator::{Emulator, Fault, Mode, Op};
 use espflash::{Error, flasher::Flasher, target::DefaultProgressCallback};
 
 use self::common::{connect, content, open};
@@ -17,7 +17,7 @@ fn write(flasher: &mut Flasher) -> Result<(), Error> {
     flasher.write_bin_to_flash(APP, &content(120_000, 7), &mut DefaultProgressCallback)
 }
 
-fn assert_written(board: &Double) {
+fn assert_written(board: &Emulator) {
     let flash = board.flash().unwrap();
     assert!(flash[0x1_0000..].starts_with(&content(120_000, 7)));
 }
@@ -25,7 +25,7 @@ fn assert_written(board: &Double) {
 /// What writing says with the fault; afterwards it is written without.
 fn written_with(fault: Fault, stub: bool) -> Error {
     let folder = tempfile::tempdir().unwrap();
-    let mut board = Double::builder(folder.path().join("flash")).start().unwrap();
+    let mut board = Emulator::builder(folder.path().join("flash")).start().unwrap();
     let mut flasher = connect(&board, stub, None).unwrap();
     board.arm(fault);
     let error = write(&mut flasher).unwrap_err();
@@ -79,7 +79,7 @@ fn silence_and_a_lost_answer_are_waited_out() {
 #[test]
 fn what_is_read_wrong_is_noticed_by_the_client() {
     let folder = tempfile::tempdir().unwrap();
-    let board = Double::builder(folder.path().join("flash")).start().unwrap();
+    let board = Emulator::builder(folder.path().join("flash")).start().unwrap();
     let copy = folder.path().join("copy");
     for (fault, seen_as) in [
         (Fault::flipped_bit().at_read_block(3), "DigestMismatch"),
@@ -100,7 +100,7 @@ fn what_is_read_wrong_is_noticed_by_the_client() {
 #[test]
 fn a_cable_can_be_pulled_while_the_flash_is_read_and_nobody_writes() {
     let folder = tempfile::tempdir().unwrap();
-    let mut board = Double::builder(folder.path().join("flash")).start().unwrap();
+    let mut board = Emulator::builder(folder.path().join("flash")).start().unwrap();
     let mut flasher = connect(&board, true, None).unwrap();
     board.arm(Fault::unplugged().at_read_block(2));
     assert!(flasher.read_flash(0, 0x8000, 0x1000, 64, folder.path().join("copy")).is_err());
@@ -114,7 +114,7 @@ fn a_cable_can_be_pulled_while_the_flash_is_read_and_nobody_writes() {
 #[test]
 fn a_stub_that_does_not_start_is_noticed_and_the_rom_still_writes() {
     let folder = tempfile::tempdir().unwrap();
-    let board = Double::builder(folder.path().join("flash")).stub_allowed(false).start().unwrap();
+    let board = Emulator::builder(folder.path().join("flash")).stub_allowed(false).start().unwrap();
     assert!(connect(&board, true, None).is_err());
     write(&mut connect(&board, false, None).unwrap()).unwrap();
     assert_written(&board);

@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     match linux::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lopy4-double: {error}");
+            eprintln!("lopy4-emulator: {error}");
             ExitCode::FAILURE
         }
     }
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 
 #[cfg(not(target_os = "linux"))]
 fn main() -> ExitCode {
-    eprintln!("lopy4-double: the double needs the pseudo-terminals of Linux");
+    eprintln!("lopy4-emulator: the emulator needs the pseudo-terminals of Linux");
     ExitCode::FAILURE
 }
 
@@ -28,13 +28,13 @@ mod linux {
         thread,
     };
 
-    use board_double::{Double, Mode, PicDouble};
+    use board_emulator::{Emulator, Mode, PicEmulator};
     use clap::Parser;
 
     /// A LoPy4 that is not there, on a pseudo-terminal. It prints its port, and obeys lines on its standard
     /// input: "download" (reset with the jumper on), "run" (reset), "unplug" and "plug".
     #[derive(Parser)]
-    #[command(name = "lopy4-double", version)]
+    #[command(name = "lopy4-emulator", version)]
     struct Options {
         /// The file with its flash; made, and erased, if there is none
         #[arg(long, value_name = "FILE")]
@@ -62,14 +62,14 @@ mod linux {
     pub(crate) fn run() -> io::Result<()> {
         let options = Options::parse();
         let mode = if options.running { Mode::Running } else { Mode::Download };
-        let mut builder = Double::builder(options.flash)
+        let mut builder = Emulator::builder(options.flash)
             .flash_mb(options.mb)
             .revision(options.revision)
             .mode(mode)
             .stub_allowed(!options.no_stub)
             .paced(options.paced);
         if options.pic {
-            builder = builder.behind_pic(PicDouble::default());
+            builder = builder.behind_pic(PicEmulator::default());
         }
         let mut board = builder.start()?;
         tell_port(&board)?;
@@ -82,7 +82,7 @@ mod linux {
                     board.plug_in(mode)?;
                     tell_port(&board)?;
                 }
-                other => eprintln!("lopy4-double: \"{other}\" is none of download, run, unplug, plug"),
+                other => eprintln!("lopy4-emulator: \"{other}\" is none of download, run, unplug, plug"),
             }
         }
         loop {
@@ -90,7 +90,7 @@ mod linux {
         }
     }
 
-    fn tell_port(board: &Double) -> io::Result<()> {
+    fn tell_port(board: &Emulator) -> io::Result<()> {
         let mut out = io::stdout().lock();
         writeln!(out, "{}", board.port().display())?;
         out.flush()

@@ -15,7 +15,7 @@ use crate::{
     loader::{Action, Loader, LoaderKind, START_BAUD},
     op::Op,
     packet,
-    pic::{PicDouble, PicEvent},
+    pic::{PicEmulator, PicEvent},
     program::{Cause, Program, Script, download_banner, script},
     seen::{Mode, Seen},
     slip,
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What the handle asks for.
-pub(crate) enum Ask {
+pub(crate) enum BoardCommand {
     /// Reset, as by hand, into this mode.
     Reset(Mode),
     Unplug,
@@ -42,7 +42,7 @@ pub(crate) enum Ask {
 }
 
 /// What the handle is told when that is done.
-pub(crate) struct Told {
+pub(crate) struct Reply {
     /// What a client opens; none while the cable is out.
     pub(crate) port: Option<PathBuf>,
     pub(crate) seen: Seen,
@@ -51,13 +51,13 @@ pub(crate) struct Told {
 }
 
 /// A question, and where its answer goes.
-pub(crate) type Question = (Ask, SyncSender<Told>);
+pub(crate) type Request = (BoardCommand, SyncSender<Reply>);
 
 /// The board.
 pub(crate) struct Board {
     wire: Wire,
     loader: Loader,
-    pic: Option<PicDouble>,
+    pic: Option<PicEmulator>,
     program: Program,
     mode: Mode,
     script: Option<Script>,
@@ -74,7 +74,7 @@ impl Board {
     pub(crate) fn new(
         wire: Wire,
         loader: Loader,
-        pic: Option<PicDouble>,
+        pic: Option<PicEmulator>,
         program: Program,
         mode: Mode,
     ) -> Board {
@@ -98,12 +98,12 @@ impl Board {
     }
 
     /// Works until it is told to stop, or the system fails it: then its port hangs up.
-    pub(crate) fn run(mut self, asked: &Receiver<Question>, wake: &UnixStream) {
+    pub(crate) fn run(mut self, asked: &Receiver<Request>, wake: &UnixStream) {
         while !self.stopped && self.round(asked, wake).is_ok() {}
     }
 
     /// Does what is asked and what is due, and waits for what comes next.
-    fn round(&mut self, asked: &Receiver<Question>, mut wake: &UnixStream) -> io::Result<()> {
+    fn round(&mut self, asked: &Receiver<Request>, mut wake: &UnixStream) -> io::Result<()> {
         let mut nudges = [0; 16];
         while matches!(wake.read(&mut nudges), Ok(1..)) {}
         while let Ok((ask, answer)) = asked.try_recv() {
@@ -111,7 +111,7 @@ impl Board {
             // What a board says at once has been said when the handle goes on.
             self.work()?;
             // A handle that no longer waits needs no answer.
-            let _ = answer.try_send(Told { port: self.wire.port(), seen: self.look(), error });
+            let _ = answer.try_send(Reply { port: self.wire.port(), seen: self.look(), error });
         }
         if self.stopped {
             return Ok(());
@@ -120,22 +120,22 @@ impl Board {
         self.wire.wait(wake.as_fd(), &sent, self.line.as_ref().map(|(due, _)| *due))
     }
 
-    fn obey(&mut self, ask: Ask) -> io::Result<()> {
+    fn obey(&mut self, ask: BoardCommand) -> io::Result<()> {
         match ask {
-            Ask::Reset(mode) => self.reset(mode, Cause::Reset),
-            Ask::Unplug => self.unplug(),
-            Ask::PlugIn(mode) => {
+            BoardCommand::Reset(mode) => self.reset(mode, Cause::Reset),
+            BoardCommand::Unplug => self.unplug(),
+            BoardCommand::PlugIn(mode) => {
                 self.unplug();
                 self.wire.plug_in()?;
                 self.reset(mode, Cause::Reset);
             }
-            Ask::Arm(fault) => self.faults.arm(fault),
-            Ask::Disarm => self.faults.disarm(),
-            Ask::BreakAbove(baud) => self.wire.break_above = baud,
-            Ask::Say(text) => self.say(text),
-            Ask::Forget => self.forget(),
-            Ask::Look => {}
-            Ask::Stop => self.stopped = true,
+            BoardCommand::Arm(fault) => self.faults.arm(fault),
+            BoardCommand::Disarm => self.faults.disarm(),
+            BoardCommand::BreakAbove(baud) => self.wire.break_above = baud,
+            BoardCommand::Say(text) => self.say(text),
+            BoardCommand::Forget => self.forget(),
+            BoardCommand::Look => {}
+            BoardCommand::Stop => self.stopped = true,
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ impl Board {
     }
 
     fn look(&mut self) -> Seen {
-        self.seen.opened += self.wire.news().opened;
+        self.seen.opened += self.wire.change().opened;
         self.seen.mode = self.mode;
         self.seen.loader = self.loader.kind;
         self.seen.baud = self.baud();
@@ -173,7 +173,7 @@ impl Board {
 
     /// Does what is due; says how far it has come with sending.
     fn work(&mut self) -> io::Result<Sent> {
-        self.seen.opened += self.wire.news().opened;
+        self.seen.opened += self.wire.change().opened;
         let now = Instant::now();
         for byte in self.wire.arrived(now).unwrap_or_default() {
             self.take_byte(byte);
@@ -184,7 +184,7 @@ impl Board {
         }
         loop {
             match self.wire.send(now, self.baud())? {
-                Sent::Then(action) => self.act(action),
+                Sent::Then(action) => self.perform(action),
                 sent => return Ok(sent),
             }
         }
@@ -287,7 +287,7 @@ impl Board {
         self.wire.leave(slip::encode(&content));
     }
 
-    fn act(&mut self, action: Action) {
+    fn perform(&mut self, action: Action) {
         match action {
             Action::Baud(baud) => self.loader.baud = Some(baud),
             Action::Restart => self.reset(Mode::Download, Cause::Software),
