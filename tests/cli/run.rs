@@ -166,7 +166,7 @@ fn four_lights_each_get_their_green() {
     let config = config.replace("kind = \"embedded\"\n", "kind = \"embedded\"\nport = 0\n");
     let lab = Workspace::new();
     let mut going = lab.start_run(&config);
-    going.wait_for_greens(&["a", "b", "c", "d"], 75);
+    going.wait_for_greens(&["n", "e", "s", "w"], 100);
     let run = going.finish();
     assert_well(&run);
     let greens = run.summary()["greens"].as_object().unwrap();

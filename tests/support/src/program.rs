@@ -138,11 +138,15 @@ impl Going {
             .unwrap_or_else(|| panic!("{what} did not come within {seconds} s; heard {:#?}", self.heard))
     }
 
-    /// Waits until each of these lights has been green, from now on.
+    /// Waits until each of these lights has been green, from now on and within this time in all.
     pub fn wait_for_greens(&mut self, lights: &[&str], seconds: u64) {
+        let until = Instant::now() + Duration::from_secs(seconds);
         let mut missing = lights.to_vec();
         while !missing.is_empty() {
-            let green = self.wait_for("a green of each light", seconds, |line| line["aspect"] == "green");
+            let left = until.saturating_duration_since(Instant::now());
+            let Some(green) = self.look_for(left, |line| line["aspect"] == "green") else {
+                panic!("{missing:?} had no green within {seconds} s; heard {:#?}", self.heard);
+            };
             missing.retain(|light| green["light"] != *light);
         }
     }
