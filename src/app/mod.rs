@@ -1,4 +1,4 @@
-//! The window: one client of the world. Data goes one way: a panel returns an [`action::Action`], the window
+//! The window: one client of the world. Data goes one way: a panel returns an `Action`, the window
 //! performs it or sends a command, the world answers with events, [`state::State`] takes them in, and the
 //! panels show the state.
 //!

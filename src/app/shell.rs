@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// The window's program, driven by eframe on the window's thread. Each controller owns its part of the state;
-/// [`TwinlightApp::perform`] hands them what the panels ask for.
+/// `perform` hands them what the panels ask for.
 pub struct TwinlightApp {
     live: WorldClient,
     player: PlayerController,

@@ -39,7 +39,7 @@ pub enum Opening {
 
 impl Window {
     /// Opens it and returns when it is closed. `make_link` gets the context, for the world's
-    /// [`waker`](super::repaint::waker), and starts the world; with it comes the way to change it.
+    /// [`super::repaint::waker`], and starts the world; with it comes the way to change it.
     ///
     /// # Errors
     /// When there is no display or no OpenGL, or with what `make_link` gave.

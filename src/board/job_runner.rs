@@ -125,7 +125,7 @@ impl JobRunner {
 
     /// The next event, oldest first; `None` when there is none. Never blocks. What nobody takes is
     /// bounded: progress replaces older progress, and of log lines the oldest are thrown away, which
-    /// [`LogEvent::Dropped`] tells.
+    /// `LogEvent::Dropped` tells.
     #[must_use]
     pub fn next_event(&self) -> Option<Event> {
         self.outbox.take()

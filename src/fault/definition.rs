@@ -8,7 +8,7 @@ use crate::model::Diagnostic;
 const LONGEST_MS: u32 = 3_600_000;
 
 /// What holds for a fault whatever its parameters. Each file of a fault has one, made from
-/// [`About::LINK`], [`About::LIGHT`] or [`About::BROKER`].
+/// `About::LINK`, `About::LIGHT` or `About::BROKER`.
 #[derive(Clone, Copy, Debug)]
 pub struct About {
     /// The word of configurations, reports and the command line.
@@ -17,7 +17,7 @@ pub struct About {
     pub title: &'static str,
     /// What happens, in a sentence.
     pub meaning: &'static str,
-    /// In the order of [`Definition::values`].
+    /// In the order of `Definition::values`.
     pub parameters: &'static [Parameter],
     /// Its sign where it is drawn: strokes on a disc, later ones over earlier ones.
     pub sign: &'static [Stroke],

@@ -2,7 +2,7 @@
 //! [`Command`]s and gives the same [`Event`]s, follows from its configuration and a seed alone, and
 //! runs as fast as the computer can.
 //!
-//! A light is the live world's ([`crate::world::light`]): the board's program with the board's link
+//! A light is the live world's (`world::light`): the board's program with the board's link
 //! ([`traffic_light::program`], [`traffic_light::link`]). Its bytes pass
 //! [`crate::fault::ImpairedLink`] to a broker that is simulated too. So what is judged here is the code that
 //! runs on boards, and a fault means what it means in the live world's proxy.

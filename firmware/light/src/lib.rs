@@ -27,7 +27,7 @@
 //! | [`link`] | reconnector and session together: what a failed connection means |
 //! | [`mqtt`] | one MQTT 3.1.1 session, without a socket |
 //! | [`record`] | the provisioning record: what a board has to know, as it lies on flash |
-//! | [`starts`] | the count of a board's starts, from which its runs get their numbers |
+//! | [`boot_counter`] | the count of a board's starts, from which its runs get their numbers |
 //! | [`lamps`] | which LEDs are lit for an aspect, and how far the board has come |
 //! | [`button`] | debounced short and long presses |
 //! | [`backoff`] | how long to wait before the next try |

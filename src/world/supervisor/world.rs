@@ -167,7 +167,7 @@ impl World {
     }
 
     /// Ends the world: lights say goodbye, the broker stops, the last event is
-    /// [`EventKind::Stopped`].
+    /// [`EventKind::Stopped`](crate::world::EventKind::Stopped).
     pub async fn stop(mut self) {
         // A world that has ended already takes no more commands.
         let _ = self.commands.send(Command::Shutdown).await;
