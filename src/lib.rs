@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`model`] | what all share: names of lights, logins, limits, messages for people |
 //! | [`fault`] | the faults that can be injected |
+//! | [`tap`] | what passes on a link, packet by packet |
 //! | [`tls`] | TLS to a broker |
 //! | [`adafruit`] | the rules of Adafruit IO, without a socket |
 //! | [`config`] | what a configuration says, checked |
@@ -40,5 +41,6 @@ pub mod scenario;
 pub mod simulated;
 pub mod soak;
 pub mod swarm;
+pub mod tap;
 pub mod tls;
 pub mod world;
