@@ -12,6 +12,8 @@
 pub mod board;
 pub mod certificates;
 mod mosquitto;
+#[cfg(target_os = "linux")]
+pub mod own_light;
 mod program;
 
 use std::{
