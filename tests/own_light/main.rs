@@ -1,5 +1,5 @@
 //! Lights as students write them, under a real MicroPython (Unix port) with the field's MQTT clients.
-#![cfg(target_os = "linux")]
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

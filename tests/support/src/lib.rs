@@ -12,7 +12,6 @@
 pub mod board;
 pub mod certificates;
 mod mosquitto;
-#[cfg(target_os = "linux")]
 pub mod own_light;
 mod program;
 
