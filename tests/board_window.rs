@@ -161,6 +161,7 @@ fn one_click_backs_up_flashes_sets_up_and_gives_the_board_its_place() {
     let record = Record::decode(&flash[0xF000..]).unwrap();
     assert_eq!((record.junction.as_str(), record.light.as_str()), ("demo", "b"));
     assert_eq!((record.wifi.ssid.as_str(), record.broker.host.as_str()), ("lab", "192.168.1.2"));
+    assert!(record.provisioned_s > 1_000_000_000, "the time of provisioning: {}", record.provisioned_s);
     board.assert_identity_untouched(&before);
     let [backup] = window.backups().try_into().unwrap();
     assert!(std::fs::read(backup).unwrap() == before, "the backup is what was on the board");

@@ -466,29 +466,6 @@ fn a_still_picture_asks_for_no_frame() {
     assert!(wait > Duration::from_secs(3_600), "asked for a frame after {wait:?}");
 }
 
-const QUICK: &str = r#"
-[broker]
-kind = "embedded"
-port = 0
-[links]
-wifi_join_ms = 200
-[timing]
-red_amber_ms = 300
-green_min_ms = 600
-green_max_ms = 1500
-amber_ms = 500
-clearance_ms = 300
-heartbeat_ms = 300
-lease_ms = 2500
-lost_after_ms = 2000
-tick_ms = 50
-watchdog_ms = 200
-rtt_ms = 80
-[[junction]]
-name = "demo"
-lights = ["a", "b"]
-"#;
-
 /// The app on the real world.
 struct Real {
     harness: Harness<'static, TwinlightApp>,
@@ -498,7 +475,8 @@ struct Real {
 
 impl Real {
     fn start() -> Real {
-        let config = Config::from_toml(QUICK, "quick.toml", &|_| None).expect("the timings work");
+        let config =
+            Config::from_toml(test_support::QUICK, "quick.toml", &|_| None).expect("the timings work");
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let mut started = None;
         let harness = Harness::builder().with_size(vec2(1_280.0, 900.0)).build_eframe(|cc| {

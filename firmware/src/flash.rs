@@ -2,7 +2,7 @@
 
 use alloc::vec;
 
-use esp_hal::{efuse, peripherals::FLASH, rng::Rng};
+use esp_hal::{peripherals::FLASH, rng::Rng};
 use esp_storage::FlashStorage;
 use traffic_light::{
     Start,
@@ -61,10 +61,8 @@ impl Flash {
 
         let random = Rng::new();
         let seed = u64::from(random.random()) << 32 | u64::from(random.random());
-        let mut mac = [0; 6];
-        mac.copy_from_slice(efuse::base_mac_address().as_bytes());
         let start = Start {
-            boot: boot_counter::boot_number(entry.count, mac, seed),
+            boot: boot_counter::boot_number(record.provisioned_s, entry.count),
             seed,
             lease_max_ms: entry.lease_max_ms,
             // The board has no clock that runs without power.
@@ -88,7 +86,7 @@ impl Flash {
         let sector = offset - offset % FlashStorage::SECTOR_SIZE;
         let erased = !slot.erase || self.storage.erase(sector, sector + FlashStorage::SECTOR_SIZE).is_ok();
         if !erased || self.storage.write_nor(offset, &entry.encode()).is_err() {
-            log::error!("the start counter cannot be written; the light works, its start numbers may repeat");
+            log::error!("the start counter cannot be written; the others will ignore the light after its next start");
             return false;
         }
         self.last = Some(entry);

@@ -2,19 +2,12 @@
 //! button and feeds the watchdog. It runs above the radio's threads and waits for nothing else, so
 //! that no network, log or LED ever keeps the lamps waiting.
 
-use core::{
-    ffi::c_void,
-    sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering},
-};
+use core::{ffi::c_void, sync::atomic::Ordering};
 
 use alloc::boxed::Box;
 
 use embassy_executor::Spawner;
 use embassy_futures::select::{Either, select};
-use embassy_sync::{
-    blocking_mutex::{Mutex, raw::CriticalSectionRawMutex},
-    channel::Channel,
-};
 use embassy_time::{Duration, Ticker};
 use esp_rtos::embassy::Executor;
 use static_cell::StaticCell;
@@ -23,14 +16,20 @@ use traffic_light::{
     button::{Button, Press},
     lamps::{Colour, Lamps, Progress},
     message::Message,
-    program::{Facts, HostCommand, LightHost, LogEvent, Program, Topic, TopicText},
+    program::{Facts, HostCommand, LightHost, LogEvent, Program, Topic},
     record::{MIN_WATCHDOG_MS, Record, RecordError},
 };
 
-use crate::{board::Board, flash::Flash, led, link, log::uptime_s, stack::Painted};
+use crate::{
+    board::Board,
+    flash::Flash,
+    led,
+    shared::{
+        ADDRESS, LIGHT_STACK_BYTES, LINK_EVENTS, LinkEvent, MAIN_ALIVE_S, MQTT_JOINS, ORDERS, OUTBOUND, PROGRESS,
+        Publication, RSSI, Topics, WIFI_JOINS, least_stack_free, now, paint_light_stack, uptime_s,
+    },
+};
 
-/// The stack of the light's thread; 11 kB of it were ever used.
-const STACK_BYTES: usize = 20 * 1024;
 /// Lamps, button and LED are looked after at least this often; the program is called twice a tick.
 const LOOK_EVERY_MS: u64 = 25;
 /// The main thread tells every second that it lives. Without that for so long, the watchdog bites.
@@ -39,102 +38,6 @@ const MAIN_MAY_HANG_S: u32 = 30;
 const LAST_WORDS_MS: u64 = 200;
 /// How often a board without a record says so.
 const REMIND_EVERY_MS: u64 = 30_000;
-
-/// What the link tells the light.
-pub enum LinkEvent {
-    /// There is a session; what is said in it carries this number.
-    Up(u32),
-    /// The session is over.
-    Down,
-    /// A message came in.
-    Message {
-        /// Its topic.
-        topic: TopicText,
-        /// Its content.
-        payload: Message,
-        /// The broker had kept it.
-        retained: bool,
-    },
-    /// A message came in that is no message of a junction.
-    TooLong {
-        /// How many bytes it has.
-        bytes: usize,
-    },
-}
-
-/// A message to be sent in one session, and in no other.
-pub struct Publication {
-    /// The session's number.
-    pub session: u32,
-    /// Which of the light's own topics.
-    pub topic: Topic,
-    /// Its content.
-    pub message: Message,
-}
-
-/// What the light's program needs of the link for the topics.
-pub struct Topics {
-    /// What to listen to.
-    pub subscriptions: heapless::Vec<TopicText, 8>,
-    /// Where the state goes.
-    pub state: TopicText,
-    /// Where the status goes; empty on a broker with neither wills nor kept messages.
-    pub status: TopicText,
-    /// What the broker says there when the board is gone.
-    pub will: Message,
-}
-
-/// From the link; while it is full the link stops reading, and TCP holds the broker back.
-pub static LINK_EVENTS: Channel<CriticalSectionRawMutex, LinkEvent, 6> = Channel::new();
-/// To the link; while it is full, messages are dropped.
-pub static OUTBOUND: Channel<CriticalSectionRawMutex, Publication, 6> = Channel::new();
-/// Orders to the link; while it is full, orders are dropped.
-pub static ORDERS: Channel<CriticalSectionRawMutex, HostCommand, 4> = Channel::new();
-/// How far the link has come.
-pub static PROGRESS: Shared = Shared(AtomicU8::new(Progress::Joining as u8));
-/// When the main thread last told that it lives, in seconds since the start.
-pub static MAIN_ALIVE_S: AtomicU32 = AtomicU32::new(0);
-/// Signal strength in dBm; 0 while it is not known.
-pub static RSSI: AtomicI32 = AtomicI32::new(0);
-/// Joins since the start.
-pub static WIFI_JOINS: AtomicU32 = AtomicU32::new(0);
-/// Sessions since the start.
-pub static MQTT_JOINS: AtomicU32 = AtomicU32::new(0);
-
-static STACK: Mutex<CriticalSectionRawMutex, core::cell::Cell<Option<Painted>>> =
-    Mutex::new(core::cell::Cell::new(None));
-
-/// A [`Progress`] that threads share.
-pub struct Shared(AtomicU8);
-
-impl Shared {
-    /// Sets it.
-    pub fn set(&self, progress: Progress) {
-        self.0.store(progress as u8, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> Progress {
-        let value = self.0.load(Ordering::Relaxed);
-        [Progress::Unprovisioned, Progress::Joining, Progress::Connecting, Progress::Connected]
-            .into_iter()
-            .find(|progress| *progress as u8 == value)
-            .unwrap_or(Progress::Failing)
-    }
-}
-
-/// How much of the thread's stack was ever used, and how much there is.
-pub fn stack_use() -> (usize, usize) {
-    STACK.lock(core::cell::Cell::get).map_or((0, STACK_BYTES), Painted::most_used)
-}
-
-/// The main thread's stack is looked at by that thread, once a minute.
-pub static MAIN_STACK_FREE: AtomicUsize = AtomicUsize::new(usize::MAX);
-
-/// The bytes of stack that were never used, of the thread that has the least of them.
-fn least_stack_free() -> usize {
-    let (used, size) = stack_use();
-    (size - used).min(MAIN_STACK_FREE.load(Ordering::Relaxed))
-}
 
 /// Starts the light; returns what the link has to know of it.
 pub fn start(record: Record, start: Start, board: Board, flash: Flash, reset: &'static str) -> Topics {
@@ -175,14 +78,14 @@ fn run_thread(work: Work) {
             param,
             esp_radio_rtos_driver::max_task_priority(),
             None,
-            STACK_BYTES,
+            LIGHT_STACK_BYTES,
         );
     }
 }
 
 extern "C" fn thread(param: *mut c_void) {
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
-    STACK.lock(|stack| stack.set(Some(Painted::thread(STACK_BYTES))));
+    paint_light_stack();
     // SAFETY: `run_thread` made it from a box and gave it away.
     let work = unsafe { Box::from_raw(param.cast::<Work>()) };
     EXECUTOR.init(Executor::new()).run(|spawner| spawn(spawner, *work));
@@ -387,10 +290,8 @@ fn tell_state(program: &Program, now: Instant) {
         MQTT_JOINS.load(Ordering::Relaxed),
         now.as_ms() / 1_000,
     );
-    link::tell_state();
-}
-
-/// The clock: it counts from the reset and never stops.
-pub fn now() -> Instant {
-    Instant::from_ms(embassy_time::Instant::now().as_millis())
+    match ADDRESS.lock(core::cell::Cell::get) {
+        Some(address) => log::info!("address {address}, signal {} dBm", RSSI.load(Ordering::Relaxed)),
+        None => log::info!("not on Wi-Fi"),
+    }
 }

@@ -1,6 +1,6 @@
 //! The board's link to the broker: radio, sockets and timers for the library's [`BrokerLink`], which decides.
 
-use core::{cell::Cell, fmt, future::pending, net::Ipv4Addr, sync::atomic::Ordering};
+use core::{fmt, future::pending, net::Ipv4Addr, sync::atomic::Ordering};
 
 use alloc::{boxed::Box, vec};
 
@@ -11,7 +11,6 @@ use embassy_net::{
     dns::DnsQueryType,
     tcp::{ConnectError, TcpSocket},
 };
-use embassy_sync::blocking_mutex::{Mutex, raw::CriticalSectionRawMutex};
 use embassy_time::{Duration, Instant as Moment, Timer, with_timeout};
 use esp_hal::{peripherals::WIFI, rng::Rng};
 use esp_radio::wifi::{
@@ -28,8 +27,8 @@ use traffic_light::{
     record::{Dialect, Record, Wifi},
 };
 
-use crate::light::{
-    self, MQTT_JOINS, LINK_EVENTS, LinkEvent, ORDERS, OUTBOUND, PROGRESS, Publication, RSSI, Topics, WIFI_JOINS,
+use crate::shared::{
+    ADDRESS, LINK_EVENTS, LinkEvent, MQTT_JOINS, ORDERS, OUTBOUND, PROGRESS, Publication, RSSI, Topics, WIFI_JOINS, now,
 };
 
 const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -48,8 +47,6 @@ const TRANSMIT_POWER: i8 = 60;
 const RSSI_EVERY: Duration = Duration::from_secs(5);
 const SOCKET_BYTES: usize = 2_048;
 const READ_BYTES: usize = 512;
-
-static ADDRESS: Mutex<CriticalSectionRawMutex, Cell<Option<Ipv4Addr>>> = Mutex::new(Cell::new(None));
 
 /// Starts the radio and keeps the board connected, for ever.
 ///
@@ -76,7 +73,7 @@ pub fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record, topics: Topi
         controller,
         stack,
         random,
-        link: BrokerLink::new(record.broker.dialect == Dialect::AdafruitIo, light::now()),
+        link: BrokerLink::new(record.broker.dialect == Dialect::AdafruitIo, now()),
         client_id,
         record,
         topics,
@@ -87,14 +84,6 @@ pub fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record, topics: Topi
         spawner.spawn(connection);
     }
     Ok(())
-}
-
-/// Says on the log where the board is.
-pub fn tell_state() {
-    match ADDRESS.lock(Cell::get) {
-        Some(address) => log::info!("address {address}, signal {} dBm", RSSI.load(Ordering::Relaxed)),
-        None => log::info!("not on Wi-Fi"),
-    }
 }
 
 fn station(record: &Record) -> Result<WifiConfig, WifiError> {
@@ -156,7 +145,7 @@ impl BoardLink {
     /// Does what is due next.
     async fn take_next_action(&mut self) {
         PROGRESS.set(self.link.progress());
-        match self.link.next_action(light::now()) {
+        match self.link.next_action(now()) {
             Action::Wait { until } => {
                 if let Either::Second(command) = select(sleep_until(until), ORDERS.receive()).await {
                     self.obey(command);
@@ -165,7 +154,7 @@ impl BoardLink {
             Action::LeaveWifi => {
                 let _ = with_timeout(JOIN_TIMEOUT, self.controller.disconnect_async()).await;
                 self.off_wifi();
-                self.link.wifi_left(light::now());
+                self.link.wifi_left(now());
                 log::info!("left Wi-Fi \"{}\" on purpose", self.record.wifi.ssid);
             }
             Action::JoinWifi => self.join().await,
@@ -176,7 +165,7 @@ impl BoardLink {
     /// Takes in a command that comes while there is no session.
     fn obey(&mut self, command: HostCommand) {
         if let HostCommand::WifiDown { ms } = command {
-            self.link.take_wifi_down(light::now(), ms);
+            self.link.take_wifi_down(now(), ms);
         }
     }
 
@@ -201,7 +190,7 @@ impl BoardLink {
         let address = self.stack.config_v4().map(|config| config.address.address());
         ADDRESS.lock(|cell| cell.set(address));
         self.read_signal();
-        self.link.wifi_joined(light::now());
+        self.link.wifi_joined(now());
         WIFI_JOINS.store(self.link.wifi_joins(), Ordering::Relaxed);
         let took = Seconds(began.elapsed());
         let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED);
@@ -216,7 +205,7 @@ impl BoardLink {
 
     fn lose_wifi(&mut self, trouble: &WifiTrouble) {
         self.off_wifi();
-        let wait_ms = self.link.wifi_lost(light::now(), self.random.random());
+        let wait_ms = self.link.wifi_lost(now(), self.random.random());
         let trouble = trouble.about(&self.record.wifi);
         log::warn!("no Wi-Fi: {trouble}; next try in {}", Seconds::of_ms(wait_ms));
     }
@@ -240,7 +229,7 @@ impl BoardLink {
             Over::Commanded(_) => LinkError::Dropped,
             Over::Failed(error) => error,
         };
-        let retry = self.link.lost(error, light::now(), self.random.random());
+        let retry = self.link.lost(error, now(), self.random.random());
         let address = Address { host: &self.record.broker.host, port: self.record.broker.port };
         log::warn!("{}", error.about(address));
         log::info!("connecting again in {}", Seconds::of_ms(retry.after_ms));
@@ -304,7 +293,7 @@ impl BoardLink {
             will: &self.topics.will,
         };
         self.session_number = self.session_number.wrapping_add(1);
-        self.link.connected(&options, light::now())?;
+        self.link.connected(&options, now())?;
         let (mut reader, mut writer) = socket.split();
         let mut bytes = [0; READ_BYTES];
         let mut rssi_at = Moment::now() + RSSI_EVERY;
@@ -348,7 +337,7 @@ impl BoardLink {
                         rssi_at = Moment::now() + RSSI_EVERY;
                         self.read_signal();
                     } else {
-                        self.link.check(light::now())?;
+                        self.link.check(now())?;
                     }
                 }
                 Either::First(Either::Second(Either4::Fourth(info))) => {
@@ -373,7 +362,7 @@ impl BoardLink {
 
     /// Hands what came in to the light.
     async fn receive(&mut self, began: Moment) -> Result<(), Over> {
-        while let Some(received) = self.link.receive(light::now(), || self.topics.subscriptions.clone())? {
+        while let Some(received) = self.link.receive(now(), || self.topics.subscriptions.clone())? {
             let event = match received {
                 Received::Accepted => continue,
                 Received::Up => {

@@ -22,7 +22,10 @@ use esp_hal::{
 use heapless::String;
 use log::{Level, LevelFilter, Metadata, Record};
 
-use crate::{light, stack::Painted};
+use crate::{
+    shared::{MAIN_ALIVE_S, MAIN_STACK_FREE, light_stack_use, uptime_s},
+    stack::Painted,
+};
 
 /// The longest line; the rest is cut off.
 const LINE_BYTES: usize = 240;
@@ -114,7 +117,7 @@ async fn send(mut uart: UartTx<'static, Async>) {
 pub async fn report_for_ever(main_stack: Painted) -> ! {
     let mut reported_at = None;
     loop {
-        light::MAIN_ALIVE_S.store(uptime_s(), Ordering::Relaxed);
+        MAIN_ALIVE_S.store(uptime_s(), Ordering::Relaxed);
         if reported_at.is_none_or(|at: Instant| at.elapsed() >= REPORT_EVERY) {
             reported_at = Some(Instant::now());
             report(main_stack);
@@ -123,15 +126,10 @@ pub async fn report_for_ever(main_stack: Painted) -> ! {
     }
 }
 
-/// Seconds since the start.
-pub fn uptime_s() -> u32 {
-    u32::try_from(Instant::now().as_secs()).unwrap_or(u32::MAX)
-}
-
 fn report(main_stack: Painted) {
     let (main_used, main_size) = main_stack.most_used();
-    light::MAIN_STACK_FREE.store(main_size - main_used, Ordering::Relaxed);
-    let (light_used, light_size) = light::stack_use();
+    MAIN_STACK_FREE.store(main_size - main_used, Ordering::Relaxed);
+    let (light_used, light_size) = light_stack_use();
     let heap = esp_alloc::HEAP.stats();
     log::info!(
         "heap: {} of {} bytes free; stacks at most: main {main_used} of {main_size}, light {light_used} of \

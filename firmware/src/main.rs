@@ -11,6 +11,7 @@
 //! | `link` | Wi-Fi and the session with the broker, up the ladder for ever |
 //! | `led` | the on-board coloured LED |
 //! | `log` | sentences on UART 0 |
+//! | `shared` | what these tell each other: channels and figures |
 //! | `stack` | how much of a stack was ever used |
 //!
 //! Two threads run: the light's, above the radio's, which steps on a steady tick; and the main one,
@@ -26,6 +27,7 @@ mod led;
 mod light;
 mod link;
 mod log;
+mod shared;
 mod stack;
 
 use embassy_executor::Spawner;
@@ -107,7 +109,7 @@ async fn main(spawner: Spawner) {
             let started = link::start(spawner, peripherals.WIFI, record, topics);
             if let Err(error) = started {
                 ::log::error!("the radio does not start: {error}; the light stays without a link");
-                light::PROGRESS.set(Progress::Failing);
+                shared::PROGRESS.set(Progress::Failing);
             }
         }
         Err(error) => {

@@ -5,19 +5,21 @@
 use libfuzzer_sys::fuzz_target;
 use traffic_light::{
     crc::crc32,
-    record::{FORMAT, MAGIC, Record},
+    record::{FIRST_FORMAT, FORMAT, MAGIC, Record},
 };
 
 fuzz_target!(|data: &[u8]| {
     check(data);
     // A checksum is not guessed: behind a right one the payload is reached.
     let Ok(length) = u16::try_from(data.len()) else { return };
-    let mut flash = MAGIC.to_vec();
-    flash.extend(FORMAT.to_le_bytes());
-    flash.extend(length.to_le_bytes());
-    flash.extend(data);
-    flash.extend(crc32(&flash).to_le_bytes());
-    check(&flash);
+    for format in FIRST_FORMAT..=FORMAT {
+        let mut flash = MAGIC.to_vec();
+        flash.extend(format.to_le_bytes());
+        flash.extend(length.to_le_bytes());
+        flash.extend(data);
+        flash.extend(crc32(&flash).to_le_bytes());
+        check(&flash);
+    }
 });
 
 fn check(flash: &[u8]) {

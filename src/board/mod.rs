@@ -61,5 +61,5 @@ pub use job_runner::{Answer, Busy, Event, JobId, JobKind, JobRunner, Request, Wa
 pub use jobs::{back_up, examine, flash, provision, reset, restore};
 pub use plan::{
     BackupJob, BackupPlace, BackupScope, Connection, EntryMethod, FlashJob, ImageChoice, ProvisionJob,
-    RestoreJob,
+    RestoreJob, provisioned,
 };

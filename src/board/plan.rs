@@ -1,8 +1,10 @@
 //! What may be asked for.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::SystemTime};
 
 use traffic_light::record::Record;
+
+use crate::model::unix_seconds;
 
 /// How to bring the chip into download mode, where its ROM takes commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -42,6 +44,12 @@ impl Connection {
     pub fn new(port: impl Into<String>) -> Connection {
         Connection { port: port.into(), entry: EntryMethod::Auto, max_baud: 921_600, stub: true }
     }
+}
+
+/// The record as a board gets it `now`. The numbers of the board's runs begin with that time.
+#[must_use]
+pub fn provisioned(record: Record, now: SystemTime) -> Record {
+    Record { provisioned_s: unix_seconds(now), ..record }
 }
 
 /// Back up, flash, provision, verify, start.

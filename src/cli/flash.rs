@@ -1,12 +1,12 @@
 //! `twinlight flash`: back up, flash, provision, verify, start.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::SystemTime};
 
 use clap::Args;
 
 use super::board;
 use crate::{
-    board::{BackupPlace, BackupScope, FlashJob, ImageChoice, Outcome, Request, default_folder},
+    board::{BackupPlace, BackupScope, FlashJob, ImageChoice, Outcome, Request, default_folder, provisioned},
     cli::{common::Common, exit::WELL},
 };
 
@@ -33,6 +33,7 @@ pub(super) struct FlashArgs {
 
 pub(super) fn run(common: &Common, args: FlashArgs) -> anyhow::Result<u8> {
     let record = board::read_provisioning(common, &args.provision)?.record;
+    let record = provisioned(record, SystemTime::now());
     let backup = match args.backup_to {
         _ if args.no_backup => None,
         Some(file) => Some((args.backup_scope, BackupPlace::File(file))),

@@ -1,12 +1,12 @@
 //! `twinlight provision`: the provisioning record alone.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::SystemTime};
 
 use clap::Args;
 
 use super::board;
 use crate::{
-    board::{Outcome, ProvisionJob, Request},
+    board::{Outcome, ProvisionJob, Request, provisioned},
     cli::{common::Common, exit::WELL},
 };
 
@@ -21,6 +21,7 @@ pub(super) struct ProvisionArgs {
 
 pub(super) fn run(common: &Common, args: &ProvisionArgs) -> anyhow::Result<u8> {
     let record = board::read_provisioning(common, &args.provision)?.record;
+    let record = provisioned(record, SystemTime::now());
     let request = Request::Provision(ProvisionJob { connection: args.board.connection(), record });
     if let Outcome::Provisioned(written) = board::run(&request, None)?.outcome {
         println!("{}", board::sentence("provisioned", &written));

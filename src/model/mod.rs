@@ -6,6 +6,7 @@
 //! | [`light`] | which light: its full name, and where its program runs |
 //! | [`login`] | a user name and a password |
 //! | [`root_topic`] | what stands before the junction in every topic |
+//! | `wall_clock` | numbers that grow with the wall clock |
 //! | `private_file` | files that only this user can read |
 
 pub mod diagnostic;
@@ -13,8 +14,10 @@ pub mod light;
 pub mod login;
 pub(crate) mod private_file;
 pub mod root_topic;
+mod wall_clock;
 
 pub use diagnostic::Diagnostic;
 pub use light::{LightId, LightKind};
 pub use login::Login;
 pub use root_topic::{MAX_ROOT_BYTES, RootError, RootTopic};
+pub use wall_clock::unix_seconds;

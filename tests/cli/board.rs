@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread::sleep,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use board_emulator::{ChipKind, Fault, Mode, Program};
@@ -87,6 +87,9 @@ fn a_board_is_flashed_provisioned_and_restored() {
         flashed.err
     );
     assert!(!format!("{}{}", flashed.out, flashed.err).contains("a secret of the lab"));
+    let first = Record::decode(&lab.board.flash()[0xF000..]).unwrap().provisioned_s;
+    let an_hour_ago = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() - 3_600;
+    assert!(u64::from(first) > an_hour_ago, "its runs' numbers begin with the time: {first}");
     let backup = flashed.out.lines().find_map(|line| line.strip_prefix("backup: ")).unwrap().to_owned();
     assert!(backup.contains("data/twinlight/backups/lopy4-240ac4010203-"), "{backup}");
     assert!(fs::read(&backup).unwrap() == before);
@@ -100,6 +103,7 @@ fn a_board_is_flashed_provisioned_and_restored() {
         (record.wifi.ssid.as_str(), record.wifi.password.as_str()),
         ("upstairs", "a secret of the lab")
     );
+    assert!(record.provisioned_s >= first);
 
     assert_said(&lab.run("restore", &[&backup]), 0, "Pycom's block was that of the backup already");
     assert!(lab.board.flash() == before);

@@ -3,31 +3,7 @@
 use std::{fs, path::Path};
 
 use serde_json::Value;
-use test_support::{Mosquitto, Workspace, publish_raw};
-
-/// Short timings, so that a few seconds have several greens.
-const QUICK: &str = r#"
-[broker]
-kind = "embedded"
-port = 0
-[links]
-wifi_join_ms = 200
-[timing]
-red_amber_ms = 300
-green_min_ms = 600
-green_max_ms = 1500
-amber_ms = 500
-clearance_ms = 300
-heartbeat_ms = 300
-lease_ms = 2500
-lost_after_ms = 2000
-tick_ms = 50
-watchdog_ms = 200
-rtt_ms = 80
-[[junction]]
-name = "demo"
-lights = ["a", "b"]
-"#;
+use test_support::{Mosquitto, QUICK, Workspace, publish_raw};
 
 /// A run with `--record` and what `replay` makes of it.
 struct Both {

@@ -68,7 +68,7 @@ fn without_the_broker_both_flash_and_afterwards_they_alternate_again_in_time() {
     let config = format!("{PAIR}[[fault]]\nat_s = 15\nfor_s = 10\nwhat = \"broker-down\"\n");
     let lab = Workspace::new();
     let mut going = lab.start_run(&config);
-    going.wait_for("the fault's end", 40, |line| line["kind"] == "fault" && line["on"] == false);
+    going.wait_for_fault_end(40);
     going.wait_for_greens(&["a", "b"], 60);
     let run = going.finish();
     assert_well(&run);
@@ -106,7 +106,7 @@ fn a_light_without_wifi_flashes_with_the_other_and_joins_again() {
         format!("{PAIR}[[fault]]\nat_s = 10\nfor_s = 12\nwhat = \"wifi-down\"\nlight = \"demo/a\"\n");
     let lab = Workspace::new();
     let mut going = lab.start_run(&config);
-    going.wait_for("the fault's end", 40, |line| line["kind"] == "fault" && line["on"] == false);
+    going.wait_for_fault_end(40);
     going.wait_for_greens(&["a", "b"], 60);
     let run = going.finish();
     assert_well(&run);
@@ -123,7 +123,7 @@ fn a_silent_light_keeps_its_session_and_makes_the_junction_flash() {
     let config = format!("{PAIR}[[fault]]\nat_s = 10\nfor_s = 12\nwhat = \"silence\"\nlight = \"demo/a\"\n");
     let lab = Workspace::new();
     let mut going = lab.start_run(&config);
-    going.wait_for("the fault's end", 40, |line| line["kind"] == "fault" && line["on"] == false);
+    going.wait_for_fault_end(40);
     going.wait_for_greens(&["a", "b"], 60);
     let run = going.finish();
     assert_well(&run);

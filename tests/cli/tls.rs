@@ -92,7 +92,7 @@ fn faults_of_links_work_on_what_tls_carries() {
     let config = encrypted.config(&lab, "ca_file = \"ca.pem\"");
     let fault = "[[fault]]\nwhat = \"lose\"\nlight = \"demo/a\"\nat_s = 4\nfor_s = 8\npercent = 100\n";
     let mut going = lab.start_run(&format!("{config}{fault}"));
-    going.wait_for("the fault's end", 40, |line| line["kind"] == "fault" && line["on"] == false);
+    going.wait_for_fault_end(40);
     going.wait_for("a green after it", 40, |line| line["aspect"] == "green");
     let run = going.finish();
     assert_eq!(run.status, 0, "{}", run.stderr);

@@ -1,7 +1,7 @@
-//! The count of a board's starts, kept on flash so that no two runs get the same number.
+//! The count of a board's starts, kept on flash so that the number of each run is higher than the last.
 //!
-//! A board's random numbers are weak before its radio runs. Its `boot` is therefore mixed from them
-//! and from this count. Beside the count stands the longest lease that a run may have promised.
+//! A board has no clock that runs without power. Its `boot` is therefore the time at which it was
+//! provisioned plus this count. Beside the count stands the longest lease that a run may have promised.
 //!
 //! Two sectors are written in turn, one entry a start, and a full one is erased only once the other
 //! holds newer entries: whatever moment the power fails at, the last whole entry is still there.
@@ -109,20 +109,13 @@ pub fn last(sectors: [&[u8]; 2]) -> (Option<Entry>, Slot) {
     (newest, slot)
 }
 
-/// A number for a run: 32 bits that depend on all of the count, the chip and the random number.
+/// The number of run `count` of a board that was provisioned at `provisioned_s`, in seconds since 1970.
+///
+/// It grows even where the count was lost, once the board is provisioned anew: a board starts less than
+/// once a second.
 #[must_use]
-pub fn boot_number(count: u32, mac: [u8; 6], random: u64) -> u32 {
-    let [a, b, c, d, e, f] = mac;
-    let chip = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-    let mixed = [u64::from(count), chip].into_iter().fold(random, |state, word| {
-        // SplitMix64's finalizer.
-        let mixed = (state ^ word).wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    });
-    let [a, b, c, d, ..] = mixed.to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
+pub fn boot_number(provisioned_s: u32, count: u32) -> u32 {
+    provisioned_s.saturating_add(count)
 }
 
 #[cfg(test)]
@@ -130,7 +123,7 @@ pub fn boot_number(count: u32, mac: [u8; 6], random: u64) -> u32 {
 mod tests {
     extern crate std;
 
-    use std::{collections::HashSet, vec, vec::Vec};
+    use std::{vec, vec::Vec};
 
     use super::*;
 
@@ -197,9 +190,17 @@ mod tests {
     }
 
     #[test]
-    fn runs_have_different_numbers_even_where_the_random_ones_are_the_same() {
-        let numbers: HashSet<u32> =
-            (0..1_000).flat_map(|n| (0..4).map(move |chip| boot_number(n, [chip; 6], 0))).collect();
-        assert!(numbers.len() > 3_995, "{}", numbers.len());
+    fn numbers_grow_from_start_to_start_and_over_a_lost_count() {
+        let mut flash = Flash(vec![0xFF; 2 * SECTOR_BYTES]);
+        let mut highest = 0;
+        for provisioned_s in [1_800_000_000, 1_800_003_600] {
+            flash.0.fill(0xFF);
+            for _ in 0..600 {
+                let boot = boot_number(provisioned_s, flash.start(8_000, ENTRY_BYTES));
+                assert!(boot > highest);
+                highest = boot;
+            }
+        }
+        assert_eq!(boot_number(u32::MAX, 2), u32::MAX);
     }
 }

@@ -21,8 +21,11 @@ use crate::{
 
 /// The first bytes of a record.
 pub const MAGIC: [u8; 4] = *b"TWLT";
-/// The format that this library writes, and the only one that it reads.
-pub const FORMAT: u16 = 1;
+/// The format that this library writes. It reads this one and [`FIRST_FORMAT`], whose records lack
+/// what was added since.
+pub const FORMAT: u16 = 2;
+/// The format of version 0.1.0.
+pub const FIRST_FORMAT: u16 = 1;
 /// The size of the partition that holds the record.
 pub const PARTITION_BYTES: usize = 4096;
 /// The most bytes of a whole record.
@@ -68,6 +71,10 @@ pub struct Record {
     pub leds: LedGpios,
     /// Which antenna the radio uses.
     pub antenna: Antenna,
+    /// When the board was provisioned, in seconds since 1970; 0 where that is not known. A board has no
+    /// clock that runs without power: the numbers of its runs begin here, so that they grow even
+    /// where its start counter was lost.
+    pub provisioned_s: u32,
 }
 
 /// A Wi-Fi network.
@@ -185,8 +192,8 @@ pub enum RecordError {
     LedTwice(u8),
 }
 
-/// The payload. Its members are those of [`Record`] in types that any bytes can be read into; a
-/// change here is a new [`FORMAT`].
+/// The payload of [`FIRST_FORMAT`], with which that of every later format begins. Its members are those
+/// of [`Record`] in types that any bytes can be read into. It never changes: what is new stands in [`Added`].
 #[derive(Serialize, Deserialize)]
 struct Stored {
     junction: Name,
@@ -200,6 +207,13 @@ struct Stored {
     timing: StoredTiming,
     leds: LedGpios,
     antenna: Antenna,
+}
+
+/// What follows [`Stored`] since format 2. A change here is a new [`FORMAT`], once a version with the present
+/// one is out; a record of an older format has the default of each member.
+#[derive(Default, Serialize, Deserialize)]
+struct Added {
+    provisioned_s: u32,
 }
 
 /// [`Timing`] leaves members out in JSON, which postcard, having no names, cannot.
@@ -225,6 +239,7 @@ impl Record {
             timing: Timing::default(),
             leds: LedGpios::default(),
             antenna: Antenna::default(),
+            provisioned_s: 0,
         }
     }
 
@@ -300,15 +315,20 @@ impl Record {
         if crc32(summed) != u32::from_le_bytes(*crc) {
             return Err(RecordError::Checksum);
         }
-        if format != FORMAT {
+        if !(FIRST_FORMAT..=FORMAT).contains(&format) {
             return Err(RecordError::Newer { format });
         }
         let (stored, after) =
             postcard::take_from_bytes::<Stored>(payload).map_err(|_| RecordError::Malformed)?;
+        let (added, after) = if format == FIRST_FORMAT {
+            (Added::default(), after)
+        } else {
+            postcard::take_from_bytes::<Added>(after).map_err(|_| RecordError::Malformed)?
+        };
         if !after.is_empty() {
             return Err(RecordError::Malformed);
         }
-        let record = stored.into_record()?;
+        let record = stored.into_record(added)?;
         record.check()?;
         Ok(record)
     }
@@ -317,7 +337,7 @@ impl Record {
         let mut record = Vec::new();
         record.resize_default(MAX_RECORD_BYTES).ok()?;
         let room = record.get_mut(HEADER_BYTES..MAX_RECORD_BYTES - CRC_BYTES)?;
-        let length = postcard::to_slice(&Stored::new(self), room).ok()?.len();
+        let length = postcard::to_slice(&(Stored::new(self), Added::new(self)), room).ok()?.len();
         record.get_mut(..4)?.copy_from_slice(&MAGIC);
         record.get_mut(4..6)?.copy_from_slice(&FORMAT.to_le_bytes());
         record.get_mut(6..8)?.copy_from_slice(&u16::try_from(length).ok()?.to_le_bytes());
@@ -416,7 +436,7 @@ impl Stored {
         }
     }
 
-    fn into_record(self) -> Result<Record, RecordError> {
+    fn into_record(self, added: Added) -> Result<Record, RecordError> {
         let key = match self.key.as_slice() {
             [] => None,
             bytes => Some(Key::new(bytes).map_err(|_| RecordError::Key)?),
@@ -433,7 +453,14 @@ impl Stored {
             timing: self.timing.into_timing(),
             leds: self.leds,
             antenna: self.antenna,
+            provisioned_s: added.provisioned_s,
         })
+    }
+}
+
+impl Added {
+    fn new(record: &Record) -> Added {
+        Added { provisioned_s: record.provisioned_s }
     }
 }
 
@@ -500,6 +527,7 @@ impl fmt::Debug for Record {
             .field("broker", &self.broker)
             .field("leds", &self.leds)
             .field("antenna", &self.antenna)
+            .field("provisioned_s", &self.provisioned_s)
             .finish_non_exhaustive()
     }
 }
@@ -527,8 +555,8 @@ impl fmt::Display for RecordError {
             }
             RecordError::Newer { format } => write!(
                 f,
-                "the provisioning record has format {format}, and this firmware reads format {FORMAT}; flash the \
-                 firmware that belongs to the program that provisioned the board"
+                "the provisioning record has format {format}, and this firmware reads formats up to {FORMAT}; flash \
+                 the firmware that belongs to the program that provisioned the board"
             ),
             RecordError::Length => f.write_str("the provisioning record is cut off; provision the board again"),
             RecordError::Checksum => {
@@ -641,7 +669,24 @@ mod tests {
         };
         record.timing = Timing::on_quota();
         record.antenna = Antenna::External;
+        record.provisioned_s = u32::MAX;
         record
+    }
+
+    /// `payload` as a record of `format`.
+    fn record_of(format: u16, payload: &[u8]) -> std::vec::Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(format.to_le_bytes());
+        bytes.extend(u16::try_from(payload.len()).unwrap().to_le_bytes());
+        bytes.extend(payload);
+        bytes.extend(crc32(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// What version 0.1.0 would have written.
+    fn first_format(record: &Record) -> std::vec::Vec<u8> {
+        let mut payload = [0; MAX_RECORD_BYTES];
+        record_of(FIRST_FORMAT, postcard::to_slice(&Stored::new(record), &mut payload).unwrap())
     }
 
     /// SplitMix64, so that a failure can be repeated.
@@ -663,13 +708,34 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_stay_those_of_the_first_version() {
-        let bytes = small().encode().unwrap();
-        assert_eq!(&bytes[..15], b"TWLT\x01\x00\x47\x00\x04demo\x01a");
+    fn the_bytes_stay_those_of_their_format() {
+        let old = first_format(&small());
+        assert_eq!(&old[..15], b"TWLT\x01\x00\x47\x00\x04demo\x01a");
         let mut record = large();
         record.timing.watchdog_ms = 2_000;
+        let old = first_format(&record);
+        assert_eq!(crc32(&old[..old.len() - CRC_BYTES]), 0x6C56_ED11, "records in the field have it");
         let bytes = record.encode().unwrap();
-        assert_eq!(crc32(&bytes[..bytes.len() - CRC_BYTES]), 0x6C56_ED11, "a change is a new FORMAT");
+        assert_eq!(crc32(&bytes[..bytes.len() - CRC_BYTES]), 0x91CE_7BB0, "a change is a new FORMAT");
+    }
+
+    #[test]
+    fn a_record_of_the_first_format_is_read_and_knows_no_time_of_provisioning() {
+        for record in [small(), large()] {
+            let read = Record::decode(&first_format(&record)).unwrap();
+            assert_eq!(read, Record { provisioned_s: 0, ..record.clone() });
+            assert_eq!(
+                Record::decode(&read.encode().unwrap()),
+                Ok(read),
+                "and is written in the present one"
+            );
+        }
+        let old = first_format(&small());
+        let payload = &old[HEADER_BYTES..old.len() - CRC_BYTES];
+        assert_eq!(Record::decode(&record_of(FORMAT, payload)), Err(RecordError::Malformed), "half of it");
+        let added = [payload, &[0]].concat();
+        assert_eq!(Record::decode(&record_of(FIRST_FORMAT, &added)), Err(RecordError::Malformed));
+        assert_eq!(Record::decode(&record_of(0, payload)), Err(RecordError::Newer { format: 0 }));
     }
 
     #[test]
@@ -683,12 +749,12 @@ mod tests {
             assert_eq!(Record::decode(&good[..length]), Err(RecordError::Length), "{length}");
         }
         let mut newer = good.clone();
-        newer[4] = 2;
+        newer[4] = 3;
         assert_eq!(Record::decode(&newer), Err(RecordError::Checksum), "the format is summed too");
         let end = newer.len() - CRC_BYTES;
         let crc = crc32(&newer[..end]).to_le_bytes();
         newer[end..].copy_from_slice(&crc);
-        assert_eq!(Record::decode(&newer), Err(RecordError::Newer { format: 2 }));
+        assert_eq!(Record::decode(&newer), Err(RecordError::Newer { format: 3 }));
     }
 
     #[test]
@@ -710,12 +776,9 @@ mod tests {
                 if round % 4 == 0 { small() } else { large() }.encode().unwrap().to_vec()
             } else {
                 let length = random(&mut seed) % 300;
-                let mut bytes = std::vec![0; HEADER_BYTES + length + CRC_BYTES];
-                bytes[..4].copy_from_slice(&MAGIC);
-                bytes[4..6].copy_from_slice(&FORMAT.to_le_bytes());
-                bytes[6..8].copy_from_slice(&u16::try_from(length).unwrap().to_le_bytes());
-                bytes.iter_mut().skip(8).for_each(|byte| *byte = random(&mut seed).to_le_bytes()[0]);
-                bytes
+                let payload: std::vec::Vec<u8> =
+                    (0..length).map(|_| random(&mut seed).to_le_bytes()[0]).collect();
+                record_of(FORMAT, &payload)
             };
             let end = bytes.len() - CRC_BYTES;
             for _ in 0..=random(&mut seed) % 4 {

@@ -1,6 +1,6 @@
 //! What a person fills in before a board can be a light, and the jobs that it makes.
 
-use std::{net::Ipv4Addr, path::PathBuf};
+use std::{net::Ipv4Addr, path::PathBuf, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 use traffic_light::Name;
@@ -11,6 +11,7 @@ use crate::{
         BackupJob, BackupPlace, BackupScope, Connection, EntryMethod, FlashJob, ImageChoice, ProvisionJob,
         Request, RestoreJob,
         provision::{Member, Settings, SettingsError},
+        provisioned,
     },
     config::Junction,
     model::{LightId, Login},
@@ -234,7 +235,7 @@ impl Form {
         match self.settings.record() {
             Ok(record) => {
                 self.errors.clear();
-                Some(record)
+                Some(provisioned(record, SystemTime::now()))
             }
             Err(errors) => {
                 self.errors = errors;

@@ -15,7 +15,7 @@ use super::{LAST_WORDS, Observer};
 use traffic_light::command::{Action, Command};
 
 use crate::{
-    model::{Diagnostic, LightId},
+    model::{Diagnostic, LightId, unix_seconds},
     world::{
         budget::Budget,
         client::{Client, ClientEvent},
@@ -64,9 +64,7 @@ impl Observer {
         let run = self.runs.get_mut(light).ok_or(NotSent::NeverHeard)?;
         let session = self.session.as_ref().ok_or(NotSent::NoSession)?;
         // Another program may have sent commands too: numbers grow with the time of day.
-        let now_s =
-            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        run.last_n = u32::try_from(now_s).unwrap_or(0).max(run.last_n.saturating_add(1));
+        run.last_n = unix_seconds(SystemTime::now()).max(run.last_n.saturating_add(1));
         let mut command = Command::new(run.boot, run.last_n, action);
         command.ms = ms;
         let topic = self.topics.of(light, TopicKind::Command);

@@ -25,6 +25,30 @@ pub use self::{
     program::{Going, Run, Workspace, binary},
 };
 
+/// A pair with short timings, so that a few seconds have several greens.
+pub const QUICK: &str = r#"
+[broker]
+kind = "embedded"
+port = 0
+[links]
+wifi_join_ms = 200
+[timing]
+red_amber_ms = 300
+green_min_ms = 600
+green_max_ms = 1500
+amber_ms = 500
+clearance_ms = 300
+heartbeat_ms = 300
+lease_ms = 2500
+lost_after_ms = 2000
+tick_ms = 50
+watchdog_ms = 200
+rtt_ms = 80
+[[junction]]
+name = "demo"
+lights = ["a", "b"]
+"#;
+
 pub fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }

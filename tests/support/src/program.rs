@@ -138,6 +138,11 @@ impl Going {
             .unwrap_or_else(|| panic!("{what} did not come within {seconds} s; heard {:#?}", self.heard))
     }
 
+    /// Waits until a fault has ended.
+    pub fn wait_for_fault_end(&mut self, seconds: u64) {
+        self.wait_for("the fault's end", seconds, |line| line["kind"] == "fault" && line["on"] == false);
+    }
+
     /// Waits until each of these lights has been green, from now on and within this time in all.
     pub fn wait_for_greens(&mut self, lights: &[&str], seconds: u64) {
         let until = Instant::now() + Duration::from_secs(seconds);
