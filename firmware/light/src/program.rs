@@ -78,7 +78,13 @@ impl Place {
     /// `None` where the root has over [`MAX_ROOT_BYTES`] bytes.
     #[must_use]
     pub fn new(root: &str, junction: Name, key: Option<Key>) -> Option<Place> {
-        Some(Place { root: String::try_from(root).ok()?, dialect: Dialect::Standard, junction, key, foreign: None })
+        Some(Place {
+            root: String::try_from(root).ok()?,
+            dialect: Dialect::Standard,
+            junction,
+            key,
+            foreign: None,
+        })
     }
 
     /// A junction on feeds of the account `user`, and the key that signs its messages where it has one;
@@ -300,7 +306,8 @@ impl Program {
     /// the lights that it conflicts with.
     #[must_use]
     pub fn subscriptions(&self) -> Vec<TopicText, { MAX_PEERS + 1 }> {
-        let foreign = self.place.foreign.as_ref().and_then(|foreign| TopicText::try_from(foreign.says()).ok());
+        let foreign =
+            self.place.foreign.as_ref().and_then(|foreign| TopicText::try_from(foreign.says()).ok());
         let peers = self.light.config().peers().iter().map(|peer| self.topic_of(peer, Topic::State));
         let peers = peers.filter(|_| foreign.is_none());
         let own = if self.place.is_on_feeds() { self.call_topic() } else { Some(self.topic(Topic::Command)) };
@@ -541,7 +548,12 @@ impl Program {
         match foreign.understand(payload) {
             Some(word) => {
                 self.counters.received += 1;
-                self.light.hear_foreign(now, word, retained);
+                // What its will says, or itself before it goes.
+                if word == Aspect::Dark && !retained {
+                    self.light.partner_gone(now);
+                } else {
+                    self.light.hear_foreign(now, word, retained);
+                }
             }
             None if self.forms.is_new(payload) => {
                 if let Some(name) = self.light.config().peers().first().cloned() {

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     forms::{Forms, Shown},
     pointer::{MAX_POINTER_BYTES, Pointer, PointerError},
-    words::{MAX_WORD_BYTES, MAX_WORDS, Word, WordError, Words},
+    words::{MAX_WORD_BYTES, MAX_WORDS, Words, WordsError},
 };
 use crate::{aspect::Aspect, message::Message};
 
@@ -54,7 +54,7 @@ pub enum ForeignError {
     /// It would publish where it listens: nobody could tell whose words are whose.
     OneTopic,
     /// Its words.
-    Words(WordError),
+    Words(WordsError),
     /// Where its word stands in JSON.
     Pointer(PointerError),
     /// Not one of [`LOST_AFTER_RANGE_MS`].

@@ -236,14 +236,16 @@ impl Walker<'_> {
 
     /// A number, `true`, `false` or `null`.
     fn literal(&mut self) -> Option<&[u8]> {
-        let end = self.rest.iter().position(|byte| {
-            !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'))
-        });
+        let end = self
+            .rest
+            .iter()
+            .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')));
         let (literal, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         self.rest = rest;
         let number = || core::str::from_utf8(literal).ok()?.parse::<f64>().ok().map(|_| ());
         let known = matches!(literal, b"true" | b"false" | b"null")
-            || (literal.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-') && number().is_some());
+            || (literal.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-')
+                && number().is_some());
         known.then_some(literal)
     }
 
@@ -300,7 +302,9 @@ impl fmt::Display for PointerError {
         match self {
             PointerError::NoSlash => f.write_str("it does not begin with /"),
             PointerError::TooLong => write!(f, "it has more than {MAX_POINTER_BYTES} bytes"),
-            PointerError::Member => f.write_str("a member has no name, or one with \", \\ or a control character"),
+            PointerError::Member => {
+                f.write_str("a member has no name, or one with \", \\ or a control character")
+            }
             PointerError::Number => f.write_str("a number is a place in an array, where no word can be said"),
             PointerError::Tilde => f.write_str("~ is written ~0, and / in a name ~1"),
         }
@@ -344,7 +348,8 @@ mod tests {
 
     #[test]
     fn the_value_is_found_past_anything_else() {
-        let json = r#" { "n" : -1.5e3, "l":[1,[],{"s":"no"}], "o":{"s":"deep","x":{}}, "s" : "R\u0045D\n" } "#;
+        let json =
+            r#" { "n" : -1.5e3, "l":[1,[],{"s":"no"}], "o":{"s":"deep","x":{}}, "s" : "R\u0045D\n" } "#;
         assert_eq!(found("/s", json).as_deref(), Some("RED\n"));
         assert_eq!(found("/o/s", json).as_deref(), Some("deep"));
         assert_eq!(found("/n", json).as_deref(), Some("-1.5e3"));

@@ -12,16 +12,13 @@ pub const MAX_WORD_BYTES: usize = 24;
 /// The most words of a light.
 pub const MAX_WORDS: usize = 12;
 
-/// A word, as text.
-pub type Word = String<MAX_WORD_BYTES>;
-
 /// The words of a light: for red and green at least one, no word twice. Of the words of one aspect the first is said.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Words(Vec<(Aspect, Word), MAX_WORDS>);
+pub struct Words(Vec<(Aspect, String<MAX_WORD_BYTES>), MAX_WORDS>);
 
 /// Why there are no such words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WordError {
+pub enum WordsError {
     /// More than [`MAX_WORDS`].
     TooMany,
     /// Empty, or nothing but white space.
@@ -41,17 +38,17 @@ impl Words {
     ///
     /// # Errors
     /// What is wrong with them.
-    pub fn new(words: &[(Aspect, &str)]) -> Result<Words, WordError> {
+    pub fn new(words: &[(Aspect, &str)]) -> Result<Words, WordsError> {
         let mut all = Words(Vec::new());
         for (aspect, word) in words {
-            let word = Word::try_from(*word).map_err(|_| WordError::TooLong)?;
-            all.0.push((*aspect, word)).map_err(|_| WordError::TooMany)?;
+            let word = String::try_from(*word).map_err(|_| WordsError::TooLong)?;
+            all.0.push((*aspect, word)).map_err(|_| WordsError::TooMany)?;
         }
         all.check()?;
         Ok(all)
     }
 
-    pub(super) fn check(&self) -> Result<(), WordError> {
+    pub(super) fn check(&self) -> Result<(), WordsError> {
         for (index, (aspect, word)) in self.0.iter().enumerate() {
             Words::check_word(word)?;
             let earlier = self.0.iter().take(index);
@@ -59,12 +56,12 @@ impl Words {
             if earlier.clone().any(|(_, other)| other == word)
                 || earlier.clone().any(|(of, other)| of != aspect && other.eq_ignore_ascii_case(word))
             {
-                return Err(WordError::Twice);
+                return Err(WordsError::Twice);
             }
         }
         for aspect in [Aspect::Red, Aspect::Green] {
             if !self.0.iter().any(|(of, _)| *of == aspect) {
-                return Err(WordError::Missing(aspect));
+                return Err(WordsError::Missing(aspect));
             }
         }
         Ok(())
@@ -74,13 +71,13 @@ impl Words {
     ///
     /// # Errors
     /// Why not.
-    pub fn check_word(word: &str) -> Result<(), WordError> {
+    pub fn check_word(word: &str) -> Result<(), WordsError> {
         if word.trim().is_empty() {
-            Err(WordError::Empty)
+            Err(WordsError::Empty)
         } else if word.len() > MAX_WORD_BYTES {
-            Err(WordError::TooLong)
+            Err(WordsError::TooLong)
         } else if word.trim() != word || word.chars().any(|c| c.is_control() || matches!(c, '"' | '\\')) {
-            Err(WordError::Character)
+            Err(WordsError::Character)
         } else {
             Ok(())
         }
@@ -125,26 +122,31 @@ impl Default for Words {
             (Aspect::Amber, "yellow"),
             (Aspect::Green, "green"),
         ];
-        Words(words.into_iter().filter_map(|(aspect, word)| Some((aspect, Word::try_from(word).ok()?))).collect())
+        Words(
+            words
+                .into_iter()
+                .filter_map(|(aspect, word)| Some((aspect, String::try_from(word).ok()?)))
+                .collect(),
+        )
     }
 }
 
-impl fmt::Display for WordError {
+impl fmt::Display for WordsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            WordError::TooMany => write!(f, "a light has at most {MAX_WORDS} words"),
-            WordError::Empty => f.write_str("a word needs at least one character"),
-            WordError::TooLong => write!(f, "a word has at most {MAX_WORD_BYTES} bytes"),
-            WordError::Character => {
+            WordsError::TooMany => write!(f, "a light has at most {MAX_WORDS} words"),
+            WordsError::Empty => f.write_str("a word needs at least one character"),
+            WordsError::TooLong => write!(f, "a word has at most {MAX_WORD_BYTES} bytes"),
+            WordsError::Character => {
                 f.write_str("a word has no white space around it, and no control character, \" or \\ in it")
             }
-            WordError::Twice => f.write_str("one word can stand for one aspect only"),
-            WordError::Missing(aspect) => write!(f, "there is no word for {aspect}"),
+            WordsError::Twice => f.write_str("one word can stand for one aspect only"),
+            WordsError::Missing(aspect) => write!(f, "there is no word for {aspect}"),
         }
     }
 }
 
-impl core::error::Error for WordError {}
+impl core::error::Error for WordsError {}
 
 #[cfg(test)]
 mod tests {
@@ -155,14 +157,14 @@ mod tests {
         let pair = [(Aspect::Red, "R"), (Aspect::Green, "G")];
         let with = |aspect, word| Words::new(&[pair[0], pair[1], (aspect, word)]);
         assert!(with(Aspect::Red, "r").is_ok(), "the same in two cases is one word");
-        assert_eq!(with(Aspect::Amber, "r"), Err(WordError::Twice));
-        assert_eq!(with(Aspect::Red, "R"), Err(WordError::Twice));
-        assert_eq!(with(Aspect::Amber, " "), Err(WordError::Empty));
-        assert_eq!(with(Aspect::Amber, " Y"), Err(WordError::Character));
-        assert_eq!(with(Aspect::Amber, "Y\"Z"), Err(WordError::Character));
-        assert_eq!(with(Aspect::Amber, "a word of 25 bytes at all"), Err(WordError::TooLong));
-        assert_eq!(Words::new(&pair[..1]), Err(WordError::Missing(Aspect::Green)));
-        assert_eq!(Words::new(&[pair[0]; 13]), Err(WordError::TooMany));
+        assert_eq!(with(Aspect::Amber, "r"), Err(WordsError::Twice));
+        assert_eq!(with(Aspect::Red, "R"), Err(WordsError::Twice));
+        assert_eq!(with(Aspect::Amber, " "), Err(WordsError::Empty));
+        assert_eq!(with(Aspect::Amber, " Y"), Err(WordsError::Character));
+        assert_eq!(with(Aspect::Amber, "Y\"Z"), Err(WordsError::Character));
+        assert_eq!(with(Aspect::Amber, "a word of 25 bytes at all"), Err(WordsError::TooLong));
+        assert_eq!(Words::new(&pair[..1]), Err(WordsError::Missing(Aspect::Green)));
+        assert_eq!(Words::new(&[pair[0]; 13]), Err(WordsError::TooMany));
     }
 
     #[test]

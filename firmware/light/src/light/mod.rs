@@ -9,7 +9,7 @@
 //! | `peer` | what a light knows of one conflicting light: words heard, promise given, lease held |
 //! | `lease` | right of way by promises |
 //! | `react` | the lab's first idea: look at the other's last word; also serves foreign lights |
-//! | `partner` | a foreign light that was announced as one, and is talked to in its own words |
+//! | `foreign`, `partner` | a foreign light that was announced as one, and is talked to in its own words; what is known of it |
 //! | `outbox` | what is said, when, and which requests were sent |
 //! | `replica` | a twin of a light that is only heard |
 //! | `canonical` | one form for states that behave alike, for the proof alone |
@@ -17,6 +17,7 @@
 
 #[cfg(feature = "mutations")]
 pub mod canonical;
+mod foreign;
 mod lease;
 #[cfg(feature = "mutations")]
 mod mutation;
