@@ -284,7 +284,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
     }
     let lan = matches!(broker, BrokerChoice::Embedded { lan: true, .. });
     let links = read_links(reader, top, lan);
-    let faults = fault::read(reader, top, &broker, junctions.as_deref(), run_for);
+    let faults = fault::read(reader, top, &broker, junctions.as_deref(), run_for, links.board_port.is_some());
     let junctions = junctions?;
     let warnings = Vec::new();
     Some(Config { seed, run_for, broker, emulated, feeds, root, junctions, links, faults, warnings })
