@@ -9,6 +9,7 @@
 
 #[cfg(target_os = "linux")]
 mod board;
+mod check;
 mod cluster;
 mod doctor;
 mod feeds;
