@@ -57,7 +57,7 @@ impl Playback for Scripted {
         Some(self.length)
     }
 
-    fn obey(&mut self, _: Command) -> Result<(), String> {
+    fn obey(&mut self, _: Command) -> Result<(), twinlight::model::Diagnostic> {
         if self.obeys { Ok(()) } else { Err("What was recorded cannot be changed.".to_owned()) }
     }
 }
