@@ -29,6 +29,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
     time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
+use traffic_light::mqtt::codec::{FixedHeader, connack};
 
 pub use super::upstream::{Destination, Trouble};
 use super::upstream::{Server, Upstream};
@@ -48,6 +49,8 @@ const ALERT_TIMEOUT: Duration = Duration::from_millis(100);
 const REBIND_EVERY: Duration = Duration::from_millis(100);
 /// How long a broker may go on after a light has ended its side.
 const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a light may take to hear that its connection is over.
+const LAST_BYTES_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a connection waits for whoever watches it.
 const TAP_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -60,6 +63,25 @@ struct Orders {
     faults: Faults,
     /// How often all connections were cut.
     cuts: u64,
+    /// What new connections get for their CONNECT, without the broker's hearing of it.
+    login: Option<LoginAnswer>,
+    /// Nobody listens.
+    closed: bool,
+}
+
+impl Orders {
+    fn refuses(&self) -> bool {
+        self.closed || rules(&self.faults).refuse
+    }
+}
+
+/// What a CONNECT gets instead of the broker's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginAnswer {
+    /// The end of the connection.
+    Cut,
+    /// A CONNACK with this code, and then the end. Codes from 1 up refuse: 4 the password, 5 the user.
+    Refused(u8),
 }
 
 /// A proxy that runs. Dropping it cuts its connections.
@@ -166,6 +188,16 @@ impl Proxy {
         self.orders.send_modify(|orders| orders.cuts += 1);
     }
 
+    /// Lets new connections be answered so once they have sent their CONNECT; `None`: the broker answers.
+    pub fn answer_logins(&self, login: Option<LoginAnswer>) {
+        self.orders.send_modify(|orders| orders.login = login);
+    }
+
+    /// Closes the port to new connections, as where no broker runs, or opens it again.
+    pub fn set_closed(&self, closed: bool) {
+        self.orders.send_if_modified(|orders| std::mem::replace(&mut orders.closed, closed) != closed);
+    }
+
     fn change(&self, change: impl FnOnce(&mut Vec<LinkFaultSpec>)) {
         self.orders.send_modify(|orders| {
             let mut changed = orders.faults.to_vec();
@@ -214,10 +246,10 @@ async fn serve(
     let mut listening = Some(listener);
     let mut count = 0_u64;
     loop {
-        if rules(&orders.borrow_and_update().faults).refuse {
+        if orders.borrow_and_update().refuses() {
             drop(listening.take());
             let closed = bind_again(address).await;
-            if orders.wait_for(|orders| !rules(&orders.faults).refuse).await.is_err() {
+            if orders.wait_for(|orders| !orders.refuses()).await.is_err() {
                 return;
             }
             match closed.listen(BACKLOG) {
@@ -281,7 +313,7 @@ impl Connection {
         seed: u64,
         tap: Option<Tap>,
     ) -> Connection {
-        let Orders { faults, cuts } = orders.borrow_and_update().clone();
+        let Orders { faults, cuts, .. } = orders.borrow_and_update().clone();
         let (terminations, link) = (Terminations::new(0, &faults), ImpairedLink::new(faults, seed));
         Connection { client, upstream, orders, cuts, link, began: Instant::now(), terminations, tap }
     }
@@ -325,7 +357,7 @@ impl Connection {
     /// Whether the connection is cut.
     fn take_change(&mut self) -> bool {
         let now = self.now();
-        let Orders { faults, cuts } = self.orders.borrow_and_update().clone();
+        let Orders { faults, cuts, .. } = self.orders.borrow_and_update().clone();
         self.terminations.change(now, &faults);
         self.link.change(now, faults);
         cuts != self.cuts
@@ -348,6 +380,10 @@ impl Connection {
 
     /// Connects to the broker, once anything passes; or returns how the connection ends before.
     async fn reach_broker(&mut self) -> Result<Server, Over> {
+        let answer = self.orders.borrow().login;
+        if let Some(answer) = answer {
+            return Err(self.answer_login(answer).await);
+        }
         loop {
             if !stalls(&self.orders.borrow().faults) {
                 let server = self.upstream.connect().await;
@@ -385,6 +421,45 @@ impl Connection {
                 },
             }
         }
+    }
+
+    /// Reads a CONNECT, and ends the connection with this answer.
+    async fn answer_login(&mut self, answer: LoginAnswer) -> Over {
+        let mut first = Vec::new();
+        while !is_whole(&first) {
+            let behind = is_behind(self.tap.as_ref());
+            tokio::select! {
+                changed = self.orders.changed() => if changed.is_err() || self.take_change() {
+                    return Over::Terminated(Termination::Reset);
+                },
+                () = catch_up(self.tap.as_mut()), if behind => {}
+                read = read_some(&mut self.client), if !behind => match read {
+                    Ok(bytes) if bytes.is_empty() => {
+                        self.half_closed();
+                        return Over::Closed(Closer::Light);
+                    }
+                    Ok(bytes) => {
+                        self.see(Direction::ToBroker, &bytes);
+                        first.extend(bytes);
+                    }
+                    Err(_) => return Over::Reset(Closer::Light),
+                },
+            }
+        }
+        if let LoginAnswer::Refused(code) = answer {
+            let connack = connack(code);
+            if self.client.write_all(&connack).await.is_err() {
+                return Over::Reset(Closer::Light);
+            }
+            self.see(Direction::FromBroker, &connack);
+        }
+        // A socket that is closed with bytes unread sends an RST, and the light may miss the answer.
+        let _ = self.client.shutdown().await;
+        let _ = timeout(LAST_BYTES_TIMEOUT, async {
+            while read_some(&mut self.client).await.is_ok_and(|bytes| !bytes.is_empty()) {}
+        })
+        .await;
+        Over::Closed(Closer::Fault)
     }
 
     fn half_closed(&mut self) {
@@ -538,6 +613,14 @@ impl Connection {
                 },
             }
         }
+    }
+}
+
+/// Whether a whole packet is there, or what will never be one.
+fn is_whole(bytes: &[u8]) -> bool {
+    match FixedHeader::read(bytes) {
+        Ok(header) => header.is_some_and(|header| bytes.len() >= header.total.min(MAX_WAITING_BYTES)),
+        Err(_) => true,
     }
 }
 

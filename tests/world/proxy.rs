@@ -17,7 +17,7 @@ use twinlight::{
         SlowClose,
     },
     tap::{Closer, LinkEvent, Packet, Seen},
-    world::proxy::{Destination, Proxy},
+    world::proxy::{Destination, LoginAnswer, Proxy},
 };
 
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
@@ -225,7 +225,12 @@ fn refused_means_econnrefused_and_whoever_is_in_stays() {
     };
     assert_eq!(refused, ErrorKind::ConnectionRefused);
     pass(&mut client, &mut server, b"still here");
+    setup.proxy.set_closed(true);
     setup.proxy.clear_all();
+    setup.proxy.inject(LinkFaultSpec::both_ways(Refuse)).unwrap();
+    setup.proxy.clear_all();
+    assert!(TcpStream::connect(setup.proxy.address()).is_err(), "closed for two reasons");
+    setup.proxy.set_closed(false);
     while TcpStream::connect(setup.proxy.address()).is_err() {
         assert!(Instant::now() < until, "it does not listen again");
         thread::sleep(Duration::from_millis(5));
@@ -354,6 +359,35 @@ fn a_tap_tells_who_ended_a_connection_and_how() {
     drop(client);
     assert_eq!(setup.next(), LinkEvent::HalfClosed, "the light gave it up");
     assert_eq!(setup.end(), (Closer::Light, false));
+}
+
+#[test]
+fn a_login_is_refused_or_cut_without_the_brokers_hearing_of_it() {
+    let mut setup = Setup::new();
+    setup.proxy.answer_logins(Some(LoginAnswer::Refused(5)));
+    let mut client = setup.connect();
+    client.write_all(&CONNECT[..9]).unwrap();
+    assert!(is_quiet(&mut client), "it waits for the whole CONNECT");
+    client.write_all(&[&CONNECT[9..], PINGREQ].concat()).unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"\x20\x02\x00\x05");
+    drop(client);
+    let refused = Packet::ConnAck { session_present: false, code: 5 };
+    let refused = LinkEvent::Packet { direction: Direction::FromBroker, packet: refused };
+    while setup.next() != refused {}
+    assert_eq!(setup.end(), (Closer::Fault, false));
+
+    setup.proxy.answer_logins(Some(LoginAnswer::Cut));
+    let mut client = setup.connect();
+    client.write_all(CONNECT).unwrap();
+    client.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer.len(), 4, "nothing more has come");
+    assert!(setup.accepted.try_recv().is_err());
+
+    setup.proxy.answer_logins(None);
+    let (mut client, mut server) = setup.pair();
+    pass(&mut client, &mut server, CONNECT);
 }
 
 #[test]
