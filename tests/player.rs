@@ -58,7 +58,7 @@ impl Playback for Scripted {
     }
 
     fn obey(&mut self, _: Command) -> Result<(), twinlight::model::Diagnostic> {
-        if self.obeys { Ok(()) } else { Err("What was recorded cannot be changed.".to_owned()) }
+        if self.obeys { Ok(()) } else { Err("What was recorded cannot be changed.".into()) }
     }
 }
 

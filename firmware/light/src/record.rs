@@ -593,7 +593,9 @@ impl RecordError {
             RecordError::Light(ConfigError::NamedTwice(_)) => {
                 "give every light of a junction a name of its own"
             }
+            RecordError::ForeignAlone => "name only the foreign light in peers",
             RecordError::Blank
+            | RecordError::Foreign(_)
             | RecordError::Light(_)
             | RecordError::Watchdog
             | RecordError::Key
@@ -667,7 +669,7 @@ impl fmt::Display for RecordError {
                 write!(f, "two LEDs are on GPIO {gpio}")
             }
             RecordError::ForeignAlone => {
-                f.write_str("a foreign light goes with one peer; name that one alone in peers")
+                f.write_str("a board can have a foreign light only as its single peer")
             }
             RecordError::Foreign(error) => write!(f, "{error}"),
         }
