@@ -125,7 +125,7 @@ fn elsewhere(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
         drag.widget_info(|| egui::WidgetInfo::labeled(egui::Role::SpinButton, true, "Port of the broker"));
     });
     if let Some(error) = port {
-        field::wrong(ui, palette, &error);
+        field::wrong(ui, palette, error);
     }
     field("User", "User at the broker", "empty to log in without one", false, user.as_deref()).show(
         ui,
