@@ -26,6 +26,11 @@
 //! | [`app`] | the window: state from events, a scene, one file a panel |
 //! | [`cli`] | the command line |
 
+#![warn(
+    clippy::print_stdout,
+    reason = "println! panics where standard output is closed or full: cli::output does not"
+)]
+
 pub mod adafruit;
 pub mod app;
 pub mod board;

@@ -14,6 +14,7 @@ mod flash;
 mod json;
 mod key;
 mod monitor;
+mod output;
 mod ports;
 mod presets;
 mod progress;

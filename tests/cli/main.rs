@@ -14,6 +14,7 @@ mod cluster;
 mod doctor;
 mod feeds;
 mod mosquitto;
+mod output;
 mod presets;
 mod replay;
 mod run;
