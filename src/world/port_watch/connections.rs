@@ -221,11 +221,11 @@ impl PortWatch {
                     self.mqtt.set(now, false, reason, &mut self.out);
                 }
             }
-            (Direction::ToBroker, Packet::Subscribe { id, filters }) => {
-                if connection.pending.len() < MOST_PENDING {
-                    let filters = filters.into_iter().map(|(filter, _)| filter).collect();
-                    connection.pending.insert(id, filters);
-                }
+            (Direction::ToBroker, Packet::Subscribe { id, filters })
+                if connection.pending.len() < MOST_PENDING =>
+            {
+                let filters = filters.into_iter().map(|(filter, _)| filter).collect();
+                connection.pending.insert(id, filters);
             }
             (Direction::FromBroker, Packet::SubAck { id, codes }) => {
                 let filters = connection.pending.remove(&id).unwrap_or_default();
