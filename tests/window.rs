@@ -203,7 +203,7 @@ fn a_possible_conflict_is_told_as_a_doubt_and_a_glitch_only_in_the_log() {
     assert!(!window.says("Clear the conflict"), "a glitch raises no alarm");
 
     let certainty = Certainty::Possible;
-    let began = EventKind::ConflictBegan { lights: lights.clone(), certainty, since: ms(2_500) };
+    let began = EventKind::ConflictBegan { lights: lights.clone(), certainty, since: ms(2_500), cause: None };
     window.tell(vec![Event { at: ms(3_000), kind: began }]);
     window.settle();
     assert!(window.says("Possible conflict: a and b. As far as heard, both may have right of way at once"));

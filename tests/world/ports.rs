@@ -30,14 +30,14 @@ fn light(name: &str) -> LightId {
 }
 
 /// A world that runs the light a; b has a port.
-struct Lab {
+struct PortWorld {
     world: World,
     events: Receiver<Event>,
     port: u16,
 }
 
-impl Lab {
-    async fn start(more: &str) -> Lab {
+impl PortWorld {
+    async fn start(more: &str) -> PortWorld {
         let port = test_support::free_port();
         let text = format!(
             "[broker]\nkind = \"embedded\"\nport = 0\n[links]\nwifi_join_ms = 50\nboard_port = {port}\n\
@@ -46,7 +46,7 @@ impl Lab {
         let config = Config::from_toml(&text, "lab.toml", &|_| None).unwrap();
         let options = WorldOptions { detailed: true, ..WorldOptions::default() };
         let (world, events) = World::start(config, options).await.unwrap();
-        Lab { world, events, port }
+        PortWorld { world, events, port }
     }
 
     async fn command(&self, command: Command) {
@@ -121,7 +121,7 @@ async fn end(stream: &mut TcpStream) -> io::Result<usize> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_light_on_a_port_is_there_when_it_connects_and_a_fault_of_its_link_strikes_it() {
-    let mut lab = Lab::start("").await;
+    let mut lab = PortWorld::start("").await;
     let mut b = lab.session("esp32", 10).await;
     let kind = lab
         .wait("b", |kind| match kind {
@@ -154,7 +154,7 @@ async fn a_light_on_a_port_is_there_when_it_connects_and_a_fault_of_its_link_str
 #[tokio::test(flavor = "multi_thread")]
 async fn a_planned_fault_strikes_a_light_on_a_port() {
     let fault = "[[fault]]\nat_s = 0\nwhat = \"reset\"\nafter_ms = 200\nlight = \"demo/b\"\n";
-    let mut lab = Lab::start(fault).await;
+    let mut lab = PortWorld::start(fault).await;
     let mut b = lab.session("esp32", 10).await;
     assert_eq!(end(&mut b).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert_eq!(lab.link(Layer::Tcp, false).await, "a fault reset the connection");
@@ -163,7 +163,7 @@ async fn a_planned_fault_strikes_a_light_on_a_port() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_broker_looks_stopped_at_a_port() {
-    let mut lab = Lab::start("").await;
+    let mut lab = PortWorld::start("").await;
     let mut b = lab.session("esp32", 10).await;
     lab.command(Command::StopBroker).await;
     let _ = end(&mut b).await;
@@ -199,7 +199,7 @@ async fn a_stopped_broker_looks_stopped_at_a_port() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_a_light_on_a_port_is_said_by_name() {
-    let mut lab = Lab::start("").await;
+    let mut lab = PortWorld::start("").await;
     let of_a = client_id("twinlight", "demo", "a");
     let _b = lab.session(&of_a, 0).await;
     let shared = lab.warning("client id").await;
@@ -221,7 +221,7 @@ async fn what_is_wrong_with_a_light_on_a_port_is_said_by_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_on_a_port_is_told_as_a_sum() {
-    let mut lab = Lab::start("").await;
+    let mut lab = PortWorld::start("").await;
     let b = lab.session("esp32", 10).await;
     let (mut read, mut write) = b.into_split();
     let reader = tokio::spawn(async move { tokio::io::copy(&mut read, &mut tokio::io::sink()).await });

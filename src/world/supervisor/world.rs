@@ -8,7 +8,9 @@ use tokio::{
 };
 
 use super::{
-    COMMAND_QUEUE, Supervisor, metering, record,
+    COMMAND_QUEUE, Supervisor,
+    broker::client_watch,
+    metering, record,
     start::{BrokerRoute, allow_files, tunnel_to},
 };
 use crate::{
@@ -126,11 +128,12 @@ impl World {
             options.deliveries.clone(),
         ));
         let limiter = metering::limiter(&config, &bus);
+        let clients = client_watch(&config, &bus);
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => {
                 let (port, lan, login) = (*port, *lan, login.clone());
                 let config = BrokerConfig { first_port: port, search: true, lan, login };
-                Some(Broker::start_limited(&config, limiter.clone()).await?)
+                Some(Broker::start_watched(&config, limiter.clone(), clients.clone()).await?)
             }
             BrokerChoice::External { .. } => None,
         };
@@ -141,7 +144,7 @@ impl World {
             None => None,
         };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let route = BrokerRoute { broker, limiter, tunnel };
+        let route = BrokerRoute { broker, limiter, clients, tunnel };
         let mut supervisor = Supervisor::start(config, options, bus.clone(), route);
         supervisor.recorder = recorder;
         let task = tokio::spawn(supervisor.run(commanded));
