@@ -26,8 +26,10 @@ use crate::{
     },
 };
 
-/// Events that a slow subscriber may be behind by, for each light; more are lost, oldest first.
-const EVENTS_PER_LIGHT: usize = 64;
+/// Events that a slow subscriber may be behind by, for each light; more are lost, oldest first. Where
+/// somebody looks, each message is an event, too.
+const EVENTS_PER_LIGHT: usize = 24;
+const DETAILED_EVENTS_PER_LIGHT: usize = 64;
 const EVENT_QUEUE: usize = 8_192;
 
 /// What a face wants of the world beside its configuration.
@@ -120,7 +122,8 @@ impl World {
         let config = give_keys(config, options.state_folder.clone()).await?;
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
         allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
-        let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
+        let each = if options.detailed { DETAILED_EVENTS_PER_LIGHT } else { EVENTS_PER_LIGHT };
+        let capacity = EVENT_QUEUE.max(each * lights);
         let bus = Arc::new(EventBus::new(
             Engine::new(&config, matches!(config.broker, BrokerChoice::Embedded { .. }), rand::random()),
             capacity,
