@@ -101,6 +101,12 @@ fn kinds() -> Vec<EventKind> {
             retained: false,
             qos: 1,
         },
+        EventKind::PacketSeen {
+            light: light(),
+            connection: 3,
+            text: "sent PUBLISH cars \"RED\", QoS 0".into(),
+            untold: 7,
+        },
         EventKind::MessageIgnored { light: None, by: Ignorer::Observer, reason: "not signed".to_owned() },
         EventKind::MessageIgnored {
             light: Some(light()),
@@ -145,6 +151,7 @@ fn kinds() -> Vec<EventKind> {
             | EventKind::ChaosChanged { .. }
             | EventKind::MessagePassed { .. }
             | EventKind::TopicHeard { .. }
+            | EventKind::PacketSeen { .. }
             | EventKind::MessageIgnored { .. }
             | EventKind::ConflictBegan { .. }
             | EventKind::ConflictEnded { .. }
