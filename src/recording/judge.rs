@@ -28,7 +28,7 @@ pub struct Verdict {
     pub lights: Vec<LightId>,
     /// How sure it is; `None` for a glitch.
     pub certainty: Option<Certainty>,
-    /// Since when they were in go at once.
+    /// Since when they had right of way at once.
     pub since: Duration,
 }
 
