@@ -39,6 +39,7 @@ pub use self::{
 };
 use crate::{
     aspect::Aspect,
+    freshness::{Judged, Listener},
     message::{MAX_PEERS, Need, PeerMessage, State},
     name::Name,
     time::{Instant, at_least},
@@ -76,6 +77,7 @@ pub struct LightConfig {
     rule: Rule,
     demand: Demand,
     timing: Timing,
+    keyed: bool,
 }
 
 /// Why a light cannot be made.
@@ -92,7 +94,7 @@ pub enum ConfigError {
 /// What is new with each start of a light.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// Random 32 bits, mixed with a stored start counter where there is one.
+    /// The number of this run, higher than that of every earlier one.
     pub boot: u32,
     /// Seeds the length of the greens; any number.
     pub seed: u64,
@@ -122,8 +124,14 @@ enum Phase {
 pub enum Heard {
     /// It was new.
     New,
-    /// It was heard before, or a newer one was.
+    /// It was heard before, or a newer one was, or it is of an earlier run.
     Stale,
+    /// Nothing but words of earlier runs has been heard for `lost_after`. Told once, until a newer one is
+    /// heard.
+    WentBack {
+        /// It counts as new, as there is no key.
+        taken: bool,
+    },
     /// The broker had kept it.
     Kept,
     /// The light does not conflict with this one.
@@ -180,7 +188,13 @@ impl LightConfig {
                 return Err(ConfigError::NamedTwice(peer.clone()));
             }
         }
-        Ok(LightConfig { name, peers: sorted, rule, demand, timing })
+        Ok(LightConfig { name, peers: sorted, rule, demand, timing, keyed: false })
+    }
+
+    /// The same light in a junction that has a key, or has none, as without this.
+    #[must_use]
+    pub fn keyed(self, keyed: bool) -> LightConfig {
+        LightConfig { keyed, ..self }
     }
 
     /// The light's own name.
@@ -211,6 +225,28 @@ impl LightConfig {
     #[must_use]
     pub fn timing(&self) -> &Timing {
         &self.timing
+    }
+
+    /// By what it judges which messages are new.
+    #[must_use]
+    pub fn listener(&self) -> Listener {
+        Listener { keyed: self.keyed, lost_after_ms: self.timing.lost_after_ms }
+    }
+}
+
+impl Heard {
+    fn of(judged: Judged) -> Heard {
+        match judged {
+            Judged::New => Heard::New,
+            Judged::Repeated | Judged::EarlierRun => Heard::Stale,
+            Judged::WentBack { taken } => Heard::WentBack { taken },
+        }
+    }
+
+    /// Whether it counts as fresh.
+    #[must_use]
+    pub fn is_new(self) -> bool {
+        matches!(self, Heard::New | Heard::WentBack { taken: true })
     }
 }
 
