@@ -813,7 +813,7 @@ mod tests {
         assert!(
             text.starts_with("b speaks with a lower number") && text.contains("provision the board again")
         );
-        assert_eq!(board.heard, [(1, true)], "and none of it was taken in");
+        assert_eq!(board.heard, [(1, false)], "and none of it was taken in");
     }
 
     #[test]
