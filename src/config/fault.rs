@@ -21,13 +21,14 @@ const MOST_LISTED: usize = 8;
 const MOST_TIMES: u32 = 1_000;
 
 /// Reads all faults, sorted by their start. `junctions` is `None` where they could not be read:
-/// then no light can be called unknown.
+/// then no light can be called unknown. `board_ports`: lights that run elsewhere connect through this program.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     top: &Table<'_>,
     broker: &BrokerChoice,
     junctions: Option<&[Junction]>,
     run_for: Option<Duration>,
+    board_ports: bool,
 ) -> Vec<PlannedFault> {
     let Some(member) = top.member("fault") else { return Vec::new() };
     let lights = junctions.map(|junctions| {
@@ -36,7 +37,7 @@ pub(super) fn read(
     let tables = reader.tables(&member, &parameters::members());
     let mut faults = Vec::new();
     for (entry, table) in tables.into_iter().enumerate() {
-        for fault in read_one(reader, &table, entry, broker, junctions, lights.as_ref()) {
+        for fault in read_one(reader, &table, entry, broker, junctions, lights.as_ref(), board_ports) {
             if run_for.is_some_and(|run_for| fault.at >= run_for)
                 && let Some(at) = table.member("at_s")
             {
@@ -59,6 +60,7 @@ fn read_one(
     broker: &BrokerChoice,
     junctions: Option<&[Junction]>,
     lights: Option<&HashMap<Name, &Junction>>,
+    board_ports: bool,
 ) -> Vec<PlannedFault> {
     let called = table.member("name").and_then(|member| {
         let name = reader.text(&member)?;
@@ -91,7 +93,8 @@ fn read_one(
             refuse_elsewhere(reader, table, kind, broker);
             None
         } else {
-            read_light(reader, table, junctions, lights)
+            let on_port = board_ports && matches!(kind, FaultKind::LinkFault(_));
+            read_light(reader, table, junctions, lights, on_port)
         };
         let (kind, directions) = parameters::read(reader, table, kind)?;
         kind.at(light, directions)
@@ -167,23 +170,26 @@ fn read_repeats(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<(Duration,
     }
 }
 
+/// A light that runs here; `on_port`: or one whose link goes through this program.
 fn read_light(
     reader: &mut Reader<'_>,
     table: &Table<'_>,
     junctions: Option<&[Junction]>,
     by_name: Option<&HashMap<Name, &Junction>>,
+    on_port: bool,
 ) -> Option<LightId> {
     let Some(member) = table.member("light") else {
         reader.missing(table, "light", "add light = \"demo/a\", the junction and the light that it strikes");
         return None;
     };
     let id = read_light_id(reader, &member, junctions, by_name)?;
-    if !by_name?.get(&id.junction).is_some_and(|junction| junction.runs(&id.light)) {
-        let help = "add it to run, or use a light that runs here";
-        reader.wrong(&member, ("this program does not run that light", help));
-        return None;
+    let junction = by_name?.get(&id.junction)?;
+    if junction.runs(&id.light) || on_port && junction.leaves(&id.light) {
+        return Some(id);
     }
-    Some(id)
+    let help = "add it to run, or use a light that runs here; faults of its link reach it at a port of links.board_port";
+    reader.wrong(&member, ("this program does not run that light", help));
+    None
 }
 
 /// A light of the file, by its full name.

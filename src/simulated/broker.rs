@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use traffic_light::mqtt::codec::{
-    self, Connect, Delivery, Filters, Malformed, PINGRESP, Packet, Publish, SUBSCRIPTION_REFUSED, matches,
+    self, Connect, Delivery, Filters, PINGRESP, Packet, Publish, SUBSCRIPTION_REFUSED, matches,
 };
 
 use super::{
@@ -85,6 +85,9 @@ pub(super) struct Broker {
     by_name: HashMap<String, usize>,
     packet: Vec<u8>,
 }
+
+/// What a broker ends a connection for: no packet of MQTT 3.1.1, or one that may not come here.
+struct Violation;
 
 impl Broker {
     pub(super) fn new(login: Option<Login>, limiter: AccountLimits) -> Broker {
@@ -170,7 +173,7 @@ impl Broker {
                     used += length;
                     self.handle(net, observer, id, packet)
                 }
-                Err(malformed) => Err(malformed),
+                Err(_) => Err(Violation),
             };
             if taken.is_err() {
                 self.close(net, observer, id, true);
@@ -188,13 +191,13 @@ impl Broker {
         observer: &mut Observer,
         id: ConnId,
         packet: Packet<'_>,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), Violation> {
         let logged_in = self.client(id).is_some_and(|client| !client.name.is_empty());
         match packet {
             Packet::Connect(connect) if !logged_in => self.on_connect(net, observer, id, &connect),
-            Packet::Connect(_) => return Err(Malformed),
-            _ if !logged_in => return Err(Malformed),
-            Packet::Publish(Publish { delivery: Delivery::ExactlyOnce { .. }, .. }) => return Err(Malformed),
+            Packet::Connect(_) => return Err(Violation),
+            _ if !logged_in => return Err(Violation),
+            Packet::Publish(Publish { delivery: Delivery::ExactlyOnce { .. }, .. }) => return Err(Violation),
             Packet::Publish(Publish { topic, payload, delivery, retain, .. }) => {
                 if let Some(packet_id) = delivery.id() {
                     net.send(id, Direction::FromBroker, &codec::puback(packet_id));
@@ -208,7 +211,7 @@ impl Broker {
             }
             Packet::PingReq => net.send(id, Direction::FromBroker, &PINGRESP),
             Packet::Disconnect => self.close(net, observer, id, false),
-            _ => return Err(Malformed),
+            _ => return Err(Violation),
         }
         Ok(())
     }
@@ -331,7 +334,7 @@ impl Broker {
         id: ConnId,
         packet_id: u16,
         filters: Filters<'_>,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), Violation> {
         let (mut codes, mut kept) = (Vec::new(), Vec::new());
         for (filter, qos) in filters {
             let qos = qos.min(1);
@@ -353,7 +356,7 @@ impl Broker {
         }
         self.packet.clear();
         codec::suback(packet_id, &codes, |bytes| self.packet.extend_from_slice(bytes))
-            .map_err(|_| Malformed)?;
+            .map_err(|_| Violation)?;
         net.send(id, Direction::FromBroker, &self.packet);
         for (topic, payload, qos) in kept {
             self.deliver(net, id, &topic, &payload, qos, true);

@@ -4,6 +4,10 @@
 //! the light sends before any fault strikes it, and what the light receives after all faults: so it knows
 //! exactly what the light knows.
 
+mod reader;
+
+pub use self::reader::Reader;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::fault::Direction;
@@ -27,7 +31,7 @@ pub enum LinkEvent {
         /// Where the light connects from.
         from: SocketAddr,
     },
-    /// A whole packet.
+    /// A whole packet; of a long one, its beginning.
     Packet {
         /// Who sent it.
         direction: Direction,
@@ -41,12 +45,20 @@ pub enum LinkEvent {
         /// What is wrong with them, in a person's words.
         reason: String,
     },
+    /// The light has ended its side in an orderly way (a FIN); what the broker still says reaches it. Where
+    /// everything passes, `Closed` follows at once; where a fault holds bytes back, it may take long.
+    HalfClosed,
     /// It is over; nothing follows of it.
     Closed {
         /// Who ended it.
         by: Closer,
         /// Whether it ended with a reset instead of an orderly end.
         reset: bool,
+    },
+    /// So much was seen and could not be told, because nobody took it in time.
+    Lost {
+        /// How many of these events.
+        events: u64,
     },
 }
 
@@ -109,6 +121,13 @@ pub enum Packet {
     PingResp,
     /// DISCONNECT.
     Disconnect,
+    /// Another packet that is too long to be read.
+    Long {
+        /// The packet's name in the standard.
+        name: &'static str,
+        /// Bytes of the whole packet.
+        bytes: usize,
+    },
 }
 
 /// What a CONNECT says.

@@ -129,7 +129,9 @@ impl LastRun {
 
     /// The highest number that the file knows of; 0 where it knows of none.
     fn highest(&self) -> u32 {
-        let text = self.file.as_ref().and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+        // What is no file, such as a pipe, may never have been written to.
+        let file = self.file.as_ref().filter(|file| file.is_file());
+        let text = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
         let number = text.lines().find_map(|line| line.strip_prefix(HIGHEST));
         number.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
     }

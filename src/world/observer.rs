@@ -24,6 +24,7 @@ use super::{
     event::{About, EventKind, Ignorer, Severity, TopicKind},
     event_bus::EventBus,
     feed_watch::FeedWatch,
+    foreign::ForeignWatch,
     link::Target,
     topics::Topics,
     twin::Twins,
@@ -86,6 +87,7 @@ pub(super) struct Observer {
     firmware: HashMap<LightId, String>,
     /// Where the lights meet on feeds.
     feeds: Option<FeedWatch>,
+    foreign: ForeignWatch,
 }
 
 impl Observer {
@@ -96,6 +98,7 @@ impl Observer {
         external: Option<External>,
         shows_messages: bool,
     ) -> Observer {
+        let foreign = ForeignWatch::new(junctions);
         let junctions =
             junctions.iter().map(|junction| (junction.name().clone(), junction.clone())).collect();
         Observer {
@@ -111,6 +114,7 @@ impl Observer {
             twins: Twins::default(),
             firmware: HashMap::new(),
             feeds: None,
+            foreign,
         }
     }
 
@@ -132,7 +136,7 @@ impl Observer {
             checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 let event = tokio::select! {
-                    _ = checks.tick(), if !self.twins.is_empty() || self.feeds.is_some() => {
+                    _ = checks.tick(), if self.has_to_look() => {
                         self.check_twins();
                         self.note_silence();
                         continue;
@@ -159,6 +163,11 @@ impl Observer {
             }
             client.stop().await;
         })
+    }
+
+    /// Whether time alone may tell something.
+    fn has_to_look(&self) -> bool {
+        !self.twins.is_empty() || self.feeds.is_some() || !self.foreign.is_empty()
     }
 
     fn take(&mut self, event: ClientEvent) {
@@ -201,9 +210,16 @@ impl Observer {
             let kind = EventKind::TopicHeard { topic, payload: shown, bytes, retained, qos: qos as u8 };
             self.bus.emit(kind);
         }
+        if self.hear_foreign(topic, payload, text.as_ref(), retained) {
+            return;
+        }
         self.hear_account(topic, payload, parsed.as_ref().map(|(light, _)| light));
         let Some((light, kind)) = parsed else { return };
         let Some(junction) = self.junctions.get(&light.junction) else { return };
+        if junction.foreign(&light.light).is_some() {
+            // It speaks on a topic of its own.
+            return;
+        }
         let (key, rule) = (junction.key().cloned(), junction.rule());
         let listener = Listener { keyed: key.is_some(), lost_after_ms: junction.timing().lost_after_ms };
         if let Some(payload) = text {
@@ -222,6 +238,23 @@ impl Observer {
             let reason = format!("a message on {topic}: {reason}");
             self.bus.emit(EventKind::MessageIgnored { light: Some(light), by: Ignorer::Observer, reason });
         }
+    }
+
+    /// A message on a topic of foreign lights; `false` for any other.
+    fn hear_foreign(&mut self, topic: &str, payload: &[u8], text: Option<&Arc<str>>, retained: bool) -> bool {
+        let speaker = self.foreign.who_says(topic).cloned();
+        if speaker.is_none() && !self.foreign.is_told(topic) {
+            return false;
+        }
+        // What it is told was counted where it was sent.
+        let told_by = self.foreign.told_by(topic, self.junctions.values());
+        self.hear_account(topic, payload, told_by.as_ref());
+        if let (Some(light), Some(payload)) = (speaker, text) {
+            let (topic, payload) = (TopicKind::State, payload.clone());
+            self.bus.emit(EventKind::MessagePassed { light, topic, payload, retained });
+        }
+        let Observer { bus, foreign, .. } = self;
+        bus.with(|engine| foreign.hear(engine, topic, payload, retained))
     }
 
     fn hear_word(
@@ -258,6 +291,8 @@ impl Observer {
         match word {
             PeerMessage::State(state) if kind == LightKind::Board && fresh => {
                 let junction = self.junctions.get(&light.junction);
+                // What a foreign light says and is told is more than a twin hears.
+                let junction = junction.filter(|junction| junction.partner_of(&light.light).is_none());
                 if let Some(config) = junction.and_then(|junction| junction.light_config(&light.light)) {
                     self.twins.follow(now, light, config, state);
                 }
@@ -311,6 +346,8 @@ impl Observer {
 
     /// On feeds nothing but silence tells that a light has gone.
     fn note_silence(&mut self) {
+        let (now, Observer { bus, foreign, .. }) = (self.bus.clock().now(), &mut *self);
+        bus.with(|engine| foreign.note_silence(engine, now));
         let Some(feeds) = &mut self.feeds else { return };
         for light in feeds.gone(self.bus.clock().now()) {
             self.bus.with(|engine| engine.state.presence_changed(&light, false, None));

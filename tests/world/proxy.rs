@@ -3,17 +3,21 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::mpsc::{Receiver, channel},
     thread,
     time::{Duration, Instant},
 };
 
 use test_support::Mosquitto;
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, sync::mpsc};
 use twinlight::{
-    fault::{Bandwidth, BlackHole, Double, HalfOpen, Latency, LinkFaultSpec, Lose, Refuse, Reset, SlowClose},
-    world::proxy::Proxy,
+    fault::{
+        Bandwidth, BlackHole, Direction, Double, HalfOpen, Latency, LinkFaultSpec, Lose, Refuse, Reset,
+        SlowClose,
+    },
+    tap::{Closer, LinkEvent, Packet, Seen},
+    world::proxy::{Destination, LoginAnswer, Proxy},
 };
 
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
@@ -23,19 +27,50 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// A proxy in front of a server, whose connections the test holds.
 struct Setup {
-    _runtime: Runtime,
+    runtime: Runtime,
     proxy: Proxy,
     accepted: Receiver<TcpStream>,
+    seen: mpsc::Receiver<Seen>,
 }
 
 impl Setup {
     fn new() -> Setup {
+        Setup::with_room_for(1_000)
+    }
+
+    /// The tap holds so many events.
+    fn with_room_for(events: usize) -> Setup {
         let listener = TcpListener::bind(ANY).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (tell, accepted) = channel();
         thread::spawn(move || listener.incoming().flatten().try_for_each(|stream| tell.send(stream)));
-        let (runtime, proxy) = start(port);
-        Setup { _runtime: runtime, proxy, accepted }
+        let (tap, seen) = mpsc::channel(events);
+        let runtime = Runtime::new().unwrap();
+        let destination = Destination { host: "127.0.0.1".to_owned(), port, tls: None };
+        let proxy = runtime.block_on(async { Proxy::tapped(destination, ANY, 1, tap).unwrap() });
+        Setup { runtime, proxy, accepted, seen }
+    }
+
+    /// Closes it with an RST.
+    fn reset(&self, stream: TcpStream) {
+        let _within = self.runtime.enter();
+        stream.set_nonblocking(true).unwrap();
+        tokio::net::TcpStream::from_std(stream).unwrap().set_zero_linger().unwrap();
+    }
+
+    /// What is seen next.
+    fn next(&mut self) -> LinkEvent {
+        let next = self.runtime.block_on(async { tokio::time::timeout(SOON, self.seen.recv()).await });
+        next.expect("something is seen in time").expect("the proxy runs").what
+    }
+
+    /// How the connection ends, whatever is seen before.
+    fn end(&mut self) -> (Closer, bool) {
+        loop {
+            if let LinkEvent::Closed { by, reset } = self.next() {
+                return (by, reset);
+            }
+        }
     }
 
     fn put(&self, spec: LinkFaultSpec) {
@@ -190,7 +225,12 @@ fn refused_means_econnrefused_and_whoever_is_in_stays() {
     };
     assert_eq!(refused, ErrorKind::ConnectionRefused);
     pass(&mut client, &mut server, b"still here");
+    setup.proxy.set_closed(true);
     setup.proxy.clear_all();
+    setup.proxy.inject(LinkFaultSpec::both_ways(Refuse)).unwrap();
+    setup.proxy.clear_all();
+    assert!(TcpStream::connect(setup.proxy.address()).is_err(), "closed for two reasons");
+    setup.proxy.set_closed(false);
     while TcpStream::connect(setup.proxy.address()).is_err() {
         assert!(Instant::now() < until, "it does not listen again");
         thread::sleep(Duration::from_millis(5));
@@ -219,6 +259,195 @@ fn a_half_open_connection_looks_well_to_the_client_alone() {
         client.write_all(&[0; 1_000]).unwrap();
         assert!(is_quiet(&mut client));
     }
+}
+
+#[test]
+fn what_the_broker_says_after_the_client_has_ended_its_side_arrives() {
+    let setup = Setup::new();
+    let (mut client, mut server) = setup.pair();
+    pass(&mut client, &mut server, b"the question");
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(server.read(&mut [0; 1]).unwrap(), 0, "the broker is told of the end");
+    pass(&mut server, &mut client, b"the answer");
+    drop(server);
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn a_cut_resets_all_connections_and_takes_new_ones() {
+    let setup = Setup::new();
+    let (mut client, mut server) = setup.pair();
+    pass(&mut client, &mut server, b"well so far");
+    setup.proxy.cut();
+    for end in [&mut client, &mut server] {
+        assert_eq!(end.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
+    let (mut client, mut server) = setup.pair();
+    pass(&mut client, &mut server, b"and again");
+}
+
+const CONNECT: &[u8] = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02me";
+const CONNACK: &[u8] = b"\x20\x02\x00\x00";
+const PINGREQ: &[u8] = b"\xc0\x00";
+const PINGRESP: &[u8] = b"\xd0\x00";
+
+#[test]
+fn a_tap_sees_what_the_light_sent_before_faults_and_what_it_got_after_them() {
+    let mut setup = Setup::new();
+    let (mut client, mut server) = setup.pair();
+    assert!(matches!(setup.next(), LinkEvent::Opened { from } if from == client.local_addr().unwrap()));
+    setup.put(LinkFaultSpec::to_broker(BlackHole));
+    client.write_all(CONNECT).unwrap();
+    let connect = setup.next();
+    assert!(
+        matches!(&connect, LinkEvent::Packet { direction: Direction::ToBroker, packet: Packet::Connect(connect) }
+            if connect.client_id == "me"),
+        "{connect:?}"
+    );
+    assert!(is_quiet(&mut server), "it was seen and has not passed");
+    setup.proxy.clear_all();
+    server.read_exact(&mut [0; 16]).unwrap();
+    setup.put(LinkFaultSpec::from_broker(BlackHole));
+    server.write_all(CONNACK).unwrap();
+    assert!(is_quiet(&mut client));
+    client.write_all(PINGREQ).unwrap();
+    let up = LinkEvent::Packet { direction: Direction::ToBroker, packet: Packet::PingReq };
+    assert_eq!(setup.next(), up, "what the light has not got is not seen");
+    setup.proxy.clear_all();
+    client.read_exact(&mut [0; 4]).unwrap();
+    let packet = Packet::ConnAck { session_present: false, code: 0 };
+    assert_eq!(setup.next(), LinkEvent::Packet { direction: Direction::FromBroker, packet });
+}
+
+#[test]
+fn a_tap_tells_who_ended_a_connection_and_how() {
+    let mut setup = Setup::new();
+    let open = |setup: &Setup| {
+        let (mut client, mut server) = setup.pair();
+        pass(&mut client, &mut server, CONNECT);
+        pass(&mut server, &mut client, CONNACK);
+        (client, server)
+    };
+    let (client, server) = open(&setup);
+    drop(client);
+    drop(server);
+    assert_eq!(setup.end(), (Closer::Light, false));
+
+    let (client, _server) = open(&setup);
+    setup.reset(client);
+    assert_eq!(setup.end(), (Closer::Light, true));
+
+    let (mut client, server) = open(&setup);
+    drop(server);
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    assert_eq!(setup.end(), (Closer::Broker, false));
+
+    let (_client, server) = open(&setup);
+    setup.reset(server);
+    assert_eq!(setup.end(), (Closer::Broker, true));
+
+    let (_client, _server) = open(&setup);
+    setup.proxy.cut();
+    assert_eq!(setup.end(), (Closer::Fault, true));
+
+    let (mut client, mut server) = open(&setup);
+    setup.put(LinkFaultSpec::both_ways(HalfOpen { after_ms: 0 }));
+    assert!(matches!(server.read(&mut [0; 1]), Ok(0) | Err(_)));
+    client.write_all(PINGREQ).unwrap();
+    let up = LinkEvent::Packet { direction: Direction::ToBroker, packet: Packet::PingReq };
+    while setup.next() != up {}
+    drop(client);
+    assert_eq!(setup.next(), LinkEvent::HalfClosed, "the light gave it up");
+    assert_eq!(setup.end(), (Closer::Light, false));
+}
+
+#[test]
+fn a_login_is_refused_or_cut_without_the_brokers_hearing_of_it() {
+    let mut setup = Setup::new();
+    setup.proxy.answer_logins(Some(LoginAnswer::Refused(5)));
+    let mut client = setup.connect();
+    client.write_all(&CONNECT[..9]).unwrap();
+    assert!(is_quiet(&mut client), "it waits for the whole CONNECT");
+    client.write_all(&[&CONNECT[9..], PINGREQ].concat()).unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"\x20\x02\x00\x05");
+    drop(client);
+    let refused = Packet::ConnAck { session_present: false, code: 5 };
+    let refused = LinkEvent::Packet { direction: Direction::FromBroker, packet: refused };
+    while setup.next() != refused {}
+    assert_eq!(setup.end(), (Closer::Fault, false));
+
+    setup.proxy.answer_logins(Some(LoginAnswer::Cut));
+    let mut client = setup.connect();
+    client.write_all(CONNECT).unwrap();
+    client.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer.len(), 4, "nothing more has come");
+    assert!(setup.accepted.try_recv().is_err());
+
+    setup.proxy.answer_logins(None);
+    let (mut client, mut server) = setup.pair();
+    pass(&mut client, &mut server, CONNECT);
+}
+
+#[test]
+fn a_light_that_ends_its_side_is_seen_at_once_even_where_nothing_passes() {
+    let mut setup = Setup::new();
+    let (client, _server) = setup.pair();
+    setup.put(LinkFaultSpec::both_ways(BlackHole));
+    drop(client);
+    while setup.next() != LinkEvent::HalfClosed {}
+}
+
+#[test]
+fn a_flood_waits_for_its_watcher_and_nothing_of_it_is_lost() {
+    let mut setup = Setup::with_room_for(4);
+    let (mut client, mut server) = setup.pair();
+    let count = 100_000;
+    let writer = thread::spawn(move || {
+        client.write_all(CONNECT).unwrap();
+        client.write_all(&PINGREQ.repeat(count)).unwrap();
+        client
+    });
+    let reader = thread::spawn(move || {
+        let mut all = vec![0; CONNECT.len() + 2 * count];
+        server.read_exact(&mut all).map(|()| server)
+    });
+    let mut seen = 0;
+    while seen < count {
+        match setup.next() {
+            LinkEvent::Packet { packet: Packet::PingReq, .. } => seen += 1,
+            LinkEvent::Opened { .. } | LinkEvent::Packet { packet: Packet::Connect(_), .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let _ends = (writer.join().unwrap(), reader.join().unwrap().unwrap());
+}
+
+#[test]
+fn a_watcher_that_takes_nothing_stops_no_light_and_is_told_how_much_it_missed() {
+    let mut setup = Setup::with_room_for(4);
+    let (mut client, mut server) = setup.pair();
+    pass(&mut client, &mut server, CONNECT);
+    pass(&mut client, &mut server, &PINGREQ.repeat(1_000));
+    pass(&mut server, &mut client, &[CONNACK, &PINGRESP.repeat(1_000)].concat());
+    let (mut told, mut lost) = (0, 0);
+    drop(client);
+    drop(server);
+    loop {
+        match setup.next() {
+            LinkEvent::Lost { events } => lost += events,
+            LinkEvent::Closed { .. } => break,
+            LinkEvent::Opened { .. } | LinkEvent::HalfClosed => {}
+            LinkEvent::Packet { .. } => told += 1,
+            LinkEvent::Malformed { .. } => panic!("all of it is MQTT"),
+        }
+    }
+    assert!(lost > 0);
+    assert!(
+        (2_001..=2_003).contains(&(told + lost)),
+        "{told} told, {lost} lost, of 2,002 packets and one end"
+    );
 }
 
 #[test]

@@ -4,8 +4,8 @@
 //! what they hold. Another implementation may look, and would ignore the message: so the whole text is checked
 //! first, by the grammar of RFC 8259.
 
-/// The deepest nesting: messages are not longer.
-const MAX_DEPTH: usize = crate::message::MAX_MESSAGE_BYTES;
+/// The deepest nesting: a message has not more bytes.
+const MAX_DEPTH: usize = 512;
 
 /// Whether `text` is one JSON value, with nothing but white space around it.
 ///

@@ -20,6 +20,7 @@
 //!
 //! | [`program`] | what a host does around its light: topics, status, commands |
 //! | [`feeds`] | where a light speaks on Adafruit IO |
+//! | [`foreign`] | the topics and words of somebody else's light |
 //!
 //! and what a board needs around it, here so that it is tested without a board:
 //!
@@ -45,6 +46,7 @@ pub mod button;
 pub mod command;
 pub mod crc;
 pub mod feeds;
+pub mod foreign;
 pub mod freshness;
 pub mod json;
 pub mod key;
@@ -64,6 +66,7 @@ pub mod timing;
 
 pub use aspect::Aspect;
 pub use command::{Refused, ReplayGuard};
+pub use foreign::Foreign;
 pub use key::{Key, KeyError};
 #[cfg(feature = "mutations")]
 pub use light::Mutation;

@@ -206,7 +206,7 @@ fn a_mirror_is_not_moved_by_what_a_light_said_in_an_earlier_run() {
     (pair.differ_since, pair.greens) = (None, 0);
     let mut replayed = 0;
     for word in old.iter().filter(|word| word.boot == boot) {
-        pair.run(200);
+        pair.run(500);
         pair.replica.follow(Instant::from_ms(pair.now), word);
         replayed += 1;
     }

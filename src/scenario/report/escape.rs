@@ -1,28 +1,31 @@
-//! Texts in HTML.
+//! Texts in a page that is HTML and XML at once.
 
-use std::fmt;
+use std::fmt::{Display, Write as _};
 
-/// A text that is safe between tags and in attributes.
-pub(super) struct Escaped<T>(pub(super) T);
+use maud::{Escaper, Render};
 
-impl<T: fmt::Display> fmt::Display for Escaped<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write as _;
-        for letter in self.0.to_string().chars() {
-            match letter {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                '\t' | '\n' | '\r' => f.write_char(letter)?,
-                // XML has no place for these at all.
-                control if control.is_control() || matches!(control, '\u{fffe}' | '\u{ffff}') => {
-                    f.write_char('\u{fffd}')?;
-                }
-                plain => f.write_char(plain)?,
-            }
-        }
-        Ok(())
+/// A text without what XML has no place for at all, control characters above all.
+pub(super) struct Text<T>(pub(super) T);
+
+impl<T: Display> Render for Text<T> {
+    fn render_to(&self, buffer: &mut String) {
+        let lawful = |letter: char| match letter {
+            '\t' | '\n' | '\r' => letter,
+            '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
+            letter if letter.is_control() => '\u{fffd}',
+            letter => letter,
+        };
+        let text: String = self.0.to_string().chars().map(lawful).collect();
+        // Writing to a string cannot fail.
+        let _ = Escaper::new(buffer).write_str(&text);
+    }
+}
+
+/// A coordinate or length in a picture, to a hundredth of its unit.
+pub(super) struct Length(pub(super) f64);
+
+impl Render for Length {
+    fn render_to(&self, buffer: &mut String) {
+        let _ = write!(buffer, "{:.2}", self.0);
     }
 }

@@ -86,7 +86,7 @@ impl Report<'_> {
     /// well-formed XML too.
     #[must_use]
     pub fn html(&self) -> String {
-        page::page(self)
+        page::page(self).into_string()
     }
 }
 

@@ -1,8 +1,8 @@
 //! A report as one HTML page.
 
-use std::fmt::{self, Write as _};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Report, escape::Escaped, legend, notes, timeline};
+use super::{Report, escape::Text, legend, notes, timeline};
 use crate::{
     scenario::{
         Outcome, Verdict,
@@ -16,47 +16,47 @@ use crate::{
 const MOST_OPEN: usize = 40;
 
 const STYLE: &str = include_str!("page.css");
+/// Closed as XML wants it.
+const META: PreEscaped<&str> = PreEscaped(
+    "<meta charset=\"utf-8\"/><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>",
+);
 
-pub(super) fn page(report: &Report<'_>) -> String {
-    let mut html = String::new();
-    // Writing to a string cannot fail.
-    let _ = write(&mut html, report);
-    html
-}
-
-fn write(html: &mut String, report: &Report<'_>) -> fmt::Result {
+pub(super) fn page(report: &Report<'_>) -> Markup {
     let scenario = report.scenario;
-    let title = Escaped(&scenario.title);
     let verdicts = report.series.verdicts();
     let (class, word) = overall(report, &verdicts);
-    writeln!(
-        html,
-        "<!DOCTYPE html>\n<html xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{title}: {word}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<header><h1>{title}</h1>\
-         <span class=\"badge {class}\">{word}</span></header>\n<p class=\"under\">{}</p>",
-        Escaped(under(report))
-    )?;
-    html.push_str("<section class=\"card\" aria-label=\"What it teaches\">\n");
-    for paragraph in scenario.teaches.split("\n\n") {
-        writeln!(html, "<p>{}</p>", Escaped(paragraph))?;
+    let shown = report.series.shown();
+    html! {
+        (DOCTYPE)
+        html xmlns="http://www.w3.org/1999/xhtml" lang="en" {
+            head {
+                (META)
+                title { (Text(&scenario.title)) ": " (word) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    header {
+                        h1 { (Text(&scenario.title)) }
+                        span class={ "badge " (class) } { (word) }
+                    }
+                    p .under { (Text(under(report))) }
+                    section .card aria-label="What it teaches" {
+                        @for paragraph in scenario.teaches.split("\n\n") { p { (Text(paragraph)) } }
+                    }
+                    @if let Some(shown) = shown { (timeline_card(report, shown)) }
+                    (verdict_table(report, &verdicts))
+                    @if let Some(shown) = shown {
+                        (figures(&shown.tally.summary()))
+                        (note_table(shown))
+                    }
+                    h2 { "Play it again" }
+                    div .card { pre { code { (Text(report.again)) } } }
+                    footer { "Written by Twinlight " (env!("CARGO_PKG_VERSION")) "." }
+                }
+            }
+        }
     }
-    html.push_str("</section>\n");
-    if let Some(shown) = report.series.shown() {
-        write_timeline(html, report, shown)?;
-    }
-    write_verdicts(html, report, &verdicts)?;
-    if let Some(shown) = report.series.shown() {
-        write_figures(html, &shown.tally.summary())?;
-        write_notes(html, shown)?;
-    }
-    writeln!(
-        html,
-        "<h2>Play it again</h2>\n<div class=\"card\"><pre><code>{}</code></pre></div>\n\
-         <footer>Written by Twinlight {}.</footer>\n</main>\n</body>\n</html>",
-        Escaped(report.again),
-        env!("CARGO_PKG_VERSION")
-    )
 }
 
 fn overall(report: &Report<'_>, verdicts: &[Verdict]) -> (&'static str, &'static str) {
@@ -79,91 +79,102 @@ fn under(report: &Report<'_>) -> String {
     parts.join(" · ")
 }
 
-fn write_timeline(html: &mut String, report: &Report<'_>, shown: &Played) -> fmt::Result {
+fn timeline_card(report: &Report<'_>, shown: &Played) -> Markup {
     let end = shown.record.reached.min(report.scenario.length);
     let (picture, left_out) = timeline::timeline(&shown.record, end);
-    let seed = match (shown.seed, report.series.seeds().len()) {
-        (Some(seed), 2..) => format!(" with seed {seed}"),
-        _ => String::new(),
-    };
-    let left_out = left_out.map(|text| format!(" {}.", Escaped(text))).unwrap_or_default();
-    writeln!(
-        html,
-        "<h2>What happened{seed}</h2>\n<figure class=\"card\">\n\
-         <div class=\"scroll\" role=\"group\" aria-label=\"Timeline\" tabindex=\"0\">\n{picture}</div>\n{}\
-         <figcaption>Tall is go, low is red. Point at a bar for its times.{left_out}</figcaption>\n</figure>",
-        legend::legend()
-    )
+    let seed = shown.seed.filter(|_| report.series.seeds().len() > 1);
+    html! {
+        h2 { "What happened" @if let Some(seed) = seed { " with seed " (seed) } }
+        figure .card {
+            div .scroll role="group" aria-label="Timeline" tabindex="0" { (picture) }
+            (legend::legend())
+            figcaption {
+                "Tall has green or amber, low is red. Point at a bar for its times."
+                @if let Some(left_out) = left_out { " " (Text(left_out)) "." }
+            }
+        }
+    }
 }
 
-fn write_verdicts(html: &mut String, report: &Report<'_>, verdicts: &[Verdict]) -> fmt::Result {
-    html.push_str(
-        "<h2>What had to hold</h2>\n<div class=\"card tables scroll\" role=\"group\" aria-label=\"Verdicts\" tabindex=\"0\"><table>\n\
-         <thead><tr><th scope=\"col\">Verdict</th><th scope=\"col\">Expected</th><th scope=\"col\">Evidence</th></tr></thead>\n\
-         <tbody>\n",
-    );
-    for (verdict, expectation) in verdicts.iter().zip(&report.scenario.expectations) {
-        let class = match verdict.outcome {
-            Outcome::Held => "held",
-            Outcome::Failed => "failed",
-            Outcome::NotJudged => "not-judged",
-        };
-        let always = if expectation.line.is_none() { " (always expected)" } else { "" };
-        writeln!(
-            html,
-            "<tr><td class=\"outcome\"><span class=\"badge {class}\">{}</span></td><th scope=\"row\">{}{always}</th>\
-             <td>{}</td></tr>",
-            verdict.outcome,
-            Escaped(&verdict.expectation),
-            Escaped(&verdict.evidence)
-        )?;
+fn verdict_table(report: &Report<'_>, verdicts: &[Verdict]) -> Markup {
+    html! {
+        h2 { "What had to hold" }
+        div .card.tables.scroll role="group" aria-label="Verdicts" tabindex="0" {
+            table {
+                thead { tr { th scope="col" { "Verdict" } th scope="col" { "Expected" } th scope="col" { "Evidence" } } }
+                tbody {
+                    @for (verdict, expectation) in verdicts.iter().zip(&report.scenario.expectations) {
+                        tr {
+                            td .outcome { span class={ "badge " (class(verdict.outcome)) } { (verdict.outcome) } }
+                            th scope="row" {
+                                (Text(&verdict.expectation))
+                                @if expectation.line.is_none() { " (always expected)" }
+                            }
+                            td { (Text(&verdict.evidence)) }
+                        }
+                    }
+                }
+            }
+        }
     }
-    html.push_str("</tbody>\n</table></div>\n");
-    Ok(())
 }
 
-fn write_figures(html: &mut String, summary: &Summary) -> fmt::Result {
-    html.push_str(
-        "<h2>Figures</h2>\n<div class=\"card tables\"><table class=\"figures\">\n<thead><tr><th scope=\"col\">Light</th>\
-         <th scope=\"col\" class=\"number\">Greens</th><th scope=\"col\" class=\"number\">Sessions</th></tr></thead>\n<tbody>\n",
-    );
-    for (light, greens) in &summary.greens {
-        let joins = summary.joins.get(light).copied().unwrap_or_default();
-        writeln!(
-            html,
-            "<tr><th scope=\"row\">{}</th><td class=\"number\">{greens}</td><td class=\"number\">{joins}</td></tr>",
-            Escaped(light)
-        )?;
+fn class(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Held => "held",
+        Outcome::Failed => "failed",
+        Outcome::NotJudged => "not-judged",
     }
-    html.push_str("</tbody>\n</table>\n");
-    if let Some(reaction) = &summary.reaction_ms {
-        writeln!(
-            html,
-            "<p>A waiting light knew that the other's go was over after {:.1} ms in half of {} cases, {:.1} ms in 99 of 100, \
-             {:.1} ms at the most.</p>",
-            reaction.p50, reaction.count, reaction.p99, reaction.max
-        )?;
-    }
-    html.push_str("</div>\n");
-    Ok(())
 }
 
-fn write_notes(html: &mut String, shown: &Played) -> fmt::Result {
+fn figures(summary: &Summary) -> Markup {
+    html! {
+        h2 { "Figures" }
+        div .card.tables {
+            table .figures {
+                thead {
+                    tr { th scope="col" { "Light" } th .number scope="col" { "Greens" } th .number scope="col" { "Sessions" } }
+                }
+                tbody {
+                    @for (light, greens) in &summary.greens {
+                        tr {
+                            th scope="row" { (Text(light)) }
+                            td .number { (greens) }
+                            td .number { (summary.joins.get(light).copied().unwrap_or_default()) }
+                        }
+                    }
+                }
+            }
+            @if let Some(reaction) = &summary.reaction_ms {
+                p {
+                    (format!(
+                        "A waiting light knew that the other's green was over after {:.1} ms in half of {} cases, {:.1} ms in \
+                         99 of 100, {:.1} ms at the most.",
+                        reaction.p50, reaction.count, reaction.p99, reaction.max
+                    ))
+                }
+            }
+        }
+    }
+}
+
+fn note_table(shown: &Played) -> Markup {
     let notes = notes(&shown.record);
-    let open = if notes.len() <= MOST_OPEN { " open=\"open\"" } else { "" };
-    writeln!(
-        html,
-        "<h2>In words</h2>\n<details class=\"card\"{open}><summary>What happened, and when</summary>\n<table>\n\
-         <thead><tr><th scope=\"col\" class=\"number\">Second</th><th scope=\"col\">What</th></tr></thead>\n<tbody>"
-    )?;
-    for note in &notes {
-        writeln!(
-            html,
-            "<tr><td class=\"number\">{:.3}</td><td>{}</td></tr>",
-            note.at.as_secs_f64(),
-            Escaped(&note.text)
-        )?;
+    html! {
+        h2 { "In words" }
+        details .card open=[(notes.len() <= MOST_OPEN).then_some("open")] {
+            summary { "What happened, and when" }
+            table {
+                thead { tr { th .number scope="col" { "Second" } th scope="col" { "What" } } }
+                tbody {
+                    @for note in &notes {
+                        tr {
+                            td .number { (format!("{:.3}", note.at.as_secs_f64())) }
+                            td { (Text(&note.text)) }
+                        }
+                    }
+                }
+            }
+        }
     }
-    html.push_str("</tbody>\n</table></details>\n");
-    Ok(())
 }

@@ -47,6 +47,7 @@ impl Supervisor {
             self.bus.notice(Severity::Error, None, "the root topic is too long; make it shorter");
             return;
         };
+        let place = place.with_foreign(junction.partner_of(config.name()).cloned());
         let start = Start {
             boot,
             seed: self.random.random(),

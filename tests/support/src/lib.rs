@@ -12,6 +12,7 @@
 pub mod board;
 pub mod certificates;
 mod mosquitto;
+pub mod own_light;
 mod program;
 
 use std::{

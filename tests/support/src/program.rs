@@ -14,10 +14,12 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The binary, which Cargo puts above the folder of the test that runs.
+/// The binary, which Cargo puts above the folder of the test that runs, and beside a program that runs.
 pub fn binary() -> PathBuf {
-    let folder = env::current_exe().unwrap().parent().unwrap().with_file_name("twinlight");
-    folder.with_extension(env::consts::EXE_EXTENSION)
+    let this = env::current_exe().unwrap();
+    let folder = this.parent().unwrap();
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder };
+    folder.join("twinlight").with_extension(env::consts::EXE_EXTENSION)
 }
 
 /// A folder for one run: its configuration, and what the program remembers.
@@ -191,6 +193,18 @@ impl Going {
         line["address"].as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap()
     }
 
+    /// Waits until it has ended by itself; `None` if it has not by then.
+    pub fn wait_for_end(&mut self, time: Duration) -> Option<i32> {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        None
+    }
+
     /// Asks it to end as a terminal does, and returns how it ended.
     pub fn end(self) -> (i32, Vec<Value>) {
         let run = self.finish();
@@ -199,8 +213,10 @@ impl Going {
 
     /// Asks it to end as a terminal does, and returns all that it said.
     pub fn finish(mut self) -> Run {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        if self.child.try_wait().unwrap().is_none() {
+            let id = self.child.id().to_string();
+            assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        }
         let status = self.child.wait().unwrap().code().unwrap();
         self.heard.extend(self.lines.iter());
         self.told.extend(self.notes.iter());

@@ -19,9 +19,44 @@ pub const DISCONNECT: [u8; 2] = [(PacketType::Disconnect as u8) << 4, 0];
 /// A SUBACK's code for a subscription that is refused (section 3.9.3).
 pub const SUBSCRIPTION_REFUSED: u8 = 0x80;
 
-/// The bytes are no packet of MQTT 3.1.1.
+/// Why bytes are no packet of MQTT 3.1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+pub enum Malformed {
+    /// No packet begins with this byte (section 2.2.1).
+    UnknownType(u8),
+    /// The first byte of a packet whose flags are fixed to others (section 2.2.2).
+    Flags(u8),
+    /// A remaining length of more than four bytes (section 2.2.3).
+    RemainingLength,
+    /// A field would go on beyond the end of the packet.
+    FieldBeyondEnd,
+    /// The packet goes on after its last field.
+    BytesAfterEnd,
+    /// A text that is not UTF-8 (section 1.5.3).
+    NotUtf8,
+    /// A text that ends within a character.
+    CutCharacter,
+    /// A CONNECT of another protocol.
+    ProtocolName,
+    /// A CONNECT of MQTT 3.1, which calls itself `MQIsdp`.
+    Mqtt31,
+    /// A CONNECT of another version of MQTT; 5 is MQTT 5.
+    Version(u8),
+    /// Flags of a CONNECT that contradict each other, or the reserved one (section 3.1.2).
+    ConnectFlags,
+    /// A QoS of 3.
+    Qos,
+    /// A PUBLISH to a topic with `+` or `#` (section 3.3.2.1).
+    WildcardTopic,
+    /// A PUBLISH without a topic (section 4.7.3).
+    EmptyTopic,
+    /// A packet identifier of 0 (section 2.3.1).
+    PacketId,
+    /// A SUBSCRIBE or UNSUBSCRIBE without a topic filter (sections 3.8.3 and 3.10.3).
+    NoFilter,
+    /// A packet that may not come at this place of the stream, or from this end.
+    Misplaced(PacketType),
+}
 
 /// A string or a whole packet is longer than MQTT can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +84,27 @@ pub enum PacketType {
 }
 
 impl PacketType {
+    /// The standard's name, in capitals.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            PacketType::Connect => "CONNECT",
+            PacketType::ConnAck => "CONNACK",
+            PacketType::Publish => "PUBLISH",
+            PacketType::PubAck => "PUBACK",
+            PacketType::PubRec => "PUBREC",
+            PacketType::PubRel => "PUBREL",
+            PacketType::PubComp => "PUBCOMP",
+            PacketType::Subscribe => "SUBSCRIBE",
+            PacketType::SubAck => "SUBACK",
+            PacketType::Unsubscribe => "UNSUBSCRIBE",
+            PacketType::UnsubAck => "UNSUBACK",
+            PacketType::PingReq => "PINGREQ",
+            PacketType::PingResp => "PINGRESP",
+            PacketType::Disconnect => "DISCONNECT",
+        }
+    }
+
     /// Reads the first byte of a packet: its type, and four flags (section 2.2.2).
     ///
     /// # Errors
@@ -74,9 +130,9 @@ impl PacketType {
             12 => (PingReq, 0),
             13 => (PingResp, 0),
             14 => (Disconnect, 0),
-            _ => return Err(Malformed),
+            _ => return Err(Malformed::UnknownType(first)),
         };
-        if flags == wanted { Ok((kind, flags)) } else { Err(Malformed) }
+        if flags == wanted { Ok((kind, flags)) } else { Err(Malformed::Flags(first)) }
     }
 }
 
@@ -98,7 +154,7 @@ impl RemainingLength {
         match byte & 0x80 {
             0 => Ok(Some(self.value)),
             _ if self.shift < 28 => Ok(None),
-            _ => Err(Malformed),
+            _ => Err(Malformed::RemainingLength),
         }
     }
 }
@@ -180,7 +236,7 @@ impl<'a> Packet<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Option<(Packet<'a>, usize)>, Malformed> {
         let Some(header) = FixedHeader::read(bytes)? else { return Ok(None) };
         let Some(packet) = bytes.get(..header.total) else { return Ok(None) };
-        let mut fields = Fields(packet.get(header.length..).ok_or(Malformed)?);
+        let mut fields = Fields(packet.get(header.length..).unwrap_or_default());
         let read = match header.packet_type {
             PacketType::Connect => Packet::Connect(Connect::read(&mut fields)?),
             PacketType::ConnAck => {
@@ -192,18 +248,18 @@ impl<'a> Packet<'a> {
                 Packet::Qos2(header.packet_type, fields.short()?)
             }
             PacketType::Subscribe => {
-                Packet::Subscribe { id: fields.short()?, filters: Filters::read(&mut fields, true)? }
+                Packet::Subscribe { id: fields.id()?, filters: Filters::read(&mut fields, true)? }
             }
             PacketType::SubAck => Packet::SubAck { id: fields.short()?, codes: fields.rest() },
             PacketType::Unsubscribe => {
-                Packet::Unsubscribe { id: fields.short()?, filters: Filters::read(&mut fields, false)? }
+                Packet::Unsubscribe { id: fields.id()?, filters: Filters::read(&mut fields, false)? }
             }
             PacketType::UnsubAck => Packet::UnsubAck { id: fields.short()? },
             PacketType::PingReq => Packet::PingReq,
             PacketType::PingResp => Packet::PingResp,
             PacketType::Disconnect => Packet::Disconnect,
         };
-        if fields.0.is_empty() { Ok(Some((read, header.total))) } else { Err(Malformed) }
+        if fields.0.is_empty() { Ok(Some((read, header.total))) } else { Err(Malformed::BytesAfterEnd) }
     }
 }
 
@@ -237,15 +293,21 @@ pub struct Will<'a> {
 
 impl<'a> Connect<'a> {
     fn read(fields: &mut Fields<'a>) -> Result<Connect<'a>, Malformed> {
-        if fields.text()? != "MQTT" || fields.byte()? != 4 {
-            return Err(Malformed);
+        match fields.bytes()? {
+            b"MQTT" => {}
+            b"MQIsdp" => return Err(Malformed::Mqtt31),
+            _ => return Err(Malformed::ProtocolName),
+        }
+        match fields.byte()? {
+            4 => {}
+            version => return Err(Malformed::Version(version)),
         }
         let flags = fields.byte()?;
         let is = |flag: u8| flags & flag != 0;
         let qos = flags >> 3 & 3;
         // Section 3.1.2.3 and what follows: bit 0 is reserved, and no field is described that is not there.
         if is(1) || qos > 2 || !is(4) && flags & 0x38 != 0 || is(0x40) && !is(0x80) {
-            return Err(Malformed);
+            return Err(Malformed::ConnectFlags);
         }
         let keep_alive_s = fields.short()?;
         let client_id = fields.text()?;
@@ -337,17 +399,20 @@ pub struct Publish<'a> {
 
 impl<'a> Publish<'a> {
     fn read(flags: u8, packet: &'a [u8], fields: &mut Fields<'a>) -> Result<Publish<'a>, Malformed> {
-        let head = PublishHead::read(packet)?.ok_or(Malformed)?;
-        let topic = packet.get(head.topic).and_then(|topic| core::str::from_utf8(topic).ok());
-        let payload = packet.get(head.payload_at..).ok_or(Malformed)?;
+        let head = PublishHead::read(packet)?.ok_or(Malformed::FieldBeyondEnd)?;
+        let topic = utf8(packet.get(head.topic).ok_or(Malformed::FieldBeyondEnd)?)?;
+        let payload = packet.get(head.payload_at..).ok_or(Malformed::FieldBeyondEnd)?;
         fields.rest();
-        Ok(Publish {
-            topic: topic.ok_or(Malformed)?,
-            payload,
-            delivery: head.delivery,
-            retain: flags & 1 != 0,
-            dup: flags & 8 != 0,
-        })
+        if topic.is_empty() {
+            return Err(Malformed::EmptyTopic);
+        }
+        if topic.contains(['+', '#']) {
+            return Err(Malformed::WildcardTopic);
+        }
+        if head.delivery.id() == Some(0) {
+            return Err(Malformed::PacketId);
+        }
+        Ok(Publish { topic, payload, delivery: head.delivery, retain: flags & 1 != 0, dup: flags & 8 != 0 })
     }
 
     /// Writes the packet.
@@ -387,8 +452,14 @@ impl PublishHead {
         let Some(header) = FixedHeader::read(bytes)? else { return Ok(None) };
         let qos = header.flags >> 1 & 3;
         let topic_at = header.length + 2;
-        if header.packet_type != PacketType::Publish || qos == 3 || topic_at > header.total {
-            return Err(Malformed);
+        if header.packet_type != PacketType::Publish {
+            return Err(Malformed::Misplaced(header.packet_type));
+        }
+        if qos == 3 {
+            return Err(Malformed::Qos);
+        }
+        if topic_at > header.total {
+            return Err(Malformed::FieldBeyondEnd);
         }
         let short = |at: usize| {
             let bytes = bytes.get(at..at + 2)?.first_chunk::<2>()?;
@@ -398,7 +469,7 @@ impl PublishHead {
         let topic = topic_at..topic_at + usize::from(length);
         let payload_at = if qos == 0 { topic.end } else { topic.end + 2 };
         if payload_at > header.total {
-            return Err(Malformed);
+            return Err(Malformed::FieldBeyondEnd);
         }
         let delivery = match (qos, short(topic.end)) {
             (0, _) if topic.end <= bytes.len() => Delivery::AtMostOnce,
@@ -424,7 +495,7 @@ impl<'a> Filters<'a> {
         let mut filters = Filters { list: Fields(fields.rest()), with_qos };
         let read = filters;
         if filters.list.0.is_empty() {
-            return Err(Malformed);
+            return Err(Malformed::NoFilter);
         }
         while !filters.list.0.is_empty() {
             filters.read_one()?;
@@ -435,7 +506,7 @@ impl<'a> Filters<'a> {
     fn read_one(&mut self) -> Result<(&'a str, u8), Malformed> {
         let filter = self.list.text()?;
         let qos = if self.with_qos { self.list.byte()? } else { 0 };
-        if qos > 2 { Err(Malformed) } else { Ok((filter, qos)) }
+        if qos > 2 { Err(Malformed::Qos) } else { Ok((filter, qos)) }
     }
 }
 
@@ -547,7 +618,7 @@ struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or(Malformed)?;
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(Malformed::FieldBeyondEnd)?;
         self.0 = rest;
         Ok(taken)
     }
@@ -557,11 +628,20 @@ impl<'a> Fields<'a> {
     }
 
     fn byte(&mut self) -> Result<u8, Malformed> {
-        self.take(1)?.first().copied().ok_or(Malformed)
+        self.take(1)?.first().copied().ok_or(Malformed::FieldBeyondEnd)
     }
 
     fn short(&mut self) -> Result<u16, Malformed> {
-        self.take(2)?.first_chunk::<2>().map(|bytes| u16::from_be_bytes(*bytes)).ok_or(Malformed)
+        let bytes = self.take(2)?.first_chunk::<2>().ok_or(Malformed::FieldBeyondEnd)?;
+        Ok(u16::from_be_bytes(*bytes))
+    }
+
+    /// A packet identifier of the sender's own choice.
+    fn id(&mut self) -> Result<u16, Malformed> {
+        match self.short()? {
+            0 => Err(Malformed::PacketId),
+            id => Ok(id),
+        }
     }
 
     fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
@@ -570,13 +650,46 @@ impl<'a> Fields<'a> {
     }
 
     fn text(&mut self) -> Result<&'a str, Malformed> {
-        core::str::from_utf8(self.bytes()?).map_err(|_| Malformed)
+        utf8(self.bytes()?)
     }
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, Malformed> {
+    core::str::from_utf8(bytes)
+        .map_err(|error| error.error_len().map_or(Malformed::CutCharacter, |_| Malformed::NotUtf8))
 }
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this is not a packet of MQTT 3.1.1")
+        let text = match *self {
+            Malformed::UnknownType(first) => {
+                return write!(f, "no packet of MQTT begins with the byte 0x{first:02X}");
+            }
+            Malformed::Flags(first) => {
+                return write!(f, "no packet of MQTT begins with the byte 0x{first:02X}: wrong flags");
+            }
+            Malformed::Version(5) => "a CONNECT of MQTT 5, not of MQTT 3.1.1",
+            Malformed::Version(version) => {
+                return write!(f, "a CONNECT with the protocol level {version}; MQTT 3.1.1 has 4");
+            }
+            Malformed::Misplaced(packet) => {
+                return write!(f, "a {} does not belong here", packet.name());
+            }
+            Malformed::RemainingLength => "a remaining length of more than four bytes",
+            Malformed::FieldBeyondEnd => "a field goes on beyond the end of its packet",
+            Malformed::BytesAfterEnd => "a packet goes on after its last field",
+            Malformed::NotUtf8 => "a text is not UTF-8",
+            Malformed::CutCharacter => "a text ends within a character",
+            Malformed::ProtocolName => "a CONNECT of another protocol than MQTT",
+            Malformed::Mqtt31 => "a CONNECT of MQTT 3.1 (MQIsdp), not of MQTT 3.1.1",
+            Malformed::ConnectFlags => "a CONNECT whose flags contradict each other",
+            Malformed::Qos => "a QoS of 3; the highest is 2",
+            Malformed::WildcardTopic => "a PUBLISH to a topic with + or #",
+            Malformed::EmptyTopic => "a PUBLISH without a topic",
+            Malformed::PacketId => "a packet identifier of 0",
+            Malformed::NoFilter => "a SUBSCRIBE or UNSUBSCRIBE without a topic filter",
+        };
+        f.write_str(text)
     }
 }
 
@@ -691,30 +804,37 @@ mod tests {
 
     #[test]
     fn what_breaks_a_rule_is_refused() {
-        for broken in [
-            &b"\x00\x00"[..],
-            b"\xF0\x00",
-            b"\x30\xFF\xFF\xFF\xFF\x01",
-            b"\x21\x02\x00\x00",
-            b"\x80\x06\x00\x01\x00\x01a\x01",
-            b"\x36\x05\x00\x01t\x00\x01",
-            b"\x30\x01\x00",
-            b"\x30\x03\x00\x02t",
-            b"\x32\x03\x00\x01t",
-            b"\x30\x03\x00\x01\xFF",
-            b"\x40\x03\x00\x01\x00",
-            b"\x40\x01\x00",
-            b"\x82\x02\x00\x01",
-            b"\x82\x06\x00\x01\x00\x01a\x03",
-            b"\x82\x05\x00\x01\x00\x01a",
-            b"\xC0\x01\x00",
-            // Another protocol, another version, the reserved flag, a password without a user.
-            b"\x10\x0c\x00\x04MQTX\x04\x02\x00\x05\x00\x00",
-            b"\x10\x0c\x00\x04MQTT\x05\x02\x00\x05\x00\x00",
-            b"\x10\x0c\x00\x04MQTT\x04\x03\x00\x05\x00\x00",
-            b"\x10\x0e\x00\x04MQTT\x04\x42\x00\x05\x00\x00\x00\x00",
+        for (broken, why) in [
+            (&b"\x00\x00"[..], Malformed::UnknownType(0)),
+            (b"\xF0\x00", Malformed::UnknownType(0xF0)),
+            (b"\x30\xFF\xFF\xFF\xFF\x01", Malformed::RemainingLength),
+            (b"\x21\x02\x00\x00", Malformed::Flags(0x21)),
+            (b"\x80\x06\x00\x01\x00\x01a\x01", Malformed::Flags(0x80)),
+            (b"\x36\x05\x00\x01t\x00\x01", Malformed::Qos),
+            (b"\x30\x01\x00", Malformed::FieldBeyondEnd),
+            (b"\x30\x03\x00\x02t", Malformed::FieldBeyondEnd),
+            (b"\x32\x03\x00\x01t", Malformed::FieldBeyondEnd),
+            (b"\x30\x04\x00\x01\xFFx", Malformed::NotUtf8),
+            // The two bytes of an ü, with the length of one.
+            (b"\x30\x04\x00\x01\xC3\xBC", Malformed::CutCharacter),
+            (b"\x30\x03\x00\x01+", Malformed::WildcardTopic),
+            (b"\x30\x02\x00\x00", Malformed::EmptyTopic),
+            (b"\x32\x05\x00\x01t\x00\x00", Malformed::PacketId),
+            (b"\x82\x06\x00\x00\x00\x01a\x01", Malformed::PacketId),
+            (b"\x40\x03\x00\x01\x00", Malformed::BytesAfterEnd),
+            (b"\x40\x01\x00", Malformed::FieldBeyondEnd),
+            (b"\x82\x02\x00\x01", Malformed::NoFilter),
+            (b"\x82\x06\x00\x01\x00\x01a\x03", Malformed::Qos),
+            (b"\x82\x05\x00\x01\x00\x01a", Malformed::FieldBeyondEnd),
+            (b"\xC0\x01\x00", Malformed::BytesAfterEnd),
+            // Another protocol, other versions, the reserved flag, a password without a user.
+            (b"\x10\x0c\x00\x04MQTX\x04\x02\x00\x05\x00\x00", Malformed::ProtocolName),
+            (b"\x10\x0e\x00\x06MQIsdp\x03\x02\x00\x05\x00\x00", Malformed::Mqtt31),
+            (b"\x10\x0c\x00\x04MQTT\x05\x02\x00\x05\x00\x00", Malformed::Version(5)),
+            (b"\x10\x0c\x00\x04MQTT\x04\x03\x00\x05\x00\x00", Malformed::ConnectFlags),
+            (b"\x10\x0e\x00\x04MQTT\x04\x42\x00\x05\x00\x00\x00\x00", Malformed::ConnectFlags),
         ] {
-            assert_eq!(Packet::read(broken), Err(Malformed), "{broken:x?}");
+            assert_eq!(Packet::read(broken), Err(why), "{broken:x?}");
         }
     }
 

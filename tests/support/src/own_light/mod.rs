@@ -1,0 +1,16 @@
+//! Lights as students write them, under a real MicroPython, and `twinlight check` beside them.
+//!
+//! The lights stand in `tests/own_light`: good ones as programs, wrong ones as changes of a good one.
+
+mod board;
+mod checked;
+mod lights;
+mod radio;
+mod setup;
+
+pub use self::{
+    board::Board,
+    checked::{Broker, Checked, STEPS, check, judge, side_by_side},
+    lights::{Address, Expected, Good, Light, Wrong, folder, good, wrong},
+    setup::micropython,
+};
