@@ -45,7 +45,7 @@ impl Supervisor {
             None => Place::new(self.config.root.as_str(), name, key),
         };
         let Some(place) = place else {
-            self.bus.notice(Severity::Error, None, "the root topic is too long; make it shorter");
+            self.bus.notice(Severity::Error, None, ("the root topic is too long", "make it shorter"));
             return;
         };
         let place = place.with_foreign(junction.partner_of(config.name()).cloned());
@@ -92,7 +92,7 @@ impl Supervisor {
     pub(super) fn run_light(&mut self, light: &LightId) -> Result<(), Diagnostic> {
         let Some(junction) = self.config.junction(&light.junction).cloned() else { return Ok(()) };
         let Some(config) = junction.light_config(&light.light) else { return Ok(()) };
-        allow_files(self.lights.len() + 1, self.proxied()).map_err(|error| error.to_string())?;
+        allow_files(self.lights.len() + 1, self.proxied())?;
         self.add_light(&junction, config, Some(0));
         Ok(())
     }
@@ -182,14 +182,13 @@ impl Supervisor {
                         "port {port} leads {light} to the broker: a board that connects there can have its link \
                          broken{encrypted}"
                     );
-                    (Severity::Info, text)
+                    (Severity::Info, Diagnostic::from(text))
                 }
                 Err(error) => {
-                    let text = format!(
-                        "port {port}, which leads {light} to the broker, is not to be had: {error}; end what uses \
-                             it, or choose another links.board_port"
-                    );
-                    (Severity::Warning, text)
+                    let message =
+                        format!("port {port}, which leads {light} to the broker, cannot be opened: {error}");
+                    let help = "end the program that uses it, or choose another links.board_port";
+                    (Severity::Warning, Diagnostic::new(message, help))
                 }
             };
             self.bus.notice(severity, Some(&light), text);
