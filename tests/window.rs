@@ -397,6 +397,16 @@ fn a_full_queue_of_commands_is_told_and_not_waited_for() {
 }
 
 #[test]
+fn a_remembered_zoom_that_cannot_be_is_forgotten() {
+    for zoom in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-9, 1e9] {
+        let settings = Settings { zoom: Some(zoom), ..Settings::default() };
+        let mut window = TestWindow::with(1, 2, vec2(1_280.0, 900.0), settings).started(1_000);
+        window.run_until(1_100);
+        assert_eq!(window.harness.state().settings().zoom, None, "{zoom}");
+    }
+}
+
+#[test]
 fn a_warning_stays_in_sight_though_something_informative_follows() {
     // Without the log, which keeps all of them.
     let settings = Settings { show_log: false, ..Settings::default() };

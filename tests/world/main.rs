@@ -15,6 +15,7 @@ mod differential;
 mod faults;
 mod foreign;
 mod mqtt_board;
+mod ports;
 mod proxy;
 
 /// A process that is forked holds this one's listening sockets until it runs its own program: no test may
