@@ -71,7 +71,7 @@ const PUBLIC: [&str; 3] = ["test-mosquitto-org.toml", "hivemq.toml", "emqx.toml"
 #[test]
 fn every_shipped_file_loads_without_a_warning() {
     let files = shipped();
-    assert_eq!(files.len(), 16, "{files:?}");
+    assert_eq!(files.len(), 17, "{files:?}");
     for path in files {
         let text = fs::read_to_string(&path).unwrap();
         let file = path.file_name().unwrap().to_str().unwrap();
