@@ -9,4 +9,5 @@
 )]
 
 mod alone;
+mod document;
 mod table;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::{Arc, Mutex},
     thread,
@@ -102,11 +103,13 @@ pub fn check(micropython: &Path, light: &Light, broker: Broker) -> Checked {
     let wifi = lab.folder.path().join("wifi");
     if light.radio {
         fs::write(&hook, format!("#!/bin/sh\nexec \"$(cat {})\" \"$1\"\n", wifi.display())).unwrap();
-        args.extend(["--wifi-hook".to_owned(), format!("sh {}", hook.display())]);
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o700)).unwrap();
+        args.extend(["--wifi-hook".to_owned(), hook.to_str().unwrap().to_owned()]);
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut going = lab.start(&args);
-    at.port = going.port();
+    let opened = going.wait_for("the light's port", 30, |line| line["kind"] == "port");
+    at.port = opened["address"].as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap();
 
     let joined = Arc::new(Mutex::new(None));
     let radio = light.radio.then(|| Radio::listen(at.port, joined.clone()));
