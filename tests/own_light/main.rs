@@ -10,4 +10,5 @@
 
 mod alone;
 mod document;
+mod graded;
 mod table;
