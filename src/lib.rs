@@ -18,6 +18,7 @@
 //! | [`playback`] | what is played at any pace: a simulated or a recorded world |
 //! | [`simulated`] | the same world on a simulated clock |
 //! | [`recording`] | a recorded run: read, played, judged again |
+//! | [`check`] | a light that somebody else wrote: played against, and graded |
 //! | [`scenario`] | a timeline of faults, what must hold meanwhile, and the verdict |
 //! | [`doctor`] | why a broker cannot be used |
 //! | [`soak`] | random faults for a long time, and a verdict |
@@ -25,9 +26,15 @@
 //! | [`app`] | the window: state from events, a scene, one file a panel |
 //! | [`cli`] | the command line |
 
+#![warn(
+    clippy::print_stdout,
+    reason = "println! panics where standard output is closed or full: cli::output does not"
+)]
+
 pub mod adafruit;
 pub mod app;
 pub mod board;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod doctor;

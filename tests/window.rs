@@ -203,7 +203,7 @@ fn a_possible_conflict_is_told_as_a_doubt_and_a_glitch_only_in_the_log() {
     assert!(!window.says("Clear the conflict"), "a glitch raises no alarm");
 
     let certainty = Certainty::Possible;
-    let began = EventKind::ConflictBegan { lights: lights.clone(), certainty, since: ms(2_500) };
+    let began = EventKind::ConflictBegan { lights: lights.clone(), certainty, since: ms(2_500), cause: None };
     window.tell(vec![Event { at: ms(3_000), kind: began }]);
     window.settle();
     assert!(window.says("Possible conflict: a and b. As far as heard, both may have right of way at once"));
@@ -394,6 +394,16 @@ fn a_full_queue_of_commands_is_told_and_not_waited_for() {
     }
     window.harness.step();
     assert!(window.says("The world is too busy for another command"));
+}
+
+#[test]
+fn a_remembered_zoom_that_cannot_be_is_forgotten() {
+    for zoom in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-9, 1e9] {
+        let settings = Settings { zoom: Some(zoom), ..Settings::default() };
+        let mut window = TestWindow::with(1, 2, vec2(1_280.0, 900.0), settings).started(1_000);
+        window.run_until(1_100);
+        assert_eq!(window.harness.state().settings().zoom, None, "{zoom}");
+    }
 }
 
 #[test]

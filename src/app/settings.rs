@@ -96,7 +96,17 @@ impl Default for Settings {
     }
 }
 
+/// The zoom that egui's own keys reach.
+const ZOOMS: std::ops::RangeInclusive<f32> = 0.2..=5.0;
+
 impl Settings {
+    /// With what cannot be meant replaced by its default: the file may hold anything.
+    #[must_use]
+    pub fn checked(mut self) -> Settings {
+        self.zoom = self.zoom.filter(|zoom| ZOOMS.contains(zoom));
+        self
+    }
+
     #[must_use]
     pub fn shows(&self, part: Part) -> bool {
         match part {

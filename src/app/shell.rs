@@ -66,6 +66,7 @@ impl TwinlightApp {
         settings: Settings,
         subtitle: String,
     ) -> TwinlightApp {
+        let settings = settings.checked();
         theme::install(ctx);
         theme::choose(ctx, settings.theme);
         TwinlightApp {

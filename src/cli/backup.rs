@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::board;
+use super::{board, output};
 use crate::{
     board::{BackupJob, BackupPlace, BackupScope, Outcome, Request, facts_file},
     cli::exit::WELL,
@@ -26,14 +26,14 @@ pub(super) fn run(args: BackupArgs) -> anyhow::Result<u8> {
     let place = BackupPlace::File(args.file);
     let request = Request::BackUp(BackupJob { connection, scope, place });
     if let Outcome::BackedUp(backup) = board::run(&request, None)?.outcome {
-        println!(
+        output::line(format_args!(
             "backed up {}: {} bytes in {}, SHA-256 {} (also in {}); it may hold Wi-Fi passwords",
             backup.mac,
             backup.size,
             backup.file.display(),
             backup.sha256,
             facts_file(&backup.file).display()
-        );
+        ))?;
     }
     Ok(WELL)
 }

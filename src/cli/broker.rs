@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::output;
 use crate::{
     board::provision::this_computer::{addresses, make_login},
     cli::{
@@ -47,23 +48,25 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
     };
     runtime()?.block_on(async {
         let broker = Broker::start_limited(&config, limiter).await?;
-        println!("the embedded broker listens at {}", broker.address());
+        output::line(format_args!("the embedded broker listens at {}", broker.address()))?;
         if let Some(wanted) = broker.wanted_port_taken() {
-            println!("(port {wanted} is in use by another program)");
+            output::line(format_args!("(port {wanted} is in use by another program)"))?;
         }
         if let Some(login) = &made_up {
-            println!(
+            output::line(format_args!(
                 "user {}, password {} (made up for this run; set both in a configuration to keep them)",
                 login.user, login.password
-            );
+            ))?;
         }
         if lan {
-            println!("every computer and board of this network that knows user and password can now join:");
+            output::line(format_args!(
+                "every computer and board of this network that knows user and password can now join:"
+            ))?;
             for address in addresses() {
-                println!("  {address}, port {}", broker.address().port());
+                output::line(format_args!("  {address}, port {}", broker.address().port()))?;
             }
         }
-        println!("Ctrl-C ends it");
+        output::line(format_args!("Ctrl-C ends it"))?;
         let ended = broker.ended();
         tokio::select! {
             () = asked_to_end() => {

@@ -1,15 +1,12 @@
 //! `twinlight doctor`: why a broker cannot be used.
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::failure;
+use super::{failure, output};
 use crate::{
     cli::{
         common::{Common, asked_to_end, runtime},
@@ -38,7 +35,7 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<u8> {
         let (target, broker) = prepare(&config).await?;
         if !args.json {
             let whose = if broker.is_some() { " (the one in this program, started for this)" } else { "" };
-            println!("the broker at {}{whose}", target.address());
+            output::line(format_args!("the broker at {}{whose}", target.address()))?;
         }
         let findings = tokio::select! {
             findings = told(&target, args.json) => findings?,
@@ -48,22 +45,22 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<u8> {
             broker.stop().await;
         }
         let last = if args.json { closing_line(&findings).to_string() } else { closing(&findings) };
-        say(&last)?;
+        output::line(last)?;
         Ok(if findings.iter().any(|finding| finding.verdict.is_failure()) { FAILED } else { WELL })
     })
 }
 
 /// Examines, and tells of each step once it is done.
-async fn told(target: &Target, json: bool) -> io::Result<Vec<Finding>> {
+async fn told(target: &Target, json: bool) -> anyhow::Result<Vec<Finding>> {
     let (sender, mut progress) = mpsc::channel(PROGRESS_QUEUE);
     // Owns its end: where nothing can be told any more, the examination must not wait for it.
     let telling = async move {
         while let Some(progress) = progress.recv().await {
             if let Progress::StepEnded(finding) = progress {
-                say(&if json { line(&finding).to_string() } else { sentence(&finding) })?;
+                output::line(if json { line(&finding).to_string() } else { sentence(&finding) })?;
             }
         }
-        io::Result::Ok(())
+        anyhow::Ok(())
     };
     let examining = async {
         let findings = examine(target, &sender).await;
@@ -72,12 +69,6 @@ async fn told(target: &Target, json: bool) -> io::Result<Vec<Finding>> {
     };
     let (findings, told) = tokio::join!(examining, telling);
     told.map(|()| findings)
-}
-
-fn say(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}")?;
-    out.flush()
 }
 
 fn sentence(finding: &Finding) -> String {

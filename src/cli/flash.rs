@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::SystemTime};
 
 use clap::Args;
 
-use super::board;
+use super::{board, output};
 use crate::{
     board::{BackupPlace, BackupScope, FlashJob, ImageChoice, Outcome, Request, default_folder, provisioned},
     cli::{common::Common, exit::WELL},
@@ -44,9 +44,9 @@ pub(super) fn run(common: &Common, args: FlashArgs) -> anyhow::Result<u8> {
     let done = board::run(&request, None)?;
     if let Outcome::Flashed(written) = &done.outcome {
         if let Some(backup) = &written.backup {
-            println!("backup: {}", backup.file.display());
+            output::line(format_args!("backup: {}", backup.file.display()))?;
         }
-        println!("{}", board::sentence("flashed", written));
+        output::line(board::sentence("flashed", written))?;
     }
     Ok(WELL)
 }

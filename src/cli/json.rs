@@ -61,16 +61,18 @@ pub(super) fn line(event: &Event) -> Option<Value> {
                 None => line,
             }
         }
-        EventKind::ConflictBegan { lights, certainty, since } => {
+        EventKind::ConflictBegan { lights, certainty, since, cause } => {
             let kind = match certainty {
                 Certainty::Sure => "conflict",
                 Certainty::Possible => "possible-conflict",
             };
             let since = milliseconds(*since);
-            of_both(
-                lights,
-                json!({"ms": ms, "kind": kind, "certainty": certainty.as_str(), "since_ms": since}),
-            )
+            let mut line =
+                json!({"ms": ms, "kind": kind, "certainty": certainty.as_str(), "since_ms": since});
+            if let Some(cause) = cause {
+                line["cause"] = json!(cause.as_str());
+            }
+            of_both(lights, line)
         }
         EventKind::ConflictEnded { lights, certainty, lasted, at_most } => {
             let mut line = json!({"ms": ms, "kind": "conflict-over", "certainty": certainty.as_str()});

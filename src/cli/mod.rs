@@ -5,6 +5,7 @@
 mod backup;
 mod board;
 mod broker;
+mod check;
 mod common;
 mod doctor;
 mod exit;
@@ -13,6 +14,7 @@ mod flash;
 mod json;
 mod key;
 mod monitor;
+mod output;
 mod ports;
 mod presets;
 mod progress;
@@ -66,6 +68,8 @@ enum Command {
     Swarm(swarm::SwarmArgs),
     /// Run the embedded broker alone
     Broker(broker::BrokerArgs),
+    /// Grade a light that somebody else wrote: play against it, break its link, say what is wrong
+    Check(check::CheckArgs),
     /// Say why a broker cannot be used, step by step
     Doctor(doctor::DoctorArgs),
     /// List the configurations that come with the program, or print one
@@ -111,6 +115,7 @@ pub fn main() -> ExitCode {
         Some(Command::Soak(args)) => soak::run(&cli.common, &args),
         Some(Command::Swarm(args)) => swarm::run(&cli.common, &args),
         Some(Command::Broker(args)) => broker::run(&cli.common, &args),
+        Some(Command::Check(args)) => check::run(&cli.common, &args),
         Some(Command::Doctor(args)) => doctor::run(&cli.common, &args),
         Some(Command::Presets(args)) => presets::run(&args),
         Some(Command::Key(args)) => key::run(&cli.common, &args),

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::SystemTime};
 
 use clap::Args;
 
-use super::board;
+use super::{board, output};
 use crate::{
     board::{Outcome, ProvisionJob, Request, provisioned},
     cli::{common::Common, exit::WELL},
@@ -24,7 +24,7 @@ pub(super) fn run(common: &Common, args: &ProvisionArgs) -> anyhow::Result<u8> {
     let record = provisioned(record, SystemTime::now());
     let request = Request::Provision(ProvisionJob { connection: args.board.connection(), record });
     if let Outcome::Provisioned(written) = board::run(&request, None)?.outcome {
-        println!("{}", board::sentence("provisioned", &written));
+        output::line(board::sentence("provisioned", &written))?;
     }
     Ok(WELL)
 }

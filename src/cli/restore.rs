@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{board, failure};
+use super::{board, failure, output};
 use crate::{
     board::{Identity, Outcome, Request, RestoreJob},
     cli::exit::{CHECK_FAILED, WELL},
@@ -33,14 +33,14 @@ pub(super) fn run(args: RestoreArgs) -> anyhow::Result<u8> {
     });
     let done = board::run(&request, args.write_identity.then_some(true))?;
     let Outcome::Restored { written, identity } = &done.outcome else { return Ok(WELL) };
-    println!("{}", board::sentence("restored", written));
+    output::line(board::sentence("restored", written))?;
     let text = match identity {
         Identity::Equal => "Pycom's block was that of the backup already",
         Identity::Written => "Pycom's block was written too, as you wished",
         Identity::LeftAlone => "Pycom's block differs from the backup's and was left alone",
         Identity::NotHeld => "the backup does not hold Pycom's block",
     };
-    println!("{text}");
+    output::line(text)?;
     if done.unasked {
         let message = "nobody was there to be asked about Pycom's block";
         failure::warn(&Diagnostic::new(message, "add --write-identity to write it too"));

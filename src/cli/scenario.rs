@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{failure, json, report};
+use super::{failure, json, output, report};
 use crate::{
     cli::{
         common::{Common, runtime, shown},
@@ -88,7 +88,7 @@ pub(super) fn run(common: &Common, args: &ScenarioArgs) -> anyhow::Result<u8> {
         failure::warn(warning);
     }
     if !args.json {
-        println!("{}", plan.heading());
+        output::line(plan.heading())?;
     }
     let series = match plan.stage {
         Stage::Simulated => simulated::play(&plan)?,
@@ -117,9 +117,9 @@ fn list(as_json: bool) -> anyhow::Result<u8> {
     for lesson in lessons() {
         let title = lesson.scenario().title;
         if as_json {
-            println!("{}", json!({"kind": "lesson", "name": lesson.name, "title": title}));
+            output::line(json!({"kind": "lesson", "name": lesson.name, "title": title}))?;
         } else {
-            println!("{:longest$}  {title}", lesson.name);
+            output::line(format_args!("{:longest$}  {title}", lesson.name))?;
         }
     }
     Ok(WELL)

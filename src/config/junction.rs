@@ -1,9 +1,12 @@
 //! Junctions: the lights that must not conflict, and by what they agree.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use traffic_light::{
-    Demand, Infeasible, Key, LightConfig, MAX_PEERS, Name, Rule, Timing, name::MAX_NAME_BYTES,
+    Demand, Foreign, Infeasible, Key, LightConfig, MAX_PEERS, Name, Rule, Timing, name::MAX_NAME_BYTES,
 };
 
 use super::{
@@ -34,6 +37,10 @@ pub struct Junction {
     key: Option<Key>,
     /// Its key is made up once and kept; there is none yet.
     lacks_key: bool,
+    /// Those of `lights` that are somebody else's, and how to talk with them.
+    foreign: BTreeMap<Name, Foreign>,
+    /// The file says which lights to run.
+    run_is_given: bool,
 }
 
 /// Why there cannot be such a junction.
@@ -78,7 +85,19 @@ impl Junction {
             traffic_light::ConfigError::Timing(error) => JunctionError::Timing(error),
         })?;
         let run = lights.iter().map(|config| config.name().clone()).collect();
-        Ok(Junction { name, lights, run, picked: None, rule, demand, timing, key, lacks_key: false })
+        Ok(Junction {
+            name,
+            lights,
+            run,
+            picked: None,
+            rule,
+            demand,
+            timing,
+            key,
+            lacks_key: false,
+            foreign: BTreeMap::new(),
+            run_is_given: false,
+        })
     }
 
     /// Lets its lights follow another rule.
@@ -116,10 +135,38 @@ impl Junction {
         &self.lights
     }
 
-    /// Whether this program runs its light `light`.
+    /// Whether this program runs its light `light`: never one that is somebody else's.
     #[must_use]
     pub fn runs(&self, light: &Name) -> bool {
-        self.picked.as_ref().unwrap_or(&self.run).contains(light)
+        self.picked.as_ref().unwrap_or(&self.run).contains(light) && !self.foreign.contains_key(light)
+    }
+
+    /// How to talk with its light `light`, where that is somebody else's.
+    #[must_use]
+    pub fn foreign(&self, light: &Name) -> Option<&Foreign> {
+        self.foreign.get(light)
+    }
+
+    /// Its lights that are somebody else's.
+    pub fn foreign_lights(&self) -> impl Iterator<Item = (&Name, &Foreign)> {
+        self.foreign.iter()
+    }
+
+    /// How its light `light` talks with the one that it conflicts with, where that is somebody else's.
+    #[must_use]
+    pub fn partner_of(&self, light: &Name) -> Option<&Foreign> {
+        self.foreign.iter().find(|(foreign, _)| *foreign != light).map(|(_, foreign)| foreign)
+    }
+
+    /// Somebody else's light takes the place of its light `light`.
+    pub(super) fn set_foreign(&mut self, light: Name, foreign: Foreign) {
+        self.run.retain(|run| *run != light);
+        self.foreign.insert(light, foreign);
+    }
+
+    /// Whether the file says by name that this program is to run `light`.
+    pub(super) fn is_named_to_run(&self, light: &Name) -> bool {
+        self.run_is_given && self.run.contains(light)
     }
 
     /// Whether the file leaves its light `light` to others: to a board above all.
@@ -347,6 +394,7 @@ fn read_one<'a>(
     junction.lacks_key = lacks_key;
     if let Some(run) = read_run(reader, table, &lights) {
         junction.run = run?;
+        junction.run_is_given = true;
     }
     let junctions = match number {
         Some(number) => numbered(reader, &place, &junction, number?)?,

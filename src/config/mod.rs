@@ -11,6 +11,7 @@
 //! | `tls` | TLS to it, and the files that it takes |
 //! | `root` | the root topic |
 //! | `junction` | lights that must not conflict |
+//! | `foreign` | somebody else's lights, with their topics and words |
 //! | `timing` | timings of the file and of one junction |
 //! | `fault`, `parameters` | planned faults: when and on which light, what and with which parameters |
 //! | `pick` | which lights this process runs, by the command line |
@@ -29,6 +30,7 @@ pub(crate) mod error;
 pub(crate) mod expand;
 mod fault;
 pub(crate) mod file;
+pub(crate) mod foreign;
 pub(crate) mod junction;
 pub(crate) mod nearest;
 mod parameters;
@@ -53,6 +55,7 @@ pub use self::{
     adafruit::{Emulated, Feeds},
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
+    foreign::ForeignLight,
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
     pick::{NoSuchLight, Pick},
 };
@@ -68,8 +71,8 @@ pub const DEFAULT_TEXT: &str = include_str!("../../config/default.toml");
 /// More errors of syntax are mostly consequences of the first ones.
 const MOST_SYNTAX_ERRORS: usize = 5;
 
-const TOP: [&str; 12] = [
-    "seed", "seconds", "root", "rule", "demand", "broker", "timing", "links", "junction", "fault",
+const TOP: [&str; 13] = [
+    "seed", "seconds", "root", "rule", "demand", "broker", "timing", "links", "junction", "foreign", "fault",
     "scenario", "expect",
 ];
 const LINKS: [&str; 5] = ["wifi_join_ms", "keep_alive_s", "proxy", "board_port", "board_lan"];
@@ -270,9 +273,14 @@ pub(crate) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Config> {
         None => Some(Timing::default()),
     };
     let shared = matches!(broker, BrokerChoice::External { .. });
-    let junctions = junction::read(reader, top, shared, usual?);
+    let mut junctions = junction::read(reader, top, shared, usual?);
+    if let Some(junctions) = &mut junctions {
+        let user = feeds.as_ref().map(|feeds| feeds.user.as_str());
+        foreign::read(reader, top, junctions, &root, user);
+    }
     if let (Some(feeds), Some(junctions)) = (&feeds, &junctions) {
         feeds.check(reader, top, junctions);
+        foreign::check_feeds(reader, top, &feeds.user, junctions);
     }
     let lan = matches!(broker, BrokerChoice::Embedded { lan: true, .. });
     let links = read_links(reader, top, lan);

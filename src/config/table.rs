@@ -293,6 +293,18 @@ impl<'a> Reader<'a> {
         names.into_iter().map(|(name, item)| name.map(|name| (item, name))).collect()
     }
 
+    /// A text, or a list of them that is not empty, each with its place; those that are none are noted and left out.
+    pub(crate) fn one_or_more_texts<'m>(&mut self, member: &Member<'m>) -> Vec<(Member<'m>, &'m str)> {
+        let items: Vec<Member<'m>> = match member.value {
+            DeValue::Array(items) => items.iter().map(|item| item_of(member, item)).collect(),
+            _ => vec![member.clone()],
+        };
+        if items.is_empty() {
+            self.wrong(member, ("there is nothing in it", "write at least one, or leave the member out"));
+        }
+        items.into_iter().filter_map(|item| self.text(&item).map(|text| (item, text))).collect()
+    }
+
     fn wrong_type(&mut self, member: &Member<'_>, wanted: &str, help: &str) {
         let article = if member.value.is_array() || member.value.is_integer() { "an" } else { "a" };
         self.wrong(member, (format!("it is {article} {}, not {wanted}", member.value.type_str()), help));

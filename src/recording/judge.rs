@@ -101,7 +101,7 @@ pub fn judge(recording: &Recording) -> Judged {
 impl Verdict {
     fn of(kind: &EventKind) -> Option<Verdict> {
         match kind {
-            EventKind::ConflictBegan { lights, certainty, since } => {
+            EventKind::ConflictBegan { lights, certainty, since, .. } => {
                 Some(Verdict { lights: lights.clone(), certainty: Some(*certainty), since: *since })
             }
             EventKind::GlitchSeen { lights, since, .. } => {

@@ -160,7 +160,7 @@ impl Record {
                 }
             }
             EventKind::FaultChanged { fault, on } => self.see_fault(at, fault, *on),
-            EventKind::ConflictBegan { lights, certainty, since } => {
+            EventKind::ConflictBegan { lights, certainty, since, .. } => {
                 match self.open_conflict(lights) {
                     // What was possible has turned out to be so.
                     Some(span) => span.certainty = span.certainty.max(*certainty),

@@ -12,6 +12,7 @@ use crate::{
         EventKind,
         engine::Engine,
         event::{About, Ignorer, TopicKind},
+        foreign::ForeignWatch,
         shortened,
         topics::Topics,
     },
@@ -24,6 +25,7 @@ pub(super) struct Observer {
     pub(super) detailed: bool,
     /// The key of each junction, where it has one.
     keys: Vec<(Name, Option<Key>)>,
+    pub(super) foreign: ForeignWatch,
 }
 
 impl Observer {
@@ -31,13 +33,41 @@ impl Observer {
         engine: Engine,
         topics: Topics,
         keys: Vec<(Name, Option<Key>)>,
+        foreign: ForeignWatch,
         detailed: bool,
     ) -> Observer {
-        Observer { engine, topics, detailed, keys }
+        Observer { engine, topics, detailed, keys, foreign }
+    }
+
+    /// A message on a topic of foreign lights; `false` for any other.
+    fn hear_foreign(&mut self, topic: &str, payload: &[u8], retained: bool, qos: u8) -> bool {
+        let speaker = self.foreign.who_says(topic).cloned();
+        if speaker.is_none() && !self.foreign.is_told(topic) {
+            return false;
+        }
+        if self.detailed {
+            let (shown, bytes) = (shortened(payload), payload.len());
+            let (topic, payload) = (topic.into(), shown.clone());
+            self.engine.state.tell(EventKind::TopicHeard {
+                topic,
+                payload,
+                bytes,
+                retained,
+                qos: qos.min(1),
+            });
+            if let Some(light) = speaker {
+                let topic = TopicKind::State;
+                self.engine.state.tell(EventKind::MessagePassed { light, topic, payload: shown, retained });
+            }
+        }
+        self.foreign.hear(&mut self.engine, topic, payload, retained)
     }
 
     /// A message passes the broker.
     pub(super) fn hear(&mut self, topic: &str, payload: &[u8], retained: bool, qos: u8) {
+        if self.hear_foreign(topic, payload, retained, qos) {
+            return;
+        }
         // Where nobody looks at single messages, only what a light says of itself is news.
         if !self.detailed && !topic.ends_with("/status") {
             return;

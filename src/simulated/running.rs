@@ -36,6 +36,7 @@ impl World {
             None => Place::new(root, name, key),
         };
         let place = place.ok_or_else(|| SimulationError::Root(root.to_owned()))?;
+        let place = place.with_foreign(junction.partner_of(config.name()).cloned());
         self.observer.engine.light_added(&id, junction.rule(), self.config.links.proxy);
         let now = self.net.now;
         let start = Start {

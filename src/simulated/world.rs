@@ -23,6 +23,7 @@ use crate::{
         budget::{Budget, SharedBudget},
         engine::Engine,
         event::Severity,
+        foreign::ForeignWatch,
         light::{BrokerAddress, Light, LightEffect},
         topics::Topics,
     },
@@ -107,7 +108,13 @@ impl World {
                 .feeds
                 .as_ref()
                 .map(|feeds| SharedBudget::simulated(Budget::of(feeds, &config.junctions))),
-            observer: Observer::new(Engine::new(&config, true, seed), topics, keys, options.detailed),
+            observer: Observer::new(
+                Engine::new(&config, true, seed),
+                topics,
+                keys,
+                ForeignWatch::new(&config.junctions),
+                options.detailed,
+            ),
             lights: Vec::new(),
             sockets: Vec::new(),
             effects: Vec::new(),
@@ -123,6 +130,7 @@ impl World {
             ended: false,
             config,
         };
+        world.observer.engine.add_foreign_lights();
         world.start_broker();
         for warning in world.config.warnings.clone() {
             world.observer.engine.state.notice(Severity::Warning, None, warning.one_line());
@@ -192,6 +200,8 @@ impl World {
             Step::Check(number) => {
                 let Some(light) = self.light(number) else { return };
                 let every_us = light.check_every_us();
+                let Observer { engine, foreign, .. } = &mut self.observer;
+                foreign.note_silence(engine, at(now));
                 self.with_light(number, Light::check);
                 self.net.plan(now + every_us, Step::Check(number));
             }

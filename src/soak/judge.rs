@@ -42,7 +42,7 @@ impl Judge {
                 self.green(event.at, light);
             }
             EventKind::LinkChanged { layer: Layer::Mqtt, up: true, .. } => self.figures.sessions += 1,
-            EventKind::ConflictBegan { lights, certainty: Certainty::Sure, since } => {
+            EventKind::ConflictBegan { lights, certainty: Certainty::Sure, since, .. } => {
                 self.conflicts.insert(lights.clone(), *since);
             }
             EventKind::ConflictEnded { lights, certainty: Certainty::Sure, lasted, .. } => {
@@ -177,7 +177,7 @@ mod tests {
             EventKind::GlitchSeen { lights: lights.clone(), since, lasted, at_most: lasted },
         ));
         let (certainty, since) = (Certainty::Sure, Duration::from_millis(500));
-        judge.take(&event(700, EventKind::ConflictBegan { lights, certainty, since }));
+        judge.take(&event(700, EventKind::ConflictBegan { lights, certainty, since, cause: None }));
         let figures = judge.finish(Duration::from_secs(1));
         assert_eq!((figures.glitches, figures.conflicts), (1, 1));
         assert!(figures.failures[1].text.contains("500 ms") && !figures.passed());

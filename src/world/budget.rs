@@ -35,6 +35,8 @@ const LONGEST_REST: Duration = Duration::from_mins(10);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Between two looks whether that one was let in.
 const PROBE_LOOK: Duration = Duration::from_secs(1);
+/// Green, amber and red.
+const WORDS_OF_A_GO: usize = 3;
 /// Between two warnings of the same kind.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
@@ -44,6 +46,8 @@ pub(crate) struct Budget {
     per_minute: usize,
     /// Whether anything is held back.
     keeps: bool,
+    /// So many of the publishes of a minute are kept for what foreign lights are told.
+    reserved: usize,
     /// The most that the lights of this program publish in a minute, by their own buckets.
     planned: usize,
     own: Minute,
@@ -75,6 +79,7 @@ impl Budget {
         Budget {
             per_minute: count(per_minute),
             keeps,
+            reserved: 0,
             planned: count(planned),
             own: Minute::default(),
             others: Minute::default(),
@@ -91,17 +96,41 @@ impl Budget {
     pub(crate) fn of(feeds: &Feeds, junctions: &[Junction]) -> Budget {
         let here = junctions.iter().flat_map(Junction::virtual_lights);
         let planned = here.filter_map(|light| light.timing().most_per_minute());
-        Budget::new(feeds.per_minute, planned.fold(0, u32::saturating_add), feeds.budget)
+        let partners = junctions.iter().flat_map(|junction| {
+            junction.virtual_lights().filter(|light| junction.partner_of(light.name()).is_some())
+        });
+        let reserved = partners.count() * WORDS_OF_A_GO;
+        let planned = planned.fold(0, u32::saturating_add);
+        Budget { reserved, ..Budget::new(feeds.per_minute, planned, feeds.budget) }
     }
 
-    /// Takes one publish out, if there is that much.
+    /// Takes one publish out, if there is that much beside what is kept for foreign lights.
     pub(crate) fn publish(&mut self, now: Duration) -> bool {
-        let spent = self.own.count(now) + self.others.count(now);
-        let may = !self.keeps || (now >= self.paused_until && spent < self.per_minute);
+        self.take(now, self.reserved)
+    }
+
+    /// The same for what a foreign light is told: it goes before everything else.
+    pub(crate) fn publish_first(&mut self, now: Duration) -> bool {
+        self.take(now, 0)
+    }
+
+    /// Whether a foreign light could be told so much now.
+    pub(crate) fn has(&mut self, now: Duration, messages: u32) -> bool {
+        self.leaves(now, usize::try_from(messages).unwrap_or(usize::MAX).saturating_sub(1))
+    }
+
+    fn take(&mut self, now: Duration, left: usize) -> bool {
+        let may = self.leaves(now, left);
         if may {
             self.own.add(now);
         }
         may
+    }
+
+    /// Whether one publish would leave so many of this minute.
+    fn leaves(&mut self, now: Duration, left: usize) -> bool {
+        let spent = self.own.count(now) + self.others.count(now);
+        !self.keeps || (now >= self.paused_until && spent.saturating_add(left) < self.per_minute)
     }
 
     /// Another user of the account was heard. Returns whether a person should know by now that little is
@@ -286,6 +315,17 @@ mod tests {
             published.iter().map(|at| published.iter().filter(|ms| (*at..at + 60_000).contains(*ms)).count());
         assert_eq!(busiest.max(), Some(30));
         assert!(published.len() >= 290, "and nearly all of it: {}", published.len());
+    }
+
+    #[test]
+    fn what_a_foreign_light_is_told_goes_before_everything_else() {
+        let mut budget = Budget { reserved: 3, ..Budget::new(30, 15, true) };
+        assert_eq!((0..100).filter(|_| budget.publish(at(1))).count(), 27);
+        assert!(budget.has(at(1), 3) && !budget.has(at(1), 4));
+        assert_eq!((0..100).filter(|_| budget.publish_first(at(2))).count(), 3);
+        assert!(!budget.has(at(3), 1) && budget.has(at(63), 3));
+        budget.throttled(at(63), at(10));
+        assert!(!budget.has(at(64), 1));
     }
 
     #[test]

@@ -10,7 +10,10 @@ use crate::{
     model::{LightId, LightKind},
 };
 
-pub use super::monitor::{Certainty, Grade};
+pub use super::{
+    engine::Cause,
+    monitor::{Certainty, Grade},
+};
 
 /// One thing that happened, and when.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -139,6 +142,9 @@ pub enum EventKind {
         /// Since when, on the world's clock: it counts as a conflict only some time later.
         #[serde(with = "nanos")]
         since: Duration,
+        /// Why, where one of them is a foreign light of the configuration.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
     },
     /// The conflict of these lights is over.
     ConflictEnded {

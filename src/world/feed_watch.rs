@@ -41,10 +41,12 @@ impl FeedWatch {
     pub(super) fn new(user: &str, budget: SharedBudget, junctions: &[Junction]) -> FeedWatch {
         let lights =
             || junctions.iter().flat_map(|junction| junction.light_ids().map(move |id| (junction, id)));
+        // Foreign lights have feeds of their own, and are followed there.
+        let followed = || lights().filter(|(junction, id)| junction.foreign(&id.light).is_none());
         FeedWatch {
             user: user.to_owned(),
             budget,
-            lost_after: lights()
+            lost_after: followed()
                 .map(|(junction, id)| (id, Duration::from_millis(u64::from(junction.timing().lost_after_ms))))
                 .collect(),
             own: lights().filter(|(junction, id)| junction.runs(&id.light)).map(|(_, id)| id).collect(),

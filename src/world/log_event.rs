@@ -21,7 +21,7 @@ pub(super) enum LogEntry {
 pub(super) fn of(light: &LightId, event: &LogEvent) -> Option<LogEntry> {
     match event {
         // The lamps are told of where they switch, and a bad message once for all lights.
-        LogEvent::Shows(_) | LogEvent::Ignored(_) | LogEvent::Speaks => None,
+        LogEvent::Shows(_) | LogEvent::Ignored(_) | LogEvent::NotUnderstood(..) | LogEvent::Speaks => None,
         LogEvent::Doubtful(..)
         | LogEvent::Refused(_)
         | LogEvent::Timing(_)
@@ -30,6 +30,18 @@ pub(super) fn of(light: &LightId, event: &LogEvent) -> Option<LogEntry> {
         | LogEvent::NoCall => Some(LogEntry::Ignored(event.to_string())),
         LogEvent::Called | LogEvent::Obeys(_) => {
             Some(LogEntry::Notice(Severity::Info, format!("{light} {event}")))
+        }
+        LogEvent::PartnerLost(partner) => {
+            let partner = LightId::new(light.junction.clone(), partner.clone());
+            let text = format!(
+                "the foreign light {partner} is lost: it is silent, or its session is over (help: look at its program and \
+                 its network; {light} flashes until it is heard)"
+            );
+            Some(LogEntry::Notice(Severity::Warning, text))
+        }
+        LogEvent::PartnerBack(partner) => {
+            let partner = LightId::new(light.junction.clone(), partner.clone());
+            Some(LogEntry::Notice(Severity::Info, format!("the foreign light {partner} is heard again")))
         }
         LogEvent::Overrun => Some(LogEntry::Notice(Severity::Warning, event.to_string())),
     }

@@ -15,6 +15,7 @@
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program, as Adafruit IO where that is wanted |
 //! | `budget` | what the lights may publish and log in together, where an account counts |
+//! | `foreign` | what passes on the topics of foreign lights |
 //! | `feed_watch` | the observer on feeds: last values, presence by silence, notices |
 //! | [`account_limiter`] | what the clients of that broker do, counted as an account's |
 //! | `twin` | what a board should show |
@@ -38,6 +39,7 @@ pub(crate) mod engine;
 pub mod event;
 mod event_bus;
 mod feed_watch;
+pub(crate) mod foreign;
 mod last_run;
 pub(crate) mod light;
 mod link;

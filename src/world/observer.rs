@@ -19,6 +19,7 @@ use super::{
     event::{About, EventKind, Ignorer, Severity, TopicKind},
     event_bus::EventBus,
     feed_watch::FeedWatch,
+    foreign::ForeignWatch,
     link::Target,
     topics::Topics,
     twin::Twins,
@@ -79,6 +80,7 @@ pub(super) struct Observer {
     firmware: HashMap<LightId, String>,
     /// Where the lights meet on feeds.
     feeds: Option<FeedWatch>,
+    foreign: ForeignWatch,
 }
 
 impl Observer {
@@ -89,6 +91,7 @@ impl Observer {
         external: Option<External>,
         shows_messages: bool,
     ) -> Observer {
+        let foreign = ForeignWatch::new(junctions);
         let junctions =
             junctions.iter().map(|junction| (junction.name().clone(), junction.clone())).collect();
         Observer {
@@ -103,6 +106,7 @@ impl Observer {
             twins: Twins::default(),
             firmware: HashMap::new(),
             feeds: None,
+            foreign,
         }
     }
 
@@ -124,7 +128,7 @@ impl Observer {
             checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 let event = tokio::select! {
-                    _ = checks.tick(), if !self.twins.is_empty() || self.feeds.is_some() => {
+                    _ = checks.tick(), if self.has_to_look() => {
                         self.check_twins();
                         self.note_silence();
                         continue;
@@ -151,6 +155,11 @@ impl Observer {
             }
             client.stop().await;
         })
+    }
+
+    /// Whether time alone may tell something.
+    fn has_to_look(&self) -> bool {
+        !self.twins.is_empty() || self.feeds.is_some() || !self.foreign.is_empty()
     }
 
     fn take(&mut self, event: ClientEvent) {
@@ -193,9 +202,16 @@ impl Observer {
             let kind = EventKind::TopicHeard { topic, payload: shown, bytes, retained, qos: qos as u8 };
             self.bus.emit(kind);
         }
+        if self.hear_foreign(topic, payload, text.as_ref(), retained) {
+            return;
+        }
         self.hear_account(topic, payload, parsed.as_ref().map(|(light, _)| light));
         let Some((light, kind)) = parsed else { return };
         let Some(junction) = self.junctions.get(&light.junction) else { return };
+        if junction.foreign(&light.light).is_some() {
+            // It speaks on a topic of its own.
+            return;
+        }
         let (key, rule) = (junction.key().cloned(), junction.rule());
         if let Some(payload) = text {
             self.bus.emit(EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
@@ -213,6 +229,23 @@ impl Observer {
             let reason = format!("a message on {topic}: {reason}");
             self.bus.emit(EventKind::MessageIgnored { light: Some(light), by: Ignorer::Observer, reason });
         }
+    }
+
+    /// A message on a topic of foreign lights; `false` for any other.
+    fn hear_foreign(&mut self, topic: &str, payload: &[u8], text: Option<&Arc<str>>, retained: bool) -> bool {
+        let speaker = self.foreign.who_says(topic).cloned();
+        if speaker.is_none() && !self.foreign.is_told(topic) {
+            return false;
+        }
+        // What it is told was counted where it was sent.
+        let told_by = self.foreign.told_by(topic, self.junctions.values());
+        self.hear_account(topic, payload, told_by.as_ref());
+        if let (Some(light), Some(payload)) = (speaker, text) {
+            let (topic, payload) = (TopicKind::State, payload.clone());
+            self.bus.emit(EventKind::MessagePassed { light, topic, payload, retained });
+        }
+        let Observer { bus, foreign, .. } = self;
+        bus.with(|engine| foreign.hear(engine, topic, payload, retained))
     }
 
     fn hear_word(&mut self, light: &LightId, word: &PeerMessage, retained: bool, rule: Rule, keyed: bool) {
@@ -239,6 +272,8 @@ impl Observer {
         match word {
             PeerMessage::State(state) if kind == LightKind::Board && !retained => {
                 let junction = self.junctions.get(&light.junction);
+                // What a foreign light says and is told is more than a twin hears.
+                let junction = junction.filter(|junction| junction.partner_of(&light.light).is_none());
                 if let Some(config) = junction.and_then(|junction| junction.light_config(&light.light)) {
                     self.twins.follow(now, light, config, state);
                 }
@@ -278,6 +313,8 @@ impl Observer {
 
     /// On feeds nothing but silence tells that a light has gone.
     fn note_silence(&mut self) {
+        let (now, Observer { bus, foreign, .. }) = (self.bus.clock().now(), &mut *self);
+        bus.with(|engine| foreign.note_silence(engine, now));
         let Some(feeds) = &mut self.feeds else { return };
         for light in feeds.gone(self.bus.clock().now()) {
             self.bus.with(|engine| engine.state.presence_changed(&light, false, None));

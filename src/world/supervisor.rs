@@ -33,7 +33,7 @@ pub use self::world::{World, WorldError, WorldOptions};
 use super::{
     Command,
     account_limiter::AccountLimiter,
-    broker::Broker,
+    broker::{Broker, ClientWatch},
     client::{Client, ClientSpec},
     engine::Engine,
     event::{EventKind, TopicKind},
@@ -61,6 +61,8 @@ struct Supervisor {
     broker: Option<Broker>,
     /// Counts what the clients of the embedded broker do.
     limiter: Option<AccountLimiter>,
+    /// Tells what becomes of the sessions of foreign lights there.
+    clients: Option<Arc<ClientWatch>>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, RunningLight>,

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, fmt::Display, sync::Arc};
 
-use traffic_light::{Name, feeds};
+use traffic_light::{Name, feeds, mqtt::codec::matches};
 
 use super::event::TopicKind;
 use crate::model::LightId;
@@ -57,6 +57,18 @@ impl Topics {
     #[must_use]
     pub fn everything(&self) -> Vec<String> {
         if self.feeds.is_some() { self.all() } else { vec![format!("{}/#", self.root)] }
+    }
+
+    /// The filters for everything, or for what lights say, and for `others` that those do not match.
+    pub(crate) fn with_others(&self, everything: bool, others: Vec<String>) -> Vec<String> {
+        let mut filters = if everything { self.everything() } else { self.all() };
+        for other in others {
+            // A broker may send twice what two filters match.
+            if !filters.iter().any(|filter| matches(filter, &other)) {
+                filters.push(other);
+            }
+        }
+        filters
     }
 
     /// Whether `topic` is below the root, which [`Topics::everything`] listens to.

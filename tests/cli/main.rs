@@ -9,10 +9,12 @@
 
 #[cfg(target_os = "linux")]
 mod board;
+mod check;
 mod cluster;
 mod doctor;
 mod feeds;
 mod mosquitto;
+mod output;
 mod presets;
 mod replay;
 mod run;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
-use traffic_light::{Demand, Name, Rule, Timing, timing::Quota};
+use traffic_light::{Aspect, Demand, Name, Rule, Timing, timing::Quota};
 use twinlight::{
     config::{BrokerChoice, Config, ConfigError, Links, Place},
     fault::{BrokerDown, Fault, FaultKind, PlannedFault},
@@ -923,4 +923,125 @@ fn what_does_not_go_with_feeds_is_refused_or_warned_of() {
     assert!(
         feeds("", many).unwrap().warnings[0].message.contains("need 12 feeds, and a free account has 10")
     );
+}
+
+/// A configuration with one foreign light; `table` stands in for the members of `[[foreign]]` after `light`.
+fn with_foreign(table: &str) -> String {
+    format!(
+        "[[junction]]\nname = \"lab\"\nlights = [\"a\", \"b\"]\n[[foreign]]\nlight = \"lab/b\"\n{table}\n"
+    )
+}
+
+const CARS: &str = "says = \"cowboys/x/cars\"\nhears = \"cowboys/y/cars\"";
+
+#[test]
+fn a_foreign_light_takes_the_place_of_a_light_that_then_does_not_run_here() {
+    let words = "words = { red = \"RED\", amber = [\"YELLOW\", \"AMBER\"], green = \"GREEN\" }";
+    let config =
+        parse(&with_foreign(&format!("{CARS}\n{words}\njson = \"/state\"\nlost_after_s = 12.5"))).unwrap();
+    let junction = &config.junctions[0];
+    let (a, b) = (name("a"), name("b"));
+    assert!(junction.runs(&a) && !junction.runs(&b) && junction.leaves(&b));
+    let foreign = junction.foreign(&b).unwrap();
+    assert_eq!((foreign.says(), foreign.hears()), ("cowboys/x/cars", "cowboys/y/cars"));
+    assert_eq!(foreign.lost_after_ms(), 12_500);
+    assert_eq!(foreign.understand(br#"{"state":"amber"}"#), Some(Aspect::Amber));
+    assert_eq!(foreign.say(Aspect::Amber).unwrap(), br#"{"state":"YELLOW"}"#);
+    assert_eq!(junction.partner_of(&a), Some(foreign));
+    assert_eq!(junction.partner_of(&b), None);
+    assert_eq!(config.warnings, []);
+    let light = twinlight::config::ForeignLight {
+        light: LightId::new(name("lab"), name("b")),
+        foreign: foreign.clone(),
+    };
+    let written = light.to_toml();
+    let again = parse(&format!("[[junction]]\nname = \"lab\"\n{written}")).unwrap();
+    assert_eq!(again.junctions[0].foreign(&b), Some(foreign), "{written}");
+}
+
+#[test]
+fn two_foreign_lights_of_one_junction_may_be_watched() {
+    let other = "[[foreign]]\nlight = \"lab/a\"\nsays = \"cowboys/y/cars\"\nhears = \"cowboys/x/cars\"";
+    let config = parse(&with_foreign(&format!("{CARS}\n{other}"))).unwrap();
+    assert_eq!(config.junctions[0].virtual_lights().count(), 0);
+}
+
+#[test]
+fn each_slip_in_a_foreign_light_is_told_with_its_remedy() {
+    let words = |words: &str| with_foreign(&format!("{CARS}\nwords = {{ {words} }}"));
+    let cars = |more: &str| with_foreign(&format!("{CARS}\n{more}"));
+    let topics = |says: &str, hears: &str| with_foreign(&format!("says = {says:?}\nhears = {hears:?}"));
+    for (text, what, help) in [
+        (with_foreign("says = \"x\""), "foreign.hears: it is missing", "add the topic that it subscribes to"),
+        (topics("x", "x"), "speak and listen on one topic", "publish to one topic and subscribe to another"),
+        (topics("cars/+", "y"), "+ and # stand for many topics", "write one whole topic"),
+        (topics("", "y"), "it is empty", "write one whole topic"),
+        (topics("$SYS/x", "y"), "nobody can publish there", "leave out $"),
+        (topics(&"x".repeat(129), "y"), "it is too long", "128"),
+        (topics("twinlight/lab/a/state", "y"), "Twinlight's lights use the topics", "choose a topic outside"),
+        (cars("").replace("lab/b", "lab"), "\"lab\" is no light", "write it as \"demo/b\""),
+        (cars("").replace("lab/b", "lap/b"), "there is no junction lap", "name a light of a [[junction]]"),
+        (cars("").replace("lab/b", "lab/c"), "the junction lab has no light c", "its lights are a, b"),
+        (
+            cars("").replace("lights = [\"a\", \"b\"]", "lights = [\"a\", \"b\", \"c\"]"),
+            "the junction lab has 3 lights",
+            "give it a junction of two lights",
+        ),
+        (
+            cars("").replace("lights = [\"a\", \"b\"]", "run = [\"b\"]"),
+            "this program is to run b itself",
+            "leave b out of run",
+        ),
+        (words("red = \"R\""), "there is no word for green", "add green"),
+        (words("red = [], green = \"G\""), "there is nothing in it", "write at least one"),
+        (
+            words("red = \" \", green = \"G\""),
+            "a word needs at least one character",
+            "without what is around",
+        ),
+        (words("red = \"X\", green = \"x\""), "one word for two aspects", "words of its own"),
+        (words("red = \"R\", green = \"G\", orange = \"O\""), "it is not known here", "use one of red"),
+        (cars("json = \"state\""), "\"state\" is no place for a word", "\"/state\""),
+        (cars("json = \"/lights/0\""), "a place in an array", "\"/state\""),
+        (cars("lost_after_s = 0.5"), "a light is not lost after such a time", "give 1 to 3600 seconds"),
+        (cars("topic = \"x\""), "foreign.topic: it is not known here", "use one of light"),
+        (
+            cars(&format!("[[foreign]]\nlight = \"lab/a\"\n{CARS}")),
+            "says its words on this topic already",
+            "topics of its own",
+        ),
+    ] {
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.contains(what) && error.contains(help), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn on_adafruit_the_topics_of_a_foreign_light_are_feeds_of_the_account() {
+    let with = |says: &str, more: &str| {
+        format!(
+            "[broker]\nemulate = \"adafruit\"\nuser = \"king\"\npassword = \"arthur\"\n\
+             [[junction]]\nname = \"lab\"\n[[foreign]]\nlight = \"lab/b\"\nsays = {says:?}\nhears = \"king/feeds/y\"\n{more}\n"
+        )
+    };
+    assert!(parse(&with("king/feeds/x", "")).is_ok());
+    for (says, more, what, help) in [
+        ("cars", "", "it is no feed of this account", "king/feeds/cars"),
+        ("queen/feeds/x", "", "it is no feed of this account", "king/feeds/x"),
+        ("king/f/x", "", "not the long form", "king/feeds/x"),
+        ("king/feeds/My_Car", "", "not the long form", "king/feeds/my-car"),
+        ("king/feeds/lab-a", "", "one of Twinlight's own lights", "choose another feed"),
+        ("king/feeds/x", "retain = true", "Adafruit IO keeps no messages", "remove retain"),
+    ] {
+        let error = parse(&with(says, more)).unwrap_err().to_string();
+        assert!(error.contains(what) && error.contains(help), "{says}\n{error}");
+    }
+}
+
+#[test]
+fn a_key_does_not_protect_what_a_foreign_light_says_and_the_file_is_told_so() {
+    let keyed =
+        with_foreign(CARS).replace("name = \"lab\"", "name = \"lab\"\nkey = \"sixteen bytes or more\"");
+    let warnings = parse(&keyed).unwrap().warnings;
+    assert!(warnings.iter().any(|warning| warning.message.contains("signs nothing")), "{warnings:?}");
 }

@@ -157,7 +157,7 @@ fn judge(lights: &[Truth]) -> HashMap<Vec<LightId>, Vec<Reports>> {
     let mut take = |news: Vec<EventKind>| {
         for kind in news {
             match kind {
-                EventKind::ConflictBegan { lights, certainty, since } => {
+                EventKind::ConflictBegan { lights, certainty, since, .. } => {
                     let before = open.insert(lights, (certainty, ms(since)));
                     assert!(before.is_none_or(|(known, _)| known < certainty), "told twice");
                 }

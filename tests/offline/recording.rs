@@ -106,7 +106,12 @@ fn kinds() -> Vec<EventKind> {
             by: Ignorer::Light(b.clone()),
             reason: String::new(),
         },
-        EventKind::ConflictBegan { lights: lights.clone(), certainty: Certainty::Possible, since },
+        EventKind::ConflictBegan {
+            lights: lights.clone(),
+            certainty: Certainty::Possible,
+            since,
+            cause: None,
+        },
         EventKind::ConflictEnded {
             lights: lights.clone(),
             certainty: Certainty::Sure,
@@ -392,7 +397,8 @@ fn verdicts_are_made_anew_from_lamps_and_messages_and_compared_with_those_of_the
     // RecordedJunction with its verdicts, it is judged as it was, and a false one is found out.
     let mut then = judged.events.clone();
     let lights = vec![a, b];
-    let false_one = EventKind::ConflictBegan { lights, certainty: Certainty::Sure, since: MS(7_000) };
+    let false_one =
+        EventKind::ConflictBegan { lights, certainty: Certainty::Sure, since: MS(7_000), cause: None };
     then.insert(then.len() - 1, Event { at: MS(8_000), kind: false_one });
     let recordings = Recordings::new();
     let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap();

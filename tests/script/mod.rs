@@ -281,6 +281,7 @@ impl Script {
                     lights,
                     certainty: Certainty::Sure,
                     since: Duration::from_millis(now),
+                    cause: None,
                 }
             } else {
                 EventKind::ConflictEnded { lights, certainty: Certainty::Sure, lasted, at_most: lasted }

@@ -18,6 +18,7 @@
 //!
 //! | [`program`] | what a host does around its light: topics, status, commands |
 //! | [`feeds`] | where a light speaks on Adafruit IO |
+//! | [`foreign`] | the topics and words of somebody else's light |
 //!
 //! and what a board needs around it, here so that it is tested without a board:
 //!
@@ -43,6 +44,7 @@ pub mod button;
 pub mod command;
 pub mod crc;
 pub mod feeds;
+pub mod foreign;
 pub mod key;
 
 pub mod boot_counter;
@@ -60,6 +62,7 @@ pub mod timing;
 
 pub use aspect::Aspect;
 pub use command::{Refused, ReplayGuard};
+pub use foreign::Foreign;
 pub use key::{Key, KeyError};
 #[cfg(feature = "mutations")]
 pub use light::Mutation;

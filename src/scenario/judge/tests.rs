@@ -82,8 +82,12 @@ impl Story {
     fn conflict(self, at: f64, until: f64) -> Story {
         let lights = vec![light("a"), light("b")];
         let (lasted, certainty) = (secs(until - at), Certainty::Sure);
-        self.at(at, "begins", EventKind::ConflictBegan { lights: lights.clone(), certainty, since: secs(at) })
-            .at(until, "ends", EventKind::ConflictEnded { lights, certainty, lasted, at_most: lasted })
+        self.at(
+            at,
+            "begins",
+            EventKind::ConflictBegan { lights: lights.clone(), certainty, since: secs(at), cause: None },
+        )
+        .at(until, "ends", EventKind::ConflictEnded { lights, certainty, lasted, at_most: lasted })
     }
 
     fn reacted(self, at: f64, ms: u64) -> Story {
@@ -154,7 +158,8 @@ fn a_possible_conflict_fails_who_wants_none_and_shows_none_to_who_wants_one() {
     let possible = |expectation: &str| {
         let lights = vec![light("a"), light("b")];
         let certainty = Certainty::Possible;
-        let began = EventKind::ConflictBegan { lights: lights.clone(), certainty, since: secs(7.9) };
+        let began =
+            EventKind::ConflictBegan { lights: lights.clone(), certainty, since: secs(7.9), cause: None };
         let ended =
             EventKind::ConflictEnded { lights, certainty, lasted: Duration::ZERO, at_most: secs(2.0) };
         Story::of(expectation).at(8.2, "begins", began).at(10.5, "ends", ended)
@@ -169,7 +174,8 @@ fn a_possible_conflict_fails_who_wants_none_and_shows_none_to_who_wants_one() {
 #[test]
 fn a_conflict_that_turns_out_to_be_sure_is_one() {
     let lights = vec![light("a"), light("b")];
-    let possible = EventKind::ConflictBegan { lights, certainty: Certainty::Possible, since: secs(7.9) };
+    let possible =
+        EventKind::ConflictBegan { lights, certainty: Certainty::Possible, since: secs(7.9), cause: None };
     let story = Story::of("what = \"conflict\"").at(8.2, "perhaps", possible).conflict(8.5, 9.5);
     story.comes_to(60.0, Held, "demo/a and demo/b were in go at once from 7.9 s on, for 1 s");
 }

@@ -16,6 +16,7 @@
 //! | `listener` | which port, and the accept loop |
 //! | `sessions` | how much one client and all of them may use, and who serves a connection |
 //! | `authentication` | who is let in |
+//! | `client_watch` | which clients are foreign lights, and what becomes of their sessions |
 //! | `limited` | connections whose account may be banned |
 //! | `adafruit_filter` | between a client and the broker, where it is to be like Adafruit IO |
 //!
@@ -36,6 +37,7 @@
 
 mod adafruit_filter;
 mod authentication;
+mod client_watch;
 mod limited;
 mod listener;
 mod sessions;
@@ -44,6 +46,7 @@ use std::{
     future::Future,
     io,
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    sync::Arc,
 };
 
 use tokio::{
@@ -52,6 +55,7 @@ use tokio::{
 };
 use tracing::{error, info};
 
+pub(in crate::world) use self::client_watch::{ClientWatch, ForeignSession};
 pub use self::listener::PORTS_TRIED;
 use self::sessions::Sessions;
 use super::account_limiter::AccountLimiter;
@@ -182,6 +186,15 @@ impl Broker {
         config: &BrokerConfig,
         limiter: Option<AccountLimiter>,
     ) -> Result<Broker, BrokerError> {
+        Broker::start_watched(config, limiter, None).await
+    }
+
+    /// As [`Broker::start_limited`], and tells what becomes of the sessions of foreign lights.
+    pub(in crate::world) async fn start_watched(
+        config: &BrokerConfig,
+        limiter: Option<AccountLimiter>,
+        clients: Option<Arc<ClientWatch>>,
+    ) -> Result<Broker, BrokerError> {
         let login = match &config.login {
             None if config.lan => return Err(BrokerError::LanWithoutLogin),
             Some(login) if login.user.is_empty() || login.password.is_empty() => {
@@ -200,7 +213,10 @@ impl Broker {
 
         let (stop, stop_requested) = oneshot::channel();
         let (tell_end, ended) = watch::channel(None);
-        let sessions = Sessions::new(login, limiter);
+        if let Some(clients) = &clients {
+            clients.reset();
+        }
+        let sessions = Sessions::new(login, limiter, clients);
         let task = tokio::spawn(async move {
             let end = listener::serve(listener, sessions, stop_requested).await;
             tell_end.send_replace(Some(end));

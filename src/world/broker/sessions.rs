@@ -10,7 +10,12 @@ use mqtt5::broker::{
 use tokio::{net::TcpStream, sync::broadcast};
 use tracing::{debug, warn};
 
-use super::{adafruit_filter, authentication, limited, limited::BoxFuture};
+use super::{
+    adafruit_filter, authentication,
+    client_watch::{ClientWatch, Events},
+    limited,
+    limited::BoxFuture,
+};
 use crate::{
     model::Login,
     world::account_limiter::{AccountLimiter, PublishHandler},
@@ -55,7 +60,11 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(login: Option<Login>, limiter: Option<AccountLimiter>) -> Sessions {
+    pub(super) fn new(
+        login: Option<Login>,
+        limiter: Option<AccountLimiter>,
+        clients: Option<Arc<ClientWatch>>,
+    ) -> Sessions {
         let storage = Arc::new(DynamicStorage::Memory(MemoryBackend::with_queue_limits(QueueLimits {
             max_messages: QUEUED_MESSAGES,
             max_bytes: QUEUED_BYTES,
@@ -64,9 +73,9 @@ impl Sessions {
         let router = Arc::new(router);
         // Where the broker is to be like Adafruit IO, the filter counts.
         let counting = limiter.clone().filter(|limiter| !limiter.emulates());
-        let event_handler = counting.map(|limiter| -> Arc<dyn BrokerEventHandler> {
-            Arc::new(PublishHandler { limiter, router: Arc::clone(&router) })
-        });
+        let counting = counting.map(|limiter| PublishHandler { limiter, router: Arc::clone(&router) });
+        let event_handler = (counting.is_some() || clients.is_some())
+            .then(|| -> Arc<dyn BrokerEventHandler> { Arc::new(Events { counting, clients }) });
         let config = CrateConfig {
             event_handler,
             bind_addresses: Vec::new(),

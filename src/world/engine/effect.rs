@@ -69,6 +69,10 @@ pub(crate) enum LightCommand {
     Reboot,
     /// The button of a light that goes only on call.
     Call,
+    /// The foreign light that it conflicts with has subscribed anew to what it is told.
+    PartnerSubscribed,
+    /// The session of that one is over.
+    PartnerGone,
 }
 
 impl Effect {

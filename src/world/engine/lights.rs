@@ -132,6 +132,11 @@ impl Engine {
     }
 
     fn add_light(&mut self, light: LightId) {
+        if self.setting.is_foreign(&light) {
+            let text =
+                format!("somebody else's program runs {light} (help: remove its [[foreign]] to run it here)");
+            return self.state.notice(Severity::Warning, Some(&light), text);
+        }
         if self.setting.has_light(&light) {
             return self.push(Task { effect: Effect::AddLight(light), change: None });
         }

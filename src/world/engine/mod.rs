@@ -9,6 +9,8 @@
 //! | `holds` | who holds which fault in force, and until when |
 //! | `faults` | injecting and clearing |
 //! | `chaos` | the chaos switch |
+//! | `foreign` | what foreign lights say and are told, and what becomes of their sessions |
+//! | `cause` | why a foreign light was in conflict |
 //! | `lights` | lights come, go, start anew, and are told what to do |
 //! | `setting` | what it must know of the configuration |
 //!
@@ -31,9 +33,11 @@
 //!
 //! A fault is told of as in force once its effect has been performed, and as ended once that has been undone.
 
+mod cause;
 mod chaos;
 mod effect;
 mod faults;
+mod foreign;
 mod holds;
 mod lights;
 mod setting;
@@ -48,6 +52,7 @@ use std::{
 
 use simulation::Rng;
 
+pub use self::cause::Cause;
 use self::{
     chaos::ActiveChaos,
     effect::action_words,

@@ -1,6 +1,8 @@
 //! What an engine must know of the configuration.
 
-use traffic_light::Name;
+use std::time::Duration;
+
+use traffic_light::{Name, Rule};
 
 use crate::config::{BrokerChoice, Config, Junction};
 use crate::model::LightId;
@@ -35,6 +37,29 @@ impl Setting {
 
     pub(super) fn has_light(&self, light: &LightId) -> bool {
         self.junction(&light.junction).is_some_and(|junction| junction.light_config(&light.light).is_some())
+    }
+
+    /// Whether somebody else runs the light, as the configuration says.
+    pub(super) fn is_foreign(&self, light: &LightId) -> bool {
+        self.junction(&light.junction).is_some_and(|junction| junction.foreign(&light.light).is_some())
+    }
+
+    /// The lights that somebody else runs, each with its junction's rule and the round trip that it allows for.
+    pub(super) fn foreign_lights(&self) -> Vec<(LightId, Rule, Duration)> {
+        let all = self.junctions.iter().flat_map(|junction| {
+            let rtt = Duration::from_millis(u64::from(junction.timing().rtt_ms));
+            junction.foreign_lights().map(move |(name, _)| {
+                (LightId::new(junction.name().clone(), name.clone()), junction.rule(), rtt)
+            })
+        });
+        all.collect()
+    }
+
+    /// The light that a foreign one conflicts with.
+    pub(super) fn partner_of_foreign(&self, light: &LightId) -> Option<LightId> {
+        let junction = self.junction(&light.junction)?;
+        junction.foreign(&light.light)?;
+        junction.light_ids().find(|other| other != light)
     }
 
     /// Whether the light's junction signs its messages.

@@ -10,6 +10,7 @@ use std::{
 
 use traffic_light::{Aspect, Name, PeerMessage, Rule};
 
+use super::cause::{Cause, Talk};
 use crate::{
     fault::{Fault, LightFault},
     model::{LightId, LightKind},
@@ -30,6 +31,10 @@ pub(crate) struct WorldState {
     /// The seed of chaos, while it is on.
     chaos: Option<u64>,
     ends_of_go: HashMap<LightId, EndOfGo>,
+    /// Of each foreign light of the configuration, what it said and was told.
+    pub(super) talks: BTreeMap<LightId, Talk>,
+    /// Why there is a conflict, of those that go on.
+    causes: BTreeMap<Vec<LightId>, Cause>,
     events: VecDeque<Event>,
 }
 
@@ -143,6 +148,12 @@ impl WorldState {
         self.shows(light, word.aspect(), |monitor, now| monitor.hear(now, light, word));
     }
 
+    /// `light`, a foreign one, said a word for `shown` that counts as `means`.
+    pub(super) fn aspect_heard_as(&mut self, light: &LightId, shown: Aspect, means: Aspect) {
+        let word = PeerMessage::Plain(means);
+        self.shows(light, shown, |monitor, now| monitor.hear(now, light, &word));
+    }
+
     /// `light`, which runs elsewhere, is gone, says the broker. What its lamps show nobody knows: the
     /// monitor goes by its messages.
     pub(crate) fn gone(&mut self, light: &LightId) {
@@ -161,7 +172,7 @@ impl WorldState {
             self.tell(EventKind::AspectChanged { light: light.clone(), aspect });
         }
         for verdict in judge(&mut self.monitor, self.now) {
-            self.tell(verdict);
+            self.tell_verdict(verdict);
         }
     }
 
@@ -173,8 +184,25 @@ impl WorldState {
     /// Lets the monitor judge what time alone has changed.
     pub(crate) fn judge(&mut self) {
         for verdict in self.monitor.check(self.now) {
-            self.tell(verdict);
+            self.tell_verdict(verdict);
         }
+    }
+
+    /// Tells what the monitor says, and of a conflict with a foreign light its cause.
+    fn tell_verdict(&mut self, mut verdict: EventKind) {
+        match &mut verdict {
+            EventKind::ConflictBegan { lights, cause, .. } => {
+                *cause = self.cause_of(lights);
+                if let Some(cause) = cause {
+                    self.causes.insert(lights.clone(), *cause);
+                }
+            }
+            EventKind::ConflictEnded { lights, .. } => {
+                self.causes.remove(lights);
+            }
+            _ => {}
+        }
+        self.tell(verdict);
     }
 
     pub(crate) fn link_changed(
@@ -280,7 +308,7 @@ impl WorldState {
     /// Tells all that is true at present once more, but for the insides of the lights.
     pub(crate) fn tell_all(&mut self) {
         let at = self.now;
-        let WorldState { lights, monitor, broker, faults, chaos, events, .. } = self;
+        let WorldState { lights, monitor, broker, faults, chaos, events, causes, .. } = self;
         let mut tell = |kind| events.push_back(Event { at, kind });
         for kind in broker.iter() {
             tell(kind.clone());
@@ -302,7 +330,8 @@ impl WorldState {
         }
         tell(EventKind::ChaosChanged { seed: *chaos });
         for (lights, certainty, since) in monitor.conflicts() {
-            tell(EventKind::ConflictBegan { lights, certainty, since });
+            let cause = causes.get(&lights).copied();
+            tell(EventKind::ConflictBegan { lights, certainty, since, cause });
         }
     }
 }

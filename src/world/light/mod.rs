@@ -67,6 +67,10 @@ enum Notification {
     Received(Received),
     /// The session is over.
     Down,
+    /// The foreign light that it conflicts with has subscribed anew.
+    PartnerSubscribed,
+    /// That one's session is over.
+    PartnerGone,
 }
 
 pub(crate) struct Light {
@@ -108,6 +112,9 @@ struct Host {
     link: BrokerLink,
     state_topic: TopicText,
     status_topic: TopicText,
+    /// What a foreign light listens to; empty where there is none.
+    partner_topic: TopicText,
+    partner_retains: bool,
     budget: Option<SharedBudget>,
     measured: bool,
     effects: Vec<LightEffect>,
@@ -129,6 +136,8 @@ impl Light {
             link: BrokerLink::new(place.is_on_feeds(), local),
             state_topic: program.topic(Topic::State),
             status_topic: program.topic(Topic::Status),
+            partner_topic: program.topic(Topic::Partner),
+            partner_retains: program.partner_retains(),
             budget,
             measured: parts.measured,
             effects: vec![LightEffect::Booted(start.boot)],
@@ -253,6 +262,8 @@ impl Light {
             LightCommand::Hang(on) => self.set_hung(now, on),
             LightCommand::Drift(ppm) => self.set_drift(now, ppm),
             LightCommand::Suspend(on) => self.set_asleep(now, on),
+            LightCommand::PartnerSubscribed => self.notify(now, Notification::PartnerSubscribed),
+            LightCommand::PartnerGone => self.notify(now, Notification::PartnerGone),
         }
     }
 
@@ -413,6 +424,8 @@ impl Light {
                 host.knows_up = false;
                 program.session_down(local, host);
             }
+            Notification::PartnerSubscribed => program.partner_subscribed(local, host),
+            Notification::PartnerGone => program.partner_gone(local, host),
             Notification::Received(Received::Message { topic, payload, retained }) => {
                 program.hear(local, &topic, &payload, retained, host);
             }
@@ -428,16 +441,21 @@ impl LightHost for Host {
     }
 
     fn publish(&mut self, topic: Topic, message: &Message) -> bool {
-        let topic = match topic {
-            Topic::Status => &self.status_topic,
-            _ => &self.state_topic,
+        let (topic, retain, spend): (_, _, fn(&mut Budget, Duration) -> bool) = match topic {
+            Topic::Partner => (&self.partner_topic, self.partner_retains, Budget::publish_first),
+            Topic::Status => (&self.status_topic, true, Budget::publish),
+            Topic::State | Topic::Command => (&self.state_topic, true, Budget::publish),
         };
-        let may = self.knows_up && self.budget.as_ref().is_none_or(|budget| budget.with(Budget::publish));
-        let sent = may && self.link.publish(topic, message);
+        let may = self.knows_up && self.budget.as_ref().is_none_or(|budget| budget.with(spend));
+        let sent = may && self.link.publish_retained(topic, message, retain);
         if sent && self.measured {
             self.effects.push(LightEffect::Sent(message.len()));
         }
         sent
+    }
+
+    fn can_tell(&self, messages: u32) -> bool {
+        self.budget.as_ref().is_none_or(|budget| budget.with(|budget, now| budget.has(now, messages)))
     }
 
     fn execute(&mut self, command: HostCommand) -> bool {
@@ -455,7 +473,7 @@ impl LightHost for Host {
 
     fn log(&mut self, event: LogEvent) {
         // The lamps are told of by `show`, and a bad message by the observer, once for all lights.
-        if !matches!(event, LogEvent::Shows(_) | LogEvent::Ignored(_)) {
+        if !matches!(event, LogEvent::Shows(_) | LogEvent::Ignored(_) | LogEvent::NotUnderstood(..)) {
             self.effects.push(LightEffect::Log(event));
         }
     }

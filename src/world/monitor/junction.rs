@@ -114,7 +114,7 @@ impl Junction {
             let (one, other) = (overlap.one.0, overlap.other.0);
             let lights = self.lights(overlap);
             self.end_others(now, at, (one, other), news);
-            news.push(EventKind::ConflictBegan { lights, certainty, since });
+            news.push(EventKind::ConflictBegan { lights, certainty, since, cause: None });
         }
         let Some(overlap) = self.overlaps.get_mut(at) else { return };
         overlap.told = verdict.or(overlap.told);

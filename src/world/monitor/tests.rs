@@ -20,7 +20,7 @@ fn kinds(news: &[EventKind]) -> Vec<String> {
         |lights: &[LightId]| lights.iter().map(|light| light.light.to_string()).collect::<Vec<_>>().join("+");
     news.iter()
         .map(|kind| match kind {
-            EventKind::ConflictBegan { lights, certainty, since } => {
+            EventKind::ConflictBegan { lights, certainty, since, .. } => {
                 format!("{certainty} {} since {}", names(lights), since.as_millis())
             }
             EventKind::ConflictEnded { lights, certainty, lasted, at_most } => {

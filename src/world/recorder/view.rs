@@ -39,6 +39,8 @@ enum Reason {
     Promised(Name, u64),
     Clearance(u64),
     NoLease(Name),
+    Unheard(Name),
+    Untold(Name),
     Yields(u64),
 }
 
@@ -97,6 +99,8 @@ impl From<Waiting> for Reason {
             Waiting::Promised(held) => Reason::Promised(held.light, held.until.as_ms()),
             Waiting::Clearance { until } => Reason::Clearance(until.as_ms()),
             Waiting::NoLease(light) => Reason::NoLease(light),
+            Waiting::Unheard(light) => Reason::Unheard(light),
+            Waiting::Untold(light) => Reason::Untold(light),
             Waiting::Yields { until } => Reason::Yields(until.as_ms()),
         }
     }
@@ -114,6 +118,8 @@ impl From<Reason> for Waiting {
             Reason::Promised(light, until) => Waiting::Promised(Held { light, until: instant(until) }),
             Reason::Clearance(until) => Waiting::Clearance { until: instant(until) },
             Reason::NoLease(light) => Waiting::NoLease(light),
+            Reason::Unheard(light) => Waiting::Unheard(light),
+            Reason::Untold(light) => Waiting::Untold(light),
             Reason::Yields(until) => Waiting::Yields { until: instant(until) },
         }
     }

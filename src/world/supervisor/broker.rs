@@ -1,11 +1,13 @@
 //! The broker in this program starts, stops and opens to the network.
 
+use std::sync::Arc;
+
 use super::Supervisor;
 use crate::{
-    config::BrokerChoice,
-    model::{Diagnostic, Login},
+    config::{BrokerChoice, Config},
+    model::{Diagnostic, LightId, Login},
     world::{
-        broker::{Broker, BrokerConfig, Ended},
+        broker::{Broker, BrokerConfig, ClientWatch, Ended, ForeignSession},
         event_bus::EventBus,
     },
 };
@@ -27,7 +29,7 @@ impl Supervisor {
             return Ok(());
         }
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
-        let broker = Broker::start_limited(&config, self.limiter.clone()).await?;
+        let broker = Broker::start_watched(&config, self.limiter.clone(), self.clients.clone()).await?;
         tell_of(&self.bus, &broker);
         self.broker = Some(broker);
         Ok(())
@@ -47,6 +49,23 @@ impl Supervisor {
         }
         self.start_broker().await
     }
+}
+
+/// What tells the engine of the sessions of foreign lights; `None` where there are none.
+pub(super) fn client_watch(config: &Config, bus: &Arc<EventBus>) -> Option<Arc<ClientWatch>> {
+    let lights = config.junctions.iter().flat_map(|junction| {
+        let id = |name: &traffic_light::Name| LightId::new(junction.name().clone(), name.clone());
+        junction.foreign_lights().map(move |(name, foreign)| (id(name), foreign.clone()))
+    });
+    let lights: Vec<_> = lights.collect();
+    let bus = bus.clone();
+    let listener = Box::new(move |light: &LightId, session| {
+        bus.with(|engine| match session {
+            ForeignSession::Subscribed => engine.foreign_subscribed(light),
+            ForeignSession::Over => engine.foreign_session_over(light),
+        });
+    });
+    (!lights.is_empty()).then(|| Arc::new(ClientWatch::new(lights, listener)))
 }
 
 pub(super) fn tell_of(bus: &EventBus, broker: &Broker) {

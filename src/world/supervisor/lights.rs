@@ -46,6 +46,7 @@ impl Supervisor {
             self.bus.notice(Severity::Error, None, "the root topic is too long; make it shorter");
             return;
         };
+        let place = place.with_foreign(junction.partner_of(config.name()).cloned());
         let start = Start {
             // Never seeded: a run's number has to differ from that of every other run.
             boot: rand::random(),

@@ -19,12 +19,14 @@ use crate::{
     config::{BrokerChoice, Config},
     world::{
         account_limiter::AccountLimiter,
-        broker::Broker,
+        broker::{Broker, ClientWatch},
         budget::{Budget, SharedBudget},
         client::{self, ClientSpec},
+        engine::Engine,
         event::Severity,
         event_bus::EventBus,
         feed_watch::FeedWatch,
+        foreign::ForeignWatch,
         last_run::LastRun,
         light::BrokerAddress,
         link::{BrokerPath, SharedLogin, Target, Via},
@@ -49,7 +51,7 @@ impl Supervisor {
         config: Config,
         options: WorldOptions,
         bus: Arc<EventBus>,
-        BrokerRoute { broker, limiter, tunnel }: BrokerRoute,
+        BrokerRoute { broker, limiter, clients, tunnel }: BrokerRoute,
     ) -> Supervisor {
         let target = match (&config.broker, &broker) {
             (BrokerChoice::External { host, port, login, tls }, _) => Target {
@@ -96,6 +98,8 @@ impl Supervisor {
             let (junction, light) = timing;
             bus.with(|engine| engine.state.set_limits(junction.name(), Limits::of(light.timing())));
         }
+        bus.with(Engine::add_foreign_lights);
+        let foreign = ForeignWatch::new(junctions).topics();
         let observer = Observer::new(bus.clone(), topics.clone(), junctions, external, options.detailed);
         let watch = config.feeds.as_ref().zip(budget.clone());
         let observer =
@@ -117,7 +121,7 @@ impl Supervisor {
                 &format!("{:08x}", random.random::<u32>()),
             )
             .to_string(),
-            subscriptions: if options.detailed { topics.everything() } else { topics.all() },
+            subscriptions: topics.with_others(options.detailed, foreign),
             seed: random.random(),
             ..spec.clone()
         });
@@ -140,6 +144,7 @@ impl Supervisor {
             bus,
             broker,
             limiter,
+            clients,
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
@@ -175,6 +180,7 @@ impl Supervisor {
 pub(super) struct BrokerRoute {
     pub(super) broker: Option<Broker>,
     pub(super) limiter: Option<AccountLimiter>,
+    pub(super) clients: Option<Arc<ClientWatch>>,
     pub(super) tunnel: Option<Proxy>,
 }
 

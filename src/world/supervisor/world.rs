@@ -8,7 +8,9 @@ use tokio::{
 };
 
 use super::{
-    COMMAND_QUEUE, Supervisor, metering, record,
+    COMMAND_QUEUE, Supervisor,
+    broker::client_watch,
+    metering, record,
     start::{BrokerRoute, allow_files, tunnel_to},
 };
 use crate::{
@@ -24,8 +26,10 @@ use crate::{
     },
 };
 
-/// Events that a slow subscriber may be behind by, for each light; more are lost, oldest first.
-const EVENTS_PER_LIGHT: usize = 64;
+/// Events that a slow subscriber may be behind by, for each light; more are lost, oldest first. Where
+/// somebody looks, each message is an event, too.
+const EVENTS_PER_LIGHT: usize = 24;
+const DETAILED_EVENTS_PER_LIGHT: usize = 64;
 const EVENT_QUEUE: usize = 8_192;
 
 /// What a face wants of the world beside its configuration.
@@ -118,7 +122,8 @@ impl World {
         let config = give_keys(config, options.state_folder.clone()).await?;
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
         allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
-        let capacity = EVENT_QUEUE.max(EVENTS_PER_LIGHT * lights);
+        let each = if options.detailed { DETAILED_EVENTS_PER_LIGHT } else { EVENTS_PER_LIGHT };
+        let capacity = EVENT_QUEUE.max(each * lights);
         let bus = Arc::new(EventBus::new(
             Engine::new(&config, matches!(config.broker, BrokerChoice::Embedded { .. }), rand::random()),
             capacity,
@@ -126,11 +131,12 @@ impl World {
             options.deliveries.clone(),
         ));
         let limiter = metering::limiter(&config, &bus);
+        let clients = client_watch(&config, &bus);
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => {
                 let (port, lan, login) = (*port, *lan, login.clone());
                 let config = BrokerConfig { first_port: port, search: true, lan, login };
-                Some(Broker::start_limited(&config, limiter.clone()).await?)
+                Some(Broker::start_watched(&config, limiter.clone(), clients.clone()).await?)
             }
             BrokerChoice::External { .. } => None,
         };
@@ -141,7 +147,7 @@ impl World {
             None => None,
         };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
-        let route = BrokerRoute { broker, limiter, tunnel };
+        let route = BrokerRoute { broker, limiter, clients, tunnel };
         let mut supervisor = Supervisor::start(config, options, bus.clone(), route);
         supervisor.recorder = recorder;
         let task = tokio::spawn(supervisor.run(commanded));

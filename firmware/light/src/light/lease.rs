@@ -100,6 +100,9 @@ impl Light {
     pub(super) fn note_lost(&mut self) {
         let lost_after = u64::from(self.config.timing.lost_after_ms);
         let cut_off = self.disconnected_since.is_some_and(|since| self.now.since(since) >= lost_after);
+        if self.partner.is_some() {
+            return self.note_partner_lost(cut_off);
+        }
         for peer in &mut self.peers {
             peer.lost = match (self.config.rule, peer.foreign) {
                 (Rule::React, _) => false,
@@ -110,7 +113,8 @@ impl Light {
     }
 
     pub(super) fn has_reason_to_flash(&self) -> bool {
-        self.config.rule == Rule::Lease && self.peers.iter().any(|peer| peer.lost || peer.names_lost)
+        (self.config.rule == Rule::Lease || self.partner.is_some())
+            && self.peers.iter().any(|peer| peer.lost || peer.names_lost)
     }
 
     /// Promises right of way to every light that asks and has the better claim.
@@ -187,7 +191,7 @@ impl Light {
     /// Why this light may not go now; `None` where it may.
     pub(super) fn waiting(&self) -> Option<Waiting> {
         let timing = &self.config.timing;
-        if self.config.rule == Rule::Lease {
+        if self.config.rule == Rule::Lease || self.partner.is_some() {
             if let Some(peer) = self.peers.iter().find(|peer| peer.lost) {
                 return Some(Waiting::Lost(peer.name.clone()));
             }
@@ -210,6 +214,9 @@ impl Light {
         }
         if self.now < self.clear_at {
             return Some(Waiting::Clearance { until: self.clear_at });
+        }
+        if let Some(waiting) = self.waiting_for_partner() {
+            return Some(waiting);
         }
         let go = u64::from(timing.red_amber_ms) + u64::from(timing.amber_ms);
         let span = go + u64::from(timing.tick_ms) + self.longest_hang_ms();

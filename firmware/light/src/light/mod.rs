@@ -9,6 +9,7 @@
 //! | `peer` | what a light knows of one conflicting light: words heard, promise given, lease held |
 //! | `lease` | right of way by promises |
 //! | `react` | the lab's first idea: look at the other's last word; also serves foreign lights |
+//! | `foreign`, `partner` | a foreign light that was announced as one, and is talked to in its own words; what is known of it |
 //! | `outbox` | what is said, when, and which requests were sent |
 //! | `replica` | a twin of a light that is only heard |
 //! | `canonical` | one form for states that behave alike, for the proof alone |
@@ -16,10 +17,12 @@
 
 #[cfg(feature = "mutations")]
 pub mod canonical;
+mod foreign;
 mod lease;
 #[cfg(feature = "mutations")]
 mod mutation;
 mod outbox;
+mod partner;
 mod peer;
 mod react;
 mod replica;
@@ -32,7 +35,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "mutations")]
 pub use self::mutation::Mutation;
-use self::{outbox::Outbox, peer::Peer};
+use self::{outbox::Outbox, partner::Partner, peer::Peer};
 pub use self::{
     replica::Replica,
     view::{Held, View, Waiting},
@@ -76,6 +79,8 @@ pub struct LightConfig {
     rule: Rule,
     demand: Demand,
     timing: Timing,
+    /// Its one conflicting light is a foreign one, and lost after so long of silence.
+    foreign_lost_after_ms: Option<u32>,
 }
 
 /// Why a light cannot be made.
@@ -153,6 +158,8 @@ pub struct Light {
     /// Since when the host has had no session with the broker.
     disconnected_since: Option<Instant>,
     turns: react::Turns,
+    /// What is known of a foreign light beside its words.
+    partner: Option<Partner>,
     peers: Vec<Peer, MAX_PEERS>,
     outbox: Outbox,
     random: u64,
@@ -180,7 +187,15 @@ impl LightConfig {
                 return Err(ConfigError::NamedTwice(peer.clone()));
             }
         }
-        Ok(LightConfig { name, peers: sorted, rule, demand, timing })
+        Ok(LightConfig { name, peers: sorted, rule, demand, timing, foreign_lost_after_ms: None })
+    }
+
+    /// The same light, whose conflicting light is somebody else's: it is judged by its words alone, and lost after so many
+    /// milliseconds of silence. `None` where it is not one light that it conflicts with: a foreign light has one partner.
+    #[must_use]
+    pub fn with_foreign_partner(self, lost_after_ms: u32) -> Option<LightConfig> {
+        let foreign_lost_after_ms = Some(lost_after_ms);
+        (self.peers.len() == 1).then_some(LightConfig { foreign_lost_after_ms, ..self })
     }
 
     /// The light's own name.
@@ -226,7 +241,9 @@ impl Light {
             }
             Rule::React => 0,
         };
-        let peers = config.peers.iter().map(|name| Peer::new(name.clone(), now)).collect();
+        let partner = config.foreign_lost_after_ms.map(|lost_after_ms| Partner::new(lost_after_ms, now));
+        let new_peer = |name: &Name| Peer { foreign: partner.is_some(), ..Peer::new(name.clone(), now) };
+        let peers = config.peers.iter().map(new_peer).collect();
         Light {
             booted_at: now,
             now,
@@ -240,6 +257,7 @@ impl Light {
             called: false,
             disconnected_since: None,
             turns: react::Turns::new(&config, now),
+            partner,
             peers,
             outbox: Outbox::new(start.boot, now, config.timing.quota),
             random: start.seed,
@@ -282,6 +300,9 @@ impl Light {
         let Some(index) = self.peers.iter().position(|peer| peer.name == *from) else {
             return Heard::NoConflict;
         };
+        if self.partner.is_some() {
+            return Heard::NoConflict;
+        }
         match word {
             PeerMessage::State(state) if !retained => self.hear_state(index, state),
             PeerMessage::Plain(_) if !retained => self.hear_plain(index, word.aspect()),
@@ -334,6 +355,7 @@ impl Light {
         if connected && self.disconnected_since.is_some() {
             self.outbox.announce();
             self.turns.connected(self.now);
+            self.partner_connected();
         }
         self.disconnected_since = match (connected, self.disconnected_since) {
             (true, _) => None,
@@ -430,7 +452,7 @@ impl Light {
 
     /// Whether a go that has not come to its amber has to begin it now.
     fn must_clear(&self) -> bool {
-        self.has_reason_to_flash() || self.lease_runs_out() || self.reacts_to_go()
+        self.has_reason_to_flash() || self.lease_runs_out() || self.reacts_to_go() || self.partner_is_untold()
     }
 
     fn maybe_flash(&mut self) {

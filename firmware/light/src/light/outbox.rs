@@ -41,6 +41,8 @@ pub(super) struct SentState {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Bucket {
     level_ms: u64,
+    /// What was said without asking, and has to be saved up again first.
+    debt_ms: u64,
     pub(super) filled_at: Instant,
 }
 
@@ -53,7 +55,7 @@ impl Outbox {
             said: None,
             promise_untold: false,
             requests: Vec::new(),
-            bucket: Bucket { level_ms: quota.map_or(0, capacity_ms), filled_at: now },
+            bucket: Bucket { level_ms: quota.map_or(0, capacity_ms), debt_ms: 0, filled_at: now },
         }
     }
 
@@ -100,7 +102,10 @@ fn capacity_ms(quota: Quota) -> u64 {
 impl Bucket {
     /// Takes one message's worth out, if there is that much.
     fn take(&mut self, quota: Quota, now: Instant) -> bool {
-        self.level_ms = (self.level_ms + now.since(self.filled_at)).min(capacity_ms(quota));
+        let refilled_ms = now.since(self.filled_at);
+        let paid_ms = refilled_ms.min(self.debt_ms);
+        self.debt_ms -= paid_ms;
+        self.level_ms = (self.level_ms + refilled_ms - paid_ms).min(capacity_ms(quota));
         self.filled_at = now;
         let cost_ms = u64::from(quota.refill_ms);
         let enough = self.level_ms >= cost_ms;
@@ -108,6 +113,14 @@ impl Bucket {
             self.level_ms -= cost_ms;
         }
         enough
+    }
+
+    /// Something was said that could not wait.
+    pub(super) fn charge(&mut self, quota: Quota) {
+        let cost_ms = u64::from(quota.refill_ms);
+        let taken_ms = cost_ms.min(self.level_ms);
+        self.level_ms -= taken_ms;
+        self.debt_ms = (self.debt_ms + cost_ms - taken_ms).min(capacity_ms(quota));
     }
 }
 

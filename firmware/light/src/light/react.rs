@@ -64,6 +64,9 @@ impl Light {
     /// Whether the last word of a light is to be taken for a go that goes on.
     pub(super) fn counts_as_going(&self, peer: &Peer) -> bool {
         let age_ms = self.now.since(peer.aspect_at);
+        if self.partner_shows_amber_for_ever(peer) {
+            return false;
+        }
         match self.config.rule {
             // A beginner reckons that no go lasts for ever.
             Rule::React => peer.aspect.is_go() && age_ms <= self.config.timing.longest_go_ms(),

@@ -66,6 +66,10 @@ pub enum Waiting {
     },
     /// It has no promise of this light that lasts long enough.
     NoLease(Name),
+    /// This foreign light has said nothing that can be counted on.
+    Unheard(Name),
+    /// This foreign light cannot be told of a green just now.
+    Untold(Name),
     /// It lets others go first.
     Yields {
         /// Until when.
@@ -127,6 +131,8 @@ impl fmt::Display for Waiting {
             Waiting::Promised(held) => write!(f, "it promised {} to stay red", held.light),
             Waiting::Clearance { .. } => f.write_str("the junction clears"),
             Waiting::NoLease(light) => write!(f, "for a promise of {light}"),
+            Waiting::Unheard(light) => write!(f, "{light} has not been heard yet"),
+            Waiting::Untold(light) => write!(f, "{light} cannot be told just now"),
             Waiting::Yields { .. } => f.write_str("it lets the others go first"),
         }
     }

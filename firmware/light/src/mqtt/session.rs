@@ -182,6 +182,11 @@ impl Session {
     /// broker's acknowledgements, the session is of no use any more: lost ones never come, and
     /// [`Session::check`] is due at once.
     pub fn publish(&mut self, topic: &str, payload: &[u8]) -> bool {
+        self.publish_retained(topic, payload, self.retains)
+    }
+
+    /// As [`Session::publish`], retained only where `retain` says so too.
+    pub fn publish_retained(&mut self, topic: &str, payload: &[u8], retain: bool) -> bool {
         if !self.is_up() {
             return false;
         }
@@ -191,7 +196,8 @@ impl Session {
         }
         let id = self.next_id();
         let delivery = Delivery::AtLeastOnce { id };
-        let publish = Publish { topic, payload, delivery, retain: self.retains, dup: false };
+        let retain = retain && self.retains;
+        let publish = Publish { topic, payload, delivery, retain, dup: false };
         self.append(RESERVED_BYTES, |put| publish.encode(put)) && self.unacked.push(id).is_ok()
     }
 

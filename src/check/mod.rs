@@ -1,0 +1,74 @@
+//! A light that somebody else wrote, graded from its packets alone: `twinlight check`.
+//!
+//! The light connects to a port of the bench. Everything that passes there, and everything that the bench does, is
+//! written into one record; verdicts are made from the record, and from nothing else.
+//!
+//! | module | one idea |
+//! | --- | --- |
+//! | [`record`] | what was seen and done, in the order of time |
+//! | [`vocabulary`], `dictionary` | the words of a light, and the usual ones |
+//! | `history` | a record, looked at: connections, words, deliveries |
+//! | `learn` | what a light says and hears |
+//! | [`verdict`] | outcome, cause, evidence, advice |
+//! | `timings` | how long everything may take, and why |
+//! | `partner` | the MQTT client that plays against the light |
+//! | [`bench`](mod@bench) | the port with the tap and the faults, and the record that is written there |
+//! | `door` | where a login is refused or cut |
+//! | `reaction` | whether the light yields and goes |
+//! | `steps` | the steps, one a file: how it is played and judged |
+//! | `play` | the steps in their order |
+//! | [`judge`] | every verdict from the record |
+
+#![allow(missing_docs, reason = "a name that says all needs no second one")]
+
+pub mod bench;
+mod dictionary;
+mod door;
+mod history;
+pub mod judge;
+mod learn;
+mod partner;
+mod play;
+mod reaction;
+pub mod record;
+mod steps;
+mod timings;
+pub mod verdict;
+pub mod vocabulary;
+
+use std::net::SocketAddr;
+
+use self::bench::{Bench, Observer, Recording, Setup};
+use crate::model::Diagnostic;
+
+/// A check that waits for its light.
+pub struct Check {
+    bench: Bench,
+}
+
+impl Check {
+    /// Opens the light's port. Has to be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the port cannot be had.
+    pub async fn start(setup: Setup, observer: Observer) -> Result<Check, Diagnostic> {
+        Bench::start(setup, observer).await.map(|bench| Check { bench })
+    }
+
+    /// Where the light connects.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.bench.address()
+    }
+
+    /// What is written down while it runs.
+    #[must_use]
+    pub fn recording(&self) -> Recording {
+        self.bench.recording()
+    }
+
+    /// Plays all steps. It can be dropped at any moment: the recording has what was done.
+    pub async fn run(mut self) {
+        play::play(&mut self.bench).await;
+    }
+}

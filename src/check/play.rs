@@ -1,0 +1,131 @@
+//! The steps in their order: which of them can be played, after what the earlier ones showed.
+
+use super::{
+    bench::Bench,
+    history::History,
+    judge::judge_step,
+    record::{Step, What, Who},
+    steps::{connects, half_open, limits, old_words, reacts, recovers, refusal, talks},
+    timings::COME_BACK,
+    verdict::{Cause, Outcome},
+};
+
+/// Plays the steps that are asked for.
+pub(super) async fn play(bench: &mut Bench) {
+    let wanted = bench.look(|history| history.record.steps.clone());
+    bench.began(Step::Connects);
+    connects::play(bench).await;
+    bench.ended(Step::Connects);
+    let connects = bench.look(|history| judge_step(history.record, Step::Connects));
+    if connects.outcome != Outcome::Pass {
+        return leave_out(bench, &wanted, Step::Talks, "it was never connected");
+    }
+    bench.began(Step::Talks);
+    talks::play(bench).await;
+    bench.ended(Step::Talks);
+    strangers(bench);
+    let talks = bench.look(|history| judge_step(history.record, Step::Talks));
+    let reason = match talks.cause {
+        Some(Cause::MalformedPacket) => Some("what it sends is no MQTT, and the broker ends its connections"),
+        Some(Cause::SharedClientId) => Some("two connections throw each other out all the time"),
+        _ => None,
+    };
+    if let Some(reason) = reason {
+        return leave_out(bench, &wanted, Step::Reacts, reason);
+    }
+    let can_react = matches!((talks.outcome, talks.cause), (Outcome::Pass, _) | (_, Some(Cause::WillSaysGo)));
+    let mut reacted = can_react;
+    for step in wanted.iter().copied().filter(|step| *step > Step::Talks) {
+        if let Some(reason) = unplayable(bench, step, can_react, reacted) {
+            bench.note(What::Unplayable { step, reason });
+            bench.ended(step);
+            continue;
+        }
+        if step != Step::KeepsWithinLimits && !is_back(bench).await {
+            let last = bench.look(|history| history.last_sent(u64::MAX)).map(super::history::seconds);
+            let reason = format!(
+                "it is not connected any more; its last packet came at {}",
+                last.unwrap_or_else(|| "no time".to_owned())
+            );
+            return leave_out(bench, &wanted, step, &reason);
+        }
+        bench.began(step);
+        match step {
+            Step::Reacts => reacts::play(bench).await,
+            Step::NoticesHalfOpen => half_open::play(bench).await,
+            Step::DistrustsOldWords => old_words::play(bench).await,
+            Step::SurvivesRefusal => refusal::play(bench).await,
+            Step::KeepsWithinLimits => limits::play(bench).await,
+            step => recovers::play(bench, step, reacted).await,
+        }
+        bench.ended(step);
+        if step == Step::Reacts {
+            let verdict = bench.look(|history| judge_step(history.record, Step::Reacts));
+            reacted = verdict.outcome == Outcome::Pass || verdict.cause == Some(Cause::YieldsLate);
+        }
+    }
+}
+
+/// Why a step cannot be played with what is known of the light.
+fn unplayable(bench: &Bench, step: Step, can_react: bool, reacted: bool) -> Option<String> {
+    let known = bench.look(|history| history.profile.is_some());
+    let itself = bench.look(|history| history.profile.is_some_and(talks::hears_itself));
+    let reason = match step {
+        Step::Reacts if !can_react && itself => "it hears itself on its partner's topic",
+        Step::Reacts if !can_react => "it does not talk with its partner",
+        Step::DistrustsOldWords if !reacted => {
+            "it does not react to a fresh word, so an old one shows nothing"
+        }
+        Step::RecoversFromReset | Step::RecoversFromBrokerLoss | Step::RecoversFromWifiLoss if !known => {
+            "it did not talk before, so it cannot be seen whether it does again"
+        }
+        Step::RecoversFromReset | Step::RecoversFromBrokerLoss | Step::RecoversFromWifiLoss
+            if !can_react && !itself =>
+        {
+            "it did not talk before, so it cannot be seen whether it does again"
+        }
+        _ => return None,
+    };
+    Some(reason.to_owned())
+}
+
+/// Waits until the light is connected, for the next step.
+async fn is_back(bench: &mut Bench) -> bool {
+    let up = |history: &History<'_>| history.up_at(u64::MAX - 1).map(|_| ());
+    bench.until(COME_BACK, "waits until it is back, for the next step", up).await.is_some()
+}
+
+/// The steps from `first` on cannot be played.
+fn leave_out(bench: &mut Bench, wanted: &[Step], first: Step, reason: &str) {
+    for step in wanted.iter().copied().filter(|step| *step >= first) {
+        bench.note(What::Unplayable { step, reason: reason.to_owned() });
+        bench.ended(step);
+    }
+}
+
+/// Tells of a second light on the port.
+fn strangers(bench: &Bench) {
+    let others = bench.look(|history| {
+        let profile = history.profile?;
+        let connections = history.connections();
+        let own = |c: u64| connections.iter().find(|one| one.c == c).map(|one| one.client_id.clone());
+        let mut ids: Vec<(String, String)> = Vec::new();
+        for entry in history.all {
+            if let What::Publish { c, by: Who::Light, topic, payload, .. } = &entry.what
+                && profile.vocabulary.understand(payload).is_some()
+                && let Some(id) = own(*c)
+                && !ids.iter().any(|(_, known)| known == topic)
+            {
+                ids.push((id, topic.clone()));
+            }
+        }
+        (ids.len() > 1).then_some(ids)
+    });
+    if let Some(ids) = others {
+        let listed =
+            ids.iter().map(|(id, topic)| format!("\"{id}\" says on {topic}")).collect::<Vec<_>>().join(", ");
+        let text = format!("more than one light speaks on this port: {listed}; give each a port of its own");
+        bench.note(What::Trouble { text: text.clone() });
+        bench.tell(super::bench::Progress::Notice(text));
+    }
+}
