@@ -244,7 +244,10 @@ async fn wait_unprovisioned(wait: Box<(Board, RecordError)>) {
         let asked = button.read(now, board.button_is_down()) == Some(Press::Long);
         if asked || now.since(told_at) >= REMIND_EVERY_MS {
             told_at = now;
-            log::warn!("{error}. The board waits for Twinlight");
+            match error.help() {
+                Some(help) => log::warn!("{error} (help: {help})"),
+                None => log::warn!("{error}. The board waits for Twinlight"),
+            }
         }
         shine(&mut colour, Colour::of(Progress::Unprovisioned, Aspect::Dark, false, now));
         feed(&mut board);

@@ -412,7 +412,7 @@ impl WifiTrouble {
                         DisconnectReason::NoAccessPointFoundWithCompatibleSecurity
                         | DisconnectReason::NoAccessPointFoundInAuthmodeThreshold,
                     ) if password.is_empty() => {
-                        write!(f, "the network \"{ssid}\" wants a password; provision the board with it")
+                        write!(f, "the network \"{ssid}\" needs a password (help: provision the board with it)")
                     }
                     WifiTrouble::Reason(
                         DisconnectReason::NoAccessPointFoundWithCompatibleSecurity

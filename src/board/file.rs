@@ -7,10 +7,10 @@ use toml::de::DeTable;
 use traffic_light::{
     Demand, Name, Rule, Timing,
     feeds::PUBLISHES_PER_MINUTE,
-    record::{Antenna, Dialect, LED_GPIOS, Record},
+    record::{Antenna, Dialect, LED_GPIOS, Record, RecordError},
 };
 
-use super::provision::{Member as Setting, Settings, dialect_of, this_computer};
+use super::provision::{self, Member as Setting, Settings, dialect_of, this_computer};
 use crate::{
     config::{
         BrokerChoice, Config, ConfigError,
@@ -118,7 +118,7 @@ impl BoardFile {
             Ok(record) => record,
             Err(errors) => {
                 for error in errors {
-                    blame(&mut reader, &top, error.member, &error.text);
+                    blame(&mut reader, &top, error.member, error.diagnostic);
                 }
                 return Err(reader.problems.into_error());
             }
@@ -389,7 +389,7 @@ fn read_broker(reader: &mut Reader<'_>, table: &Table<'_>, settings: &mut Settin
     if let Some(member) = table.member("tls")
         && reader.flag(&member) == Some(true)
     {
-        reader.wrong(&member, traffic_light::record::RecordError::Tls.to_string());
+        reader.wrong(&member, provision::diagnostic(&RecordError::Tls));
     }
     let dialects = [("standard", Dialect::Standard), ("adafruit", Dialect::AdafruitIo)];
     if let Some(dialect) = table.member("dialect").and_then(|member| reader.choice(&member, &dialects)) {
@@ -403,7 +403,7 @@ fn read_leds(reader: &mut Reader<'_>, table: &Table<'_>, settings: &mut Settings
         let Some(member) = table.member(name) else { continue };
         let Some(gpio) = reader.number(&member, 0..=39) else { continue };
         if !LED_GPIOS.contains(&gpio) {
-            reader.wrong(&member, traffic_light::record::RecordError::LedGpio(gpio).to_string());
+            reader.wrong(&member, provision::diagnostic(&RecordError::LedGpio(gpio)));
         }
         *field = gpio;
     }
@@ -423,7 +423,7 @@ fn secret(reader: &mut Reader<'_>, member: &Member<'_>, variable: &str) -> Strin
 }
 
 /// Notes what is wrong with a setting, where it stands in the file.
-fn blame(reader: &mut Reader<'_>, top: &Table<'_>, setting: Setting, text: &str) {
+fn blame(reader: &mut Reader<'_>, top: &Table<'_>, setting: Setting, diagnostic: Diagnostic) {
     let (table, name) = match setting {
         Setting::Junction => (None, "junction"),
         Setting::Light => (None, "light"),
@@ -444,7 +444,7 @@ fn blame(reader: &mut Reader<'_>, top: &Table<'_>, setting: Setting, text: &str)
     let inner = parent.as_ref().and_then(|parent| reader.table(parent, &[WIFI.as_slice(), &BROKER].concat()));
     let member = inner.map_or_else(|| top.member(name), |table| table.member(name));
     match member.or(parent).or_else(|| top.member("config")) {
-        Some(member) => reader.wrong(&member, text),
-        None => reader.problems.add(top.span.clone(), name, text),
+        Some(member) => reader.wrong(&member, diagnostic),
+        None => reader.problems.add(top.span.clone(), name, diagnostic),
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
         }
         if let Some(login) = &made_up {
             output::line(format_args!(
-                "user {}, password {} (made up for this run; set both in a configuration to keep them)",
+                "user {}, password {} (generated for this run: to keep them, set both in a configuration)",
                 login.user, login.password
             ))?;
         }

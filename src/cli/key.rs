@@ -51,7 +51,8 @@ pub(super) fn run(common: &Common, args: &KeyArgs) -> anyhow::Result<u8> {
     for kept in &kept {
         let made = if kept.new { "was made just now and " } else { "" };
         let file = kept.file.display();
-        eprintln!("the key of {} {made}is kept in {file}; give it to your partner alone", kept.junction);
+        eprintln!("the key of {} {made}is kept in {file}", kept.junction);
+        eprintln!("help: give it to your partner and to nobody else");
     }
     Ok(WELL)
 }

@@ -206,7 +206,7 @@ impl Plan<'_> {
                 0 => writeln!(out, "all {} held", verdicts.len())?,
                 _ => writeln!(
                     out,
-                    "{failed} of {} did not hold; see it again: {}",
+                    "{failed} of {} did not hold\nhelp: to see it again, run {}",
                     verdicts.len(),
                     self.again(series)
                 )?,

@@ -35,6 +35,7 @@ pub use self::{
     reader::RecordingError,
 };
 use crate::{
+    model::Diagnostic,
     playback::Playback,
     world::{Command, Event, recorder::Header},
 };
@@ -127,8 +128,10 @@ impl Playback for Recording {
         Some(self.events.last().map_or(Duration::ZERO, |event| event.at))
     }
 
-    fn obey(&mut self, _command: Command) -> Result<(), String> {
-        Err("this is a recording: what has happened cannot be changed; run the configuration for that"
-            .to_owned())
+    fn obey(&mut self, _command: Command) -> Result<(), Diagnostic> {
+        Err(Diagnostic::new(
+            "this is a recording: what has happened cannot be changed",
+            "go back to the live lab to change something",
+        ))
     }
 }

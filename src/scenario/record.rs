@@ -135,7 +135,9 @@ impl Record {
         let at = event.at;
         self.reached = self.reached.max(at);
         if self.kept >= MOST_KEPT {
-            self.miss("more happened than can be kept; play a shorter scenario with fewer lights");
+            self.miss(
+                "more happened than can be kept (help: play a shorter scenario, or one with fewer lights)",
+            );
             return;
         }
         let before = self.told();

@@ -27,7 +27,7 @@ use crate::{
 pub use self::{
     figures::{Failure, Figures},
     judge::Judge,
-    live::live,
+    live::{LiveError, live},
     simulated::{Plan, Progress, simulated},
 };
 

@@ -144,7 +144,7 @@ fn play(plan: &Plan, number: usize, seed: u64, progress: &Progress) -> Result<Fi
 
 fn obey(simulation: &mut Simulation, command: crate::world::Command) {
     if let Err(reason) = simulation.obey(command) {
-        tracing::error!(reason, "a simulated world refused a fault");
+        tracing::error!(%reason, "a simulated world refused a fault");
     }
 }
 

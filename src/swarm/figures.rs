@@ -180,8 +180,7 @@ fn complaints(measured: Option<&Measured>, lights: usize, trouble: &Trouble, rou
         complaints.push(format!("{} {text}", trouble.flashed));
     }
     if trouble.lost_events > 0 {
-        let text =
-            "events came faster than they could be counted, so the figures lack them; make fewer pairs";
+        let text = "events came faster than they could be counted and are not in the figures (help: run fewer pairs)";
         complaints.push(format!("{} {text}", trouble.lost_events));
     }
     if let Some(measured) = measured

@@ -76,8 +76,20 @@ pub enum SwarmError {
     #[error(transparent)]
     World(#[from] WorldError),
     /// The folder for what its lights remember could not be made.
-    #[error("there is no room for temporary files; make some in the system's temporary folder: {0}")]
+    #[error("there is no room for temporary files: {0}")]
     Folder(#[from] io::Error),
+}
+
+impl SwarmError {
+    /// What to do about it: an imperative without a full stop.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            SwarmError::World(error) => error.help(),
+            SwarmError::Folder(_) => Some("make room in the system's temporary folder".to_owned()),
+            SwarmError::Junction(_) => None,
+        }
+    }
 }
 
 /// `base` with `pairs` pairs of lights instead of its junctions. Broker, root, key, rule and timings stay

@@ -78,7 +78,8 @@ pub enum EventKind {
         /// What the status message said besides.
         about: Option<About>,
     },
-    /// One layer of a virtual light's link went up or down.
+    /// One layer of a light's link went up or down: of a virtual light as it knows it, of another one as its
+    /// port here sees it.
     LinkChanged {
         light: LightId,
         layer: Layer,
@@ -122,6 +123,18 @@ pub enum EventKind {
         retained: bool,
         /// The quality of service that it was delivered with: at most 1, whatever it was sent with.
         qos: u8,
+    },
+    /// A packet passed the port of a light that runs elsewhere. Told only where somebody looks, and of a flood
+    /// not each one.
+    PacketSeen {
+        light: LightId,
+        /// Which connection to its port, counted from 1.
+        connection: u64,
+        /// What was sent or received, in a person's words.
+        text: Arc<str>,
+        /// How many were seen before it and not told.
+        #[serde(default)]
+        untold: u64,
     },
     /// A message was counted and otherwise ignored.
     MessageIgnored {

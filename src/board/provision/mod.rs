@@ -14,7 +14,10 @@ use traffic_light::{
     },
 };
 
-use crate::config::{Config, Junction};
+use crate::{
+    config::{Config, Junction},
+    model::Diagnostic,
+};
 
 /// What a person fills in; not checked until [`Settings::record`].
 #[derive(Clone, PartialEq, Eq)]
@@ -62,8 +65,7 @@ pub struct Settings {
 pub struct SettingsError {
     /// Which one.
     pub member: Member,
-    /// What is wrong, and what to do, as a sentence without a full stop.
-    pub text: String,
+    pub diagnostic: Diagnostic,
 }
 
 /// A member of [`Settings`].
@@ -157,8 +159,8 @@ impl Settings {
         for peer in &self.peers {
             let Some(peer) = name(peer, Member::Peers, &mut errors) else { continue };
             if peers.push(peer).is_err() {
-                let text = format!("a light can agree with at most {} others", peers.len());
-                errors.push(SettingsError { member: Member::Peers, text });
+                let diagnostic = format!("a light can agree with at most {} others", peers.len()).into();
+                errors.push(SettingsError { member: Member::Peers, diagnostic });
                 break;
             }
         }
@@ -166,7 +168,7 @@ impl Settings {
             "" => None,
             key => Key::new(key.as_bytes())
                 .map_err(|error| {
-                    errors.push(SettingsError { member: Member::Key, text: error.to_string() });
+                    errors.push(SettingsError { member: Member::Key, diagnostic: error.to_string().into() });
                 })
                 .ok(),
         };
@@ -204,7 +206,10 @@ impl Settings {
         };
         match record.check() {
             Ok(()) => Ok(record),
-            Err(error) => Err(vec![SettingsError { member: member_of(&error), text: error.to_string() }]),
+            Err(error) => {
+                let diagnostic = diagnostic(&error);
+                Err(vec![SettingsError { member: member_of(&error), diagnostic }])
+            }
         }
     }
 }
@@ -214,7 +219,7 @@ fn name(text: &str, member: Member, errors: &mut Vec<SettingsError>) -> Option<N
         .map_err(|error| {
             let text =
                 if text.is_empty() { error.to_string() } else { format!("{text:?} is no name: {error}") };
-            errors.push(SettingsError { member, text });
+            errors.push(SettingsError { member, diagnostic: text.into() });
         })
         .ok()
 }
@@ -227,9 +232,14 @@ fn bounded<const N: usize>(
 ) -> heapless::String<N> {
     heapless::String::try_from(text).unwrap_or_else(|_| {
         let text = format!("it has {} bytes, and there is room for {most}", text.len());
-        errors.push(SettingsError { member, text });
+        errors.push(SettingsError { member, diagnostic: text.into() });
         heapless::String::new()
     })
+}
+
+/// What is wrong with a record, and what to do.
+pub(super) fn diagnostic(error: &RecordError) -> Diagnostic {
+    Diagnostic { message: error.to_string(), help: error.help().map(str::to_owned) }
 }
 
 /// What the record's own check is about.

@@ -2,11 +2,12 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    sync::PoisonError,
     time::Duration,
 };
 
 use rand::RngExt;
-use tokio::time::timeout;
+use tokio::{sync::mpsc, time::timeout};
 use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
 use super::{
@@ -21,6 +22,7 @@ use crate::{
         event::Severity,
         light::LightParts,
         link::{BrokerPath, Via},
+        port_watch::{self, PortSpec, SharedClientIds},
         proxy::Proxy,
         virtual_light::{self, LightSpec, RunningLight},
     },
@@ -43,7 +45,7 @@ impl Supervisor {
             None => Place::new(self.config.root.as_str(), name, key),
         };
         let Some(place) = place else {
-            self.bus.notice(Severity::Error, None, "the root topic is too long; make it shorter");
+            self.bus.notice(Severity::Error, None, ("the root topic is too long", "make it shorter"));
             return;
         };
         let place = place.with_foreign(junction.partner_of(config.name()).cloned());
@@ -90,7 +92,7 @@ impl Supervisor {
     pub(super) fn run_light(&mut self, light: &LightId) -> Result<(), Diagnostic> {
         let Some(junction) = self.config.junction(&light.junction).cloned() else { return Ok(()) };
         let Some(config) = junction.light_config(&light.light) else { return Ok(()) };
-        allow_files(self.lights.len() + 1, self.proxied()).map_err(|error| error.to_string())?;
+        allow_files(self.lights.len() + 1, self.proxied())?;
         self.add_light(&junction, config, Some(0));
         Ok(())
     }
@@ -142,27 +144,51 @@ impl Supervisor {
 
     /// A port for each light that does not run here, where the configuration asks for them.
     pub(super) fn open_board_ports(&mut self) {
+        let ids = SharedClientIds::default();
+        if self.config.links.board_port.is_some() {
+            let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
+            for light in self.lights.keys() {
+                let id = client_id(self.config.root.as_str(), light.junction.as_str(), light.light.as_str());
+                ids.add_own(&id, light.clone());
+            }
+        }
         for (light, port) in self.config.board_ports() {
             let ip = if self.config.links.board_lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
             let destination = self.spec.path.target.destination();
             let encrypted = if destination.tls.is_some() { ", and needs no TLS of its own" } else { "" };
             let seed = self.config.seed.unwrap_or(0) ^ u64::from(port);
-            let (severity, text) = match Proxy::towards(destination, SocketAddr::new(ip.into(), port), seed) {
+            let (tap, seen) = mpsc::channel(port_watch::ROOM);
+            let (severity, text) = match Proxy::tapped(
+                destination,
+                SocketAddr::new(ip.into(), port),
+                seed,
+                tap,
+            ) {
                 Ok(proxy) => {
                     self.proxies.insert(light.clone(), proxy);
+                    self.board_ports.push(light.clone());
+                    if let Some(junction) = self.config.junction(&light.junction) {
+                        let spec = PortSpec {
+                            light: light.clone(),
+                            rule: junction.rule(),
+                            packets: self.reported,
+                            ids: ids.clone(),
+                            bus: self.bus.clone(),
+                        };
+                        self.watches.spawn(port_watch::watch(spec, seen));
+                    }
                     self.bus.with(|engine| engine.link_proxied(&light));
                     let text = format!(
                         "port {port} leads {light} to the broker: a board that connects there can have its link \
                          broken{encrypted}"
                     );
-                    (Severity::Info, text)
+                    (Severity::Info, Diagnostic::from(text))
                 }
                 Err(error) => {
-                    let text = format!(
-                        "port {port}, which leads {light} to the broker, is not to be had: {error}; end what uses \
-                             it, or choose another links.board_port"
-                    );
-                    (Severity::Warning, text)
+                    let message =
+                        format!("port {port}, which leads {light} to the broker, cannot be opened: {error}");
+                    let help = "end the program that uses it, or choose another links.board_port";
+                    (Severity::Warning, Diagnostic::new(message, help))
                 }
             };
             self.bus.notice(severity, Some(&light), text);

@@ -148,6 +148,8 @@ impl Supervisor {
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
+            board_ports: Vec::new(),
+            watches: JoinSet::new(),
             _tunnel: tunnel,
             duplicates: BTreeMap::new(),
             spec,

@@ -582,7 +582,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "a junction has at most {} lights", MAX_PEERS + 1)
             }
             ConfigError::NamedTwice(name) => {
-                write!(f, "the light \"{name}\" is named twice; give every light of a junction its own name")
+                write!(f, "the light \"{name}\" is named twice")
             }
             ConfigError::Timing(error) => write!(f, "{error} ({})", error.help()),
         }
