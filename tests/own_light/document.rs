@@ -21,7 +21,8 @@ fn it_explains_each_cause_that_a_light_here_has() {
     let document = document();
     let (_, rest) = document.split_once("<!-- causes begin -->").unwrap();
     let (table, _) = rest.split_once("<!-- causes end -->").unwrap();
-    let explained: BTreeSet<_> = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let explained: BTreeSet<_> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     for light in wrong() {
         let Expected::Wrong { cause, .. } = light.expected else { continue };
         assert!(explained.contains(cause.as_str()), "{cause} is not explained");

@@ -94,7 +94,7 @@ pub fn check(micropython: &Path, light: &Light, broker: Broker) -> Checked {
 
     let mut args: Vec<String> = ["check", "--json", "--port", "0", "--config"].map(str::to_owned).to_vec();
     args.push(config.to_str().unwrap().to_owned());
-    if light.foreign && std::env::var_os("LEARN").is_none() {
+    if light.foreign {
         let file = lab.folder.path().join("foreign.toml");
         fs::write(&file, light.foreign(&at)).unwrap();
         args.extend(["--foreign".to_owned(), file.to_str().unwrap().to_owned()]);
