@@ -50,6 +50,8 @@ pub fn start(record: Record, start: Start, board: Board, flash: Flash, reset: &'
         subscriptions: program.subscriptions(),
         state: program.topic(Topic::State),
         status: program.topic(Topic::Status),
+        partner: program.topic(Topic::Partner),
+        partner_retains: program.partner_retains(),
         will: program.will(),
     };
     let host = Host { board, flash, reset, session: 0, reboot_at: None, aspect: Aspect::Dark };

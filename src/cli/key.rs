@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct KeyArgs {
-    /// Take over a partner's key: asks for it, or reads it from standard input
+    /// Store a partner's key: asks for it, or reads it from standard input
     #[arg(long)]
     take: bool,
 }

@@ -88,6 +88,8 @@ pub(super) struct World {
     pub(super) last_n: BTreeMap<LightId, u32>,
     /// Bytes that have just arrived.
     pub(super) landed: Vec<u8>,
+    /// The highest number of a run so far.
+    pub(super) highest_boot: u32,
     ending: bool,
     ended: bool,
 }
@@ -142,6 +144,7 @@ impl World {
             login,
             last_n: BTreeMap::new(),
             landed: Vec::new(),
+            highest_boot: 0,
             ending: false,
             ended: false,
             config,

@@ -1,4 +1,4 @@
-//! What a swarm came to, and what of it is not well.
+//! The figures of a swarm, and what went wrong in it.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -31,7 +31,7 @@ pub struct Figures {
     pub mean_bytes: f64,
     /// From the publishing of a word of state to its receipt by the other light.
     pub delivery_ms: Option<Spread>,
-    /// From the publishing of an end of go to its receipt by the waiting light.
+    /// From the publishing of an end of right of way to its receipt by the waiting light.
     pub reaction_ms: Option<Reaction>,
     /// Processor time in the measured time, in percent of one core; of this process, the embedded broker
     /// included. `None` where the system does not tell.

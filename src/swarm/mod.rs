@@ -169,7 +169,7 @@ pub async fn run(
     Ok(Figures::of(lights, connected, connected_after, measured, trouble, round))
 }
 
-/// The longest that a light may have to wait for its green: the other's go, its own clearance, twice for
+/// The longest that a light may have to wait for its green: the other's right of way, its own clearance, twice for
 /// a beginning in the middle of it.
 fn round(config: &Config) -> Duration {
     let timing = config.junctions.first().map(|junction| *junction.timing()).unwrap_or_default();

@@ -145,7 +145,7 @@ pub enum EventKind {
         /// Why, in a person's words.
         reason: String,
     },
-    /// Two conflicting lights are in go at once, or may be. Ends with [`EventKind::ConflictEnded`];
+    /// Two conflicting lights have right of way at once, or may be. Ends with [`EventKind::ConflictEnded`];
     /// a possible conflict that turns out to be sure begins once more, as that.
     ConflictBegan {
         /// The two lights, sorted.
@@ -165,7 +165,7 @@ pub enum EventKind {
         lights: Vec<LightId>,
         /// How sure it was.
         certainty: Certainty,
-        /// How long both were in go at once for sure, without a moment of doubt; nothing for a possible
+        /// How long both had right of way at once for sure, without a moment of doubt; nothing for a possible
         /// conflict that turned out to be none.
         #[serde(with = "nanos")]
         lasted: Duration,
@@ -173,7 +173,7 @@ pub enum EventKind {
         #[serde(with = "nanos")]
         at_most: Duration,
     },
-    /// Two conflicting lights were in go at once for too short a time to count as a conflict.
+    /// Two conflicting lights had right of way at once for too short a time to count as a conflict.
     GlitchSeen {
         /// The two lights, sorted.
         lights: Vec<LightId>,
@@ -187,7 +187,7 @@ pub enum EventKind {
         #[serde(with = "nanos")]
         at_most: Duration,
     },
-    /// A waiting light has received that `from` ended its go.
+    /// A waiting light has received that `from` ended its right of way.
     Reacted {
         /// The light whose go ended.
         from: LightId,

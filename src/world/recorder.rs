@@ -187,7 +187,7 @@ impl Writer {
     /// Writes an event; returns whether more may follow.
     fn take(&mut self, event: Result<Event, RecvError>, tell: &impl Fn(RecorderEvent)) -> io::Result<bool> {
         match event {
-            // Where the recording itself lies is nobody else's business.
+            // The place of the recording does not belong into the recording.
             Ok(Event { kind: EventKind::RecordingChanged { .. }, .. }) => Ok(true),
             Ok(event) => {
                 self.line(&event)?;

@@ -38,7 +38,7 @@ use super::{
     engine::Engine,
     event::{EventKind, TopicKind},
     event_bus::EventBus,
-    last_run::RunningNow,
+    last_run::{Boots, RunningNow},
     observer::ObserverCommand,
     proxy::Proxy,
     topics::Topics,
@@ -88,6 +88,7 @@ struct Supervisor {
     /// Whether the broker is to forget the virtual lights at the end.
     forgets: bool,
     last_run: Option<RunningNow>,
+    boots: Arc<Boots>,
     recorder: Option<Recorder>,
     /// Where recordings are kept that nobody named a file for.
     recordings: Option<PathBuf>,

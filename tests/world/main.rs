@@ -13,6 +13,7 @@ mod broker;
 mod client;
 mod differential;
 mod faults;
+mod foreign;
 mod mqtt_board;
 mod ports;
 mod proxy;

@@ -12,7 +12,7 @@ use tokio::{
     sync::broadcast::Receiver,
     time::{sleep, timeout},
 };
-use traffic_light::{Name, mqtt::client_id};
+use traffic_light::{Aspect, Name, mqtt::client_id};
 use twinlight::{
     config::Config,
     fault::{Fault, LinkFaultSpec, Reset},
@@ -159,6 +159,48 @@ async fn a_planned_fault_strikes_a_light_on_a_port() {
     assert_eq!(end(&mut b).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert_eq!(lab.link(Layer::Tcp, false).await, "a fault reset the connection");
     lab.world.stop().await;
+}
+
+/// Its own topics and words, one aspect at a time: a light as a student writes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_light_on_a_port_is_heard_and_a_planned_fault_strikes_its_link() {
+    let more = "[[foreign]]\nlight = \"demo/b\"\nsays = \"x/b\"\nhears = \"x/a\"\nwords = { red = \"RED\", amber = \"YELLOW\", \
+                green = \"GREEN\" }\n[[fault]]\nat_s = 4\nfor_s = 2\nwhat = \"black-hole\"\nway = \"up\"\nlight = \"demo/b\"\n";
+    let mut world = PortWorld::start(more).await;
+    let mut b = world.session("esp32", 10).await;
+    b.write_all(b"\x30\x08\x00\x03x/bRED").await.unwrap();
+    let shows = |aspect| {
+        move |kind: &EventKind| match kind {
+            EventKind::AspectChanged { light: of, aspect: shown }
+                if *of == light("b") && *shown == aspect =>
+            {
+                Some(())
+            }
+            _ => None,
+        }
+    };
+    world.wait("its word", shows(Aspect::Red)).await;
+    let begun = |wanted| {
+        move |kind: &EventKind| {
+            matches!(kind, EventKind::FaultChanged { on, .. } if *on == wanted).then_some(())
+        }
+    };
+    world.wait("the fault", begun(true)).await;
+    b.write_all(b"\x30\x0a\x00\x03x/bGREEN").await.unwrap();
+    // What the light sent is seen on its port, and arrives when the fault is over.
+    let mut ended = false;
+    let mut seen = false;
+    loop {
+        let event = timeout(SOON, world.events.recv()).await.unwrap().unwrap();
+        match &event.kind {
+            EventKind::PacketSeen { text, .. } if text.contains("GREEN") => seen = true,
+            kind if begun(false)(kind).is_some() => ended = true,
+            kind if shows(Aspect::Green)(kind).is_some() => break,
+            _ => {}
+        }
+    }
+    assert!(seen && ended, "seen on its port: {seen}, after the end of the fault: {ended}");
+    world.world.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

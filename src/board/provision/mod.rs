@@ -7,7 +7,7 @@ pub mod this_computer;
 use std::fmt;
 
 use traffic_light::{
-    ConfigError, Demand, Key, Name, Rule, Timing,
+    ConfigError, Demand, Foreign, Key, Name, Rule, Timing,
     record::{
         Antenna, Broker, Dialect, LedGpios, MAX_LOGIN_BYTES, MAX_ROOT_BYTES, MAX_SSID_BYTES, Record,
         RecordError, Wifi,
@@ -58,6 +58,8 @@ pub struct Settings {
     pub leds: LedGpios,
     /// Which antenna the radio uses.
     pub antenna: Antenna,
+    /// How to talk with the light that it conflicts with, where that is somebody else's.
+    pub foreign: Option<Foreign>,
 }
 
 /// Why settings make no record: which member, and what to do.
@@ -124,6 +126,7 @@ impl Default for Settings {
             timing: Timing::default(),
             leds: LedGpios::default(),
             antenna: Antenna::default(),
+            foreign: None,
         }
     }
 }
@@ -143,6 +146,7 @@ impl Settings {
             demand: junction.demand(),
             key: key.unwrap_or_default(),
             timing: *junction.timing(),
+            foreign: junction.partner_of(light).cloned(),
             ..Settings::default()
         }
     }
@@ -202,6 +206,7 @@ impl Settings {
             timing,
             leds,
             antenna,
+            foreign: self.foreign.clone(),
             ..Record::new(junction, light)
         };
         match record.check() {
@@ -254,7 +259,7 @@ fn member_of(error: &RecordError) -> Member {
         RecordError::KeepAlive => Member::KeepAlive,
         RecordError::PasswordWithoutUser | RecordError::Account => Member::BrokerUser,
         RecordError::Quota => Member::Timing,
-        RecordError::Feeds(_) => Member::Peers,
+        RecordError::Feeds(_) | RecordError::ForeignAlone => Member::Peers,
         RecordError::Root => Member::BrokerRoot,
         RecordError::LedGpio(_) | RecordError::LedTwice(_) => Member::Leds,
         _ => Member::BrokerHost,
@@ -295,6 +300,11 @@ pub fn differences(record: &Record, config: &Config) -> Vec<String> {
             found.push(format!("the board's key is not that of the junction {name} of the configuration"));
         }
         _ => {}
+    }
+    if junction.partner_of(&record.light) != record.foreign.as_ref() {
+        found.push(format!(
+            "the board and the junction {name} of the configuration do not know the same foreign light"
+        ));
     }
     if *junction.timing() != record.timing {
         found.push(format!("the board's timings are not those of the junction {name} of the configuration"));

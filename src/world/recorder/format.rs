@@ -1,9 +1,12 @@
 //! The lines of a recording.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize};
-use traffic_light::{Demand, Name, Rule, Timing};
+use traffic_light::{Demand, Foreign, Name, Rule, Timing};
 
 use crate::{
     config::{Config, Junction},
@@ -45,6 +48,9 @@ pub struct RecordedJunction {
     pub keyed: bool,
     /// Its timings.
     pub timing: Timing,
+    /// How its foreign lights speak.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub foreign: BTreeMap<Name, Foreign>,
 }
 
 /// Events were lost before the next line: the writer was too slow.
@@ -101,6 +107,10 @@ impl RecordedJunction {
             demand: junction.demand(),
             keyed: junction.key().is_some(),
             timing: *light.timing(),
+            foreign: junction
+                .foreign_lights()
+                .map(|(name, foreign)| (name.clone(), foreign.clone()))
+                .collect(),
         })
     }
 }

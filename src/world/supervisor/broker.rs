@@ -52,6 +52,7 @@ impl Supervisor {
         }
         (*lan, *login) = (true, Some(new.clone()));
         self.spec.path.target.login.set(new.clone());
+        self.close_board_ports(true);
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
             self.bus.with(|engine| engine.state.broker_stopped("it starts again, open to the network"));

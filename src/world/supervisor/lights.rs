@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::PoisonError,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use rand::RngExt;
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     config::Junction,
-    model::{Diagnostic, LightId},
+    model::{Diagnostic, LightId, unix_seconds},
     world::{
         client::{self, ClientSpec},
         event::Severity,
@@ -36,6 +36,7 @@ impl Supervisor {
         &mut self,
         junction: &Junction,
         config: &LightConfig,
+        boot: u32,
         last_run_ended_ms: Option<u64>,
     ) {
         let id = LightId::new(junction.name().clone(), config.name().clone());
@@ -50,8 +51,7 @@ impl Supervisor {
         };
         let place = place.with_foreign(junction.partner_of(config.name()).cloned());
         let start = Start {
-            // Never seeded: a run's number has to differ from that of every other run.
-            boot: rand::random(),
+            boot,
             seed: self.random.random(),
             lease_max_ms: config.timing().lease_ms,
             last_run_ended_ms,
@@ -74,7 +74,8 @@ impl Supervisor {
             budget: self.spec.budget.clone(),
             wifi_join_us: u64::try_from(join.as_micros()).unwrap_or(u64::MAX),
             seed: self.random.random(),
-            boot_seed: rand::random(),
+            rerun_seed: rand::random(),
+            epoch_s: unix_seconds(self.bus.clock().started_at()),
             measured: self.bus.measures(),
         };
         let spec = LightSpec {
@@ -82,6 +83,7 @@ impl Supervisor {
             path: BrokerPath { via, ..self.spec.path.clone() },
             reported: self.reported,
             bus: self.bus.clone(),
+            boots: self.boots.clone(),
             phase: self.random.random(),
         };
         self.lights.insert(id, virtual_light::start(spec));
@@ -93,7 +95,8 @@ impl Supervisor {
         let Some(junction) = self.config.junction(&light.junction).cloned() else { return Ok(()) };
         let Some(config) = junction.light_config(&light.light) else { return Ok(()) };
         allow_files(self.lights.len() + 1, self.proxied())?;
-        self.add_light(&junction, config, Some(0));
+        let boot = self.boots.next(SystemTime::now());
+        self.add_light(&junction, config, boot, Some(0));
         Ok(())
     }
 
