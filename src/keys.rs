@@ -41,7 +41,7 @@ pub enum KeyError {
         /// Why not.
         error: io::Error,
     },
-    /// Somebody has changed the file so that it cannot be read.
+    /// The file was changed so that it cannot be read.
     #[error("{file} is not as this program wrote it")]
     Damaged { file: PathBuf },
     /// The configuration has no junction of that kind.

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use crate::world::{Command, Event};
+use crate::{
+    model::Diagnostic,
+    world::{Command, Event},
+};
 
 /// Events that wait to be played. Nothing happens between two calls; [`Playback::play`] is what
 /// makes time pass.
@@ -25,5 +28,5 @@ pub trait Playback: Send {
     ///
     /// # Errors
     /// Why that cannot be: what was recorded cannot be changed.
-    fn obey(&mut self, command: Command) -> Result<(), String>;
+    fn obey(&mut self, command: Command) -> Result<(), Diagnostic>;
 }

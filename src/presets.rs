@@ -32,8 +32,13 @@ macro_rules! preset {
 
 /// All of them: first what works anywhere, then the brokers, then what shows something.
 pub const PRESETS: [Preset; 14] = [
-    preset!("default", "A pair", "two lights on the broker inside this program; nothing to install", []),
-    preset!("crossing", "A crossing", "four lights, of which one may go at a time, on the broker inside", []),
+    preset!("default", "A pair", "two lights on the embedded broker: nothing to install", []),
+    preset!(
+        "crossing",
+        "A crossing",
+        "four lights, of which one may be green at a time, on the embedded broker",
+        []
+    ),
     preset!("mosquitto", "Mosquitto here", "a Mosquitto 2 of your own on this computer", []),
     preset!(
         "mosquitto-tls",

@@ -57,8 +57,8 @@ impl Playback for Scripted {
         Some(self.length)
     }
 
-    fn obey(&mut self, _: Command) -> Result<(), String> {
-        if self.obeys { Ok(()) } else { Err("What was recorded cannot be changed.".to_owned()) }
+    fn obey(&mut self, _: Command) -> Result<(), twinlight::model::Diagnostic> {
+        if self.obeys { Ok(()) } else { Err("What was recorded cannot be changed.".into()) }
     }
 }
 

@@ -50,6 +50,8 @@ pub fn start(record: Record, start: Start, board: Board, flash: Flash, reset: &'
         subscriptions: program.subscriptions(),
         state: program.topic(Topic::State),
         status: program.topic(Topic::Status),
+        partner: program.topic(Topic::Partner),
+        partner_retains: program.partner_retains(),
         will: program.will(),
     };
     let host = Host { board, flash, reset, session: 0, reboot_at: None, aspect: Aspect::Dark };
@@ -244,7 +246,10 @@ async fn wait_unprovisioned(wait: Box<(Board, RecordError)>) {
         let asked = button.read(now, board.button_is_down()) == Some(Press::Long);
         if asked || now.since(told_at) >= REMIND_EVERY_MS {
             told_at = now;
-            log::warn!("{error}. The board waits for Twinlight");
+            match error.help() {
+                Some(help) => log::warn!("{error} (help: {help})"),
+                None => log::warn!("{error}. The board waits for Twinlight"),
+            }
         }
         shine(&mut colour, Colour::of(Progress::Unprovisioned, Aspect::Dark, false, now));
         feed(&mut board);

@@ -352,11 +352,12 @@ impl BoardLink {
     fn publish(&mut self, publication: &Publication) {
         let Publication { session: number, topic, message } = publication;
         if *number == self.session_number {
-            let topic = match topic {
-                Topic::Status => &self.topics.status,
-                _ => &self.topics.state,
+            let (topic, retain) = match topic {
+                Topic::Partner => (&self.topics.partner, self.topics.partner_retains),
+                Topic::Status => (&self.topics.status, true),
+                Topic::State | Topic::Command => (&self.topics.state, true),
             };
-            self.link.publish(topic, message);
+            self.link.publish_retained(topic, message, retain);
         }
     }
 
@@ -412,7 +413,7 @@ impl WifiTrouble {
                         DisconnectReason::NoAccessPointFoundWithCompatibleSecurity
                         | DisconnectReason::NoAccessPointFoundInAuthmodeThreshold,
                     ) if password.is_empty() => {
-                        write!(f, "the network \"{ssid}\" wants a password; provision the board with it")
+                        write!(f, "the network \"{ssid}\" needs a password (help: provision the board with it)")
                     }
                     WifiTrouble::Reason(
                         DisconnectReason::NoAccessPointFoundWithCompatibleSecurity

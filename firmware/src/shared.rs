@@ -65,6 +65,10 @@ pub struct Topics {
     pub status: TopicText,
     /// What the broker says there when the board is gone.
     pub will: Message,
+    /// Where a foreign light listens; empty where there is none.
+    pub partner: TopicText,
+    /// Whether the broker keeps what it is told.
+    pub partner_retains: bool,
 }
 
 /// From the link; while it is full the link stops reading, and TCP holds the broker back.

@@ -1,17 +1,24 @@
 //! Messages of a junction: reading never panics, what is read can be said again and means the same,
-//! and nothing passes in a junction with a key that the key did not sign.
+//! nothing passes in a junction with a key that the key did not sign, and what counts as JSON is what another
+//! reader takes for JSON.
 #![no_main]
 
 use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
+use serde::de::IgnoredAny;
 use traffic_light::{
-    Ignored, Key, MAX_MESSAGE_BYTES, PeerMessage, Status, command::Command, message::Message,
+    Ignored, Key, MAX_MESSAGE_BYTES, PeerMessage, Status, command::Command, json::is_json, message::Message,
 };
 
 const TOPIC: &str = "twinlight/demo/b/state";
 
 fuzz_target!(|payload: &[u8]| {
+    // The other reader follows no more than 127 levels.
+    if payload.iter().filter(|byte| b"[{".contains(byte)).count() < 100 && payload.len() <= MAX_MESSAGE_BYTES {
+        let well = std::str::from_utf8(payload).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
+        assert_eq!(is_json(payload), well);
+    }
     let key = Key::new(b"a key of 16 bytes at least").expect("it is long enough");
     if let Some(word) = read(payload, &key, PeerMessage::decode)
         && let PeerMessage::State(state) = &word

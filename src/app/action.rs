@@ -1,8 +1,8 @@
 //! What a panel asks for. Panels read the state and return actions; only the window performs them.
 
 use super::{
-    board::BoardAction, brokers::BrokersAction, closing::ClosingAction, player::PlayerAction,
-    selection::SelectionAction, settings::SettingsAction, topics::TopicsAction,
+    board::BoardAction, brokers::BrokersAction, closing::ClosingAction, own_light::OwnLightAction,
+    player::PlayerAction, selection::SelectionAction, settings::SettingsAction, topics::TopicsAction,
 };
 use crate::{model::LightId, world::Command};
 
@@ -20,6 +20,7 @@ pub(super) enum Action {
     World(Command),
     Board(BoardAction),
     Brokers(BrokersAction),
+    OwnLight(OwnLightAction),
     Player(PlayerAction),
     Topics(TopicsAction),
     Selection(SelectionAction),
@@ -72,6 +73,7 @@ sub_actions!(
     World(Command),
     Board(BoardAction),
     Brokers(BrokersAction),
+    OwnLight(OwnLightAction),
     Player(PlayerAction),
     Topics(TopicsAction),
     Selection(SelectionAction),

@@ -38,6 +38,7 @@ pub(super) fn read(
         (Key::F4, LeftPanel::Lessons),
         (Key::F5, LeftPanel::Topics),
         (Key::F6, LeftPanel::Brokers),
+        (Key::F7, LeftPanel::OwnLight),
     ] {
         if (panel != LeftPanel::Board || view.context.is_some()) && taken(Modifiers::NONE, key) {
             actions.push(SettingsAction::ToggleLeft(panel));

@@ -13,7 +13,7 @@
 //! | `state` | a fold of the world's events |
 //! | `world_client` | one world as the window sees it |
 //! | `board` · `player` · `selection` · `topics` · `closing` | controllers: each owns one part of the state, and its forms |
-//! | `brokers` · `lessons` | controllers that use those |
+//! | `brokers` · `lessons` · `own_light` | controllers that use those |
 //! | `settings` | what is remembered from run to run |
 //! | `theme` · `zoom` | colours and letters · the size of everything |
 //! | `action` · `view` | what a panel asks for · what it may look at |
@@ -34,6 +34,7 @@ mod closing;
 mod keys;
 mod labels;
 mod lessons;
+pub mod own_light;
 mod panels;
 pub mod player;
 pub mod repaint;

@@ -36,6 +36,8 @@ pub enum LeftPanel {
     Lessons,
     Topics,
     Brokers,
+    /// Checks somebody's own light.
+    OwnLight,
 }
 
 /// What a person asks of the window's appearance.

@@ -13,6 +13,7 @@ use super::{
     closing::Closing,
     keys,
     lessons::Lessons,
+    own_light::OwnLight,
     panels,
     player::{PlayerAction, PlayerController, source::PlaybackSource},
     repaint::{self, RepaintScheduler},
@@ -41,6 +42,7 @@ pub struct TwinlightApp {
     lessons: Lessons,
     board: Option<BoardController>,
     brokers: BrokerController,
+    own_light: OwnLight,
     faults: panels::faults::Draft,
     topics: TopicsController,
     selection: Selection,
@@ -75,6 +77,7 @@ impl TwinlightApp {
             lessons: Lessons::default(),
             board: None,
             brokers: BrokerController::new(&PRESETS),
+            own_light: OwnLight::default(),
             faults: panels::faults::Draft::default(),
             topics: TopicsController::default(),
             selection: Selection::new(Name::new(&settings.junction).ok()),
@@ -137,6 +140,12 @@ impl TwinlightApp {
         &self.brokers
     }
 
+    /// The check of somebody's own light; for tests.
+    #[must_use]
+    pub fn own_light(&self) -> &OwnLight {
+        &self.own_light
+    }
+
     /// What is known of the world that is shown; for tests.
     #[must_use]
     pub fn state(&self) -> &State {
@@ -173,6 +182,11 @@ impl TwinlightApp {
                 };
                 if let Err(text) = self.brokers.perform(action, &around, Arc::new(repaint::waker(ctx))) {
                     self.notify(Severity::Warning, text);
+                }
+            }
+            Action::OwnLight(action) => {
+                if let Err(text) = self.own_light.perform(action, Arc::new(repaint::waker(ctx))) {
+                    self.notify(Severity::Error, text);
                 }
             }
             Action::Player(action) => {
@@ -261,6 +275,7 @@ impl TwinlightApp {
         for effect in effects.into_iter().flatten() {
             self.perform_effect(effect);
         }
+        self.own_light.drain();
         while let Some((started, error)) = self.brokers.drain() {
             if let Some(started) = started {
                 self.take_over(*started);
@@ -374,6 +389,10 @@ impl TwinlightApp {
                     let live = &self.live.state;
                     actions.append(panels::brokers::show(ui, &view, list, form, live, board_works));
                 });
+            }
+            Some(LeftPanel::OwnLight) => {
+                left("own-light", 380.0, 320.0, 560.0)
+                    .show(ui, |ui| actions.append(panels::own_light::show(ui, &view, &mut self.own_light)));
             }
             None => {}
         }

@@ -293,7 +293,10 @@ impl BoardError {
                  one with \"cargo xtask image\""
             }
             BoardError::OtherFirmware => "nothing was written. Flash it first: that provisions it too",
-            BoardError::BadRecord(_) => "correct the settings. Nothing was written",
+            BoardError::BadRecord(error) => {
+                let help = error.help().unwrap_or("correct the settings");
+                return format!("{help}. Nothing was written");
+            }
             BoardError::BackupExists { .. } => "choose another name, or move the old backup away",
             BoardError::NoDataFolder => "name a file for the backup, or leave the backup out",
             BoardError::File { doing: "read", .. } => "check the name and its permissions",

@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 use traffic_light::{
-    Demand, Name, Rule, Timing,
+    Demand, Foreign, Name, Rule, Timing,
     feeds::PUBLISHES_PER_MINUTE,
-    record::{Antenna, Dialect, LED_GPIOS, Record},
+    record::{Antenna, Dialect, LED_GPIOS, Record, RecordError},
 };
 
-use super::provision::{Member as Setting, Settings, dialect_of, this_computer};
+use super::provision::{self, Member as Setting, Settings, dialect_of, this_computer};
 use crate::{
     config::{
         BrokerChoice, Config, ConfigError,
         error::Problems,
         expand,
         file::read_file,
-        junction, syntax_problems,
+        foreign, junction, syntax_problems,
         table::{Member, Reader, Table},
         timing,
     },
@@ -25,7 +25,7 @@ use crate::{
     model::{Diagnostic, private_file},
 };
 
-const TOP: [&str; 14] = [
+const TOP: [&str; 15] = [
     "config",
     "junction",
     "light",
@@ -40,12 +40,14 @@ const TOP: [&str; 14] = [
     "leds",
     "timing",
     "keep_alive_s",
+    "foreign",
 ];
 const WIFI: [&str; 2] = ["ssid", "password"];
 const BROKER: [&str; 6] = ["host", "port", "user", "password", "tls", "dialect"];
 const LEDS: [&str; 3] = ["red", "amber", "green"];
 /// What a configuration says for all lights of its junction.
-const FROM_CONFIG: [&str; 7] = ["peers", "key", "rule", "demand", "root", "timing", "keep_alive_s"];
+const FROM_CONFIG: [&str; 8] =
+    ["peers", "key", "rule", "demand", "root", "timing", "keep_alive_s", "foreign"];
 
 /// What a file says that a board is to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +120,7 @@ impl BoardFile {
             Ok(record) => record,
             Err(errors) => {
                 for error in errors {
-                    blame(&mut reader, &top, error.member, &error.text);
+                    blame(&mut reader, &top, error.member, error.diagnostic);
                 }
                 return Err(reader.problems.into_error());
             }
@@ -155,6 +157,9 @@ fn read(reader: &mut Reader<'_>, top: &Table<'_>, sources: Sources<'_>) -> Setti
         }
     } else if top.member("broker").is_none() && top.member("config").is_none() {
         reader.missing(top, "broker", "add [broker] with host = \"…\", the broker's name or address");
+    }
+    if top.member("config").is_none() {
+        settings.foreign = read_foreign(reader, top, &settings);
     }
     if let Some(table) = top.member("leds").and_then(|member| reader.table(&member, &LEDS)) {
         read_leds(reader, &table, &mut settings);
@@ -205,6 +210,29 @@ fn from_members(reader: &mut Reader<'_>, top: &Table<'_>) -> Settings {
         settings.timing = timing::read(reader, &table, Timing::default()).unwrap_or_default();
     }
     settings
+}
+
+/// The foreign light that the board conflicts with, where there is one.
+fn read_foreign(reader: &mut Reader<'_>, top: &Table<'_>, settings: &Settings) -> Option<Foreign> {
+    let member = top.member("foreign")?;
+    let tables = reader.tables(&member, &foreign::MEMBERS);
+    if let Some(second) = tables.get(1) {
+        let message = "a board is the partner of one foreign light";
+        reader.problems.add(second.span.clone(), &second.path, (message, "leave one"));
+    }
+    let table = tables.first()?;
+    let user = (settings.broker_dialect == Dialect::AdafruitIo).then_some(settings.broker_user.as_str());
+    let read = foreign::read_one(reader, table, user)?;
+    let known = read.light.junction.as_str() == settings.junction
+        && settings.peers.iter().any(|peer| peer == read.light.light.as_str());
+    if let (false, Some(place)) = (known, table.member("light")) {
+        let message = format!("{} is no peer of this board", read.light);
+        reader.wrong(
+            &place,
+            (message, "name the one light of peers, with the junction before it, as in \"demo/b\""),
+        );
+    }
+    Some(read.foreign)
 }
 
 /// What the virtual lights of the same junction know, from their configuration.
@@ -279,6 +307,11 @@ fn from_config(
         let known: Vec<_> = junction.lights().map(Name::as_str).collect();
         let help = format!("its lights are {}", known.join(", "));
         reader.wrong(&place, (format!("the junction has no light {light}"), help));
+        return None;
+    }
+    if junction.foreign(&light).is_some() {
+        let help = "let the board be the other light, or remove its [[foreign]] there";
+        reader.wrong(&place, (format!("{name} says that {light} is somebody else's light"), help));
         return None;
     }
     if junction.runs(&light) {
@@ -389,7 +422,7 @@ fn read_broker(reader: &mut Reader<'_>, table: &Table<'_>, settings: &mut Settin
     if let Some(member) = table.member("tls")
         && reader.flag(&member) == Some(true)
     {
-        reader.wrong(&member, traffic_light::record::RecordError::Tls.to_string());
+        reader.wrong(&member, provision::diagnostic(&RecordError::Tls));
     }
     let dialects = [("standard", Dialect::Standard), ("adafruit", Dialect::AdafruitIo)];
     if let Some(dialect) = table.member("dialect").and_then(|member| reader.choice(&member, &dialects)) {
@@ -403,7 +436,7 @@ fn read_leds(reader: &mut Reader<'_>, table: &Table<'_>, settings: &mut Settings
         let Some(member) = table.member(name) else { continue };
         let Some(gpio) = reader.number(&member, 0..=39) else { continue };
         if !LED_GPIOS.contains(&gpio) {
-            reader.wrong(&member, traffic_light::record::RecordError::LedGpio(gpio).to_string());
+            reader.wrong(&member, provision::diagnostic(&RecordError::LedGpio(gpio)));
         }
         *field = gpio;
     }
@@ -423,7 +456,7 @@ fn secret(reader: &mut Reader<'_>, member: &Member<'_>, variable: &str) -> Strin
 }
 
 /// Notes what is wrong with a setting, where it stands in the file.
-fn blame(reader: &mut Reader<'_>, top: &Table<'_>, setting: Setting, text: &str) {
+fn blame(reader: &mut Reader<'_>, top: &Table<'_>, setting: Setting, diagnostic: Diagnostic) {
     let (table, name) = match setting {
         Setting::Junction => (None, "junction"),
         Setting::Light => (None, "light"),
@@ -444,7 +477,7 @@ fn blame(reader: &mut Reader<'_>, top: &Table<'_>, setting: Setting, text: &str)
     let inner = parent.as_ref().and_then(|parent| reader.table(parent, &[WIFI.as_slice(), &BROKER].concat()));
     let member = inner.map_or_else(|| top.member(name), |table| table.member(name));
     match member.or(parent).or_else(|| top.member("config")) {
-        Some(member) => reader.wrong(&member, text),
-        None => reader.problems.add(top.span.clone(), name, text),
+        Some(member) => reader.wrong(&member, diagnostic),
+        None => reader.problems.add(top.span.clone(), name, diagnostic),
     }
 }

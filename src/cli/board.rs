@@ -35,10 +35,10 @@ pub(super) struct BoardArgs {
     /// How to bring the chip into download mode
     #[arg(long, value_enum, default_value_t = EntryMethod::Auto)]
     entry: EntryMethod,
-    /// The highest rate to try, in baud
+    /// The highest speed to try, in baud
     #[arg(long, value_name = "N", default_value_t = 921_600, value_parser = clap::value_parser!(u32).range(115_200..))]
     baud: u32,
-    /// Work with the chip's ROM alone, which is slower, instead of loading a flasher stub into its RAM
+    /// Use only the chip's ROM, which is slower, instead of loading a flasher stub into its RAM
     #[arg(long)]
     no_stub: bool,
 }

@@ -19,10 +19,10 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct BrokerArgs {
-    /// Listen on this port and no other; without it, on the configured one or the next free one
+    /// Listen on exactly this port; without it, on the configured one or the next free one
     #[arg(long, value_name = "N")]
     port: Option<u16>,
-    /// Listen on all interfaces, so that boards can join, with user and password
+    /// Listen on all network interfaces, so that boards can join; they need a user and a password
     #[arg(long)]
     lan: bool,
 }
@@ -54,7 +54,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
         }
         if let Some(login) = &made_up {
             output::line(format_args!(
-                "user {}, password {} (made up for this run; set both in a configuration to keep them)",
+                "user {}, password {} (generated for this run: to keep them, set both in a configuration)",
                 login.user, login.password
             ))?;
         }

@@ -11,26 +11,29 @@ use crate::{
     keys,
 };
 
+const GENERAL: &str = "Options of every command";
+
 #[derive(Clone, Debug, Args)]
 pub(super) struct Common {
-    /// The configuration; without it, a pair of lights on the embedded broker
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The configuration file; without it, a pair of lights on the embedded broker
+    #[arg(long, global = true, value_name = "FILE", help_heading = GENERAL)]
     pub(super) config: Option<PathBuf>,
-    /// A configuration that comes with the program, instead of --config; "twinlight presets" lists them
-    #[arg(long, global = true, value_name = "NAME", conflicts_with = "config")]
+    /// A built-in configuration instead of --config; "twinlight presets" lists them
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "config", help_heading = GENERAL)]
     pub(super) preset: Option<String>,
-    /// Say more on standard error; twice says still more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Log more to standard error: -v for information, -vv for debugging
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GENERAL)]
     pub(super) verbose: u8,
-    /// Where the program remembers when its lights last ran; without it, the user's own place for that
-    #[arg(long, global = true, value_name = "FOLDER", env = "TWINLIGHT_STATE")]
+    /// The folder for what the program remembers between runs (keys, recordings, when its lights last ran);
+    /// without it, a folder of your user account
+    #[arg(long, global = true, value_name = "FOLDER", env = "TWINLIGHT_STATE", help_heading = GENERAL)]
     pub(super) state: Option<PathBuf>,
 }
 
 /// Of the window and of `run`.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Lights {
-    /// Run only these lights of the configuration here, such as a,b or demo/a; the others run elsewhere
+    /// Run only these lights of the configuration, such as a,b or demo/a; the others run elsewhere
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(super) lights: Vec<Pick>,
 }

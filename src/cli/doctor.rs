@@ -120,9 +120,11 @@ fn closing(findings: &[Finding]) -> String {
     let doubtful = words(findings, |verdict| matches!(verdict, Verdict::Doubtful(_)));
     match (&failed[..], &doubtful[..]) {
         ([], []) => "lights can work with this broker".to_owned(),
-        ([], doubtful) => format!("lights can work with this broker; see {}", doubtful.join(", ")),
+        ([], doubtful) => {
+            format!("lights can work with this broker, with reservations: {}", doubtful.join(", "))
+        }
         (failed, _) => {
-            format!("lights cannot work with this broker as they should; see {}", failed.join(", "))
+            format!("lights cannot work properly with this broker: {}", failed.join(", "))
         }
     }
 }

@@ -11,6 +11,10 @@ use crate::{
     config::{ConfigError, NoSuchLight},
     keys::KeyError,
     model::Diagnostic,
+    recording::RecordingError,
+    simulated::SimulationError,
+    soak::LiveError,
+    swarm::SwarmError,
     world::{WorldError, broker::BrokerError},
 };
 
@@ -66,7 +70,19 @@ fn help_of(error: &(dyn Error + 'static)) -> Option<String> {
     let key = || error.downcast_ref().map(KeyError::help);
     let broker = || error.downcast_ref().map(|error: &BrokerError| error.help().to_owned());
     let world = || error.downcast_ref().and_then(WorldError::help);
-    board.or_else(light).or_else(key).or_else(broker).or_else(world)
+    let recording = || error.downcast_ref().and_then(RecordingError::help).map(str::to_owned);
+    let simulation = || error.downcast_ref().map(|error: &SimulationError| error.help().to_owned());
+    let live = || error.downcast_ref().and_then(LiveError::help);
+    let swarm = || error.downcast_ref().and_then(SwarmError::help);
+    board
+        .or_else(light)
+        .or_else(key)
+        .or_else(broker)
+        .or_else(world)
+        .or_else(recording)
+        .or_else(simulation)
+        .or_else(live)
+        .or_else(swarm)
 }
 
 #[cfg(test)]

@@ -14,13 +14,13 @@ use crate::{
 pub(super) struct FlashArgs {
     #[command(flatten)]
     board: board::BoardArgs,
-    /// What the board is to know: a file such as config/board.toml
+    /// The board's settings (light, Wi-Fi, broker): a file such as config/board.toml
     #[arg(long, value_name = "FILE.toml")]
     provision: PathBuf,
     /// Flash this merged image or app instead of the firmware that came with this program
     #[arg(long, value_name = "F")]
     image: Option<PathBuf>,
-    /// Back nothing up; what is on the board is lost
+    /// Make no backup; what is on the board is lost
     #[arg(long, conflicts_with_all = ["backup_to", "backup_scope"])]
     no_backup: bool,
     /// Where to back up to; without it, a new file in the user's data folder

@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct KeyArgs {
-    /// Take over a partner's key: asks for it, or reads it from standard input
+    /// Store a partner's key: asks for it, or reads it from standard input
     #[arg(long)]
     take: bool,
 }
@@ -51,7 +51,8 @@ pub(super) fn run(common: &Common, args: &KeyArgs) -> anyhow::Result<u8> {
     for kept in &kept {
         let made = if kept.new { "was made just now and " } else { "" };
         let file = kept.file.display();
-        eprintln!("the key of {} {made}is kept in {file}; give it to your partner alone", kept.junction);
+        eprintln!("the key of {} {made}is kept in {file}", kept.junction);
+        eprintln!("help: give it to your partner and to nobody else");
     }
     Ok(WELL)
 }

@@ -39,7 +39,7 @@ use self::{
 
 /// A desktop digital twin of an IoT lab: traffic lights, virtual and real, that talk over MQTT.
 ///
-/// Without a command it opens the window.
+/// Without a command, the window opens.
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = EXIT_HELP)]
 struct Cli {
@@ -51,42 +51,61 @@ struct Cli {
     command: Option<Command>,
 }
 
-const EXIT_HELP: &str = "Exit status: 0 well, 1 failed, 2 wrong usage or configuration, 3 a conflict was seen\nor a check failed.\n\n\
-                         Without a display, \"twinlight run\" plays the same world as the window does.";
+const EXIT_HELP: &str = "Exit status: 0 success, 1 failure, 2 wrong usage or configuration, 3 a conflict was seen or a check failed.\n\n\
+                         Without a display, use \"twinlight run\": it runs the same lights as the window.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Play the world without a window
+    /// Run the lights without a window
+    #[command(
+        after_help = "Examples:\n  twinlight run --seconds 60\n  twinlight run --preset crossing --record run.jsonl\n  twinlight run --config my.toml --lights a --json"
+    )]
     Run(run::RunArgs),
-    /// Play faults, and check what must hold meanwhile
+    /// Play a scenario: inject faults, and check how the lights react
+    #[command(
+        after_help = "Examples:\n  twinlight scenario --list\n  twinlight scenario wifi-lost\n  twinlight scenario my.toml --seeds 100 --html report.html"
+    )]
     Scenario(scenario::ScenarioArgs),
-    /// Tell a recording and judge it again
+    /// Print a recording, and judge it again
+    #[command(after_help = "Examples:\n  twinlight replay run.jsonl")]
     Replay(replay::ReplayArgs),
-    /// Play random faults for a long time, and judge
+    /// Inject random faults for a long time, and judge how the lights recover
     Soak(soak::SoakArgs),
-    /// Make load: many pairs of lights, each light with a connection of its own
+    /// Load a broker with many pairs of lights, and measure what they cost
+    #[command(
+        after_help = "Examples:\n  twinlight swarm --pairs 100\n  twinlight swarm --pairs 20 --preset mosquitto --seconds 60"
+    )]
     Swarm(swarm::SwarmArgs),
-    /// Run the embedded broker alone
+    /// Run only the embedded broker
+    #[command(after_help = "Examples:\n  twinlight broker\n  twinlight broker --lan --port 1883")]
     Broker(broker::BrokerArgs),
     /// Grade a light that somebody else wrote: play against it, break its link, say what is wrong
     Check(check::CheckArgs),
-    /// Say why a broker cannot be used, step by step
+    /// Find out step by step why a broker cannot be used
+    #[command(after_help = "Examples:\n  twinlight doctor --preset lnu\n  twinlight doctor --config my.toml")]
     Doctor(doctor::DoctorArgs),
-    /// List the configurations that come with the program, or print one
+    /// List the built-in configurations, or print one
+    #[command(after_help = "Examples:\n  twinlight presets\n  twinlight presets lnu > my.toml")]
     Presets(presets::PresetsArgs),
-    /// Show the key of a junction with key = "auto", or take over a partner's
+    /// Show the key of a junction with key = "auto", or store a partner's
+    #[command(after_help = "Examples:\n  twinlight key --preset lnu\n  twinlight key --take --preset lnu")]
     Key(key::KeyArgs),
-    /// List the serial ports, and which of them is a LoPy4
+    /// List the serial ports, and say which of them may be a LoPy4
     Ports(ports::PortsArgs),
     /// Back up, flash, provision, verify and start a LoPy4
+    #[command(after_help = "Examples:\n  twinlight flash --port /dev/ttyACM0 --provision board.toml")]
     Flash(flash::FlashArgs),
-    /// Rewrite the provisioning record of a board alone
+    /// Rewrite only the provisioning record of a board
+    #[command(after_help = "Examples:\n  twinlight provision --port /dev/ttyACM0 --provision board.toml")]
     Provision(provision::ProvisionArgs),
     /// Read the flash of a board into a file
+    #[command(after_help = "Examples:\n  twinlight backup --port /dev/ttyACM0 board.bin")]
     Backup(backup::BackupArgs),
     /// Write a backup back to its board
+    #[command(after_help = "Examples:\n  twinlight restore --port /dev/ttyACM0 board.bin")]
     Restore(restore::RestoreArgs),
     /// Show the log of a board
+    #[command(after_help = "Examples:\n  twinlight monitor --port /dev/ttyACM0 --reset")]
     Monitor(monitor::MonitorArgs),
 }
 

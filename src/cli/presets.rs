@@ -13,7 +13,7 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct PresetsArgs {
-    /// Print the text of this one, to be kept and changed
+    /// Print this configuration, so that you can save and change it
     #[arg(value_name = "NAME")]
     name: Option<String>,
 }

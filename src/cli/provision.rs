@@ -14,7 +14,7 @@ use crate::{
 pub(super) struct ProvisionArgs {
     #[command(flatten)]
     board: board::BoardArgs,
-    /// What the board is to know: a file such as config/board.toml
+    /// The board's settings (light, Wi-Fi, broker): a file such as config/board.toml
     #[arg(long, value_name = "FILE.toml")]
     provision: PathBuf,
 }

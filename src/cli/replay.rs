@@ -19,12 +19,12 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// The recording, as "twinlight run --record FILE" makes it
+    /// The recording, made by "twinlight run --record FILE"
     file: PathBuf,
     /// Print one JSON object a line instead of sentences
     #[arg(long)]
     json: bool,
-    /// Write what the recording comes to into this file
+    /// Write a summary of the recording to this file, as JSON
     #[arg(long, value_name = "F.json")]
     report: Option<PathBuf>,
 }

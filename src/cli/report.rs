@@ -42,10 +42,13 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         EventKind::ChaosChanged { seed: Some(seed) } => format!("chaos begins, with seed {seed}"),
         EventKind::ChaosChanged { seed: None } => "chaos ends".to_owned(),
         EventKind::ConflictBegan { lights, certainty: Certainty::Sure, .. } => {
-            format!("CONFLICT: {} are in go at once", names(lights))
+            format!("CONFLICT: {} have right of way at once", names(lights))
         }
         EventKind::ConflictBegan { lights, certainty: Certainty::Possible, .. } => {
-            format!("possible conflict: {} may be in go at once, by what is heard of them", names(lights))
+            format!(
+                "possible conflict: {} may have right of way at once, by what is heard of them",
+                names(lights)
+            )
         }
         EventKind::ConflictEnded { lights, certainty, lasted, at_most } => {
             let lights = names(lights);
@@ -66,7 +69,7 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         }
         EventKind::GlitchSeen { lights, lasted, .. } => {
             format!(
-                "glitch: {} were in go at once for {} ms, too short to count",
+                "glitch: {} had right of way at once for {} ms, too short to count",
                 names(lights),
                 lasted.as_millis()
             )

@@ -26,16 +26,16 @@ use crate::{
 pub(super) struct RunArgs {
     #[command(flatten)]
     lights: Lights,
-    /// End after this many seconds; without it, when the configuration says so, or with Ctrl-C
+    /// Stop after this many seconds; without it, when the configuration says so, or with Ctrl-C
     #[arg(long, value_name = "N", value_parser = seconds)]
     seconds: Option<f64>,
     /// Print one JSON object a line instead of sentences
     #[arg(long)]
     json: bool,
-    /// Write what the run came to into this file
+    /// Write a summary of the run to this file, as JSON
     #[arg(long, value_name = "F.json")]
     report: Option<PathBuf>,
-    /// Record all that happens into this new file, for "twinlight replay" and the window
+    /// Record all events in this new file, for "twinlight replay" and the window
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 }

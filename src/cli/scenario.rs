@@ -25,19 +25,19 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct ScenarioArgs {
-    /// A scenario file, or the name of a lesson
+    /// A scenario file, or the name of a built-in lesson
     #[arg(value_name = "FILE", required_unless_present = "list")]
     scenario: Option<PathBuf>,
-    /// List the lessons that come with the program
+    /// List the built-in lessons
     #[arg(long)]
     list: bool,
     /// Play with this seed; without it, with the seeds that the file asks for
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Play with so many seeds, one after the other
+    /// Play with this many seeds, one after the other
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     seeds: Option<u32>,
-    /// Let the lights of all junctions follow this rule, whatever the file says: lease or react
+    /// Make the lights of all junctions follow this rule, whatever the file says: lease or react
     #[arg(long, value_name = "RULE", value_parser = rule)]
     rule: Option<traffic_light::Rule>,
     /// Play in real time, with real links
@@ -49,10 +49,10 @@ pub(super) struct ScenarioArgs {
     /// Print one JSON object a line instead of sentences
     #[arg(long)]
     json: bool,
-    /// Write what it came to into this file, as JSON
+    /// Write the result to this file, as JSON
     #[arg(long, value_name = "F.json")]
     report: Option<PathBuf>,
-    /// Write what it came to into this file, as a page with the timeline drawn
+    /// Write the result to this file, as a web page with a timeline
     #[arg(long, value_name = "F.html")]
     html: Option<PathBuf>,
 }
@@ -206,7 +206,7 @@ impl Plan<'_> {
                 0 => writeln!(out, "all {} held", verdicts.len())?,
                 _ => writeln!(
                     out,
-                    "{failed} of {} did not hold; see it again: {}",
+                    "{failed} of {} did not hold\nhelp: to see it again, run {}",
                     verdicts.len(),
                     self.again(series)
                 )?,

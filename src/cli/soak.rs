@@ -24,44 +24,45 @@ use crate::{
     world::WorldOptions,
 };
 
-const SOAK_HELP: &str = "Faults of all kinds come at random, from the seed, one in 20 s on an average (more often in a soak of a\n\
-    few minutes), up to three at once. Every hour, and at the end, all of them are cleared, and every light\n\
-    has to get its green again within six minutes (who was refused by the broker does not try again for a\n\
-    while). Exit status 3: two lights were in go at once, or one did not get its green again.\n\n\
-    Left out is what the rules do not allow for, since a conflict is possible then: clocks that are wrong by more\n\
-    than 1 %. (Timings that cannot work are refused by the configuration.)\n\n\
-    Without --live everything is simulated, the broker too, and faster than real time; each pair is a world\n\
-    of its own: the lights of --config, or the built-in pair. With --live the world of --config is played in\n\
-    real time against its broker; one that is not part of this program is not stopped.";
+const SOAK_HELP: &str = "Faults of all kinds come at random, drawn from the seed: one every 20 s on average (more often in a soak of \
+    a few minutes), up to three at once. Every hour, and at the end, all of them are cleared; every light then has \
+    to get green again within six minutes (a light whose login was refused does not try again for a while). Exit \
+    status 3: two conflicting lights had right of way at once, or a light did not get green again.\n\n\
+    Clocks that are wrong by more than 1 % are left out: the rules do not allow for them, so a conflict would be \
+    possible.\n\n\
+    Without --live everything is simulated, including the broker, and runs faster than real time; each pair is \
+    a world of its own: the lights of --config, or the built-in pair. With --live the lights of --config run in \
+    real time on their broker; a broker that is not part of this program is not stopped.\n\n\
+    Examples:\n  twinlight soak --pairs 10 --days 1\n  twinlight soak --live --minutes 10 --config my.toml";
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = SOAK_HELP, group = ArgGroup::new("time").args(["days", "hours", "minutes"]))]
 pub(super) struct SoakArgs {
-    /// How many pairs, each a world of its own
+    /// How many worlds to simulate, each with its own pair of lights
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pairs: u32,
-    /// For how many days each; 7 where nothing is said (live: an hour)
+    /// Days to run each; without any of these, 7 days (with --live: one hour)
     #[arg(long, value_name = "N", value_parser = amount)]
     days: Option<f64>,
-    /// For how many hours each
+    /// Hours to run each
     #[arg(long, value_name = "H", value_parser = amount)]
     hours: Option<f64>,
-    /// For how many minutes each
+    /// Minutes to run each
     #[arg(long, value_name = "M", value_parser = amount)]
     minutes: Option<f64>,
-    /// The faults and the worlds follow from it
+    /// The seed of the random faults and the worlds: the same seed gives the same run
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// How many worlds at once; without it, as many as the computer has cores
+    /// How many worlds to simulate at once; without it, one for each core
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// Play the world of the configuration in real time, against its broker
+    /// Run the lights of the configuration in real time, on their broker
     #[arg(long, conflicts_with_all = ["pairs", "threads"])]
     live: bool,
     /// Print the figures as one JSON object
     #[arg(long)]
     json: bool,
-    /// Write the figures into this file
+    /// Write the figures to this file, as JSON
     #[arg(long, value_name = "F.json")]
     report: Option<PathBuf>,
 }

@@ -32,13 +32,13 @@ pub(super) struct SwarmArgs {
     /// Print the figures as one JSON object
     #[arg(long)]
     json: bool,
-    /// Write the figures into this file
+    /// Write the figures to this file, as JSON
     #[arg(long, value_name = "F.json")]
     report: Option<PathBuf>,
-    /// Lead each link through its proxy, as the window does
+    /// Run each link through a proxy, as the window does
     #[arg(long)]
     proxies: bool,
-    /// Load a broker on another computer; only where whoever runs it agrees
+    /// Allow a broker on another computer; ask whoever runs it first
     #[arg(long)]
     elsewhere: bool,
 }

@@ -31,16 +31,16 @@ const WITHOUT_WINDOW: &str = "\"twinlight run\" plays the same world without a w
 pub(super) struct WindowArgs {
     #[command(flatten)]
     lights: Lights,
-    /// Record all that happens in the window's run into this new file
+    /// Record all events of the window's run in this new file
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Open the window with this scenario, played in a simulated world
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// What the simulation's random numbers are drawn from
+    /// The seed of the simulation: the same seed gives the same run
     #[arg(long, value_name = "N", default_value_t = 1, requires = "scenario")]
     seed: u64,
-    /// Open the window with this recording, as "twinlight run --record FILE" makes it
+    /// Open the window with this recording, made by "twinlight run --record FILE"
     #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
     replay: Option<PathBuf>,
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::model::{Diagnostic, LightId, RootTopic};
 
-const MEMBERS: [&str; 7] = ["light", "says", "hears", "words", "json", "retain", "lost_after_s"];
+pub(crate) const MEMBERS: [&str; 7] = ["light", "says", "hears", "words", "json", "retain", "lost_after_s"];
 /// The aspects that a light may have words for, in the order in which they are written.
 const ASPECTS: [Aspect; 6] =
     [Aspect::Red, Aspect::RedAmber, Aspect::Green, Aspect::Amber, Aspect::FlashingAmber, Aspect::Dark];

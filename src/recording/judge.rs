@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use traffic_light::PeerMessage;
+use traffic_light::{Aspect, Foreign, Name, PeerMessage, foreign::amber_after};
 
 use super::Recording;
 use crate::{
     model::{LightId, LightKind},
     world::{
         Event, EventKind,
-        event::{Certainty, Ignorer, TopicKind},
+        event::{Cause, Certainty, Ignorer, TopicKind},
         monitor::{Limits, Monitor},
     },
 };
@@ -28,7 +28,7 @@ pub struct Verdict {
     pub lights: Vec<LightId>,
     /// How sure it is; `None` for a glitch.
     pub certainty: Option<Certainty>,
-    /// Since when they were in go at once.
+    /// Since when they had right of way at once.
     pub since: Duration,
 }
 
@@ -50,6 +50,17 @@ pub fn judge(recording: &Recording) -> Judged {
     for junction in &recording.header().junctions {
         monitor.set_limits(&junction.name, Limits::of(&junction.timing));
     }
+    let foreign: HashMap<LightId, &Foreign> = recording
+        .header()
+        .junctions
+        .iter()
+        .flat_map(|junction| {
+            let id = |light: &Name| LightId::new(junction.name.clone(), light.clone());
+            junction.foreign.iter().map(move |(light, foreign)| (id(light), foreign))
+        })
+        .collect();
+    let mut shown: HashMap<LightId, Aspect> = HashMap::new();
+    let causes = causes(recording.events());
     let ignored = ignored(recording.events());
     let mut kinds: HashMap<LightId, LightKind> = HashMap::new();
     let (mut events, mut now, mut then) = (Vec::new(), Vec::new(), Vec::new());
@@ -57,7 +68,7 @@ pub fn judge(recording: &Recording) -> Judged {
         let at = event.at;
         while let Some(due) = monitor.due_at().filter(|due| *due <= at) {
             let news = monitor.check(due);
-            tell(due, news, &mut events, &mut now);
+            tell(due, named(news, &causes), &mut events, &mut now);
         }
         if let Some(verdict) = Verdict::of(&event.kind) {
             then.push(verdict);
@@ -82,16 +93,21 @@ pub fn judge(recording: &Recording) -> Judged {
             EventKind::MessagePassed { light, topic: TopicKind::State, payload, retained: false }
                 if kinds.get(light) != Some(&LightKind::Virtual) && !ignored.contains(&place) =>
             {
-                // Its signature was judged when it was heard: the key is not in the recording.
-                match PeerMessage::decode("", payload.as_bytes(), None) {
-                    Ok(word) => monitor.hear(at, light, &word),
-                    Err(_) => Vec::new(),
-                }
+                let word = match foreign.get(light) {
+                    Some(foreign) => foreign.understand(payload.as_bytes()).map(|word| {
+                        let shown = shown.entry(light.clone()).or_default();
+                        *shown = amber_after(*shown, word);
+                        PeerMessage::Plain(*shown)
+                    }),
+                    // Its signature was judged when it was heard: the key is not in the recording.
+                    None => PeerMessage::decode("", payload.as_bytes(), None).ok(),
+                };
+                word.map(|word| monitor.hear(at, light, &word)).unwrap_or_default()
             }
             _ => Vec::new(),
         };
         events.push(event.clone());
-        tell(at, news, &mut events, &mut now);
+        tell(at, named(news, &causes), &mut events, &mut now);
     }
     let only_now = without(&now, &then);
     let only_then = without(&then, &now);
@@ -117,6 +133,30 @@ fn tell(at: Duration, news: Vec<EventKind>, events: &mut Vec<Event>, verdicts: &
         verdicts.extend(Verdict::of(&kind));
         events.push(Event { at, kind });
     }
+}
+
+/// The causes that were told of conflicts: what a light had been told then is not judged again.
+fn causes(events: &[Event]) -> Vec<(Vec<LightId>, Duration, Cause)> {
+    let told = events.iter().filter_map(|event| match &event.kind {
+        EventKind::ConflictBegan { lights, since, cause: Some(cause), .. } => {
+            Some((lights.clone(), *since, *cause))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+/// Gives the conflicts of now the causes of then.
+fn named(mut news: Vec<EventKind>, causes: &[(Vec<LightId>, Duration, Cause)]) -> Vec<EventKind> {
+    for kind in &mut news {
+        if let EventKind::ConflictBegan { lights, since, cause, .. } = kind {
+            let like = |(of, at, _): &&(Vec<LightId>, Duration, Cause)| {
+                of == lights && at.abs_diff(*since) <= TOLERANCE
+            };
+            *cause = causes.iter().find(like).map(|(_, _, cause)| *cause);
+        }
+    }
+    news
 }
 
 /// The places of the messages that the observer ignored: it says so before it tells of the next one.

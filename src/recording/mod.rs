@@ -10,13 +10,13 @@
 //! {"ns":1234567890,"event":{"aspect-changed":{"light":"demo/a","aspect":"green"}}}
 //! ```
 //!
-//! with its time in nanoseconds since the run's start, or `{"lost":12}`: so many events are missing
-//! here, for the disk was too slow. An event is a [`crate::world::EventKind`], its name in
+//! with its time in nanoseconds since the run's start, or `{"lost":12}`: that many events are missing
+//! here, because the disk was too slow. An event is a [`crate::world::EventKind`], its name in
 //! kebab-case; the messages that passed the broker are among them, as they were heard, and the insides
 //! of the virtual lights. A recording that was begun in the middle of a run begins with all that was
 //! true then.
 //!
-//! The file is its maker's own (mode 0600): what passed a private broker is nobody else's business.
+//! Only the user who made the file can read it (mode 0600): it holds all messages of a perhaps private broker.
 //!
 //! | module | one idea |
 //! | --- | --- |
@@ -35,6 +35,7 @@ pub use self::{
     reader::RecordingError,
 };
 use crate::{
+    model::Diagnostic,
     playback::Playback,
     world::{Command, Event, recorder::Header},
 };
@@ -82,7 +83,7 @@ impl Recording {
         &self.events
     }
 
-    /// Events that are missing, for the disk was too slow when it was recorded.
+    /// Events that are missing, because the disk was too slow when it was recorded.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost
@@ -127,8 +128,10 @@ impl Playback for Recording {
         Some(self.events.last().map_or(Duration::ZERO, |event| event.at))
     }
 
-    fn obey(&mut self, _command: Command) -> Result<(), String> {
-        Err("this is a recording: what has happened cannot be changed; run the configuration for that"
-            .to_owned())
+    fn obey(&mut self, _command: Command) -> Result<(), Diagnostic> {
+        Err(Diagnostic::new(
+            "this is a recording: what has happened cannot be changed",
+            "go back to the live lab to change something",
+        ))
     }
 }

@@ -8,10 +8,17 @@ use std::{
     time::Duration,
 };
 
-use crate::world::{
-    Event,
-    recorder::format::{Gap, Header},
+use crate::{
+    model::Diagnostic,
+    world::{
+        Event,
+        recorder::format::{Gap, Header},
+    },
 };
+
+/// What helps against most damage.
+const OTHER_COPY: &str = "take another copy";
+const MAKE_ONE: &str = "make one with \"twinlight run --record FILE\"";
 
 /// The most bytes of a line; an event has far fewer.
 const MAX_LINE_BYTES: usize = 64 * 1_024;
@@ -25,7 +32,7 @@ const MAX_DISORDER: Duration = Duration::from_secs(1);
 pub struct RecordingError {
     file: String,
     line: Option<usize>,
-    text: String,
+    diagnostic: Diagnostic,
 }
 
 impl RecordingError {
@@ -34,13 +41,24 @@ impl RecordingError {
     pub fn line(&self) -> Option<usize> {
         self.line
     }
+
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        self.diagnostic.help.as_deref()
+    }
+}
+
+impl From<RecordingError> for Diagnostic {
+    fn from(error: RecordingError) -> Diagnostic {
+        Diagnostic { message: error.to_string(), help: error.diagnostic.help }
+    }
 }
 
 impl fmt::Display for RecordingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
-            Some(line) => write!(f, "{}, line {line}: {}", self.file, self.text),
-            None => write!(f, "{}: {}", self.file, self.text),
+            Some(line) => write!(f, "{}, line {line}: {}", self.file, self.diagnostic),
+            None => write!(f, "{}: {}", self.file, self.diagnostic),
         }
     }
 }
@@ -65,7 +83,7 @@ enum Line {
 
 pub(super) fn read(path: &Path) -> Result<Contents, RecordingError> {
     let file = path.display().to_string();
-    let wrong = |line, text: String| RecordingError { file: file.clone(), line, text };
+    let wrong = |line, diagnostic: Diagnostic| RecordingError { file: file.clone(), line, diagnostic };
     let opened = File::open(path).and_then(|file| {
         let is_folder = file.metadata()?.is_dir();
         if is_folder { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
@@ -74,21 +92,18 @@ pub(super) fn read(path: &Path) -> Result<Contents, RecordingError> {
         Lines { input: BufReader::new(opened.map_err(|error| wrong(None, unreadable(&error)))?), number: 0 };
     let text = |lines: &mut Lines<_>| match lines.next_line() {
         Ok(next) => Ok(next),
-        Err(text) => Err(wrong(Some(lines.number), text)),
+        Err(diagnostic) => Err(wrong(Some(lines.number), diagnostic)),
     };
 
     let Some((first, _)) = text(&mut lines)? else {
-        return Err(wrong(
-            None,
-            "it is empty; make a recording with \"twinlight run --record FILE\"".to_owned(),
-        ));
+        return Err(wrong(None, ("it is empty", MAKE_ONE).into()));
     };
     let header: Header = serde_json::from_str(&first).map_err(|_| {
-        let text = "this is no recording of Twinlight: its first line is not the one that they begin with; \
-                    make one with \"twinlight run --record FILE\"";
-        wrong(Some(1), text.to_owned())
+        let message =
+            "this is no recording of Twinlight: its first line is not the one that recordings begin with";
+        wrong(Some(1), (message, MAKE_ONE).into())
     })?;
-    header.check().map_err(|text| wrong(Some(1), text))?;
+    header.check().map_err(|diagnostic| wrong(Some(1), diagnostic))?;
 
     let (mut events, mut lost, mut warnings) = (Vec::<Event>::new(), 0, Vec::new());
     let (mut latest, mut disordered) = (Duration::ZERO, false);
@@ -97,9 +112,10 @@ pub(super) fn read(path: &Path) -> Result<Contents, RecordingError> {
         match parse(&line) {
             Ok(Line::Event(event)) => {
                 if event.at + MAX_DISORDER < latest {
-                    let text = "its time lies before that of the lines above: two recordings in one file, or a line \
-                                moved; take another copy, or cut the file before this line";
-                    return Err(wrong(Some(number), text.to_owned()));
+                    let message = "its time is earlier than that of the lines above: the file holds two recordings, \
+                                   or a line was moved";
+                    let help = "take another copy, or cut the file before this line";
+                    return Err(wrong(Some(number), (message, help).into()));
                 }
                 disordered |= event.at < latest;
                 latest = latest.max(event.at);
@@ -108,23 +124,23 @@ pub(super) fn read(path: &Path) -> Result<Contents, RecordingError> {
             Ok(Line::Gap(gap)) => {
                 lost += gap.lost;
                 warnings.push(format!(
-                    "line {number}: {} events are missing here, for the disk was too slow when it was recorded",
+                    "line {number}: {} events are missing here, because the disk was too slow when it was recorded",
                     gap.lost
                 ));
             }
             Err(_) if !whole => {
                 warnings.push(format!(
-                    "line {number}: the last line is cut off, as after a crash; what happened before it is whole"
+                    "line {number}: the last line is cut off, as after a crash. All lines before it are complete"
                 ));
             }
             Err(error) => {
-                let text = format!("it is damaged ({error}); take another copy, or remove the line");
-                return Err(wrong(Some(number), text));
+                let help = "take another copy, or remove the line";
+                return Err(wrong(Some(number), (format!("it is damaged ({error})"), help).into()));
             }
         }
         if events.len() > MAX_EVENTS {
-            let text = format!("it has more than {MAX_EVENTS} events; record for a shorter time");
-            return Err(wrong(Some(number), text));
+            let message = format!("it has more than {MAX_EVENTS} events");
+            return Err(wrong(Some(number), (message, "record for a shorter time").into()));
         }
     }
     if disordered {
@@ -141,15 +157,17 @@ fn parse(line: &str) -> Result<Line, serde_json::Error> {
     }
 }
 
-fn unreadable(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file; check the name and the folder".to_owned(),
-        io::ErrorKind::PermissionDenied => {
-            "this user may not read it: recordings are their maker's own; copy it as that user".to_owned()
-        }
-        io::ErrorKind::IsADirectory => "it is a folder; name a recording in it".to_owned(),
-        _ => format!("it cannot be read ({error}); check the disk"),
-    }
+fn unreadable(error: &io::Error) -> Diagnostic {
+    let (message, help) = match error.kind() {
+        io::ErrorKind::NotFound => ("there is no such file", "check the name and the folder"),
+        io::ErrorKind::PermissionDenied => (
+            "this user may not read it: a recording is readable only by the user who made it",
+            "copy it as that user",
+        ),
+        io::ErrorKind::IsADirectory => ("it is a folder", "name a recording in it"),
+        _ => return Diagnostic::new(format!("it cannot be read ({error})"), "check the disk"),
+    };
+    Diagnostic::new(message, help)
 }
 
 struct Lines<R> {
@@ -159,7 +177,7 @@ struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     /// The next line that is not empty, without its end, and whether it has one.
-    fn next_line(&mut self) -> Result<Option<(String, bool)>, String> {
+    fn next_line(&mut self) -> Result<Option<(String, bool)>, Diagnostic> {
         loop {
             let mut bytes = Vec::new();
             let limit = MAX_LINE_BYTES as u64 + 1;
@@ -172,9 +190,8 @@ impl<R: BufRead> Lines<R> {
             }
             let whole = bytes.pop_if(|last| *last == b'\n').is_some();
             if bytes.len() > MAX_LINE_BYTES {
-                return Err(
-                    "it is far too long for an event; this is no recording, or it is damaged".to_owned()
-                );
+                let message = "it is far too long for an event: this is no recording, or it is damaged";
+                return Err((message, OTHER_COPY).into());
             }
             match String::from_utf8(bytes) {
                 Ok(line) if line.trim().is_empty() && whole => {}
@@ -183,7 +200,7 @@ impl<R: BufRead> Lines<R> {
                 Err(error) if !whole => {
                     return Ok(Some((String::from_utf8_lossy(error.as_bytes()).into_owned(), false)));
                 }
-                Err(_) => return Err("it is not UTF-8 text: it is damaged; take another copy".to_owned()),
+                Err(_) => return Err(("it is damaged: it is not UTF-8 text", OTHER_COPY).into()),
             }
         }
     }

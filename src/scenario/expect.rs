@@ -22,13 +22,13 @@ pub struct Expectation {
 /// What must hold.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Check {
-    /// No two conflicting lights are in go at once.
+    /// No two conflicting lights have right of way at once.
     NoConflict,
     /// A conflict comes: with at least one of the seeds, where there are several.
     Conflict,
-    /// No light flashes amber while a conflicting one is in go.
+    /// No light flashes amber while a conflicting one has right of way.
     NoUnsafeFlashing,
-    /// A light flashes amber while a conflicting one is in go: with at least one of the seeds, where
+    /// A light flashes amber while a conflicting one has right of way: with at least one of the seeds, where
     /// there are several.
     UnsafeFlashing,
     /// Each light flashes amber at some time within `within` of `from`.
@@ -47,7 +47,7 @@ pub enum Check {
     },
     /// No light flashes amber.
     Steady,
-    /// No light is in go.
+    /// No light has right of way.
     NoGo,
     /// Each light begins this many greens at least.
     Greens { at_least: u64 },
@@ -213,10 +213,10 @@ impl fmt::Display for Expectation {
             Check::NoConflict => write!(f, "never a conflict{}", self.place())?,
             Check::Conflict => write!(f, "a conflict{}", self.place())?,
             Check::NoUnsafeFlashing => {
-                write!(f, "no light flashes amber{} while another is in go", self.place())?;
+                write!(f, "no light flashes amber{} while another has right of way", self.place())?;
             }
             Check::UnsafeFlashing => {
-                write!(f, "a light flashes amber{} while another is in go", self.place())?;
+                write!(f, "a light flashes amber{} while another has right of way", self.place())?;
             }
             Check::Flashing { from, within } => {
                 write!(f, "{} flashes amber within {} of {from}", self.each(), Seconds(*within))?;

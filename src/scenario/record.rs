@@ -82,7 +82,7 @@ pub struct FaultSpan {
 /// A conflict from its start to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConflictSpan {
-    /// The lights in go at once, sorted.
+    /// The lights with right of way at once, sorted.
     pub lights: Vec<LightId>,
     /// How sure that is.
     pub certainty: Certainty,
@@ -92,12 +92,12 @@ pub struct ConflictSpan {
     pub until: Option<Duration>,
 }
 
-/// A light flashed amber while another of its junction was in go.
+/// A light flashed amber while another of its junction had right of way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnsafeSpan {
     /// The light that flashed.
     pub flashing: LightId,
-    /// The light that was in go.
+    /// The light that had right of way.
     pub going: LightId,
     /// From when both did.
     pub from: Duration,
@@ -105,7 +105,7 @@ pub struct UnsafeSpan {
     pub until: Duration,
 }
 
-/// A waiting light heard that another had ended its go.
+/// A waiting light heard that another had ended its right of way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reacted {
     /// When it heard it.
@@ -135,7 +135,9 @@ impl Record {
         let at = event.at;
         self.reached = self.reached.max(at);
         if self.kept >= MOST_KEPT {
-            self.miss("more happened than can be kept; play a shorter scenario with fewer lights");
+            self.miss(
+                "more happened than can be kept (help: play a shorter scenario, or one with fewer lights)",
+            );
             return;
         }
         let before = self.told();
@@ -214,7 +216,7 @@ impl Record {
         self.incomplete.get_or_insert_with(|| why.into());
     }
 
-    /// When lights flashed amber while others of their junction were in go, in the order of its start.
+    /// When lights flashed amber while others of their junction had right of way, in the order of its start.
     /// Less than a glitch does not count: lamps that switch one after the other.
     #[must_use]
     pub fn unsafe_flashing(&self) -> Vec<UnsafeSpan> {
@@ -306,7 +308,7 @@ impl LightRecord {
         self.aspects.iter().zip(ends).map(|((from, aspect), until)| (*from, until, *aspect))
     }
 
-    /// From when to when it was in go, up to `end`.
+    /// From when to when it had right of way, up to `end`.
     #[must_use]
     pub fn goes(&self, end: Duration) -> Vec<(Duration, Duration)> {
         let mut goes: Vec<(Duration, Duration)> = Vec::new();

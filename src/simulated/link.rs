@@ -95,6 +95,9 @@ impl World {
     }
 
     fn perform_for(&mut self, number: usize, id: &LightId, effect: LightEffect) {
+        if let LightEffect::Booted(boot) = effect {
+            self.highest_boot = self.highest_boot.max(boot);
+        }
         match effect.tell(id, &mut self.observer.engine) {
             None => {}
             Some(LightEffect::Connect) => {

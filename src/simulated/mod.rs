@@ -46,6 +46,7 @@ use crate::{
     adafruit::Tally,
     config::Config,
     fault::Micros,
+    model::Diagnostic,
     playback::Playback,
     world::{Command, Event},
 };
@@ -103,7 +104,7 @@ impl Playback for Simulation {
     ///
     /// # Errors
     /// After its end; and where boards would have to join, which cannot be part of a simulation.
-    fn obey(&mut self, command: Command) -> Result<(), String> {
+    fn obey(&mut self, command: Command) -> Result<(), Diagnostic> {
         self.world.obey(command)
     }
 }

@@ -4,7 +4,6 @@ use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
 use super::{
     link::Socket,
-    observer::random_u32,
     step::Step,
     world::{SimulationError, World},
 };
@@ -21,7 +20,17 @@ use crate::{
 /// Lights start over this long for each of them, as in the live world.
 const START_SPACING_US: Micros = 500;
 
+/// When a simulated world starts, in seconds since 1970.
+const EPOCH_S: u32 = 1_000_000_000;
+
 impl World {
+    /// A number for a light that starts now: higher than that of every run so far, but for those of the
+    /// world's start.
+    fn next_boot(&self) -> u32 {
+        let now_s = EPOCH_S.saturating_add(u32::try_from(self.net.now / 1_000_000).unwrap_or(u32::MAX));
+        if self.net.now == 0 { now_s } else { now_s.max(self.highest_boot.saturating_add(1)) }
+    }
+
     pub(super) fn add_light(
         &mut self,
         junction: &Junction,
@@ -40,7 +49,7 @@ impl World {
         self.observer.engine.light_added(&id, junction.rule(), self.config.links.proxy);
         let now = self.net.now;
         let start = Start {
-            boot: random_u32(&mut self.net.rng),
+            boot: self.next_boot(),
             seed: self.net.rng.draw(),
             lease_max_ms: config.timing().lease_ms,
             last_run_ended_ms,
@@ -59,7 +68,8 @@ impl World {
             budget: self.budget.clone(),
             wifi_join_us: u64::from(self.config.links.wifi_join_ms) * 1_000 + spacing_us,
             seed: self.net.rng.draw(),
-            boot_seed: self.net.rng.draw(),
+            rerun_seed: self.net.rng.draw(),
+            epoch_s: EPOCH_S,
             measured: false,
         };
         let light = Light::new(parts, now);

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::{BrokerChoice, Config},
     fault::{LinkFaultSpec, Micros},
-    model::{LightId, Login},
+    model::{Diagnostic, LightId, Login},
     world::{
         Command, Event, EventKind,
         account_limiter::AccountLimits,
@@ -45,8 +45,24 @@ pub struct Options {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SimulationError {
     /// The root topic does not fit a board's record.
-    #[error("the root topic {0:?} is too long; make it shorter")]
+    #[error("the root topic {0:?} is too long")]
     Root(String),
+}
+
+impl SimulationError {
+    /// What to do about it: an imperative without a full stop.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            SimulationError::Root(_) => "make it shorter",
+        }
+    }
+}
+
+impl From<SimulationError> for Diagnostic {
+    fn from(error: SimulationError) -> Diagnostic {
+        Diagnostic::new(error.to_string(), error.help())
+    }
 }
 
 /// One simulation: its lights, connections and broker, which take one step after the other, and the observer
@@ -72,6 +88,8 @@ pub(super) struct World {
     pub(super) last_n: BTreeMap<LightId, u32>,
     /// Bytes that have just arrived.
     pub(super) landed: Vec<u8>,
+    /// The highest number of a run so far.
+    pub(super) highest_boot: u32,
     ending: bool,
     ended: bool,
 }
@@ -126,6 +144,7 @@ impl World {
             login,
             last_n: BTreeMap::new(),
             landed: Vec::new(),
+            highest_boot: 0,
             ending: false,
             ended: false,
             config,
@@ -133,7 +152,7 @@ impl World {
         world.observer.engine.add_foreign_lights();
         world.start_broker();
         for warning in world.config.warnings.clone() {
-            world.observer.engine.state.notice(Severity::Warning, None, warning.one_line());
+            world.observer.engine.state.notice(Severity::Warning, None, warning);
         }
         for junction in world.config.junctions.clone() {
             for light in junction.virtual_lights() {
@@ -227,17 +246,17 @@ impl World {
         self.lights.get_mut(number)?.as_deref_mut()
     }
 
-    pub(super) fn obey(&mut self, command: Command) -> Result<(), String> {
+    pub(super) fn obey(&mut self, command: Command) -> Result<(), Diagnostic> {
         if self.ended || self.ending {
-            return Err("the simulation has ended; start another".to_owned());
+            return Err(("the simulation has ended", "start another").into());
         }
         match command {
             Command::LetBoardsJoin { .. } => {
-                Err("boards cannot join a simulation: they have no simulated clock; run the live world"
-                    .to_owned())
+                let message = "boards cannot join a simulation: they have no simulated clock";
+                Err((message, "go back to the live lab").into())
             }
             Command::StartRecording { .. } | Command::StopRecording => {
-                Err("a simulation is not recorded: the same seed plays it again".to_owned())
+                Err("a simulation is not recorded: the same seed plays it again".into())
             }
             Command::Shutdown => {
                 self.shut_down();

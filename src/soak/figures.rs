@@ -1,4 +1,4 @@
-//! What a soak comes to.
+//! The result of a soak.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// More failures than these are counted and not listed.
 const MOST_LISTED: usize = 50;
 
-/// Something that must not be, with what it takes to see it again.
+/// A violation, with what it takes to reproduce it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Which world: its number and its seed.

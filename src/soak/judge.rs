@@ -111,7 +111,7 @@ impl Judge {
 
     fn overlap(&mut self, since: Duration, lights: &[LightId], lasted: Duration) {
         let names: Vec<_> = lights.iter().map(ToString::to_string).collect();
-        let text = format!("{} were in go at once for {} ms", names.join(" and "), lasted.as_millis());
+        let text = format!("{} had right of way at once for {} ms", names.join(" and "), lasted.as_millis());
         self.figures.fail(Failure { world: self.name.clone(), at: since, text });
     }
 }

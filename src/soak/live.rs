@@ -26,11 +26,23 @@ pub enum LiveError {
     #[error(transparent)]
     World(#[from] WorldError),
     /// Events were lost, so that nothing can be judged.
-    #[error("the computer is too slow for this many lights: {0} events were lost; run fewer")]
+    #[error("the computer is too slow for this many lights: {0} events were lost")]
     Lost(u64),
     /// The world has ended by itself.
-    #[error("the world has ended by itself; see the log")]
+    #[error("the world has ended by itself")]
     Ended,
+}
+
+impl LiveError {
+    /// What to do about it: an imperative without a full stop.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            LiveError::World(error) => error.help(),
+            LiveError::Lost(_) => Some("run fewer lights".to_owned()),
+            LiveError::Ended => Some("look into the log on standard error".to_owned()),
+        }
+    }
 }
 
 struct Live {

@@ -27,11 +27,11 @@ use crate::{
 pub use self::{
     figures::{Failure, Figures},
     judge::Judge,
-    live::live,
+    live::{LiveError, live},
     simulated::{Plan, Progress, simulated},
 };
 
-/// Random faults come for so long, then it is quiet.
+/// How long random faults come before each quiet time.
 pub const ROUND: Duration = Duration::from_secs(3_600);
 /// Within this after the end of all faults every light has had its green, or is stuck. A light may
 /// have to notice a dead connection first, join, connect, sit a promise out, and wait for its turn; and
@@ -41,8 +41,7 @@ pub const QUIET: Duration = Duration::from_secs(360);
 /// The shortest soak that shows anything.
 pub const SHORTEST: Duration = Duration::from_secs(20);
 
-/// What may come to the lights of `config` in a soak of `time`: a fault in 20 s on an average, and more
-/// often in a soak of a few minutes.
+/// The options of the random faults: one every 20 s on average, more often in a soak of a few minutes.
 fn options(config: &Config, time: Duration) -> ChaosOptions {
     let (stops_broker, login) = match &config.broker {
         BrokerChoice::Embedded { login, .. } => (true, login),
@@ -58,7 +57,6 @@ fn options(config: &Config, time: Duration) -> ChaosOptions {
     }
 }
 
-/// How a random fault is asked for.
 fn command(planned: PlannedFault) -> Command {
     Command::InjectFault { fault: planned.fault, lasts: planned.lasts }
 }

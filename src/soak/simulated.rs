@@ -20,7 +20,7 @@ use crate::{
     world::chaos::Chaos,
 };
 
-/// In the quiet time it is looked so often whether all have had their green.
+/// How often in the quiet time it is checked whether all lights have had green.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What is to be played.
@@ -55,7 +55,7 @@ pub struct Progress {
 /// When the world cannot be simulated, or the system gives no thread.
 pub fn simulated(plan: Plan, progress: Arc<Progress>) -> anyhow::Result<Receiver<Figures>> {
     let plan = Arc::new(Plan { config: prepared(plan.config), ..plan });
-    // So that what is wrong with the configuration is said once, and here.
+    // An invalid configuration is reported once, before the threads start.
     Simulation::new(&plan.config, plan.seed, Options::default())?;
     let next = Arc::new(AtomicUsize::new(0));
     let threads = plan.threads.get().min(plan.worlds.max(1));
@@ -144,7 +144,7 @@ fn play(plan: &Plan, number: usize, seed: u64, progress: &Progress) -> Result<Fi
 
 fn obey(simulation: &mut Simulation, command: crate::world::Command) {
     if let Err(reason) = simulation.obey(command) {
-        tracing::error!(reason, "a simulated world refused a fault");
+        tracing::error!(%reason, "a simulated world refused a fault");
     }
 }
 

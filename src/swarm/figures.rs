@@ -1,4 +1,4 @@
-//! What a swarm came to, and what of it is not well.
+//! The figures of a swarm, and what went wrong in it.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -31,7 +31,7 @@ pub struct Figures {
     pub mean_bytes: f64,
     /// From the publishing of a word of state to its receipt by the other light.
     pub delivery_ms: Option<Spread>,
-    /// From the publishing of an end of go to its receipt by the waiting light.
+    /// From the publishing of an end of right of way to its receipt by the waiting light.
     pub reaction_ms: Option<Reaction>,
     /// Processor time in the measured time, in percent of one core; of this process, the embedded broker
     /// included. `None` where the system does not tell.
@@ -180,8 +180,7 @@ fn complaints(measured: Option<&Measured>, lights: usize, trouble: &Trouble, rou
         complaints.push(format!("{} {text}", trouble.flashed));
     }
     if trouble.lost_events > 0 {
-        let text =
-            "events came faster than they could be counted, so the figures lack them; make fewer pairs";
+        let text = "events came faster than they could be counted and are not in the figures (help: run fewer pairs)";
         complaints.push(format!("{} {text}", trouble.lost_events));
     }
     if let Some(measured) = measured

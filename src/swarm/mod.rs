@@ -76,8 +76,20 @@ pub enum SwarmError {
     #[error(transparent)]
     World(#[from] WorldError),
     /// The folder for what its lights remember could not be made.
-    #[error("there is no room for temporary files; make some in the system's temporary folder: {0}")]
+    #[error("there is no room for temporary files: {0}")]
     Folder(#[from] io::Error),
+}
+
+impl SwarmError {
+    /// What to do about it: an imperative without a full stop.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            SwarmError::World(error) => error.help(),
+            SwarmError::Folder(_) => Some("make room in the system's temporary folder".to_owned()),
+            SwarmError::Junction(_) => None,
+        }
+    }
 }
 
 /// `base` with `pairs` pairs of lights instead of its junctions. Broker, root, key, rule and timings stay
@@ -157,7 +169,7 @@ pub async fn run(
     Ok(Figures::of(lights, connected, connected_after, measured, trouble, round))
 }
 
-/// The longest that a light may have to wait for its green: the other's go, its own clearance, twice for
+/// The longest that a light may have to wait for its green: the other's right of way, its own clearance, twice for
 /// a beginning in the middle of it.
 fn round(config: &Config) -> Duration {
     let timing = config.junctions.first().map(|junction| *junction.timing()).unwrap_or_default();

@@ -241,6 +241,11 @@ impl Stream {
             Connect | Subscribe | Unsubscribe | PingReq | Disconnect => !from_light,
             _ => false,
         };
+        if packet_type == Disconnect && is_others {
+            return Err(
+                "a DISCONNECT, as brokers of MQTT 5 send it before they throw a client out".to_owned()
+            );
+        }
         if is_others {
             return Err(self.hinted(format!("a {name}, which only a {sender} sends")));
         }
@@ -248,9 +253,11 @@ impl Stream {
     }
 
     fn reason(&self, packet_type: PacketType, view: &[u8], why: Malformed) -> String {
+        let header = FixedHeader::read(view).ok().flatten();
+        let end = header.map_or(0, |header| header.total.min(view.len()));
         let within = match packet_type {
-            PacketType::Connect => view.get(CONNECT_TEXTS_AT..),
-            PacketType::Subscribe | PacketType::Unsubscribe => view.get(4..),
+            PacketType::Connect => view.get(CONNECT_TEXTS_AT..end),
+            PacketType::Subscribe | PacketType::Unsubscribe => view.get(4..end),
             _ => None,
         };
         let wide = why == Malformed::CutCharacter || within.is_some_and(|texts| !texts.is_ascii());

@@ -213,19 +213,19 @@ impl fmt::Display for Blame {
             write!(
                 f,
                 "in the last minute the lights of this program published {own} times and others {others} times, of the \
-                 {per_minute} that the account may: stop what else uses the account, or run fewer lights"
+                 {per_minute} that the account may (help: stop what else uses the account, or run fewer lights)"
             )
         } else if own < per_minute {
             write!(
                 f,
                 "in the last minute the lights of this program published only {own} of the {per_minute} times that the \
-                 account may: something else uses the account, unheard; stop that"
+                 account may: something else uses the account, unheard (help: stop it)"
             )
         } else {
             write!(
                 f,
                 "in the last minute the lights of this program published {own} times, of the {per_minute} that the \
-                 account may: take slower timings, or leave budget at true"
+                 account may (help: take slower timings, or leave budget at true)"
             )
         }
     }

@@ -78,7 +78,8 @@ pub enum EventKind {
         /// What the status message said besides.
         about: Option<About>,
     },
-    /// One layer of a virtual light's link went up or down.
+    /// One layer of a light's link went up or down: of a virtual light as it knows it, of another one as its
+    /// port here sees it.
     LinkChanged {
         light: LightId,
         layer: Layer,
@@ -123,6 +124,18 @@ pub enum EventKind {
         /// The quality of service that it was delivered with: at most 1, whatever it was sent with.
         qos: u8,
     },
+    /// A packet passed the port of a light that runs elsewhere. Told only where somebody looks, and of a flood
+    /// not each one.
+    PacketSeen {
+        light: LightId,
+        /// Which connection to its port, counted from 1.
+        connection: u64,
+        /// What was sent or received, in a person's words.
+        text: Arc<str>,
+        /// How many were seen before it and not told.
+        #[serde(default)]
+        untold: u64,
+    },
     /// A message was counted and otherwise ignored.
     MessageIgnored {
         /// The light whose topic it came on, where the topic names one.
@@ -132,7 +145,7 @@ pub enum EventKind {
         /// Why, in a person's words.
         reason: String,
     },
-    /// Two conflicting lights are in go at once, or may be. Ends with [`EventKind::ConflictEnded`];
+    /// Two conflicting lights have right of way at once, or may be. Ends with [`EventKind::ConflictEnded`];
     /// a possible conflict that turns out to be sure begins once more, as that.
     ConflictBegan {
         /// The two lights, sorted.
@@ -152,7 +165,7 @@ pub enum EventKind {
         lights: Vec<LightId>,
         /// How sure it was.
         certainty: Certainty,
-        /// How long both were in go at once for sure, without a moment of doubt; nothing for a possible
+        /// How long both had right of way at once for sure, without a moment of doubt; nothing for a possible
         /// conflict that turned out to be none.
         #[serde(with = "nanos")]
         lasted: Duration,
@@ -160,7 +173,7 @@ pub enum EventKind {
         #[serde(with = "nanos")]
         at_most: Duration,
     },
-    /// Two conflicting lights were in go at once for too short a time to count as a conflict.
+    /// Two conflicting lights had right of way at once for too short a time to count as a conflict.
     GlitchSeen {
         /// The two lights, sorted.
         lights: Vec<LightId>,
@@ -174,7 +187,7 @@ pub enum EventKind {
         #[serde(with = "nanos")]
         at_most: Duration,
     },
-    /// A waiting light has received that `from` ended its go.
+    /// A waiting light has received that `from` ended its right of way.
     Reacted {
         /// The light whose go ended.
         from: LightId,

@@ -17,7 +17,7 @@ use super::{
     engine::{Engine, Task},
     event::{Event, EventKind, Severity},
 };
-use crate::model::{LightId, LightKind};
+use crate::model::{Diagnostic, LightId, LightKind};
 
 /// Called after each event, to wake a window that sleeps.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -118,7 +118,7 @@ impl EventBus {
         self.with(|engine| engine.state.tell(kind));
     }
 
-    pub(super) fn notice(&self, severity: Severity, light: Option<&LightId>, text: impl Into<String>) {
+    pub(super) fn notice(&self, severity: Severity, light: Option<&LightId>, text: impl Into<Diagnostic>) {
         self.with(|engine| engine.state.notice(severity, light, text));
     }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use traffic_light::{PeerMessage, feeds};
+use traffic_light::feeds;
 
 use super::{
     budget::{Budget, SharedBudget},
@@ -31,8 +31,6 @@ pub(super) struct FeedWatch {
     /// Lights of this program: what they publish is counted where it is sent.
     own: HashSet<LightId>,
     heard_at: HashMap<LightId, Duration>,
-    /// Boot and seq of the state heard last.
-    last: HashMap<LightId, (u32, u32)>,
     /// Feeds whose last value was asked for, and when.
     asked: HashMap<LightId, Duration>,
 }
@@ -51,7 +49,6 @@ impl FeedWatch {
                 .collect(),
             own: lights().filter(|(junction, id)| junction.runs(&id.light)).map(|(_, id)| id).collect(),
             heard_at: HashMap::new(),
-            last: HashMap::new(),
             asked: HashMap::new(),
         }
     }
@@ -77,17 +74,6 @@ impl FeedWatch {
         }
         let asked = self.asked.remove(light?)?;
         (now.saturating_sub(asked) < ANSWER_WITHIN).then_some(true)
-    }
-
-    /// Whether a word of `light` is no newer than what was heard of it: whatever way it came, it is not fresh.
-    pub(super) fn is_stale(&mut self, light: &LightId, word: &PeerMessage) -> bool {
-        let PeerMessage::State(state) = word else { return false };
-        let last = self.last.get(light);
-        let stale = last.is_some_and(|(boot, seq)| *boot == state.boot && state.seq <= *seq);
-        if !stale {
-            self.last.insert(light.clone(), (state.boot, state.seq));
-        }
-        stale
     }
 
     /// A fresh word of `light`. Returns whether it was not there before.
@@ -158,7 +144,7 @@ impl FeedWatch {
 
 #[cfg(test)]
 mod tests {
-    use traffic_light::{Aspect, Name, State};
+    use traffic_light::Name;
 
     use super::*;
     use crate::config::Config;
@@ -179,10 +165,6 @@ mod tests {
         Duration::from_secs(s)
     }
 
-    fn state(boot: u32, seq: u32) -> PeerMessage {
-        PeerMessage::State(State::new(Aspect::Red, boot, seq, 0))
-    }
-
     #[test]
     fn the_last_value_is_asked_for_of_lights_elsewhere_and_only_the_answer_comes_in_the_short_form() {
         let (mut watch, b) = (watch(), light("b"));
@@ -194,14 +176,6 @@ mod tests {
         assert_eq!(watch.is_answer("king/f/other", None, at(3)), None);
         watch.asks(at(20));
         assert_eq!(watch.is_answer("king/f/demo-b", Some(&b), at(31)), None, "no answer takes that long");
-    }
-
-    #[test]
-    fn a_word_that_is_no_newer_than_the_last_is_not_fresh() {
-        let (mut watch, b) = (watch(), light("b"));
-        assert!(!watch.is_stale(&b, &state(7, 41)));
-        assert!(watch.is_stale(&b, &state(7, 41)) && watch.is_stale(&b, &state(7, 40)));
-        assert!(!watch.is_stale(&b, &state(7, 42)) && !watch.is_stale(&b, &state(8, 1)));
     }
 
     #[test]

@@ -20,8 +20,12 @@ pub(super) enum LogEntry {
 /// What is to be told of what the program of `light` logs; nothing where the lamps or the observer tell of it.
 pub(super) fn of(light: &LightId, event: &LogEvent) -> Option<LogEntry> {
     match event {
-        // The lamps are told of where they switch, and a bad message once for all lights.
-        LogEvent::Shows(_) | LogEvent::Ignored(_) | LogEvent::NotUnderstood(..) | LogEvent::Speaks => None,
+        // The lamps are told of where they switch, and messages by the observer, once for all lights.
+        LogEvent::Shows(_)
+        | LogEvent::Ignored(_)
+        | LogEvent::NotUnderstood(..)
+        | LogEvent::WentBack { .. }
+        | LogEvent::Speaks => None,
         LogEvent::Doubtful(..)
         | LogEvent::Refused(_)
         | LogEvent::Timing(_)

@@ -11,6 +11,7 @@
 //! | `link` | where the broker is, and why it could not be reached |
 //! | `client` | the observer's own MQTT client |
 //! | [`proxy`] | the way of one link to the broker, where its faults are injected |
+//! | `port_watch` | what a light that runs elsewhere does on its port |
 //! | `upstream` | from a proxy to the broker, with TLS or without |
 //! | `observer` | what passes the broker: boards, foreign lights, what is ignored |
 //! | [`broker`] | the broker inside the program, as Adafruit IO where that is wanted |
@@ -46,6 +47,7 @@ mod link;
 pub(crate) mod log_event;
 pub mod monitor;
 mod observer;
+mod port_watch;
 pub mod proxy;
 pub mod recorder;
 pub mod summary;

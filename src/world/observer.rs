@@ -9,9 +9,14 @@ use rumqttc::{AsyncClient, QoS};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval, timeout_at},
+    time::{self, MissedTickBehavior, interval, timeout_at},
 };
-use traffic_light::{Name, PeerMessage, Rule, Status, command::Command as LightCommand};
+use traffic_light::{
+    Instant, Name, PeerMessage, Rule, Status,
+    command::Command as LightCommand,
+    freshness::{Freshness, Judged, Listener},
+    program::LogEvent,
+};
 
 pub(super) use self::speak::ObserverCommand;
 use super::{
@@ -70,8 +75,10 @@ pub(super) struct Observer {
     external: Option<External>,
     /// Shown are single messages only where somebody looks.
     shows_messages: bool,
-    /// The boot of another program that was last heard under the name of a virtual light.
+    /// The highest boot of another program that was heard under the name of a virtual light.
     intruders: HashMap<LightId, u32>,
+    /// Which messages of each light are new.
+    freshness: HashMap<LightId, Freshness>,
     /// The present run of each light that is heard, and the number of the last command to it.
     runs: HashMap<LightId, OtherRun>,
     session: Option<AsyncClient>,
@@ -101,6 +108,7 @@ impl Observer {
             external,
             shows_messages,
             intruders: HashMap::new(),
+            freshness: HashMap::new(),
             runs: HashMap::new(),
             session: None,
             twins: Twins::default(),
@@ -149,7 +157,7 @@ impl Observer {
                 }
             }
             // The last words of the lights may still be on their way.
-            let until = Instant::now() + LAST_WORDS;
+            let until = time::Instant::now() + LAST_WORDS;
             while let Ok(Some(event)) = timeout_at(until, client.events.recv()).await {
                 self.take(event);
             }
@@ -213,12 +221,13 @@ impl Observer {
             return;
         }
         let (key, rule) = (junction.key().cloned(), junction.rule());
+        let listener = Listener { keyed: key.is_some(), lost_after_ms: junction.timing().lost_after_ms };
         if let Some(payload) = text {
             self.bus.emit(EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
         }
         let heard = match kind {
             TopicKind::State => PeerMessage::decode(topic, payload, key.as_ref()).map(|word| {
-                self.hear_word(&light, &word, retained, rule, key.is_some());
+                self.hear_word(&light, &word, retained, rule, listener);
             }),
             TopicKind::Status => Status::decode(topic, payload, key.as_ref()).map(|status| {
                 self.hear_status(&light, &status, rule, key.is_some());
@@ -248,10 +257,19 @@ impl Observer {
         bus.with(|engine| foreign.hear(engine, topic, payload, retained))
     }
 
-    fn hear_word(&mut self, light: &LightId, word: &PeerMessage, retained: bool, rule: Rule, keyed: bool) {
+    fn hear_word(
+        &mut self,
+        light: &LightId,
+        word: &PeerMessage,
+        retained: bool,
+        rule: Rule,
+        listener: Listener,
+    ) {
         let now = self.bus.clock().now();
-        let retained = retained || self.feeds.as_mut().is_some_and(|feeds| feeds.is_stale(light, word));
-        if let PeerMessage::State(state) = word {
+        // What was said before, or by an earlier run, tells nothing of what the light does now: as for the
+        // lights themselves.
+        let fresh = !retained && self.is_fresh(now, light, word, listener);
+        if let (PeerMessage::State(state), true) = (word, fresh || !self.runs.contains_key(light)) {
             let run = self.runs.entry(light.clone()).or_default();
             if run.boot != state.boot {
                 *run = OtherRun { boot: state.boot, last_n: 0 };
@@ -260,17 +278,18 @@ impl Observer {
         let kind = match self.bus.knows(light) {
             Some(kind) => kind,
             // What the broker kept may be years old; a light is there once it speaks.
-            None if retained => return,
+            None if !fresh => return,
             None => {
+                let keyed = listener.keyed;
                 self.bus.with(|engine| engine.state.light_added(light, LightKind::Foreign, rule, keyed));
                 LightKind::Foreign
             }
         };
-        if !retained && self.feeds.as_mut().is_some_and(|feeds| feeds.heard(light, now)) {
+        if fresh && self.feeds.as_mut().is_some_and(|feeds| feeds.heard(light, now)) {
             self.bus.with(|engine| engine.state.presence_changed(light, true, None));
         }
         match word {
-            PeerMessage::State(state) if kind == LightKind::Board && !retained => {
+            PeerMessage::State(state) if kind == LightKind::Board && fresh => {
                 let junction = self.junctions.get(&light.junction);
                 // What a foreign light says and is told is more than a twin hears.
                 let junction = junction.filter(|junction| junction.partner_of(&light.light).is_none());
@@ -286,11 +305,25 @@ impl Observer {
         }
         if kind == LightKind::Virtual {
             if let (PeerMessage::State(state), false) = (word, retained) {
-                self.watch_name(light, state.boot);
+                self.watch_name(light, state.boot, fresh);
             }
-        } else if !retained {
+        } else if fresh {
             self.bus.with(|engine| engine.state.aspect_heard(light, word));
         }
+    }
+
+    /// Whether a message of `light` that the broker did not keep is new. That the light's number went back is
+    /// told once.
+    fn is_fresh(&mut self, now: Duration, light: &LightId, word: &PeerMessage, listener: Listener) -> bool {
+        let PeerMessage::State(state) = word else { return true };
+        let now = Instant::from_ms(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+        let freshness = self.freshness.entry(light.clone()).or_insert_with(|| Freshness::new(now));
+        let judged = freshness.judge(now, state.boot, state.seq, listener);
+        if let Judged::WentBack { taken } = judged {
+            let event = LogEvent::WentBack { light: light.light.clone(), taken };
+            self.bus.notice(Severity::Warning, Some(light), format!("{}/{event}", light.junction));
+        }
+        judged.is_new()
     }
 
     /// On feeds, asks for the last words of lights that run elsewhere. Returns whether it could.
@@ -330,17 +363,22 @@ impl Observer {
         }
     }
 
-    /// A fresh word of a virtual light that this world has not said: two lights of one name.
-    fn watch_name(&mut self, light: &LightId, boot: u32) {
+    /// A word of a virtual light that this world has not said: two lights of one name, or a replay. Told once
+    /// for each run that is newer than those told of.
+    fn watch_name(&mut self, light: &LightId, boot: u32, fresh: bool) {
         if self.bus.with(|engine| engine.state.is_own_boot(light, boot))
-            || self.intruders.insert(light.clone(), boot) == Some(boot)
+            || self.intruders.get(light).is_some_and(|told| boot <= *told)
         {
             return;
         }
+        self.intruders.insert(light.clone(), boot);
+        let or_a_replay = if fresh { "" } else { ", or somebody replays what it said in an earlier run" };
         self.bus.notice(
             Severity::Warning,
             Some(light),
-            format!("another program also runs a light named {light}: give one of them another name"),
+            format!(
+                "another program also runs a light named {light}{or_a_replay}: give one of them another name"
+            ),
         );
     }
 

@@ -26,6 +26,7 @@ use tokio::sync::{
 
 use self::format::Gap;
 use super::event::{Event, EventKind};
+use crate::model::Diagnostic;
 
 pub use self::format::{Header, RecordedJunction, VERSION};
 
@@ -33,21 +34,36 @@ pub use self::format::{Header, RecordedJunction, VERSION};
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A file of that name is there.
-    #[error(
-        "there is a file {} already, and a recording is not written over; choose another name or remove it",
-        .0.display()
-    )]
+    #[error("there is a file {} already, and a recording is not written over", .0.display())]
     Exists(PathBuf),
     /// It cannot be made.
-    #[error("cannot make the recording {}: {error}; choose a folder that exists and is yours", .file.display())]
+    #[error("cannot make the recording {}: {error}", .file.display())]
     Make {
         file: PathBuf,
         /// What the system says.
         error: io::Error,
     },
     /// There is no thread or runtime for it.
-    #[error("the system gives no thread to record on: {0}; end other programs and try again")]
+    #[error("the system gives no thread to record on: {0}")]
     Thread(io::Error),
+}
+
+impl RecordError {
+    /// What to do about it: an imperative without a full stop.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            RecordError::Exists(_) => "choose another name, or remove the file",
+            RecordError::Make { .. } => "choose a folder that exists and that you may write to",
+            RecordError::Thread(_) => "end other programs and try again",
+        }
+    }
+}
+
+impl From<RecordError> for Diagnostic {
+    fn from(error: RecordError) -> Diagnostic {
+        Diagnostic::new(error.to_string(), error.help())
+    }
 }
 
 /// What a recording came to.
@@ -65,7 +81,7 @@ pub enum RecorderEvent {
     /// Events were lost; told once.
     Lost(u64),
     /// It can write no more, and has ended.
-    Failed(String),
+    Failed(Diagnostic),
 }
 
 /// A recording that goes on. Dropping it ends it; [`Recorder::finish`] also waits for that.
@@ -160,7 +176,8 @@ impl Writer {
                 Ok(true) => {}
                 Ok(false) => return self.written,
                 Err(error) => {
-                    tell(RecorderEvent::Failed(format!("{error}; make room on the disk and record again")));
+                    let help = "make room on the disk and record again";
+                    tell(RecorderEvent::Failed(Diagnostic::new(error.to_string(), help)));
                     return self.written;
                 }
             }
@@ -170,7 +187,7 @@ impl Writer {
     /// Writes an event; returns whether more may follow.
     fn take(&mut self, event: Result<Event, RecvError>, tell: &impl Fn(RecorderEvent)) -> io::Result<bool> {
         match event {
-            // Where the recording itself lies is nobody else's business.
+            // The place of the recording does not belong into the recording.
             Ok(Event { kind: EventKind::RecordingChanged { .. }, .. }) => Ok(true),
             Ok(event) => {
                 self.line(&event)?;

@@ -26,7 +26,7 @@ pub struct Summary {
     pub joins: BTreeMap<String, u64>,
     /// Messages ignored.
     pub ignored: u64,
-    /// From the publishing of an end of go to its receipt by a waiting light.
+    /// From the publishing of an end of right of way to its receipt by a waiting light.
     pub reaction_ms: Option<Reaction>,
 }
 

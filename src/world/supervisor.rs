@@ -38,7 +38,7 @@ use super::{
     engine::Engine,
     event::{EventKind, TopicKind},
     event_bus::EventBus,
-    last_run::RunningNow,
+    last_run::{Boots, RunningNow},
     observer::ObserverCommand,
     proxy::Proxy,
     topics::Topics,
@@ -68,6 +68,10 @@ struct Supervisor {
     lights: BTreeMap<LightId, RunningLight>,
     /// Where the faults of links are injected: of each virtual light, and of boards that have a port.
     proxies: BTreeMap<LightId, Proxy>,
+    /// Lights that run elsewhere and have a port here.
+    board_ports: Vec<LightId>,
+    /// Those who watch these ports.
+    watches: JoinSet<()>,
     /// Speaks TLS for links that have no proxy of their own.
     _tunnel: Option<Proxy>,
     /// Clients that have a light's client id, and take its session over.
@@ -84,6 +88,7 @@ struct Supervisor {
     /// Whether the broker is to forget the virtual lights at the end.
     forgets: bool,
     last_run: Option<RunningNow>,
+    boots: Arc<Boots>,
     recorder: Option<Recorder>,
     /// Where recordings are kept that nobody named a file for.
     recordings: Option<PathBuf>,
@@ -101,6 +106,7 @@ impl Supervisor {
                 task = self.bus.next_task() => self.perform(task).await,
                 reason = broker_ended => {
                     self.broker = None;
+                    self.close_board_ports(true);
                     self.bus.with(|engine| engine.state.broker_stopped(reason));
                 }
                 command = commanded.recv() => match command {
@@ -149,6 +155,9 @@ impl Supervisor {
         {
             tracing::debug!("the disk is too slow to note that lights ran");
         }
+        // Nothing is told of what passes their ports once the world has stopped.
+        self.proxies.clear();
+        self.watches.shutdown().await;
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
             self.bus.with(|engine| engine.state.broker_stopped("the program ends"));

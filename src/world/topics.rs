@@ -6,7 +6,7 @@ use std::{collections::HashMap, fmt::Display, sync::Arc};
 use traffic_light::{Name, feeds, mqtt::codec::matches};
 
 use super::event::TopicKind;
-use crate::model::LightId;
+use crate::model::{Diagnostic, LightId};
 
 /// The topics below one root, or the feeds of one account.
 #[derive(Clone, Debug)]
@@ -99,20 +99,21 @@ impl Topics {
 ///
 /// # Errors
 /// What is wrong with it, and what to do.
-pub fn check_publishable(topic: &str) -> Result<(), &'static str> {
-    if topic.is_empty() {
-        Err("the topic is empty; write one, such as twinlight/demo/a/state")
+pub fn check_publishable(topic: &str) -> Result<(), Diagnostic> {
+    let (message, help) = if topic.is_empty() {
+        ("the topic is empty", "write one, such as twinlight/demo/a/state")
     } else if topic.len() > usize::from(u16::MAX) {
-        Err("the topic is longer than MQTT can carry; write a shorter one")
+        ("the topic is longer than MQTT allows", "write a shorter one")
     } else if topic.contains(['+', '#']) {
-        Err("+ and # are for listening; write one whole topic")
+        ("+ and # are allowed only in subscriptions", "write one whole topic")
     } else if topic.chars().any(char::is_control) {
-        Err("the topic holds a control character; write it anew")
+        ("the topic holds a control character", "type it again")
     } else if topic.starts_with('$') {
-        Err("topics that begin with $ belong to the broker; write another one")
+        ("topics that begin with $ belong to the broker", "choose another one")
     } else {
-        Ok(())
-    }
+        return Ok(());
+    };
+    Err(Diagnostic::new(message, help))
 }
 
 fn last_level(kind: TopicKind) -> &'static str {

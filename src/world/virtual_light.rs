@@ -15,6 +15,7 @@ use super::{
     engine::LightCommand,
     event::EventKind,
     event_bus::EventBus,
+    last_run::Boots,
     light::{Light, LightEffect, LightParts, at},
     link::BrokerPath,
     upstream,
@@ -35,6 +36,7 @@ pub(super) struct LightSpec {
     /// Whether its inside is reported; nobody looks at it without a window.
     pub(super) reported: bool,
     pub(super) bus: Arc<EventBus>,
+    pub(super) boots: Arc<Boots>,
     /// Shortens or stretches the first tick, so that a thousand lights do not tick at once.
     pub(super) phase: f64,
 }
@@ -61,6 +63,7 @@ struct Driver {
     path: BrokerPath,
     reported: bool,
     bus: Arc<EventBus>,
+    boots: Arc<Boots>,
     socket: Socket,
     /// The connection of a light whose Wi-Fi is lost: the broker does not know yet.
     parked: Option<TcpStream>,
@@ -114,7 +117,7 @@ async fn run(mut driver: Box<Driver>, mut requests: mpsc::Receiver<Request>) {
 
 impl Driver {
     fn new(spec: LightSpec) -> Driver {
-        let LightSpec { parts, path, reported, bus, phase } = spec;
+        let LightSpec { parts, path, reported, bus, boots, phase } = spec;
         let id = parts.id.clone();
         let now = micros(bus.clock().now());
         let light = Light::new(parts, now);
@@ -125,6 +128,7 @@ impl Driver {
             path,
             reported,
             bus,
+            boots,
             socket: Socket::None,
             parked: None,
             check_us: now + micros(first),
@@ -272,6 +276,9 @@ impl Driver {
             }
             LightEffect::CloseParked => self.parked = None,
             told => {
+                if let LightEffect::Booted(boot) = told {
+                    self.boots.given(boot);
+                }
                 self.bus.with(|engine| told.tell(&self.id, engine));
             }
         }

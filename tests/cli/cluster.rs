@@ -233,7 +233,7 @@ fn shows(line: &Value, light: &str, aspect: &str) -> bool {
     line["kind"] == "aspect" && line["light"] == light && line["aspect"] == aspect
 }
 
-/// The times in go of a light, begin and end.
+/// When a light had right of way, begin and end.
 fn goes(shown: &[Shown]) -> Vec<(u64, u64)> {
     let is_go = |shown: &Shown| matches!(shown.aspect.as_str(), "red-amber" | "green" | "amber");
     let mut goes = Vec::new();
@@ -303,7 +303,7 @@ fn judge(a: &[Shown], b: &[Shown]) {
         for other in goes(b) {
             let apart =
                 if go.0 < other.0 { other.0.saturating_sub(go.1) } else { go.0.saturating_sub(other.1) };
-            assert!(apart >= CLEARANCE_MS, "a was in go {go:?}, b {other:?}: {apart} ms apart");
+            assert!(apart >= CLEARANCE_MS, "a had right of way {go:?}, b {other:?}: {apart} ms apart");
         }
     }
     let flashed = |shown: &[Shown]| shown.iter().rfind(|one| one.aspect == "flashing-amber").unwrap().at_ms;

@@ -178,7 +178,7 @@ fn what_cannot_be_recorded_or_replayed_is_told_with_what_to_do() {
     let (status, text) =
         said(&["run", "--config", config, "--seconds", "1", "--record", there.to_str().unwrap()]);
     assert_eq!(status, 1, "{text}");
-    assert!(text.contains("not written over; choose another name"), "{text}");
+    assert!(text.contains("not written over\nhelp: choose another name"), "{text}");
     assert_eq!(fs::read_to_string(&there).unwrap(), "precious");
     let (status, text) = said(&["run", "--config", config, "--record", "/nowhere/at/all.jsonl"]);
     assert_eq!(status, 2, "{text}");

@@ -106,7 +106,7 @@ fn a_check_that_fails_gives_status_3_and_the_command_that_shows_it_again() {
         ),
         "{text}"
     );
-    assert!(text.contains("1 of 2 did not hold; see it again: twinlight scenario "), "{text}");
+    assert!(text.contains("1 of 2 did not hold\nhelp: to see it again, run twinlight scenario "), "{text}");
     assert!(text.contains(" --seed 9"), "{text}");
 }
 

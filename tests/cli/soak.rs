@@ -58,7 +58,7 @@ fn a_rule_that_is_not_safe_fails_and_says_how_to_see_it_again() {
     assert_eq!(status, 3, "{figures:#}");
     assert!(figures["conflicts"].as_u64().unwrap() > 0);
     let failure = &figures["failures"][0];
-    assert!(failure["what"].as_str().unwrap().contains("were in go at once for"), "{failure}");
+    assert!(failure["what"].as_str().unwrap().contains("had right of way at once for"), "{failure}");
     assert!(failure["world"].as_str().unwrap().contains("seed 4"), "{failure}");
 }
 

@@ -249,6 +249,37 @@ fn is_name(token: &str) -> bool {
 
 /// Names and signs of a Rust source, without comments, texts and characters.
 pub(crate) fn tokens(text: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for token in scan(text) {
+        match token {
+            Token::Sign(sign) => tokens.push(sign),
+            // Attributes such as serde's take paths as texts.
+            Token::Text(text) => {
+                let is_path = |c| c == ':' || c == '_' || char::is_alphanumeric(c);
+                if text.starts_with("crate::") && text.chars().all(is_path) {
+                    tokens.extend(self::tokens(&text));
+                }
+            }
+        }
+    }
+    tokens
+}
+
+/// The texts between quotation marks in a Rust source, with escapes as they are written.
+pub(crate) fn texts(text: &str) -> Vec<String> {
+    let texts = scan(text).into_iter().filter_map(|token| match token {
+        Token::Text(text) => Some(text),
+        Token::Sign(_) => None,
+    });
+    texts.collect()
+}
+
+enum Token {
+    Sign(String),
+    Text(String),
+}
+
+fn scan(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
     let at_text =
         |at: usize, text: &str| text.chars().enumerate().all(|(i, c)| chars.get(at + i) == Some(&c));
@@ -285,12 +316,14 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
             if raw {
                 let end = format!("\"{}", "#".repeat(hashes));
                 at += hashes + 1;
+                let from = at;
                 while at < chars.len() && !at_text(at, &end) {
                     at += 1;
                 }
+                tokens.push(Token::Text(chars[from.min(at)..at].iter().collect()));
                 at += end.len();
             } else {
-                tokens.push(name);
+                tokens.push(Token::Sign(name));
             }
         } else if c == '"' {
             let from = at + 1;
@@ -298,13 +331,7 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
             while at < chars.len() && chars[at] != '"' {
                 at += if chars[at] == '\\' { 2 } else { 1 };
             }
-            // Attributes such as serde's take paths as texts.
-            let text: String = chars[from..at.min(chars.len())].iter().collect();
-            if text.starts_with("crate::")
-                && text.chars().all(|c| c == ':' || c == '_' || c.is_alphanumeric())
-            {
-                tokens.extend(self::tokens(&text));
-            }
+            tokens.push(Token::Text(chars[from..at.min(chars.len())].iter().collect()));
             at += 1;
         } else if c == '\'' {
             // A character, or the name of a lifetime.
@@ -318,11 +345,11 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
                 at += if chars.get(at + 2) == Some(&'\'') { 3 } else { 1 };
             }
         } else if at_text(at, "::") {
-            tokens.push("::".to_owned());
+            tokens.push(Token::Sign("::".to_owned()));
             at += 2;
         } else {
             if !c.is_whitespace() {
-                tokens.push(c.to_string());
+                tokens.push(Token::Sign(c.to_string()));
             }
             at += 1;
         }

@@ -35,7 +35,7 @@ enum Input {
     Heard(Box<PeerMessage>),
 }
 
-/// A light as it truly was: from when to when it was in go, and what was seen or heard of it.
+/// A light as it truly was: from when to when it had right of way, and what was seen or heard of it.
 struct Truth {
     id: LightId,
     kind: Kind,
@@ -231,7 +231,7 @@ fn no_sure_conflict_is_false_and_no_true_one_of_450_ms_goes_untold() {
                     .filter(|(from, to)| from < to)
                     .collect();
                 for verdict in told {
-                    // Both were in go at that moment, and for that long without a pause.
+                    // Both had right of way at that moment, and for that long without a pause.
                     let end = verdict.since + verdict.at_most;
                     let began = |(from, to): &(u64, u64)| *from <= verdict.since && verdict.since < *to;
                     let lasted = |(from, to): &(u64, u64)| {

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use traffic_light::{
     Key, Name, Timing,
-    record::{Antenna, Dialect},
+    record::{Antenna, Dialect, Record},
 };
 use twinlight::{board::BoardFile, model::Diagnostic};
 
@@ -234,4 +234,34 @@ fn a_board_may_join_adafruit_io_with_timings_that_fit_the_account() {
         // A computer in no network has no address that a board could be told.
         Err(error) => assert!(error.contains("which is in no network"), "{error}"),
     }
+}
+
+const FOREIGN: &str = "[[foreign]]\nlight = \"demo/a\"\nsays = \"cars/x\"\nhears = \"cars/y\"\n";
+
+#[test]
+fn a_board_can_be_the_partner_of_a_foreign_light() {
+    let file = read(&format!("{NAMES}{WIFI}{BROKER}{FOREIGN}")).unwrap();
+    let foreign = file.record.foreign.clone().unwrap();
+    assert_eq!((foreign.says(), foreign.hears()), ("cars/x", "cars/y"));
+    let bytes = file.record.encode().unwrap();
+    assert_eq!(Record::decode(&bytes).unwrap().foreign, Some(foreign), "it is on the flash");
+    let second = FOREIGN.replace("cars/", "bikes/");
+    refused(&format!("{NAMES}{WIFI}{BROKER}{FOREIGN}{second}"), "the partner of one foreign light");
+    let stranger = FOREIGN.replace("demo/a", "demo/c");
+    refused(&format!("{NAMES}{WIFI}{BROKER}{stranger}"), "demo/c is no peer of this board");
+    let three = NAMES.replace("[\"a\"]", "[\"a\", \"c\"]");
+    refused(&format!("{three}{WIFI}{BROKER}{FOREIGN}"), "a foreign light goes with one peer");
+}
+
+#[test]
+fn a_board_takes_the_foreign_light_of_its_configuration_and_cannot_be_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = format!("[[junction]]\nname = \"demo\"\nrun = []\n{FOREIGN}");
+    fs::write(folder.path().join("lab.toml"), lab).unwrap();
+    let with = |light: &str| {
+        read_in(folder.path(), &format!("config = \"lab.toml\"\nlight = \"{light}\"\n{WIFI}{BROKER}"))
+    };
+    assert_eq!(with("b").unwrap().record.foreign.unwrap().says(), "cars/x");
+    let error = with("a").unwrap_err();
+    assert!(error.contains("says that a is somebody else's light"), "{error}");
 }

@@ -13,6 +13,7 @@ use traffic_light::{Aspect, Held, Instant, Name, Rule, View, Waiting};
 use twinlight::{
     config::Config,
     fault::{Directions, FaultKind},
+    model::Diagnostic,
     model::{LightId, LightKind},
     playback::Playback,
     recording::{Recording, judge},
@@ -100,6 +101,12 @@ fn kinds() -> Vec<EventKind> {
             retained: false,
             qos: 1,
         },
+        EventKind::PacketSeen {
+            light: light(),
+            connection: 3,
+            text: "sent PUBLISH cars \"RED\", QoS 0".into(),
+            untold: 7,
+        },
         EventKind::MessageIgnored { light: None, by: Ignorer::Observer, reason: "not signed".to_owned() },
         EventKind::MessageIgnored {
             light: Some(light()),
@@ -144,6 +151,7 @@ fn kinds() -> Vec<EventKind> {
             | EventKind::ChaosChanged { .. }
             | EventKind::MessagePassed { .. }
             | EventKind::TopicHeard { .. }
+            | EventKind::PacketSeen { .. }
             | EventKind::MessageIgnored { .. }
             | EventKind::ConflictBegan { .. }
             | EventKind::ConflictEnded { .. }
@@ -203,8 +211,9 @@ impl Recordings {
         change(&mut lines);
         let copy = self.folder.path().join("damaged.jsonl");
         fs::write(&copy, lines.join("\n") + "\n").unwrap();
-        let error = Recording::open(&copy).unwrap_err().to_string();
-        error.replace(&copy.display().to_string(), "FILE")
+        let error = Recording::open(&copy).unwrap_err();
+        assert!(error.help().is_some(), "{error}");
+        Diagnostic::from(error).one_line().replace(&copy.display().to_string(), "FILE")
     }
 }
 
@@ -238,8 +247,8 @@ fn a_recording_is_its_makers_own_and_writes_over_nothing() {
     let again = Recorder::start(&recordings.file(), &header, receiver.resubscribe(), |_| {});
     assert!(matches!(again, Err(RecordError::Exists(_))));
     let nowhere = recordings.folder.path().join("none/run.jsonl");
-    let error = Recorder::start(&nowhere, &header, receiver, |_| {}).unwrap_err().to_string();
-    assert!(error.contains("choose a folder that exists"), "{error}");
+    let error = Recorder::start(&nowhere, &header, receiver, |_| {}).unwrap_err();
+    assert!(error.help().contains("choose a folder that exists"), "{error}");
 }
 
 #[test]
@@ -270,11 +279,14 @@ fn any_damage_is_told_with_its_line_and_what_to_do() {
     let text = recordings.damaged(|lines| lines[6] = lines[6].replace("demo/a", "Demo/a"));
     assert!(text.starts_with("FILE, line 7: it is damaged ("), "{text}");
     let text = recordings.damaged(|lines| lines.swap(2, 30));
-    assert!(text.contains("its time lies before"), "{text}");
+    assert!(text.contains("its time is earlier"), "{text}");
     let text = recordings.damaged(|lines| drop(lines.remove(0)));
     assert!(text.starts_with("FILE, line 1: this is no recording of Twinlight"), "{text}");
     let text = recordings.damaged(|lines| lines[0] = lines[0].replace("\"v\":1", "\"v\":2"));
-    assert!(text.contains("a newer Twinlight") && text.contains("open it with that one"), "{text}");
+    assert!(
+        text.contains("a newer Twinlight") && text.contains("(help: open it with that version"),
+        "{text}"
+    );
     let text = recordings.damaged(|lines| lines[9] = "x".repeat(100_000));
     assert!(text.starts_with("FILE, line 10: it is far too long"), "{text}");
 }
@@ -289,7 +301,7 @@ fn a_file_that_is_none_is_told_so() {
     for (bytes, says) in [
         (&b""[..], "it is empty"),
         (b"seed = 1\n", "line 1: this is no recording"),
-        (b"\xff\xfe\n", "line 1: it is not UTF-8"),
+        (b"\xff\xfe\n", "line 1: it is damaged: it is not UTF-8"),
         (
             b"{\"recording\":\"other\",\"v\":1,\"program\":\"\",\"started_unix_ns\":0,\"junctions\":[]}\n",
             "not of Twinlight",
@@ -340,7 +352,7 @@ fn a_recording_is_played_at_any_pace_and_obeys_nobody() {
         recording.rewind();
     }
     let refused = recording.obey(Command::StopBroker).unwrap_err();
-    assert!(refused.contains("cannot be changed"), "{refused}");
+    assert!(refused.message.contains("cannot be changed") && refused.help.is_some(), "{refused}");
 }
 
 #[test]

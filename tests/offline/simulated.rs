@@ -534,7 +534,7 @@ fn what_is_invalid_or_cannot_be_done_is_refused_with_the_reason() {
     }
     let login = twinlight::model::Login { user: "a".to_owned(), password: "b".to_owned() };
     let refused = lab.simulation.obey(Command::LetBoardsJoin { login }).unwrap_err();
-    assert!(refused.contains("cannot join a simulation"));
+    assert!(refused.message.contains("cannot join a simulation") && refused.help.is_some());
 }
 
 #[test]

@@ -117,7 +117,8 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
     .await;
     assert_eq!(about.heap, Some(70_000));
 
-    let boot = 0x0bad_cafe;
+    // It was provisioned after the virtual light began.
+    let boot = 0xfbad_cafe;
     let topic = "twinlight/demo/b/state";
     let signed = State::new(Aspect::Red, boot, 1, 5).encode(topic, Some(&key)).to_vec();
     board.publish(topic, QoS::AtLeastOnce, true, signed).await.unwrap();
@@ -175,6 +176,79 @@ async fn a_board_takes_the_place_of_a_virtual_light_and_obeys_commands() {
     commands.send(Command::RunLight { light: b.clone(), on: true }).await.unwrap();
     wait(&mut events, "the virtual light", |kind| {
         matches!(kind, EventKind::LightAdded { light, kind: LightKind::Virtual, .. } if *light == b)
+            .then_some(())
+    })
+    .await;
+    world.stop().await;
+}
+
+/// Found by an attack: copies and recordings of a board's words were shown, and counted as greens.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_board_said_before_is_neither_shown_nor_counted_and_a_number_that_went_back_is_told_once() {
+    let text = format!(
+        "[broker]\nkind = \"embedded\"\nport = 0\n[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\n\
+         run = [\"a\"]\nkey = \"{SECRET}\"\n"
+    );
+    let config = Config::from_toml(&text, "test.toml", &|_| None).unwrap();
+    let (world, mut events) = World::start(config, WorldOptions::default()).await.unwrap();
+    world.commands().send(Command::Resync).await.unwrap();
+    let address = wait(&mut events, "the broker", |kind| match kind {
+        EventKind::BrokerStarted { address, .. } => Some(address.clone()),
+        _ => None,
+    })
+    .await;
+    let port = address.rsplit_once(':').unwrap().1.parse().unwrap();
+    wait(&mut events, "a's session", |kind| {
+        matches!(kind, EventKind::PresenceChanged { online: true, .. }).then_some(())
+    })
+    .await;
+
+    let (b, key, topic) = (light("b"), Key::new(SECRET.as_bytes()).unwrap(), "twinlight/demo/b/state");
+    let (board, _heard) = client(port, "a-board", None);
+    let says =
+        |boot: u32, seq: u32, aspect| State::new(aspect, boot, seq, 5).encode(topic, Some(&key)).to_vec();
+    for (boot, seq, aspect) in [
+        (900, 1, Aspect::Red),
+        (900, 2, Aspect::Green),
+        (900, 1, Aspect::Red),
+        (900, 3, Aspect::Amber),
+        (900, 2, Aspect::Green),
+        (7, 4_000, Aspect::Green),
+        (900, 4, Aspect::Red),
+        (7, 4_001, Aspect::Green),
+    ] {
+        board.publish(topic, QoS::AtLeastOnce, false, says(boot, seq, aspect)).await.unwrap();
+    }
+    let mut shown = Vec::new();
+    let told = timeout(PATIENCE, async {
+        let mut seq = 4_001;
+        let mut again = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            tokio::select! {
+                event = events.recv() => match event.unwrap().kind {
+                    EventKind::AspectChanged { light, aspect } if light == b => shown.push(aspect),
+                    EventKind::Noticed { light: Some(light), text, .. } if light == b => break text,
+                    _ => {}
+                },
+                _ = again.tick() => {
+                    seq += 1;
+                    board.publish(topic, QoS::AtLeastOnce, false, says(7, seq, Aspect::Green)).await.unwrap();
+                }
+            }
+        }
+    });
+    let text = told.await.expect("the notice");
+    assert!(
+        text.contains("demo/b speaks with a lower number") && text.contains("provision the board"),
+        "{text}"
+    );
+    assert_eq!(shown, [Aspect::Red, Aspect::Green, Aspect::Amber, Aspect::Red]);
+
+    // A new run counts, and nothing was told twice.
+    board.publish(topic, QoS::AtLeastOnce, false, says(901, 1, Aspect::RedAmber)).await.unwrap();
+    wait(&mut events, "the new run", |kind| {
+        assert!(!matches!(kind, EventKind::Noticed { light: Some(light), .. } if *light == b), "{kind:?}");
+        matches!(kind, EventKind::AspectChanged { light, aspect: Aspect::RedAmber } if *light == b)
             .then_some(())
     })
     .await;

@@ -115,7 +115,13 @@ fn firmware(flash: &Flash, revision: u8, cause: Cause, banner: String) -> Script
     let prov = u32::try_from(PARTITION_BYTES).unwrap_or_default();
     match Record::decode(&flash.read(RECORD..RECORD + prov).unwrap_or_default()) {
         Ok(record) => joined(&mut log, &record),
-        Err(error) => log.say(212, "warning", &format!("{error}. The board waits for Twinlight")),
+        Err(error) => {
+            let text = match error.help() {
+                Some(help) => format!("{error} (help: {help})"),
+                None => format!("{error}. The board waits for Twinlight"),
+            };
+            log.say(212, "warning", &text);
+        }
     }
     Script { lines: log.lines, next: 0, again: None }
 }

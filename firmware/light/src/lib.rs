@@ -12,8 +12,10 @@
 //! | [`time`] | instants, and spans stretched or shrunk by the error of a clock |
 //! | [`timing`] | how long everything takes, and whether that can work |
 //! | [`message`] | the JSON of states, status and commands, bounded, without allocation |
+//! | [`json`] | whether a text is JSON |
 //! | [`key`] | a junction's key and its signatures |
 //! | [`command`] | which commands a light obeys |
+//! | [`freshness`] | which of another light's messages are new |
 //! | [`light`] | the program of a light: phases, promises, leases, and when to speak |
 //!
 //! | [`program`] | what a host does around its light: topics, status, commands |
@@ -45,6 +47,8 @@ pub mod command;
 pub mod crc;
 pub mod feeds;
 pub mod foreign;
+pub mod freshness;
+pub mod json;
 pub mod key;
 
 pub mod boot_counter;

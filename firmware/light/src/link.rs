@@ -292,13 +292,13 @@ impl LinkError {
         )
     }
 
-    /// What a person may do about it.
+    /// What to do about it: an imperative without a full stop.
     #[must_use]
     pub const fn help(&self) -> Option<&'static str> {
         Some(match self {
-            LinkError::NameNotFound => "Check the host name, and that the network reaches a name server.",
-            LinkError::NobodyListens => "Is the broker running?",
-            LinkError::NoAnswer => "Check the address and the firewall.",
+            LinkError::NameNotFound => "check the host name, and that the network reaches a name server",
+            LinkError::NobodyListens => "check that the broker is running",
+            LinkError::NoAnswer => "check the address and the firewall",
             LinkError::Mqtt(end) => return end.help(),
             LinkError::Reset | LinkError::Closed | LinkError::Dropped | LinkError::Unreachable => {
                 return None;
@@ -333,7 +333,7 @@ impl fmt::Display for Explained<'_> {
             LinkError::Unreachable => write!(f, "{address} cannot be reached"),
             LinkError::Mqtt(end) => write!(f, "{end}"),
         }?;
-        error.help().map_or(Ok(()), |help| write!(f, ". {help}"))
+        error.help().map_or(Ok(()), |help| write!(f, " (help: {help})"))
     }
 }
 
@@ -448,9 +448,9 @@ mod tests {
         let said = |error: LinkError| error.about(address).to_string();
         assert_eq!(
             said(LinkError::NobodyListens),
-            "nobody listens at broker.example:1883. Is the broker running?"
+            "nobody listens at broker.example:1883 (help: check that the broker is running)"
         );
-        assert!(said(LinkError::NameNotFound).starts_with("the name broker.example was not found. "));
+        assert!(said(LinkError::NameNotFound).starts_with("the name broker.example was not found (help: "));
         assert_eq!(said(LinkError::Closed), "the broker closed the connection");
         for code in 1..=8 {
             assert!(said(LinkError::Mqtt(End::Refused(code))).starts_with("the broker "), "{code}");

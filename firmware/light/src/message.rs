@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     aspect::Aspect,
     command::Command,
+    json::is_json,
     key::{Key, SIGNED_BYTES, SignatureError},
     name::Name,
 };
@@ -30,7 +31,7 @@ pub struct State {
     v: u8,
     /// What the light shows.
     pub aspect: Aspect,
-    /// Random at each start of the light.
+    /// The number of the light's run: it grows from start to start.
     pub boot: u32,
     /// Counts the messages of this boot.
     pub seq: u32,
@@ -196,8 +197,8 @@ impl Status {
         Ok(status)
     }
 
-    /// The reader of JSON leaves escapes as they stand and lets control characters pass, which belong
-    /// neither in a version nor on anybody's terminal.
+    /// The reader of JSON leaves escapes as they stand, and JSON may hold the control characters above 0x7E;
+    /// neither belongs in a version or on anybody's terminal.
     fn check(&self) -> Result<(), Ignored> {
         let plain = |text: &String<MAX_TEXT_BYTES>| !text.chars().any(|c| c.is_control() || c == '\\');
         if [&self.kind, &self.fw, &self.reset].into_iter().flatten().all(plain) {
@@ -283,13 +284,11 @@ fn read<'a, T: Deserialize<'a>>(topic: &str, payload: &'a [u8], key: Option<&Key
             SignatureError::Wrong => Ignored::WrongSignature,
         })?;
     }
-    let text = core::str::from_utf8(payload).map_err(|_| Ignored::Malformed)?;
-    let (value, read) = serde_json_core::from_str(text).map_err(|_| Ignored::Malformed)?;
-    if text.get(read..).is_some_and(|rest| rest.trim().is_empty()) {
-        Ok(value)
-    } else {
-        Err(Ignored::Malformed)
+    if !is_json(payload) {
+        return Err(Ignored::Malformed);
     }
+    let (value, _) = serde_json_core::from_slice(payload).map_err(|_| Ignored::Malformed)?;
+    Ok(value)
 }
 
 impl fmt::Display for Ignored {

@@ -138,6 +138,12 @@ pub enum LogEvent {
     Ignored(Ignored),
     /// A bare aspect on the topic of a light that speaks the whole contract.
     Doubtful(Name, Aspect),
+    /// Nothing but messages of earlier runs comes from this light.
+    WentBack {
+        light: Name,
+        /// They count, as the junction has no key.
+        taken: bool,
+    },
     /// A command was not obeyed.
     Refused(Refused),
     /// A command is obeyed.
@@ -256,6 +262,7 @@ impl Program {
     /// A light at its place, dark until its first check.
     #[must_use]
     pub fn of(config: LightConfig, place: Place, start: Start, now: Instant) -> Program {
+        let config = config.keyed(place.key.is_some());
         let kept_lease_ms = start.lease_max_ms.max(config.timing().lease_ms);
         let lost_after_ms = place.foreign.as_ref().map(Foreign::lost_after_ms);
         let (config, place) = match lost_after_ms.map(|ms| config.clone().with_foreign_partner(ms)) {
@@ -419,9 +426,13 @@ impl Program {
                 Ok(word) => {
                     self.counters.received += 1;
                     let waited = self.light.waits_for_others();
-                    match (self.light.hear(now, &from, &word, retained), &word) {
-                        (Heard::New, PeerMessage::State(state)) => host.heard(&from, state, waited),
-                        (Heard::Doubtful, _) => self.ignore(LogEvent::Doubtful(from, word.aspect()), host),
+                    let heard = self.light.hear(now, &from, &word, retained);
+                    if let (true, PeerMessage::State(state)) = (heard.is_new(), &word) {
+                        host.heard(&from, state, waited);
+                    }
+                    match heard {
+                        Heard::WentBack { taken } => host.log(LogEvent::WentBack { light: from, taken }),
+                        Heard::Doubtful => self.ignore(LogEvent::Doubtful(from, word.aspect()), host),
                         _ => {}
                     }
                 }
@@ -706,6 +717,17 @@ impl fmt::Display for LogEvent {
                 "a bare \"{aspect}\" on the topic of {from}, which has just spoken in whole messages: does another program \
                  use this light's name?"
             ),
+            LogEvent::WentBack { light, taken: false } => write!(
+                f,
+                "{light} speaks with a lower number than before, and is ignored: was a clock set back, or does somebody \
+                 replay what it said earlier? Set the computer's clock right, provision the board again and start all \
+                 lights of the junction anew; where nothing of yours has changed, give the junction a new key"
+            ),
+            LogEvent::WentBack { light, taken: true } => write!(
+                f,
+                "{light} speaks with a lower number than before, and is believed, as nothing newer comes: was a clock set \
+                 back, or does somebody replay what it said earlier? A junction with a key is safe from replays"
+            ),
             LogEvent::Refused(why) => write!(f, "a command was refused: {why}"),
             LogEvent::Obeys(Action::Identify) => f.write_str("was asked to show itself"),
             LogEvent::Obeys(Action::WifiDown) => f.write_str("was asked to leave Wi-Fi for a while"),
@@ -916,6 +938,29 @@ mod tests {
         for program in &programs {
             assert!(program.counters().greens >= 15, "{:?}", program.counters());
         }
+    }
+
+    #[test]
+    fn a_number_that_went_back_is_told_once_with_the_remedy() {
+        let key = Key::new(KEY).unwrap();
+        let mut program = Program::new(&record(true), start(), at(0)).unwrap();
+        let mut board = Board::default();
+        program.session_up(at(0), &mut board);
+        let topic = "twinlight/demo/b/state";
+        for (ms, boot) in [(0, 900)].into_iter().chain((1..20).map(|n| (500 * n, 7))) {
+            let seq = u32::try_from(ms).unwrap() + 1;
+            let message = State::new(Aspect::Red, boot, seq, ms).encode(topic, Some(&key));
+            program.hear(at(ms), topic, &message, false, &mut board);
+        }
+        let told: Vec<_> =
+            board.notes.iter().filter(|note| matches!(note, LogEvent::WentBack { .. })).collect();
+        assert_eq!(told, [&LogEvent::WentBack { light: name("b"), taken: false }]);
+        assert!(told[0].is_warning());
+        let text = told[0].to_string();
+        assert!(
+            text.starts_with("b speaks with a lower number") && text.contains("provision the board again")
+        );
+        assert_eq!(board.heard, [(1, false)], "and none of it was taken in");
     }
 
     #[test]

@@ -563,79 +563,113 @@ impl fmt::Debug for Broker {
     }
 }
 
+impl RecordError {
+    /// What to do about it: an imperative without a full stop.
+    #[must_use]
+    pub const fn help(&self) -> Option<&'static str> {
+        Some(match self {
+            RecordError::NotARecord => "provision the board",
+            RecordError::Newer { .. } => {
+                "flash the firmware that belongs to the program that provisioned the board"
+            }
+            RecordError::Length | RecordError::Checksum | RecordError::Malformed => {
+                "provision the board again"
+            }
+            RecordError::WifiPassword => "leave it empty for an open network",
+            RecordError::Port => "give the broker's port, which usually is 1883",
+            RecordError::PasswordWithoutUser => "give a user name too",
+            RecordError::Tls => {
+                "let the board connect to a port of this program that leads to the broker (board_port in [links]), \
+                 which encrypts for it, or use the broker's plain port: signed messages are protected against \
+                 forgery, not against reading"
+            }
+            RecordError::Account => {
+                "give the account's name as the user name, and the account's key as the password"
+            }
+            RecordError::Quota => "give timings that have a quota",
+            RecordError::Feeds(_) => "give one of the two lights another name",
+            RecordError::LedGpio(_) => "choose from 4, 14, 22, 25, 26, 32, 33",
+            RecordError::LedTwice(_) => "give each LED a pin of its own",
+            RecordError::Light(ConfigError::NamedTwice(_)) => {
+                "give every light of a junction a name of its own"
+            }
+            RecordError::ForeignAlone => "name only the foreign light in peers",
+            RecordError::Blank
+            | RecordError::Foreign(_)
+            | RecordError::Light(_)
+            | RecordError::Watchdog
+            | RecordError::Key
+            | RecordError::Ssid
+            | RecordError::Host
+            | RecordError::KeepAlive
+            | RecordError::Root => return None,
+        })
+    }
+}
+
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RecordError::Blank => f.write_str("the board has not been provisioned yet"),
             RecordError::NotARecord => {
-                f.write_str("what lies where the provisioning record belongs is something else; provision the board")
+                f.write_str("there is something else where the provisioning record belongs")
             }
             RecordError::Newer { format } => write!(
                 f,
-                "the provisioning record has format {format}, and this firmware reads formats up to {FORMAT}; flash \
-                 the firmware that belongs to the program that provisioned the board"
+                "the provisioning record has format {format}, and this firmware reads formats up to {FORMAT}"
             ),
-            RecordError::Length => f.write_str("the provisioning record is cut off; provision the board again"),
+            RecordError::Length => f.write_str("the provisioning record is cut off"),
             RecordError::Checksum => {
-                f.write_str("the provisioning record's checksum is wrong; provision the board again")
+                f.write_str("the provisioning record's checksum is wrong")
             }
             RecordError::Malformed => {
-                f.write_str("the provisioning record holds values that cannot be; provision the board again")
+                f.write_str("the provisioning record holds invalid values")
             }
             RecordError::Light(error) => error.fmt(f),
             RecordError::Watchdog => write!(
                 f,
-                "a board's flash takes up to 400 ms to erase a sector, and nothing runs meanwhile: make watchdog_ms at \
-                 least {MIN_WATCHDOG_MS}"
+                "watchdog_ms has to be at least {MIN_WATCHDOG_MS}: a board's flash takes up to 400 ms to erase a \
+                 sector, and nothing else runs meanwhile"
             ),
             RecordError::Key => f.write_str("a junction's key has at least 16 bytes"),
             RecordError::Ssid => {
                 write!(f, "the name of a Wi-Fi network has 1 to {MAX_SSID_BYTES} bytes, none of them zero")
             }
             RecordError::WifiPassword => {
-                f.write_str("a WPA2 password has 8 to 63 characters; leave it empty for an open network")
+                f.write_str("a WPA2 password has 8 to 63 characters")
             }
             RecordError::Host => {
                 f.write_str("the broker's host is an IPv4 address, or a name of letters, digits, \"-\" and \".\"")
             }
-            RecordError::Port => f.write_str("port 0 cannot be connected to; brokers listen on 1883 as a rule"),
+            RecordError::Port => f.write_str("port 0 cannot be connected to"),
             RecordError::KeepAlive => f.write_str("keep_alive_s is 1 to 600 seconds"),
             RecordError::PasswordWithoutUser => {
-                f.write_str("MQTT 3.1.1 has no password without a user name; give a user name too")
+                f.write_str("MQTT 3.1.1 has no password without a user name")
             }
             RecordError::Tls => f.write_str(
-                "a board cannot encrypt its connection: this firmware has no TLS. Let the board connect to a port of \
-                 this program that leads to the broker (board_port in [links]), which encrypts for it, or use the \
-                 broker's plain port; signed messages are protected against forgery, not against reading",
+                "a board cannot encrypt its connection: this firmware has no TLS",
             ),
             RecordError::Account => f.write_str(
-                "Adafruit IO's topics begin with the account's name; give it as the user name, and the account's key as \
-                 the password",
+                "Adafruit IO's topics begin with the account's name, which has to be the user name",
             ),
             RecordError::Quota => f.write_str(
-                "Adafruit IO bans an account that publishes too much, and these timings have no quota; take timings \
-                 with one",
+                "Adafruit IO bans an account that publishes too much, and these timings have no quota",
             ),
             RecordError::Feeds(peer) => write!(
                 f,
-                "on Adafruit IO the feed of light {peer} would be the one that calls this light; give one of them another \
-                 name"
+                "on Adafruit IO the feed of light {peer} would be the one that calls this light"
             ),
             RecordError::Root => f.write_str(
                 "a root topic has no empty level, no \"+\", \"#\" or control character, and does not begin with \"$\"",
             ),
             RecordError::LedGpio(gpio) => {
-                write!(f, "no LED can be on GPIO {gpio} of a LoPy4; choose from")?;
-                for (index, gpio) in LED_GPIOS.into_iter().enumerate() {
-                    write!(f, "{} {gpio}", if index == 0 { "" } else { "," })?;
-                }
-                Ok(())
+                write!(f, "no LED can be on GPIO {gpio} of a LoPy4")
             }
             RecordError::LedTwice(gpio) => {
-                write!(f, "two LEDs are on GPIO {gpio}; each needs a pin of its own")
+                write!(f, "two LEDs are on GPIO {gpio}")
             }
             RecordError::ForeignAlone => {
-                f.write_str("a foreign light goes with one peer; name that one alone in peers")
+                f.write_str("a board can have a foreign light only as its single peer")
             }
             RecordError::Foreign(error) => write!(f, "{error}"),
         }
@@ -856,6 +890,8 @@ mod tests {
             assert_eq!(record.check(), Err(RecordError::Root), "{root:?}");
         }
         assert_eq!(refused(|r| r.leds.red = 34), RecordError::LedGpio(34));
+        let pins = LED_GPIOS.map(|gpio| format!("{gpio}")).join(", ");
+        assert_eq!(RecordError::LedGpio(34).help(), Some(format!("choose from {pins}").as_str()));
         assert_eq!(refused(|r| r.leds.red = 0), RecordError::LedGpio(0));
         assert_eq!(refused(|r| r.leds.red = r.leds.green), RecordError::LedTwice(26));
         assert_eq!(

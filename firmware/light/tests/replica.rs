@@ -196,6 +196,25 @@ fn a_mirror_follows_a_restart() {
 }
 
 #[test]
+fn a_mirror_is_not_moved_by_what_a_light_said_in_an_earlier_run() {
+    let mut pair = Pair::new(3, 20);
+    pair.run(40_000);
+    let (old, boot) = (pair.words.clone(), pair.lights[0].boot());
+    pair.reboot(5_000);
+    pair.run(20_000);
+    pair.longest_ms = 0;
+    (pair.differ_since, pair.greens) = (None, 0);
+    let mut replayed = 0;
+    for word in old.iter().filter(|word| word.boot == boot) {
+        pair.run(500);
+        pair.replica.follow(Instant::from_ms(pair.now), word);
+        replayed += 1;
+    }
+    assert!(replayed > 50 && pair.greens >= 2, "{replayed} words, {} greens", pair.greens);
+    assert!(pair.longest_ms <= 160, "{} ms", pair.longest_ms);
+}
+
+#[test]
 fn a_light_that_hears_less_than_its_mirror_is_seen_to_differ() {
     let mut pair = Pair::new(1, 10);
     pair.run(60_000);

@@ -177,6 +177,60 @@ fn rule_2_only_the_same_boots_newer_red_releases_a_promise() {
     }
 }
 
+/// What `b` said in its run `boot`, which made lights flash and cut greens.
+fn alarming(boot: u32, seq: u32) -> State {
+    let mut state = State::new(Aspect::FlashingAmber, boot, seq, 0);
+    state.lost.push(name("c")).unwrap();
+    state
+}
+
+#[test]
+fn rule_2_words_of_an_earlier_run_move_nothing() {
+    let mut bench = going();
+    bench.pass(2_000);
+    let before = bench.light.view();
+    assert_eq!(bench.hear("b", alarming(6, 1_000)), Heard::Stale);
+    assert_eq!(bench.hear("b", State::new(Aspect::Green, 6, 1_001, 0)), Heard::Stale);
+    assert_eq!(bench.hear("b", alarming(7, 1)), Heard::Stale, "of the same run, and heard already");
+    assert_eq!(bench.light.view(), before);
+    assert_eq!(bench.hear("b", alarming(8, 1)), Heard::New, "a new run");
+    assert_eq!(bench.aspect(), Aspect::Amber);
+}
+
+#[test]
+fn rule_2_nor_do_they_keep_a_light_from_being_lost() {
+    let mut bench = going();
+    for seq in 2..9 {
+        bench.pass(500);
+        bench.hear("b", State::new(Aspect::Red, 6, seq, 0));
+        assert_eq!(bench.light.view().lost.len(), 0);
+    }
+    bench.pass(500);
+    assert_eq!(bench.light.view().lost, [name("b")]);
+}
+
+#[test]
+fn rule_2_a_number_that_went_back_counts_again_only_without_a_key_and_is_told_once() {
+    for keyed in [true, false] {
+        let peers = [name("b")];
+        let config =
+            LightConfig::new(name("a"), &peers, Rule::Lease, Demand::Always, Timing::default()).unwrap();
+        let start = Start { boot: 1, seed: 5, lease_max_ms: 0, last_run_ended_ms: Start::NEVER };
+        let mut light = Light::new(config.keyed(keyed), start, Instant::from_ms(0));
+        let mut hear = |ms: u64, boot, seq| {
+            let word = PeerMessage::State(State::new(Aspect::Red, boot, seq, 0));
+            light.step(Instant::from_ms(ms));
+            light.hear(Instant::from_ms(ms), &name("b"), &word, false)
+        };
+        assert_eq!(hear(0, 900, 1), Heard::New);
+        let heard: Vec<Heard> = (1..12).map(|n| hear(n * 500, 7, u32::try_from(n).unwrap())).collect();
+        assert!(heard[..7].iter().all(|heard| *heard == Heard::Stale), "{heard:?}");
+        assert_eq!(heard[7], Heard::WentBack { taken: !keyed }, "after 4 s");
+        let after = if keyed { Heard::Stale } else { Heard::New };
+        assert!(heard[8..].iter().all(|heard| *heard == after), "{heard:?}");
+    }
+}
+
 #[test]
 fn rule_2_the_light_with_the_earlier_need_promises_nothing() {
     let mut bench = Bench::fresh();

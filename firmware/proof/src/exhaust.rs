@@ -35,6 +35,8 @@ pub struct World {
     pub turns: u32,
     /// Happenings after which a way is not followed further; `None` for no bound.
     pub depth: Option<usize>,
+    /// Whether the lights know that nobody else can say a number in a light's name.
+    pub keyed: bool,
     /// Pairs of clock rates that are tried, as readings of a step in milliseconds.
     pub rates: &'static [[u16; 2]],
     /// A safeguard to switch off.
@@ -197,13 +199,13 @@ impl Moment {
         }
     }
 
-    /// Drops messages that would be ignored whenever they arrived: without another boot of the
-    /// same light, neither now nor later, what is stale stays stale.
-    fn drop_stale(&mut self) {
+    /// Drops messages that would be ignored whenever they arrived: what is stale stays stale, for a light
+    /// that does not start anew, and where an earlier run never comes to count again.
+    fn drop_stale(&mut self, keyed: bool) {
         for from in 0..2 {
-            if self.restarts_left == 0 && self.runs[from] == 0 {
-                let heard = self.lights[1 - from].last_heard(0).map_or(0, |(_, seq)| seq);
-                self.network[from].retain(|state| state.seq > heard);
+            if self.restarts_left == 0 && (keyed || self.runs[from] == 0) {
+                let heard = self.lights[1 - from].last_heard(0).unwrap_or_default();
+                self.network[from].retain(|state| (state.boot, state.seq) > heard);
             }
         }
     }
@@ -252,6 +254,7 @@ impl World {
         let (own, other) = if light == 0 { (first, second) } else { (second, first) };
         let config =
             LightConfig::new(own, &[other], traffic_light::Rule::Lease, Demand::Always, timing()).ok()?;
+        let config = config.keyed(self.keyed);
         let boot = u32::from(run) * 2 + u32::try_from(light).ok()? + 1;
         let start = Start { boot, seed: 0, lease_max_ms: 0, last_run_ended_ms };
         let mut light = Light::new(config, start, BASE);
@@ -418,7 +421,7 @@ impl Model for World {
         }
         // A mutated light may heed what is stale.
         if self.mutation.is_none() {
-            next.drop_stale();
+            next.drop_stale(self.keyed);
         }
         next.bring_into_common_form();
         (next != *moment).then_some(next)

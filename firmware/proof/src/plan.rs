@@ -24,6 +24,21 @@ pub enum Kind {
     Lossy,
     /// Good links and the timings for a broker that counts: for figures.
     Quota,
+    /// Restarts and other faults with the default timings, then good links; all the while somebody replays what
+    /// was ever said, which must move nothing.
+    Replays,
+}
+
+/// Somebody who has recorded all that was ever said, in all runs, and says it again. He can sign nothing
+/// of his own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replayer {
+    /// The longest time from one message to the next.
+    pub pause_us: TrueMicros,
+    /// Of 1,000 messages, how many are any at random; the others follow each other as they were said.
+    pub random: u64,
+    /// Whether he goes on when the links have become good.
+    pub stays: bool,
 }
 
 /// How the messages from one light to another fare, without faults.
@@ -133,6 +148,8 @@ pub struct Plan {
     pub jitter: bool,
     /// Faults by their start.
     pub faults: Vec<Fault>,
+    /// Who replays, if anybody does.
+    pub replayer: Option<Replayer>,
     /// When all faults have ended and the links are good.
     pub heal_at_us: Option<TrueMicros>,
     /// The end of the run.
@@ -142,6 +159,7 @@ pub struct Plan {
 }
 
 const MS: TrueMicros = 1_000;
+const KEY: &[u8] = b"a key of the proof, for tests";
 
 impl Quality {
     /// A link whose messages take up to half of the round trip that is allowed for.
@@ -187,7 +205,9 @@ impl Plan {
                 Plan { heal_at_us: None, ..plan }
             }
             Kind::Quota => Plan::figure(&mut rng, lights, Timing::on_quota(), Quality::good),
-            Kind::Hostile | Kind::Recovery | Kind::Lab | Kind::Hangs => Plan::hostile(&mut rng, kind, lights),
+            Kind::Hostile | Kind::Recovery | Kind::Lab | Kind::Hangs | Kind::Replays => {
+                Plan::hostile(&mut rng, kind, lights)
+            }
         }
     }
 
@@ -202,6 +222,7 @@ impl Plan {
             ordered: false,
             jitter: true,
             faults: Vec::new(),
+            replayer: None,
             heal_at_us: Some(500 * MS),
             end_us: 600_000 * MS,
             seed: rng.draw(),
@@ -209,8 +230,9 @@ impl Plan {
     }
 
     fn hostile(rng: &mut Rng, kind: Kind, lights: usize) -> Plan {
-        let timing = if kind == Kind::Lab { Timing::default() } else { draw_timing(rng) };
-        let recovery = matches!(kind, Kind::Recovery | Kind::Lab);
+        let timing =
+            if matches!(kind, Kind::Lab | Kind::Replays) { Timing::default() } else { draw_timing(rng) };
+        let recovery = matches!(kind, Kind::Recovery | Kind::Lab | Kind::Replays);
         let mixed = !recovery && rng.chance(100);
         let timings: Vec<Timing> = (0..lights)
             .map(|_| {
@@ -248,9 +270,13 @@ impl Plan {
                 fault.end_us = fault.end_us.min(heal_at_us);
             }
         }
-        let after_us = if recovery { after_heal_us(&timing, lights) } else { 0 };
-        Plan {
-            key: if rng.chance(100) { Key::new(b"a key of the proof, for tests").ok() } else { None },
+        let after_us = match kind {
+            Kind::Replays => settling_us(&timing) + after_heal_us(&timing, lights),
+            _ if recovery => after_heal_us(&timing, lights),
+            _ => 0,
+        };
+        let mut plan = Plan {
+            key: if rng.chance(100) { Key::new(KEY).ok() } else { None },
             clocks: clocks(rng, lights),
             first_starts,
             calls_us,
@@ -258,11 +284,30 @@ impl Plan {
             ordered: rng.chance(250),
             jitter: rng.chance(600),
             faults,
+            replayer: None,
             heal_at_us,
             end_us: trouble_us + after_us,
             seed: rng.draw(),
             timings,
+        };
+        // Drawn last: the runs without him stay as they are.
+        if kind == Kind::Replays || rng.chance(300) {
+            plan.replayer = Some(Replayer {
+                pause_us: rng.spread(MS, 2 * u64::from(timing.heartbeat_ms) * MS),
+                random: [0, 100, 500, 1_000][rng.index(4)],
+                stays: kind == Kind::Replays,
+            });
+            plan.key = if rng.chance(500) { Key::new(KEY).ok() } else { None };
         }
+        plan
+    }
+
+    /// From when on nothing of the faults is left, and what is replayed must move nothing.
+    #[must_use]
+    pub fn settled_us(&self) -> Option<TrueMicros> {
+        let timing = self.timings.first()?;
+        self.replayer.filter(|replayer| replayer.stays)?;
+        Some(self.heal_at_us? + settling_us(timing))
     }
 
     /// How many lights there are.
@@ -276,6 +321,13 @@ impl Plan {
 fn after_heal_us(timing: &Timing, lights: usize) -> TrueMicros {
     let round_ms = (timing.longest_go_ms() + u64::from(timing.clearance_ms) * 2) * lights as u64;
     (timing.recovery_ms() + timing.start_hold_ms(timing.lease_ms) + round_ms * 5 / 2) * MS * 103 / 100
+}
+
+/// Enough for every wait and promise from before to be over, and for a promise to an old run that was heard
+/// at a start.
+fn settling_us(timing: &Timing) -> TrueMicros {
+    let waits_ms = timing.recovery_ms() + timing.start_hold_ms(timing.lease_ms) + u64::from(timing.lease_ms);
+    (waits_ms + timing.longest_go_ms()) * MS * 103 / 100
 }
 
 fn clocks(rng: &mut Rng, lights: usize) -> Vec<Clock> {
@@ -385,7 +437,7 @@ fn draw_faults(
                 _ => rng.spread(MS, 3 * lease_us),
             };
             // What ends at the last moment leaves the most to recover from.
-            if matches!(kind, Kind::Recovery | Kind::Lab) && rng.chance(500) {
+            if matches!(kind, Kind::Recovery | Kind::Lab | Kind::Replays) && rng.chance(500) {
                 return Fault { what, start_us: trouble_us.saturating_sub(length_us), end_us: trouble_us };
             }
             Fault { what, start_us, end_us: start_us + length_us }

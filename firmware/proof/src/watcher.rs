@@ -21,6 +21,8 @@ pub enum Property {
     L1,
     /// After any fault the lights alternate again in time.
     L2,
+    /// Recorded words of an earlier run move nothing.
+    OldWords,
 }
 
 /// A property that did not hold.
@@ -188,6 +190,7 @@ impl fmt::Display for Property {
             Property::FailSafe => "fail-safe",
             Property::L1 => "L1",
             Property::L2 => "L2",
+            Property::OldWords => "old words",
         })
     }
 }

@@ -8,8 +8,7 @@
 use std::sync::Arc;
 
 use traffic_light::{
-    Aspect, Demand, Heard, Light, LightConfig, Mutation, Name, PeerMessage, Rule, Start, State,
-    time::at_least,
+    Aspect, Demand, Light, LightConfig, Mutation, Name, PeerMessage, Rule, Start, State, time::at_least,
 };
 
 use crate::{
@@ -85,6 +84,7 @@ enum Event {
     FaultStarts(usize),
     FaultEnds(usize),
     Watchdog { light: usize, fault: usize },
+    Replay,
     Heal,
 }
 
@@ -113,6 +113,8 @@ struct Host {
     lost_max_ms: u32,
     /// When something new was last heard from each light.
     heard_us: Vec<TrueMicros>,
+    /// The number of its last run.
+    boot: u32,
     /// The last message that the broker has of this light.
     retained: Option<Payload>,
     /// When the message sent last arrives at each light, where links keep their order.
@@ -153,6 +155,11 @@ struct World<'a> {
     holds_left_us: Vec<TrueMicros>,
     watcher: Watcher,
     rng: Rng,
+    /// All that was ever said, and by whom, for a replayer, and how far he has got with it.
+    recorded: Vec<(usize, Payload)>,
+    replayed: usize,
+    /// What he does by chance; of its own, so that a run without him is the same but for him.
+    replayer_rng: Rng,
     tally: Tally,
     trace: Trace,
 }
@@ -180,6 +187,7 @@ impl<'a> World<'a> {
                     lease_max_ms: plan.timings[light].lease_ms,
                     lost_max_ms: plan.timings[light].lost_after_ms,
                     heard_us: vec![0; lights],
+                    boot: 0,
                     retained: None,
                     arrives_us: vec![0; lights],
                 })
@@ -197,6 +205,9 @@ impl<'a> World<'a> {
             holds_left_us: vec![0; lights],
             watcher: Watcher::new(clearance_us),
             rng: Rng::new(plan.seed, 1),
+            recorded: Vec::new(),
+            replayed: 0,
+            replayer_rng: Rng::new(plan.seed, 2),
             tally: Tally::default(),
             trace,
         };
@@ -209,6 +220,9 @@ impl<'a> World<'a> {
         for (index, fault) in plan.faults.iter().enumerate() {
             world.at(fault.start_us, Event::FaultStarts(index));
             world.at(fault.end_us.max(fault.start_us + 1), Event::FaultEnds(index));
+        }
+        if plan.replayer.is_some() {
+            world.at(1, Event::Replay);
         }
         if let Some(heal_at_us) = plan.heal_at_us {
             world.at(heal_at_us + 2, Event::Heal);
@@ -230,7 +244,13 @@ impl<'a> World<'a> {
             self.handle(event)?;
         }
         let Some(heal_at_us) = self.plan.heal_at_us else { return Ok(()) };
-        let report = liveness::check(self.plan, heal_at_us, &self.holds_left_us, self.watcher.goes())?;
+        let report = match self.plan.settled_us() {
+            None => liveness::check(self.plan, heal_at_us, &self.holds_left_us, self.watcher.goes())?,
+            Some(settled_us) => {
+                self.check_moved_nothing(settled_us)?;
+                liveness::check(self.plan, settled_us, &vec![0; self.hosts.len()], self.watcher.goes())?
+            }
+        };
         self.tally.recovery_us = report.recovery_us;
         self.tally.wait_us = report.wait_us;
         Ok(())
@@ -271,8 +291,46 @@ impl<'a> World<'a> {
                 }
                 Ok(())
             }
+            Event::Replay => self.replay(),
             Event::Heal => self.heal(),
         }
+    }
+
+    /// Says again what was said once, to any light.
+    fn replay(&mut self) -> Result<(), Violation> {
+        let Some(replayer) = self.plan.replayer.filter(|replayer| replayer.stays || !self.healed) else {
+            return Ok(());
+        };
+        let rng = &mut self.replayer_rng;
+        let pause_us = rng.between(1, replayer.pause_us);
+        let count = self.recorded.len();
+        let to = rng.index(self.hosts.len());
+        if count > 0 {
+            if rng.chance(10) {
+                self.replayed = rng.index(count);
+            }
+            let place = if rng.chance(replayer.random) { rng.index(count) } else { self.replayed % count };
+            self.replayed = (self.replayed + 1) % count;
+            let (from, payload) = self.recorded[place].clone();
+            if from != to {
+                self.arrive(to, from, payload, false)?;
+            }
+        }
+        self.at(self.now + pause_us, Event::Replay);
+        Ok(())
+    }
+
+    /// Whether every green was as long as it was meant to be while somebody replayed old messages.
+    fn check_moved_nothing(&self, settled_us: TrueMicros) -> Result<(), Violation> {
+        for go in self.watcher.goes().iter().filter(|go| go.start_us >= settled_us) {
+            let shortest_us = u64::from(self.plan.timings[go.light].green_min_ms) * MS * 98 / 100;
+            if let Some(end_us) = go.end_us.filter(|_| go.green_us < shortest_us) {
+                let green = seconds(go.green_us);
+                let what = format!("a green of {} ended after {green:.3} s", self.hosts[go.light].name);
+                return Err(Violation { property: Property::OldWords, at_us: end_us, what });
+            }
+        }
+        Ok(())
     }
 
     // The life of a light.
@@ -288,16 +346,19 @@ impl<'a> World<'a> {
         let timing = self.plan.timings[light];
         let demand = if self.plan.calls_us[light].is_some() { Demand::Call } else { Demand::Always };
         let start = Start {
-            boot: u32::try_from(self.rng.draw() >> 32).unwrap_or(0),
+            // As seconds have passed, or none.
+            boot: self.hosts[light].boot + 1 + u32::try_from(self.rng.draw() % 100).unwrap_or(0),
             seed: self.rng.draw(),
             lease_max_ms: self.hosts[light].lease_max_ms,
             last_run_ended_ms: ended_ms,
         };
         let now = self.now;
         let host = &mut self.hosts[light];
+        host.boot = start.boot;
         let Ok(config) = LightConfig::new(host.name.clone(), &peers, Rule::Lease, demand, timing) else {
             return Ok(());
         };
+        let config = config.keyed(self.plan.key.is_some());
         let mut running = Light::new(config, start, host.clock.read(now));
         if let Some(mutation) = self.mutation {
             running.mutate(mutation);
@@ -365,6 +426,11 @@ impl<'a> World<'a> {
         };
         if self.watcher.aspect(light) != aspect {
             self.trace.note(self.now, Some(light), || format!("shows {}", aspect.as_str().to_uppercase()));
+            let settled = self.plan.settled_us().is_some_and(|settled_us| self.now >= settled_us);
+            if settled && aspect == Aspect::FlashingAmber {
+                let what = format!("{} flashes while nothing is wrong", self.hosts[light].name);
+                return Err(Violation { property: Property::OldWords, at_us: self.now, what });
+            }
         }
         self.watcher.see(self.now, light, aspect)
     }
@@ -392,6 +458,9 @@ impl<'a> World<'a> {
             FaultKind::Broker { .. } => true,
             _ => false,
         });
+        if self.plan.replayer.is_some() {
+            self.recorded.push((from, Arc::clone(&payload)));
+        }
         if reaches_broker {
             self.hosts[from].retained = Some(Arc::clone(&payload));
         }
@@ -486,7 +555,7 @@ impl<'a> World<'a> {
         })?;
         let heard = running.hear(now, &name, &word, retained);
         self.tally.deliveries += 1;
-        if heard == Heard::New {
+        if heard.is_new() {
             host.heard_us[from] = self.now;
         }
         self.trace.note(self.now, Some(to), || {

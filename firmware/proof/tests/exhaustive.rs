@@ -17,13 +17,16 @@ fn holds(world: World) -> Searched {
 
 #[test]
 fn two_lights_are_safe_in_every_behaviour_without_restarts() {
-    let world = World { kept: 1, restarts: 0, turns: 6, depth: None, rates: &ALL_RATES[..1], mutation: None };
+    let rates = &ALL_RATES[..1];
+    let world = World { kept: 1, restarts: 0, turns: 6, depth: None, keyed: true, rates, mutation: None };
     assert!(holds(world).states > 100_000);
 }
 
 #[test]
 fn two_lights_are_safe_in_every_short_behaviour_with_restarts_and_wrong_clocks() {
-    let world =
-        World { kept: 2, restarts: 2, turns: 6, depth: Some(8), rates: &ALL_RATES[..3], mutation: None };
-    assert!(holds(world).states > 10_000);
+    for keyed in [true, false] {
+        let rates = &ALL_RATES[..3];
+        let world = World { kept: 2, restarts: 2, turns: 6, depth: Some(8), keyed, rates, mutation: None };
+        assert!(holds(world).states > 10_000);
+    }
 }

@@ -36,6 +36,7 @@ fn caught_exhaustively(mutation: Mutation, restarts: u8, property: &str) {
         restarts,
         turns: 6,
         depth: Some(12),
+        keyed: true,
         rates: &ALL_RATES[..1],
         mutation: Some(mutation),
     };
@@ -100,6 +101,14 @@ fn leases_that_do_not_cover_a_hang_are_noticed() {
     // With a watchdog of 1 s one run in six thousand shows it; this seed has one among its first.
     let search = Search { seed: 3, ..Search::new(Kind::Hangs, 2, 500) };
     caught_among(search, Mutation::NoHangCover, &[Property::S1, Property::S2, Property::S3]);
+}
+
+#[test]
+fn old_words_that_count_are_noticed() {
+    for lights in [2, 3] {
+        let search = Search::new(Kind::Replays, lights, 100);
+        caught_among(search, Mutation::AnyBootIsNew, &[Property::OldWords, Property::L1, Property::L2]);
+    }
 }
 
 #[test]

@@ -56,6 +56,13 @@ fn four_lights_alternate_again_in_time_after_all_faults() {
 }
 
 #[test]
+fn old_words_move_nothing_whoever_replays_them() {
+    holds(Kind::Replays, 2, 300);
+    holds(Kind::Replays, 3, 150);
+    holds(Kind::Replays, 4, 80);
+}
+
+#[test]
 fn lights_with_the_default_timings_recover_in_time() {
     holds(Kind::Lab, 3, 300);
 }

@@ -66,7 +66,7 @@ pub fn build() -> Result<Built> {
         .status()
         .context("cargo cannot be started")?;
     if !status.success() {
-        bail!("the firmware does not build; what cargo said stands above");
+        bail!("the firmware does not build: see cargo's messages above");
     }
     let elf = firmware.join("target").join(TARGET).join("release").join(BINARY);
     let elf = fs::read(&elf).with_context(|| format!("cannot read {}", elf.display()))?;
@@ -77,7 +77,7 @@ fn cargo_home() -> Result<PathBuf> {
     if let Some(home) = env::var_os("CARGO_HOME") {
         return Ok(PathBuf::from(home));
     }
-    let home = env::home_dir().context("this user has no home folder; set CARGO_HOME")?;
+    let home = env::home_dir().context("this user has no home folder\nhelp: set CARGO_HOME")?;
     Ok(home.join(".cargo"))
 }
 

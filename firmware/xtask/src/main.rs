@@ -59,7 +59,9 @@ fn compare() -> Result<()> {
     let image = Image::from_elf(&built.elf)?;
     let manifest = manifest::of(&image, &built.compiler);
     if manifest != committed || image != Image::read(&folder, &committed)? {
-        bail!("the committed image is not what the source gives; run `cargo xtask image` and commit it");
+        bail!(
+            "the committed image is not what the source gives\nhelp: run `cargo xtask image` and commit it"
+        );
     }
     println!("the committed image is what the source gives: {}", manifest::summary(&manifest));
     Ok(())

@@ -227,8 +227,8 @@ impl Form {
 
     /// What was wrong with `member` when the form was last handed in.
     #[must_use]
-    pub fn error(&self, member: Member) -> Option<&str> {
-        self.errors.iter().find(|error| error.member == member).map(|error| error.text.as_str())
+    pub fn error(&self, member: Member) -> Option<String> {
+        self.errors.iter().find(|error| error.member == member).map(|error| error.diagnostic.one_line())
     }
 
     fn record(&mut self) -> Option<traffic_light::record::Record> {

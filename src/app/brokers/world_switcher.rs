@@ -15,6 +15,7 @@ use crate::{
     app::{board::context::ProvisioningContext, world_client::WorldLink},
     config::Config,
     keys,
+    model::Diagnostic,
     presets::Preset,
     world::{Event, World, WorldError, WorldOptions},
 };
@@ -223,8 +224,8 @@ impl WorldManager {
             Ok(started) => ChangeEvent::Over(Some(started), None),
             Err(error) => {
                 let before = self.running.clone();
-                let help = error.help().map(|help| format!(" (help: {help})")).unwrap_or_default();
-                let sorry = format!("{} cannot be started: {error}{help}.", next.subtitle);
+                let error = Diagnostic::from(error).one_line();
+                let sorry = format!("{} cannot be started: {error}.", next.subtitle);
                 match self.begin(before).await {
                     Ok(started) => {
                         let text = format!("{sorry} The lab goes on as before.");

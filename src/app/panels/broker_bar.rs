@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The panels on the left, from right to left: text and name of the button, and what the panel is for.
-const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 5] = [
+const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 6] = [
     (
         LeftPanel::Board,
         "Board",
@@ -36,6 +36,12 @@ const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 5] = [
         "Brokers",
         "Broker panel",
         "Other brokers: check one with the doctor, and use it (F6)",
+    ),
+    (
+        LeftPanel::OwnLight,
+        "My light",
+        "Check panel",
+        "Let your own light connect here: what it does well, what not, and what to change (F7)",
     ),
 ];
 

@@ -150,9 +150,9 @@ fn inject(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
         .map_or(LightKind::Virtual, |light| light.kind);
     let by_hand =
         fault.why_not(kind).map(|why| Diagnostic { message: format!("not from here: {why}"), ..why });
-    // The world alone knows whether a board's link goes through it.
+    // The world alone knows whether the link of a light that runs elsewhere goes through it.
     let (by_hand, hint) = match &fault {
-        Fault::Link { .. } if kind == LightKind::Board => (None, by_hand),
+        Fault::Link { .. } if kind != LightKind::Virtual => (None, by_hand),
         _ => (by_hand, None),
     };
     let endless = (kind == LightKind::Board && draft.lasts_s.is_none() && fault.why_not(kind).is_none())

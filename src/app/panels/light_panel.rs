@@ -103,7 +103,11 @@ fn card(
             } else {
                 widgets::caption(
                     ui,
-                    "Shown from its messages. Its link can only be cut at the light itself.",
+                    if light.layer(Layer::Tcp).up.is_some() {
+                        "Shown from its messages and its connection to its port here. Faults of its link reach it."
+                    } else {
+                        "Shown from its messages. Its link can only be cut at the light itself."
+                    },
                     palette,
                 );
             }
@@ -242,11 +246,17 @@ fn layers(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
             widgets::dot(ui, up, palette);
             ui.label(text);
         });
-        return;
+        if light.layer(Layer::Tcp).up.is_none() {
+            return;
+        }
     }
     ui.horizontal(|ui| {
         for layer in [Layer::Wifi, Layer::Tcp, Layer::Mqtt] {
             let state = light.layer(layer);
+            // Of a light that runs elsewhere its port sees no more than its connections.
+            if !light.is_virtual() && state.up.is_none() {
+                continue;
+            }
             let word = match state.up {
                 Some(true) => "up",
                 Some(false) => "down",
@@ -380,6 +390,15 @@ fn details(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
                 widgets::caption(ui, format!("{} {topic}{kept}", labels::clock(message.at_ms)), palette);
                 let payload = RichText::new(&*message.payload).monospace().size(11.0).color(palette.text);
                 ui.add(egui::Label::new(payload).truncate()).on_hover_text(&*message.payload);
+            });
+        }
+        for packet in light.packets.iter().rev() {
+            ui.horizontal(|ui| {
+                let more =
+                    if packet.untold > 0 { format!(", after {} more", packet.untold) } else { String::new() };
+                widgets::caption(ui, format!("{}{more}", labels::clock(packet.at_ms)), palette);
+                let text = RichText::new(&*packet.text).monospace().size(11.0).color(palette.text);
+                ui.add(egui::Label::new(text).truncate()).on_hover_text(&*packet.text);
             });
         }
     });

@@ -13,6 +13,7 @@ pub(super) mod help;
 pub(super) mod lessons;
 pub(super) mod light_panel;
 pub(super) mod overview;
+pub(super) mod own_light;
 pub(super) mod player_bar;
 pub(super) mod timeline;
 pub(super) mod toasts;

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
+    model::Diagnostic,
     playback::Playback,
     recording::Recording,
     scenario::{Judge, Scenario},
@@ -46,7 +47,7 @@ impl PlaybackSource {
         let file = file.to_owned();
         let teaches = format!("What was recorded into {}.", file.display());
         let open = move || {
-            let playback = Recording::open(&file).map_err(|error| error.to_string())?;
+            let playback = Recording::open(&file).map_err(|error| Diagnostic::from(error).one_line())?;
             Ok(JudgedPlayback { playback: Box::new(playback), judge: None })
         };
         PlaybackSource { title, kind: Kind::Recording, teaches, open: Arc::new(open) }
@@ -66,8 +67,8 @@ impl PlaybackSource {
         let (title, teaches) = (scenario.title.clone(), scenario.teaches.clone());
         let open = move || {
             let options = Options { detailed: true };
-            let playback =
-                Simulation::new(&scenario.config, seed, options).map_err(|error| error.to_string())?;
+            let playback = Simulation::new(&scenario.config, seed, options)
+                .map_err(|error| Diagnostic::from(error).one_line())?;
             let (playback, judge) = (Box::new(playback), Some(Judge::new(&scenario.drawn(seed))));
             Ok(JudgedPlayback { playback, judge })
         };

@@ -122,8 +122,9 @@ impl Machine {
     }
 
     fn obey(&mut self, command: Command) {
-        if let Err(text) = self.opened.playback.obey(command) {
+        if let Err(refused) = self.opened.playback.obey(command) {
             let at = self.opened.playback.now();
+            let text = refused.one_line();
             let kind = EventKind::Noticed { severity: Severity::Warning, light: None, text };
             // A window that is closing hears nothing more.
             let _ = self.events.send(Event { at, kind });

@@ -119,6 +119,11 @@ impl State {
                 let (payload, bytes, retained, qos) = (payload.clone(), *bytes, *retained, *qos);
                 self.topics.heard(topic, super::Value { at_ms: at, payload, bytes, retained, qos });
             }
+            EventKind::PacketSeen { light, connection: _, text, untold } => {
+                if let Some(known) = self.light_mut(light) {
+                    known.add_packet(super::SeenPacket { at_ms: at, text: text.clone(), untold: *untold });
+                }
+            }
             EventKind::MessageIgnored { light, by, reason } => {
                 self.ignored += 1;
                 let text = match by {

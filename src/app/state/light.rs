@@ -46,6 +46,15 @@ pub struct Message {
     pub retained: bool,
 }
 
+/// A packet that passed the light's port.
+#[derive(Clone, Debug)]
+pub struct SeenPacket {
+    pub at_ms: u64,
+    pub text: Arc<str>,
+    /// How many before it are not shown.
+    pub untold: u64,
+}
+
 #[derive(Clone, Debug)]
 pub struct LightState {
     pub id: LightId,
@@ -73,6 +82,8 @@ pub struct LightState {
     /// Whether it was told to be silent.
     pub silenced: bool,
     pub messages: VecDeque<Message>,
+    /// Of a light with a port here: what passed there last.
+    pub packets: VecDeque<SeenPacket>,
     pub spans: VecDeque<Span>,
     /// How long it took to hear that another ended its go, most recent last, in microseconds.
     pub reactions_us: VecDeque<u64>,
@@ -96,6 +107,7 @@ impl LightState {
             wifi_cut: false,
             silenced: false,
             messages: VecDeque::new(),
+            packets: VecDeque::new(),
             spans: VecDeque::new(),
             reactions_us: VecDeque::new(),
         }
@@ -116,6 +128,10 @@ impl LightState {
 
     pub(super) fn add_message(&mut self, message: Message) {
         push_bounded(&mut self.messages, message, MAX_MESSAGES);
+    }
+
+    pub(super) fn add_packet(&mut self, packet: SeenPacket) {
+        push_bounded(&mut self.packets, packet, MAX_MESSAGES);
     }
 
     pub(super) fn reacted(&mut self, took_us: u64) {

@@ -22,7 +22,7 @@ use crate::{app::labels, fault::Fault, model::LightId, world::event::Severity};
 
 pub use conflicts::{ConflictSpan, Conflicts, Overlap};
 pub use junction::{Flight, Junction};
-pub use light::{LayerState, LightState, Message, Span};
+pub use light::{LayerState, LightState, Message, SeenPacket, Span};
 pub use log::{Category, Entry, Log, Text};
 pub use notices::{Notice, Notices};
 pub use topics::{Topic, Topics, Value};

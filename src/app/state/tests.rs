@@ -57,6 +57,20 @@ fn a_resync_tells_nothing_twice() {
 }
 
 #[test]
+fn the_last_packets_of_a_light_on_a_port_are_kept_with_how_many_came_before() {
+    let mut state = State::default();
+    add(&mut state, "demo/b");
+    for number in 0..100 {
+        let (light, text) = (id("demo/b"), format!("sent PUBLISH cars \"{number}\", QoS 0").into());
+        apply(&mut state, number, EventKind::PacketSeen { light, connection: 1, text, untold: number });
+    }
+    let packets = &state.light(&id("demo/b")).unwrap().packets;
+    assert!(packets.len() < 10, "{}", packets.len());
+    let last = packets.back().unwrap();
+    assert_eq!((last.at_ms, last.untold, &*last.text), (99, 99, "sent PUBLISH cars \"99\", QoS 0"));
+}
+
+#[test]
 fn a_conflict_stays_until_it_is_acknowledged() {
     let mut state = State::default();
     add(&mut state, "demo/a");

@@ -7,14 +7,17 @@ pub mod this_computer;
 use std::fmt;
 
 use traffic_light::{
-    ConfigError, Demand, Key, Name, Rule, Timing,
+    ConfigError, Demand, Foreign, Key, Name, Rule, Timing,
     record::{
         Antenna, Broker, Dialect, LedGpios, MAX_LOGIN_BYTES, MAX_ROOT_BYTES, MAX_SSID_BYTES, Record,
         RecordError, Wifi,
     },
 };
 
-use crate::config::{Config, Junction};
+use crate::{
+    config::{Config, Junction},
+    model::Diagnostic,
+};
 
 /// What a person fills in; not checked until [`Settings::record`].
 #[derive(Clone, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub struct Settings {
     pub leds: LedGpios,
     /// Which antenna the radio uses.
     pub antenna: Antenna,
+    /// How to talk with the light that it conflicts with, where that is somebody else's.
+    pub foreign: Option<Foreign>,
 }
 
 /// Why settings make no record: which member, and what to do.
@@ -62,8 +67,7 @@ pub struct Settings {
 pub struct SettingsError {
     /// Which one.
     pub member: Member,
-    /// What is wrong, and what to do, as a sentence without a full stop.
-    pub text: String,
+    pub diagnostic: Diagnostic,
 }
 
 /// A member of [`Settings`].
@@ -122,6 +126,7 @@ impl Default for Settings {
             timing: Timing::default(),
             leds: LedGpios::default(),
             antenna: Antenna::default(),
+            foreign: None,
         }
     }
 }
@@ -141,6 +146,7 @@ impl Settings {
             demand: junction.demand(),
             key: key.unwrap_or_default(),
             timing: *junction.timing(),
+            foreign: junction.partner_of(light).cloned(),
             ..Settings::default()
         }
     }
@@ -157,8 +163,8 @@ impl Settings {
         for peer in &self.peers {
             let Some(peer) = name(peer, Member::Peers, &mut errors) else { continue };
             if peers.push(peer).is_err() {
-                let text = format!("a light can agree with at most {} others", peers.len());
-                errors.push(SettingsError { member: Member::Peers, text });
+                let diagnostic = format!("a light can agree with at most {} others", peers.len()).into();
+                errors.push(SettingsError { member: Member::Peers, diagnostic });
                 break;
             }
         }
@@ -166,7 +172,7 @@ impl Settings {
             "" => None,
             key => Key::new(key.as_bytes())
                 .map_err(|error| {
-                    errors.push(SettingsError { member: Member::Key, text: error.to_string() });
+                    errors.push(SettingsError { member: Member::Key, diagnostic: error.to_string().into() });
                 })
                 .ok(),
         };
@@ -200,11 +206,15 @@ impl Settings {
             timing,
             leds,
             antenna,
+            foreign: self.foreign.clone(),
             ..Record::new(junction, light)
         };
         match record.check() {
             Ok(()) => Ok(record),
-            Err(error) => Err(vec![SettingsError { member: member_of(&error), text: error.to_string() }]),
+            Err(error) => {
+                let diagnostic = diagnostic(&error);
+                Err(vec![SettingsError { member: member_of(&error), diagnostic }])
+            }
         }
     }
 }
@@ -214,7 +224,7 @@ fn name(text: &str, member: Member, errors: &mut Vec<SettingsError>) -> Option<N
         .map_err(|error| {
             let text =
                 if text.is_empty() { error.to_string() } else { format!("{text:?} is no name: {error}") };
-            errors.push(SettingsError { member, text });
+            errors.push(SettingsError { member, diagnostic: text.into() });
         })
         .ok()
 }
@@ -227,9 +237,14 @@ fn bounded<const N: usize>(
 ) -> heapless::String<N> {
     heapless::String::try_from(text).unwrap_or_else(|_| {
         let text = format!("it has {} bytes, and there is room for {most}", text.len());
-        errors.push(SettingsError { member, text });
+        errors.push(SettingsError { member, diagnostic: text.into() });
         heapless::String::new()
     })
+}
+
+/// What is wrong with a record, and what to do.
+pub(super) fn diagnostic(error: &RecordError) -> Diagnostic {
+    Diagnostic { message: error.to_string(), help: error.help().map(str::to_owned) }
 }
 
 /// What the record's own check is about.
@@ -244,7 +259,7 @@ fn member_of(error: &RecordError) -> Member {
         RecordError::KeepAlive => Member::KeepAlive,
         RecordError::PasswordWithoutUser | RecordError::Account => Member::BrokerUser,
         RecordError::Quota => Member::Timing,
-        RecordError::Feeds(_) => Member::Peers,
+        RecordError::Feeds(_) | RecordError::ForeignAlone => Member::Peers,
         RecordError::Root => Member::BrokerRoot,
         RecordError::LedGpio(_) | RecordError::LedTwice(_) => Member::Leds,
         _ => Member::BrokerHost,
@@ -285,6 +300,11 @@ pub fn differences(record: &Record, config: &Config) -> Vec<String> {
             found.push(format!("the board's key is not that of the junction {name} of the configuration"));
         }
         _ => {}
+    }
+    if junction.partner_of(&record.light) != record.foreign.as_ref() {
+        found.push(format!(
+            "the board and the junction {name} of the configuration do not know the same foreign light"
+        ));
     }
     if *junction.timing() != record.timing {
         found.push(format!("the board's timings are not those of the junction {name} of the configuration"));

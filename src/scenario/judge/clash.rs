@@ -71,12 +71,16 @@ fn conflict_told(run: &Run, span: &ConflictSpan, count: usize) -> String {
         (Some(_), Certainty::Possible) => format!("for up to {}", Seconds(lasted)),
         (None, _) => "to the end".to_owned(),
     };
-    let were = match span.certainty {
-        Certainty::Sure => "were",
-        Certainty::Possible => "may have been",
+    let had = match span.certainty {
+        Certainty::Sure => "had",
+        Certainty::Possible => "may have had",
     };
     let others = if count == 1 { String::new() } else { format!(" (one of {count})") };
-    format!("{} {were} in go at once from {} on, {length}{others}", names.join(" and "), Seconds(span.from))
+    format!(
+        "{} {had} right of way at once from {} on, {length}{others}",
+        names.join(" and "),
+        Seconds(span.from)
+    )
 }
 
 pub(super) fn unsafe_flashing(run: &Run, expectation: &Expectation, sought: bool) -> Evaluation {
@@ -92,7 +96,7 @@ pub(super) fn unsafe_flashing(run: &Run, expectation: &Expectation, sought: bool
         let others =
             if found.len() == 1 { String::new() } else { format!(" (the first of {})", found.len()) };
         let text = format!(
-            "{} flashed amber while {} was in go, from {} on, for {}{others}",
+            "{} flashed amber while {} had right of way, from {} on, for {}{others}",
             first.flashing,
             first.going,
             Seconds(first.from),

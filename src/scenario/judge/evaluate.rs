@@ -36,7 +36,7 @@ pub(super) fn evaluate(run: &Run, expectation: &Expectation) -> Verdict {
         Check::Steady => {
             never_shown(run, expectation, "flashed amber", |aspect| aspect == Aspect::FlashingAmber)
         }
-        Check::NoGo => never_shown(run, expectation, "was in go", Aspect::is_go),
+        Check::NoGo => never_shown(run, expectation, "had right of way", Aspect::is_go),
         Check::Greens { at_least } => greens(run, expectation, *at_least),
         Check::Joins { at_most } => joins(run, expectation, *at_most),
         Check::Reaction { p99 } => reaction(run, expectation, *p99),

@@ -124,12 +124,12 @@ fn no_conflict_holds_at_the_end_and_fails_at_once() {
     story().conflict(8.0, 9.25).comes_to(
         12.0,
         Failed,
-        "demo/a and demo/b were in go at once from 8 s on, for 1.25 s",
+        "demo/a and demo/b had right of way at once from 8 s on, for 1.25 s",
     );
     story().conflict(8.0, 9.0).conflict(18.5, 19.0).comes_to(
         60.0,
         Failed,
-        "demo/a and demo/b were in go at once from 8 s on, for 1 s (one of 2)",
+        "demo/a and demo/b had right of way at once from 8 s on, for 1 s (one of 2)",
     );
 }
 
@@ -140,7 +140,7 @@ fn a_conflict_counts_where_and_when_it_is_asked_for() {
     Story::of(after).conflict(29.0, 31.0).comes_to(
         60.0,
         Failed,
-        "demo/a and demo/b were in go at once from 29 s on, for 2 s",
+        "demo/a and demo/b had right of way at once from 29 s on, for 2 s",
     );
     let wanted = "what = \"conflict\"\nuntil_s = 30";
     Story::of(wanted).conflict(40.0, 41.0).comes_to(60.0, Failed, "none came");
@@ -148,7 +148,7 @@ fn a_conflict_counts_where_and_when_it_is_asked_for() {
     Story::of(wanted).conflict(9.0, 11.0).comes_to(
         11.0,
         Held,
-        "demo/a and demo/b were in go at once from 9 s on, for 2 s",
+        "demo/a and demo/b had right of way at once from 9 s on, for 2 s",
     );
 }
 
@@ -164,11 +164,11 @@ fn a_possible_conflict_fails_who_wants_none_and_shows_none_to_who_wants_one() {
             EventKind::ConflictEnded { lights, certainty, lasted: Duration::ZERO, at_most: secs(2.0) };
         Story::of(expectation).at(8.2, "begins", began).at(10.5, "ends", ended)
     };
-    let told = "demo/a and demo/b may have been in go at once from 7.9 s on, for up to 2 s";
+    let told = "demo/a and demo/b may have had right of way at once from 7.9 s on, for up to 2 s";
     possible("what = \"no-conflict\"").comes_to(60.0, Failed, told);
     possible("what = \"conflict\"").comes_to(60.0, NotJudged, told);
     let sure = possible("what = \"conflict\"").conflict(20.0, 21.0);
-    sure.comes_to(60.0, Held, "demo/a and demo/b were in go at once from 20 s on, for 1 s (one of 2)");
+    sure.comes_to(60.0, Held, "demo/a and demo/b had right of way at once from 20 s on, for 1 s (one of 2)");
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_conflict_that_turns_out_to_be_sure_is_one() {
     let possible =
         EventKind::ConflictBegan { lights, certainty: Certainty::Possible, since: secs(7.9), cause: None };
     let story = Story::of("what = \"conflict\"").at(8.2, "perhaps", possible).conflict(8.5, 9.5);
-    story.comes_to(60.0, Held, "demo/a and demo/b were in go at once from 7.9 s on, for 1 s");
+    story.comes_to(60.0, Held, "demo/a and demo/b had right of way at once from 7.9 s on, for 1 s");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn flashing_against_a_go_is_unsafe_from_a_glitch_on() {
         let story = Story::of(expectation).shows(5.0, "a", Aspect::RedAmber).shows(6.0, "a", Aspect::Green);
         story.shows(7.0, "b", Aspect::FlashingAmber).shows(until, "a", Aspect::Red)
     };
-    let told = "demo/b flashed amber while demo/a was in go, from 7 s on, for 0.25 s";
+    let told = "demo/b flashed amber while demo/a had right of way, from 7 s on, for 0.25 s";
     story("what = \"no-unsafe-flashing\"", 7.25).comes_to(60.0, Failed, told);
     story("what = \"unsafe-flashing\"", 7.25).comes_to(8.0, Held, told);
     story("what = \"no-unsafe-flashing\"", 7.1).comes_to(60.0, Held, "none did");
@@ -321,7 +321,11 @@ fn steady_and_no_go_look_at_all_that_reaches_into_their_time() {
     );
     let no_go = || Story::of("what = \"no-go\"\nlight = \"demo/a\"");
     no_go().shows(5.0, "b", Aspect::Green).comes_to(60.0, Held, "none did");
-    no_go().shows(5.0, "a", Aspect::RedAmber).comes_to(6.0, Failed, "demo/a was in go from 5 s on, for 1 s");
+    no_go().shows(5.0, "a", Aspect::RedAmber).comes_to(
+        6.0,
+        Failed,
+        "demo/a had right of way from 5 s on, for 1 s",
+    );
     no_go().comes_to(6.0, NotJudged, "none did, up to 6 s of 60 s");
 }
 

@@ -46,7 +46,7 @@ pub fn notes(record: &Record) -> Vec<TimelineEntry> {
     for span in &record.conflicts {
         let names: Vec<_> = span.lights.iter().map(ToString::to_string).collect();
         let names = names.join(" and ");
-        add(span.from, "conflict", None, format!("CONFLICT: {names} are in go at once"));
+        add(span.from, "conflict", None, format!("CONFLICT: {names} have right of way at once"));
         if let Some(until) = span.until {
             let lasted = Seconds(until.saturating_sub(span.from));
             add(until, "conflict", None, format!("the conflict of {names} is over after {lasted}"));
@@ -54,8 +54,10 @@ pub fn notes(record: &Record) -> Vec<TimelineEntry> {
     }
     for span in record.unsafe_flashing() {
         let lasted = Seconds(span.until.saturating_sub(span.from));
-        let text =
-            format!("UNSAFE: {} flashes amber while {} is in go, for {lasted}", span.flashing, span.going);
+        let text = format!(
+            "UNSAFE: {} flashes amber while {} has right of way, for {lasted}",
+            span.flashing, span.going
+        );
         add(span.from, "unsafe", Some(&span.flashing), text);
     }
     for (light, known) in &record.lights {

@@ -138,7 +138,7 @@ impl<'r> Layout<'r> {
             many => format!("; {many} conflicts, marked."),
         };
         if !self.unsafe_flashing.is_empty() {
-            text += " Where a light flashes amber while another is in go, that is marked too.";
+            text += " Where a light flashes amber while another has right of way, that is marked too.";
         }
         text + " What happened, and when, is told in the table below."
     }

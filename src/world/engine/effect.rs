@@ -144,7 +144,7 @@ pub(super) fn action_words(action: Action) -> &'static str {
 }
 
 /// Why nothing can be said to the broker.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum NotSent {
     UnknownJunction,
     NeverHeard,
@@ -154,7 +154,7 @@ pub(crate) enum NotSent {
     /// The account's share of this minute has been spent.
     Budget,
     /// What is wrong with the topic.
-    Topic(&'static str),
+    Topic(Diagnostic),
     Qos,
     /// The queue to the broker is full.
     BrokerSlow,
@@ -166,7 +166,7 @@ impl From<NotSent> for Diagnostic {
     fn from(reason: NotSent) -> Diagnostic {
         let (message, help) = match reason {
             NotSent::UnknownJunction => return "its junction is not in the configuration".into(),
-            NotSent::Topic(wrong) => return wrong.into(),
+            NotSent::Topic(wrong) => return wrong,
             NotSent::Qos => return "the quality of service is 0, 1 or 2".into(),
             NotSent::NeverHeard => ("it has not been heard yet", "wait until it speaks"),
             NotSent::NoSession => ("there is no session with the broker", "wait for it"),

@@ -37,6 +37,13 @@ impl Engine {
         self.proxied.insert(light.clone());
     }
 
+    /// A light that runs elsewhere uses its port: it is there, though nobody may have heard it speak.
+    pub(crate) fn light_connects(&mut self, light: &LightId, rule: Rule) {
+        if self.state.knows(light).is_none() {
+            self.state.light_added(light, LightKind::Foreign, rule, self.setting.is_keyed(light));
+        }
+    }
+
     /// A light that had to go has said goodbye.
     pub(crate) fn light_removed(&mut self, light: &LightId) {
         self.holds.end(|hold| hold.fault.light() == Some(light));

@@ -13,7 +13,7 @@ use traffic_light::{Aspect, Name, PeerMessage, Rule};
 use super::cause::{Cause, Talk};
 use crate::{
     fault::{Fault, LightFault},
-    model::{LightId, LightKind},
+    model::{Diagnostic, LightId, LightKind},
     world::{
         event::{About, Event, EventKind, Layer, Severity},
         monitor::{Limits, Monitor},
@@ -71,8 +71,13 @@ impl WorldState {
         self.events.push_back(Event { at: self.now, kind });
     }
 
-    pub(crate) fn notice(&mut self, severity: Severity, light: Option<&LightId>, text: impl Into<String>) {
-        self.tell(EventKind::Noticed { severity, light: light.cloned(), text: text.into() });
+    pub(crate) fn notice(
+        &mut self,
+        severity: Severity,
+        light: Option<&LightId>,
+        text: impl Into<Diagnostic>,
+    ) {
+        self.tell(EventKind::Noticed { severity, light: light.cloned(), text: text.into().one_line() });
     }
 
     /// The oldest event that nobody has taken yet.

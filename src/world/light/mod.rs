@@ -55,8 +55,10 @@ pub(crate) struct LightParts {
     pub(crate) wifi_join_us: Micros,
     /// For waits and delays.
     pub(crate) seed: u64,
-    /// For the numbers of later runs. A live light's is never the same twice.
-    pub(crate) boot_seed: u64,
+    /// For the seeds of later runs. A live light's is never the same twice.
+    pub(crate) rerun_seed: u64,
+    /// The world's start, in seconds since 1970: the numbers of later runs grow with the time since then.
+    pub(crate) epoch_s: u32,
     /// Whether each single message is told, for somebody who measures.
     pub(crate) measured: bool,
 }
@@ -85,7 +87,8 @@ pub(crate) struct Light {
     host: Host,
     clock: LightClock,
     random: Rng,
-    boots: Rng,
+    reruns: Rng,
+    epoch_s: u32,
     /// The world asked for silence: it outlasts a restart of the light.
     silenced: bool,
     /// When the watchdog resets the program, which hangs.
@@ -157,7 +160,8 @@ impl Light {
             host,
             clock,
             random: Rng::new(parts.seed, 0),
-            boots: Rng::new(parts.boot_seed, 1),
+            reruns: Rng::new(parts.rerun_seed, 1),
+            epoch_s: parts.epoch_s,
             silenced: false,
             watchdog_us: None,
             asleep: false,
@@ -337,7 +341,8 @@ impl Light {
         self.tell_wifi_lost("the light has been restarted");
         (self.state, self.state_us) = (ConnectionState::Waiting, now);
         let local = self.local(now);
-        let (boot, seed) = (random_u32(&mut self.boots), self.boots.draw());
+        let now_s = self.epoch_s.saturating_add(u32::try_from(now / 1_000_000).unwrap_or(u32::MAX));
+        let (boot, seed) = (self.boot().saturating_add(1).max(now_s), self.reruns.draw());
         let lease_max_ms = self.host.lease_max_ms;
         let start = Start { boot, seed, lease_max_ms, last_run_ended_ms: Some(0) };
         self.program = Program::of(self.config.clone(), self.place.clone(), start, local);

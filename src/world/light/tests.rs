@@ -23,14 +23,15 @@ impl Rig {
             id: LightId::new(name("demo"), name("a")),
             config,
             place: Place::new("twinlight", name("demo"), None).unwrap(),
-            start: Start { boot: 1, seed: 1, lease_max_ms: 0, last_run_ended_ms: Start::NEVER },
+            start: Start { boot: 1_000, seed: 1, lease_max_ms: 0, last_run_ended_ms: Start::NEVER },
             client_id: "id".to_owned(),
             broker: Arc::new(BrokerAddress { host: "broker.example".to_owned(), port: 1883 }),
             keep_alive_s: 5,
             budget: None,
             wifi_join_us: 1_000_000,
             seed: 7,
-            boot_seed: 7,
+            rerun_seed: 7,
+            epoch_s: 1_000,
             measured: false,
         };
         let mut rig = Rig { light: Light::new(parts, 0), now: 0, effects: Vec::new() };
@@ -163,5 +164,14 @@ fn a_program_that_hangs_is_reset_by_its_watchdog_and_hears_before_only_what_ther
     assert!(rig.now - hung_at <= 3_000_000);
     assert!(rig.took(|effect| matches!(effect, LightEffect::FaultOver(fault) if fault.name() == "hang")));
     assert_eq!(rig.light.boot(), rig.light.program.light().boot());
-    assert_ne!(rig.light.boot(), 1, "another run");
+    assert_eq!(
+        rig.light.boot(),
+        1_000 + u32::try_from(rig.now / 1_000_000).unwrap(),
+        "its number is the time"
+    );
+    for more in 1..4 {
+        let before = rig.light.boot();
+        rig.light.obey(rig.now, LightCommand::Reboot);
+        assert_eq!(rig.light.boot(), before + 1, "start {more} within the same second");
+    }
 }

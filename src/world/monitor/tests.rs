@@ -98,7 +98,10 @@ fn a_heard_light_is_surely_in_go_only_between_two_words_without_a_gap() {
     );
     // One message is missing: it may have been without right of way in between, and the conflict is the same.
     assert!(monitor.hear(MS(3_500), &b, &word(Aspect::Green, 6, 2_600)).is_empty());
-    assert!(monitor.observe(MS(4_000), &a, Aspect::Red).is_empty(), "b may not have been in go any more");
+    assert!(
+        monitor.observe(MS(4_000), &a, Aspect::Red).is_empty(),
+        "b may not have had right of way any more"
+    );
     // What was sure ends 286 ms before 2000; what was possible began at 1114.
     let news = kinds(&monitor.hear(MS(5_000), &b, &word(Aspect::Red, 9, 4_100)));
     assert_eq!(news, ["over sure a+b 214 to 2886"]);

@@ -19,13 +19,11 @@ pub(super) struct Track {
     numbers: u64,
     /// The last message, where it is heard and not seen.
     last: Option<HeardMessage>,
-    /// The run before the present one: stragglers of it are no news.
-    former_boot: Option<u32>,
 }
 
 impl Track {
     pub(super) fn new(name: Name) -> Track {
-        Track { name, intervals: VecDeque::new(), numbers: 0, last: None, former_boot: None }
+        Track { name, intervals: VecDeque::new(), numbers: 0, last: None }
     }
 
     /// Whether it is known by its messages alone.
@@ -58,7 +56,6 @@ impl Track {
     pub(super) fn hear(&mut self, heard: Duration, word: &PeerMessage, limits: &Limits) -> bool {
         let message = match word {
             PeerMessage::Plain(aspect) => HeardMessage::plainly(heard, *aspect, limits),
-            PeerMessage::State(state) if self.former_boot == Some(state.boot) => return false,
             PeerMessage::State(state) => match HeardMessage::of(heard, state, self.last.as_ref(), limits) {
                 Some(message) => message,
                 None => return false,
@@ -66,9 +63,6 @@ impl Track {
         };
         let last = self.last.replace(message);
         let new_run = last.is_some_and(|last| last.is_of_another_run(&message));
-        if new_run {
-            self.former_boot = last.and_then(|last| last.boot());
-        }
         let follows = last.is_some_and(|last| last.leads_to(&message, limits));
         match (self.current().is_some(), message.aspect.is_go()) {
             (false, false) => {}

@@ -133,11 +133,11 @@ impl Observer {
                 Ok(None) => return,
                 Err(_) if Instant::now() < until => {}
                 Err(_) => {
-                    let text = format!(
-                        "the broker still keeps {} messages of lights that have gone; clear them there by hand",
+                    let message = format!(
+                        "the broker still keeps {} retained messages of lights that are gone",
                         waiting.len()
                     );
-                    return self.bus.notice(Severity::Warning, None, text);
+                    return self.bus.notice(Severity::Warning, None, (message, "clear them there by hand"));
                 }
             }
         }

@@ -1,11 +1,17 @@
 //! The lines of a recording.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize};
-use traffic_light::{Demand, Name, Rule, Timing};
+use traffic_light::{Demand, Foreign, Name, Rule, Timing};
 
-use crate::config::{Config, Junction};
+use crate::{
+    config::{Config, Junction},
+    model::Diagnostic,
+};
 
 /// The version of the format. A newer one is not read; members that are not known are ignored.
 pub const VERSION: u32 = 1;
@@ -42,6 +48,9 @@ pub struct RecordedJunction {
     pub keyed: bool,
     /// Its timings.
     pub timing: Timing,
+    /// How its foreign lights speak.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub foreign: BTreeMap<Name, Foreign>,
 }
 
 /// Events were lost before the next line: the writer was too slow.
@@ -74,16 +83,15 @@ impl Header {
 
     /// # Errors
     /// Why this is no header of a recording that this program reads.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), Diagnostic> {
         if self.recording != WORD {
-            return Err(format!("it is a recording of \"{}\", not of Twinlight", self.recording));
+            let message = format!("it is a recording of \"{}\", not of Twinlight", self.recording);
+            return Err((message, "open it with the program that made it").into());
         }
         if self.v > VERSION {
             let program = &self.program;
-            return Err(format!(
-                "it was made by a newer Twinlight ({program}, format {}); open it with that one or a later one",
-                self.v
-            ));
+            let message = format!("it was made by a newer Twinlight ({program}, format {})", self.v);
+            return Err((message, "open it with that version or a later one").into());
         }
         Ok(())
     }
@@ -99,6 +107,10 @@ impl RecordedJunction {
             demand: junction.demand(),
             keyed: junction.key().is_some(),
             timing: *light.timing(),
+            foreign: junction
+                .foreign_lights()
+                .map(|(name, foreign)| (name.clone(), foreign.clone()))
+                .collect(),
         })
     }
 }

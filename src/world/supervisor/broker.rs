@@ -17,10 +17,18 @@ impl Supervisor {
         if on {
             return self.start_broker().await;
         }
+        // Whoever connects to a port here finds what it would find at the broker: nobody listens.
+        self.close_board_ports(true);
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
         }
         Ok(())
+    }
+
+    pub(super) fn close_board_ports(&self, closed: bool) {
+        for proxy in self.board_ports.iter().filter_map(|light| self.proxies.get(light)) {
+            proxy.set_closed(closed);
+        }
     }
 
     async fn start_broker(&mut self) -> Result<(), Diagnostic> {
@@ -30,6 +38,7 @@ impl Supervisor {
         }
         let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
         let broker = Broker::start_watched(&config, self.limiter.clone(), self.clients.clone()).await?;
+        self.close_board_ports(false);
         tell_of(&self.bus, &broker);
         self.broker = Some(broker);
         Ok(())
@@ -43,6 +52,7 @@ impl Supervisor {
         }
         (*lan, *login) = (true, Some(new.clone()));
         self.spec.path.target.login.set(new.clone());
+        self.close_board_ports(true);
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
             self.bus.with(|engine| engine.state.broker_stopped("it starts again, open to the network"));

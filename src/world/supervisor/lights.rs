@@ -2,11 +2,12 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    time::Duration,
+    sync::PoisonError,
+    time::{Duration, SystemTime},
 };
 
 use rand::RngExt;
-use tokio::time::timeout;
+use tokio::{sync::mpsc, time::timeout};
 use traffic_light::{LightConfig, Start, mqtt::client_id, program::Place};
 
 use super::{
@@ -15,12 +16,13 @@ use super::{
 };
 use crate::{
     config::Junction,
-    model::{Diagnostic, LightId},
+    model::{Diagnostic, LightId, unix_seconds},
     world::{
         client::{self, ClientSpec},
         event::Severity,
         light::LightParts,
         link::{BrokerPath, Via},
+        port_watch::{self, PortSpec, SharedClientIds},
         proxy::Proxy,
         virtual_light::{self, LightSpec, RunningLight},
     },
@@ -34,6 +36,7 @@ impl Supervisor {
         &mut self,
         junction: &Junction,
         config: &LightConfig,
+        boot: u32,
         last_run_ended_ms: Option<u64>,
     ) {
         let id = LightId::new(junction.name().clone(), config.name().clone());
@@ -43,13 +46,12 @@ impl Supervisor {
             None => Place::new(self.config.root.as_str(), name, key),
         };
         let Some(place) = place else {
-            self.bus.notice(Severity::Error, None, "the root topic is too long; make it shorter");
+            self.bus.notice(Severity::Error, None, ("the root topic is too long", "make it shorter"));
             return;
         };
         let place = place.with_foreign(junction.partner_of(config.name()).cloned());
         let start = Start {
-            // Never seeded: a run's number has to differ from that of every other run.
-            boot: rand::random(),
+            boot,
             seed: self.random.random(),
             lease_max_ms: config.timing().lease_ms,
             last_run_ended_ms,
@@ -72,7 +74,8 @@ impl Supervisor {
             budget: self.spec.budget.clone(),
             wifi_join_us: u64::try_from(join.as_micros()).unwrap_or(u64::MAX),
             seed: self.random.random(),
-            boot_seed: rand::random(),
+            rerun_seed: rand::random(),
+            epoch_s: unix_seconds(self.bus.clock().started_at()),
             measured: self.bus.measures(),
         };
         let spec = LightSpec {
@@ -80,6 +83,7 @@ impl Supervisor {
             path: BrokerPath { via, ..self.spec.path.clone() },
             reported: self.reported,
             bus: self.bus.clone(),
+            boots: self.boots.clone(),
             phase: self.random.random(),
         };
         self.lights.insert(id, virtual_light::start(spec));
@@ -90,8 +94,9 @@ impl Supervisor {
     pub(super) fn run_light(&mut self, light: &LightId) -> Result<(), Diagnostic> {
         let Some(junction) = self.config.junction(&light.junction).cloned() else { return Ok(()) };
         let Some(config) = junction.light_config(&light.light) else { return Ok(()) };
-        allow_files(self.lights.len() + 1, self.proxied()).map_err(|error| error.to_string())?;
-        self.add_light(&junction, config, Some(0));
+        allow_files(self.lights.len() + 1, self.proxied())?;
+        let boot = self.boots.next(SystemTime::now());
+        self.add_light(&junction, config, boot, Some(0));
         Ok(())
     }
 
@@ -142,27 +147,51 @@ impl Supervisor {
 
     /// A port for each light that does not run here, where the configuration asks for them.
     pub(super) fn open_board_ports(&mut self) {
+        let ids = SharedClientIds::default();
+        if self.config.links.board_port.is_some() {
+            let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
+            for light in self.lights.keys() {
+                let id = client_id(self.config.root.as_str(), light.junction.as_str(), light.light.as_str());
+                ids.add_own(&id, light.clone());
+            }
+        }
         for (light, port) in self.config.board_ports() {
             let ip = if self.config.links.board_lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
             let destination = self.spec.path.target.destination();
             let encrypted = if destination.tls.is_some() { ", and needs no TLS of its own" } else { "" };
             let seed = self.config.seed.unwrap_or(0) ^ u64::from(port);
-            let (severity, text) = match Proxy::towards(destination, SocketAddr::new(ip.into(), port), seed) {
+            let (tap, seen) = mpsc::channel(port_watch::ROOM);
+            let (severity, text) = match Proxy::tapped(
+                destination,
+                SocketAddr::new(ip.into(), port),
+                seed,
+                tap,
+            ) {
                 Ok(proxy) => {
                     self.proxies.insert(light.clone(), proxy);
+                    self.board_ports.push(light.clone());
+                    if let Some(junction) = self.config.junction(&light.junction) {
+                        let spec = PortSpec {
+                            light: light.clone(),
+                            rule: junction.rule(),
+                            packets: self.reported,
+                            ids: ids.clone(),
+                            bus: self.bus.clone(),
+                        };
+                        self.watches.spawn(port_watch::watch(spec, seen));
+                    }
                     self.bus.with(|engine| engine.link_proxied(&light));
                     let text = format!(
                         "port {port} leads {light} to the broker: a board that connects there can have its link \
                          broken{encrypted}"
                     );
-                    (Severity::Info, text)
+                    (Severity::Info, Diagnostic::from(text))
                 }
                 Err(error) => {
-                    let text = format!(
-                        "port {port}, which leads {light} to the broker, is not to be had: {error}; end what uses \
-                             it, or choose another links.board_port"
-                    );
-                    (Severity::Warning, text)
+                    let message =
+                        format!("port {port}, which leads {light} to the broker, cannot be opened: {error}");
+                    let help = "end the program that uses it, or choose another links.board_port";
+                    (Severity::Warning, Diagnostic::new(message, help))
                 }
             };
             self.bus.notice(severity, Some(&light), text);

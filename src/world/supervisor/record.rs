@@ -10,6 +10,7 @@ use std::{
 use super::Supervisor;
 use crate::{
     config::Config,
+    model::Diagnostic,
     world::{
         event::{EventKind, Severity},
         event_bus::EventBus,
@@ -32,7 +33,8 @@ pub(super) fn begin(file: &Path, config: &Config, bus: &Arc<EventBus>) -> Result
             told.notice(Severity::Warning, None, text);
         }
         RecorderEvent::Failed(reason) => {
-            told.notice(Severity::Error, None, format!("the recording {name} has ended: {reason}"));
+            let message = format!("the recording {name} has ended: {reason}");
+            told.notice(Severity::Error, None, Diagnostic { message, help: reason.help });
             told.emit(EventKind::RecordingChanged { file: None });
         }
     };
@@ -51,8 +53,7 @@ impl Supervisor {
             Some(file) => Ok(file),
             None => self.new_file(),
         };
-        let begun =
-            begun.and_then(|file| begin(&file, &self.config, &self.bus).map_err(|error| error.to_string()));
+        let begun = begun.and_then(|file| Ok(begin(&file, &self.config, &self.bus)?));
         match begun {
             Ok(recorder) => {
                 self.recorder = Some(recorder);
@@ -84,12 +85,15 @@ impl Supervisor {
     }
 
     /// A file that is not there yet, named by the time.
-    fn new_file(&self) -> Result<PathBuf, String> {
-        let folder = self.recordings.as_ref().ok_or(
-            "this system has no folder for recordings; name a file with --record FILE when Twinlight is started",
-        )?;
+    fn new_file(&self) -> Result<PathBuf, Diagnostic> {
+        let folder = self.recordings.as_ref().ok_or((
+            "this system has no folder for recordings",
+            "start Twinlight with --record FILE, or with --state FOLDER",
+        ))?;
         fs::create_dir_all(folder).map_err(|error| {
-            format!("cannot make the folder {} for recordings: {error}; make it yourself", folder.display())
+            let message =
+                format!("the folder {} for recordings could not be created: {error}", folder.display());
+            Diagnostic::new(message, "create it, or start Twinlight with --state FOLDER")
         })?;
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let name = |count: u32| match count {
@@ -97,6 +101,6 @@ impl Supervisor {
             count => format!("run-{now_s}-{count}.jsonl"),
         };
         let free = (0..1_000).map(|count| folder.join(name(count))).find(|file| !file.exists());
-        free.ok_or_else(|| "there are too many recordings of this second; try again".to_owned())
+        free.ok_or_else(|| ("there are too many recordings of this second", "try again").into())
     }
 }

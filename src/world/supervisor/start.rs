@@ -131,6 +131,8 @@ impl Supervisor {
         let last_run = LastRun::new(options.state_folder.as_deref());
         let recordings = options.state_folder.as_ref().map(|folder| folder.join(record::FOLDER));
         let ended_ms = last_run.ended_ms(SystemTime::now());
+        let boots = last_run.boots();
+        let boot = boots.next(SystemTime::now());
         // It waits until every light that a fault may be planned for is there.
         let (ready, began) = oneshot::channel::<()>();
         let clock = tokio::spawn({
@@ -148,6 +150,8 @@ impl Supervisor {
             port,
             lights: BTreeMap::new(),
             proxies: BTreeMap::new(),
+            board_ports: Vec::new(),
+            watches: JoinSet::new(),
             _tunnel: tunnel,
             duplicates: BTreeMap::new(),
             spec,
@@ -158,7 +162,8 @@ impl Supervisor {
             stop_observer,
             observer_commands,
             forgets: options.forgets,
-            last_run: last_run.keep_noting(),
+            last_run: last_run.keep_noting(&boots),
+            boots,
             recorder: None,
             recordings,
             leaving: JoinSet::new(),
@@ -167,7 +172,7 @@ impl Supervisor {
         let junctions = supervisor.config.junctions.clone();
         for junction in &junctions {
             for light in junction.virtual_lights() {
-                supervisor.add_light(junction, light, ended_ms);
+                supervisor.add_light(junction, light, boot, ended_ms);
             }
         }
         supervisor.open_board_ports();

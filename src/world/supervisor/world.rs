@@ -16,6 +16,7 @@ use super::{
 use crate::{
     config::{BrokerChoice, Config, Junction},
     keys::{self, KeyError},
+    model::Diagnostic,
     world::{
         Command, Event, Waker,
         broker::{Broker, BrokerConfig, BrokerError},
@@ -61,11 +62,7 @@ pub enum WorldError {
     #[error(transparent)]
     Recording(#[from] RecordError),
     /// The system does not let the program open that many files.
-    #[error(
-        "{lights} lights need {needed} open files, and this system allows {allowed}; allow more with \
-         \"ulimit -n {needed}\" in this terminal (its hard limit may have to be raised in \
-         /etc/security/limits.conf), or run fewer lights"
-    )]
+    #[error("{lights} lights need {needed} open files, and this system allows {allowed}")]
     Files {
         /// How many lights were asked for.
         lights: usize,
@@ -75,9 +72,7 @@ pub enum WorldError {
         allowed: u64,
     },
     /// There is no port on this machine for the way to a broker with TLS.
-    #[error(
-        "no port on this machine is free for the way to the broker ({0}); end other programs and try again"
-    )]
+    #[error("no port on this machine is free for the way to the broker ({0})")]
     Tunnel(#[source] std::io::Error),
     /// The key of a junction that has to be made up cannot be kept.
     #[error(transparent)]
@@ -88,14 +83,26 @@ pub enum WorldError {
 }
 
 impl WorldError {
-    /// What to do about it, where its message does not say that: an imperative without a full stop.
+    /// What to do about it: an imperative without a full stop.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
             WorldError::Broker(error) => Some(error.help().to_owned()),
+            WorldError::Recording(error) => Some(error.help().to_owned()),
             WorldError::Keys(error) => Some(error.help()),
-            _ => None,
+            WorldError::Files { needed, .. } => Some(format!(
+                "allow more with \"ulimit -n {needed}\" in this terminal (its hard limit may have to be raised in \
+                 /etc/security/limits.conf), or run fewer lights"
+            )),
+            WorldError::Tunnel(_) => Some("end other programs and try again".to_owned()),
+            WorldError::Interrupted => None,
         }
+    }
+}
+
+impl From<WorldError> for Diagnostic {
+    fn from(error: WorldError) -> Diagnostic {
+        Diagnostic { message: error.to_string(), help: error.help() }
     }
 }
 

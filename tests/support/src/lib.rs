@@ -13,6 +13,7 @@ pub mod board;
 pub mod certificates;
 mod mosquitto;
 pub mod own_light;
+pub mod partner;
 mod program;
 
 use std::{

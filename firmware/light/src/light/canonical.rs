@@ -1,12 +1,12 @@
 //! One form for all states of a light that behave alike, so that an exhaustive search can end.
 //!
 //! A light only ever compares its times with its clock, its seqs and turns with others of their
-//! kind, and boots for equality. So two states that differ by a shift of the clock, or by numbers
+//! kind, and boots with each other, which never change. So two states that differ by a shift of the clock, or by numbers
 //! in the same order, go on alike; and so do two that differ in what has no effect any more. The
 //! search puts every state into the form below before it asks whether it has seen it.
 
 use super::{Light, Phase};
-use crate::{aspect::Aspect, message::State, time::Instant};
+use crate::{aspect::Aspect, freshness::Freshness, message::State, time::Instant};
 
 /// How the numbers of a world are replaced.
 pub trait Renumber {
@@ -22,7 +22,7 @@ impl Light {
     /// Boot and seq of the message last heard from conflicting light number `peer`.
     #[must_use]
     pub fn last_heard(&self, peer: usize) -> Option<(u32, u32)> {
-        self.peers.get(peer)?.last
+        self.peers.get(peer)?.freshness.last()
     }
 
     /// Calls `seq` with each boot and seq, and `turn` with each turn, that the light remembers.
@@ -45,7 +45,7 @@ impl Light {
             turn(need.turn);
         }
         for peer in &self.peers {
-            if let Some((boot, last)) = peer.last {
+            for (boot, last) in peer.freshness.last.into_iter().chain(peer.freshness.lower) {
                 seq(boot, last);
             }
             if let Some(need) = peer.need {
@@ -76,7 +76,7 @@ impl Light {
     /// origin than any span that the light waits.
     pub fn rebase(&mut self, base: Instant, renumber: &impl Renumber) {
         let now = self.now;
-        let timing = self.config.timing;
+        let (timing, keyed) = (self.config.timing, self.config.keyed);
         // What lies ahead keeps its distance, what is past is past.
         let ahead = |at: Instant| base.after(at.since(now));
         // What began keeps its age, up to the span that is asked for.
@@ -100,7 +100,15 @@ impl Light {
             need.turn = renumber.turn(need.turn);
         }
         for peer in &mut self.peers {
-            peer.last = peer.last.map(|(boot, seq)| (boot, renumber.seq(boot, seq)));
+            let numbered =
+                |heard: Option<(u32, u32)>| heard.map(|(boot, seq)| (boot, renumber.seq(boot, seq)));
+            peer.freshness = Freshness {
+                last: numbered(peer.freshness.last),
+                lower: numbered(peer.freshness.lower),
+                // With a key it is only told of.
+                heard_at: if keyed { base } else { ago(peer.freshness.heard_at, timing.lost_after_ms) },
+                told: false,
+            };
             peer.heard_at = ago(peer.heard_at, timing.lost_after_ms);
             peer.state_at = None;
             peer.aspect_at = base;

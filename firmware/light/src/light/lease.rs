@@ -12,6 +12,8 @@ use super::{
     peer::{Peer, Request},
     view::{Held, Waiting},
 };
+#[cfg(feature = "mutations")]
+use crate::freshness::Judged;
 use crate::{aspect::Aspect, message::State, time::at_most};
 
 impl Light {
@@ -23,11 +25,23 @@ impl Light {
             (self.mutated(Mutation::ReleaseByAnyBoot), self.mutated(Mutation::ReleaseByOlder));
         #[cfg(not(feature = "mutations"))]
         let (any_boot, older) = (false, false);
+        let listener = self.config.listener();
+        #[cfg(feature = "mutations")]
+        let any_boot_is_new = any_boot || self.mutated(Mutation::AnyBootIsNew);
         let Some(peer) = self.peers.get_mut(index) else { return Heard::NoConflict };
-        if peer.is_stale(state.boot, state.seq) && !older {
-            return Heard::Stale;
+        #[cfg(feature = "mutations")]
+        let judged = if any_boot_is_new {
+            peer.freshness.judge_any_boot(self.now, state.boot, state.seq)
+        } else {
+            peer.freshness.judge(self.now, state.boot, state.seq, listener)
+        };
+        #[cfg(not(feature = "mutations"))]
+        let judged = peer.freshness.judge(self.now, state.boot, state.seq, listener);
+        #[cfg(feature = "mutations")]
+        let judged = if older { Judged::New } else { judged };
+        if !judged.is_new() {
+            return Heard::of(judged);
         }
-        peer.last = Some((state.boot, state.seq));
         peer.heard_at = self.now;
         peer.state_at = Some(self.now);
         peer.foreign = false;
@@ -50,7 +64,7 @@ impl Light {
         if own_turn.is_some() {
             self.take_leases(index, state);
         }
-        Heard::New
+        Heard::of(judged)
     }
 
     /// Counts on the promises of `state` that answer requests of this light.

@@ -42,6 +42,7 @@ pub use self::{
 };
 use crate::{
     aspect::Aspect,
+    freshness::{Judged, Listener},
     message::{MAX_PEERS, Need, PeerMessage, State},
     name::Name,
     time::{Instant, at_least},
@@ -79,6 +80,7 @@ pub struct LightConfig {
     rule: Rule,
     demand: Demand,
     timing: Timing,
+    keyed: bool,
     /// Its one conflicting light is a foreign one, and lost after so long of silence.
     foreign_lost_after_ms: Option<u32>,
 }
@@ -97,7 +99,7 @@ pub enum ConfigError {
 /// What is new with each start of a light.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// Random 32 bits, mixed with a stored start counter where there is one.
+    /// The number of this run, higher than that of every earlier one.
     pub boot: u32,
     /// Seeds the length of the greens; any number.
     pub seed: u64,
@@ -127,8 +129,14 @@ enum Phase {
 pub enum Heard {
     /// It was new.
     New,
-    /// It was heard before, or a newer one was.
+    /// It was heard before, or a newer one was, or it is of an earlier run.
     Stale,
+    /// Nothing but words of earlier runs has been heard for `lost_after`. Told once, until a newer one is
+    /// heard.
+    WentBack {
+        /// It counts as new, as there is no key.
+        taken: bool,
+    },
     /// The broker had kept it.
     Kept,
     /// The light does not conflict with this one.
@@ -187,7 +195,21 @@ impl LightConfig {
                 return Err(ConfigError::NamedTwice(peer.clone()));
             }
         }
-        Ok(LightConfig { name, peers: sorted, rule, demand, timing, foreign_lost_after_ms: None })
+        Ok(LightConfig {
+            name,
+            peers: sorted,
+            rule,
+            demand,
+            timing,
+            keyed: false,
+            foreign_lost_after_ms: None,
+        })
+    }
+
+    /// The same light in a junction that has a key, or has none, as without this.
+    #[must_use]
+    pub fn keyed(self, keyed: bool) -> LightConfig {
+        LightConfig { keyed, ..self }
     }
 
     /// The same light, whose conflicting light is somebody else's: it is judged by its words alone, and lost after so many
@@ -226,6 +248,28 @@ impl LightConfig {
     #[must_use]
     pub fn timing(&self) -> &Timing {
         &self.timing
+    }
+
+    /// By what it judges which messages are new.
+    #[must_use]
+    pub fn listener(&self) -> Listener {
+        Listener { keyed: self.keyed, lost_after_ms: self.timing.lost_after_ms }
+    }
+}
+
+impl Heard {
+    fn of(judged: Judged) -> Heard {
+        match judged {
+            Judged::New => Heard::New,
+            Judged::Repeated | Judged::EarlierRun => Heard::Stale,
+            Judged::WentBack { taken } => Heard::WentBack { taken },
+        }
+    }
+
+    /// Whether it counts as fresh.
+    #[must_use]
+    pub fn is_new(self) -> bool {
+        matches!(self, Heard::New | Heard::WentBack { taken: true })
     }
 }
 
@@ -582,7 +626,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "a junction has at most {} lights", MAX_PEERS + 1)
             }
             ConfigError::NamedTwice(name) => {
-                write!(f, "the light \"{name}\" is named twice; give every light of a junction its own name")
+                write!(f, "the light \"{name}\" is named twice")
             }
             ConfigError::Timing(error) => write!(f, "{error} ({})", error.help()),
         }

@@ -9,7 +9,8 @@ pub enum Mutation {
     LeaseFromReceipt,
     /// Leases survive the end of a go.
     KeepLeases,
-    /// A promise is released by a message of any boot.
+    /// A promise is released by a message of any boot, and any boot counts. As long as boots that are lower do
+    /// not count, a release by another boot does no harm that was ever seen.
     ReleaseByAnyBoot,
     /// A promise is released by a message that is not newer than the request.
     ReleaseByOlder,
@@ -25,11 +26,13 @@ pub enum Mutation {
     NoLeaseWatch,
     /// Leases do not cover a program that hangs until its watchdog resets it.
     NoHangCover,
+    /// Any boot but the one heard last is a new run, also an earlier one: so it was before version 0.2.0.
+    AnyBootIsNew,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 11] = [
+    pub const ALL: [Mutation; 12] = [
         Mutation::NoDrift,
         Mutation::LeaseFromReceipt,
         Mutation::KeepLeases,
@@ -41,5 +44,6 @@ impl Mutation {
         Mutation::PromiseWhileFlashing,
         Mutation::NoLeaseWatch,
         Mutation::NoHangCover,
+        Mutation::AnyBootIsNew,
     ];
 }

@@ -171,7 +171,7 @@ impl Light {
             .flat_map(|peer| peer.promises.iter().map(move |promise| (peer, promise)))
             .collect();
         promises.sort_unstable_by_key(|(peer, promise)| {
-            let older = peer.last.is_none_or(|(boot, _)| boot != promise.boot);
+            let older = peer.freshness.last().is_none_or(|(boot, _)| boot != promise.boot);
             (older, promise.turn, &peer.name, promise.boot)
         });
         promises

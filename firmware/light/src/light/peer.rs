@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use crate::{aspect::Aspect, name::Name, time::Instant};
+use crate::{aspect::Aspect, freshness::Freshness, name::Name, time::Instant};
 
 /// Promises kept apart for one light, one for each boot that asked. Older ones are merged: they
 /// keep their end, and nothing ends them early any more.
@@ -34,8 +34,8 @@ pub(super) struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Peer {
     pub(super) name: Name,
-    /// Boot and seq of the message heard last.
-    pub(super) last: Option<(u32, u32)>,
+    /// Which of its messages are new.
+    pub(super) freshness: Freshness,
     /// When something new was last heard; the start of this light before that.
     pub(super) heard_at: Instant,
     /// When it last spoke the whole contract.
@@ -63,7 +63,7 @@ impl Peer {
     pub(super) fn new(name: Name, now: Instant) -> Peer {
         Peer {
             name,
-            last: None,
+            freshness: Freshness::new(now),
             heard_at: now,
             state_at: None,
             lost: false,
@@ -76,11 +76,6 @@ impl Peer {
             older_until: None,
             lease_until: None,
         }
-    }
-
-    /// Whether a message is one that was heard already, or was overtaken.
-    pub(super) fn is_stale(&self, boot: u32, seq: u32) -> bool {
-        self.last.is_some_and(|(last_boot, last_seq)| boot == last_boot && seq <= last_seq)
     }
 
     pub(super) fn has_promise(&self) -> bool {

@@ -10,6 +10,7 @@
 use super::{Light, LightConfig, Phase, Start, peer::Peer};
 use crate::{
     aspect::Aspect,
+    freshness::Freshness,
     message::{Need, PeerMessage, State},
     name::Name,
     time::Instant,
@@ -26,8 +27,10 @@ const YOUNG_MS: u64 = 3_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replica {
     light: Light,
-    /// Boot and seq of the light's last word.
-    last: Option<(u32, u32)>,
+    /// Which of the light's own words are new.
+    freshness: Freshness,
+    /// The run that was heard last is followed.
+    follows: bool,
     shown: Aspect,
     /// Whether the light's inside is known well enough to say what it should show.
     knows: bool,
@@ -38,7 +41,7 @@ impl Replica {
     #[must_use]
     pub fn new(config: LightConfig, now: Instant) -> Replica {
         let light = fresh(config, 0, now);
-        Replica { light, last: None, shown: Aspect::Dark, knows: false }
+        Replica { light, freshness: Freshness::new(now), follows: false, shown: Aspect::Dark, knows: false }
     }
 
     /// What the light should show; `None` until that is known, which takes a go of the light that
@@ -52,7 +55,7 @@ impl Replica {
     /// nothing.
     pub fn lose(&mut self) {
         self.knows = false;
-        self.last = None;
+        self.follows = false;
         self.shown = Aspect::Dark;
     }
 
@@ -64,15 +67,17 @@ impl Replica {
 
     /// The replicated light itself said something fresh.
     pub fn follow(&mut self, now: Instant, state: &State) {
-        if self.last.is_some_and(|(boot, seq)| boot == state.boot && seq >= state.seq) {
+        let last = self.freshness.last();
+        let judged = self.freshness.judge(now, state.boot, state.seq, self.light.config.listener());
+        if !judged.is_new() {
             return;
         }
-        let new_run = self.last.is_none_or(|(boot, _)| boot != state.boot);
+        let new_run = !self.follows || last.is_none_or(|(boot, _)| boot != state.boot);
         if new_run {
             self.begin(now, state);
         }
         let ended_go = !new_run && self.shown.is_go() && state.aspect == Aspect::Red;
-        self.last = Some((state.boot, state.seq));
+        self.follows = true;
         self.shown = state.aspect;
         self.step(now);
         if ended_go && !self.knows {

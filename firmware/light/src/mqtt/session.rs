@@ -408,18 +408,18 @@ fn drop_front<const N: usize>(bytes: &mut Vec<u8, N>, count: usize) {
 }
 
 impl End {
-    /// What a person may do about it.
+    /// What to do about it: an imperative without a full stop.
     #[must_use]
     pub const fn help(&self) -> Option<&'static str> {
         Some(match self {
-            End::Refused(2) => "Choose shorter names.",
-            End::Refused(4) => "Check both, in the configuration or on the board.",
-            End::Refused(5) => "Check user and password, or ask whoever runs it.",
-            End::Refused(3 | 6 | 7) => "The next try waits.",
-            End::Refused(8..) => "Ask whoever runs it.",
-            End::NotMqtt => "Check the port.",
-            End::SubscriptionRefused => "Ask for the right, or choose another root topic.",
-            End::TooMuchToSay => "Choose shorter ones.",
+            End::Refused(2) => "choose shorter names",
+            End::Refused(4) => "check both, in the configuration or on the board",
+            End::Refused(5) => "check user and password, or ask whoever runs the broker",
+            End::Refused(3 | 6 | 7) => "wait: the next try comes later",
+            End::Refused(8..) => "ask whoever runs the broker",
+            End::NotMqtt => "check the port",
+            End::SubscriptionRefused => "ask for the right to read it, or choose another root topic",
+            End::TooMuchToSay => "choose shorter ones",
             End::Refused(_) | End::NoAnswer | End::Silent | End::Unacknowledged => return None,
         })
     }

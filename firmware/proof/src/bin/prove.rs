@@ -32,7 +32,7 @@ enum Task {
     /// Simulates many runs and says how many, how many hours, and what went wrong.
     Search {
         /// Kinds of runs.
-        #[arg(long, value_enum, value_delimiter = ',', default_values = ["hostile", "recovery"])]
+        #[arg(long, value_enum, value_delimiter = ',', default_values = ["hostile", "recovery", "replays"])]
         kind: Vec<Kind>,
         /// Numbers of lights.
         #[arg(long, value_delimiter = ',', default_values_t = [2, 3, 4])]
@@ -76,6 +76,9 @@ enum Task {
         /// A safeguard to switch off.
         #[arg(long, value_parser = mutation::parse)]
         mutation: Option<Mutation>,
+        /// In a junction without a key.
+        #[arg(long)]
+        open: bool,
         /// Threads.
         #[arg(long, default_value_t = 2)]
         jobs: usize,
@@ -134,9 +137,9 @@ fn main() -> ExitCode {
             );
             all.violations.is_empty()
         }
-        Task::Exhaust { kept, restarts, turns, depth, rates, mutation, jobs } => {
+        Task::Exhaust { kept, restarts, turns, depth, rates, mutation, open, jobs } => {
             let rates = &ALL_RATES[..rates.min(ALL_RATES.len())];
-            let searched = World { kept, restarts, turns, depth, rates, mutation }.search(jobs);
+            let searched = World { kept, restarts, turns, depth, keyed: !open, rates, mutation }.search(jobs);
             println!(
                 "{} states, {} transitions, depth {}, {:.1} s",
                 searched.states, searched.transitions, searched.depth, searched.seconds

@@ -46,7 +46,7 @@ pub(super) fn show(
     }
     for member in [Member::Junction, Member::Light, Member::Peers, Member::Key, Member::Timing] {
         if let Some(error) = form.error(member) {
-            field::wrong(ui, palette, error);
+            field::wrong(ui, palette, &error);
         }
     }
     let id = LightId::new(junction.name().clone(), lights[at].clone());

@@ -33,7 +33,7 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
             field::row(ui, name, |ui| field::choice(ui, spoken, gpio, &pins));
         }
         if let Some(error) = form.error(Member::Leds) {
-            field::wrong(ui, palette, error);
+            field::wrong(ui, palette, &error);
         }
         let antennas = [
             (Antenna::Internal, "on the board".to_owned()),

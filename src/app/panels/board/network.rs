@@ -43,7 +43,7 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form
 fn wifi(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
     let palette = view.palette;
     let masked = !form.show_secrets;
-    let error = form.error(Member::WifiSsid).map(str::to_owned);
+    let error = form.error(Member::WifiSsid);
     let name = Field {
         name: "Network",
         spoken: "Name of the Wi-Fi network",
@@ -52,7 +52,7 @@ fn wifi(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
         error: error.as_deref(),
     };
     name.show(ui, palette, &mut form.settings.wifi_ssid);
-    let error = form.error(Member::WifiPassword).map(str::to_owned);
+    let error = form.error(Member::WifiPassword);
     let password = Field {
         name: "Password",
         spoken: "Password of the Wi-Fi network",
@@ -94,7 +94,7 @@ fn this_computer(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: 
     }
     for member in [Member::BrokerHost, Member::BrokerPort, Member::BrokerUser, Member::BrokerPassword] {
         if let Some(error) = form.error(member) {
-            field::wrong(ui, palette, error);
+            field::wrong(ui, palette, &error);
         }
     }
     actions
@@ -110,7 +110,7 @@ fn elsewhere(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
         Member::BrokerPassword,
         Member::BrokerRoot,
     ]
-    .map(|member| form.error(member).map(str::to_owned));
+    .map(|member| form.error(member));
     let [host, port, user, password, root] = &errors;
     let settings = &mut form.settings;
     let field = |name, spoken, hint, masked, error| Field { name, spoken, hint, masked, error };

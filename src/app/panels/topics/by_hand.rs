@@ -71,8 +71,8 @@ fn fields(ui: &mut Ui, view: &ViewContext<'_>, form: &mut PublishForm) -> Action
         }
     });
     let refused = check_publishable(form.topic.trim()).err().filter(|_| !form.topic.is_empty());
-    if let Some(reason) = refused {
-        ui.label(RichText::new(labels::sentence(reason)).color(palette.bad));
+    if let Some(reason) = &refused {
+        ui.label(RichText::new(labels::sentence(&reason.one_line())).color(palette.bad));
     }
     for warning in warnings(view, form, root) {
         ui.label(RichText::new(warning).small().color(palette.warn));
