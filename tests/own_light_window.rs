@@ -5,7 +5,10 @@
 use std::time::{Duration, Instant};
 
 use egui::{Key, Modifiers, vec2};
-use egui_kittest::{Harness, kittest::{NodeT, Queryable}};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT, Queryable},
+};
 use rumqttc::{Client, MqttOptions, QoS};
 use tokio::sync::{broadcast, mpsc};
 use twinlight::app::{

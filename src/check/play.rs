@@ -128,7 +128,8 @@ fn strangers(bench: &Bench) {
     if let Some(ids) = others {
         let listed =
             ids.iter().map(|(id, topic)| format!("\"{id}\" says on {topic}")).collect::<Vec<_>>().join(", ");
-        let text = format!("more than one light speaks on this port: {listed} (help: give each a port of its own)");
+        let text =
+            format!("more than one light speaks on this port: {listed} (help: give each a port of its own)");
         bench.note(What::Trouble { text: text.clone() });
         bench.tell(super::bench::Progress::Notice(text));
     }
