@@ -2,11 +2,11 @@
 
 use super::{
     bench::Bench,
-    history::History,
+    history::{Connection, History, us},
     judge::judge_step,
     record::{Step, What, Who},
     steps::{connects, half_open, limits, old_words, reacts, recovers, refusal, talks},
-    timings::COME_BACK,
+    timings::{COME_BACK, SIGN_OF_LIFE},
     verdict::{Cause, Outcome},
 };
 
@@ -91,7 +91,11 @@ fn unplayable(bench: &Bench, step: Step, can_react: bool, reacted: bool) -> Opti
 
 /// Waits until the light is connected, for the next step.
 async fn is_back(bench: &mut Bench) -> bool {
-    let up = |history: &History<'_>| history.up_at(u64::MAX - 1).map(|_| ());
+    let since = bench.now().saturating_sub(us(SIGN_OF_LIFE));
+    let up = move |history: &History<'_>| {
+        let heard = |one: &Connection| one.last_sent.is_some_and(|at| at >= since);
+        history.up_at(u64::MAX - 1).filter(heard).map(|_| ())
+    };
     bench.until(COME_BACK, "waits until it is back, for the next step", up).await.is_some()
 }
 

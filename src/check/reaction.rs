@@ -11,7 +11,7 @@ use super::{
     bench::Bench,
     history::{History, seconds, us},
     record::{Payload, What},
-    timings::{self, HOLD, LONGEST_HOLD, TURN, YIELD, YIELD_AT_LAST},
+    timings::{self, FORM, HOLD, LONGEST_HOLD, TURN, YIELD, YIELD_AT_LAST},
     vocabulary::Shown,
 };
 
@@ -259,7 +259,7 @@ pub(super) fn understood_form(history: &History<'_>, from: u64, to: u64) -> Opti
         })
         .collect();
     tried.iter().enumerate().find_map(|(index, (at, payload))| {
-        let until = tried.get(index + 1).map_or(to, |next| next.0);
+        let until = tried.get(index + 1).map_or(to, |next| next.0).min(*at + us(FORM));
         let told = history.delivered(payload, *at, until)?;
         if !history.shown_at(told).is_some_and(Shown::is_go) {
             return None;
@@ -275,11 +275,29 @@ pub(super) fn understood_form(history: &History<'_>, from: u64, to: u64) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::history::by_hand::Script;
+    use crate::check::{history::by_hand::Script, record::Who};
 
     fn only(script: &Script) -> Round {
         let history = History::of(&script.record);
         rounds(&history, 0, history.end())[0]
+    }
+
+    #[test]
+    fn a_form_that_made_the_light_yield_counts_though_the_light_goes_before_the_next_one() {
+        let mut script = Script::learned();
+        script.connected(0, 30).subscribed(10).says(500, "green");
+        for (ms, word) in [(1_000, "GREEN"), (11_000, "Green")] {
+            let payload = Payload(word.as_bytes().to_vec());
+            script.at(ms, What::Tried { payload: payload.clone() });
+            let topic = "lab/a".to_owned();
+            let what =
+                What::Publish { c: 1, by: Who::Broker, topic, payload, qos: 0, retain: false, id: None };
+            script.at(ms + 5, what);
+            script.says(ms + 600, if ms == 1_000 { "red" } else { "green" }).says(ms + 9_500, "green");
+        }
+        let history = History::of(&script.record);
+        let understood = understood_form(&history, 0, history.end());
+        assert_eq!(understood.map(|(_, form)| form.0), Some(b"GREEN".to_vec()));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(super) const YIELD: Duration = ms(2_500);
 pub(super) const YIELD_AT_LAST: Duration = s(12);
 /// How soon a light must go while the partner is red: one round of a slow light.
 pub(super) const TURN: Duration = s(30);
+/// Another form of a word is held for so long: to yield, and to stay.
+pub(super) const FORM: Duration = s(8);
 /// While the partner stays green, a light that yielded is watched: shorter than the time after which it
 /// may take the partner for lost.
 pub(super) const HOLD: Duration = s(5);
@@ -41,10 +43,11 @@ pub(super) const ROUNDS: usize = 3;
 pub(super) const RECOVERY: Duration = s(30);
 /// After a failed recovery a light may still come back for the steps that follow.
 pub(super) const COME_BACK: Duration = s(25);
+/// A light of which nothing was heard for so long is not there, though its connection may look open: it pings or
+/// speaks more often.
+pub(super) const SIGN_OF_LIFE: Duration = s(40);
 /// How long the broker is away (contract).
 pub(super) const BROKER_AWAY: Duration = s(10);
-/// For so long of it connections are taken and cut, so that tries are seen; a refused one is not.
-pub(super) const CUT: Duration = s(3);
 /// How long the Wi-Fi is away (contract).
 pub(super) const WIFI_AWAY: Duration = s(12);
 /// How soon a dead connection must be given up (contract).

@@ -9,4 +9,6 @@
 )]
 
 mod alone;
+mod document;
+mod graded;
 mod table;

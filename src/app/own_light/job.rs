@@ -27,14 +27,14 @@ use crate::{
     },
 };
 
-/// News that may wait for the window; more are dropped, and the next has what they said.
+/// CheckEvent that may wait for the window; more are dropped, and the next has what they said.
 const QUEUE: usize = 256;
 /// What the report says of the broker.
 const BROKER: &str = "a broker in this program, started for the check";
 /// More notices are not shown.
 const MOST_NOTICES: usize = 6;
 
-enum News {
+enum CheckEvent {
     Open { address: String, login: Option<Login> },
     Progress(Progress),
     Judged(Vec<Verdict>),
@@ -83,13 +83,13 @@ pub struct CheckJob {
     pub stage: Stage,
     verdicts: Vec<Verdict>,
     ended: Vec<Step>,
-    news: mpsc::Receiver<News>,
+    events: mpsc::Receiver<CheckEvent>,
     cancel: Option<oneshot::Sender<()>>,
 }
 
-impl std::fmt::Debug for News {
+impl std::fmt::Debug for CheckEvent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("News")
+        f.write_str("CheckEvent")
     }
 }
 
@@ -99,12 +99,12 @@ impl CheckJob {
     /// # Errors
     /// A sentence for the user when the system has no thread for it.
     pub fn begin(port: u16, lan: bool, wake: Waker) -> Result<CheckJob, String> {
-        let (report, news) = mpsc::channel(QUEUE);
+        let (report, events) = mpsc::channel(QUEUE);
         let (cancel, cancelled) = oneshot::channel();
-        let teller = Teller { report, wake };
+        let reporter = Reporter { report, wake };
         std::thread::Builder::new()
             .name("twinlight-check".to_owned())
-            .spawn(move || run(port, lan, &teller, cancelled))
+            .spawn(move || run(port, lan, &reporter, cancelled))
             .map_err(|error| no_threads(&error))?;
         Ok(CheckJob {
             address: None,
@@ -115,15 +115,15 @@ impl CheckJob {
             stage: Stage::Working,
             verdicts: Vec::new(),
             ended: Vec::new(),
-            news,
+            events,
             cancel: Some(cancel),
         })
     }
 
     pub fn drain(&mut self) {
         loop {
-            match self.news.try_recv() {
-                Ok(news) => self.take(news),
+            match self.events.try_recv() {
+                Ok(event) => self.take(event),
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {
                     if self.stage == Stage::Working {
@@ -137,23 +137,23 @@ impl CheckJob {
         }
     }
 
-    fn take(&mut self, news: News) {
-        match news {
-            News::Open { address, login } => (self.address, self.login) = (Some(address), login),
-            News::Progress(Progress::Waiting { step, text, left }) => {
+    fn take(&mut self, event: CheckEvent) {
+        match event {
+            CheckEvent::Open { address, login } => (self.address, self.login) = (Some(address), login),
+            CheckEvent::Progress(Progress::Waiting { step, text, left }) => {
                 let before = self.playing.take().filter(|before| before.step == step && before.text == text);
                 let whole = before.map_or(left, |before| before.whole.max(left));
                 self.playing = Some(Playing { step, text, left, whole });
             }
-            News::Progress(Progress::Ended(step)) => self.ended.push(step),
-            News::Progress(Progress::Learned(sentence)) => self.learned = Some(sentence),
-            News::Progress(Progress::Notice(text)) => {
+            CheckEvent::Progress(Progress::Ended(step)) => self.ended.push(step),
+            CheckEvent::Progress(Progress::Learned(sentence)) => self.learned = Some(sentence),
+            CheckEvent::Progress(Progress::Notice(text)) => {
                 if self.notices.len() < MOST_NOTICES && !self.notices.contains(&text) {
                     self.notices.push(text);
                 }
             }
-            News::Judged(verdicts) => self.verdicts = verdicts,
-            News::Over(over) => {
+            CheckEvent::Judged(verdicts) => self.verdicts = verdicts,
+            CheckEvent::Over(over) => {
                 self.playing = None;
                 // What was cancelled says so until it is put away.
                 if self.stage == Stage::Working {
@@ -191,34 +191,34 @@ fn no_threads(error: &std::io::Error) -> String {
     format!("The check cannot begin: {error}. End other programs and try again.")
 }
 
-struct Teller {
-    report: mpsc::Sender<News>,
+struct Reporter {
+    report: mpsc::Sender<CheckEvent>,
     wake: Waker,
 }
 
-impl Teller {
+impl Reporter {
     /// Tells the window; where it has gone or is far behind, the next piece of news has to do.
-    fn tell(&self, news: News) {
-        let _ = self.report.try_send(news);
+    fn tell(&self, event: CheckEvent) {
+        let _ = self.report.try_send(event);
         (self.wake)();
     }
 }
 
-fn run(port: u16, lan: bool, teller: &Teller, cancelled: oneshot::Receiver<()>) {
+fn run(port: u16, lan: bool, reporter: &Reporter, cancelled: oneshot::Receiver<()>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return teller.tell(News::Over(Err(no_threads(&error)))),
+        Err(error) => return reporter.tell(CheckEvent::Over(Err(no_threads(&error)))),
     };
-    let over = runtime.block_on(play(port, lan, teller, cancelled));
+    let over = runtime.block_on(play(port, lan, reporter, cancelled));
     runtime.shutdown_background();
-    teller.tell(News::Over(over.map_err(|why| format!("{}.", why.one_line()))));
+    reporter.tell(CheckEvent::Over(over.map_err(|why| format!("{}.", why.one_line()))));
 }
 
 /// Plays all steps against the light that comes, with a broker started for it.
 async fn play(
     port: u16,
     lan: bool,
-    teller: &Teller,
+    reporter: &Reporter,
     cancelled: oneshot::Receiver<()>,
 ) -> Result<(), Diagnostic> {
     // Whoever opens a port to the network asks for a login.
@@ -243,7 +243,7 @@ async fn play(
     let check = Check::start(setup, observer).await?;
     let recording = check.recording();
     let reached_at = addresses().first().copied().filter(|_| lan).unwrap_or(Ipv4Addr::LOCALHOST);
-    teller.tell(News::Open { address: format!("{reached_at}:{}", check.address().port()), login });
+    reporter.tell(CheckEvent::Open { address: format!("{reached_at}:{}", check.address().port()), login });
     let run = check.run();
     tokio::pin!(run, cancelled);
     loop {
@@ -253,15 +253,15 @@ async fn play(
             _ = &mut cancelled => break,
             Some(progress) = progress.recv() => {
                 let ended = matches!(progress, Progress::Ended(_));
-                teller.tell(News::Progress(progress));
+                reporter.tell(CheckEvent::Progress(progress));
                 if ended {
-                    teller.tell(News::Judged(judge(&recording.record())));
+                    reporter.tell(CheckEvent::Judged(judge(&recording.record())));
                 }
             }
         }
     }
     let record = recording.record();
-    teller.tell(News::Judged(judge(&record)));
+    reporter.tell(CheckEvent::Judged(judge(&record)));
     broker.stop().await;
     Ok(())
 }

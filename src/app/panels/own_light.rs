@@ -93,7 +93,7 @@ fn check(ui: &mut Ui, palette: &Palette, job: &CheckJob) -> Actions {
         ui.add(Label::new(RichText::new(text).color(palette.warn)).wrap());
     }
     if let Some(learned) = &job.learned {
-        ui.add(Label::new(RichText::new(learned).color(palette.accent)).wrap());
+        ui.add(Label::new(RichText::new(format!("Learned: {learned}")).color(palette.accent)).wrap());
     }
     ui.add_space(4.0);
     for step in Step::ALL {
@@ -124,7 +124,10 @@ fn step_row(ui: &mut Ui, palette: &Palette, job: &CheckJob, step: Step) {
     });
     if let Some(playing) = playing.filter(|_| verdict.is_none()) {
         ui.indent(step.name(), |ui| {
-            let text = format!("{}: {} s at most", playing.text, playing.left.as_secs());
+            let text = match playing.left.as_secs() {
+                0 => playing.text.clone(),
+                left => format!("{}: {left} s at most", playing.text),
+            };
             widgets::caption(ui, text, palette);
             ui.add(ProgressBar::new(playing.share_left()).desired_height(5.0).fill(palette.accent));
         });

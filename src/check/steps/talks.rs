@@ -10,7 +10,7 @@ use crate::check::{
     history::{Connection, History, seconds, us},
     learn::{Findings, findings, topic_of},
     record::{Payload, Step, What, Who},
-    timings::{BEGIN_TO_SPEAK, COLLECT, FIRST_WORDS, MORE_WORDS, TAKEOVERS, TRIAL},
+    timings::{BEGIN_TO_SPEAK, COLLECT, FIRST_WORDS, FORM, MORE_WORDS, TAKEOVERS, TRIAL},
     verdict::{Cause, Verdict},
     vocabulary::{Profile, Shown, Source, Vocabulary},
 };
@@ -382,7 +382,7 @@ pub(crate) async fn try_other_forms(bench: &mut Bench) {
         let payload = profile.vocabulary.wrap(&green);
         bench.note(What::Tried { payload: payload.clone() });
         bench.publish_raw(&profile.topic, payload, false).await;
-        bench.pass(Duration::from_secs(8), "tries other forms of the words").await;
+        bench.pass(FORM, "tries other forms of the words").await;
     }
 }
 

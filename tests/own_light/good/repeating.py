@@ -21,12 +21,12 @@ HEARS = b"crossing/2"
 RED, AMBER, GREEN = b"RED", b"AMBER", b"GREEN"
 LAMPS = {RED: Pin(32, Pin.OUT), AMBER: Pin(33, Pin.OUT), GREEN: Pin(26, Pin.OUT)}
 
-GREEN_MS, AMBER_MS, RED_MS = 6000, 1500, 7000
+GREEN_MS, AMBER_MS, RED_MS = 9000, 1500, 13000
 CLEAR_MS = 2000  # from the partner's last word to our green
 OLD_MS = 20000  # a partner that said "green" this long ago, and nothing since, is gone
 PING_MS = 5000  # how often the broker is asked whether it is there
 DEAD_MS = 12000  # a broker that is silent for so long is not there
-REPEAT_MS = 6000  # ten times a minute: Adafruit IO allows thirty to the whole account
+REPEAT_MS = 8000  # at most a dozen words a minute: Adafruit IO allows thirty to the whole account
 RETRY_S = 7  # at most eight logins a minute
 
 

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::{Arc, Mutex},
     thread,
@@ -76,13 +77,14 @@ pub fn check(micropython: &Path, light: &Light, broker: Broker) -> Checked {
         Some((user, password)) => guarded(user, password),
         None => Mosquitto::start("allow_anonymous true", &[]),
     });
-    let config = lab.config(&match (broker, &mosquitto) {
+    let text = match (broker, &mosquitto) {
         (Broker::Adafruit, _) => format!("[broker]\nport = 0\nemulate = \"adafruit\"\n{members}"),
         (_, Some(Mosquitto { port, .. })) => {
             format!("[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {port}\n{members}")
         }
         _ => format!("[broker]\nport = 0\n{members}"),
-    });
+    };
+    let config = lab.config(&format!("{text}\n[[junction]]\nname = \"lab\"\nlights = [\"a\", \"b\"]\n"));
     let topic = |topic: &str| match broker {
         Broker::Adafruit => format!("class/feeds/{}", topic.replace('/', "-")),
         _ => topic.to_owned(),
@@ -102,11 +104,13 @@ pub fn check(micropython: &Path, light: &Light, broker: Broker) -> Checked {
     let wifi = lab.folder.path().join("wifi");
     if light.radio {
         fs::write(&hook, format!("#!/bin/sh\nexec \"$(cat {})\" \"$1\"\n", wifi.display())).unwrap();
-        args.extend(["--wifi-hook".to_owned(), format!("sh {}", hook.display())]);
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o700)).unwrap();
+        args.extend(["--wifi-hook".to_owned(), hook.to_str().unwrap().to_owned()]);
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut going = lab.start(&args);
-    at.port = going.port();
+    let opened = going.wait_for("the light's port", 30, |line| line["kind"] == "port");
+    at.port = opened["address"].as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap();
 
     let joined = Arc::new(Mutex::new(None));
     let radio = light.radio.then(|| Radio::listen(at.port, joined.clone()));
