@@ -3,7 +3,6 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
     process::Stdio,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -45,7 +44,7 @@ pub struct Setup {
     /// How the partner logs in there.
     pub login: Option<Login>,
     /// The program that switches the light's Wi-Fi off and on.
-    pub wifi_hook: Option<PathBuf>,
+    pub wifi_hook: Option<String>,
     /// What is known before anything happens.
     pub record: Record,
 }
@@ -80,7 +79,7 @@ pub(super) struct Bench {
     shown: Option<Shown>,
     /// Up to which entry subscriptions were looked for.
     tended: usize,
-    wifi_hook: Option<PathBuf>,
+    wifi_hook: Option<String>,
     random: StdRng,
     step: Option<Step>,
     observer: Observer,
@@ -387,11 +386,13 @@ impl Bench {
 
     /// Switches the light's own network off or on.
     pub(super) async fn hook(&self, up: bool) {
-        let Some(program) = &self.wifi_hook else { return };
+        let Some(hook) = &self.wifi_hook else { return };
         let argument = if up { "up" } else { "down" };
         self.note(What::Fault { fault: BenchFault::Hook, on: !up });
-        let mut command = std::process::Command::new(program);
-        command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null());
+        // As a person would type it, with arguments of its own.
+        let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+        let mut command = std::process::Command::new(shell);
+        command.arg(option).arg(format!("{hook} {argument}")).stdin(Stdio::null()).stdout(Stdio::null());
         let run = tokio::task::spawn_blocking(move || command.status());
         let trouble = match timeout(HOOK, run).await {
             Ok(Ok(Ok(status))) if status.success() => return,
@@ -400,7 +401,7 @@ impl Bench {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "it did not end within 30 s".to_owned(),
         };
-        let text = format!("the Wi-Fi hook {} {argument} failed: {trouble}", program.display());
+        let text = format!("the Wi-Fi hook {hook} {argument} failed: {trouble}");
         self.tell(Progress::Notice(text.clone()));
         self.note(What::Trouble { text });
     }

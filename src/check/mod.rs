@@ -8,6 +8,7 @@
 //! | [`record`] | what was seen and done, in the order of time |
 //! | [`vocabulary`], `dictionary` | the words of a light, and the usual ones |
 //! | `history` | a record, looked at: connections, words, deliveries |
+//! | [`given`] | a profile as a `[[foreign]]` table |
 //! | `learn` | what a light says and hears |
 //! | [`verdict`] | outcome, cause, evidence, advice |
 //! | `timings` | how long everything may take, and why |
@@ -17,6 +18,7 @@
 //! | `reaction` | whether the light yields and goes |
 //! | `steps` | the steps, one a file: how it is played and judged |
 //! | `play` | the steps in their order |
+//! | [`report`] | the page that is handed in, and how it is verified |
 //! | [`judge`] | every verdict from the record |
 
 #![allow(missing_docs, reason = "a name that says all needs no second one")]
@@ -24,6 +26,7 @@
 pub mod bench;
 mod dictionary;
 mod door;
+pub mod given;
 mod history;
 pub mod judge;
 mod learn;
@@ -31,6 +34,7 @@ mod partner;
 mod play;
 mod reaction;
 pub mod record;
+pub mod report;
 mod steps;
 mod timings;
 pub mod verdict;

@@ -156,7 +156,8 @@ pub(super) enum Asked {
     Missed,
 }
 
-/// Waits until the light has said little enough that being asked does not make it break the limits.
+/// Waits until the light has said little enough that being asked does not make it break the limits. The partner stays
+/// green meanwhile, and says so again before the light may take it for lost.
 pub(super) async fn calm(bench: &mut Bench) {
     let limit = us(timings::LIMIT_WINDOW);
     let few = |now: u64| {
@@ -166,10 +167,15 @@ pub(super) async fn calm(bench: &mut Bench) {
         }
     };
     let since = bench.now();
+    let mut said = since;
     while bench.now() - since < us(timings::LONGEST_CALM) {
         let now = bench.now();
         if bench.look(few(now)).is_some() {
             return;
+        }
+        if bench.shown() != Some(Shown::Green) || bench.now() - said >= us(timings::REPEAT) {
+            bench.say(Shown::Green).await;
+            said = bench.now();
         }
         bench.pass(Duration::from_secs(1), "lets the light rest, so that it keeps its own limits").await;
     }
@@ -217,9 +223,17 @@ async fn ask_now(bench: &mut Bench) -> Asked {
     let time = bench.look(|history| hold(history, late));
     let again =
         move |history: &History<'_>| rounds(history, from, u64::MAX).first().and_then(|round| round.again);
-    match bench.until(time, "the partner is green: watches that the light stays", again).await {
-        Some(_) => Asked::NeverYielded,
-        None => Asked::Yielded,
+    let mut left = time;
+    loop {
+        let part = left.min(timings::REPEAT);
+        if bench.until(part, "the partner is green: watches that the light stays", again).await.is_some() {
+            return Asked::NeverYielded;
+        }
+        left -= part;
+        if left.is_zero() {
+            return Asked::Yielded;
+        }
+        bench.say(Shown::Green).await;
     }
 }
 

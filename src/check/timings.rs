@@ -77,7 +77,9 @@ pub(super) const MOST_LOGINS: usize = 10;
 /// The check itself never makes a light say more than this in a window: it waits with the partner in green.
 pub(super) const CALM_PUBLISHES: usize = 9;
 /// It does not wait longer than this for it.
-pub(super) const LONGEST_CALM: Duration = s(20);
+pub(super) const LONGEST_CALM: Duration = s(35);
+/// A partner that stays green for long says so again: otherwise the light may rightly take it for lost.
+pub(super) const REPEAT: Duration = s(7);
 /// So many takeovers of one client id, outside faults, are no accident.
 pub(super) const TAKEOVERS: usize = 3;
 /// How often conditions are looked at while much happens.

@@ -1,10 +1,12 @@
 //! `twinlight check`: grades a light that somebody else wrote.
 
+mod class;
+
 use std::{
     fs,
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -15,21 +17,28 @@ use tokio::sync::mpsc;
 
 use super::{failure, progress::Reporter};
 use crate::{
-    board::provision::this_computer::{addresses, make_login},
+    board::{
+        Cancel,
+        log::{self, LogEvent},
+        provision::this_computer::{addresses, make_login},
+    },
     check::{
         Check,
-        bench::{Observer, Progress, Setup},
+        bench::{Observer, Progress, Recording, Setup},
+        given,
         judge::{decided_ms, judge, judge_step},
         record::{Record, Step},
+        report::{self, SealKey},
         verdict::{Cause, Outcome, Verdict},
+        vocabulary::Profile,
     },
     cli::{
         common::{Common, asked_to_end, runtime},
         exit::{CHECK_FAILED, FAILED, WELL},
         failure::wrong_usage,
     },
-    config::{BrokerChoice, Config},
-    model::{Diagnostic, Login},
+    config::{BrokerChoice, Config, foreign},
+    model::{Diagnostic, LightId, Login},
     world::{
         account_limiter::AccountLimiter,
         broker::{Broker, BrokerConfig},
@@ -51,32 +60,66 @@ pub(super) struct CheckArgs {
     /// What is left to chance follows from this number
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// A program that switches the light's Wi-Fi: it is run with "down" and with "up"
+    /// A command that switches the light's Wi-Fi: it is run with "down" and with "up" behind it
     #[arg(long, value_name = "CMD")]
-    wifi_hook: Option<PathBuf>,
+    wifi_hook: Option<String>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
     /// Write the verdicts and all that they are made of into a file
     #[arg(long, value_name = "F.json")]
     report: Option<PathBuf>,
+    /// Write a page for people, with a timeline, sealed so that a change is found
+    #[arg(long, value_name = "F.html")]
+    html: Option<PathBuf>,
+    /// The light's topics and words, as a [[foreign]] table; without it they are learned
+    #[arg(long, value_name = "F.toml")]
+    foreign: Option<PathBuf>,
+    /// Write what was learned into a file, as a [[foreign]] table
+    #[arg(long, value_name = "F.toml")]
+    learn: Option<PathBuf>,
+    /// The board's serial port: its log is read beside the check, for a Python traceback
+    #[arg(long, value_name = "PORT")]
+    serial: Option<String>,
+    /// Check a class at once, each group at a port of its own: a table with the column group, and port, says, hears where wanted
+    #[arg(long, value_name = "ROSTER.csv", requires = "csv", conflicts_with_all = ["foreign", "learn", "serial", "html", "report", "port"])]
+    class: Option<PathBuf>,
+    /// Write the class's table of outcomes
+    #[arg(long, value_name = "OUT.csv", requires = "class")]
+    csv: Option<PathBuf>,
+    /// Judge a page again that --html wrote, and look whether it was changed
+    #[arg(long, value_name = "F.html", conflicts_with_all = ["class", "steps", "port", "html", "report", "foreign", "learn", "serial"])]
+    verify: Option<PathBuf>,
 }
 
 /// What waits to be told.
 const PROGRESS: usize = 256;
+/// A longer page was not written here.
+const MOST_PAGE_BYTES: u64 = 64 * 1024 * 1024;
 /// Plain lines of progress come no more often.
 const LINES: Duration = Duration::from_secs(5);
 
 pub(super) fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<u8> {
+    if let Some(file) = &args.verify {
+        return verified(common, args, file);
+    }
     let steps = steps(&args.steps)?;
-    let config = common.load()?;
+    let config = load(common)?;
     for warning in &config.warnings {
         failure::warn(warning);
     }
+    let given = args.foreign.as_deref().map(given).transpose()?;
+    // Before minutes of a check that could not be kept.
+    let key = args.html.as_ref().map(|_| seal_key(common)).transpose()?;
     let seed = args.seed.or(config.seed).unwrap_or_else(|| SysRng.try_next_u64().unwrap_or_default());
+    if let (Some(roster), Some(csv)) = (&args.class, &args.csv) {
+        let rows = class::roster(roster)?;
+        return runtime()?.block_on(class::run(args, &config, rows, csv, (seed, steps)));
+    }
     runtime()?.block_on(async {
         let ground = Ground::prepare(&config, args.lan).await?;
-        let record = Record::new(seed, steps, ground.label.clone(), ground.retains);
+        let mut record = Record::new(seed, steps, ground.label.clone(), ground.retains);
+        record.given = given;
         let record = checked(args, &ground, record).await?;
         if let Some(broker) = ground.broker {
             broker.stop().await;
@@ -86,8 +129,29 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<u8> {
         if let Some(file) = &args.report {
             write_report(file, &record, &verdicts)?;
         }
+        if let (Some(file), Some(key)) = (&args.html, &key) {
+            write(file, &report::page(&record, key)?, "--html")?;
+        }
+        if let Some(file) = &args.learn {
+            keep_learned(file, &record)?;
+        }
         Ok(status(&verdicts))
     })
+}
+
+/// Stands in for the junction of a configuration that says no more than which broker there is.
+const JUNCTION: &str = "\n[[junction]]\nname = \"lab\"\nlights = [\"a\", \"b\"]\n";
+
+/// The configuration; a check needs no junction of it.
+fn load(common: &Common) -> anyhow::Result<Config> {
+    if let Some(file) = &common.config
+        && let Ok(text) = fs::read_to_string(file)
+        && let Ok(table) = toml::from_str::<toml::Table>(&text)
+        && !table.contains_key("junction")
+    {
+        return Ok(Config::from_text(&format!("{text}{JUNCTION}"), &file.display().to_string())?);
+    }
+    common.load()
 }
 
 /// The steps that are asked for; those that the others need are always played.
@@ -192,6 +256,8 @@ async fn checked(args: &CheckArgs, ground: &Ground, record: Record) -> anyhow::R
     let mut out = ProgressPrinter::new(args.json);
     out.opened(address, ground)?;
     let recording = check.recording();
+    let serial = args.serial.as_deref().map(|port| follow_serial(port, recording.clone())).transpose()?;
+    let _serial = Stopping(serial);
     let mut run = std::pin::pin!(check.run());
     let ended = asked_to_end();
     let mut ended = std::pin::pin!(ended);
@@ -212,6 +278,7 @@ async fn checked(args: &CheckArgs, ground: &Ground, record: Record) -> anyhow::R
     Ok(recording.record())
 }
 
+/// Opens the light's port: the one that is asked for, or the first that is free.
 async fn start(
     args: &CheckArgs,
     ground: &Ground,
@@ -261,10 +328,10 @@ impl ProgressPrinter {
         if self.json {
             let line = json!({
                 "ms": 0,
-                "kind": "port",
+                "kind": "broker",
                 "address": address.to_string(),
                 "user": login.map(|login| &login.user),
-                "broker": ground.label,
+                "behind": ground.label,
             });
             say(&line.to_string())?;
         } else {
@@ -378,17 +445,107 @@ fn status(verdicts: &[Verdict]) -> u8 {
     }
 }
 
-fn write_report(file: &PathBuf, record: &Record, verdicts: &[Verdict]) -> anyhow::Result<()> {
+fn write_report(file: &Path, record: &Record, verdicts: &[Verdict]) -> anyhow::Result<()> {
     let steps: Vec<Value> = verdicts.iter().map(|verdict| line(record, verdict)).collect();
     let learned = record.profile().map(ToString::to_string);
-    let text = serde_json::to_string_pretty(&json!({
+    let text = serde_json::to_string(&json!({
         "summary": summary(record, verdicts),
         "learned": learned,
         "steps": steps,
         "record": record,
     }))?;
+    write(file, &text, "--report")
+}
+
+fn write(file: &Path, text: &str, option: &str) -> anyhow::Result<()> {
     fs::write(file, text).map_err(|error| {
-        let message = format!("the report {} cannot be written: {error}", file.display());
-        anyhow::Error::new(Diagnostic::new(message, "name another file with --report"))
+        let message = format!("{} cannot be written: {error}", file.display());
+        anyhow::Error::new(Diagnostic::new(message, format!("name another file with {option}")))
     })
+}
+
+/// The one light of a file of `[[foreign]]` tables.
+fn given(file: &Path) -> anyhow::Result<Profile> {
+    let lights = foreign::load(file)?;
+    match lights.as_slice() {
+        [light] => Ok(given::profile(&light.foreign)),
+        lights => Err(wrong_usage((
+            format!("{} has {} tables [[foreign]], and one light is checked", file.display(), lights.len()),
+            "keep the one of the light under test, or check them all with --class",
+        ))),
+    }
+}
+
+fn keep_learned(file: &Path, record: &Record) -> anyhow::Result<()> {
+    let Some(foreign) = record.profile().and_then(given::foreign) else {
+        eprintln!(
+            "warning: nothing was learned that a [[foreign]] table could hold, so {} was not written",
+            file.display()
+        );
+        return Ok(());
+    };
+    let light = LightId::try_from("lab/b".to_owned()).map_err(|error| anyhow::anyhow!("{error}"))?;
+    write(file, &foreign::ForeignLight { light, foreign }.to_toml(), "--learn")
+}
+
+fn seal_key(common: &Common) -> anyhow::Result<SealKey> {
+    let folder = common.state_folder().ok_or_else(|| {
+        Diagnostic::new("this system has no folder to keep the seal's key in", "name one with --state FOLDER")
+    })?;
+    Ok(SealKey::load(&folder)?)
+}
+
+/// Judges a page again, and says whether it is as it was written.
+fn verified(common: &Common, args: &CheckArgs, file: &Path) -> anyhow::Result<u8> {
+    let refused = |diagnostic: Diagnostic| wrong_usage(diagnostic);
+    let size = fs::metadata(file).map(|metadata| metadata.len());
+    if size.as_ref().is_ok_and(|size| *size > MOST_PAGE_BYTES) {
+        let message = format!("{} is too long for a page of a check", file.display());
+        return Err(refused(Diagnostic::new(message, "give the file that \"twinlight check --html\" wrote")));
+    }
+    let html = fs::read_to_string(file).map_err(|error| {
+        let message = format!("{} cannot be read: {error}", file.display());
+        refused(Diagnostic::new(message, "give the file that \"twinlight check --html\" wrote"))
+    })?;
+    let page = report::verify(&html, &seal_key(common)?).map_err(refused)?;
+    let verdicts = judge(&page.record);
+    for verdict in &verdicts {
+        say(&if args.json { line(&page.record, verdict).to_string() } else { sentence(verdict) })?;
+    }
+    if args.json {
+        let mut last = summary(&page.record, &verdicts);
+        last["genuine"] = json!(page.is_genuine());
+        last["finding"] = json!(page.finding());
+        last["group"] = json!(page.record.group);
+        say(&last.to_string())?;
+    } else {
+        say(&closing(&page.record, &verdicts))?;
+        say(page.finding())?;
+    }
+    Ok(if page.is_genuine() { WELL } else { CHECK_FAILED })
+}
+
+/// Follows the board's log, until the check is over.
+fn follow_serial(port: &str, recording: Recording) -> anyhow::Result<Cancel> {
+    let stop = Cancel::default();
+    let (port, cancel) = (port.to_owned(), stop.clone());
+    std::thread::Builder::new().name("twinlight-serial".to_owned()).spawn(move || {
+        log::follow(&port, &cancel, &mut |event| match event {
+            LogEvent::Line(line) => recording.log(line.text),
+            LogEvent::Lost { reason } => eprintln!("the board's log: {reason}"),
+            _ => {}
+        });
+    })?;
+    Ok(stop)
+}
+
+/// Sets its flag when it goes out of scope.
+struct Stopping(Option<Cancel>);
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        if let Some(cancel) = &self.0 {
+            cancel.cancel();
+        }
+    }
 }

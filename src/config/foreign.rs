@@ -1,6 +1,6 @@
 //! `[[foreign]]`: somebody else's light, with its topics and words.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 
 use traffic_light::{
     Aspect, Foreign, Name, feeds,
@@ -11,6 +11,7 @@ use traffic_light::{
 };
 
 use super::{
+    ConfigError,
     junction::Junction,
     table::{Member, Reader, Table},
 };
@@ -65,6 +66,24 @@ impl ForeignLight {
         }
         toml
     }
+}
+
+/// Reads the `[[foreign]]` tables of a file that may have nothing else in it.
+///
+/// # Errors
+/// When the file cannot be read, or a table is wrong; the error has all problems.
+pub(crate) fn load(path: &Path) -> Result<Vec<ForeignLight>, ConfigError> {
+    let (lights, _) = super::with_file(path, |text, file, env| {
+        super::parse(text, file, env, |reader, top| {
+            let Some(member) = top.member("foreign") else {
+                reader.missing(top, "foreign", "add a table [[foreign]] with light, says, hears and words");
+                return None;
+            };
+            let tables = reader.tables(&member, &MEMBERS);
+            Some(tables.iter().filter_map(|table| read_one(reader, table, None)).collect())
+        })
+    })?;
+    Ok(lights)
 }
 
 /// Reads all `[[foreign]]` tables and gives each to its junction. `user` is the account's where the lights meet on feeds.

@@ -98,7 +98,7 @@ fn start(lab: &Workspace, args: &[&str]) -> (Going, u16) {
     let port_text = port.to_string();
     let args = [&["check", "--json", "--seed", "7", "--port", &port_text], args].concat();
     let mut going = lab.start(&args);
-    going.wait_for("the port", 20, |line| line["kind"] == "port");
+    going.wait_for("the port", 20, |line| line["kind"] == "broker");
     (going, port)
 }
 
