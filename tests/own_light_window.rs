@@ -11,28 +11,34 @@ use egui_kittest::{
 };
 use rumqttc::{Client, MqttOptions, QoS};
 use tokio::sync::{broadcast, mpsc};
-use twinlight::app::{
-    TwinlightApp,
-    clock::Clock,
-    settings::{LeftPanel, Settings},
-    world_client::WorldLink,
+use twinlight::{
+    app::{
+        TwinlightApp,
+        clock::Clock,
+        settings::{LeftPanel, Settings},
+        world_client::WorldLink,
+    },
+    check::report::{SealKey, verify},
 };
 
 struct Window {
     harness: Harness<'static, TwinlightApp>,
+    folder: tempfile::TempDir,
     _world: (broadcast::Sender<twinlight::world::Event>, mpsc::Receiver<twinlight::world::Command>),
 }
 
 impl Window {
     fn open() -> Window {
+        let folder = tempfile::tempdir().unwrap();
         let (sender, events) = broadcast::channel(16);
         let (commands, asked) = mpsc::channel(16);
         let harness = Harness::builder().with_size(vec2(1_280.0, 1_400.0)).build_eframe(|cc| {
             let settings = Settings { left: Some(LeftPanel::OwnLight), ..Settings::default() };
             let link = WorldLink { events, commands };
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "test".to_owned())
+                .with_reports(Some(folder.path().to_path_buf()))
         });
-        Window { harness, _world: (sender, asked) }
+        Window { harness, folder, _world: (sender, asked) }
     }
 
     fn says(&self, label: &str) -> bool {
@@ -101,6 +107,11 @@ fn a_light_that_connects_is_judged_step_by_step_and_a_cancelled_check_keeps_what
     window.click("Cancel the check");
     window.wait_for("Cancelled before all steps were judged");
     assert!(window.says("Connects: pass"), "what was judged stays");
+    window.wait_for("The report to hand in: ");
+    let reports = std::fs::read_dir(window.folder.path().join("checks")).unwrap();
+    let pages: Vec<_> = reports.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let key = SealKey::load(window.folder.path()).unwrap();
+    assert!(pages.len() == 1 && verify(&pages[0], &key).unwrap().is_genuine());
     window.click("Put this check away and begin another");
     assert!(window.says("Port for your light"));
 }

@@ -1,6 +1,6 @@
 //! Owns the controllers, draws a frame, and performs what the panels ask for.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui};
 use traffic_light::Name;
@@ -101,6 +101,13 @@ impl TwinlightApp {
     #[must_use]
     pub fn with_brokers(mut self, brokers: BrokerController) -> TwinlightApp {
         self.brokers = brokers;
+        self
+    }
+
+    /// With a folder for the reports on other people's lights.
+    #[must_use]
+    pub fn with_reports(mut self, state_folder: Option<PathBuf>) -> TwinlightApp {
+        self.own_light.state_folder = state_folder;
         self
     }
 

@@ -1,6 +1,6 @@
 //! Opens the window.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use egui::{ViewportBuilder, vec2};
 
@@ -26,6 +26,8 @@ pub struct Window {
     pub subtitle: String,
     /// What boards need of the configuration.
     pub context: ProvisioningContext,
+    /// Where reports and the key that seals them are kept.
+    pub state_folder: Option<PathBuf>,
     /// What is to be played at once, before the live lab is looked at.
     pub opening: Option<Opening>,
 }
@@ -68,7 +70,10 @@ impl Window {
                 let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, self.subtitle);
                 let runner = JobRunner::new(Arc::new(waker(&cc.egui_ctx)))?;
                 let brokers = BrokerController::new(&PRESETS).with_switcher(switcher);
-                let app = app.with_board(runner, self.context).with_brokers(brokers);
+                let app = app
+                    .with_board(runner, self.context)
+                    .with_brokers(brokers)
+                    .with_reports(self.state_folder);
                 Ok(Box::new(match self.opening {
                     None => app,
                     Some(Opening::Scenario(scenario, seed)) => {

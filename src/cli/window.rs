@@ -107,6 +107,7 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
         title: "Twinlight".to_owned(),
         subtitle: subtitle.clone(),
         context: context(&config),
+        state_folder: state_folder.clone(),
         opening,
     };
     let runtime = runtime()?;

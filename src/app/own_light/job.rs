@@ -1,7 +1,9 @@
 //! A check at work for the window: on a thread of its own, with news as they come.
 
 use std::{
+    io,
     net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -17,9 +19,10 @@ use crate::{
         bench::{Progress, Setup},
         judge::judge,
         record::{Record, Step},
+        report::{self, SealKey},
         verdict::{Outcome, Verdict},
     },
-    model::{Diagnostic, Login},
+    model::{Diagnostic, Login, private_file},
     world::{
         Waker,
         broker::{Broker, BrokerConfig},
@@ -29,6 +32,8 @@ use crate::{
 
 /// CheckEvent that may wait for the window; more are dropped, and the next has what they said.
 const QUEUE: usize = 256;
+/// Where reports are kept, below the state folder.
+const FOLDER: &str = "checks";
 /// What the report says of the broker.
 const BROKER: &str = "a broker in this program, started for the check";
 /// More notices are not shown.
@@ -38,6 +43,7 @@ enum CheckEvent {
     Open { address: String, login: Option<Login> },
     Progress(Progress),
     Judged(Vec<Verdict>),
+    Saved(Result<PathBuf, String>),
     Over(Result<(), String>),
 }
 
@@ -81,6 +87,8 @@ pub struct CheckJob {
     pub notices: Vec<String>,
     pub playing: Option<Playing>,
     pub stage: Stage,
+    /// Where the report is, or why there is none.
+    pub saved: Option<Result<PathBuf, String>>,
     verdicts: Vec<Verdict>,
     ended: Vec<Step>,
     events: mpsc::Receiver<CheckEvent>,
@@ -98,13 +106,18 @@ impl CheckJob {
     ///
     /// # Errors
     /// A sentence for the user when the system has no thread for it.
-    pub fn begin(port: u16, lan: bool, wake: Waker) -> Result<CheckJob, String> {
+    pub fn begin(
+        port: u16,
+        lan: bool,
+        state_folder: Option<PathBuf>,
+        wake: Waker,
+    ) -> Result<CheckJob, String> {
         let (report, events) = mpsc::channel(QUEUE);
         let (cancel, cancelled) = oneshot::channel();
         let reporter = Reporter { report, wake };
         std::thread::Builder::new()
             .name("twinlight-check".to_owned())
-            .spawn(move || run(port, lan, &reporter, cancelled))
+            .spawn(move || run(port, lan, state_folder.as_deref(), &reporter, cancelled))
             .map_err(|error| no_threads(&error))?;
         Ok(CheckJob {
             address: None,
@@ -113,6 +126,7 @@ impl CheckJob {
             notices: Vec::new(),
             playing: None,
             stage: Stage::Working,
+            saved: None,
             verdicts: Vec::new(),
             ended: Vec::new(),
             events,
@@ -153,6 +167,7 @@ impl CheckJob {
                 }
             }
             CheckEvent::Judged(verdicts) => self.verdicts = verdicts,
+            CheckEvent::Saved(saved) => self.saved = Some(saved),
             CheckEvent::Over(over) => {
                 self.playing = None;
                 // What was cancelled says so until it is put away.
@@ -204,12 +219,18 @@ impl Reporter {
     }
 }
 
-fn run(port: u16, lan: bool, reporter: &Reporter, cancelled: oneshot::Receiver<()>) {
+fn run(
+    port: u16,
+    lan: bool,
+    state_folder: Option<&Path>,
+    reporter: &Reporter,
+    cancelled: oneshot::Receiver<()>,
+) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return reporter.tell(CheckEvent::Over(Err(no_threads(&error)))),
     };
-    let over = runtime.block_on(play(port, lan, reporter, cancelled));
+    let over = runtime.block_on(play(port, lan, state_folder, reporter, cancelled));
     runtime.shutdown_background();
     reporter.tell(CheckEvent::Over(over.map_err(|why| format!("{}.", why.one_line()))));
 }
@@ -218,6 +239,7 @@ fn run(port: u16, lan: bool, reporter: &Reporter, cancelled: oneshot::Receiver<(
 async fn play(
     port: u16,
     lan: bool,
+    state_folder: Option<&Path>,
     reporter: &Reporter,
     cancelled: oneshot::Receiver<()>,
 ) -> Result<(), Diagnostic> {
@@ -262,6 +284,24 @@ async fn play(
     }
     let record = recording.record();
     reporter.tell(CheckEvent::Judged(judge(&record)));
+    if let Some(folder) = state_folder {
+        reporter.tell(CheckEvent::Saved(save(&record, folder).map_err(|why| why.one_line())));
+    }
     broker.stop().await;
     Ok(())
+}
+
+/// Writes the page to hand in, sealed with this program's key.
+fn save(record: &Record, state_folder: &Path) -> Result<PathBuf, Diagnostic> {
+    let unwritten = |error: io::Error| {
+        let folder = state_folder.display();
+        Diagnostic::new(
+            format!("the report cannot be written below {folder}: {error}"),
+            "make room there, or start Twinlight with --state FOLDER",
+        )
+    };
+    let page = report::page(record, &SealKey::load(state_folder)?).map_err(unwritten)?;
+    let file = state_folder.join(FOLDER).join(format!("check-{}.html", record.began_s));
+    private_file::write(&file, &page).map_err(unwritten)?;
+    Ok(file)
 }

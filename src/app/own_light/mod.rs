@@ -2,6 +2,8 @@
 
 mod job;
 
+use std::path::PathBuf;
+
 pub use self::job::{CheckJob, Playing, Stage};
 use crate::world::Waker;
 
@@ -50,6 +52,8 @@ pub struct OwnLight {
     pub form: OwnLightForm,
     /// The check that goes on, or has ended and is still shown.
     pub job: Option<CheckJob>,
+    /// Where reports and the key that seals them are kept; without it none is written.
+    pub state_folder: Option<PathBuf>,
 }
 
 impl OwnLight {
@@ -62,7 +66,7 @@ impl OwnLight {
             OwnLightAction::Begin { port, lan } => {
                 // One that went on before is ended by being dropped.
                 self.job = None;
-                self.job = Some(CheckJob::begin(port, lan, wake)?);
+                self.job = Some(CheckJob::begin(port, lan, self.state_folder.clone(), wake)?);
             }
             OwnLightAction::Cancel => {
                 if let Some(job) = &mut self.job {

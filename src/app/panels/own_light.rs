@@ -24,7 +24,7 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, own_light: &mut OwnLight
     let mut actions =
         widgets::panel_header(ui, title, "Close the check panel", hint, LeftPanel::OwnLight, |_, _| {});
     ui.separator();
-    let OwnLight { form, job } = own_light;
+    let OwnLight { form, job, .. } = own_light;
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match job {
         None => {
             introduction(ui, view.palette);
@@ -178,6 +178,15 @@ fn end(ui: &mut Ui, palette: &Palette, job: &CheckJob, stage: &Stage) -> Actions
         }
     };
     ui.add(Label::new(RichText::new(text).strong().color(color)).wrap());
+    match &job.saved {
+        Some(Ok(file)) => {
+            ui.add(Label::new(format!("The report to hand in: {}", file.display())).selectable(true).wrap());
+        }
+        Some(Err(why)) => {
+            ui.add(Label::new(RichText::new(why).color(palette.bad)).wrap());
+        }
+        None => {}
+    }
     ui.horizontal(|ui| {
         if widgets::named_button(ui, "Check again", "Put this check away and begin another").clicked() {
             actions.push(OwnLightAction::Dismiss);
