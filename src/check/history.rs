@@ -1,6 +1,6 @@
 //! A record, looked at: connections, what the light said and heard, and when. Pure.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use traffic_light::mqtt::codec::matches;
 
@@ -221,6 +221,27 @@ impl<'r> History<'r> {
                     ));
                 }
                 _ => {}
+            }
+        }
+        times
+    }
+
+    /// When it published up to `to`, without the word that it says again on each further connection: the check
+    /// breaks more connections in a minute than a day has.
+    pub(super) fn publishes_of_its_own(&self, to: u64) -> Vec<u64> {
+        let mut spoken: BTreeSet<u64> = self.connections().iter().take(1).map(|one| one.c).collect();
+        let mut again = Vec::new();
+        for entry in self.entries(0, to) {
+            if let What::Publish { c, by: Who::Light, .. } = &entry.what
+                && spoken.insert(*c)
+            {
+                again.push(entry.at);
+            }
+        }
+        let mut times = self.publishes(0, to);
+        for at in again {
+            if let Some(place) = times.iter().position(|time| *time == at) {
+                times.remove(place);
             }
         }
         times

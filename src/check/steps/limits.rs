@@ -35,7 +35,7 @@ fn most(times: &[u64]) -> (usize, u64) {
 
 pub(crate) fn judge(history: &History<'_>, to: u64) -> Verdict {
     let step = Step::KeepsWithinLimits;
-    let (publishes, since) = most(&history.publishes(0, to));
+    let (publishes, since) = most(&history.publishes_of_its_own(to));
     if publishes > MOST_PUBLISHES {
         let evidence = format!(
             "{publishes} publishes in the minute from {} on; {MOST_PUBLISHES} are allowed",
@@ -70,6 +70,15 @@ mod tests {
         let judge = |script: &Script| judge(&History::of(&script.record), 300_000_000).cause;
         assert_eq!(judge(&script), None, "15 a minute");
         script.says(124_000, "red").says(124_100, "red");
+        assert_eq!(judge(&script), Some(Cause::Floods));
+        let mut script = Script::learned();
+        script.connected(0, 30);
+        for n in 0..15 {
+            script.says(n * 4_000, "red");
+        }
+        script.connected(57_000, 30).says(57_100, "red");
+        assert_eq!(judge(&script), None, "its connection was broken, and it has to say its word again");
+        script.says(57_200, "red");
         assert_eq!(judge(&script), Some(Cause::Floods));
         let mut script = Script::learned();
         for n in 0..11 {

@@ -109,7 +109,7 @@ pub fn check(micropython: &Path, light: &Light, broker: Broker) -> Checked {
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut going = lab.start(&args);
-    let opened = going.wait_for("the light's port", 30, |line| line["kind"] == "port");
+    let opened = going.wait_for("the light's port", 30, |line| line["kind"] == "broker");
     at.port = opened["address"].as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap();
 
     let joined = Arc::new(Mutex::new(None));
