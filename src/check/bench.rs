@@ -16,7 +16,6 @@ use tokio::{
 };
 
 use super::{
-    door::{Admission, Door},
     history::{History, us},
     partner::Partner,
     record::{BenchFault, Payload, Record, Step, What, Who},
@@ -27,7 +26,7 @@ use crate::{
     fault::{BlackHole, Direction, LinkFault, LinkFaultSpec, Refuse},
     model::{Diagnostic, Login},
     tap::{Closer, LinkEvent, Packet, Seen},
-    world::proxy::{Destination, Proxy},
+    world::proxy::{Destination, LoginAnswer, Proxy},
 };
 
 /// What was seen and waits to be written down; a light that floods waits for it.
@@ -69,7 +68,6 @@ pub(super) struct Bench {
     shared: Arc<Shared>,
     changed: watch::Receiver<()>,
     proxy: Proxy,
-    door: Door,
     /// The partner's own way to the broker.
     partner_port: u16,
     _partner_way: Proxy,
@@ -122,7 +120,7 @@ impl Recording {
 
 impl Bench {
     /// Opens the light's port.
-    pub(super) async fn start(setup: Setup, observer: Observer) -> Result<Bench, Diagnostic> {
+    pub(super) fn start(setup: Setup, observer: Observer) -> Result<Bench, Diagnostic> {
         let Setup { listen, destination, login, wifi_hook, record } = setup;
         let seed = record.seed;
         let (changed_in, changed) = watch::channel(());
@@ -131,11 +129,8 @@ impl Bench {
         let (seen_in, seen) = mpsc::channel(SEEN);
         let no_port = |error| Diagnostic::from(format!("the bench has no port of its own: {error}"));
         let own = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        // TLS, where the broker wants it, begins here.
-        let partner_way = Proxy::towards(destination, own, seed).map_err(no_port)?;
-        let door = Door::open(partner_way.address().port()).await.map_err(no_port)?;
-        let to_door = Destination { host: "127.0.0.1".to_owned(), port: door.address().port(), tls: None };
-        let proxy = Proxy::tapped(to_door, listen, seed, seen_in).map_err(|error| {
+        let partner_way = Proxy::towards(destination.clone(), own, seed).map_err(no_port)?;
+        let proxy = Proxy::tapped(destination, listen, seed, seen_in).map_err(|error| {
             Diagnostic::new(
                 format!("the light's port {} cannot be opened: {error}", listen.port()),
                 "stop the program that has it, or choose another one with --port",
@@ -147,7 +142,6 @@ impl Bench {
             changed,
             partner_port: partner_way.address().port(),
             _partner_way: partner_way,
-            door,
             proxy,
             login,
             partner: None,
@@ -364,11 +358,11 @@ impl Bench {
         self.inject(BenchFault::Silence, BlackHole, on);
     }
 
-    /// What becomes of the logins from now on.
-    pub(super) fn admit(&self, admission: Admission) {
+    /// What the logins from now on get instead of the broker's answer.
+    pub(super) fn answer_logins(&self, answer: Option<LoginAnswer>) {
         for (fault, is) in [
-            (BenchFault::RefuseLogin, matches!(admission, Admission::Refuse(_))),
-            (BenchFault::CutConnect, admission == Admission::Cut),
+            (BenchFault::RefuseLogin, matches!(answer, Some(LoginAnswer::Refused(_)))),
+            (BenchFault::CutConnect, answer == Some(LoginAnswer::Cut)),
         ] {
             let was = self.look(|history| {
                 history.faults(fault, 0, u64::MAX).last().is_some_and(|(_, end)| end.is_none())
@@ -377,7 +371,7 @@ impl Bench {
                 self.note(What::Fault { fault, on: is });
             }
         }
-        self.door.set(admission);
+        self.proxy.answer_logins(answer);
     }
 
     pub(super) fn has_hook(&self) -> bool {

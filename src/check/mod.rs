@@ -14,7 +14,6 @@
 //! | `timings` | how long everything may take, and why |
 //! | `partner` | the MQTT client that plays against the light |
 //! | [`bench`](mod@bench) | the port with the tap and the faults, and the record that is written there |
-//! | `door` | where a login is refused or cut |
 //! | `reaction` | whether the light yields and goes |
 //! | `steps` | the steps, one a file: how it is played and judged |
 //! | `play` | the steps in their order |
@@ -25,7 +24,6 @@
 
 pub mod bench;
 mod dictionary;
-mod door;
 pub mod given;
 mod history;
 pub mod judge;
@@ -55,8 +53,8 @@ impl Check {
     ///
     /// # Errors
     /// When the port cannot be had.
-    pub async fn start(setup: Setup, observer: Observer) -> Result<Check, Diagnostic> {
-        Bench::start(setup, observer).await.map(|bench| Check { bench })
+    pub fn start(setup: Setup, observer: Observer) -> Result<Check, Diagnostic> {
+        Bench::start(setup, observer).map(|bench| Check { bench })
     }
 
     /// Where the light connects.

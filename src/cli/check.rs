@@ -4,7 +4,6 @@ mod class;
 
 use std::{
     fs,
-    io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
@@ -15,7 +14,7 @@ use rand::{TryRng, rngs::SysRng};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{failure, progress::Reporter};
+use super::{failure, output, progress::Reporter};
 use crate::{
     board::{
         Cancel,
@@ -125,7 +124,11 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<u8> {
             broker.stop().await;
         }
         let verdicts = judge(&record);
-        say(&if args.json { summary(&record, &verdicts).to_string() } else { closing(&record, &verdicts) })?;
+        output::line(if args.json {
+            summary(&record, &verdicts).to_string()
+        } else {
+            closing(&record, &verdicts)
+        })?;
         if let Some(file) = &args.report {
             write_report(file, &record, &verdicts)?;
         }
@@ -301,7 +304,7 @@ async fn start(
             wifi_hook: args.wifi_hook.clone(),
             record: record.clone(),
         };
-        match Check::start(setup, observer).await {
+        match Check::start(setup, observer) {
             Ok(check) => return Ok((check, progress)),
             Err(error) => {
                 refused.get_or_insert(error);
@@ -323,7 +326,7 @@ impl ProgressPrinter {
         ProgressPrinter { json, reporter: Reporter::new(100, LINES), learned: None }
     }
 
-    fn opened(&mut self, address: SocketAddr, ground: &Ground) -> io::Result<()> {
+    fn opened(&mut self, address: SocketAddr, ground: &Ground) -> anyhow::Result<()> {
         let login = ground.login.as_ref();
         if self.json {
             let line = json!({
@@ -333,9 +336,9 @@ impl ProgressPrinter {
                 "user": login.map(|login| &login.user),
                 "behind": ground.label,
             });
-            say(&line.to_string())?;
+            output::line(line)?;
         } else {
-            say(&format!("let your light connect to {address} ({} is behind it)", ground.label))?;
+            output::line(format!("let your light connect to {address} ({} is behind it)", ground.label))?;
         }
         if ground.lan {
             for address in addresses() {
@@ -348,7 +351,7 @@ impl ProgressPrinter {
         Ok(())
     }
 
-    fn take(&mut self, progress: Progress, record: impl Fn() -> Record) -> io::Result<()> {
+    fn take(&mut self, progress: Progress, record: impl Fn() -> Record) -> anyhow::Result<()> {
         match progress {
             Progress::Waiting { step, text, left } => {
                 let name = step.map_or("", Step::name);
@@ -364,7 +367,7 @@ impl ProgressPrinter {
                 }
                 let verdict = judge_step(&record, step);
                 let text = if self.json { line(&record, &verdict).to_string() } else { sentence(&verdict) };
-                self.reporter.suspend(|| say(&text))?;
+                self.reporter.suspend(|| output::line(text))?;
             }
             Progress::Learned(text) => {
                 if self.learned.as_ref() != Some(&text) {
@@ -376,12 +379,6 @@ impl ProgressPrinter {
         }
         Ok(())
     }
-}
-
-fn say(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}")?;
-    out.flush()
 }
 
 fn line(record: &Record, verdict: &Verdict) -> Value {
@@ -510,17 +507,17 @@ fn verified(common: &Common, args: &CheckArgs, file: &Path) -> anyhow::Result<u8
     let page = report::verify(&html, &seal_key(common)?).map_err(refused)?;
     let verdicts = judge(&page.record);
     for verdict in &verdicts {
-        say(&if args.json { line(&page.record, verdict).to_string() } else { sentence(verdict) })?;
+        output::line(if args.json { line(&page.record, verdict).to_string() } else { sentence(verdict) })?;
     }
     if args.json {
         let mut last = summary(&page.record, &verdicts);
         last["genuine"] = json!(page.is_genuine());
         last["finding"] = json!(page.finding());
         last["group"] = json!(page.record.group);
-        say(&last.to_string())?;
+        output::line(last)?;
     } else {
-        say(&closing(&page.record, &verdicts))?;
-        say(page.finding())?;
+        output::line(closing(&page.record, &verdicts))?;
+        output::line(page.finding())?;
     }
     Ok(if page.is_genuine() { WELL } else { CHECK_FAILED })
 }

@@ -262,7 +262,7 @@ async fn play(
         wifi_hook: None,
         record: Record::new(rand::random(), Step::ALL.to_vec(), BROKER.to_owned(), true),
     };
-    let check = Check::start(setup, observer).await?;
+    let check = Check::start(setup, observer)?;
     let recording = check.recording();
     let reached_at = addresses().first().copied().filter(|_| lan).unwrap_or(Ipv4Addr::LOCALHOST);
     reporter.tell(CheckEvent::Open { address: format!("{reached_at}:{}", check.address().port()), login });

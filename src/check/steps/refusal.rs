@@ -1,19 +1,21 @@
 //! A refused and a cut CONNECT are followed by another try, not at once and not never.
 
-use crate::check::{
-    bench::Bench,
-    door::Admission,
-    history::{Connection, History, seconds, us},
-    record::{BenchFault, Step, Who},
-    timings::{REFUSALS, RETRY, RETRY_AT_ONCE},
-    verdict::{Cause, Verdict},
+use crate::{
+    check::{
+        bench::Bench,
+        history::{Connection, History, seconds, us},
+        record::{BenchFault, Step, Who},
+        timings::{REFUSALS, RETRY, RETRY_AT_ONCE},
+        verdict::{Cause, Verdict},
+    },
+    world::proxy::LoginAnswer,
 };
 
 /// The code of a refusal: server unavailable.
 const UNAVAILABLE: u8 = 3;
 
 pub(crate) async fn play(bench: &mut Bench) {
-    bench.admit(Admission::Refuse(UNAVAILABLE));
+    bench.answer_logins(Some(LoginAnswer::Refused(UNAVAILABLE)));
     bench.reset();
     for round in 0..REFUSALS {
         let since = bench.now();
@@ -25,16 +27,16 @@ pub(crate) async fn play(bench: &mut Bench) {
         };
         let done = bench.until(RETRY, text, refused).await;
         // By turns: a code, and no answer at all.
-        bench.admit(match round {
-            _ if round + 1 >= REFUSALS => Admission::Pass,
-            0 => Admission::Cut,
-            _ => Admission::Refuse(UNAVAILABLE),
+        bench.answer_logins(match round {
+            _ if round + 1 >= REFUSALS => None,
+            0 => Some(LoginAnswer::Cut),
+            _ => Some(LoginAnswer::Refused(UNAVAILABLE)),
         });
         if done.is_none() {
             break;
         }
     }
-    bench.admit(Admission::Pass);
+    bench.answer_logins(None);
     let since = bench.now();
     let back = move |history: &History<'_>| {
         history.connections().iter().find(|one| one.up().is_some_and(|at| at >= since)).map(|_| ())

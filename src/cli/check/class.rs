@@ -9,7 +9,7 @@ use std::{
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{CheckArgs, Ground, PROGRESS, line, say, sentence, status, summary};
+use super::{CheckArgs, Ground, PROGRESS, line, output, sentence, status, summary};
 use crate::{
     check::{
         Check,
@@ -166,7 +166,7 @@ pub(super) async fn run(
             wifi_hook: args.wifi_hook.clone(),
             record,
         };
-        let check = Check::start(setup, observer).await?;
+        let check = Check::start(setup, observer)?;
         opened(args, row, check.address(), &ground)?;
         recordings.push(check.recording());
         brokers.extend(ground.broker);
@@ -199,7 +199,7 @@ pub(super) async fn run(
         table.write_record(cells(row, &verdicts))?;
         let mut last = summary(&record, &verdicts);
         last["group"] = json!(row.group);
-        say(&if args.json {
+        output::line(if args.json {
             last.to_string()
         } else {
             format!("{}: {}", row.group, super::closing(&record, &verdicts))
@@ -230,23 +230,22 @@ fn agreed((says, hears): &(String, String)) -> Profile {
     }
 }
 
-fn opened(args: &CheckArgs, row: &Row, address: SocketAddr, ground: &Ground) -> std::io::Result<()> {
+fn opened(args: &CheckArgs, row: &Row, address: SocketAddr, ground: &Ground) -> anyhow::Result<()> {
     let login = ground.login.as_ref();
     if args.json {
         let address = address.to_string();
         let user = login.map(|login| &login.user);
-        return say(
-            &json!({"ms": 0, "kind": "broker", "group": row.group, "address": address, "user": user})
-                .to_string(),
+        return output::line(
+            json!({"ms": 0, "kind": "broker", "group": row.group, "address": address, "user": user}),
         );
     }
     let login = login
         .filter(|_| ground.made_up)
         .map(|login| format!(", user {}, password {}", login.user, login.password));
-    say(&format!("{}: {address}{}", row.group, login.unwrap_or_default()))
+    output::line(format!("{}: {address}{}", row.group, login.unwrap_or_default()))
 }
 
-fn tell_step(args: &CheckArgs, recordings: &[Recording], index: usize, step: Step) -> std::io::Result<()> {
+fn tell_step(args: &CheckArgs, recordings: &[Recording], index: usize, step: Step) -> anyhow::Result<()> {
     let Some(record) = recordings.get(index).map(Recording::record) else { return Ok(()) };
     if !record.steps.contains(&step) {
         return Ok(());
@@ -256,9 +255,9 @@ fn tell_step(args: &CheckArgs, recordings: &[Recording], index: usize, step: Ste
     if args.json {
         let mut line = line(&record, &verdict);
         line["group"] = json!(group);
-        return say(&line.to_string());
+        return output::line(line);
     }
-    say(&format!("{group}: {}", sentence(&verdict)))
+    output::line(format!("{group}: {}", sentence(&verdict)))
 }
 
 fn cells(row: &Row, verdicts: &[Verdict]) -> Vec<String> {
