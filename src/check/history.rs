@@ -209,10 +209,21 @@ impl<'r> History<'r> {
 
     /// When the light published, from `from` to `to`, whatever it said.
     pub(super) fn publishes(&self, from: u64, to: u64) -> Vec<u64> {
+        self.publishes_of(from, to, |_| true)
+    }
+
+    /// The same up to `to`, without the word that it says again on each further connection: the check breaks more
+    /// connections in a minute than a day has.
+    pub(super) fn publishes_of_its_own(&self, to: u64) -> Vec<u64> {
+        let mut spoken: BTreeSet<u64> = self.connections().iter().take(1).map(|one| one.c).collect();
+        self.publishes_of(0, to, |c| !spoken.insert(c))
+    }
+
+    fn publishes_of(&self, from: u64, to: u64, mut counts: impl FnMut(u64) -> bool) -> Vec<u64> {
         let mut times = Vec::new();
         for entry in self.entries(from, to) {
             match &entry.what {
-                What::Publish { by: Who::Light, .. } => times.push(entry.at),
+                What::Publish { c, by: Who::Light, .. } if counts(*c) => times.push(entry.at),
                 What::Dropped { publishes, .. } => {
                     // As many as matter to any limit.
                     times.extend(std::iter::repeat_n(
@@ -221,27 +232,6 @@ impl<'r> History<'r> {
                     ));
                 }
                 _ => {}
-            }
-        }
-        times
-    }
-
-    /// When it published up to `to`, without the word that it says again on each further connection: the check
-    /// breaks more connections in a minute than a day has.
-    pub(super) fn publishes_of_its_own(&self, to: u64) -> Vec<u64> {
-        let mut spoken: BTreeSet<u64> = self.connections().iter().take(1).map(|one| one.c).collect();
-        let mut again = Vec::new();
-        for entry in self.entries(0, to) {
-            if let What::Publish { c, by: Who::Light, .. } = &entry.what
-                && spoken.insert(*c)
-            {
-                again.push(entry.at);
-            }
-        }
-        let mut times = self.publishes(0, to);
-        for at in again {
-            if let Some(place) = times.iter().position(|time| *time == at) {
-                times.remove(place);
             }
         }
         times
