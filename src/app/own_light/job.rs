@@ -30,7 +30,8 @@ use crate::{
     },
 };
 
-/// CheckEvent that may wait for the window; more are dropped, and the next has what they said.
+/// Events that may wait for the window, which takes none while it is hidden. Waits and notices fill one half of
+/// it at most: a check has fewer than that of all others.
 const QUEUE: usize = 256;
 /// Where reports are kept, below the state folder.
 const FOLDER: &str = "checks";
@@ -212,9 +213,14 @@ struct Reporter {
 }
 
 impl Reporter {
-    /// Tells the window; where it has gone or is far behind, the next piece of news has to do.
+    /// Tells the window, and wakes it.
     fn tell(&self, event: CheckEvent) {
-        let _ = self.report.try_send(event);
+        let may_be_missed =
+            matches!(event, CheckEvent::Progress(Progress::Waiting { .. } | Progress::Notice(_)));
+        if !may_be_missed || self.report.capacity() > QUEUE / 2 {
+            // Where the window has gone, nobody has to know.
+            let _ = self.report.try_send(event);
+        }
         (self.wake)();
     }
 }
@@ -304,4 +310,32 @@ fn save(record: &Record, state_folder: &Path) -> Result<PathBuf, Diagnostic> {
     let file = state_folder.join(FOLDER).join(format!("check-{}.html", record.began_s));
     private_file::write(&file, &page).map_err(unwritten)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_looks_away_for_long_misses_no_verdict_and_not_the_end() {
+        let (report, mut events) = mpsc::channel(QUEUE);
+        let reporter = Reporter { report, wake: std::sync::Arc::new(|| ()) };
+        for _ in 0..10 * QUEUE {
+            let left = Duration::from_secs(1);
+            let waiting = Progress::Waiting { step: None, text: "waits".to_owned(), left };
+            reporter.tell(CheckEvent::Progress(waiting));
+        }
+        for step in Step::ALL {
+            reporter.tell(CheckEvent::Progress(Progress::Ended(step)));
+            reporter.tell(CheckEvent::Judged(Vec::new()));
+        }
+        reporter.tell(CheckEvent::Over(Ok(())));
+        let (mut ended, mut last) = (0, None);
+        while let Ok(event) = events.try_recv() {
+            ended += usize::from(matches!(event, CheckEvent::Progress(Progress::Ended(_))));
+            last = Some(event);
+        }
+        assert_eq!(ended, Step::ALL.len());
+        assert!(matches!(last, Some(CheckEvent::Over(Ok(())))));
+    }
 }
