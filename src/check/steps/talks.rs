@@ -22,6 +22,8 @@ const STILL_US: u64 = 7_000_000;
 /// A connection that ends so often after QoS 2 ends because of it.
 const QOS_2_ENDS: usize = 2;
 
+/// A second board with the same client id that is switched on together with this one has come by then.
+const STAYS: Duration = Duration::from_secs(5);
 /// If it was thrown out once, it is watched for so long.
 const WATCHED: Duration = Duration::from_secs(20);
 /// So soon before or after the other's CONNECT a connection ends that is taken over.
@@ -34,7 +36,8 @@ pub(crate) async fn play(bench: &mut Bench) {
         Some(profile) => play_given(bench, profile).await,
         None => learn(bench).await,
     }
-    if bench.look(|history| takeovers(history) > 0) {
+    let thrown_out = |history: &History<'_>| (takeovers(history) > 0).then_some(());
+    if bench.until(STAYS, "watches whether it stays connected", thrown_out).await.is_some() {
         let often = |history: &History<'_>| (takeovers(history) >= TAKEOVERS).then_some(());
         bench.until(WATCHED, "it was thrown out: watches whether that goes on", often).await;
     }
