@@ -336,16 +336,17 @@ impl Bench {
                 self.note(What::Trouble { text: error.message });
             }
         } else {
-            self.proxy.clear(&spec);
+            // Noted before: a light that comes back at once does not come back during the fault.
             self.note(What::Fault { fault, on });
+            self.proxy.clear(&spec);
         }
     }
 
     /// Resets the connections that are there.
     pub(super) fn reset(&self) {
         self.note(What::Fault { fault: BenchFault::Reset, on: true });
-        self.proxy.cut();
         self.note(What::Fault { fault: BenchFault::Reset, on: false });
+        self.proxy.cut();
     }
 
     /// Whether new connections are refused.

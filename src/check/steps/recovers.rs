@@ -15,14 +15,16 @@ use crate::check::{
 const STORM: usize = 15;
 
 pub(crate) async fn play(bench: &mut Bench, step: Step, hears_partner: bool) {
-    match step {
+    let since = match step {
         Step::RecoversFromBrokerLoss => {
             bench.refuse(true);
             bench.reset();
             // Nobody listens, as where a broker has stopped. Logins that are cut are the step `survives-refusal`:
             // who does not survive those has another mistake.
             bench.pass(BROKER_AWAY, "the broker is away: nobody listens").await;
+            let since = bench.now();
             bench.refuse(false);
+            since
         }
         Step::RecoversFromWifiLoss => {
             bench.refuse(true);
@@ -31,15 +33,20 @@ pub(crate) async fn play(bench: &mut Bench, step: Step, hears_partner: bool) {
                 bench.hook(false).await;
             }
             bench.pass(WIFI_AWAY, "the Wi-Fi is away").await;
+            let since = bench.now();
             bench.silence(false);
             bench.refuse(false);
             if bench.has_hook() {
                 bench.hook(true).await;
             }
+            since
         }
-        _ => bench.reset(),
-    }
-    let since = bench.now();
+        _ => {
+            let since = bench.now();
+            bench.reset();
+            since
+        }
+    };
     let recovered = move |history: &History<'_>| recovery(history, step, since, u64::MAX).spoke.map(|_| ());
     let back =
         bench.until(RECOVERY, "waits until it is connected, subscribed and speaking again", recovered).await;
