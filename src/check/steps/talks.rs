@@ -177,14 +177,18 @@ fn takeovers(history: &History<'_>) -> usize {
     let connections = history.connections();
     let taken = |old: &Connection| {
         let Some((closed, Who::Broker, _)) = old.closed else { return false };
-        connections.iter().any(|new| {
-            let same = new.c > old.c && new.client_id == old.client_id && !old.client_id.is_empty();
-            let came =
-                new.connect.is_some_and(|at| at.abs_diff(closed) <= TAKEN_OVER_US && new.opened <= closed);
-            same && came
+        // Of two that come together the broker may let the first in last.
+        connections.iter().any(|other| {
+            let same = other.c != old.c && other.client_id == old.client_id && !old.client_id.is_empty();
+            let came = other
+                .connect
+                .is_some_and(|at| at.abs_diff(closed) <= TAKEN_OVER_US && other.opened <= closed);
+            same && came && other.is_open(closed)
         })
     };
-    connections.iter().filter(|connection| connection.up().is_some() && taken(connection)).count()
+    // One that is thrown out at once may have had no answer.
+    let refused = |connection: &Connection| connection.answer.is_some_and(|(_, code, _)| code != 0);
+    connections.iter().filter(|connection| !refused(connection) && taken(connection)).count()
 }
 
 fn shared(history: &History<'_>, connections: &[Connection]) -> Failed {
@@ -502,6 +506,20 @@ mod tests {
             }
         }
         assert_eq!(verdict(&script).0, Some(Cause::SharedClientId));
+        // They come together, and the broker lets the first in last.
+        let mut script = Script::new();
+        let connect = |c| What::Connect {
+            c,
+            client_id: "light".to_owned(),
+            keep_alive_s: 30,
+            clean: true,
+            will: None,
+            user: None,
+        };
+        script.at(0, What::Opened { c: 1 }).at(1, What::Opened { c: 2 }).at(2, connect(1)).at(2, connect(2));
+        script.at(3, What::ConnAck { c: 1, session: false, code: 0 });
+        script.at(3, What::Closed { c: 2, by: Who::Broker, reset: false });
+        assert_eq!(takeovers(&History::of(&script.record)), 1);
         let mut script = Script::new();
         for n in 0..4 {
             script.connected(n * 2_000, 30).closed(n * 2_000 + 1_000, Who::Broker);
