@@ -176,7 +176,8 @@ fn resting(history: &History<'_>, says: &str, began: u64) -> Option<Payload> {
 fn takeovers(history: &History<'_>) -> usize {
     let connections = history.connections();
     let taken = |old: &Connection| {
-        let Some((closed, Who::Broker, _)) = old.closed else { return false };
+        // The broker says goodbye first, and the light may be the quicker to close.
+        let Some((closed, Who::Broker | Who::Light, _)) = old.closed else { return false };
         // Of two that come together the broker may let the first in last.
         connections.iter().any(|other| {
             let same = other.c != old.c && other.client_id == old.client_id && !old.client_id.is_empty();
