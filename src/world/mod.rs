@@ -10,6 +10,7 @@
 //! | `virtual_light` | its socket and timer |
 //! | `link` | where the broker is, and why it could not be reached |
 //! | `client` | the observer's own MQTT client |
+//! | `client_watch` | who speaks and listens where, and the sessions of foreign lights |
 //! | [`proxy`] | the way of one link to the broker, where its faults are injected |
 //! | `port_watch` | what a light that runs elsewhere does on its port |
 //! | `upstream` | from a proxy to the broker, with TLS or without |
@@ -33,6 +34,7 @@ pub mod broker;
 pub(crate) mod budget;
 pub mod chaos;
 mod client;
+mod client_watch;
 pub mod clock;
 pub mod command;
 pub mod delivery;

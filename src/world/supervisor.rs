@@ -33,8 +33,9 @@ pub use self::world::{World, WorldError, WorldOptions};
 use super::{
     Command,
     account_limiter::AccountLimiter,
-    broker::{Broker, ClientWatch},
+    broker::Broker,
     client::{Client, ClientSpec},
+    client_watch::ClientWatch,
     engine::Engine,
     event::{EventKind, TopicKind},
     event_bus::EventBus,
@@ -61,7 +62,7 @@ struct Supervisor {
     broker: Option<Broker>,
     /// Counts what the clients of the embedded broker do.
     limiter: Option<AccountLimiter>,
-    /// Tells what becomes of the sessions of foreign lights there.
+    /// Tells what becomes of the sessions of foreign lights, there or through ports.
     clients: Option<Arc<ClientWatch>>,
     /// The port that the lights know; the broker comes back there.
     port: u16,

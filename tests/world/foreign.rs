@@ -323,3 +323,29 @@ async fn a_conflict_names_what_the_foreign_light_had_been_told() {
     lab.world.commands().send(Command::ClearFaults).await.unwrap();
     lab.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn through_a_port_to_a_mosquitto_a_light_is_told_as_soon_as_it_subscribes_and_missed_as_soon_as_it_is_gone()
+ {
+    let mosquitto = {
+        let _fork = FORK.lock().await;
+        Mosquitto::start("allow_anonymous true", &[])
+    };
+    let port = test_support::free_port();
+    let broker = format!("[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {}\n", mosquitto.port);
+    let junction = JUNCTION.replace("[links]", &format!("[links]\nboard_port = {port}"));
+    // Silence alone would miss it an hour later.
+    let mut lab = TestWorld::start(&format!("{broker}{junction}{FOREIGN}lost_after_s = 3600\n")).await;
+    with_partner(&Talk::new(port), |partner| {
+        partner.wait_for("RED");
+        assert_eq!(partner.next_within(Duration::from_secs(2)), None, "once is enough");
+        partner.subscribe_again();
+        partner.wait_for("RED");
+        partner.say_until("RED", "GREEN");
+    })
+    .await;
+    // It closed its connection.
+    lab.wait_notice("the foreign light lab/b is lost").await;
+    lab.wait_shows("a", Aspect::FlashingAmber).await;
+    lab.stop().await;
+}

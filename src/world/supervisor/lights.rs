@@ -148,6 +148,8 @@ impl Supervisor {
     /// A port for each light that does not run here, where the configuration asks for them.
     pub(super) fn open_board_ports(&mut self) {
         let ids = SharedClientIds::default();
+        // The broker in this program knows its clients itself, those that come through ports too.
+        let clients = self.clients.clone().filter(|_| self.broker.is_none());
         if self.config.links.board_port.is_some() {
             let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
             for light in self.lights.keys() {
@@ -176,6 +178,7 @@ impl Supervisor {
                             rule: junction.rule(),
                             packets: self.reported,
                             ids: ids.clone(),
+                            clients: clients.clone(),
                             bus: self.bus.clone(),
                         };
                         self.watches.spawn(port_watch::watch(spec, seen));

@@ -19,9 +19,10 @@ use crate::{
     config::{BrokerChoice, Config},
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, ClientWatch},
+        broker::Broker,
         budget::{Budget, SharedBudget},
         client::{self, ClientSpec},
+        client_watch::ClientWatch,
         engine::Engine,
         event::Severity,
         event_bus::EventBus,
