@@ -18,6 +18,7 @@
 //! | [`broker`] | the broker inside the program, as Adafruit IO where that is wanted |
 //! | `budget` | what the lights may publish and log in together, where an account counts |
 //! | `foreign` | what passes on the topics of foreign lights |
+//! | `survey`, `surveyor` | what speaks on the broker beside this program's lights: the book, and who listens |
 //! | `feed_watch` | the observer on feeds: last values, presence by silence, notices |
 //! | [`account_limiter`] | what the clients of that broker do, counted as an account's |
 //! | `twin` | what a board should show |
@@ -54,6 +55,8 @@ pub mod proxy;
 pub mod recorder;
 pub mod summary;
 mod supervisor;
+mod survey;
+mod surveyor;
 pub mod topics;
 mod twin;
 mod upstream;

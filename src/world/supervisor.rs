@@ -9,10 +9,12 @@
 //! | `lights` | lights start and go, with the proxies of their links |
 //! | `broker` | the broker starts, stops and opens to the network |
 //! | `metering` | what the broker counts, told as notices |
+//! | `foreign` | a light becomes somebody else's, or no more; what speaks on the broker beside |
 //! | `record` | recording, on and off |
 
 mod broker;
 mod effects;
+mod foreign;
 mod lights;
 mod metering;
 mod record;
@@ -41,7 +43,9 @@ use super::{
     event_bus::EventBus,
     last_run::{Boots, RunningNow},
     observer::ObserverCommand,
+    port_watch::SharedClientIds,
     proxy::Proxy,
+    surveyor::RunningSurvey,
     topics::Topics,
     virtual_light::RunningLight,
 };
@@ -93,6 +97,11 @@ struct Supervisor {
     recorder: Option<Recorder>,
     /// Where recordings are kept that nobody named a file for.
     recordings: Option<PathBuf>,
+    /// What speaks on the broker, while somebody wants to know.
+    survey: Option<RunningSurvey>,
+    topics: Topics,
+    /// The client ids that are in use, as far as they are known here.
+    port_ids: SharedClientIds,
     /// Lights that are saying goodbye.
     leaving: JoinSet<()>,
 }
@@ -146,6 +155,7 @@ impl Supervisor {
             let _ = self.observer_commands.send(ObserverCommand::Forget(kept, done)).await;
             let _ = forgotten.await;
         }
+        self.survey = None;
         // The observer hears the goodbyes; it is the last to go.
         let _ = self.stop_observer.send(true);
         if timeout(GOODBYE_TIMEOUT, &mut self.observer).await.is_err() {

@@ -27,12 +27,12 @@ use crate::{
         event::Severity,
         event_bus::EventBus,
         feed_watch::FeedWatch,
-        foreign::ForeignWatch,
         last_run::LastRun,
         light::BrokerAddress,
         link::{BrokerPath, SharedLogin, Target, Via},
         monitor::Limits,
         observer::{External, Observer},
+        port_watch::SharedClientIds,
         proxy::{Destination, Proxy},
         topics::Topics,
     },
@@ -100,7 +100,6 @@ impl Supervisor {
             bus.with(|engine| engine.state.set_limits(junction.name(), Limits::of(light.timing())));
         }
         bus.with(Engine::add_foreign_lights);
-        let foreign = ForeignWatch::new(junctions).topics();
         let observer = Observer::new(bus.clone(), topics.clone(), junctions, external, options.detailed);
         let watch = config.feeds.as_ref().zip(budget.clone());
         let observer =
@@ -122,7 +121,7 @@ impl Supervisor {
                 &format!("{:08x}", random.random::<u32>()),
             )
             .to_string(),
-            subscriptions: topics.with_others(options.detailed, foreign),
+            subscriptions: observer.subscriptions(),
             seed: random.random(),
             ..spec.clone()
         });
@@ -167,6 +166,9 @@ impl Supervisor {
             boots,
             recorder: None,
             recordings,
+            survey: None,
+            topics,
+            port_ids: SharedClientIds::default(),
             leaving: JoinSet::new(),
             config,
         };
