@@ -26,6 +26,10 @@
 //! | [`app`] | the window: state from events, a scene, one file a panel |
 //! | [`cli`] | the command line |
 
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "who reads about a module wants to find its parts, though no other crate sees them"
+)]
 #![warn(
     clippy::print_stdout,
     reason = "println! panics where standard output is closed or full: cli::output does not"

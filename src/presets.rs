@@ -105,7 +105,7 @@ impl Preset {
     ///
     /// # Errors
     /// When an environment variable that it needs is not set.
-    pub fn load(&self) -> Result<Config, ConfigError> {
+    pub(crate) fn load(&self) -> Result<Config, ConfigError> {
         Config::from_text(self.text, &self.file())
     }
 
@@ -113,7 +113,7 @@ impl Preset {
     ///
     /// # Errors
     /// When a variable that it needs is in neither, or a file that it names cannot be read.
-    pub fn load_with(&self, given: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+    pub(crate) fn load_with(&self, given: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
         let environment = with_random_digits();
         Config::from_toml(self.text, &self.file(), &|name| given(name).or_else(|| environment(name)))
     }

@@ -4,47 +4,47 @@
 use std::{collections::VecDeque, fmt, time::Duration};
 
 /// What is counted is counted over this long, at every moment anew.
-pub const WINDOW: Duration = Duration::from_secs(60);
+pub(super) const WINDOW: Duration = Duration::from_secs(60);
 /// The first ban; the second within an hour is twice as long, and so on.
-pub const FIRST_BAN: Duration = Duration::from_secs(30);
+pub(super) const FIRST_BAN: Duration = Duration::from_secs(30);
 /// No ban is longer.
-pub const LONGEST_BAN: Duration = Duration::from_hours(1);
+pub(super) const LONGEST_BAN: Duration = Duration::from_hours(1);
 /// Bans are remembered for so long.
 const BANS_COUNT_FOR: Duration = Duration::from_hours(1);
 
 /// How much an account may do in a sliding minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// Publishes, those that were rejected included: who goes on at once stays throttled.
-    pub publishes: u32,
+    pub(crate) publishes: u32,
     /// Rejected publishes, at which the account is banned. The documentation says "enough messages after
     /// passing the rate limit"; ten was chosen.
-    pub rejections: u32,
+    pub(crate) rejections: u32,
     /// Logins; `None`: any number.
-    pub logins: Option<u32>,
+    pub(crate) logins: Option<u32>,
     /// SUBSCRIBE packets' filters; `None`: any number.
-    pub subscribes: Option<u32>,
+    pub(crate) subscribes: Option<u32>,
     /// Failed publishes, and apart from them failed subscribes; `None`: any number.
-    pub failures: Option<u32>,
+    pub(crate) failures: Option<u32>,
 }
 
 impl Rules {
     /// Adafruit IO's own, with so many publishes a minute: 30, or 60 for IO+.
     #[must_use]
-    pub fn adafruit(publishes: u32) -> Rules {
+    pub(crate) fn adafruit(publishes: u32) -> Rules {
         Rules { publishes, rejections: 10, logins: Some(20), subscribes: Some(100), failures: Some(10) }
     }
 
     /// A quota of publishes and nothing else, for any broker.
     #[must_use]
-    pub fn quota(publishes: u32) -> Rules {
+    pub(crate) fn quota(publishes: u32) -> Rules {
         Rules { publishes, rejections: 10, logins: None, subscribes: None, failures: None }
     }
 }
 
 /// What the broker says about an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
+pub(crate) enum Notice {
     /// A publish was rejected for the rate: on the throttle topic.
     Throttled {
         /// When one may pass again, if none is sent until then, in whole seconds.
@@ -75,7 +75,7 @@ pub enum Notice {
 
 /// What was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
+pub(crate) enum Action {
     /// A PUBLISH packet.
     Publish,
     /// One filter of a SUBSCRIBE packet.
@@ -85,13 +85,13 @@ pub enum Action {
 impl Notice {
     /// Whether it belongs on the throttle topic; the others belong on the errors topic.
     #[must_use]
-    pub fn is_throttle(&self) -> bool {
+    pub(super) fn is_throttle(&self) -> bool {
         matches!(self, Notice::Throttled { .. })
     }
 
     /// The text, for an account named `user`.
     #[must_use]
-    pub fn text(&self, user: &str) -> String {
+    pub(super) fn text(&self, user: &str) -> String {
         match self {
             Notice::Throttled { seconds } => {
                 format!("{user} data rate limit reached, {seconds} seconds until throttle released")
@@ -118,7 +118,7 @@ impl fmt::Display for Action {
 
 /// Why a login is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// Too many logins in a minute.
     TooOften,
     /// The account is banned.
@@ -131,7 +131,7 @@ pub enum Refusal {
 impl Refusal {
     /// The return code of CONNACK, which MQTT 3.1.1 itself does not know.
     #[must_use]
-    pub fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         match self {
             Refusal::TooOften => 6,
             Refusal::Banned { .. } => 7,
@@ -141,11 +141,11 @@ impl Refusal {
 
 /// What an action came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Whether it is carried out.
-    pub passed: bool,
+    pub(super) passed: bool,
     /// What the broker has to say.
-    pub notices: Vec<Notice>,
+    pub(super) notices: Vec<Notice>,
 }
 
 impl Outcome {
@@ -159,7 +159,7 @@ impl Outcome {
 
     /// Whether a ban begins with it: then every connection of the account has to be cut.
     #[must_use]
-    pub fn bans(&self) -> bool {
+    pub(super) fn bans(&self) -> bool {
         self.notices.iter().any(|notice| matches!(notice, Notice::Banned { .. }))
     }
 }
@@ -174,7 +174,7 @@ pub struct Tally {
     /// Publishes and subscribes that named no topic of the account.
     pub failed: u64,
     /// Logins that were let in.
-    pub logins: u64,
+    pub(super) logins: u64,
     /// Logins that were refused for their number or a ban.
     pub refused: u64,
     /// Bans.
@@ -185,7 +185,7 @@ pub struct Tally {
 
 /// One account, as its broker sees it.
 #[derive(Clone, Debug)]
-pub struct Account {
+pub(crate) struct Account {
     rules: Rules,
     publishes: Window,
     rejections: Window,
@@ -202,7 +202,7 @@ pub struct Account {
 impl Account {
     /// An account that has done nothing yet.
     #[must_use]
-    pub fn new(rules: Rules) -> Account {
+    pub(super) fn new(rules: Rules) -> Account {
         Account {
             rules,
             publishes: Window::default(),
@@ -219,24 +219,24 @@ impl Account {
 
     /// What it may do.
     #[must_use]
-    pub fn rules(&self) -> Rules {
+    pub(super) fn rules(&self) -> Rules {
         self.rules
     }
 
     /// Lets it do more or less from now on; what it has done stays counted.
-    pub fn set_rules(&mut self, rules: Rules) {
+    pub(super) fn set_rules(&mut self, rules: Rules) {
         self.rules = rules;
     }
 
     /// What it has come to.
     #[must_use]
-    pub fn tally(&self) -> Tally {
+    pub(super) fn tally(&self) -> Tally {
         self.tally
     }
 
     /// For how much longer it is banned, if it is.
     #[must_use]
-    pub fn banned_for(&self, now: Duration) -> Option<Duration> {
+    pub(super) fn banned_for(&self, now: Duration) -> Option<Duration> {
         self.banned_until.and_then(|until| until.checked_sub(now)).filter(|left| !left.is_zero())
     }
 
@@ -245,7 +245,7 @@ impl Account {
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn login(&mut self, now: Duration) -> Result<(), Refusal> {
+    pub(super) fn login(&mut self, now: Duration) -> Result<(), Refusal> {
         let logins = self.logins.add(now);
         let refused = if let Some(left) = self.banned_for(now) {
             Some(Refusal::Banned { left })
@@ -268,7 +268,7 @@ impl Account {
     }
 
     /// Somebody publishes to a topic that there is.
-    pub fn publish(&mut self, now: Duration, topic: &str) -> Outcome {
+    pub(super) fn publish(&mut self, now: Duration, topic: &str) -> Outcome {
         if let Some(blocked) = self.blocked(now, Action::Publish, topic) {
             return blocked;
         }
@@ -288,7 +288,7 @@ impl Account {
     }
 
     /// Somebody subscribes to a topic that there is.
-    pub fn subscribe(&mut self, now: Duration, filter: &str) -> Outcome {
+    pub(super) fn subscribe(&mut self, now: Duration, filter: &str) -> Outcome {
         if let Some(blocked) = self.blocked(now, Action::Subscribe, filter) {
             return blocked;
         }
@@ -300,7 +300,13 @@ impl Account {
     }
 
     /// Somebody tries what cannot be, for this reason.
-    pub fn fail(&mut self, now: Duration, action: Action, topic: &str, reason: &'static str) -> Outcome {
+    pub(super) fn fail(
+        &mut self,
+        now: Duration,
+        action: Action,
+        topic: &str,
+        reason: &'static str,
+    ) -> Outcome {
         if let Some(blocked) = self.blocked(now, action, topic) {
             return blocked;
         }

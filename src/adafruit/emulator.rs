@@ -13,7 +13,7 @@ const MOST_VALUES: usize = 10_000;
 
 /// What an account may do, and what it did.
 #[derive(Clone, Debug)]
-pub struct Emulator {
+pub(crate) struct Emulator {
     /// The first level of the topics for notices; with feeds, the account's name.
     user: String,
     /// Whether there are feeds and nothing else; otherwise any topic is as good.
@@ -25,63 +25,63 @@ pub struct Emulator {
 
 /// What a publish comes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Published {
+pub(crate) struct Published {
     /// Whether it is passed on to who subscribed to its topic.
     pub passed: bool,
     /// Another topic that the value goes to as well.
-    pub also_on: Option<String>,
+    pub(crate) also_on: Option<String>,
     /// What is sent to this client alone: topic and value.
-    pub answer: Option<(String, Vec<u8>)>,
+    pub(crate) answer: Option<(String, Vec<u8>)>,
     /// What the broker has to say of it: topic and text.
-    pub notices: Vec<(String, String)>,
+    pub(crate) notices: Vec<(String, String)>,
     /// A ban begins: every connection of the account is cut.
-    pub bans: bool,
+    pub(crate) bans: bool,
 }
 
 /// What a subscribe comes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Subscribed {
+pub(crate) struct Subscribed {
     /// Whether the filter is taken.
-    pub passed: bool,
+    pub(crate) passed: bool,
     /// What the broker has to say of it: topic and text.
-    pub notices: Vec<(String, String)>,
+    pub(crate) notices: Vec<(String, String)>,
     /// A ban begins: every connection of the account is cut.
-    pub bans: bool,
+    pub(crate) bans: bool,
 }
 
 impl Emulator {
     /// Adafruit IO for the account `user`.
     #[must_use]
-    pub fn adafruit(user: &str, rules: Rules) -> Emulator {
+    pub(crate) fn adafruit(user: &str, rules: Rules) -> Emulator {
         Emulator { user: user.to_owned(), feeds: true, account: Account::new(rules), last: BTreeMap::new() }
     }
 
     /// A broker like any other that counts; its notices come on `root/throttle` and `root/errors`.
     #[must_use]
-    pub fn counting(root: &str, rules: Rules) -> Emulator {
+    pub(crate) fn counting(root: &str, rules: Rules) -> Emulator {
         Emulator { feeds: false, ..Emulator::adafruit(root, rules) }
     }
 
     /// What was done.
     #[must_use]
-    pub fn tally(&self) -> Tally {
+    pub(crate) fn tally(&self) -> Tally {
         self.account.tally()
     }
 
     /// What may be done.
     #[must_use]
-    pub fn rules(&self) -> Rules {
+    pub(crate) fn rules(&self) -> Rules {
         self.account.rules()
     }
 
     /// Other rules from now on.
-    pub fn set_rules(&mut self, rules: Rules) {
+    pub(crate) fn set_rules(&mut self, rules: Rules) {
         self.account.set_rules(rules);
     }
 
     /// For how much longer the account is banned, if it is.
     #[must_use]
-    pub fn banned_for(&self, now: Duration) -> Option<Duration> {
+    pub(crate) fn banned_for(&self, now: Duration) -> Option<Duration> {
         self.account.banned_for(now)
     }
 
@@ -89,12 +89,12 @@ impl Emulator {
     ///
     /// # Errors
     /// Why the login is refused.
-    pub fn login(&mut self, now: Duration) -> Result<(), Refusal> {
+    pub(crate) fn login(&mut self, now: Duration) -> Result<(), Refusal> {
         self.account.login(now)
     }
 
     /// Somebody publishes. Retain flags count for nothing, which is the caller's to see to.
-    pub fn publish(&mut self, now: Duration, topic: &str, payload: &[u8]) -> Published {
+    pub(crate) fn publish(&mut self, now: Duration, topic: &str, payload: &[u8]) -> Published {
         if !self.feeds {
             let outcome = self.account.publish(now, topic);
             return self.published(outcome);
@@ -131,7 +131,7 @@ impl Emulator {
     }
 
     /// Somebody subscribes.
-    pub fn subscribe(&mut self, now: Duration, filter: &str) -> Subscribed {
+    pub(crate) fn subscribe(&mut self, now: Duration, filter: &str) -> Subscribed {
         let outcome = match topics::subscribe(&self.user, filter) {
             Err(reason) if self.feeds => self.account.fail(now, Action::Subscribe, filter, reason),
             _ => self.account.subscribe(now, filter),

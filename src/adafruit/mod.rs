@@ -14,23 +14,24 @@
 //! Source: <https://io.adafruit.com/api/docs/mqtt.html>, and for the codes 6 and 7 of CONNACK Adafruit's
 //! own announcement "Extending the MQTT Protocol".
 
-pub mod account;
-pub mod emulator;
-pub mod topics;
+pub(crate) mod account;
+pub(crate) mod emulator;
+pub(crate) mod topics;
 
-pub use account::{Account, Notice, Outcome, Refusal, Rules, Tally};
-pub use emulator::{Emulator, Published, Subscribed};
+pub use account::Tally;
+pub(crate) use account::{Refusal, Rules};
+pub(crate) use emulator::{Emulator, Published, Subscribed};
 
 /// For how long publishes are rejected, by a text of the throttle topic.
 #[must_use]
-pub fn throttle_in(text: &str) -> Option<std::time::Duration> {
+pub(crate) fn throttle_in(text: &str) -> Option<std::time::Duration> {
     let seconds = text.split_once(" until throttle released")?.0.trim_end_matches(" seconds");
     seconds_at_end(seconds)
 }
 
 /// For how long the account is banned, by a text of the errors topic; half a minute where it does not say.
 #[must_use]
-pub fn ban_in(text: &str) -> Option<std::time::Duration> {
+pub(crate) fn ban_in(text: &str) -> Option<std::time::Duration> {
     let (_, lasts) = text.split_once("banned")?;
     let lasts = lasts.trim_end_matches('.').trim_end_matches("seconds").trim_end();
     Some(seconds_at_end(lasts).unwrap_or(account::FIRST_BAN))
@@ -46,7 +47,7 @@ fn seconds_at_end(text: &str) -> Option<std::time::Duration> {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
+    use super::{account::Notice, *};
 
     #[test]
     fn what_the_notices_say_is_read_back() {

@@ -10,7 +10,7 @@ const NOT_FOR_US: &str = "resource not available or not authorized";
 
 /// What a topic leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target<'a> {
+pub(crate) enum Target<'a> {
     /// The value of a feed or group.
     Value(Key<'a>),
     /// A request for the last value.
@@ -19,17 +19,17 @@ pub enum Target<'a> {
 
 /// A feed or a group, by its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key<'a> {
+pub(crate) struct Key<'a> {
     /// Whether it is a group; else it is a feed.
-    pub group: bool,
+    pub(super) group: bool,
     /// Its key, such as `demo-a` or, of a feed in a group, `lab.demo-a`.
-    pub key: &'a str,
+    pub(super) key: &'a str,
 }
 
 impl Key<'_> {
     /// All topics on which the account `user` is told of its values.
     #[must_use]
-    pub fn topics(&self, user: &str) -> [String; 2] {
+    pub(super) fn topics(&self, user: &str) -> [String; 2] {
         let (long, short) = if self.group { ("groups", "g") } else { ("feeds", "f") };
         [long, short].map(|kind| format!("{user}/{kind}/{}", self.key))
     }
@@ -39,7 +39,7 @@ impl Key<'_> {
 ///
 /// # Errors
 /// Why it reaches nothing.
-pub fn publish<'a>(user: &str, topic: &'a str) -> Result<Target<'a>, &'static str> {
+pub(crate) fn publish<'a>(user: &str, topic: &'a str) -> Result<Target<'a>, &'static str> {
     let Some(rest) = own(user, topic) else {
         return Err(if is_feed_of_another(topic) { NOT_FOR_US } else { NOT_OURS });
     };
@@ -57,7 +57,7 @@ pub fn publish<'a>(user: &str, topic: &'a str) -> Result<Target<'a>, &'static st
 ///
 /// # Errors
 /// Why not.
-pub fn subscribe(user: &str, filter: &str) -> Result<(), &'static str> {
+pub(super) fn subscribe(user: &str, filter: &str) -> Result<(), &'static str> {
     let Some(rest) = own(user, filter) else {
         return Err(if is_feed_of_another(filter) { NOT_FOR_US } else { NO_TOPIC });
     };
@@ -70,7 +70,7 @@ pub fn subscribe(user: &str, filter: &str) -> Result<(), &'static str> {
 
 /// The topic for a notice.
 #[must_use]
-pub fn notices(user: &str, throttle: bool) -> String {
+pub(super) fn notices(user: &str, throttle: bool) -> String {
     format!("{user}/{}", if throttle { "throttle" } else { "errors" })
 }
 

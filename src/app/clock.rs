@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 /// Reads this machine's time in milliseconds since some fixed moment; tests pass their own.
-pub type Source = Box<dyn Fn() -> u64>;
+pub(super) type Source = Box<dyn Fn() -> u64>;
 
 /// The time on the world's clock between events.
 pub struct Clock {
@@ -34,12 +34,12 @@ impl Clock {
 
     /// The world's own clock, where it can be read.
     #[must_use]
-    pub fn exact(source: Source) -> Clock {
+    pub(super) fn exact(source: Source) -> Clock {
         Clock { source, offset_ms: None, exact: true }
     }
 
     /// Learns from an event that happened at `event_ms` and was received just now.
-    pub fn observe(&mut self, event_ms: u64) {
+    pub(super) fn observe(&mut self, event_ms: u64) {
         if self.exact {
             return;
         }
@@ -50,7 +50,7 @@ impl Clock {
 
     /// Milliseconds on the world's clock; the source's own before the first event.
     #[must_use]
-    pub fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         let local = (self.source)();
         match self.offset_ms {
             Some(offset) => u64::try_from(signed(local).saturating_add(offset)).unwrap_or(0),

@@ -13,7 +13,7 @@ pub(super) enum ClosingAction {
 #[derive(Debug, Default)]
 pub(super) struct Closing {
     /// Whether the question is shown.
-    pub asks: bool,
+    pub(super) asks: bool,
     confirmed: bool,
 }
 

@@ -7,9 +7,9 @@ use crate::scenario::{Lesson, Scenario, lessons};
 /// What is typed in the lessons panel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LessonsForm {
-    pub seed: String,
+    pub(super) seed: String,
     /// The file of a recording: the last one that was made here, or what was typed.
-    pub recording: String,
+    pub(super) recording: String,
 }
 
 impl LessonsForm {
@@ -24,8 +24,8 @@ impl LessonsForm {
 #[derive(Debug)]
 pub(super) struct Lessons {
     /// In the order of the list: what the command line named comes first.
-    pub entries: Vec<Scenario>,
-    pub form: LessonsForm,
+    pub(super) entries: Vec<Scenario>,
+    pub(super) form: LessonsForm,
     /// Whether those that come with the program are among them.
     read: bool,
 }

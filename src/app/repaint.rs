@@ -27,7 +27,7 @@ pub fn waker(ctx: &egui::Context) -> impl Fn() + Send + Sync + 'static {
 
 /// Collects what the parts of one frame need.
 #[derive(Debug, Default)]
-pub struct RepaintScheduler {
+pub(super) struct RepaintScheduler {
     next_ms: Option<u64>,
     calm: bool,
 }
@@ -35,27 +35,27 @@ pub struct RepaintScheduler {
 impl RepaintScheduler {
     /// For one frame; `calm` is reduced motion.
     #[must_use]
-    pub fn new(calm: bool) -> RepaintScheduler {
+    pub(super) fn new(calm: bool) -> RepaintScheduler {
         RepaintScheduler { next_ms: None, calm }
     }
 
     /// A number counts down.
-    pub fn counting(&mut self) {
+    pub(super) fn counting(&mut self) {
         self.within(if self.calm { COUNTING_CALMLY_MS } else { COUNTING_MS });
     }
 
     /// Something moves: frames at the animation rate.
-    pub fn moving(&mut self) {
+    pub(super) fn moving(&mut self) {
         self.within(MOVING_MS);
     }
 
     /// Something changes in `ms` milliseconds.
-    pub fn within(&mut self, ms: u64) {
+    pub(super) fn within(&mut self, ms: u64) {
         self.next_ms = Some(self.next_ms.map_or(ms, |next| next.min(ms)));
     }
 
     /// Something changes at `at_ms`, it being `now_ms`; the past needs no frame.
-    pub fn at(&mut self, now_ms: u64, at_ms: u64) {
+    pub(super) fn at(&mut self, now_ms: u64, at_ms: u64) {
         if let Some(ms) = at_ms.checked_sub(now_ms) {
             self.within(ms.max(1));
         }
@@ -63,7 +63,7 @@ impl RepaintScheduler {
 
     /// How long to wait for the next frame; `None` = until an event or the user.
     #[must_use]
-    pub fn delay(&self, focused: bool) -> Option<Duration> {
+    pub(super) fn delay(&self, focused: bool) -> Option<Duration> {
         let least = if focused { MOVING_MS } else { MOVING_UNFOCUSED_MS };
         self.next_ms.map(|ms| Duration::from_millis(ms.max(least)))
     }

@@ -24,10 +24,10 @@ pub(super) enum SelectionAction {
 #[derive(Debug)]
 pub(super) struct Selection {
     /// The junction that the user chose; the first one until then.
-    pub junction: Option<Name>,
-    pub light: Option<LightId>,
+    pub(super) junction: Option<Name>,
+    pub(super) light: Option<LightId>,
     /// The timeline's right end, on the world's clock; `None` = now.
-    pub look_at_ms: Option<u64>,
+    pub(super) look_at_ms: Option<u64>,
     traffic: Traffic,
     /// Whose cars they are.
     traffic_of: Option<Name>,

@@ -19,43 +19,43 @@ const fn rgb(hex: u32) -> Color32 {
 #[derive(Debug)]
 pub(super) struct Palette {
     /// Whether it is the dark theme's.
-    pub dark: bool,
+    pub(super) dark: bool,
     /// Behind everything.
-    pub base: Color32,
+    pub(super) base: Color32,
     /// Bars and side panels.
-    pub panel: Color32,
+    pub(super) panel: Color32,
     /// A light's card.
-    pub card: Color32,
-    pub line: Color32,
-    pub text: Color32,
+    pub(super) card: Color32,
+    pub(super) line: Color32,
+    pub(super) text: Color32,
     /// Letters of less weight; still at least 4.5:1 on every ground above.
-    pub weak: Color32,
+    pub(super) weak: Color32,
     /// What is selected or can be pressed.
-    pub accent: Color32,
-    pub on_accent: Color32,
+    pub(super) accent: Color32,
+    pub(super) on_accent: Color32,
     /// Well.
-    pub ok: Color32,
+    pub(super) ok: Color32,
     /// Not as it should be.
-    pub warn: Color32,
+    pub(super) warn: Color32,
     /// Failed.
-    pub bad: Color32,
+    pub(super) bad: Color32,
     /// The ground of a conflict's large letters, which are white.
-    pub alarm: Color32,
+    pub(super) alarm: Color32,
     /// What cannot be known or has no power.
-    pub idle: Color32,
-    pub lawn: Color32,
+    pub(super) idle: Color32,
+    pub(super) lawn: Color32,
     /// A darker stroke on the lawn.
-    pub lawn_edge: Color32,
-    pub pavement: Color32,
-    pub asphalt: Color32,
-    pub marking: Color32,
-    pub on_lawn: Color32,
+    pub(super) lawn_edge: Color32,
+    pub(super) pavement: Color32,
+    pub(super) asphalt: Color32,
+    pub(super) marking: Color32,
+    pub(super) on_lawn: Color32,
     /// Cards that lie on the lawn.
-    pub plaque: Color32,
-    pub promise: Color32,
+    pub(super) plaque: Color32,
+    pub(super) promise: Color32,
     /// A link that carries.
-    pub link: Color32,
-    pub cars: [Color32; 6],
+    pub(super) link: Color32,
+    pub(super) cars: [Color32; 6],
 }
 
 pub(super) static DARK: Palette = Palette {
@@ -124,7 +124,7 @@ pub(super) mod lamp {
     pub(crate) const UNLIT: [Color32; 3] = [rgb(0x3d1512), rgb(0x3a2a08), rgb(0x0d3018)];
     pub(crate) const HOUSING: Color32 = rgb(0x14171a);
     /// The board behind the housing.
-    pub(crate) const BOARD: Color32 = rgb(0x1e2226);
+    pub(in crate::app) const BOARD: Color32 = rgb(0x1e2226);
     /// The board's white edge, as on Swedish heads.
     pub(crate) const EDGE: Color32 = rgb(0xe6e9ec);
     /// The visors over the lamps.

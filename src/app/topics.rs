@@ -18,19 +18,19 @@ pub(super) enum TopicsAction {
 #[derive(Debug, Default)]
 pub(super) struct TopicsForm {
     /// Shows only topics that contain this.
-    pub filter: String,
-    pub publish: PublishForm,
+    pub(super) filter: String,
+    pub(super) publish: PublishForm,
 }
 
 #[derive(Debug)]
 pub(super) struct PublishForm {
-    pub topic: String,
-    pub payload: String,
-    pub retain: bool,
+    pub(super) topic: String,
+    pub(super) payload: String,
+    pub(super) retain: bool,
     /// Quality of service: 0, 1 or 2.
-    pub qos: u8,
+    pub(super) qos: u8,
     /// Whether the user may publish on a broker that others use too.
-    pub allowed: bool,
+    pub(super) allowed: bool,
 }
 
 impl Default for PublishForm {
@@ -44,17 +44,17 @@ impl Default for PublishForm {
 #[derive(Debug, Default)]
 pub(super) struct TopicBrowser {
     /// Levels that the user opened or closed, against what is usual.
-    pub toggled: BTreeSet<String>,
-    pub selected: Option<Arc<str>>,
+    pub(super) toggled: BTreeSet<String>,
+    pub(super) selected: Option<Arc<str>>,
     /// The value that is looked at; `None` follows the newest.
-    pub picked: Option<Arc<str>>,
+    pub(super) picked: Option<Arc<str>>,
 }
 
 /// Owns what is looked at and what is typed.
 #[derive(Debug, Default)]
 pub(super) struct TopicsController {
-    pub browser: TopicBrowser,
-    pub form: TopicsForm,
+    pub(super) browser: TopicBrowser,
+    pub(super) form: TopicsForm,
 }
 
 impl TopicsController {

@@ -29,23 +29,23 @@ const ARRIVAL_M: f32 = 18.0;
 /// What the cars of one approach see, and on which of the two streets it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Approach {
-    pub aspect: Aspect,
+    pub(super) aspect: Aspect,
     /// Whether it lies on the west–east street; cars cross those of the other street.
-    pub west_east: bool,
+    pub(super) west_east: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Car {
     /// Its middle, along its lane; negative before the middle of the crossing.
-    pub at_m: f32,
+    pub(super) at_m: f32,
     /// Metres a second.
-    pub speed: f32,
+    pub(super) speed: f32,
     /// Whether its brake lights are on.
-    pub braking: bool,
+    pub(super) braking: bool,
     /// Picks its colour.
-    pub paint: usize,
+    pub(super) paint: usize,
     /// Seconds since it met a car of the other street.
-    pub crashed_s: Option<f32>,
+    pub(super) crashed_s: Option<f32>,
 }
 
 /// The cars of one crossing.

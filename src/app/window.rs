@@ -17,22 +17,22 @@ use super::{
 use crate::{board::JobRunner, presets::PRESETS, scenario::Scenario};
 
 /// Why there is no world to show.
-pub type LinkError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type LinkError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The window to be opened.
-pub struct Window {
-    pub title: String,
+pub(crate) struct Window {
+    pub(crate) title: String,
     /// What the run is: the configuration's path, for instance.
-    pub subtitle: String,
+    pub(crate) subtitle: String,
     /// What boards need of the configuration.
-    pub context: ProvisioningContext,
+    pub(crate) context: ProvisioningContext,
     /// Where reports and the key that seals them are kept.
-    pub state_folder: Option<PathBuf>,
+    pub(crate) state_folder: Option<PathBuf>,
     /// What is to be played at once, before the live lab is looked at.
-    pub opening: Option<Opening>,
+    pub(crate) opening: Option<Opening>,
 }
 
-pub enum Opening {
+pub(crate) enum Opening {
     /// A scenario in a simulated world, with this seed.
     Scenario(Box<Scenario>, u64),
     /// Something else that can be played: a recording.
@@ -45,7 +45,7 @@ impl Window {
     ///
     /// # Errors
     /// When there is no display or no OpenGL, or with what `make_link` gave.
-    pub fn open(
+    pub(crate) fn open(
         self,
         make_link: impl FnOnce(&egui::Context) -> Result<(WorldLink, WorldSwitcher), LinkError>,
     ) -> eframe::Result {

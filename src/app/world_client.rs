@@ -28,19 +28,19 @@ pub struct WorldLink {
 }
 
 /// The window's side of one world: the live one, or one that is played.
-pub struct WorldClient {
+pub(super) struct WorldClient {
     pub(super) link: WorldLink,
     pub(super) clock: Clock,
     pub(super) state: State,
 }
 
 impl WorldClient {
-    pub fn new(link: WorldLink, clock: Clock) -> WorldClient {
+    pub(super) fn new(link: WorldLink, clock: Clock) -> WorldClient {
         WorldClient { link, clock, state: State::default() }
     }
 
     /// Takes events in within the budget; returns whether more are waiting.
-    pub fn drain(&mut self) -> bool {
+    pub(super) fn drain(&mut self) -> bool {
         let start = Instant::now();
         loop {
             for _ in 0..DRAIN_BATCH {
@@ -69,7 +69,7 @@ impl WorldClient {
     }
 
     /// Tries to give a command; a world that takes none is told of.
-    pub fn send(&mut self, command: Command) {
+    pub(super) fn send(&mut self, command: Command) {
         let text = match self.link.commands.try_send(command) {
             Ok(()) => return,
             Err(TrySendError::Full(_)) => "The world is too busy for another command. Try again in a moment.",
@@ -81,7 +81,7 @@ impl WorldClient {
     }
 
     /// Tells the user something that the window itself found out.
-    pub fn note(&mut self, severity: Severity, text: String) {
+    pub(super) fn note(&mut self, severity: Severity, text: String) {
         self.state.note(self.clock.now_ms(), severity, None, text);
     }
 }

@@ -54,7 +54,7 @@ pub(super) struct Loaded {
 ///
 /// # Errors
 /// Where the system names no folder for the user's data.
-pub fn default_folder() -> Result<PathBuf, BoardError> {
+pub(crate) fn default_folder() -> Result<PathBuf, BoardError> {
     let folders = directories::ProjectDirs::from("", "", "twinlight").ok_or(BoardError::NoDataFolder)?;
     Ok(folders.data_dir().join("backups"))
 }

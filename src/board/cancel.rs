@@ -19,7 +19,7 @@ impl Cancel {
 
     /// Whether the job was asked to end.
     #[must_use]
-    pub fn is_cancelled(&self) -> bool {
+    pub(super) fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
@@ -27,7 +27,7 @@ impl Cancel {
     ///
     /// # Errors
     /// [`BoardError::Cancelled`].
-    pub fn check(&self) -> Result<(), BoardError> {
+    pub(super) fn check(&self) -> Result<(), BoardError> {
         if self.is_cancelled() { Err(BoardError::Cancelled) } else { Ok(()) }
     }
 }

@@ -66,7 +66,7 @@ pub enum Refusal {
 impl Refusal {
     /// What to do next, as a sentence without a full stop.
     #[must_use]
-    pub fn help(&self) -> String {
+    pub(super) fn help(&self) -> String {
         "choose another image or backup. This one was not written".to_owned()
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use esp_image::{
-    Header, Manifest, Partition, Program,
+    Header, Partition, Program,
     layout::{BOOTLOADER_OFFSET, PARTITION_TABLE_BYTES, PARTITION_TABLE_OFFSET, PROTECTED, SECTOR_BYTES},
     program::ESP32,
 };
@@ -16,7 +16,6 @@ use traffic_light::record::{PARTITION_BYTES, Record};
 
 use super::{BoardError, BoardInfo, ImageChoice, flash_writer::Region, memory::BLANK};
 
-const MANIFEST: &str = include_str!("../../assets/firmware/manifest.toml");
 const BOOTLOADER: &[u8] = include_bytes!("../../assets/firmware/bootloader.bin");
 const TABLE: &[u8] = include_bytes!("../../assets/firmware/partition-table.bin");
 const APP: &[u8] = include_bytes!("../../assets/firmware/app.bin");
@@ -36,12 +35,6 @@ pub(super) struct Image {
     app_at: u32,
     /// Where the provisioning record goes.
     record_at: u32,
-}
-
-/// The version of the firmware that came with this program.
-#[must_use]
-pub fn built_in_version() -> String {
-    toml::from_str::<Manifest>(MANIFEST).map_or_else(|_| String::new(), |manifest| manifest.version)
 }
 
 impl Image {
@@ -252,8 +245,9 @@ mod tests {
 
     #[test]
     fn the_built_in_image_is_whole_and_is_that_of_its_manifest() {
-        let manifest: Manifest = toml::from_str(MANIFEST).unwrap();
-        assert_eq!(built_in_version(), env!("CARGO_PKG_VERSION"));
+        let manifest: esp_image::Manifest =
+            toml::from_str(include_str!("../../assets/firmware/manifest.toml")).unwrap();
+        assert_eq!(manifest.version, env!("CARGO_PKG_VERSION"));
         for (part, bytes, offset) in
             [(0, BOOTLOADER, BOOTLOADER_OFFSET), (1, TABLE, PARTITION_TABLE_OFFSET), (2, APP, APP_OFFSET)]
         {

@@ -78,9 +78,9 @@ pub struct Part {
     /// What it is: `bootloader`, `partition table`, `program`, `provisioning record`, …
     pub name: String,
     /// Where it begins.
-    pub offset: u32,
+    pub(super) offset: u32,
     /// How long it is, in bytes.
-    pub size: u32,
+    pub(super) size: u32,
 }
 
 /// What a board is.
@@ -110,13 +110,13 @@ pub struct Backup {
     /// The file; what is known of it lies beside it, under the same name and `.toml`.
     pub file: PathBuf,
     /// How much it holds.
-    pub scope: BackupScope,
+    pub(super) scope: BackupScope,
     /// Its length in bytes.
     pub size: u64,
     /// Its SHA-256, in lower-case hex.
-    pub sha256: String,
+    pub(crate) sha256: String,
     /// Of which board.
-    pub mac: Mac,
+    pub(crate) mac: Mac,
 }
 
 /// What only a person can decide. The safe answer is always no.
@@ -129,7 +129,7 @@ pub enum Question {
 impl Question {
     /// The question, and what each answer does.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Question::IdentityDiffers { mac } => format!(
                 "Pycom's block on this board ({mac}) is not that of its backup. It holds the LoRa address and the \
@@ -167,7 +167,7 @@ pub enum Outcome {
 pub struct Written {
     pub board: BoardInfo,
     /// The backup that was made first.
-    pub backup: Option<Backup>,
+    pub(crate) backup: Option<Backup>,
     /// Bytes of flash that were written.
     pub written: u64,
     /// Bytes of flash that were right already.
@@ -194,7 +194,7 @@ pub enum Identity {
 impl Step {
     /// What it does, for a person.
     #[must_use]
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Step::Enter => "reach the chip",
             Step::Examine => "examine the board",

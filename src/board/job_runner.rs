@@ -18,7 +18,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-pub use self::message::{Answer, Busy, Event, JobId, JobKind, Request, Waker};
+pub(crate) use self::message::Waker;
+pub use self::message::{Answer, Busy, Event, JobId, JobKind, Request};
 use self::{
     log_monitor::LogMonitor,
     outbox::Outbox,
@@ -119,7 +120,7 @@ impl JobRunner {
     }
 
     /// Ends the log.
-    pub fn close_log(&self) {
+    pub(crate) fn close_log(&self) {
         self.log_monitor.watch(None);
     }
 

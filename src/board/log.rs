@@ -70,7 +70,7 @@ pub enum LogEvent {
 
 /// Follows the log on `port` until `stop` is set. Survives the port's going away, and says so.
 /// Blocks.
-pub fn follow(port: &str, stop: &Cancel, notify: &mut dyn FnMut(LogEvent)) {
+pub(crate) fn follow(port: &str, stop: &Cancel, notify: &mut dyn FnMut(LogEvent)) {
     let mut lost: Option<String> = None;
     while !stop.is_cancelled() {
         let reason = match serial::open(port, DataBits::Eight) {
@@ -160,7 +160,7 @@ impl Lines {
 impl LogLine {
     /// Reads a line, whatever its bytes are.
     #[must_use]
-    pub fn parse(bytes: &[u8]) -> LogLine {
+    pub(crate) fn parse(bytes: &[u8]) -> LogLine {
         let text = plain(&String::from_utf8_lossy(bytes));
         let parsed = parse(&text);
         parsed.unwrap_or(LogLine { uptime: None, level: LogLevel::Raw, text })

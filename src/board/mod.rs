@@ -24,42 +24,41 @@
 #![allow(missing_docs, reason = "a name that says all needs no second one")]
 
 mod backup;
-pub mod cancel;
+pub(crate) mod cancel;
 mod chip;
-pub mod entry;
-pub mod error;
+pub(crate) mod entry;
+pub(crate) mod error;
 mod file;
 mod flash_writer;
 mod frames;
 mod guard;
 mod image;
-pub mod job_event;
-pub mod job_runner;
+pub(crate) mod job_event;
+pub(crate) mod job_runner;
 mod jobs;
 mod line;
 mod loader;
 pub mod log;
 mod memory;
-pub mod plan;
-pub mod ports;
+pub(crate) mod plan;
+pub(crate) mod ports;
 mod progress;
 pub mod provision;
-mod restore;
+pub mod restore;
 mod serial;
 mod stub;
 
-pub use backup::{default_folder, facts_file};
+pub(crate) use backup::default_folder;
+pub use backup::facts_file;
 pub use cancel::Cancel;
 pub use error::BoardError;
 pub use file::BoardFile;
-pub use guard::Refusal;
-pub use image::built_in_version;
-pub use job_event::{
-    Backup, BoardInfo, Identity, JobEvent, JobObserver, Mac, Outcome, Part, Progress, Question, Step, Written,
-};
-pub use job_runner::{Answer, Busy, Event, JobId, JobKind, JobRunner, Request, Waker};
+pub(crate) use job_event::{BoardInfo, Mac, Part, Progress};
+pub use job_event::{Identity, JobEvent, JobObserver, Outcome, Question, Step, Written};
+pub use job_runner::{Answer, Busy, Event, JobId, JobKind, JobRunner, Request};
 pub use jobs::{back_up, examine, flash, provision, reset, restore};
+pub(crate) use plan::provisioned;
 pub use plan::{
     BackupJob, BackupPlace, BackupScope, Connection, EntryMethod, FlashJob, ImageChoice, ProvisionJob,
-    RestoreJob, provisioned,
+    RestoreJob,
 };

@@ -48,7 +48,7 @@ impl Connection {
 
 /// The record as a board gets it `now`. The numbers of the board's runs begin with that time.
 #[must_use]
-pub fn provisioned(record: Record, now: SystemTime) -> Record {
+pub(crate) fn provisioned(record: Record, now: SystemTime) -> Record {
     Record { provisioned_s: unix_seconds(now), ..record }
 }
 

@@ -17,7 +17,7 @@ const ASPECTS: [(Aspect, Shown); 5] = [
 
 /// What a configuration says of a light.
 #[must_use]
-pub fn profile(foreign: &Foreign) -> Profile {
+pub(crate) fn profile(foreign: &Foreign) -> Profile {
     let words = |wanted: Aspect| {
         let flashing = wanted == Aspect::Amber;
         let of = move |aspect: Aspect| aspect == wanted || flashing && aspect == Aspect::FlashingAmber;
@@ -42,7 +42,7 @@ pub fn profile(foreign: &Foreign) -> Profile {
 
 /// A profile for a configuration; `None` where it does not fit into one.
 #[must_use]
-pub fn foreign(profile: &Profile) -> Option<Foreign> {
+pub(crate) fn foreign(profile: &Profile) -> Option<Foreign> {
     let vocabulary = &profile.vocabulary;
     // The words that it says itself stand first; a configuration has room for a few.
     let words: Vec<(Aspect, &str)> = ASPECTS

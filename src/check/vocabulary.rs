@@ -21,13 +21,13 @@ pub enum Shown {
 impl Shown {
     /// Whether its traffic may start or move: amber is judged by what came before it.
     #[must_use]
-    pub fn is_go(self) -> bool {
+    pub(super) fn is_go(self) -> bool {
         matches!(self, Shown::RedAmber | Shown::Green)
     }
 
     /// For people.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Shown::Red => "red",
             Shown::RedAmber => "red-amber",
@@ -40,24 +40,24 @@ impl Shown {
 
 /// The words for each aspect. Any of them is understood, the first is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Vocabulary {
-    pub red: Vec<String>,
+pub(crate) struct Vocabulary {
+    pub(crate) red: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub red_amber: Vec<String>,
+    pub(crate) red_amber: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub amber: Vec<String>,
-    pub green: Vec<String>,
+    pub(crate) amber: Vec<String>,
+    pub(crate) green: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub dark: Vec<String>,
+    pub(crate) dark: Vec<String>,
     /// The JSON pointer at which the word stands; `None`: the payload is the word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub json: Option<String>,
+    pub(crate) json: Option<String>,
 }
 
 /// How it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Source {
+pub(crate) enum Source {
     /// A file says it.
     Given,
     /// Its words are usual ones.
@@ -70,19 +70,19 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// The topic that it publishes to.
-    pub says: String,
+    pub(crate) says: String,
     /// The filter that it subscribes to.
-    pub hears: String,
+    pub(crate) hears: String,
     /// The topic on which its partner speaks: one that `hears` matches.
-    pub topic: String,
-    pub vocabulary: Vocabulary,
-    pub source: Source,
+    pub(crate) topic: String,
+    pub(crate) vocabulary: Vocabulary,
+    pub(crate) source: Source,
 }
 
 impl Vocabulary {
     /// The words for an aspect.
     #[must_use]
-    pub fn words(&self, shown: Shown) -> &[String] {
+    pub(super) fn words(&self, shown: Shown) -> &[String] {
         match shown {
             Shown::Red => &self.red,
             Shown::RedAmber => &self.red_amber,
@@ -94,7 +94,7 @@ impl Vocabulary {
 
     /// What a message says; `None` where it is not understood.
     #[must_use]
-    pub fn understand(&self, payload: &Payload) -> Option<Shown> {
+    pub(super) fn understand(&self, payload: &Payload) -> Option<Shown> {
         let text = text(payload)?;
         let found = match &self.json {
             None => text.to_owned(),
@@ -110,7 +110,7 @@ impl Vocabulary {
 
     /// The message that says `shown`: red-amber as red where there is no word for it.
     #[must_use]
-    pub fn encode(&self, shown: Shown) -> Payload {
+    pub(super) fn encode(&self, shown: Shown) -> Payload {
         let own = self.words(shown).first();
         let word = own.or(self.red.first()).map_or("red", String::as_str);
         self.wrap(word)
@@ -118,7 +118,7 @@ impl Vocabulary {
 
     /// `word` as a message of this light's form.
     #[must_use]
-    pub fn wrap(&self, word: &str) -> Payload {
+    pub(super) fn wrap(&self, word: &str) -> Payload {
         let Some(pointer) = &self.json else { return Payload(word.as_bytes().to_vec()) };
         let mut value = word.parse::<i64>().map_or_else(|_| Value::from(word), Value::from);
         for member in pointer.split('/').skip(1).collect::<Vec<_>>().into_iter().rev() {

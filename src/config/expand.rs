@@ -12,14 +12,14 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// A text with its references replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expanded {
-    pub(crate) text: String,
+    pub text: String,
     /// Whether the file held the text itself, without any reference.
     pub(crate) literal: bool,
 }
 
 /// Why a text cannot be completed. Never holds a variable's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ExpandError {
+pub(super) enum ExpandError {
     Unset(String),
     Empty(String),
     Unclosed,
@@ -28,7 +28,7 @@ pub(crate) enum ExpandError {
 }
 
 /// Replaces the references in `text`. `random` says whether `${RANDOM}` has a meaning here.
-pub(crate) fn expand(text: &str, random: bool, env: Environment<'_>) -> Result<Expanded, ExpandError> {
+pub(super) fn expand(text: &str, random: bool, env: Environment<'_>) -> Result<Expanded, ExpandError> {
     let mut expanded = Expanded { text: String::new(), literal: true };
     let mut rest = text;
     while let Some((before, reference)) = rest.split_once("${") {
@@ -59,7 +59,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 impl ExpandError {
-    pub(crate) fn diagnostic(&self) -> Diagnostic {
+    pub(super) fn diagnostic(&self) -> Diagnostic {
         match self {
             ExpandError::Unset(name) if name == RANDOM => Diagnostic::new(
                 "the system gave no random number for ${RANDOM}",

@@ -64,7 +64,7 @@ impl fmt::Display for NoSuchLight {
 
 impl NoSuchLight {
     #[must_use]
-    pub fn help(&self) -> String {
+    pub(crate) fn help(&self) -> String {
         let mut listed: Vec<_> = self.known.iter().take(MOST_LISTED).map(ToString::to_string).collect();
         if self.known.len() > MOST_LISTED {
             listed.push("…".to_owned());
@@ -81,7 +81,7 @@ impl Config {
     ///
     /// # Errors
     /// When a pick fits no light; nothing is changed then.
-    pub fn run_only(&mut self, picks: &[Pick]) -> Result<(), NoSuchLight> {
+    pub(crate) fn run_only(&mut self, picks: &[Pick]) -> Result<(), NoSuchLight> {
         if let Some(pick) = picks.iter().find(|pick| !self.lights().any(|light| pick.fits(&light))) {
             return Err(NoSuchLight { pick: pick.clone(), known: self.lights().collect() });
         }

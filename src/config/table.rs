@@ -29,7 +29,7 @@ const MOST_WARNINGS: usize = 20;
 
 /// What a file is read with.
 pub(crate) struct Reader<'a> {
-    pub(crate) problems: Problems<'a>,
+    pub problems: Problems<'a>,
     pub(crate) warnings: Vec<Diagnostic>,
     env: Environment<'a>,
     /// Members of the file's top level, to tell of one that has slipped into a table.
@@ -42,7 +42,7 @@ pub(crate) struct Table<'a> {
     /// Dotted, from the top.
     pub(crate) path: String,
     /// Bytes of its header.
-    pub(crate) span: Range<usize>,
+    pub span: Range<usize>,
     members: &'a DeTable<'a>,
 }
 
@@ -50,9 +50,9 @@ pub(crate) struct Table<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Member<'a> {
     /// Dotted, from the top.
-    pub(crate) path: String,
+    pub(super) path: String,
     /// Bytes of its value, or of its name where the value is a table.
-    pub(crate) span: Range<usize>,
+    pub(super) span: Range<usize>,
     value: &'a DeValue<'a>,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Table<'a> {
     }
 
     /// The path of the member `name`, given or not.
-    pub(crate) fn path_of(&self, name: &str) -> String {
+    pub(super) fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
@@ -75,7 +75,7 @@ impl<'a> Table<'a> {
 /// Looks without judging, before the member is read.
 impl<'a> Member<'a> {
     /// The member `name` of this one, where it is a table and has it.
-    pub(crate) fn within(&self, name: &str) -> Option<Member<'a>> {
+    pub(super) fn within(&self, name: &str) -> Option<Member<'a>> {
         self.peek_table()?.member(name)
     }
 
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number in `range`, with or without a fraction.
-    pub(crate) fn real(&mut self, member: &Member<'_>, range: RangeInclusive<f64>) -> Option<f64> {
+    pub(super) fn real(&mut self, member: &Member<'_>, range: RangeInclusive<f64>) -> Option<f64> {
         let written = match member.value {
             DeValue::Integer(written) if written.radix() == 10 => written.as_str(),
             DeValue::Float(written) => written.as_str(),
@@ -294,7 +294,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text, or a list of them that is not empty, each with its place; those that are none are noted and left out.
-    pub(crate) fn one_or_more_texts<'m>(&mut self, member: &Member<'m>) -> Vec<(Member<'m>, &'m str)> {
+    pub(super) fn one_or_more_texts<'m>(&mut self, member: &Member<'m>) -> Vec<(Member<'m>, &'m str)> {
         let items: Vec<Member<'m>> = match member.value {
             DeValue::Array(items) => items.iter().map(|item| item_of(member, item)).collect(),
             _ => vec![member.clone()],

@@ -20,19 +20,19 @@ pub struct About {
     /// In the order of `Definition::values`.
     pub parameters: &'static [Parameter],
     /// Its sign where it is drawn: strokes on a disc, later ones over earlier ones.
-    pub sign: &'static [Stroke],
+    pub(crate) sign: &'static [Stroke],
     /// What the event log says when it begins and when it ends, where that is more than its name.
-    pub log: Option<[&'static str; 2]>,
+    pub(super) log: Option<[&'static str; 2]>,
     /// It happens once and is over: it has no duration and cannot be cleared.
     pub instant: bool,
     /// A link fault that strikes connections as a whole, so that a direction has no meaning.
-    pub whole_connection: bool,
+    pub(crate) whole_connection: bool,
     /// It needs a broker that asks for a login.
     pub needs_login: bool,
     /// What to do by hand, where a board cannot be given it from here; `None` where it can.
     pub board: Option<&'static str>,
     /// The same for a foreign light.
-    pub foreign: Option<&'static str>,
+    pub(super) foreign: Option<&'static str>,
     /// The same for a broker outside this program; only a fault of the broker has it.
     pub other_broker: Option<&'static str>,
 }
@@ -42,9 +42,9 @@ const PORT: Option<&str> = Some("let it connect to the port of its proxy (links.
 
 impl About {
     /// Of a link: whoever connects through a proxy of this program can be given it.
-    pub(crate) const LINK: About = About { board: PORT, foreign: PORT, ..About::LIGHT };
+    pub(super) const LINK: About = About { board: PORT, foreign: PORT, ..About::LIGHT };
     /// Of a light: one that runs in this program can be given it.
-    pub(crate) const LIGHT: About = About {
+    pub(super) const LIGHT: About = About {
         name: "",
         title: "",
         meaning: "",
@@ -59,7 +59,7 @@ impl About {
         other_broker: None,
     };
     /// Of the broker: it strikes all lights, of any kind.
-    pub(crate) const BROKER: About = About { board: None, foreign: None, ..About::LIGHT };
+    pub(super) const BROKER: About = About { board: None, foreign: None, ..About::LIGHT };
 }
 
 /// A number that a fault is injected with.
@@ -68,17 +68,17 @@ pub struct Parameter {
     /// The member of the configuration; ends in its unit.
     pub name: &'static str,
     /// The name in the window.
-    pub title: &'static str,
+    pub(crate) title: &'static str,
     /// The unit, for people.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// How many of the stored number make one unit; 1 for most.
     pub scale: i64,
     /// The least and the greatest accepted number, as stored.
-    pub limits: (i64, i64),
+    pub(crate) limits: (i64, i64),
     /// What the form offers of them.
-    pub offered: (i64, i64),
+    pub(crate) offered: (i64, i64),
     /// Whether small numbers need more room in the form than large ones.
-    pub logarithmic: bool,
+    pub(crate) logarithmic: bool,
     /// What a configuration means that leaves it out.
     pub left_out: LeftOut,
 }
@@ -96,10 +96,10 @@ pub enum LeftOut {
 
 impl Parameter {
     /// A share of the PUBLISH packets.
-    pub(crate) const PERCENT: Parameter = Parameter::new("percent", "Messages", "%", 1, 100);
+    pub(super) const PERCENT: Parameter = Parameter::new("percent", "Messages", "%", 1, 100);
 
     /// A whole number from `least` to `most`.
-    pub(crate) const fn new(
+    pub(super) const fn new(
         name: &'static str,
         title: &'static str,
         unit: &'static str,
@@ -113,7 +113,7 @@ impl Parameter {
 
     /// A span of at least this many milliseconds, and an hour at the most, of which the form offers so
     /// many.
-    pub(crate) const fn ms(name: &'static str, title: &'static str, least: u32, offered: u32) -> Parameter {
+    pub(super) const fn ms(name: &'static str, title: &'static str, least: u32, offered: u32) -> Parameter {
         let span = Parameter::new(name, title, "ms", least, LONGEST_MS);
         Parameter { offered: (least as i64, offered as i64), ..span }
     }
@@ -122,7 +122,7 @@ impl Parameter {
     ///
     /// # Errors
     /// Returns which numbers are accepted.
-    pub fn check(&self, value: i64) -> Result<(), Diagnostic> {
+    pub(super) fn check(&self, value: i64) -> Result<(), Diagnostic> {
         let (least, most) = self.limits;
         if (least..=most).contains(&value) {
             return Ok(());
@@ -147,7 +147,7 @@ impl Parameter {
 
 /// A stroke of a sign. Its disc has the radius 1 around 0, x to the right and y down.
 #[derive(Clone, Copy, Debug)]
-pub enum Stroke {
+pub(crate) enum Stroke {
     /// Through these points.
     Line(&'static [(f32, f32)]),
     /// The convex shape of these corners.
@@ -162,7 +162,7 @@ pub enum Stroke {
 
 /// What a stroke is filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ink {
+pub(crate) enum Ink {
     /// The colour of faults.
     Sign,
     /// What is behind the sign.
@@ -233,24 +233,24 @@ macro_rules! parameters {
         }
     };
 }
-pub(crate) use parameters;
+pub(super) use parameters;
 
 /// Random parameters.
 pub struct Draw<'r> {
     /// Where they come from.
-    pub rng: &'r mut Rng,
+    pub(crate) rng: &'r mut Rng,
     /// Whether clocks may drift by more than the right-of-way rules allow for.
-    pub beyond_rho: bool,
+    pub(crate) beyond_rho: bool,
 }
 
 impl Draw<'_> {
     /// A number from `low` to `high`, both included.
-    pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {
+    pub(super) fn between(&mut self, low: u32, high: u32) -> u32 {
         self.rng.ms(low, high)
     }
 
     /// The same, where each order of magnitude is as likely as the next.
-    pub(crate) fn spread(&mut self, low: u32, high: u32) -> u32 {
+    pub(super) fn spread(&mut self, low: u32, high: u32) -> u32 {
         u32::try_from(self.rng.spread(u64::from(low), u64::from(high))).unwrap_or(high)
     }
 }

@@ -5,17 +5,17 @@ use simulation::Rng;
 use super::definition::Definition;
 
 /// Microseconds, from any origin.
-pub type Micros = u64;
+pub(crate) type Micros = u64;
 
 /// What becomes of one PUBLISH packet. Faults change it one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PacketAction {
     /// How often it arrives; 1 without a fault.
-    pub copies: u32,
+    pub(super) copies: u32,
     /// How much later it goes on than it came.
-    pub delay_us: Micros,
+    pub(super) delay_us: Micros,
     /// How many later PUBLISH packets go before it.
-    pub behind: u32,
+    pub(super) behind: u32,
 }
 
 impl Default for PacketAction {
@@ -29,24 +29,24 @@ impl Default for PacketAction {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shaping {
     /// How long it travels.
-    pub delay_us: Micros,
+    pub(super) delay_us: Micros,
     /// How many bytes a second go onto the wire.
-    pub bytes_per_s: Option<u32>,
+    pub(super) bytes_per_s: Option<u32>,
     /// Nothing passes for now.
-    pub stalled: bool,
+    pub(super) stalled: bool,
     /// How much later than its bytes an end of the stream travels.
-    pub close_delay_us: Micros,
+    pub(super) close_delay_us: Micros,
 }
 
 /// What holds for connections as a whole. Faults change it one after the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ConnectionRules {
+pub(crate) struct ConnectionRules {
     /// New connections are refused.
     pub refuse: bool,
     /// A connection is reset so long after it was made, or after this came into force.
-    pub reset_after_us: Option<Micros>,
+    pub(super) reset_after_us: Option<Micros>,
     /// A connection loses one end so long after it was made, or after this came into force.
-    pub half_open_after_us: Option<Micros>,
+    pub(super) half_open_after_us: Option<Micros>,
 }
 
 /// What a link fault does. It keeps no state: what has to be remembered belongs to the connection.
@@ -66,10 +66,10 @@ pub(crate) trait Effect: Definition {
     fn connection(&self, _rules: &mut ConnectionRules) {}
 }
 
-pub(crate) fn us(ms: u32) -> Micros {
+pub(super) fn us(ms: u32) -> Micros {
     u64::from(ms) * 1_000
 }
 
-pub(crate) fn chance(rng: &mut Rng, percent: u32) -> bool {
+pub(super) fn chance(rng: &mut Rng, percent: u32) -> bool {
     rng.chance(u64::from(percent) * 10)
 }

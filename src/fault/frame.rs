@@ -10,7 +10,7 @@ const LONGEST_WHOLE: usize = 256 * 1024;
 
 /// A part of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(super) enum Unit {
     /// A whole packet.
     Packet(Vec<u8>),
     /// Bytes that nobody looks into.
@@ -31,7 +31,7 @@ enum At {
 
 /// Follows one direction of one connection.
 #[derive(Debug)]
-pub(crate) struct Framer {
+pub(super) struct Framer {
     at: At,
     /// Nothing has come yet.
     fresh: bool,
@@ -42,7 +42,7 @@ pub(crate) struct Framer {
 }
 
 impl Framer {
-    pub(crate) fn new() -> Framer {
+    pub(super) fn new() -> Framer {
         Framer { at: At::Boundary, fresh: true, held: Vec::new(), holding: false }
     }
 
@@ -57,7 +57,7 @@ impl Framer {
     }
 
     /// Takes the next bytes in; `whole` asks for whole packets from the next boundary on.
-    pub(crate) fn feed(&mut self, bytes: &[u8], whole: bool, mut out: impl FnMut(Unit)) {
+    pub(super) fn feed(&mut self, bytes: &[u8], whole: bool, mut out: impl FnMut(Unit)) {
         if self.holding && !whole {
             self.holding = false;
             out(Unit::Raw(std::mem::take(&mut self.held)));

@@ -21,7 +21,7 @@ const PIECE_US: u64 = 20_000;
 
 /// What comes out of a wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
+pub(crate) enum Item {
     /// Bytes.
     Bytes(Vec<u8>),
     /// The end of the stream.
@@ -30,7 +30,7 @@ pub enum Item {
 
 /// Both directions of one connection.
 #[derive(Debug)]
-pub struct ImpairedLink {
+pub(crate) struct ImpairedLink {
     faults: Arc<[LinkFaultSpec]>,
     reads_packets: bool,
     rng: Rng,
@@ -67,7 +67,7 @@ struct Travelling {
 impl ImpairedLink {
     /// A connection that begins, with these faults; `seed` decides what they leave to chance.
     #[must_use]
-    pub fn new(faults: Arc<[LinkFaultSpec]>, seed: u64) -> ImpairedLink {
+    pub(crate) fn new(faults: Arc<[LinkFaultSpec]>, seed: u64) -> ImpairedLink {
         let reads_packets = reads_packets(&faults);
         let pipes = std::array::from_fn(|_| Pipe::new());
         ImpairedLink { faults, reads_packets, rng: Rng::new(seed, 0), pipes }
@@ -76,7 +76,7 @@ impl ImpairedLink {
     /// A connection that has carried MQTT for a while, without faults, and is between two packets
     /// both ways. So whoever has no fault to play need not have bytes read.
     #[must_use]
-    pub fn joined(faults: Arc<[LinkFaultSpec]>, seed: u64) -> ImpairedLink {
+    pub(crate) fn joined(faults: Arc<[LinkFaultSpec]>, seed: u64) -> ImpairedLink {
         let mut link = ImpairedLink::new(faults, seed);
         for pipe in &mut link.pipes {
             pipe.framer = Framer::at_boundary();
@@ -87,7 +87,7 @@ impl ImpairedLink {
     /// Whether nothing has to be remembered: without faults, bytes can go past it from here, and it
     /// can be [joined](ImpairedLink::joined) again.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         let is_idle = |pipe: &Pipe| {
             let waits = !pipe.held.is_empty() || !pipe.wire.is_empty() || !pipe.copies.is_empty();
             !waits && pipe.framer.is_at_boundary()
@@ -96,7 +96,7 @@ impl ImpairedLink {
     }
 
     /// Other faults are in force from `now` on. What is on its way goes its new way from here.
-    pub fn change(&mut self, now: Micros, faults: Arc<[LinkFaultSpec]>) {
+    pub(crate) fn change(&mut self, now: Micros, faults: Arc<[LinkFaultSpec]>) {
         self.reads_packets = reads_packets(&faults);
         self.faults = faults;
         for direction in Direction::BOTH {
@@ -116,7 +116,7 @@ impl ImpairedLink {
     }
 
     /// Bytes come in at one end.
-    pub fn push(&mut self, direction: Direction, now: Micros, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, direction: Direction, now: Micros, bytes: &[u8]) {
         let whole = self.reads_packets;
         let mut units = Vec::new();
         self.pipe(direction).framer.feed(bytes, whole, |unit| units.push(unit));
@@ -129,7 +129,7 @@ impl ImpairedLink {
     }
 
     /// The stream ends at one end.
-    pub fn push_end(&mut self, direction: Direction, now: Micros) {
+    pub(crate) fn push_end(&mut self, direction: Direction, now: Micros) {
         for held in self.pipe(direction).take_held() {
             self.travel(direction, now, held);
         }
@@ -137,7 +137,7 @@ impl ImpairedLink {
     }
 
     /// What has come out at the other end by `now`, in order.
-    pub fn pull(&mut self, direction: Direction, now: Micros) -> Option<Item> {
+    pub(crate) fn pull(&mut self, direction: Direction, now: Micros) -> Option<Item> {
         while let Some(held) = self.pipe(direction).take_due(now) {
             self.travel(direction, now, held);
         }
@@ -152,7 +152,7 @@ impl ImpairedLink {
 
     /// When there is something to pull next; `None` while there is nothing, or nothing passes.
     #[must_use]
-    pub fn due_us(&self, direction: Direction) -> Option<Micros> {
+    pub(crate) fn due_us(&self, direction: Direction) -> Option<Micros> {
         let pipe = &self.pipes[direction.index()];
         let held = pipe.held.iter().map(|held| held.due_us).min();
         let travelling = pipe.wire.front().and_then(|travelling| travelling.due_us);
@@ -161,7 +161,7 @@ impl ImpairedLink {
 
     /// How many bytes wait to come out.
     #[must_use]
-    pub fn waiting(&self, direction: Direction) -> usize {
+    pub(crate) fn waiting(&self, direction: Direction) -> usize {
         let pipe = &self.pipes[direction.index()];
         pipe.wire_bytes + pipe.held.iter().map(|held| held.packet.len()).sum::<usize>()
     }

@@ -58,7 +58,7 @@ impl Fault {
 
     /// A fault of a light's link.
     #[must_use]
-    pub fn on_link(light: LightId, spec: LinkFaultSpec) -> Fault {
+    pub(super) fn on_link(light: LightId, spec: LinkFaultSpec) -> Fault {
         Fault::Link { light, spec }
     }
 
@@ -70,7 +70,7 @@ impl Fault {
 
     /// The same without its place.
     #[must_use]
-    pub fn kind(&self) -> FaultKind {
+    pub(super) fn kind(&self) -> FaultKind {
         match self {
             Fault::Link { spec, .. } => spec.fault.into(),
             Fault::Light { fault, .. } => (*fault).into(),
@@ -107,7 +107,7 @@ impl Fault {
 
     /// # Errors
     /// Returns why the parameters are invalid and which values are accepted.
-    pub fn check(&self) -> Result<(), Diagnostic> {
+    pub(crate) fn check(&self) -> Result<(), Diagnostic> {
         match self {
             Fault::Link { spec, .. } => spec.check(),
             fault => fault.kind().check(),
@@ -129,7 +129,7 @@ impl Fault {
     /// Why a light of this kind cannot be given this fault from here, and what to do by hand; `None`
     /// where it can.
     #[must_use]
-    pub fn why_not(&self, kind: LightKind) -> Option<Diagnostic> {
+    pub(crate) fn why_not(&self, kind: LightKind) -> Option<Diagnostic> {
         let (about, link) = (self.about(), matches!(self, Fault::Link { .. }));
         let (message, help) = match kind {
             LightKind::Virtual => return None,
@@ -152,7 +152,7 @@ impl Fault {
 
     /// What the event log says when it begins (`on`) or ends; without the light, which stands beside it.
     #[must_use]
-    pub fn log(&self, on: bool) -> String {
+    pub(crate) fn log(&self, on: bool) -> String {
         match (self.about().log, on) {
             (Some([begun, _]), true) => begun.to_owned(),
             (Some([_, ended]), false) => ended.to_owned(),

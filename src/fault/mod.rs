@@ -27,15 +27,20 @@ mod planned;
 mod spec;
 mod terminations;
 
-pub use simulation::Rng;
+pub(crate) use simulation::Rng;
 
 pub use self::{
-    definition::{About, Draw, Ink, LeftOut, Number, Parameter, Stroke},
-    effect::{ConnectionRules, Micros},
-    impaired_link::{ImpairedLink, Item},
+    definition::LeftOut,
     injected::Fault,
     kinds::*,
-    planned::{PlannedFault, Spread},
-    spec::{Direction, Directions, LinkFaultSpec, rules, stalls},
+    planned::PlannedFault,
+    spec::{Direction, Directions, LinkFaultSpec},
+};
+pub(crate) use self::{
+    definition::{Draw, Ink, Parameter, Stroke},
+    effect::Micros,
+    impaired_link::{ImpairedLink, Item},
+    planned::Spread,
+    spec::{rules, stalls},
     terminations::{Termination, Terminations},
 };

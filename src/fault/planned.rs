@@ -19,7 +19,7 @@ pub struct PlannedFault {
     /// Which `[[fault]]` of the file it comes from, counted from 0; one may come several times.
     pub entry: usize,
     /// What the file calls it, where it has a name of its own there.
-    pub called: Option<String>,
+    pub(crate) called: Option<String>,
     /// Where the seed decides how much later than `at` it comes.
     pub spread: Option<Spread>,
 }
@@ -28,22 +28,22 @@ pub struct PlannedFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spread {
     /// At the most.
-    pub up_to: Duration,
+    pub(crate) up_to: Duration,
     /// What the draw goes by besides the seed: the time of the entry, so that all that is planned
     /// for one moment with one spread stays together, and a fault that comes again keeps its pace.
-    pub together: Duration,
+    pub(crate) together: Duration,
 }
 
 impl PlannedFault {
     /// A fault that stands in no file.
     #[must_use]
-    pub fn new(at: Duration, fault: Fault, lasts: Option<Duration>) -> PlannedFault {
+    pub(crate) fn new(at: Duration, fault: Fault, lasts: Option<Duration>) -> PlannedFault {
         PlannedFault { at, fault, lasts, entry: 0, called: None, spread: None }
     }
 
     /// The same at the moment that `seed` gives it.
     #[must_use]
-    pub fn drawn(self, seed: u64) -> PlannedFault {
+    pub(crate) fn drawn(self, seed: u64) -> PlannedFault {
         let Some(Spread { up_to, together }) = self.spread else { return self };
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let later = Rng::new(seed, ms(together)).between(0, ms(up_to));
@@ -62,7 +62,7 @@ impl PlannedFault {
 
     /// When it begins at the latest, since the world's start.
     #[must_use]
-    pub fn latest(&self) -> Duration {
+    pub(crate) fn latest(&self) -> Duration {
         self.at.saturating_add(self.spread.map(|spread| spread.up_to).unwrap_or_default())
     }
 

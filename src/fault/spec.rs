@@ -21,11 +21,11 @@ pub enum Direction {
 
 impl Direction {
     /// Both of them.
-    pub const BOTH: [Direction; 2] = [Direction::ToBroker, Direction::FromBroker];
+    pub(crate) const BOTH: [Direction; 2] = [Direction::ToBroker, Direction::FromBroker];
 
     /// The other direction.
     #[must_use]
-    pub fn other(self) -> Direction {
+    pub(super) fn other(self) -> Direction {
         match self {
             Direction::ToBroker => Direction::FromBroker,
             Direction::FromBroker => Direction::ToBroker,
@@ -55,7 +55,7 @@ pub enum Directions {
 impl Directions {
     /// Whether `way` is among them.
     #[must_use]
-    pub fn include(self, direction: Direction) -> bool {
+    pub(crate) fn include(self, direction: Direction) -> bool {
         matches!(
             (self, direction),
             (Directions::Both, _)
@@ -143,7 +143,7 @@ impl LinkFaultSpec {
 
 /// What `faults` make of connections as a whole.
 #[must_use]
-pub fn rules(faults: &[LinkFaultSpec]) -> ConnectionRules {
+pub(crate) fn rules(faults: &[LinkFaultSpec]) -> ConnectionRules {
     let mut rules = ConnectionRules::default();
     for spec in faults {
         spec.fault.definition().connection(&mut rules);
@@ -153,7 +153,7 @@ pub fn rules(faults: &[LinkFaultSpec]) -> ConnectionRules {
 
 /// Whether nothing passes in one of the directions, so that no connection can come to be.
 #[must_use]
-pub fn stalls(faults: &[LinkFaultSpec]) -> bool {
+pub(crate) fn stalls(faults: &[LinkFaultSpec]) -> bool {
     faults.iter().any(|spec| matches!(spec.fault, LinkFault::BlackHole(_)))
 }
 

@@ -7,7 +7,7 @@ use super::{
 
 /// How a fault ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Termination {
+pub(crate) enum Termination {
     /// Both ends get an RST.
     Reset,
     /// The broker's end is gone, the light's is not told.
@@ -16,7 +16,7 @@ pub enum Termination {
 
 /// What one connection remembers of the rules that hold for it.
 #[derive(Clone, Copy, Debug)]
-pub struct Terminations {
+pub(crate) struct Terminations {
     rules: ConnectionRules,
     /// When `rules` came into force, or the connection was made: from then a strike is counted.
     ruled_us: Micros,
@@ -25,12 +25,12 @@ pub struct Terminations {
 impl Terminations {
     /// A connection that is made `now`.
     #[must_use]
-    pub fn new(now: Micros, faults: &[LinkFaultSpec]) -> Terminations {
+    pub(crate) fn new(now: Micros, faults: &[LinkFaultSpec]) -> Terminations {
         Terminations { rules: rules(faults), ruled_us: now }
     }
 
     /// Other faults are in force from `now` on.
-    pub fn change(&mut self, now: Micros, faults: &[LinkFaultSpec]) {
+    pub(crate) fn change(&mut self, now: Micros, faults: &[LinkFaultSpec]) {
         let rules = rules(faults);
         if rules != self.rules {
             *self = Terminations { rules, ruled_us: now };
@@ -39,7 +39,7 @@ impl Terminations {
 
     /// When a fault ends the connection, and how.
     #[must_use]
-    pub fn next(&self) -> Option<(Micros, Termination)> {
+    pub(crate) fn next(&self) -> Option<(Micros, Termination)> {
         let ConnectionRules { reset_after_us, half_open_after_us, .. } = self.rules;
         let reset = reset_after_us.map(|after_us| (self.ruled_us + after_us, Termination::Reset));
         let half_open = half_open_after_us.map(|after_us| (self.ruled_us + after_us, Termination::HalfOpen));

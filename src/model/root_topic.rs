@@ -31,7 +31,7 @@ impl RootTopic {
     ///
     /// # Errors
     /// When `text` cannot stand at the beginning of every topic.
-    pub fn new(text: &str) -> Result<RootTopic, RootError> {
+    pub(crate) fn new(text: &str) -> Result<RootTopic, RootError> {
         if text.len() > MAX_ROOT_BYTES {
             return Err(RootError::TooLong);
         }
@@ -70,7 +70,7 @@ impl fmt::Display for RootTopic {
 impl RootError {
     /// What is wrong with the text, and how to mend it.
     #[must_use]
-    pub fn diagnostic(&self) -> Diagnostic {
+    pub(crate) fn diagnostic(&self) -> Diagnostic {
         match self {
             RootError::TooLong => {
                 Diagnostic::new("it is too long", format!("make it at most {MAX_ROOT_BYTES} bytes"))

@@ -25,15 +25,13 @@
 //!
 //! [`crate::world::recorder`] writes it, and has the form of its lines.
 
-mod judge;
+pub mod judge;
 mod reader;
 
 use std::{path::Path, time::Duration};
 
-pub use self::{
-    judge::{Judged, Verdict, judge},
-    reader::RecordingError,
-};
+pub use self::judge::{Judged, judge};
+pub(crate) use self::{judge::Verdict, reader::RecordingError};
 use crate::{
     model::Diagnostic,
     playback::Playback,
@@ -73,7 +71,7 @@ impl Recording {
 
     /// What was recorded.
     #[must_use]
-    pub fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 

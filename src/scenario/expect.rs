@@ -12,9 +12,9 @@ pub struct Expectation {
     /// What must hold.
     pub check: Check,
     /// Of which lights.
-    pub scope: Scope,
+    pub(super) scope: Scope,
     /// When. What has a moment and a time within which it must come has it in [`Check`] instead.
-    pub window: Window,
+    pub(super) window: Window,
     /// The line of the file; `None` where it is expected without being written.
     pub line: Option<usize>,
 }
@@ -72,7 +72,7 @@ pub enum Check {
 
 /// Which lights an expectation is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(super) enum Scope {
     /// All lights of all junctions.
     All,
     /// The lights of one junction.
@@ -83,13 +83,13 @@ pub enum Scope {
 
 /// A part of the run, its ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub(super) struct Window {
     /// From when, since the start.
-    pub from: Duration,
+    pub(super) from: Duration,
     /// Until when, since the start.
-    pub until: Duration,
+    pub(super) until: Duration,
     /// Whether that is the whole run.
-    pub whole: bool,
+    pub(super) whole: bool,
 }
 
 /// A moment from which a time is counted.
@@ -109,9 +109,9 @@ pub enum Moment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultName {
     /// Which one, counted from 0.
-    pub entry: usize,
+    pub(super) entry: usize,
     /// What an expectation calls it, with its light: `wifi-down on demo/a`.
-    pub name: String,
+    pub(super) name: String,
 }
 
 impl Check {
@@ -139,7 +139,7 @@ impl Check {
     /// Whether it is looked for, and one run of many that shows it is enough; else it is asked of
     /// every run.
     #[must_use]
-    pub fn is_sought(&self) -> bool {
+    pub(super) fn is_sought(&self) -> bool {
         matches!(self, Check::Conflict | Check::UnsafeFlashing)
     }
 }
@@ -147,7 +147,7 @@ impl Check {
 impl Scope {
     /// Whether `light` is one of them.
     #[must_use]
-    pub fn includes(&self, light: &LightId) -> bool {
+    pub(super) fn includes(&self, light: &LightId) -> bool {
         match self {
             Scope::All => true,
             Scope::Junction(junction) => light.junction == *junction,
@@ -156,7 +156,7 @@ impl Scope {
     }
 
     /// Those of `config`.
-    pub fn lights(&self, config: &Config) -> Vec<LightId> {
+    pub(super) fn lights(&self, config: &Config) -> Vec<LightId> {
         config.lights().filter(|light| self.includes(light)).collect()
     }
 }
@@ -164,19 +164,8 @@ impl Scope {
 impl Window {
     /// Whether `at` lies in it.
     #[must_use]
-    pub fn includes(&self, at: Duration) -> bool {
+    pub(super) fn includes(&self, at: Duration) -> bool {
         (self.from..=self.until).contains(&at)
-    }
-}
-
-impl Moment {
-    /// The fault that it depends on.
-    #[must_use]
-    pub fn fault(&self) -> Option<&FaultName> {
-        match self {
-            Moment::At(_) => None,
-            Moment::Began(fault) | Moment::Ended(fault) | Moment::LinksUp(fault) => Some(fault),
-        }
     }
 }
 
@@ -271,12 +260,12 @@ impl fmt::Display for Moment {
 
 /// A time in seconds, with as many decimals as it needs, three at the most: `13 s`, `4.25 s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seconds(pub Duration);
+pub(super) struct Seconds(pub Duration);
 
 impl Seconds {
     /// Without the unit.
     #[must_use]
-    pub fn number(self) -> String {
+    pub(super) fn number(self) -> String {
         let text = format!("{:.3}", self.0.as_secs_f64());
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     }

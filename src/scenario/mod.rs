@@ -14,18 +14,18 @@
 //! | [`lessons`](mod@lessons) | the scenarios that come with the program |
 
 pub mod expect;
-pub mod judge;
+pub(crate) mod judge;
 pub mod lessons;
 mod read;
-pub mod record;
-pub mod report;
+pub(crate) mod record;
+pub(crate) mod report;
 pub mod series;
 
 use std::{fmt, path::Path, time::Duration};
 
+pub(crate) use self::{expect::Expectation, judge::Verdict};
 pub use self::{
-    expect::Expectation,
-    judge::{Judge, Outcome, Verdict},
+    judge::{Judge, Outcome},
     lessons::{Lesson, lessons},
 };
 use crate::config::{self, BrokerChoice, Config, ConfigError};
@@ -64,7 +64,7 @@ impl Scenario {
     /// # Errors
     /// When the file cannot be read or does not hold a scenario that can be judged; the error has all
     /// problems, each with its place and what to do.
-    pub fn load(path: &Path) -> Result<Scenario, ConfigError> {
+    pub(crate) fn load(path: &Path) -> Result<Scenario, ConfigError> {
         config::with_file(path, Scenario::from_toml)
     }
 
@@ -86,7 +86,7 @@ impl Scenario {
     /// The same with the moments that `seed` gives its faults. What plays it has to get this one, and
     /// so has the [`Judge`].
     #[must_use]
-    pub fn drawn(&self, seed: u64) -> Scenario {
+    pub(crate) fn drawn(&self, seed: u64) -> Scenario {
         let mut drawn = self.clone();
         drawn.config.draw_faults(seed);
         drawn

@@ -24,7 +24,7 @@ const SCENARIO: [&str; 5] = ["title", "teaches", "seconds", "stage", "seeds"];
 /// The longest scenario: a day.
 const LONGEST: Duration = Duration::from_hours(24);
 /// The most seeds that one file may ask for.
-pub(crate) const MOST_SEEDS: u32 = 100_000;
+pub(super) const MOST_SEEDS: u32 = 100_000;
 
 /// `None` where something is wrong, which the reader then knows of.
 pub(super) fn read(reader: &mut Reader<'_>, top: &Table<'_>) -> Option<Scenario> {

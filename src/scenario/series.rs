@@ -28,7 +28,7 @@ pub struct Played {
     /// A verdict on each expectation, in their order.
     pub verdicts: Vec<Verdict>,
     /// Its figures.
-    pub tally: Tally,
+    pub(super) tally: Tally,
     /// What happened.
     pub record: Record,
 }
@@ -95,7 +95,7 @@ pub fn play(
 impl Played {
     /// A run that was judged and counted to its end.
     #[must_use]
-    pub fn of(seed: Option<u64>, judge: Judge, tally: Tally) -> Played {
+    pub(crate) fn of(seed: Option<u64>, judge: Judge, tally: Tally) -> Played {
         Played { seed, verdicts: judge.verdicts(), tally, record: judge.into_record() }
     }
 
@@ -153,19 +153,19 @@ impl Series {
 
     /// The figures of all runs together.
     #[must_use]
-    pub fn summary(&self) -> Summary {
+    pub(crate) fn summary(&self) -> Summary {
         self.tally.summary()
     }
 
     /// How far the longest run came.
     #[must_use]
-    pub fn reached(&self) -> Duration {
+    pub(crate) fn reached(&self) -> Duration {
         self.reached
     }
 
     /// The run that tells most; `None` where none was played.
     #[must_use]
-    pub fn shown(&self) -> Option<&Played> {
+    pub(crate) fn shown(&self) -> Option<&Played> {
         self.shown.as_ref().map(|(_, played)| played)
     }
 
@@ -181,7 +181,7 @@ impl Series {
 
     /// Whether everything held.
     #[must_use]
-    pub fn held(&self) -> bool {
+    pub(crate) fn held(&self) -> bool {
         !self.seeds.is_empty() && self.verdicts().iter().all(Verdict::held)
     }
 }
@@ -235,7 +235,7 @@ fn told(count: usize, kept: &[(Option<u64>, String)], runs: usize) -> String {
 
 /// `seed 7`, `seeds 1 to 20`, `20 seeds`.
 #[must_use]
-pub fn seeds_told(seeds: &[Option<u64>]) -> String {
+pub(crate) fn seeds_told(seeds: &[Option<u64>]) -> String {
     match seeds {
         [] | [None] => String::new(),
         [Some(seed)] => format!("seed {seed}"),

@@ -59,8 +59,8 @@ struct StoredWill {
 /// A message to be passed on.
 #[derive(Clone, Copy)]
 pub(super) struct Message<'a> {
-    pub(super) topic: &'a str,
-    pub(super) payload: &'a [u8],
+    pub(crate) topic: &'a str,
+    pub payload: &'a [u8],
     pub(super) qos: u8,
     pub(super) retain: bool,
 }

@@ -40,7 +40,8 @@ mod world;
 
 use std::time::Duration;
 
-pub use self::world::{Options, SimulationError};
+pub use self::world::Options;
+pub(crate) use self::world::SimulationError;
 use self::{observer::at, world::World};
 use crate::{
     adafruit::Tally,

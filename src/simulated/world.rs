@@ -52,7 +52,7 @@ pub enum SimulationError {
 impl SimulationError {
     /// What to do about it: an imperative without a full stop.
     #[must_use]
-    pub fn help(&self) -> &'static str {
+    pub(crate) fn help(&self) -> &'static str {
         match self {
             SimulationError::Root(_) => "make it shorter",
         }
@@ -67,7 +67,7 @@ impl From<SimulationError> for Diagnostic {
 
 /// One simulation: its lights, connections and broker, which take one step after the other, and the observer
 /// with the engine that says what is to be done.
-pub(super) struct World {
+pub(crate) struct World {
     pub(super) config: Config,
     pub(super) net: Net,
     pub(super) broker: Broker,

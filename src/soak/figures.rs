@@ -9,54 +9,54 @@ const MOST_LISTED: usize = 50;
 
 /// A violation, with what it takes to reproduce it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Which world: its number and its seed.
-    pub world: String,
+    pub(crate) world: String,
     /// When, on that world's clock.
-    pub at: Duration,
+    pub(crate) at: Duration,
     /// What was seen.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// The figures of one world, or of many together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// How many worlds were played, be it that the user ended them early.
     pub worlds: u64,
     /// For how long, all together, on their own clocks.
     pub played: Duration,
     /// Faults injected, by their name.
-    pub faults: BTreeMap<&'static str, u64>,
+    pub(crate) faults: BTreeMap<&'static str, u64>,
     /// Sure conflicts, of 200 ms and more.
     pub conflicts: u64,
     /// Possible ones, of lights that are only heard. They are told and do not count.
     pub possible: u64,
     /// Shorter ones.
-    pub glitches: u64,
+    pub(crate) glitches: u64,
     /// Greens shown.
     pub greens: u64,
     /// Sessions got.
-    pub sessions: u64,
+    pub(crate) sessions: u64,
     /// Quiet times.
-    pub rounds: u64,
+    pub(crate) rounds: u64,
     /// Lights that had no green in a quiet time.
-    pub stuck: u64,
+    pub(crate) stuck: u64,
     /// The longest time from the end of all faults to the green of the last light.
-    pub longest_recovery: Duration,
+    pub(crate) longest_recovery: Duration,
     /// The first failures.
-    pub failures: Vec<Failure>,
+    pub(crate) failures: Vec<Failure>,
 }
 
 impl Figures {
     /// Whether nothing was seen that must not be, and something was judged at all.
     #[must_use]
-    pub fn passed(&self) -> bool {
+    pub(crate) fn passed(&self) -> bool {
         self.conflicts == 0 && self.glitches == 0 && self.stuck == 0
     }
 
     /// How many faults were injected.
     #[must_use]
-    pub fn faults_in_all(&self) -> u64 {
+    pub(crate) fn faults_in_all(&self) -> u64 {
         self.faults.values().sum()
     }
 
@@ -67,7 +67,7 @@ impl Figures {
     }
 
     /// Takes the figures of another world in.
-    pub fn add(&mut self, other: Figures) {
+    pub(crate) fn add(&mut self, other: Figures) {
         self.worlds += other.worlds;
         self.played += other.played;
         for (name, count) in other.faults {
@@ -88,7 +88,7 @@ impl Figures {
 
     /// The figures as JSON: times in seconds.
     #[must_use]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let failures: Vec<_> = self
             .failures
             .iter()

@@ -15,7 +15,7 @@ use crate::{
 
 /// Watches one world, by its events alone.
 #[derive(Clone, Debug, Default)]
-pub struct Judge {
+pub(crate) struct Judge {
     name: String,
     figures: Figures,
     lights: BTreeSet<LightId>,
@@ -27,12 +27,12 @@ pub struct Judge {
 impl Judge {
     /// A judge of the world called `name`, such as `pair 3, seed 17`.
     #[must_use]
-    pub fn new(name: impl Into<String>) -> Judge {
+    pub(super) fn new(name: impl Into<String>) -> Judge {
         Judge { name: name.into(), ..Judge::default() }
     }
 
     /// Takes one event into account.
-    pub fn take(&mut self, event: &Event) {
+    pub(super) fn take(&mut self, event: &Event) {
         match &event.kind {
             EventKind::LightAdded { light, .. } => {
                 self.lights.insert(light.clone());
@@ -60,23 +60,23 @@ impl Judge {
     }
 
     /// A fault was injected.
-    pub fn fault(&mut self, name: &'static str) {
+    pub(super) fn fault(&mut self, name: &'static str) {
         *self.figures.faults.entry(name).or_default() += 1;
     }
 
     /// All faults have been cleared.
-    pub fn begin_quiet(&mut self, at: Duration) {
+    pub(super) fn begin_quiet(&mut self, at: Duration) {
         self.quiet = Some((at, BTreeSet::new()));
     }
 
     /// Whether every light has had its green since the quiet time began.
     #[must_use]
-    pub fn all_had_green(&self) -> bool {
+    pub(super) fn all_had_green(&self) -> bool {
         self.quiet.as_ref().is_some_and(|(_, greens)| greens.len() >= self.lights.len())
     }
 
     /// The quiet time is over; who has had no green in it is stuck.
-    pub fn end_quiet(&mut self) {
+    pub(super) fn end_quiet(&mut self) {
         let Some((began, greens)) = self.quiet.take() else { return };
         self.figures.rounds += 1;
         for light in self.lights.difference(&greens) {
@@ -88,7 +88,7 @@ impl Judge {
 
     /// The figures of this world, which was played for `played`.
     #[must_use]
-    pub fn finish(mut self, played: Duration) -> Figures {
+    pub(super) fn finish(mut self, played: Duration) -> Figures {
         for (lights, since) in std::mem::take(&mut self.conflicts) {
             self.figures.conflicts += 1;
             self.overlap(since, &lights, played.saturating_sub(since));

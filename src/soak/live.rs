@@ -21,7 +21,7 @@ const CALM_START: Duration = Duration::from_secs(5);
 
 /// Why a live soak could not be played to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum LiveError {
+pub(crate) enum LiveError {
     /// The world did not start.
     #[error(transparent)]
     World(#[from] WorldError),
@@ -36,7 +36,7 @@ pub enum LiveError {
 impl LiveError {
     /// What to do about it: an imperative without a full stop.
     #[must_use]
-    pub fn help(&self) -> Option<String> {
+    pub(crate) fn help(&self) -> Option<String> {
         match self {
             LiveError::World(error) => error.help(),
             LiveError::Lost(_) => Some("run fewer lights".to_owned()),
@@ -58,7 +58,7 @@ struct Live {
 ///
 /// # Errors
 /// When the world does not start, or could not be judged.
-pub async fn live(
+pub(crate) async fn live(
     config: Config,
     options_for_world: WorldOptions,
     time: Duration,

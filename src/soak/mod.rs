@@ -24,22 +24,22 @@ use crate::{
     world::{Command, chaos::ChaosOptions},
 };
 
-pub use self::{
-    figures::{Failure, Figures},
+pub(crate) use self::{
+    figures::Figures,
     judge::Judge,
     live::{LiveError, live},
     simulated::{Plan, Progress, simulated},
 };
 
 /// How long random faults come before each quiet time.
-pub const ROUND: Duration = Duration::from_secs(3_600);
+pub(crate) const ROUND: Duration = Duration::from_secs(3_600);
 /// Within this after the end of all faults every light has had its green, or is stuck. A light may
 /// have to notice a dead connection first, join, connect, sit a promise out, and wait for its turn; and
 /// one whose login was refused again and again does not try for up to 286 s
 /// ([`traffic_light::reconnector::Reconnector::session_refused`]).
-pub const QUIET: Duration = Duration::from_secs(360);
+pub(crate) const QUIET: Duration = Duration::from_secs(360);
 /// The shortest soak that shows anything.
-pub const SHORTEST: Duration = Duration::from_secs(20);
+pub(crate) const SHORTEST: Duration = Duration::from_secs(20);
 
 /// The options of the random faults: one every 20 s on average, more often in a soak of a few minutes.
 fn options(config: &Config, time: Duration) -> ChaosOptions {

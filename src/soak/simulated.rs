@@ -25,25 +25,25 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What is to be played.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The world; its planned faults are left out, and a broker without a login gets one, so that
     /// there can be a wrong password.
-    pub config: Config,
+    pub(crate) config: Config,
     /// How many worlds of that kind, each for itself.
-    pub worlds: usize,
+    pub(crate) worlds: usize,
     /// For how long each.
-    pub time: Duration,
+    pub(crate) time: Duration,
     /// World `n`, counted from 1, has the seed `seed` + n − 1.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// How many at once.
-    pub threads: NonZeroUsize,
+    pub(crate) threads: NonZeroUsize,
 }
 
 /// How far a soak is.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Simulated milliseconds played so far, all worlds together.
-    pub played_ms: AtomicU64,
+    pub(crate) played_ms: AtomicU64,
     /// Set to end early, with the figures so far.
     pub cancelled: AtomicBool,
 }
@@ -53,7 +53,7 @@ pub struct Progress {
 ///
 /// # Errors
 /// When the world cannot be simulated, or the system gives no thread.
-pub fn simulated(plan: Plan, progress: Arc<Progress>) -> anyhow::Result<Receiver<Figures>> {
+pub(crate) fn simulated(plan: Plan, progress: Arc<Progress>) -> anyhow::Result<Receiver<Figures>> {
     let plan = Arc::new(Plan { config: prepared(plan.config), ..plan });
     // An invalid configuration is reported once, before the threads start.
     Simulation::new(&plan.config, plan.seed, Options::default())?;

@@ -18,19 +18,19 @@ pub struct Figures {
     /// Lights that were to be run, each with a connection of its own.
     pub lights: usize,
     /// Those with a session at the end.
-    pub connected: usize,
+    pub(super) connected: usize,
     /// From the start until all were connected and subscribed; `None` where they never were.
-    pub connected_after_s: Option<f64>,
+    pub(super) connected_after_s: Option<f64>,
     /// For how long it was measured; 0 where it never came to that.
-    pub measured_s: f64,
+    pub(super) measured_s: f64,
     /// Messages that the lights sent in a second.
-    pub sent_per_s: f64,
+    pub(super) sent_per_s: f64,
     /// Messages that came to the lights in a second.
-    pub received_per_s: f64,
+    pub(super) received_per_s: f64,
     /// The mean payload of a message sent.
-    pub mean_bytes: f64,
+    pub(super) mean_bytes: f64,
     /// From the publishing of a word of state to its receipt by the other light.
-    pub delivery_ms: Option<Spread>,
+    pub(super) delivery_ms: Option<Spread>,
     /// From the publishing of an end of right of way to its receipt by the waiting light.
     pub reaction_ms: Option<Reaction>,
     /// Processor time in the measured time, in percent of one core; of this process, the embedded broker
@@ -45,7 +45,7 @@ pub struct Figures {
     /// Conflicts seen.
     pub conflicts: u64,
     /// Messages ignored.
-    pub ignored: u64,
+    pub(super) ignored: u64,
     /// What was not well, one sentence each; empty where all was.
     pub complaints: Vec<String>,
 }
@@ -54,17 +54,17 @@ pub struct Figures {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
     /// How many were measured.
-    pub count: u64,
+    pub(super) count: u64,
     /// Half were no longer.
-    pub p50: f64,
+    pub(super) p50: f64,
     /// Of ten, nine were no longer.
-    pub p90: f64,
+    pub(super) p90: f64,
     /// Of a hundred, 99 were no longer.
-    pub p99: f64,
+    pub(super) p99: f64,
     /// Of a thousand, 999 were no longer.
-    pub p999: f64,
+    pub(super) p999: f64,
     /// The longest.
-    pub max: f64,
+    pub(super) max: f64,
 }
 
 /// What was counted in the measured time.

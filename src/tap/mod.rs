@@ -6,7 +6,7 @@
 
 mod reader;
 
-pub use self::reader::Reader;
+pub(crate) use self::reader::Reader;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,9 +16,9 @@ use crate::fault::Direction;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Time since the link's port was opened.
-    pub at: Duration,
+    pub(crate) at: Duration,
     /// The connection, counted from 1 for each port.
-    pub connection: u64,
+    pub(crate) connection: u64,
     /// What was seen.
     pub what: LinkEvent,
 }
@@ -136,32 +136,32 @@ pub struct Connect {
     /// As it was given; may be empty.
     pub client_id: String,
     /// Seconds; 0: none.
-    pub keep_alive_s: u16,
+    pub(crate) keep_alive_s: u16,
     /// Whether the session starts clean.
-    pub clean_session: bool,
+    pub(crate) clean_session: bool,
     /// Topic, payload and retain flag of the will.
-    pub will: Option<(String, Arc<[u8]>, bool)>,
+    pub(crate) will: Option<(String, Arc<[u8]>, bool)>,
     /// The user's name, where one was given.
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// Whether a password was given.
-    pub has_password: bool,
+    pub(crate) has_password: bool,
 }
 
 /// What a PUBLISH says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publish {
     /// Its topic.
-    pub topic: String,
+    pub(crate) topic: String,
     /// Its payload, cut off where it is long.
-    pub payload: Arc<[u8]>,
+    pub(crate) payload: Arc<[u8]>,
     /// How many bytes the whole payload has.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
     /// 0 to 2.
-    pub qos: u8,
+    pub(crate) qos: u8,
     /// From a light: to be kept. To a light: it was kept.
-    pub retain: bool,
+    pub(crate) retain: bool,
     /// Whether it may have been sent before.
-    pub dup: bool,
+    pub(crate) dup: bool,
     /// Packet identifier; `None` at QoS 0.
-    pub id: Option<u16>,
+    pub(crate) id: Option<u16>,
 }

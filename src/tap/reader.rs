@@ -28,7 +28,7 @@ const MOST_FILTERS: usize = 64;
 
 /// Follows one connection. It holds at most one packet's beginning for each direction.
 #[derive(Debug)]
-pub struct Reader {
+pub(crate) struct Reader {
     connection: u64,
     streams: [Stream; 2],
 }
@@ -68,19 +68,25 @@ enum Step {
 impl Reader {
     /// The connection with this number.
     #[must_use]
-    pub fn new(connection: u64) -> Reader {
+    pub(crate) fn new(connection: u64) -> Reader {
         let stream = || Stream { at: At::Packet { needed: HEADER_BYTES }, ..Stream::default() };
         Reader { connection, streams: [stream(), stream()] }
     }
 
     /// The light has opened it.
     #[must_use]
-    pub fn opened(&self, at: Duration, from: SocketAddr) -> Seen {
+    pub(crate) fn opened(&self, at: Duration, from: SocketAddr) -> Seen {
         self.seen(at, LinkEvent::Opened { from })
     }
 
     /// Bytes have passed.
-    pub fn bytes(&mut self, at: Duration, direction: Direction, bytes: &[u8], mut out: impl FnMut(Seen)) {
+    pub(crate) fn bytes(
+        &mut self,
+        at: Duration,
+        direction: Direction,
+        bytes: &[u8],
+        mut out: impl FnMut(Seen),
+    ) {
         let connection = self.connection;
         let mut tell = |what| out(Seen { at, connection, what });
         let [up, down] = &mut self.streams;
@@ -97,7 +103,7 @@ impl Reader {
     }
 
     /// The light has ended its side.
-    pub fn half_closed(&mut self, at: Duration, mut out: impl FnMut(Seen)) {
+    pub(crate) fn half_closed(&mut self, at: Duration, mut out: impl FnMut(Seen)) {
         let stream = mem::take(&mut self.streams[Direction::ToBroker.index()]);
         if let Some(reason) = stream.unfinished() {
             let direction = Direction::ToBroker;
@@ -108,7 +114,7 @@ impl Reader {
 
     /// It is over.
     #[must_use]
-    pub fn closed(&self, at: Duration, by: Closer, reset: bool) -> Seen {
+    pub(crate) fn closed(&self, at: Duration, by: Closer, reset: bool) -> Seen {
         self.seen(at, LinkEvent::Closed { by, reset })
     }
 

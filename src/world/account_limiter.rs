@@ -64,7 +64,7 @@ impl fmt::Display for AccountEvent {
 }
 
 /// Is called with each event.
-pub type Listener = Box<dyn Fn(AccountEvent) + Send + Sync>;
+pub(super) type Listener = Box<dyn Fn(AccountEvent) + Send + Sync>;
 
 /// Counts what the clients of one broker do. Clones count together; like an account, it outlives a restart of
 /// the broker.
@@ -200,7 +200,7 @@ impl AccountLimiter {
 
     /// Whether the broker is to be like Adafruit IO.
     #[must_use]
-    pub fn emulates(&self) -> bool {
+    pub(super) fn emulates(&self) -> bool {
         self.state().emulates()
     }
 

@@ -62,11 +62,11 @@ pub(crate) struct Budget {
 
 /// What is known when the broker says that too much was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Blame {
+pub(super) struct Blame {
     /// Publishes of this program in the last minute.
-    pub(crate) own: usize,
+    pub(super) own: usize,
     /// Publishes of other users of the account, as far as they were heard.
-    pub(crate) others: usize,
+    pub(super) others: usize,
     /// What the account may.
     pub(crate) per_minute: usize,
 }
@@ -74,7 +74,7 @@ pub(crate) struct Blame {
 impl Budget {
     /// For an account with so many publishes a minute, of which this program's lights want `planned`.
     /// Without `keeps`, publishes are counted and not held back.
-    pub(crate) fn new(per_minute: u32, planned: u32, keeps: bool) -> Budget {
+    pub(super) fn new(per_minute: u32, planned: u32, keeps: bool) -> Budget {
         let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
         Budget {
             per_minute: count(per_minute),
@@ -105,17 +105,17 @@ impl Budget {
     }
 
     /// Takes one publish out, if there is that much beside what is kept for foreign lights.
-    pub(crate) fn publish(&mut self, now: Duration) -> bool {
+    pub(super) fn publish(&mut self, now: Duration) -> bool {
         self.take(now, self.reserved)
     }
 
     /// The same for what a foreign light is told: it goes before everything else.
-    pub(crate) fn publish_first(&mut self, now: Duration) -> bool {
+    pub(super) fn publish_first(&mut self, now: Duration) -> bool {
         self.take(now, 0)
     }
 
     /// Whether a foreign light could be told so much now.
-    pub(crate) fn has(&mut self, now: Duration, messages: u32) -> bool {
+    pub(super) fn has(&mut self, now: Duration, messages: u32) -> bool {
         self.leaves(now, usize::try_from(messages).unwrap_or(usize::MAX).saturating_sub(1))
     }
 
@@ -135,7 +135,7 @@ impl Budget {
 
     /// Another user of the account was heard. Returns whether a person should know by now that little is
     /// left.
-    pub(crate) fn heard_other(&mut self, now: Duration) -> Option<Blame> {
+    pub(super) fn heard_other(&mut self, now: Duration) -> Option<Blame> {
         self.others.add(now);
         let eaten = self.others.count(now) + self.planned > self.per_minute;
         let told = self.warned_at.is_some_and(|at| now.saturating_sub(at) < WARN_EVERY);
@@ -147,13 +147,13 @@ impl Budget {
     }
 
     /// The broker says that publishes are rejected for so long.
-    pub(crate) fn throttled(&mut self, now: Duration, lasts: Duration) -> Blame {
+    pub(super) fn throttled(&mut self, now: Duration, lasts: Duration) -> Blame {
         self.paused_until = self.paused_until.max(now + lasts);
         self.blame(now)
     }
 
     /// The broker says that the account is banned for so long.
-    pub(crate) fn banned(&mut self, now: Duration, lasts: Duration) {
+    pub(super) fn banned(&mut self, now: Duration, lasts: Duration) {
         self.paused_until = self.paused_until.max(now + lasts);
         self.rest(now, lasts.max(REFUSED_REST));
     }
@@ -162,7 +162,7 @@ impl Budget {
     ///
     /// # Errors
     /// For how long it has to wait before it asks again.
-    pub(crate) fn login(&mut self, now: Duration) -> Result<(), Duration> {
+    pub(super) fn login(&mut self, now: Duration) -> Result<(), Duration> {
         if now < self.no_login_until {
             return Err(self.no_login_until - now);
         }
@@ -180,13 +180,13 @@ impl Budget {
     }
 
     /// A link was let in.
-    pub(crate) fn let_in(&mut self) {
+    pub(super) fn let_in(&mut self) {
         self.refusals = 0;
         self.probed_at = None;
     }
 
     /// A link was not let in, or its connection was reset for a ban that was not told.
-    pub(crate) fn refused(&mut self, now: Duration) {
+    pub(super) fn refused(&mut self, now: Duration) {
         // Links that were refused together are one refusal.
         if now >= self.no_login_until {
             self.refusals = self.refusals.saturating_add(1);

@@ -14,21 +14,21 @@ use crate::{
 pub struct ChaosOptions {
     /// The mean time from one fault to the next, a millisecond to a day. It is longer where `most`
     /// are on.
-    pub pace: Duration,
+    pub(crate) pace: Duration,
     /// The most faults that are on at once, at least 1.
-    pub most: usize,
+    pub(crate) most: usize,
     /// The longest time that a fault stays, half a second to a day.
-    pub longest: Duration,
+    pub(crate) longest: Duration,
     /// Whether links can be broken in finer ways: whether they go through proxies.
-    pub links: bool,
+    pub(crate) links: bool,
     /// Whether the broker can be stopped, and made to count: it is part of this program.
-    pub stops_broker: bool,
+    pub(crate) stops_broker: bool,
     /// Whether the broker asks for a login, so that a wrong password can be one.
-    pub has_login: bool,
+    pub(crate) has_login: bool,
     /// Where lights run that are not [`LightKind::Virtual`]; they get only what they can be given.
-    pub kinds: BTreeMap<LightId, LightKind>,
+    pub(crate) kinds: BTreeMap<LightId, LightKind>,
     /// Whether clocks drift by more than the right-of-way rules allow for: a conflict is possible then.
-    pub beyond_rho: bool,
+    pub(crate) beyond_rho: bool,
 }
 
 impl Default for ChaosOptions {

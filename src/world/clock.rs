@@ -6,7 +6,7 @@ use traffic_light::{View, Waiting};
 
 /// Counts from the start of the world. Cheap to copy.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub(super) struct Clock {
     started: Instant,
     started_at: SystemTime,
 }
@@ -14,34 +14,27 @@ pub struct Clock {
 impl Clock {
     /// A clock that starts now.
     #[must_use]
-    pub fn start() -> Clock {
+    pub(super) fn start() -> Clock {
         Clock { started: Instant::now(), started_at: SystemTime::now() }
     }
 
     /// Time since the world started.
     #[must_use]
-    pub fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
     /// When the world started, by the computer's wall clock, so that what several processes tell can
     /// be put in one order.
     #[must_use]
-    pub fn started_at(&self) -> SystemTime {
+    pub(super) fn started_at(&self) -> SystemTime {
         self.started_at
-    }
-
-    /// The same as [`Clock::now`], as the light's program counts it: whole milliseconds, rounded down.
-    #[must_use]
-    pub fn now_ms(&self) -> traffic_light::Instant {
-        let ms = u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX);
-        traffic_light::Instant::from_ms(ms)
     }
 }
 
 /// A virtual light's own clock: the world's, until a fault makes it wrong or stand still.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LightClock {
+pub(super) struct LightClock {
     /// Since when it runs as it does, on the world's clock.
     since: Duration,
     /// What it showed then, in microseconds.
@@ -52,25 +45,25 @@ pub(crate) struct LightClock {
 }
 
 impl LightClock {
-    pub(crate) fn new() -> LightClock {
+    pub(super) fn new() -> LightClock {
         LightClock { since: Duration::ZERO, base_us: 0, ppm: 0, stands: false }
     }
 
     /// What it shows, when the world's clock shows `now`.
-    pub(crate) fn read(&self, now: Duration) -> traffic_light::Instant {
+    pub(super) fn read(&self, now: Duration) -> traffic_light::Instant {
         traffic_light::Instant::from_ms(self.us(now) / 1_000)
     }
 
-    pub(crate) fn set_drift(&mut self, now: Duration, ppm: i32) {
+    pub(super) fn set_drift(&mut self, now: Duration, ppm: i32) {
         *self = LightClock { since: now, base_us: self.us(now), ppm, ..*self };
     }
 
-    pub(crate) fn set_standing(&mut self, now: Duration, stands: bool) {
+    pub(super) fn set_standing(&mut self, now: Duration, stands: bool) {
         *self = LightClock { since: now, base_us: self.us(now), stands, ..*self };
     }
 
     /// When it shows `instant`, on the world's clock, if it goes on as it does.
-    pub(crate) fn to_world(self, instant: traffic_light::Instant) -> traffic_light::Instant {
+    pub(super) fn to_world(self, instant: traffic_light::Instant) -> traffic_light::Instant {
         let ahead_us = i128::from(instant.as_ms()) * 1_000 - i128::from(self.base_us);
         let world_us = i128::try_from(self.since.as_micros()).unwrap_or(i128::MAX / 4)
             + ahead_us * 1_000_000 / i128::from(self.rate());
@@ -79,7 +72,7 @@ impl LightClock {
 
     /// When it first shows `instant`, on the world's clock, if it goes on as it does; `None` while it
     /// stands still before that.
-    pub(crate) fn when(&self, instant: traffic_light::Instant) -> Option<Duration> {
+    pub(super) fn when(&self, instant: traffic_light::Instant) -> Option<Duration> {
         let ahead_us = instant.as_ms().saturating_mul(1_000).saturating_sub(self.base_us);
         if ahead_us == 0 {
             return Some(self.since);
@@ -90,7 +83,7 @@ impl LightClock {
     }
 
     /// A light's inside, with its deadlines on the world's clock.
-    pub(crate) fn view_in_world(&self, mut view: View) -> View {
+    pub(super) fn view_in_world(&self, mut view: View) -> View {
         let held = view.promises.iter_mut().chain(&mut view.leases).map(|held| &mut held.until);
         let waits = match &mut view.waiting {
             Some(Waiting::Promised(held)) => Some(&mut held.until),

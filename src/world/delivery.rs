@@ -23,20 +23,20 @@ pub struct Deliveries(Mutex<SentLog>);
 
 /// What was counted since the last time that it was asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Counted {
+pub(crate) struct Counted {
     /// Messages handed to a session, status messages included.
     pub sent: u64,
     /// Their payloads, in bytes.
-    pub sent_bytes: u64,
+    pub(crate) sent_bytes: u64,
     /// Messages that came to a light.
-    pub received: u64,
+    pub(crate) received: u64,
     /// Words of state whose way to another light was measured: once for each light that took them in.
     pub took: Durations,
 }
 
 /// Many durations in little room: each is kept to 1.6 %, the longest exactly.
 #[derive(Clone, Debug, Default)]
-pub struct Durations {
+pub(crate) struct Durations {
     /// Grows to the cell of the longest.
     cells: Vec<u64>,
     count: u64,
@@ -59,7 +59,7 @@ struct SentState {
 impl Deliveries {
     /// What was counted since this was last asked for.
     #[must_use]
-    pub fn take(&self) -> Counted {
+    pub(crate) fn take(&self) -> Counted {
         std::mem::take(&mut self.sent_log().counted)
     }
 
@@ -105,7 +105,7 @@ impl Deliveries {
 
 impl Durations {
     /// Adds one.
-    pub fn add(&mut self, took: Duration) {
+    pub(crate) fn add(&mut self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let cell = cell(us).min(CELLS - 1);
         if cell >= self.cells.len() {
@@ -120,20 +120,20 @@ impl Durations {
 
     /// How many there are.
     #[must_use]
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
     /// The longest; zero where there is none.
     #[must_use]
-    pub fn longest(&self) -> Duration {
+    pub(crate) fn longest(&self) -> Duration {
         Duration::from_micros(self.longest_us)
     }
 
     /// The shortest duration that `share` (0 to 1) of all do not exceed, by nearest rank; zero where
     /// there is none.
     #[must_use]
-    pub fn percentile(&self, share: f64) -> Duration {
+    pub(crate) fn percentile(&self, share: f64) -> Duration {
         let mut before = 0;
         for (cell, count) in self.cells.iter().enumerate() {
             before += count;

@@ -24,7 +24,7 @@ const TLS_PORT: u16 = 8883;
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) address: Arc<BrokerAddress>,
-    pub(super) login: SharedLogin,
+    pub(crate) login: SharedLogin,
     /// Links to a broker with TLS go through a proxy, which speaks it.
     pub(super) tls: Option<Tls>,
 }

@@ -61,13 +61,13 @@ pub(super) fn silence(event: &LogEvent) -> Option<bool> {
 }
 
 /// What the status of a virtual light says of it.
-pub(crate) fn facts(wifi_joins: u32, mqtt_joins: u32, reset: &'static str) -> Facts {
+pub(super) fn facts(wifi_joins: u32, mqtt_joins: u32, reset: &'static str) -> Facts {
     let firmware = env!("CARGO_PKG_VERSION");
     Facts { kind: "virtual", wifi_joins, mqtt_joins, reset, firmware, ..Facts::default() }
 }
 
 /// What a program and its host have counted together.
-pub(crate) fn counters(counted: Counted, wifi_joins: u32, mqtt_joins: u32) -> Counters {
+pub(super) fn counters(counted: Counted, wifi_joins: u32, mqtt_joins: u32) -> Counters {
     let Counted { greens, sent, dropped, received, ignored } = counted;
     Counters { sent, received, ignored, dropped, wifi_joins, mqtt_joins, greens }
 }

@@ -49,10 +49,8 @@ use std::{
 use traffic_light::{Aspect, Name, PeerMessage};
 
 use self::junction::Junction;
-pub use self::{
-    limits::Limits,
-    verdict::{CONFLICT_FROM, Certainty, GLITCH_BELOW, Grade},
-};
+pub(crate) use self::limits::Limits;
+pub use self::verdict::{CONFLICT_FROM, Certainty, GLITCH_BELOW, Grade};
 use super::event::EventKind;
 use crate::model::LightId;
 
@@ -68,7 +66,7 @@ pub struct Monitor {
 impl Monitor {
     /// What is assumed of the lights of `junction` that are only heard; the defaults go with the
     /// default timings.
-    pub fn set_limits(&mut self, junction: &Name, limits: Limits) {
+    pub(crate) fn set_limits(&mut self, junction: &Name, limits: Limits) {
         let place = self.place(junction);
         if let Some(junction) = self.junctions.get_mut(place) {
             junction.set_limits(limits);

@@ -31,7 +31,8 @@ use tokio::{
 };
 use traffic_light::mqtt::codec::{FixedHeader, connack};
 
-pub use super::upstream::{Destination, Trouble};
+pub use super::upstream::Destination;
+pub(super) use super::upstream::Trouble;
 use super::upstream::{Server, Upstream};
 use crate::{
     fault::{Direction, ImpairedLink, Item, LinkFaultSpec, Micros, Termination, Terminations, rules, stalls},
@@ -108,7 +109,7 @@ impl Proxy {
     ///
     /// # Errors
     /// When the port is not available.
-    pub fn towards(destination: Destination, listen: SocketAddr, seed: u64) -> io::Result<Proxy> {
+    pub(crate) fn towards(destination: Destination, listen: SocketAddr, seed: u64) -> io::Result<Proxy> {
         Proxy::open(destination, listen, seed, None)
     }
 
@@ -152,12 +153,6 @@ impl Proxy {
     #[must_use]
     pub fn trouble(&self) -> Trouble {
         self.trouble.clone()
-    }
-
-    /// The faults that are in force.
-    #[must_use]
-    pub fn faults(&self) -> Faults {
-        self.orders.borrow().faults.clone()
     }
 
     /// Injects a fault, or changes its parameters.

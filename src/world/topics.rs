@@ -10,7 +10,7 @@ use crate::model::{Diagnostic, LightId};
 
 /// The topics below one root, or the feeds of one account.
 #[derive(Clone, Debug)]
-pub struct Topics {
+pub(crate) struct Topics {
     /// With feeds, the account's name.
     root: String,
     /// Whose feed is whose, by the last level of its topic: that cannot be told from the feed's name.
@@ -20,20 +20,20 @@ pub struct Topics {
 impl Topics {
     /// The topics below `root`.
     #[must_use]
-    pub fn new(root: impl Display) -> Topics {
+    pub(crate) fn new(root: impl Display) -> Topics {
         Topics { root: root.to_string(), feeds: None }
     }
 
     /// The feeds of the account `user` for `lights`.
     #[must_use]
-    pub fn on_feeds(user: &str, lights: impl Iterator<Item = LightId>) -> Topics {
+    pub(crate) fn on_feeds(user: &str, lights: impl Iterator<Item = LightId>) -> Topics {
         let feeds = lights.map(|id| (feeds::state_feed(&id.junction, &id.light).to_string(), id));
         Topics { root: user.to_owned(), feeds: Some(Arc::new(feeds.collect())) }
     }
 
     /// The topic of one kind of one light. On feeds there is the state alone.
     #[must_use]
-    pub fn of(&self, light: &LightId, kind: TopicKind) -> String {
+    pub(crate) fn of(&self, light: &LightId, kind: TopicKind) -> String {
         if self.feeds.is_some() {
             return format!("{}/feeds/{}", self.root, feeds::state_feed(&light.junction, &light.light));
         }
@@ -43,7 +43,7 @@ impl Topics {
     /// The filters that match every topic of every light below the root; on feeds, all of the account's, and
     /// its notices.
     #[must_use]
-    pub fn all(&self) -> Vec<String> {
+    pub(super) fn all(&self) -> Vec<String> {
         match self.feeds {
             Some(_) => {
                 ["feeds/+", "f/+", "throttle", "errors"].map(|last| format!("{}/{last}", self.root)).to_vec()
@@ -55,12 +55,12 @@ impl Topics {
     /// The filters that match whatever is said below the root, of the contract or not. With `feeds/#`, feeds
     /// would come in three forms each.
     #[must_use]
-    pub fn everything(&self) -> Vec<String> {
+    pub(super) fn everything(&self) -> Vec<String> {
         if self.feeds.is_some() { self.all() } else { vec![format!("{}/#", self.root)] }
     }
 
     /// The filters for everything, or for what lights say, and for `others` that those do not match.
-    pub(crate) fn with_others(&self, everything: bool, others: Vec<String>) -> Vec<String> {
+    pub(super) fn with_others(&self, everything: bool, others: Vec<String>) -> Vec<String> {
         let mut filters = if everything { self.everything() } else { self.all() };
         for other in others {
             // A broker may send twice what two filters match.
@@ -78,7 +78,7 @@ impl Topics {
 
     /// Which light and kind a topic is of; `None` for a topic that is not of the contract.
     #[must_use]
-    pub fn parse(&self, topic: &str) -> Option<(LightId, TopicKind)> {
+    pub(crate) fn parse(&self, topic: &str) -> Option<(LightId, TopicKind)> {
         let below = topic.strip_prefix(&self.root)?.strip_prefix('/')?;
         if let Some(feeds) = &self.feeds {
             let light = feeds.get(below.strip_prefix("feeds/").or_else(|| below.strip_prefix("f/"))?)?;
@@ -99,7 +99,7 @@ impl Topics {
 ///
 /// # Errors
 /// What is wrong with it, and what to do.
-pub fn check_publishable(topic: &str) -> Result<(), Diagnostic> {
+pub(crate) fn check_publishable(topic: &str) -> Result<(), Diagnostic> {
     let (message, help) = if topic.is_empty() {
         ("the topic is empty", "write one, such as twinlight/demo/a/state")
     } else if topic.len() > usize::from(u16::MAX) {

@@ -23,7 +23,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Why the broker could not be reached, kept for the light: through a proxy it sees no more than that its
 /// connection ended.
-pub type Trouble = Arc<Mutex<Option<io::Error>>>;
+pub(crate) type Trouble = Arc<Mutex<Option<io::Error>>>;
 
 /// Where a proxy leads.
 #[derive(Clone, Debug)]

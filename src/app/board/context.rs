@@ -14,30 +14,30 @@ use crate::{
 /// What the configuration says of lights and broker, and where files go. Made anew with each world.
 #[derive(Clone, Debug, Default)]
 pub struct ProvisioningContext {
-    pub junctions: Vec<Junction>,
+    pub(crate) junctions: Vec<Junction>,
     /// What stands before the junction in every topic.
-    pub root: String,
+    pub(in crate::app) root: String,
     /// In which dialect the lights speak.
-    pub dialect: Dialect,
+    pub(super) dialect: Dialect,
     /// The broker, where it is not inside this program.
-    pub broker: Option<ExternalBroker>,
+    pub(in crate::app) broker: Option<ExternalBroker>,
     /// The login of the broker inside this program, where the configuration gives one.
-    pub login: Option<Login>,
-    pub backups: Option<PathBuf>,
+    pub(super) login: Option<Login>,
+    pub(in crate::app) backups: Option<PathBuf>,
     /// Where the login that boards are given is kept.
-    pub login_file: Option<PathBuf>,
+    pub(super) login_file: Option<PathBuf>,
 }
 
 /// A broker that runs elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExternalBroker {
-    pub host: String,
-    pub port: u16,
-    pub login: Option<Login>,
+pub(in crate::app) struct ExternalBroker {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) login: Option<Login>,
     /// Whether the connection is encrypted.
-    pub tls: bool,
+    pub(super) tls: bool,
     /// Whether its certificate is not checked, although it is.
-    pub unchecked: bool,
+    pub(in crate::app) unchecked: bool,
 }
 
 impl ProvisioningContext {
@@ -79,7 +79,7 @@ impl ProvisioningContext {
     }
 
     #[must_use]
-    pub fn junction(&self, name: &str) -> Option<&Junction> {
+    pub(in crate::app) fn junction(&self, name: &str) -> Option<&Junction> {
         self.junctions.iter().find(|junction| junction.name().as_str() == name)
     }
 }

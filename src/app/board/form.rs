@@ -32,12 +32,12 @@ pub enum BackupFirst {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Remembered {
-    pub port: String,
-    pub wifi_ssid: String,
+    pub(super) port: String,
+    pub(super) wifi_ssid: String,
     /// What is backed up first.
-    pub backup: BackupFirst,
+    pub(super) backup: BackupFirst,
     /// The GPIOs of the red, the amber and the green LED; `None`: as wired in the drawing.
-    pub leds: Option<(u8, u8, u8)>,
+    pub(super) leds: Option<(u8, u8, u8)>,
 }
 
 /// What a person fills in.
@@ -53,15 +53,15 @@ pub struct Form {
     /// What is backed up first.
     pub backup: BackupFirst,
     /// Another image than the one that came with the program; empty: that one.
-    pub image: String,
-    pub restore: String,
+    pub(in crate::app) image: String,
+    pub(in crate::app) restore: String,
     /// Whether that may be another board's.
-    pub restore_of_another: bool,
+    pub(in crate::app) restore_of_another: bool,
     pub show_secrets: bool,
     /// Whether the QR code of the broker's address holds the password.
-    pub password_in_code: bool,
+    pub(crate) password_in_code: bool,
     /// Whether the virtual light of the same name gives its place to the board.
-    pub takes_place: bool,
+    pub(crate) takes_place: bool,
     /// Under which boards reach this computer, the likeliest first.
     pub addresses: Vec<Ipv4Addr>,
     pub errors: Vec<SettingsError>,
@@ -70,7 +70,7 @@ pub struct Form {
 impl Form {
     /// A form for the lights of `context`, with what was remembered.
     #[must_use]
-    pub fn new(context: &ProvisioningContext, remembered: &Remembered) -> Form {
+    pub(in crate::app) fn new(context: &ProvisioningContext, remembered: &Remembered) -> Form {
         let mut form = Form {
             port: remembered.port.clone(),
             entry: EntryMethod::Auto,
@@ -103,7 +103,7 @@ impl Form {
     }
 
     #[must_use]
-    pub fn remembered(&self) -> Remembered {
+    pub(in crate::app) fn remembered(&self) -> Remembered {
         let leds = self.settings.leds;
         Remembered {
             port: self.port.clone(),
@@ -115,7 +115,7 @@ impl Form {
     }
 
     /// The board is to be the light `light` of `junction`: takes over what its virtual lights know.
-    pub fn choose(&mut self, junction: &Junction, light: &Name) {
+    pub(super) fn choose(&mut self, junction: &Junction, light: &Name) {
         let known = Settings::of(junction, light);
         let settings = &mut self.settings;
         settings.junction = known.junction;
@@ -129,7 +129,7 @@ impl Form {
     }
 
     /// The board is to log in to its broker so.
-    pub fn log_in(&mut self, login: Option<&Login>) {
+    pub(super) fn log_in(&mut self, login: Option<&Login>) {
         let (user, password) =
             login.map(|login| (login.user.clone(), login.password.clone())).unwrap_or_default();
         self.settings.broker_user = user;
@@ -137,7 +137,7 @@ impl Form {
     }
 
     /// The board is to connect to the broker in this program, which listens on `port`.
-    pub fn fill_in_this_computer(&mut self, port: u16) {
+    pub(super) fn fill_in_this_computer(&mut self, port: u16) {
         if let Some(address) = self.addresses.first() {
             self.settings.broker_host = address.to_string();
         }
@@ -146,7 +146,7 @@ impl Form {
 
     /// The board is to connect to the broker in this program, or to another one: forgets what was filled
     /// in for the one here.
-    pub fn use_this_computer(&mut self, on: bool) {
+    pub(super) fn use_this_computer(&mut self, on: bool) {
         if self.this_computer && !on {
             self.settings.broker_host.clear();
             self.log_in(None);
@@ -156,7 +156,7 @@ impl Form {
 
     /// Chooses the last light of the first junction where the form names none of `context`: in a pair,
     /// the second one.
-    pub fn complete(&mut self, context: &ProvisioningContext) {
+    pub(super) fn complete(&mut self, context: &ProvisioningContext) {
         let chosen = context.junction(&self.settings.junction);
         let named = chosen
             .is_some_and(|junction| junction.lights().any(|light| light.as_str() == self.settings.light));
@@ -176,14 +176,14 @@ impl Form {
 
     /// The port and how to talk to it; `None` without a port.
     #[must_use]
-    pub fn connection(&self) -> Option<Connection> {
+    pub(crate) fn connection(&self) -> Option<Connection> {
         let port = self.port.trim();
         (!port.is_empty()).then(|| Connection { entry: self.entry, ..Connection::new(port) })
     }
 
     /// Back up, flash, provision, verify, start. `None` where something is missing or wrong, which
     /// [`Form::errors`] then tells.
-    pub fn flash(&mut self, backups: Option<&PathBuf>) -> Option<Request> {
+    pub(super) fn flash(&mut self, backups: Option<&PathBuf>) -> Option<Request> {
         let record = self.record()?;
         let scope = match self.backup {
             BackupFirst::Whole => Some(BackupScope::Whole),
@@ -205,20 +205,20 @@ impl Form {
     }
 
     /// Write the settings alone. `None` as with [`Form::flash`].
-    pub fn provision(&mut self) -> Option<Request> {
+    pub(super) fn provision(&mut self) -> Option<Request> {
         let record = self.record()?;
         Some(Request::Provision(ProvisionJob { connection: self.connection()?, record }))
     }
 
     /// Read the flash into a new file in the folder of backups.
     #[must_use]
-    pub fn back_up(&self, scope: BackupScope, backups: Option<&PathBuf>) -> Option<Request> {
+    pub(super) fn back_up(&self, scope: BackupScope, backups: Option<&PathBuf>) -> Option<Request> {
         let place = BackupPlace::Folder(backups.cloned().unwrap_or_else(|| PathBuf::from(".")));
         Some(Request::BackUp(BackupJob { connection: self.connection()?, scope, place }))
     }
 
     #[must_use]
-    pub fn restore(&self) -> Option<Request> {
+    pub(in crate::app) fn restore(&self) -> Option<Request> {
         let file = self.restore.trim();
         let connection = self.connection().filter(|_| !file.is_empty())?;
         let of_another_board = self.restore_of_another;
@@ -227,7 +227,7 @@ impl Form {
 
     /// What was wrong with `member` when the form was last handed in.
     #[must_use]
-    pub fn error(&self, member: Member) -> Option<String> {
+    pub(crate) fn error(&self, member: Member) -> Option<String> {
         self.errors.iter().find(|error| error.member == member).map(|error| error.diagnostic.one_line())
     }
 

@@ -12,7 +12,7 @@ fn is_unreserved(byte: u8) -> bool {
 
 /// `mqtt://user@address:port`; with the password behind the user where it is given.
 #[must_use]
-pub fn address(user: &str, password: Option<&str>, ip: Ipv4Addr, port: u16) -> String {
+pub(in crate::app) fn address(user: &str, password: Option<&str>, ip: Ipv4Addr, port: u16) -> String {
     let mut text = "mqtt://".to_owned();
     escape(&mut text, user);
     if let Some(password) = password {
@@ -42,7 +42,7 @@ fn escape(text: &mut String, part: &str) {
 pub struct Code {
     text: String,
     /// Modules on a side.
-    pub side: usize,
+    pub(in crate::app) side: usize,
     /// Row by row: whether a module is dark.
     dark: Vec<bool>,
 }
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Code {
 impl Code {
     /// The code of `text`; `None` where it is too long for any, which is more than 2,000 letters.
     #[must_use]
-    pub fn of(text: &str) -> Option<Code> {
+    pub(crate) fn of(text: &str) -> Option<Code> {
         // Medium: bears a reflection on the screen.
         let code = QrCode::encode_text(text, QrCodeEcc::Medium).ok()?;
         let modules = code.size();
@@ -72,7 +72,7 @@ impl Code {
     }
 
     /// The runs of dark modules: row, first module, how many.
-    pub fn runs(&self) -> impl Iterator<Item = (usize, usize, usize)> + '_ {
+    pub(in crate::app) fn runs(&self) -> impl Iterator<Item = (usize, usize, usize)> + '_ {
         self.dark.chunks(self.side.max(1)).enumerate().flat_map(|(y, row)| {
             let mut at = 0;
             row.chunk_by(|one, next| one == next).filter_map(move |run| {
@@ -87,7 +87,7 @@ impl Code {
 /// What lets the port through a firewall: where, and the command or the way to it. The one of the system
 /// that this program runs on comes first.
 #[must_use]
-pub fn firewalls(port: u16) -> [(&'static str, String); 4] {
+pub(in crate::app) fn firewalls(port: u16) -> [(&'static str, String); 4] {
     let mut all = [
         ("Linux, ufw", format!("sudo ufw allow {port}/tcp")),
         ("Linux, firewalld", format!("sudo firewall-cmd --add-port={port}/tcp")),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Login, private_file};
 
 /// The file in the program's own folder.
-pub const FILE_NAME: &str = "boards-login.toml";
+pub(crate) const FILE_NAME: &str = "boards-login.toml";
 
 const HEADER: &str = "# What boards log in with at the broker of Twinlight. Delete it to make a new one.\n";
 
@@ -24,7 +24,7 @@ struct StoredLogin {
 
 /// Reads the login that was saved in `file`; `None` where there is none, or none that can be used.
 #[must_use]
-pub fn load(file: &Path) -> Option<Login> {
+pub(super) fn load(file: &Path) -> Option<Login> {
     let stored: StoredLogin = toml::from_str(&fs::read_to_string(file).ok()?).ok()?;
     let StoredLogin { user, password } = stored;
     (!user.is_empty() && !password.is_empty()).then_some(Login { user, password })
@@ -34,7 +34,7 @@ pub fn load(file: &Path) -> Option<Login> {
 ///
 /// # Errors
 /// What happened and what to do, as a sentence.
-pub fn save(file: &Path, login: &Login) -> Result<PathBuf, String> {
+pub(super) fn save(file: &Path, login: &Login) -> Result<PathBuf, String> {
     let stored = StoredLogin { user: login.user.clone(), password: login.password.clone() };
     let write = || -> std::io::Result<()> {
         let text = toml::to_string(&stored).map_err(std::io::Error::other)?;

@@ -11,10 +11,10 @@
 
 pub mod context;
 pub mod form;
-pub mod join_info;
-pub mod login_store;
+pub(super) mod join_info;
+pub(crate) mod login_store;
 pub mod state;
-pub mod tasks;
+pub(super) mod tasks;
 
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
@@ -38,7 +38,7 @@ use crate::{
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BoardAction {
+pub(super) enum BoardAction {
     /// Back up, flash, provision, verify and start, as the form says.
     Flash,
     /// Write the form's settings alone.
@@ -78,7 +78,7 @@ pub enum BoardAction {
 impl BoardAction {
     /// Whether it starts a job, which needs the board's settings as they are.
     #[must_use]
-    pub fn starts_job(&self) -> bool {
+    pub(super) fn starts_job(&self) -> bool {
         matches!(
             self,
             BoardAction::Flash
@@ -93,7 +93,7 @@ impl BoardAction {
 
 /// What the window has to do about something that happened to boards.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BoardEffect {
+pub(super) enum BoardEffect {
     Notify(Severity, String),
     Send(Command),
 }
@@ -110,13 +110,13 @@ pub struct BoardController {
 impl BoardController {
     /// For the lights of `context`. `form` holds what was remembered.
     #[must_use]
-    pub fn new(runner: JobRunner, context: Arc<ProvisioningContext>, form: Form) -> BoardController {
+    pub(super) fn new(runner: JobRunner, context: Arc<ProvisioningContext>, form: Form) -> BoardController {
         let state = BoardState { login: context.login.clone(), context, ..BoardState::default() };
         BoardController { runner, tasks: BackgroundTasks::default(), state, form }
     }
 
     /// Joins another world: its lights and its broker. What was filled in for the Wi-Fi stays.
-    pub fn change_context(&mut self, context: Arc<ProvisioningContext>) {
+    pub(super) fn change_context(&mut self, context: Arc<ProvisioningContext>) {
         let mut form = Form::new(&context, &self.form.remembered());
         form.addresses = std::mem::take(&mut self.form.addresses);
         form.settings.wifi_password = std::mem::take(&mut self.form.settings.wifi_password);
@@ -128,7 +128,7 @@ impl BoardController {
 
     /// Takes in what has happened. `live` is the live world: a board that starts takes the place of its
     /// virtual light.
-    pub fn drain(&mut self, live: &State) -> Vec<BoardEffect> {
+    pub(super) fn drain(&mut self, live: &State) -> Vec<BoardEffect> {
         let mut effects = Vec::new();
         while let Some(event) = self.runner.next_event() {
             if self.state.apply(event)
@@ -168,7 +168,7 @@ impl BoardController {
     }
 
     /// Fills in what need not be asked for, before the panel is shown.
-    pub fn fill_in(&mut self, live: &State, wake: impl Fn() + Send + 'static) {
+    pub(super) fn fill_in(&mut self, live: &State, wake: impl Fn() + Send + 'static) {
         self.tasks.look_up_network(wake);
         self.form.complete(&self.state.context);
         if let Some(ports) = &self.state.ports {
@@ -200,7 +200,11 @@ impl BoardController {
         Some(join_info::address(&settings.broker_user, password, *self.form.addresses.first()?, port))
     }
 
-    pub fn perform(&mut self, action: BoardAction, wake: impl Fn() + Send + 'static) -> Option<BoardEffect> {
+    pub(super) fn perform(
+        &mut self,
+        action: BoardAction,
+        wake: impl Fn() + Send + 'static,
+    ) -> Option<BoardEffect> {
         match action {
             BoardAction::Flash => {
                 let request = self.form.flash(self.state.context.backups.as_ref());

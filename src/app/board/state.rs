@@ -24,11 +24,11 @@ pub struct BoardState {
     /// What the configuration says of lights and broker.
     pub context: Arc<ProvisioningContext>,
     /// The login of the broker inside this program.
-    pub login: Option<Login>,
+    pub(in crate::app) login: Option<Login>,
     /// The QR code of that broker's address, while boards may join it.
     pub code: Option<Code>,
     /// The serial ports; `None` until they were looked at.
-    pub ports: Option<Vec<PortInfo>>,
+    pub(crate) ports: Option<Vec<PortInfo>>,
     /// The job that runs, or the last one.
     pub job: Option<Job>,
     pub log: SerialLog,
@@ -36,24 +36,24 @@ pub struct BoardState {
 
 #[derive(Debug)]
 pub struct Job {
-    pub id: JobId,
+    pub(super) id: JobId,
     pub kind: JobKind,
-    pub port: String,
+    pub(crate) port: String,
     /// The step that it is at, and those before.
     pub steps: Vec<Step>,
     /// How far the step is.
-    pub progress: Option<Progress>,
+    pub(in crate::app) progress: Option<Progress>,
     /// How long it has been waiting for a chip that a person brings into download mode.
-    pub waiting: Option<Duration>,
-    pub board: Option<BoardInfo>,
+    pub(in crate::app) waiting: Option<Duration>,
+    pub(in crate::app) board: Option<BoardInfo>,
     /// The backup that was made first.
-    pub backup: Option<Backup>,
+    pub(in crate::app) backup: Option<Backup>,
     /// What it did and found out, oldest first.
-    pub notes: VecDeque<String>,
+    pub(in crate::app) notes: VecDeque<String>,
     /// What it wants to know.
-    pub question: Option<Question>,
+    pub(in crate::app) question: Option<Question>,
     /// Whether it was asked to end.
-    pub cancelling: bool,
+    pub(crate) cancelling: bool,
     /// How it ended.
     pub end: Option<End>,
 }
@@ -75,11 +75,11 @@ pub struct SerialLog {
     /// On which port; `None`: no log is watched.
     pub port: Option<String>,
     /// Whether the port is open now.
-    pub open: bool,
+    pub(in crate::app) open: bool,
     /// Its lines, oldest first.
     pub lines: VecDeque<LogLine>,
     /// While the log is held still, so many lines from the start of `lines` are shown.
-    pub held: Option<usize>,
+    pub(crate) held: Option<usize>,
 }
 
 impl BoardState {
@@ -120,25 +120,25 @@ impl BoardState {
 
     /// Whether a job runs that closing the window would end.
     #[must_use]
-    pub fn works(&self) -> bool {
+    pub(crate) fn works(&self) -> bool {
         self.job.as_ref().is_some_and(|job| job.end.is_none())
     }
 
     /// The job was asked to end.
-    pub fn cancelling(&mut self) {
+    pub(super) fn cancelling(&mut self) {
         if let Some(job) = &mut self.job {
             job.cancelling = true;
         }
     }
 
     /// The job's question is answered; returns the job that asked.
-    pub fn answered(&mut self) -> Option<JobId> {
+    pub(super) fn answered(&mut self) -> Option<JobId> {
         let job = self.job.as_mut()?;
         job.question.take().map(|_| job.id)
     }
 
     /// Puts the report of a job that has ended away.
-    pub fn dismiss(&mut self) {
+    pub(super) fn dismiss(&mut self) {
         if self.job.as_ref().is_some_and(|job| job.end.is_some()) {
             self.job = None;
         }
@@ -201,37 +201,37 @@ impl Job {
 
     /// The step that it is at.
     #[must_use]
-    pub fn step(&self) -> Option<Step> {
+    pub(in crate::app) fn step(&self) -> Option<Step> {
         self.steps.last().copied()
     }
 }
 
 impl SerialLog {
     /// A log is watched from now on.
-    pub fn watch(&mut self, port: String) {
+    pub(super) fn watch(&mut self, port: String) {
         if self.port.as_ref() != Some(&port) {
             self.clear();
         }
         self.port = Some(port);
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.lines.clear();
         self.held = self.held.map(|_| 0);
     }
 
     /// Holds the log still, or lets it go on.
-    pub fn pause(&mut self, on: bool) {
+    pub(super) fn pause(&mut self, on: bool) {
         self.held = on.then_some(self.lines.len());
     }
 
-    pub fn shown(&self) -> impl DoubleEndedIterator<Item = &LogLine> + ExactSizeIterator {
+    pub(crate) fn shown(&self) -> impl DoubleEndedIterator<Item = &LogLine> + ExactSizeIterator {
         self.lines.iter().take(self.held.unwrap_or(usize::MAX))
     }
 
     /// All lines as text, as the board wrote them.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.lines {
             text.push_str(&log_line(line));
@@ -278,7 +278,7 @@ impl SerialLog {
 
 /// A line with its time and its level, as text.
 #[must_use]
-pub fn log_line(line: &LogLine) -> String {
+pub(in crate::app) fn log_line(line: &LogLine) -> String {
     let level = match line.level {
         LogLevel::Raw | LogLevel::Info => "",
         LogLevel::Warning => "warning: ",

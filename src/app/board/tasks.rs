@@ -14,26 +14,26 @@ use crate::{board::provision::this_computer, model::Login};
 
 /// What this computer knows that a board needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NetworkInfo {
+pub(super) struct NetworkInfo {
     /// Under which boards reach it, the likeliest first.
-    pub addresses: Vec<Ipv4Addr>,
+    pub(super) addresses: Vec<Ipv4Addr>,
     /// The Wi-Fi network that it is in.
-    pub wifi: Option<String>,
+    pub(super) wifi: Option<String>,
 }
 
 /// A task that is over. An error is a sentence for the user: what was not done, and what to do.
 #[derive(Debug)]
-pub enum TaskResult {
+pub(super) enum TaskResult {
     NetworkFound(Result<NetworkInfo, String>),
     LoginSaved(Result<PathBuf, String>),
     LogSaved(Result<PathBuf, String>),
 }
 
 /// Work for a thread of its own.
-pub type BackgroundTask = Box<dyn FnOnce() + Send>;
+pub(super) type BackgroundTask = Box<dyn FnOnce() + Send>;
 
 /// Starts a task on a thread.
-pub type Spawn = fn(BackgroundTask) -> io::Result<()>;
+pub(super) type Spawn = fn(BackgroundTask) -> io::Result<()>;
 
 fn spawn(task: BackgroundTask) -> io::Result<()> {
     thread::Builder::new().name("window-task".to_owned()).spawn(task).map(drop)
@@ -41,7 +41,7 @@ fn spawn(task: BackgroundTask) -> io::Result<()> {
 
 /// Tasks that run, and their results.
 #[derive(Debug)]
-pub struct BackgroundTasks {
+pub(super) struct BackgroundTasks {
     done: Sender<TaskResult>,
     results: Receiver<TaskResult>,
     spawn: Spawn,
@@ -57,18 +57,18 @@ impl Default for BackgroundTasks {
 impl BackgroundTasks {
     /// With another way to start a task, for tests.
     #[must_use]
-    pub fn with(spawn: Spawn) -> BackgroundTasks {
+    pub(super) fn with(spawn: Spawn) -> BackgroundTasks {
         let (done, results) = channel();
         BackgroundTasks { done, results, spawn, looked_up: false }
     }
 
     /// The next result, if there is one.
-    pub fn next_result(&mut self) -> Option<TaskResult> {
+    pub(super) fn next_result(&mut self) -> Option<TaskResult> {
         self.results.try_recv().ok()
     }
 
     /// Looks up this computer's networks, the first time. `wake` is called when it is done.
-    pub fn look_up_network(&mut self, wake: impl Fn() + Send + 'static) {
+    pub(super) fn look_up_network(&mut self, wake: impl Fn() + Send + 'static) {
         if !std::mem::replace(&mut self.looked_up, true) {
             let look_up = || {
                 Ok(NetworkInfo { addresses: this_computer::addresses(), wifi: this_computer::wifi_name() })
@@ -79,13 +79,13 @@ impl BackgroundTasks {
     }
 
     /// Writes `text` into `file`, which must not exist.
-    pub fn save_log(&mut self, file: PathBuf, text: String, wake: impl Fn() + Send + 'static) {
+    pub(super) fn save_log(&mut self, file: PathBuf, text: String, wake: impl Fn() + Send + 'static) {
         let what = format!("The log was not saved in {}", file.display());
         self.run(what, move || write_new(&file, &text).map(|()| file), TaskResult::LogSaved, wake);
     }
 
     /// Saves `login` in `file` for the next run.
-    pub fn save_login(&mut self, file: PathBuf, login: Login, wake: impl Fn() + Send + 'static) {
+    pub(super) fn save_login(&mut self, file: PathBuf, login: Login, wake: impl Fn() + Send + 'static) {
         let what = format!("The login for boards was not saved in {}", file.display());
         self.run(what, move || login_store::save(&file, &login), TaskResult::LoginSaved, wake);
     }

@@ -17,7 +17,7 @@ use crate::{
 const QUEUE: usize = 2 * Step::ALL.len() + 2;
 
 /// Which broker to examine.
-pub enum Subject {
+pub(super) enum Subject {
     /// A broker that runs.
     Known(Box<Target>),
     /// The broker of a preset, with what was typed for it; one inside this program is started for it.
@@ -32,7 +32,7 @@ enum Progress {
 
 /// How far the examination is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub(super) enum Stage {
     Working,
     /// All steps are done, or left out for a reason.
     Done,
@@ -45,13 +45,13 @@ pub enum Stage {
 #[derive(Debug)]
 pub struct Diagnosis {
     /// `host:port`, and whose it is; empty until it is known.
-    pub address: String,
+    pub(crate) address: String,
     /// The step that is being tried.
-    pub trying: Option<Step>,
+    pub(in crate::app) trying: Option<Step>,
     /// What the steps came to, in their order.
-    pub findings: Vec<Finding>,
+    pub(in crate::app) findings: Vec<Finding>,
     /// How far it is.
-    pub stage: Stage,
+    pub(super) stage: Stage,
     progress: mpsc::Receiver<Progress>,
     cancel: Option<oneshot::Sender<()>>,
 }
@@ -67,7 +67,7 @@ impl Diagnosis {
     ///
     /// # Errors
     /// A sentence for the user when the system has no thread for it.
-    pub fn begin(subject: Subject, wake: Waker) -> Result<Diagnosis, String> {
+    pub(super) fn begin(subject: Subject, wake: Waker) -> Result<Diagnosis, String> {
         let (report, progress) = mpsc::channel(QUEUE);
         let (cancel, cancelled) = oneshot::channel();
         std::thread::Builder::new()
@@ -102,7 +102,7 @@ impl Diagnosis {
         Ok(Diagnosis { address, trying: None, findings, stage, progress, cancel: Some(cancel) })
     }
 
-    pub fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         if self.stage != Stage::Working {
             return;
         }
@@ -126,21 +126,16 @@ impl Diagnosis {
         }
     }
 
-    pub fn cancel(&mut self) {
+    pub(super) fn cancel(&mut self) {
         if self.stage == Stage::Working {
             self.cancel = None;
             self.end(Stage::Cancelled);
         }
     }
 
-    #[must_use]
-    pub fn works(&self) -> bool {
-        self.stage == Stage::Working
-    }
-
     /// What it came to, in a sentence; `None` while it goes on.
     #[must_use]
-    pub fn conclusion(&self) -> Option<String> {
+    pub(in crate::app) fn conclusion(&self) -> Option<String> {
         let with =
             |wanted: fn(&Verdict) -> bool| self.findings.iter().any(|finding| wanted(&finding.verdict));
         Some(match &self.stage {

@@ -8,13 +8,13 @@ pub struct Facts {
     /// `host:port` where it runs elsewhere; `None`: inside this program.
     pub address: Option<String>,
     /// Whether the connection is encrypted.
-    pub tls: bool,
+    pub(crate) tls: bool,
     /// Whether its certificate is not checked, although it is.
-    pub unchecked: bool,
+    pub(crate) unchecked: bool,
     /// Whether it is open to everybody in the world.
     pub public: bool,
     /// Files that have to be there, as they are found from the folder that the program runs in.
-    pub files: Vec<String>,
+    pub(in crate::app) files: Vec<String>,
 }
 
 /// The members of `[broker]` that name files.
@@ -24,7 +24,7 @@ impl Facts {
     /// What the text of `preset` says; nothing where it is no configuration, which is reported when
     /// it is used.
     #[must_use]
-    pub fn of(preset: &Preset) -> Facts {
+    pub(super) fn of(preset: &Preset) -> Facts {
         let top: toml::Table = preset.text.parse().unwrap_or_default();
         let Some(broker) = top.get("broker").and_then(toml::Value::as_table) else {
             return Facts::default();

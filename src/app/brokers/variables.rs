@@ -14,7 +14,7 @@ pub struct Variables {
 impl Variables {
     /// Nothing typed yet for these variables.
     #[must_use]
-    pub fn new(names: impl IntoIterator<Item = &'static &'static str>) -> Variables {
+    pub(super) fn new(names: impl IntoIterator<Item = &'static &'static str>) -> Variables {
         let values: BTreeMap<_, _> = names.into_iter().map(|name| (*name, String::new())).collect();
         let is_set = |name: &&&str| std::env::var_os(**name).is_some_and(|value| !value.is_empty());
         let given = values.keys().filter(|name| is_set(name)).copied().collect();
@@ -22,32 +22,32 @@ impl Variables {
     }
 
     /// The field of a variable, to be typed in.
-    pub fn field(&mut self, name: &'static str) -> &mut String {
+    pub(in crate::app) fn field(&mut self, name: &'static str) -> &mut String {
         self.values.entry(name).or_default()
     }
 
     /// Whether the environment of this process has the variable.
     #[must_use]
-    pub fn is_given(&self, name: &str) -> bool {
+    pub(in crate::app) fn is_given(&self, name: &str) -> bool {
         self.given.contains(&name)
     }
 
     /// Whether the variable has a value, typed or from the environment.
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.is_given(name) || self.typed(name).is_some()
     }
 
     /// What was typed for a variable; spaces around it come from copying.
     #[must_use]
-    pub fn typed(&self, name: &str) -> Option<String> {
+    pub(super) fn typed(&self, name: &str) -> Option<String> {
         self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty()).map(str::to_owned)
     }
 }
 
 /// Whether the value of a variable is hidden on the screen: all but the names of users.
 #[must_use]
-pub fn is_secret(name: &str) -> bool {
+pub(in crate::app) fn is_secret(name: &str) -> bool {
     !name.ends_with("_USER")
 }
 

@@ -15,11 +15,11 @@ use crate::{
 
 /// What chaos is to be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Draft {
+pub(super) struct Draft {
     /// The seed as it was typed; empty: a new one.
-    pub seed: String,
+    pub(super) seed: String,
     /// The mean time from one fault to the next, in seconds.
-    pub pace_s: u32,
+    pub(super) pace_s: u32,
 }
 
 impl Default for Draft {
@@ -31,7 +31,7 @@ impl Default for Draft {
 impl Draft {
     /// The command that begins it; `None` where the seed is no number.
     #[must_use]
-    pub(crate) fn command(&self) -> Option<Command> {
+    pub(super) fn command(&self) -> Option<Command> {
         let seed = match self.seed.trim() {
             "" => None,
             digits => Some(digits.parse().ok()?),
@@ -41,7 +41,7 @@ impl Draft {
 }
 
 /// Shows the switch, with its seed and pace.
-pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
+pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
     let mut actions = Actions::default();
     let (palette, on) = (view.palette, view.state.chaos);
     let command = draft.command();

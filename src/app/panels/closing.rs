@@ -5,7 +5,7 @@ use egui::{Context, Id, Modal};
 use crate::app::{action::Actions, closing::ClosingAction, theme::Palette, widgets};
 
 /// Shows the question over the window.
-pub(crate) fn show(ctx: &Context, palette: &Palette) -> Actions {
+pub(in crate::app) fn show(ctx: &Context, palette: &Palette) -> Actions {
     let mut actions = Actions::default();
     let response = Modal::new(Id::unique("closing")).show(ctx, |ui| {
         ui.set_width(420.0);

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Shows the banner while a conflict is not acknowledged.
-pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+pub(in crate::app) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     let Some(conflict) = view.state.conflicts.pending() else { return actions };
     let sure = conflict.overlap == Overlap::Conflict(Certainty::Sure);

@@ -14,11 +14,11 @@ use crate::app::{
 
 /// The filter field's id, for the key that goes there.
 #[must_use]
-pub(crate) fn filter_id() -> egui::Id {
+pub(in crate::app) fn filter_id() -> egui::Id {
     egui::Id::unique("log-filter")
 }
 
-pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+pub(in crate::app) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     let needle = view.settings.filter.trim().to_ascii_lowercase();
     let entries = view.state.log.filtered(&needle, &view.settings.hidden);

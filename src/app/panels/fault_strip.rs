@@ -23,7 +23,7 @@ const SIGN: f32 = 26.0;
 const MORE: f32 = 84.0;
 
 /// Shows the strip, if there is anything to show.
-pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+pub(in crate::app) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     let on: Vec<&Fault> = view.state.faults_on().collect();
     if (view.settings.left == Some(LeftPanel::Faults)) || (on.is_empty() && view.state.chaos.is_none()) {

@@ -26,7 +26,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Draft {
     /// Which light; the selected one until another is chosen.
-    pub light: Option<LightId>,
+    pub(super) light: Option<LightId>,
     kind: FaultKind,
     directions: Directions,
     /// For how long, in seconds; `None`: until it is cleared.
@@ -51,7 +51,7 @@ const FIRST_ON_LINK: FaultKind = FaultKind::LinkFault(LinkFault::EXAMPLES[0]);
 const FIRST_ON_LIGHT: FaultKind = FaultKind::LightFault(LightFault::EXAMPLES[0]);
 
 /// Shows the panel.
-pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
+pub(in crate::app) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
     let hint = "Hides this panel; faults stay on (F3)";
     let mut actions =
         widgets::panel_header(ui, "Faults", "Close the fault panel", hint, LeftPanel::Faults, |_, _| {});
@@ -195,7 +195,7 @@ fn choices(ui: &mut Ui, draft: &mut Draft, part: fn(&FaultKind) -> bool) {
 
 impl Draft {
     /// Fills in the seed of the chaos that is on, to have the same once more.
-    pub(crate) fn keep_chaos_seed(&mut self, seed: u64) {
+    pub(in crate::app) fn keep_chaos_seed(&mut self, seed: u64) {
         self.chaos.seed = seed.to_string();
     }
 

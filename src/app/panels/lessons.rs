@@ -15,7 +15,7 @@ use crate::{
     scenario::{Outcome, Scenario, Verdict},
 };
 
-pub(crate) fn show(
+pub(in crate::app) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     entries: &[Scenario],

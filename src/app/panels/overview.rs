@@ -12,7 +12,7 @@ const TILE: egui::Vec2 = vec2(92.0, 62.0);
 const GAP: f32 = 6.0;
 
 /// Shows the tiles; `open` is the junction that is shown large.
-pub(crate) fn show(
+pub(in crate::app) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     open: Option<&Name>,

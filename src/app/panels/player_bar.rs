@@ -15,7 +15,7 @@ use crate::{
     scenario::Outcome,
 };
 
-pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Actions {
+pub(in crate::app) fn show(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) -> Actions {
     let mut actions = Actions::default();
     ui.horizontal(|ui| {
         ui.set_min_height(28.0);

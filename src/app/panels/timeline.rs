@@ -38,7 +38,7 @@ const SCROLL_MS: u64 = 1_000;
 
 /// The height that a junction needs.
 #[must_use]
-pub(crate) fn height(state: &State, junction: &Junction) -> f32 {
+pub(in crate::app) fn height(state: &State, junction: &Junction) -> f32 {
     38.0 + AXIS + faults_height(state, junction) + ROW * junction.lights.len().clamp(1, 6) as f32
 }
 
@@ -48,7 +48,7 @@ fn faults_height(state: &State, junction: &Junction) -> f32 {
 }
 
 /// Shows a junction's timeline; `look_at_ms` is its right end, `None` = now.
-pub(crate) fn show(
+pub(in crate::app) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     junction: &Junction,

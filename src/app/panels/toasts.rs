@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Shows them, the newest at the bottom.
-pub(crate) fn show(ctx: &egui::Context, view: &ViewContext<'_>, repaint: &mut RepaintScheduler) {
+pub(in crate::app) fn show(ctx: &egui::Context, view: &ViewContext<'_>, repaint: &mut RepaintScheduler) {
     let mut notices = view.state.notices.shown(view.now_ms).peekable();
     if notices.peek().is_none() {
         return;

@@ -5,7 +5,7 @@ use egui::{RichText, Ui};
 use crate::app::{state::Broker, theme, view::ViewContext};
 
 /// Shows why there is no crossing yet.
-pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) {
+pub(in crate::app) fn show(ui: &mut Ui, view: &ViewContext<'_>) {
     let (title, text) = match (&view.state.broker, view.state.stopped) {
         (_, true) => ("The world has stopped", "Close the window and start Twinlight again."),
         (Broker::Starting, _) => (

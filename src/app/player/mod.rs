@@ -8,7 +8,7 @@
 
 pub mod source;
 mod thread;
-pub mod transport;
+pub(super) mod transport;
 
 use std::{
     path::PathBuf,
@@ -26,21 +26,20 @@ use crate::{
     world::Waker,
 };
 
-pub use self::{
-    source::{JudgedPlayback, OpenPlayback, PlaybackSource},
-    transport::{LIFE, Progress, SPEEDS},
-};
+pub use self::source::{JudgedPlayback, PlaybackSource};
+pub(crate) use self::transport::SPEEDS;
+pub(super) use self::transport::{LIFE, Progress};
 
 /// Commands that may wait for the player.
 const QUEUE: usize = 64;
 /// What "a little" is.
-pub const STEP: Duration = Duration::from_millis(100);
+pub(super) const STEP: Duration = Duration::from_millis(100);
 /// How far one press goes back.
-pub const BACK: Duration = Duration::from_secs(5);
+pub(super) const BACK: Duration = Duration::from_secs(5);
 
 /// What a person asks of the player.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PlayerAction {
+pub(super) enum PlayerAction {
     /// Play or pause; at the end, play again.
     PlayOrPause,
     /// Play to the next change of a lamp and pause there.
@@ -66,27 +65,27 @@ pub enum PlayerAction {
 
 /// What the panels may know of what is played.
 #[derive(Clone, Debug)]
-pub struct Watched {
-    pub title: String,
+pub(super) struct Watched {
+    pub(super) title: String,
     /// What kind of thing it is: a simulation, or a recording.
-    pub kind: source::Kind,
+    pub(super) kind: source::Kind,
     /// What it teaches, if it does.
-    pub teaches: String,
-    pub progress: Progress,
-    pub now: Duration,
+    pub(super) teaches: String,
+    pub(super) progress: Progress,
+    pub(super) now: Duration,
 }
 
 impl Watched {
     /// Whether its clock stands still, so that the picture does too.
     #[must_use]
-    pub fn stands(&self) -> bool {
+    pub(super) fn stands(&self) -> bool {
         !self.progress.playing && self.progress.seeking_to.is_none()
     }
 }
 
 /// Owns what is played, if anything is. The live lab goes on behind it.
 #[derive(Default)]
-pub struct PlayerController {
+pub(super) struct PlayerController {
     player: Option<Player>,
 }
 
@@ -95,33 +94,33 @@ impl PlayerController {
     ///
     /// # Errors
     /// A sentence for the user where the system has no thread to play it on.
-    pub fn play(&mut self, source: PlaybackSource, wake: Waker) -> Result<(), String> {
+    pub(super) fn play(&mut self, source: PlaybackSource, wake: Waker) -> Result<(), String> {
         self.player = Some(Player::open(source, wake)?);
         Ok(())
     }
 
-    pub fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.player = None;
     }
 
     #[must_use]
-    pub fn client(&self) -> Option<&WorldClient> {
+    pub(super) fn client(&self) -> Option<&WorldClient> {
         self.player.as_ref().map(|player| &player.client)
     }
 
     /// The played world, to be asked something.
-    pub fn client_mut(&mut self) -> Option<&mut WorldClient> {
+    pub(super) fn client_mut(&mut self) -> Option<&mut WorldClient> {
         self.player.as_mut().map(|player| &mut player.client)
     }
 
     #[must_use]
-    pub fn watched(&self) -> Option<Watched> {
+    pub(super) fn watched(&self) -> Option<Watched> {
         self.player.as_ref().map(Player::watched)
     }
 
     /// Whether something is shown whose clock stands still.
     #[must_use]
-    pub fn stands(&self) -> bool {
+    pub(super) fn stands(&self) -> bool {
         self.player.as_ref().is_some_and(Player::stands)
     }
 
@@ -129,7 +128,7 @@ impl PlayerController {
     ///
     /// # Errors
     /// A sentence for the user where that cannot be.
-    pub fn control(&mut self, action: &PlayerAction) -> Result<bool, String> {
+    pub(super) fn control(&mut self, action: &PlayerAction) -> Result<bool, String> {
         self.player.as_mut().map_or(Ok(false), |player| player.perform(action))
     }
 }

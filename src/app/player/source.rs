@@ -17,7 +17,7 @@ pub struct JudgedPlayback {
 }
 
 /// Opens a playback, on the player's thread, which may take its time.
-pub type OpenPlayback = Arc<dyn Fn() -> Result<JudgedPlayback, String> + Send + Sync>;
+pub(in crate::app) type OpenPlayback = Arc<dyn Fn() -> Result<JudgedPlayback, String> + Send + Sync>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -42,7 +42,7 @@ pub struct PlaybackSource {
 impl PlaybackSource {
     /// The recording in this file, which is read each time that it is played.
     #[must_use]
-    pub fn recording(file: &Path) -> PlaybackSource {
+    pub(crate) fn recording(file: &Path) -> PlaybackSource {
         let title = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let file = file.to_owned();
         let teaches = format!("What was recorded into {}.", file.display());
@@ -57,7 +57,7 @@ impl PlaybackSource {
     ///
     /// # Errors
     /// Why it cannot be simulated, and what to do.
-    pub fn simulation(scenario: Scenario, seed: u64) -> Result<PlaybackSource, String> {
+    pub(crate) fn simulation(scenario: Scenario, seed: u64) -> Result<PlaybackSource, String> {
         if let Some(why) = scenario.why_not_simulated() {
             return Err(format!(
                 "{} cannot be played here: {why}. Play it with \"twinlight scenario\".",

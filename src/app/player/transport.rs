@@ -8,9 +8,9 @@ use std::{
 use crate::scenario::Verdict;
 
 /// How many times faster than life it can go.
-pub const SPEEDS: [f64; 7] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
+pub(crate) const SPEEDS: [f64; 7] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
 /// The place of life's own speed among them.
-pub const LIFE: usize = 2;
+pub(in crate::app) const LIFE: usize = 2;
 /// How far the clock may run ahead of what was played, in real time: a frame and a bit.
 const AHEAD: Duration = Duration::from_millis(40);
 
@@ -30,31 +30,31 @@ pub(super) enum PlayerCommand {
 }
 
 #[derive(Clone, Debug)]
-pub struct Progress {
+pub(in crate::app) struct Progress {
     /// Whether what is played has been opened.
-    pub opened: bool,
-    pub failed: Option<String>,
+    pub(crate) opened: bool,
+    pub(in crate::app) failed: Option<String>,
     /// Where it begins: a recording may begin in the middle of a run.
-    pub began: Duration,
+    pub(in crate::app) began: Duration,
     /// Up to where it was played.
-    pub at: Duration,
+    pub(crate) at: Duration,
     /// When that was so.
-    pub updated: Instant,
-    pub playing: bool,
+    pub(super) updated: Instant,
+    pub(in crate::app) playing: bool,
     /// A place in [`SPEEDS`].
     pub speed: usize,
     /// How long it is, where it has an end.
-    pub length: Option<Duration>,
+    pub(in crate::app) length: Option<Duration>,
     pub ended: bool,
     /// Where it is seeking to.
-    pub seeking_to: Option<Duration>,
+    pub(in crate::app) seeking_to: Option<Duration>,
     /// What became of the expectations so far, where there are any.
     pub verdicts: Arc<[Verdict]>,
 }
 
 impl Progress {
     #[must_use]
-    pub fn start(playing: bool, speed: usize) -> Progress {
+    pub(super) fn start(playing: bool, speed: usize) -> Progress {
         Progress {
             opened: false,
             failed: None,
@@ -72,14 +72,14 @@ impl Progress {
 
     /// How many times faster than life it goes.
     #[must_use]
-    pub fn times(&self) -> f64 {
+    pub(super) fn times(&self) -> f64 {
         SPEEDS.get(self.speed).copied().unwrap_or(1.0)
     }
 
     /// What the playback's clock shows at `now`: between two words of the player it runs on, but
     /// never far ahead of what was played.
     #[must_use]
-    pub fn clock(&self, now: Instant) -> Duration {
+    pub(super) fn clock(&self, now: Instant) -> Duration {
         if !self.playing || self.seeking_to.is_some() || self.ended {
             return self.at;
         }

@@ -6,7 +6,7 @@ use crate::app::traffic::HALF_STREET_M;
 
 /// An approach, named by where its cars come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arm {
+pub(super) enum Arm {
     East,
     South,
     West,
@@ -15,11 +15,11 @@ pub(crate) enum Arm {
 
 impl Arm {
     /// The order in which a junction's lights get their arms.
-    pub(crate) const ORDER: [Arm; 4] = [Arm::East, Arm::South, Arm::West, Arm::North];
+    pub(super) const ORDER: [Arm; 4] = [Arm::East, Arm::South, Arm::West, Arm::North];
 
     /// The direction that its cars drive in; y points down.
     #[must_use]
-    pub(crate) fn direction(self) -> Vec2 {
+    pub(super) fn direction(self) -> Vec2 {
         match self {
             Arm::East => vec2(-1.0, 0.0),
             Arm::South => vec2(0.0, -1.0),
@@ -30,14 +30,14 @@ impl Arm {
 
     /// The driver's right hand: the side that is driven on.
     #[must_use]
-    pub(crate) fn right(self) -> Vec2 {
+    pub(super) fn right(self) -> Vec2 {
         let along = self.direction();
         vec2(-along.y, along.x)
     }
 
     /// The arm across the crossing.
     #[must_use]
-    pub(crate) fn opposite(self) -> Arm {
+    pub(super) fn opposite(self) -> Arm {
         match self {
             Arm::East => Arm::West,
             Arm::South => Arm::North,
@@ -48,31 +48,31 @@ impl Arm {
 
     /// Whether it lies on the west–east street.
     #[must_use]
-    pub(crate) fn is_west_east(self) -> bool {
+    pub(super) fn is_west_east(self) -> bool {
         matches!(self, Arm::East | Arm::West)
     }
 
     /// Towards the corner where its head stands: near side, right hand.
     #[must_use]
-    pub(crate) fn corner(self) -> Vec2 {
+    pub(super) fn corner(self) -> Vec2 {
         self.right() - self.direction()
     }
 }
 
 /// A head on the crossing: which light it belongs to, and whether it only repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Post {
+pub(super) struct Post {
     /// The approach that it stands at.
-    pub arm: Arm,
-    pub light: usize,
+    pub(super) arm: Arm,
+    pub(super) light: usize,
     /// A second head for the traffic of the other direction; smaller, without links.
-    pub repeats: bool,
+    pub(super) repeats: bool,
 }
 
 /// Which heads stand where, for a junction of `lights` lights. A pair rules two streets, each in
 /// both directions; three and four lights have an approach each. More cannot be drawn.
 #[must_use]
-pub(crate) fn posts(lights: usize) -> Vec<Post> {
+pub(super) fn posts(lights: usize) -> Vec<Post> {
     let post = |(light, arm): (usize, &Arm)| Post { arm: *arm, light, repeats: false };
     let mut posts: Vec<Post> = Arm::ORDER.iter().take(lights).enumerate().map(post).collect();
     if lights <= 2 {
@@ -85,13 +85,13 @@ pub(crate) fn posts(lights: usize) -> Vec<Post> {
 
 /// Where a crossing lies on the screen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
+pub(super) struct Plan {
     /// All that may be painted on.
-    pub rect: Rect,
+    pub(super) rect: Rect,
     /// The middle of the crossing.
-    pub centre: Pos2,
+    pub(super) centre: Pos2,
     /// Points of the screen to a metre.
-    pub scale: f32,
+    pub(super) scale: f32,
 }
 
 /// Metres from the middle of the crossing to the near corner of a head.
@@ -108,7 +108,7 @@ impl Plan {
     /// Fits a crossing of `lights` lights into `rect`: in the middle, or as far to the left as the
     /// lists beside the heads on the right need.
     #[must_use]
-    pub(crate) fn new(rect: Rect, lights: usize) -> Plan {
+    pub(super) fn new(rect: Rect, lights: usize) -> Plan {
         let scale = (rect.height() / 59.0).min(rect.width() / 92.0).max(2.0);
         let heads = (HEAD_OFF_M + HEAD_M.x) * scale;
         let wanted = rect.right() - heads - PLAQUE - LIST;
@@ -120,17 +120,17 @@ impl Plan {
 
     /// The point `along_m` before or behind the middle and `right_m` to the driver's right.
     #[must_use]
-    pub(crate) fn on(&self, arm: Arm, along_m: f32, right_m: f32) -> Pos2 {
+    pub(super) fn on(&self, arm: Arm, along_m: f32, right_m: f32) -> Pos2 {
         self.centre + (arm.direction() * along_m + arm.right() * right_m) * self.scale
     }
 
     #[must_use]
-    pub(crate) fn m(&self, metres: f32) -> f32 {
+    pub(super) fn m(&self, metres: f32) -> f32 {
         metres * self.scale
     }
 
     #[must_use]
-    pub(crate) fn head(&self, post: Post) -> Rect {
+    pub(super) fn head(&self, post: Post) -> Rect {
         let size = HEAD_M * self.scale * if post.repeats { 0.66 } else { 1.0 };
         let near = post.arm.corner() * HEAD_OFF_M * self.scale;
         let centre = self.centre + near + post.arm.corner() * size / 2.0;
@@ -139,7 +139,7 @@ impl Plan {
 
     /// The middle of the broker: over the end of the eastern arm, as far from each light.
     #[must_use]
-    pub(crate) fn broker(&self) -> Rect {
+    pub(super) fn broker(&self) -> Rect {
         let size = vec2(self.m(16.0).clamp(142.0, 176.0), self.m(9.0).clamp(52.0, 84.0));
         let right = self.rect.right() - size.x / 2.0 - 12.0;
         let ideal = self.centre.x + self.m(42.0);
@@ -147,13 +147,13 @@ impl Plan {
     }
 
     #[must_use]
-    pub(crate) fn crossing(&self) -> Rect {
+    pub(super) fn crossing(&self) -> Rect {
         Rect::from_center_size(self.centre, Vec2::splat(self.m(2.0 * HALF_STREET_M)))
     }
 
     /// The way of a light's link: from its head to the broker, as a cubic curve.
     #[must_use]
-    pub(crate) fn link(&self, post: Post) -> [Pos2; 4] {
+    pub(super) fn link(&self, post: Post) -> [Pos2; 4] {
         let (head, broker) = (self.head(post), self.broker());
         let up = if post.arm.corner().y < 0.0 { -1.0 } else { 1.0 };
         let edge = |rect: Rect| if up < 0.0 { rect.top() } else { rect.bottom() };
@@ -175,7 +175,7 @@ impl Plan {
     /// The way of a promise between two heads. It is bowed towards the crossing, where no car
     /// waits, and lies to the giver's right so that the way back is another.
     #[must_use]
-    pub(crate) fn promise(&self, from: Post, to: Post) -> [Pos2; 3] {
+    pub(super) fn promise(&self, from: Post, to: Post) -> [Pos2; 3] {
         let (from, to) = (self.head(from), self.head(to));
         let along = (to.center() - from.center()).normalized();
         let right = vec2(-along.y, along.x) * self.m(1.4);
@@ -196,7 +196,7 @@ fn rim(rect: Rect, along: Vec2) -> Pos2 {
 }
 
 #[must_use]
-pub(crate) fn cubic(points: &[Pos2; 4], t: f32) -> Pos2 {
+pub(super) fn cubic(points: &[Pos2; 4], t: f32) -> Pos2 {
     let u = 1.0 - t;
     let [a, b, c, d] = points.map(Pos2::to_vec2);
     (a * (u * u * u) + b * (3.0 * u * u * t) + c * (3.0 * u * t * t) + d * (t * t * t)).to_pos2()
@@ -206,14 +206,14 @@ pub(crate) fn cubic(points: &[Pos2; 4], t: f32) -> Pos2 {
 const PIECES: u16 = 24;
 
 #[must_use]
-pub(crate) fn length(points: &[Pos2; 4]) -> f32 {
+pub(super) fn length(points: &[Pos2; 4]) -> f32 {
     pieces(points).map(|(_, length)| length).sum()
 }
 
 /// The parameter of a cubic curve at this share of its length: the parameter itself runs faster
 /// where the curve is wide.
 #[must_use]
-pub(crate) fn at_share(points: &[Pos2; 4], share: f32) -> f32 {
+pub(super) fn at_share(points: &[Pos2; 4], share: f32) -> f32 {
     let mut left = length(points) * share.clamp(0.0, 1.0);
     for (from, length) in pieces(points) {
         if left <= length {
@@ -231,7 +231,7 @@ fn pieces(points: &[Pos2; 4]) -> impl Iterator<Item = (f32, f32)> {
 }
 
 #[must_use]
-pub(crate) fn quadratic(points: &[Pos2; 3], t: f32) -> Pos2 {
+pub(super) fn quadratic(points: &[Pos2; 3], t: f32) -> Pos2 {
     let u = 1.0 - t;
     let [a, b, c] = points.map(Pos2::to_vec2);
     (a * (u * u) + b * (2.0 * u * t) + c * (t * t)).to_pos2()

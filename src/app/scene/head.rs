@@ -12,10 +12,10 @@ use crate::app::{
 const FADE_MS: u64 = 160;
 
 /// Half the period of flashing amber.
-pub(crate) const FLASH_HALF_MS: u64 = 500;
+pub(super) const FLASH_HALF_MS: u64 = 500;
 
 /// How bright each lamp is, from top to bottom, 0 to 1.
-pub(crate) type Lamps = [f32; 3];
+pub(super) type Lamps = [f32; 3];
 
 /// What the lamps show at `now_ms`, the aspect being `aspect` since `since_ms` and `previous`
 /// before. With `reduce_motion` they switch at once.
@@ -44,7 +44,7 @@ pub(crate) fn lamps(
 }
 
 /// Asks for the frames that the lamps need.
-pub(crate) fn repaint(
+pub(in crate::app) fn repaint(
     aspect: Aspect,
     since_ms: u64,
     now_ms: u64,
@@ -74,7 +74,7 @@ fn lit(aspect: Aspect, age_ms: u64) -> Lamps {
 }
 
 /// Paints a head into `rect`. One that is only heard of and silent is painted pale.
-pub(crate) fn paint(painter: &Painter, rect: Rect, lamps: Lamps, palette: &Palette, pale: bool) {
+pub(super) fn paint(painter: &Painter, rect: Rect, lamps: Lamps, palette: &Palette, pale: bool) {
     let round = rect.width() * 0.16;
     let shadow = rect.translate(vec2(rect.width() * 0.05, rect.width() * 0.07));
     painter.rect_filled(shadow, round, Color32::from_black_alpha(if palette.dark { 90 } else { 50 }));
@@ -189,7 +189,7 @@ fn additive(color: Color32) -> Color32 {
 }
 
 /// `share` of the way from one colour to the other.
-pub(crate) fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
+pub(super) fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
     from.lerp_to_gamma(to, share.clamp(0.0, 1.0))
 }
 

@@ -17,12 +17,12 @@ pub enum Overlap {
 /// Two lights that have right of way at once, and how long that lasted.
 #[derive(Clone, Debug)]
 pub struct ConflictSpan {
-    pub lights: Vec<LightId>,
+    pub(crate) lights: Vec<LightId>,
     /// What it was.
-    pub overlap: Overlap,
+    pub(crate) overlap: Overlap,
     pub from_ms: u64,
     /// When it ended; `None` = it goes on.
-    pub until_ms: Option<u64>,
+    pub(crate) until_ms: Option<u64>,
     /// The number of its alarm; 0 for a glitch, which gives none.
     alarm: u64,
 }
@@ -30,7 +30,7 @@ pub struct ConflictSpan {
 /// All of them, and what the user has seen.
 #[derive(Debug, Default)]
 pub struct Conflicts {
-    pub spans: VecDeque<ConflictSpan>,
+    pub(in crate::app) spans: VecDeque<ConflictSpan>,
     /// How many sure conflicts there were.
     pub count: u64,
     /// How many alarms there were: sure conflicts and possible ones.
@@ -42,7 +42,7 @@ pub struct Conflicts {
 impl Conflicts {
     /// The newest conflict that was not acknowledged; a sure one before a possible one.
     #[must_use]
-    pub fn pending(&self) -> Option<&ConflictSpan> {
+    pub(crate) fn pending(&self) -> Option<&ConflictSpan> {
         let newest = |certainty| {
             let wanted = Overlap::Conflict(certainty);
             self.spans.iter().rev().find(|span| span.alarm > self.acknowledged && span.overlap == wanted)
@@ -52,18 +52,18 @@ impl Conflicts {
 
     /// How many alarms were not acknowledged.
     #[must_use]
-    pub fn unseen(&self) -> u64 {
+    pub(in crate::app) fn unseen(&self) -> u64 {
         self.alarms - self.acknowledged
     }
 
     /// Takes the conflicts seen so far for known.
-    pub fn acknowledge(&mut self) {
+    pub(in crate::app) fn acknowledge(&mut self) {
         self.acknowledged = self.alarms;
     }
 
     /// Since when a conflict of that certainty goes on in the junction of `light`.
     #[must_use]
-    pub fn since(&self, light: &LightId, certainty: Certainty) -> Option<u64> {
+    pub(super) fn since(&self, light: &LightId, certainty: Certainty) -> Option<u64> {
         let here = |span: &&ConflictSpan| {
             span.until_ms.is_none()
                 && span.overlap == Overlap::Conflict(certainty)

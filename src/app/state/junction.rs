@@ -13,25 +13,25 @@ const MAX_FLIGHTS: usize = 48;
 /// A message on its way, for the scene.
 #[derive(Clone, Debug)]
 pub struct Flight {
-    pub at_ms: u64,
+    pub(in crate::app) at_ms: u64,
     /// Whose it is.
-    pub from: Name,
-    pub topic: TopicKind,
+    pub(in crate::app) from: Name,
+    pub(in crate::app) topic: TopicKind,
 }
 
 /// One junction and its lights.
 #[derive(Clone, Debug)]
 pub struct Junction {
     pub name: Name,
-    pub rule: Rule,
+    pub(crate) rule: Rule,
     pub keyed: bool,
     pub lights: Vec<LightState>,
     /// Messages under way, oldest first.
-    pub flights: VecDeque<Flight>,
+    pub(in crate::app) flights: VecDeque<Flight>,
     /// Since when two of its lights have right of way at once.
     pub conflict_since_ms: Option<u64>,
     /// Since when two of its lights may have right of way at once, as far as heard.
-    pub maybe_since_ms: Option<u64>,
+    pub(crate) maybe_since_ms: Option<u64>,
 }
 
 impl Junction {
@@ -48,13 +48,13 @@ impl Junction {
     }
 
     #[must_use]
-    pub fn light(&self, name: &Name) -> Option<&LightState> {
+    pub(crate) fn light(&self, name: &Name) -> Option<&LightState> {
         self.lights.binary_search_by(|light| light.id.light.cmp(name)).ok().map(|at| &self.lights[at])
     }
 
     /// The light of this name, with its place in [`Junction::lights`].
     #[must_use]
-    pub fn place_of(&self, name: &Name) -> Option<usize> {
+    pub(crate) fn place_of(&self, name: &Name) -> Option<usize> {
         self.lights.binary_search_by(|light| light.id.light.cmp(name)).ok()
     }
 
@@ -87,7 +87,7 @@ impl Junction {
 
     /// Whether any of its lights flashes or is lost: what the overview marks.
     #[must_use]
-    pub fn is_disturbed(&self) -> bool {
+    pub(crate) fn is_disturbed(&self) -> bool {
         self.lights
             .iter()
             .any(|light| light.aspect == Aspect::FlashingAmber || light.broken_layer().is_some())

@@ -30,7 +30,7 @@ pub enum Category {
 }
 
 impl Category {
-    pub const ALL: [Category; 6] = [
+    pub(in crate::app) const ALL: [Category; 6] = [
         Category::Conflict,
         Category::Fault,
         Category::Link,
@@ -40,7 +40,7 @@ impl Category {
     ];
 
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Category::Conflict => "Conflicts",
             Category::Fault => "Faults",
@@ -61,7 +61,7 @@ pub enum Text {
 
 impl Text {
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(in crate::app) fn as_str(&self) -> &str {
         match self {
             Text::Fixed(text) => text,
             Text::Shared(text) => text,
@@ -84,19 +84,19 @@ impl From<String> for Text {
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Counts up over all entries.
-    pub number: u64,
-    pub at_ms: u64,
+    pub(super) number: u64,
+    pub(in crate::app) at_ms: u64,
     pub category: Category,
-    pub light: Option<LightId>,
+    pub(in crate::app) light: Option<LightId>,
     /// A word before the sentence, such as a message's topic.
-    pub lead: &'static str,
-    pub text: Text,
+    pub(crate) lead: &'static str,
+    pub(in crate::app) text: Text,
 }
 
 impl Entry {
     /// Whether the entry holds `needle`, which is in lower case; an empty one is in all.
     #[must_use]
-    pub fn holds(&self, needle: &str) -> bool {
+    pub(super) fn holds(&self, needle: &str) -> bool {
         needle.is_empty()
             || contains_ignoring_case(self.text.as_str(), needle)
             || contains_ignoring_case(self.lead, needle)
@@ -124,7 +124,7 @@ pub struct Log {
 
 impl Log {
     /// Adds a line; the oldest goes when the log is full.
-    pub fn add(
+    pub(super) fn add(
         &mut self,
         at_ms: u64,
         category: Category,
@@ -144,20 +144,14 @@ impl Log {
     }
 
     /// How many lines have ever been added.
-    #[must_use]
-    pub fn count(&self) -> u64 {
+    #[cfg(test)]
+    pub(super) fn count(&self) -> u64 {
         self.count
-    }
-
-    /// The newest entry, messages left aside.
-    #[must_use]
-    pub fn newest(&self) -> Option<&Entry> {
-        self.entries.back()
     }
 
     /// The entries that pass the filter, oldest first. `needle` is in lower case.
     #[must_use]
-    pub fn filtered(&self, needle: &str, hidden: &[Category]) -> Vec<&Entry> {
+    pub(in crate::app) fn filtered(&self, needle: &str, hidden: &[Category]) -> Vec<&Entry> {
         let passes = |entry: &&Entry| !hidden.contains(&entry.category) && entry.holds(needle);
         let mut entries = self.entries.iter().filter(passes).peekable();
         if hidden.contains(&Category::Message) {

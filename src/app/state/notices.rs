@@ -12,15 +12,15 @@ const MOST: usize = 4;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    pub at_ms: u64,
-    pub severity: Severity,
+    pub(in crate::app) at_ms: u64,
+    pub(crate) severity: Severity,
     pub text: String,
 }
 
 impl Notice {
     /// When it is not shown any more, on the world's clock.
     #[must_use]
-    pub fn over_ms(&self) -> u64 {
+    pub(in crate::app) fn over_ms(&self) -> u64 {
         self.at_ms.saturating_add(SHOWN_MS)
     }
 }
@@ -45,7 +45,7 @@ impl Notices {
     }
 
     /// Those to be shown at `now_ms`, oldest first.
-    pub fn shown(&self, now_ms: u64) -> impl Iterator<Item = &Notice> {
+    pub(in crate::app) fn shown(&self, now_ms: u64) -> impl Iterator<Item = &Notice> {
         self.queue.iter().filter(move |notice| now_ms < notice.over_ms())
     }
 }

@@ -18,15 +18,15 @@ const MANY_TOPICS: usize = 200;
 
 #[derive(Clone, Debug)]
 pub struct Value {
-    pub at_ms: u64,
+    pub(in crate::app) at_ms: u64,
     /// The payload as text, cut off where it is very long.
     pub payload: Arc<str>,
     /// How many bytes the whole payload has.
     pub bytes: usize,
     /// Whether the broker delivered it as a retained message.
-    pub retained: bool,
+    pub(in crate::app) retained: bool,
     /// The quality of service that it was delivered with.
-    pub qos: u8,
+    pub(in crate::app) qos: u8,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ pub struct Topic {
     pub messages: u64,
     /// When the broker last delivered a retained message here; `None` where it never did, or has deleted
     /// it.
-    pub retained_at_ms: Option<u64>,
+    pub(crate) retained_at_ms: Option<u64>,
     values: VecDeque<Value>,
     rate: Rate,
 }
@@ -45,7 +45,7 @@ pub struct Topic {
 pub struct Topics {
     by_name: BTreeMap<Arc<str>, Topic>,
     /// Messages on topics that there was no room for.
-    pub left_out: u64,
+    pub(crate) left_out: u64,
 }
 
 impl Topics {
@@ -66,17 +66,17 @@ impl Topics {
     }
 
     /// All topics, in the order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Topic)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Topic)> {
         self.by_name.iter()
     }
 
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.by_name.len()
     }
 
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(in crate::app) fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
 }
@@ -110,13 +110,13 @@ impl Topic {
 
     /// The values that are remembered, oldest first.
     #[must_use]
-    pub fn values(&self) -> &VecDeque<Value> {
+    pub(in crate::app) fn values(&self) -> &VecDeque<Value> {
         &self.values
     }
 
     /// Messages a second over the last seconds.
     #[must_use]
-    pub fn per_second(&self, now_ms: u64) -> f32 {
+    pub(crate) fn per_second(&self, now_ms: u64) -> f32 {
         self.rate.per_second(now_ms)
     }
 }

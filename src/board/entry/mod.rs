@@ -7,7 +7,7 @@
 //!
 //! By hand there is nothing to do but to wait for the chip, which is the loader's.
 
-pub mod pic;
+pub(super) mod pic;
 mod reset_lines;
 
 use std::time::Duration;
@@ -127,7 +127,7 @@ fn in_pic_mode(
     talk(&mut pic::SerialLine(port)).map_err(|error| match error {
         pic::PicError::Silent => BoardError::PicSilent { port: name.to_owned() },
         pic::PicError::TooOld(version) => BoardError::PicTooOld { version },
-        pic::PicError::Lost(_) => BoardError::PortLost { port: name.to_owned() },
+        pic::PicError::Lost => BoardError::PortLost { port: name.to_owned() },
     })
 }
 

@@ -47,7 +47,7 @@ const MOST_QUESTIONS: u32 = 8;
 const LEAST_VERSION: u16 = 6;
 
 /// A line to a PIC in command mode.
-pub trait PicLine {
+pub(super) trait PicLine {
     /// Sends bytes.
     ///
     /// # Errors
@@ -66,18 +66,18 @@ pub trait PicLine {
 
 /// Why the PIC did not do what it was asked to.
 #[derive(Debug)]
-pub enum PicError {
+pub(super) enum PicError {
     /// It does not answer.
     Silent,
     /// Its firmware does not know these commands.
     TooOld(u16),
     /// The port is gone.
-    Lost(io::Error),
+    Lost,
 }
 
 impl From<io::Error> for PicError {
-    fn from(error: io::Error) -> PicError {
-        PicError::Lost(error)
+    fn from(_: io::Error) -> PicError {
+        PicError::Lost
     }
 }
 
@@ -85,7 +85,7 @@ impl From<io::Error> for PicError {
 ///
 /// # Errors
 /// When the PIC does not answer or is too old.
-pub fn enter(line: &mut dyn PicLine) -> Result<(), PicError> {
+pub(super) fn enter(line: &mut dyn PicLine) -> Result<(), PicError> {
     check_version(line)?;
     clear(line, TRISA, BOOT)?;
     clear(line, PORTA, BOOT)?;
@@ -98,7 +98,7 @@ pub fn enter(line: &mut dyn PicLine) -> Result<(), PicError> {
 ///
 /// # Errors
 /// When the PIC does not answer or is too old.
-pub fn leave(line: &mut dyn PicLine) -> Result<(), PicError> {
+pub(super) fn leave(line: &mut dyn PicLine) -> Result<(), PicError> {
     check_version(line)?;
     clear(line, TRISA, BOOT)?;
     set(line, PORTA, BOOT)?;

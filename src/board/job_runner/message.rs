@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Called after each event, to wake a window that sleeps.
-pub type Waker = Arc<dyn Fn() + Send + Sync>;
+pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// Which job; each has another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,7 +113,7 @@ pub struct Busy;
 
 impl Request {
     #[must_use]
-    pub fn kind(&self) -> JobKind {
+    pub(super) fn kind(&self) -> JobKind {
         match self {
             Request::Examine(_) => JobKind::Examine,
             Request::Flash(_) => JobKind::Flash,
@@ -126,7 +126,7 @@ impl Request {
 
     /// Which board it is about.
     #[must_use]
-    pub fn connection(&self) -> &Connection {
+    pub(super) fn connection(&self) -> &Connection {
         match self {
             Request::Examine(connection) | Request::Reset(connection) => connection,
             Request::Flash(job) => &job.connection,
@@ -140,7 +140,7 @@ impl Request {
     ///
     /// # Errors
     /// What went wrong.
-    pub fn run(&self, observer: &mut dyn JobObserver, cancel: &Cancel) -> Result<Outcome, BoardError> {
+    pub(crate) fn run(&self, observer: &mut dyn JobObserver, cancel: &Cancel) -> Result<Outcome, BoardError> {
         match self {
             Request::Examine(connection) => jobs::examine(connection, observer, cancel),
             Request::Flash(job) => jobs::flash(job, observer, cancel),

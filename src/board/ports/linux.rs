@@ -106,12 +106,12 @@ pub(super) mod made_up {
 
     use super::*;
 
-    pub(crate) struct System {
+    pub(super) struct System {
         folder: tempfile::TempDir,
     }
 
     impl System {
-        pub(crate) fn new() -> System {
+        pub(super) fn new() -> System {
             let folder = tempfile::tempdir().unwrap();
             for name in ["sys/class/tty", "sys/devices", "dev", "proc", "etc"] {
                 fs::create_dir_all(folder.path().join(name)).unwrap();
@@ -119,11 +119,11 @@ pub(super) mod made_up {
             System { folder }
         }
 
-        pub(crate) fn root(&self) -> &Path {
+        pub(super) fn root(&self) -> &Path {
             self.folder.path()
         }
 
-        pub(crate) fn write(&self, file: &str, text: &str) -> PathBuf {
+        pub(super) fn write(&self, file: &str, text: &str) -> PathBuf {
             let path = self.root().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, text).unwrap();
@@ -132,7 +132,7 @@ pub(super) mod made_up {
 
         /// Plugs a USB device in, as the kernel shows it; `deep`: with the level that adapters have
         /// and boards that speak CDC ACM have not.
-        pub(crate) fn plug_in(&self, name: &str, ids: (&str, &str), deep: bool) {
+        pub(super) fn plug_in(&self, name: &str, ids: (&str, &str), deep: bool) {
             let usb = format!("sys/devices/usb1/1-1-{name}");
             self.write(&format!("{usb}/idVendor"), &format!("{}\n", ids.0));
             self.write(&format!("{usb}/idProduct"), &format!("{}\n", ids.1));

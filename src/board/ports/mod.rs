@@ -9,14 +9,14 @@
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod other;
-pub mod watch;
+pub(super) mod watch;
 
 #[cfg(target_os = "linux")]
 use linux as system;
 #[cfg(not(target_os = "linux"))]
 use other as system;
 
-pub use watch::Watcher;
+pub(crate) use watch::Watcher;
 
 use super::error;
 
@@ -28,22 +28,22 @@ pub struct PortInfo {
     /// What is plugged in there.
     pub adapter: Adapter,
     /// The USB device behind it; `None` where there is none, or the system does not tell.
-    pub usb: Option<Usb>,
+    pub(crate) usb: Option<Usb>,
     /// Whether it can be used now.
     pub access: Access,
 }
 
 /// A USB device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Usb {
+pub(crate) struct Usb {
     /// Vendor id.
-    pub vendor: u16,
+    pub(crate) vendor: u16,
     /// Product id.
-    pub product: u16,
+    pub(crate) product: u16,
     /// What it calls itself.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Its serial number.
-    pub serial: Option<String>,
+    pub(crate) serial: Option<String>,
 }
 
 /// What is plugged in.
@@ -96,7 +96,7 @@ const WCH: u16 = 0x1A86;
 
 /// The serial ports, those of Pycom's boards first, then by name.
 #[must_use]
-pub fn list() -> Vec<PortInfo> {
+pub(crate) fn list() -> Vec<PortInfo> {
     sorted(system::list())
 }
 
@@ -127,7 +127,7 @@ fn length_first(path: &str) -> (usize, &str) {
 impl Adapter {
     /// What a USB device is, by its ids; `None` for no USB device.
     #[must_use]
-    pub fn of(usb: Option<&Usb>) -> Adapter {
+    pub(super) fn of(usb: Option<&Usb>) -> Adapter {
         match usb.map(|usb| (usb.vendor, usb.product)) {
             Some((MICROCHIP, 0xEF98)) => Adapter::Expansion3,
             Some((MICROCHIP, 0xF013)) => Adapter::Pytrack,
@@ -144,7 +144,7 @@ impl Adapter {
 
     /// Whether it is a board of Pycom's whose PIC brings the chip into download mode.
     #[must_use]
-    pub fn has_pic(self) -> bool {
+    pub(crate) fn has_pic(self) -> bool {
         matches!(
             self,
             Adapter::Expansion3 | Adapter::Pytrack | Adapter::Pysense | Adapter::Pyscan | Adapter::Pygate
@@ -153,13 +153,13 @@ impl Adapter {
 
     /// Whether a LoPy4 is likely to be on it.
     #[must_use]
-    pub fn is_likely(self) -> bool {
+    pub(crate) fn is_likely(self) -> bool {
         self.has_pic() || self == Adapter::Ft231x
     }
 
     /// What it is, for a person.
     #[must_use]
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Adapter::Expansion3 => "Pycom Expansion Board 3",
             Adapter::Pytrack => "Pycom Pytrack",
@@ -179,7 +179,7 @@ impl PortInfo {
     /// What to do before the port can be used, as a sentence without a full stop; `None` where it
     /// can be used now.
     #[must_use]
-    pub fn help(&self) -> Option<String> {
+    pub(crate) fn help(&self) -> Option<String> {
         match &self.access {
             Access::Free => None,
             Access::Denied { group } => Some(error::denied(&self.path, group.as_deref())),
@@ -192,7 +192,7 @@ impl PortInfo {
 }
 
 /// What to do where no port is there at all.
-pub const NOTHING_THERE: &str = "no serial port is there: plug the board in with a cable that carries data (many only \
+pub(crate) const NOTHING_THERE: &str = "no serial port is there: plug the board in with a cable that carries data (many only \
                                  charge); on Windows and macOS an Expansion Board 2 needs FTDI's driver, a CP210x or \
                                  CH340 adapter its maker's";
 

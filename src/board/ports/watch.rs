@@ -14,7 +14,7 @@ const PERIOD: Duration = Duration::from_millis(700);
 
 /// Watches the ports on a thread of its own, until it is dropped.
 #[derive(Debug)]
-pub struct Watcher {
+pub(crate) struct Watcher {
     /// Dropping it wakes the thread and ends it.
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -26,7 +26,9 @@ impl Watcher {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(changed: impl FnMut(Vec<PortInfo>) + Send + 'static) -> Result<Watcher, BoardError> {
+    pub(in crate::board) fn start(
+        changed: impl FnMut(Vec<PortInfo>) + Send + 'static,
+    ) -> Result<Watcher, BoardError> {
         Watcher::with(PERIOD, super::list, changed)
     }
 

@@ -32,7 +32,7 @@ const ASKED_FOR: [Ipv4Addr; 7] = [
 /// The addresses under which boards in the same network reach this computer, the likeliest first.
 /// Sends nothing. IPv4, as boards know nothing else.
 #[must_use]
-pub fn addresses() -> Vec<Ipv4Addr> {
+pub(crate) fn addresses() -> Vec<Ipv4Addr> {
     let mut addresses = Vec::new();
     for way in ASKED_FOR {
         if let Some(address) = address_towards(way)
@@ -57,7 +57,7 @@ fn address_towards(there: Ipv4Addr) -> Option<Ipv4Addr> {
 /// The name of the Wi-Fi network that this computer is in, where the system tells within two
 /// seconds. Blocks that long: not for the window's own thread.
 #[must_use]
-pub fn wifi_name() -> Option<String> {
+pub(crate) fn wifi_name() -> Option<String> {
     let deadline = Instant::now() + PATIENCE;
     if cfg!(windows) {
         return said("netsh", &["wlan", "show", "interfaces"], deadline).and_then(|text| from_netsh(&text));
@@ -109,7 +109,7 @@ fn from_netsh(text: &str) -> Option<String> {
 
 /// A user name and a password made up for the embedded broker.
 #[must_use]
-pub fn make_login() -> Login {
+pub(crate) fn make_login() -> Login {
     let password = rand::rng().sample_iter(Alphanumeric).take(12).map(char::from).collect();
     Login { user: "lab".to_owned(), password }
 }

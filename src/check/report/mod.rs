@@ -34,7 +34,7 @@ struct Embedded {
 ///
 /// # Errors
 /// When the record cannot be written as JSON.
-pub fn page(record: &Record, key: &SealKey) -> io::Result<String> {
+pub(crate) fn page(record: &Record, key: &SealKey) -> io::Result<String> {
     let json = serde_json::to_vec(record)?;
     let embedded = Embedded { record: pack(&json)?, seal: key.seal(&json) };
     render(record, &embedded)
@@ -52,9 +52,9 @@ pub struct Verified {
     /// What the verdicts are made from.
     pub record: Record,
     /// The seal is this program's, and fits the record.
-    pub sealed: bool,
+    pub(super) sealed: bool,
     /// The page shows what the record says; `None`: another version of the program made it, and may show it otherwise.
-    pub shows: Option<bool>,
+    pub(super) shows: Option<bool>,
 }
 
 impl Verified {
@@ -66,7 +66,7 @@ impl Verified {
 
     /// What was found out, for a person.
     #[must_use]
-    pub fn finding(&self) -> &'static str {
+    pub(crate) fn finding(&self) -> &'static str {
         match (self.sealed, self.shows) {
             (false, _) => {
                 "the record in this page does not fit this program's seal: it was changed, or made by a program with \

@@ -12,7 +12,8 @@ mod verdict;
 use std::time::Duration;
 
 use self::run::Run;
-pub use self::verdict::{Outcome, Verdict};
+pub use self::verdict::Outcome;
+pub(crate) use self::verdict::Verdict;
 use super::{Scenario, record::Record};
 use crate::world::{Event, EventKind};
 
@@ -27,7 +28,7 @@ pub struct Judge(Run);
 impl Judge {
     /// Judges a run of `scenario` from its start.
     #[must_use]
-    pub fn new(scenario: &Scenario) -> Judge {
+    pub(crate) fn new(scenario: &Scenario) -> Judge {
         Judge(Run {
             expectations: scenario.expectations.clone(),
             config: scenario.config.clone(),
@@ -37,7 +38,7 @@ impl Judge {
     }
 
     /// Takes one event into account. What happens after the run's end does not count.
-    pub fn see(&mut self, event: &Event) {
+    pub(crate) fn see(&mut self, event: &Event) {
         if event.at > self.ends_at() {
             self.0.record.reach(event.at);
         } else if !matches!(event.kind, EventKind::Stopped) {
@@ -46,18 +47,18 @@ impl Judge {
     }
 
     /// Time has passed up to `at`, and all events up to there were seen.
-    pub fn reach(&mut self, at: Duration) {
+    pub(crate) fn reach(&mut self, at: Duration) {
         self.0.record.reach(at);
     }
 
     /// Events were lost, so that what was not seen may have happened.
-    pub fn miss(&mut self, why: &str) {
+    pub(crate) fn miss(&mut self, why: &str) {
         self.0.record.miss(why);
     }
 
     /// When the run is over: after its length, and a little later where a fault came late.
     #[must_use]
-    pub fn ends_at(&self) -> Duration {
+    pub(crate) fn ends_at(&self) -> Duration {
         let latest = self
             .0
             .expectations
@@ -67,21 +68,15 @@ impl Judge {
         latest.unwrap_or_default().clamp(self.0.length, self.0.length + LONGEST_OVERTIME)
     }
 
-    /// What was seen.
-    #[must_use]
-    pub fn record(&self) -> &Record {
-        &self.0.record
-    }
-
     /// What was seen, to be kept.
     #[must_use]
-    pub fn into_record(self) -> Record {
+    pub(super) fn into_record(self) -> Record {
         self.0.record
     }
 
     /// A verdict on each expectation, in their order, by what was seen so far.
     #[must_use]
-    pub fn verdicts(&self) -> Vec<Verdict> {
+    pub(crate) fn verdicts(&self) -> Vec<Verdict> {
         self.0.expectations.iter().map(|expectation| evaluate::evaluate(&self.0, expectation)).collect()
     }
 }

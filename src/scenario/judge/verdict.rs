@@ -35,7 +35,7 @@ impl Verdict {
 impl Outcome {
     /// Two words at the most: `held`, `failed`, `not judged`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(in crate::scenario) fn as_str(self) -> &'static str {
         match self {
             Outcome::Held => "held",
             Outcome::Failed => "failed",

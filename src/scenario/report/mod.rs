@@ -8,22 +8,22 @@ mod timeline;
 
 use serde_json::{Value, json};
 
-pub use self::notes::{TimelineEntry, notes};
+pub(super) use self::notes::notes;
 use super::{Scenario, Stage, Verdict, series::Series};
 
 /// Everything that a report tells of.
 #[derive(Clone, Debug)]
-pub struct Report<'a> {
+pub(crate) struct Report<'a> {
     /// What was played.
-    pub scenario: &'a Scenario,
+    pub(crate) scenario: &'a Scenario,
     /// The file that it came from, or the name of the lesson.
-    pub source: &'a str,
+    pub(crate) source: &'a str,
     /// Where it was played.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
     /// The runs.
-    pub series: &'a Series,
+    pub(crate) series: &'a Series,
     /// The command that plays the run again that is shown.
-    pub again: &'a str,
+    pub(crate) again: &'a str,
 }
 
 impl Report<'_> {
@@ -31,7 +31,7 @@ impl Report<'_> {
     ///
     /// # Errors
     /// When a figure cannot be written as JSON, which no run makes.
-    pub fn json(&self) -> serde_json::Result<Value> {
+    pub(crate) fn json(&self) -> serde_json::Result<Value> {
         let Scenario { title, teaches, length, .. } = self.scenario;
         let lines = self.scenario.expectations.iter().map(|expectation| expectation.line);
         let verdicts: Vec<_> = self
@@ -85,14 +85,14 @@ impl Report<'_> {
     /// As an HTML page that needs nothing else: no script, no picture, no font from elsewhere. It is
     /// well-formed XML too.
     #[must_use]
-    pub fn html(&self) -> String {
+    pub(crate) fn html(&self) -> String {
         page::page(self).into_string()
     }
 }
 
 /// A verdict, for other programs.
 #[must_use]
-pub fn verdict_json(verdict: &Verdict) -> Value {
+pub(crate) fn verdict_json(verdict: &Verdict) -> Value {
     let Verdict { expectation, outcome, evidence } = verdict;
     json!({"expectation": expectation, "outcome": outcome.as_str(), "evidence": evidence})
 }

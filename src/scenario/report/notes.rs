@@ -17,7 +17,7 @@ const MOST_IGNORED: usize = 20;
 
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimelineEntry {
+pub(crate) struct TimelineEntry {
     /// When.
     pub at: Duration,
     /// What sort of thing: `fault`, `conflict`, `unsafe`, `link`, `flashing`, `broker`, `ignored`, `notice`.
@@ -30,7 +30,7 @@ pub struct TimelineEntry {
 
 /// What was worth telling, in its order.
 #[must_use]
-pub fn notes(record: &Record) -> Vec<TimelineEntry> {
+pub(crate) fn notes(record: &Record) -> Vec<TimelineEntry> {
     let mut notes = Vec::new();
     let mut add = |at, kind, light: Option<&LightId>, text: String| {
         notes.push(TimelineEntry { at, kind, light: light.cloned(), text });

@@ -19,7 +19,7 @@ pub enum Cause {
 impl Cause {
     /// The word of the command line.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Cause::NotTold => "not-told",
             Cause::Race => "race",
@@ -29,7 +29,7 @@ impl Cause {
 
     /// A sentence about the foreign light.
     #[must_use]
-    pub fn sentence(self) -> &'static str {
+    pub(crate) fn sentence(self) -> &'static str {
         match self {
             Cause::NotTold => "it had not been told yet that the other goes",
             Cause::Race => "both began within one round trip, so that neither could know of the other",

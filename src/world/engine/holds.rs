@@ -6,7 +6,7 @@ use crate::fault::Fault;
 
 /// Who injected a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(super) enum Source {
     User,
     Plan,
     Chaos,

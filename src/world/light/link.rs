@@ -27,7 +27,7 @@ const CONNECT_TIMEOUT_US: Micros = CONNECT_TIMEOUT_MS as Micros * 1_000;
 
 /// Where a light stands on its way to the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConnectionState {
+pub(super) enum ConnectionState {
     /// It waits before the next action.
     Waiting,
     /// There is no Wi-Fi to join.
@@ -46,11 +46,11 @@ pub(crate) enum ConnectionState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BrokerAddress {
     pub(crate) host: String,
-    pub(crate) port: u16,
+    pub port: u16,
 }
 
 impl BrokerAddress {
-    pub(crate) fn address(&self) -> Address<'_> {
+    pub(in crate::world) fn address(&self) -> Address<'_> {
         Address { host: &self.host, port: self.port }
     }
 }

@@ -272,7 +272,7 @@ impl Light {
     }
 
     /// The clock may have stood still, or has jumped.
-    pub(crate) fn lose_leases(&mut self) {
+    pub(super) fn lose_leases(&mut self) {
         self.program.lose_leases();
     }
 
@@ -502,7 +502,7 @@ impl LightHost for Host {
 }
 
 /// A moment of the world as its clocks count it.
-pub(crate) fn at(now: Micros) -> Duration {
+pub(super) fn at(now: Micros) -> Duration {
     Duration::from_micros(now)
 }
 

@@ -14,7 +14,7 @@ use crate::{model::LightId, world::event::EventKind};
 
 /// A junction that is watched.
 #[derive(Debug)]
-pub(super) struct Junction {
+pub(crate) struct Junction {
     name: Name,
     limits: Limits,
     tracks: Vec<Track>,

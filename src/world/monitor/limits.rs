@@ -8,24 +8,24 @@ use super::heard::at_most;
 
 /// The assumptions on the heard lights of a junction, from its timings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// How long the fastest messages take from a light's lamps to this program (`rtt_ms`).
-    pub delay: Duration,
+    pub(super) delay: Duration,
     /// Lamps switch, and messages go out, within this time of each other (`tick_ms`).
-    pub tick: Duration,
+    pub(super) tick: Duration,
     /// After this time without a message a light counts as silent (`lost_after_ms`); between two intervals a
     /// light is without right of way for at least as long.
-    pub lost_after: Duration,
+    pub(super) lost_after: Duration,
     /// No interval lasts longer: red-amber, the longest green and amber, on the slowest clock.
-    pub longest_interval: Duration,
+    pub(super) longest_interval: Duration,
     /// Whether each change of aspect is told at once; not so on a broker with a quota.
-    pub told_at_once: bool,
+    pub(super) told_at_once: bool,
 }
 
 impl Limits {
     /// The limits that interval with `timing`.
     #[must_use]
-    pub fn of(timing: &Timing) -> Limits {
+    pub(crate) fn of(timing: &Timing) -> Limits {
         let ms = |ms: u32| Duration::from_millis(u64::from(ms));
         Limits {
             delay: ms(timing.rtt_ms),

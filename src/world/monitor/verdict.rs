@@ -34,7 +34,7 @@ pub enum Grade {
 impl Grade {
     /// The grade of an overlap that lasted for `lasted`.
     #[must_use]
-    pub fn of(lasted: Duration) -> Grade {
+    pub(crate) fn of(lasted: Duration) -> Grade {
         if lasted < GLITCH_BELOW {
             Grade::Glitch
         } else if lasted < CONFLICT_FROM {
@@ -46,7 +46,7 @@ impl Grade {
 
     /// The message of the command line.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Grade::Glitch => "glitch",
             Grade::Brief => "brief",
@@ -58,7 +58,7 @@ impl Grade {
 impl Certainty {
     /// The message of the command line.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Certainty::Possible => "possible",
             Certainty::Sure => "sure",

@@ -25,12 +25,12 @@ pub struct Header {
     recording: String,
     v: u32,
     /// The version of the program that made it.
-    pub program: String,
+    pub(crate) program: String,
     /// When the run started, in nanoseconds since 1970.
-    pub started_unix_ns: u64,
+    pub(super) started_unix_ns: u64,
     /// The seed of the run, where it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// The junctions of the run.
     pub junctions: Vec<RecordedJunction>,
 }
@@ -41,22 +41,22 @@ pub struct RecordedJunction {
     pub name: Name,
     pub lights: Vec<Name>,
     /// By what its lights decide.
-    pub rule: Rule,
+    pub(super) rule: Rule,
     /// When they want green.
-    pub demand: Demand,
+    pub(super) demand: Demand,
     /// Whether its messages were signed.
     pub keyed: bool,
     /// Its timings.
     pub timing: Timing,
     /// How its foreign lights speak.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub foreign: BTreeMap<Name, Foreign>,
+    pub(crate) foreign: BTreeMap<Name, Foreign>,
 }
 
 /// Events were lost before the next line: the writer was too slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Gap {
-    pub(crate) lost: u64,
+    pub lost: u64,
 }
 
 impl Header {
@@ -77,7 +77,7 @@ impl Header {
 
     /// When the run started.
     #[must_use]
-    pub fn started_at(&self) -> SystemTime {
+    pub(crate) fn started_at(&self) -> SystemTime {
         UNIX_EPOCH.checked_add(Duration::from_nanos(self.started_unix_ns)).unwrap_or(UNIX_EPOCH)
     }
 

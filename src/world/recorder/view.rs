@@ -44,7 +44,7 @@ enum Reason {
     Yields(u64),
 }
 
-pub(crate) fn serialize<S: Serializer>(view: &Arc<View>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(in crate::world) fn serialize<S: Serializer>(view: &Arc<View>, serializer: S) -> Result<S::Ok, S::Error> {
     let held = |held: &[Held]| held.iter().map(|held| (held.light.clone(), held.until.as_ms())).collect();
     let written = Written {
         aspect: view.aspect,
@@ -61,7 +61,9 @@ pub(crate) fn serialize<S: Serializer>(view: &Arc<View>, serializer: S) -> Resul
     written.serialize(serializer)
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<View>, D::Error> {
+pub(in crate::world) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Arc<View>, D::Error> {
     let written = Written::deserialize(deserializer)?;
     let held = |held: Vec<(Name, u64)>| {
         bounded(held.into_iter().map(|(light, until)| Held { light, until: Instant::from_ms(until) }))

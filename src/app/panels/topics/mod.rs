@@ -28,7 +28,7 @@ use crate::{
     world::Command,
 };
 
-pub(crate) fn show(
+pub(in crate::app) fn show(
     ui: &mut Ui,
     view: &ViewContext<'_>,
     browser: &TopicBrowser,
