@@ -158,10 +158,24 @@ impl Junction {
         self.foreign.iter().find(|(foreign, _)| *foreign != light).map(|(_, foreign)| foreign)
     }
 
-    /// Somebody else's light takes the place of its light `light`.
-    pub(super) fn set_foreign(&mut self, light: Name, foreign: Foreign) {
-        self.run.retain(|run| *run != light);
-        self.foreign.insert(light, foreign);
+    /// Somebody else's light takes the place of its light `light`, or gives it back.
+    pub(crate) fn set_foreign(&mut self, light: &Name, foreign: Option<Foreign>) {
+        self.run.retain(|run| run != light);
+        match foreign {
+            Some(foreign) => {
+                self.foreign.insert(light.clone(), foreign);
+            }
+            None => {
+                self.foreign.remove(light);
+                self.run.push(light.clone());
+            }
+        }
+    }
+
+    /// Leaves the place of its light `light` to whoever comes.
+    pub(super) fn vacate(&mut self, light: &Name) {
+        self.foreign.remove(light);
+        self.run.retain(|run| run != light);
     }
 
     /// Whether the file says by name that this program is to run `light`.
