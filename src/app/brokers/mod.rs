@@ -130,8 +130,8 @@ impl BrokerList {
 
     /// The configuration of the live lab, where that is known.
     #[must_use]
-    pub fn config(&self) -> Option<&Arc<Config>> {
-        self.config.as_ref()
+    pub fn config(&self) -> Option<Arc<Config>> {
+        self.config.clone()
     }
 
     /// Where that came from, before it was changed in the window.

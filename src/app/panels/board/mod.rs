@@ -12,7 +12,7 @@
 
 mod by_hand;
 mod job;
-mod join_info;
+pub(super) mod join_info;
 mod light;
 mod log;
 mod more;
