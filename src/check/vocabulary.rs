@@ -82,7 +82,7 @@ pub struct Profile {
 impl Vocabulary {
     /// The words for an aspect.
     #[must_use]
-    pub(super) fn words(&self, shown: Shown) -> &[String] {
+    pub(crate) fn words(&self, shown: Shown) -> &[String] {
         match shown {
             Shown::Red => &self.red,
             Shown::RedAmber => &self.red_amber,

@@ -22,7 +22,7 @@ pub struct ProvisioningContext {
     /// The broker, where it is not inside this program.
     pub(in crate::app) broker: Option<ExternalBroker>,
     /// The login of the broker inside this program, where the configuration gives one.
-    pub(super) login: Option<Login>,
+    pub(crate) login: Option<Login>,
     pub(in crate::app) backups: Option<PathBuf>,
     /// Where the login that boards are given is kept.
     pub(super) login_file: Option<PathBuf>,

@@ -40,7 +40,7 @@ impl Variables {
 
     /// What was typed for a variable; spaces around it come from copying.
     #[must_use]
-    pub(super) fn typed(&self, name: &str) -> Option<String> {
+    pub(crate) fn typed(&self, name: &str) -> Option<String> {
         self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty()).map(str::to_owned)
     }
 }
