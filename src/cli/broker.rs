@@ -13,7 +13,7 @@ use crate::{
     config::BrokerChoice,
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig, Ended},
+        broker::{Broker, BrokerConfig, BrokerLimits, Ended},
     },
 };
 
@@ -45,6 +45,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
         search: args.port.is_none(),
         lan,
         login: login.or_else(|| made_up.clone()),
+        limits: BrokerLimits::default(),
     };
     runtime()?.block_on(async {
         let broker = Broker::start_limited(&config, limiter).await?;

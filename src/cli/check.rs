@@ -40,7 +40,7 @@ use crate::{
     model::{Diagnostic, LightId, Login},
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig},
+        broker::{Broker, BrokerConfig, BrokerLimits},
         proxy::Destination,
     },
 };
@@ -220,7 +220,13 @@ impl Ground {
                 let made_up = lan && login.is_none();
                 let login = if made_up { Some(make_login()) } else { login.clone() };
                 // It is reached through the light's port alone.
-                let broker = BrokerConfig { first_port: 0, search: false, lan: false, login: login.clone() };
+                let broker = BrokerConfig {
+                    first_port: 0,
+                    search: false,
+                    lan: false,
+                    login: login.clone(),
+                    limits: BrokerLimits::default(),
+                };
                 let limiter = config.emulated.as_ref().map(|emulated| {
                     AccountLimiter::adafruit(
                         &emulated.user,

@@ -35,7 +35,7 @@ use crate::{
     config::{BrokerChoice, Config},
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig, BrokerError},
+        broker::{Broker, BrokerConfig, BrokerError, BrokerLimits},
     },
 };
 
@@ -60,7 +60,13 @@ pub async fn prepare(config: &Config) -> Result<(Target, Option<Broker>), Broker
     let (BrokerChoice::Embedded { port, login, .. } | BrokerChoice::External { port, login, .. }) =
         &config.broker;
     // Nobody but the doctor has to reach it.
-    let own = BrokerConfig { first_port: *port, search: true, lan: false, login: login.clone() };
+    let own = BrokerConfig {
+        first_port: *port,
+        search: true,
+        lan: false,
+        login: login.clone(),
+        limits: BrokerLimits::default(),
+    };
     let limiter = config
         .emulated
         .as_ref()

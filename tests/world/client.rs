@@ -20,7 +20,7 @@ use tokio::{
 };
 use twinlight::{
     model::Login,
-    world::broker::{Broker, BrokerConfig},
+    world::broker::{Broker, BrokerConfig, BrokerLimits},
 };
 
 /// Long enough for a slow and busy machine; no test that passes waits this long.
@@ -28,7 +28,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// On loopback, any free port, anybody welcome.
 pub(crate) fn loopback() -> BrokerConfig {
-    BrokerConfig { first_port: 0, search: false, lan: false, login: None }
+    BrokerConfig { first_port: 0, search: false, lan: false, login: None, limits: BrokerLimits::default() }
 }
 
 pub(crate) fn king_arthur() -> Login {

@@ -25,7 +25,7 @@ use crate::{
     model::{Diagnostic, Login, private_file},
     world::{
         Waker,
-        broker::{Broker, BrokerConfig},
+        broker::{Broker, BrokerConfig, BrokerLimits},
         proxy::Destination,
     },
 };
@@ -251,7 +251,13 @@ async fn play(
 ) -> Result<(), Diagnostic> {
     // Whoever opens a port to the network asks for a login.
     let login = lan.then(make_login);
-    let config = BrokerConfig { first_port: 0, search: false, lan: false, login: login.clone() };
+    let config = BrokerConfig {
+        first_port: 0,
+        search: false,
+        lan: false,
+        login: login.clone(),
+        limits: BrokerLimits::default(),
+    };
     let broker = Broker::start(&config).await.map_err(Diagnostic::from)?;
     let (progressed, mut progress) = mpsc::channel(QUEUE);
     // What does not fit is a wait that is told again within a second.

@@ -15,7 +15,7 @@ use mqtt5::broker::events::{
 };
 use traffic_light::{Foreign, mqtt::codec::matches};
 
-use super::limited::BoxFuture;
+use super::{limited::BoxFuture, memory::Memory};
 use crate::{model::LightId, world::account_limiter::PublishHandler};
 
 /// What has become of a foreign light's session.
@@ -125,10 +125,11 @@ impl fmt::Debug for ClientWatch {
     }
 }
 
-/// What the broker asks and tells: it may count, and it may be watched.
+/// What the broker asks and tells: it may count, it may be watched, and what is published has to fit into its memory.
 pub(super) struct Events {
     pub(super) counting: Option<PublishHandler>,
     pub(super) clients: Option<Arc<ClientWatch>>,
+    pub(super) memory: Arc<Memory>,
 }
 
 impl BrokerEventHandler for Events {
@@ -160,10 +161,13 @@ impl BrokerEventHandler for Events {
         if let Some(clients) = &self.clients {
             clients.published(&event.client_id, &event.topic);
         }
-        match &self.counting {
-            Some(counting) => counting.on_client_publish(event),
-            None => Box::pin(async { PublishAction::Continue }),
-        }
+        Box::pin(async move {
+            self.memory.admit(&event.payload).await;
+            match &self.counting {
+                Some(counting) => counting.on_client_publish(event).await,
+                None => PublishAction::Continue,
+            }
+        })
     }
 
     fn on_client_disconnect<'a>(

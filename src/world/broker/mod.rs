@@ -37,9 +37,15 @@
 
 mod adafruit_filter;
 mod authentication;
+mod client_stream;
 mod client_watch;
+mod connect;
 mod limited;
+mod limits;
 mod listener;
+mod memory;
+mod notice;
+mod properties;
 mod sessions;
 
 use std::{
@@ -50,14 +56,18 @@ use std::{
 };
 
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 use tracing::{error, info};
 
 pub(in crate::world) use self::client_watch::{ClientWatch, ForeignSession};
-pub use self::listener::PORTS_TRIED;
-use self::sessions::Sessions;
+pub use self::{
+    limits::{BrokerLimits, DEFAULT_MEMORY, DEFAULT_PACKET, MIN_MEMORY},
+    listener::PORTS_TRIED,
+    notice::BrokerNotice,
+};
+use self::{memory::Memory, notice::Notices, sessions::Sessions};
 use super::account_limiter::AccountLimiter;
 use crate::model::{Diagnostic, Login};
 
@@ -72,6 +82,8 @@ pub struct BrokerConfig {
     pub lan: bool,
     /// What every client must present; `None` lets anybody in.
     pub login: Option<Login>,
+    /// How much its clients may use.
+    pub limits: BrokerLimits,
 }
 
 /// Why the broker could not start.
@@ -161,6 +173,7 @@ pub enum Ended {
 pub struct Broker {
     address: SocketAddr,
     wanted_port_taken: Option<u16>,
+    notices: Option<mpsc::Receiver<BrokerNotice>>,
     /// Its drop is the request to stop.
     stop: oneshot::Sender<()>,
     ended: watch::Receiver<Option<Ended>>,
@@ -216,12 +229,13 @@ impl Broker {
         if let Some(clients) = &clients {
             clients.reset();
         }
-        let sessions = Sessions::new(login, limiter, clients);
+        let (notices, told) = Notices::channel();
+        let sessions = Sessions::new(login, limiter, clients, Memory::new(config.limits, notices));
         let task = tokio::spawn(async move {
             let end = listener::serve(listener, sessions, stop_requested).await;
             tell_end.send_replace(Some(end));
         });
-        Ok(Broker { address, wanted_port_taken, stop, ended, task })
+        Ok(Broker { address, wanted_port_taken, notices: Some(told), stop, ended, task })
     }
 
     /// Where it listens: 127.0.0.1, or 0.0.0.0 (all interfaces) with `lan`; and the port it got.
@@ -240,6 +254,11 @@ impl Broker {
     #[must_use]
     pub fn wanted_port_taken(&self) -> Option<u16> {
         self.wanted_port_taken
+    }
+
+    /// What it tells of its clients; `None` after the first call. Of what nobody reads, all but the first few is lost.
+    pub fn take_notices(&mut self) -> Option<mpsc::Receiver<BrokerNotice>> {
+        self.notices.take()
     }
 
     /// Resolves when the broker has ended, and tells how. The future may outlive the `Broker`.
@@ -277,7 +296,13 @@ mod tests {
     #[test]
     fn the_password_does_not_reach_a_log_through_debug() {
         let login = Login { user: "king".to_owned(), password: "arthur".to_owned() };
-        let config = BrokerConfig { first_port: 1883, search: true, lan: true, login: Some(login) };
+        let config = BrokerConfig {
+            first_port: 1883,
+            search: true,
+            lan: true,
+            login: Some(login),
+            limits: BrokerLimits::default(),
+        };
         let shown = format!("{config:?}");
         assert!(shown.contains("king") && !shown.contains("arthur"), "{shown}");
     }

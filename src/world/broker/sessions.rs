@@ -1,20 +1,33 @@
 //! How much the broker's clients may use, and who serves a connection.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use mqtt5::broker::{
     AuthProvider, BrokerConfig as CrateConfig, DynamicStorage, MemoryBackend, ResourceLimits,
-    ResourceMonitor, StorageBackend, client_handler::ClientHandler, events::BrokerEventHandler,
-    router::MessageRouter, storage::QueueLimits, sys_topics::BrokerStats, transport::BrokerTransport,
+    ResourceMonitor, StorageBackend,
+    client_handler::ClientHandler,
+    events::{BrokerEventHandler, RetainedSetEvent},
+    router::MessageRouter,
+    storage::QueueLimits,
+    sys_topics::BrokerStats,
+    transport::BrokerTransport,
 };
 use tokio::{net::TcpStream, sync::broadcast};
 use tracing::{debug, warn};
 
 use super::{
     adafruit_filter, authentication,
+    client_stream::{ClientStream, TOPIC_ALIASES},
     client_watch::{ClientWatch, Events},
     limited,
     limited::BoxFuture,
+    memory::{Memory, SWEEP},
+    notice::BrokerNotice,
 };
 use crate::{
     model::Login,
@@ -31,11 +44,11 @@ const CLIENT_BACKLOG: usize = 20_000;
 /// Messages kept for a client that is away or further behind than [`CLIENT_BACKLOG`]; the oldest go first.
 const QUEUED_MESSAGES: usize = 20_000;
 
-/// Bytes kept for such a client.
-const QUEUED_BYTES: usize = 16 * 1024 * 1024;
+/// Messages of QoS 2 that a client may send before it releases one; the crate keeps each twice.
+const RECEIVE_MAXIMUM: u16 = 256;
 
-/// Bytes of one MQTT packet. The crate's 256 MiB would let a peer without a password fill the memory.
-const MAX_PACKET_BYTES: usize = 1024 * 1024;
+/// Topic filters of one client.
+const MAX_SUBSCRIPTIONS: usize = 1_000;
 
 /// Topics with a retained message.
 const MAX_RETAINED: usize = 100_000;
@@ -57,6 +70,7 @@ pub(super) struct Sessions {
     /// Held open and never used: sessions end by being dropped.
     shutdown: broadcast::Sender<()>,
     limiter: Option<AccountLimiter>,
+    memory: Arc<Memory>,
 }
 
 impl Sessions {
@@ -64,23 +78,28 @@ impl Sessions {
         login: Option<Login>,
         limiter: Option<AccountLimiter>,
         clients: Option<Arc<ClientWatch>>,
+        memory: Memory,
     ) -> Sessions {
+        let memory = Arc::new(memory);
         let storage = Arc::new(DynamicStorage::Memory(MemoryBackend::with_queue_limits(QueueLimits {
             max_messages: QUEUED_MESSAGES,
-            max_bytes: QUEUED_BYTES,
+            max_bytes: memory.limits.absent_client(),
         })));
         let router = MessageRouter::with_storage(Arc::clone(&storage)).with_retained_limits(MAX_RETAINED, 0);
+        let router = router.with_event_handler(Arc::new(RetainedWatch(memory.clone())));
         let router = Arc::new(router);
         // Where the broker is to be like Adafruit IO, the filter counts.
         let counting = limiter.clone().filter(|limiter| !limiter.emulates());
         let counting = counting.map(|limiter| PublishHandler { limiter, router: Arc::clone(&router) });
-        let event_handler = (counting.is_some() || clients.is_some())
-            .then(|| -> Arc<dyn BrokerEventHandler> { Arc::new(Events { counting, clients }) });
+        let events = Events { counting, clients, memory: memory.clone() };
         let config = CrateConfig {
-            event_handler,
+            event_handler: Some(Arc::new(events)),
             bind_addresses: Vec::new(),
             max_clients: MAX_CONNECTIONS,
-            max_packet_size: MAX_PACKET_BYTES,
+            max_packet_size: memory.limits.packet,
+            topic_alias_maximum: TOPIC_ALIASES,
+            server_receive_maximum: Some(RECEIVE_MAXIMUM),
+            max_subscriptions_per_client: MAX_SUBSCRIPTIONS,
             client_channel_capacity: CLIENT_BACKLOG,
             session_expiry_interval: SESSION_EXPIRY,
             sys_topics_enabled: false,
@@ -104,6 +123,7 @@ impl Sessions {
             monitor: Arc::new(monitor),
             shutdown,
             limiter,
+            memory,
         }
     }
 
@@ -133,8 +153,9 @@ impl Sessions {
         let (auth, storage) = (Arc::clone(&self.auth), Arc::clone(&self.storage));
         let (stats, monitor) = (Arc::clone(&self.stats), Arc::clone(&self.monitor));
         let shutdown = self.shutdown.subscribe();
+        let memory = self.memory.clone();
         move |stream| {
-            let stream = BrokerTransport::tcp(stream);
+            let stream = BrokerTransport::WebSocket(Box::new(ClientStream::new(stream, peer, memory)));
             let storage = Some(storage);
             let handler =
                 ClientHandler::new(stream, peer, config, router, auth, storage, stats, monitor, shutdown);
@@ -146,13 +167,24 @@ impl Sessions {
         }
     }
 
-    /// Forgets, now and then, what has expired.
+    /// Forgets, now and then, what has expired, and looks who takes too much memory.
     pub(super) fn sweep(&self) -> impl Future<Output = ()> + Send + use<> {
         let storage = Arc::clone(&self.storage);
         let router = Arc::clone(&self.router);
+        let memory = Arc::clone(&self.memory);
         async move {
+            let mut expired_at = Instant::now();
             loop {
-                tokio::time::sleep(SWEEP_EVERY).await;
+                tokio::time::sleep(SWEEP).await;
+                let now = Instant::now();
+                memory.sweep(now);
+                if memory.sessions_kept.load(Ordering::Relaxed) {
+                    forget_absent(&memory, &storage, &router).await;
+                }
+                if now.saturating_duration_since(expired_at) < SWEEP_EVERY {
+                    continue;
+                }
+                expired_at = now;
                 if let Err(e) = storage.cleanup_expired().await {
                     warn!("the broker's sweep failed: {e}");
                 }
@@ -160,4 +192,51 @@ impl Sessions {
             }
         }
     }
+}
+
+/// Counts what the router retains, wills included.
+struct RetainedWatch(Arc<Memory>);
+
+impl BrokerEventHandler for RetainedWatch {
+    fn on_retained_set<'a>(
+        &'a self,
+        event: RetainedSetEvent,
+    ) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        self.0.count_retained(&event.topic, event.payload.len());
+        Box::pin(async {})
+    }
+}
+
+/// Gives up the sessions of clients that are away, those first that went first, while there are too many.
+async fn forget_absent(memory: &Memory, storage: &DynamicStorage, router: &MessageRouter) {
+    let Ok(clients) = storage.session_client_ids().await else { return };
+    if clients.len() <= memory.limits.absent_sessions() {
+        return;
+    }
+    let mut absent = Vec::new();
+    for client in clients {
+        if !router.is_connected(&client).await
+            && let Ok(Some(session)) = storage.get_session(&client).await
+        {
+            absent.push((session.disconnected_at, client));
+        }
+    }
+    let surplus = absent.len().saturating_sub(memory.limits.absent_sessions());
+    if surplus == 0 {
+        return;
+    }
+    absent.sort_unstable();
+    for (_, client) in absent.into_iter().take(surplus) {
+        // Its owner may come back meanwhile.
+        let slot = router.lock_session(&client).await;
+        if router.is_connected(&client).await {
+            continue;
+        }
+        let removed = storage.remove_session(&client).await.is_ok();
+        drop(slot);
+        if removed {
+            memory.notices.tell(BrokerNotice::SessionForgotten { client: client.escape_debug().to_string() });
+        }
+    }
+    router.sweep_sessions().await;
 }

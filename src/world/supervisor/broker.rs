@@ -7,7 +7,7 @@ use crate::{
     config::{BrokerChoice, Config},
     model::{Diagnostic, LightId, Login},
     world::{
-        broker::{Broker, BrokerConfig, ClientWatch, Ended, ForeignSession},
+        broker::{Broker, BrokerConfig, BrokerLimits, ClientWatch, Ended, ForeignSession},
         event_bus::EventBus,
     },
 };
@@ -36,7 +36,13 @@ impl Supervisor {
         if self.broker.is_some() {
             return Ok(());
         }
-        let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
+        let config = BrokerConfig {
+            first_port: self.port,
+            search: false,
+            lan: *lan,
+            login: login.clone(),
+            limits: BrokerLimits::default(),
+        };
         let broker = Broker::start_watched(&config, self.limiter.clone(), self.clients.clone()).await?;
         self.close_board_ports(false);
         tell_of(&self.bus, &broker);

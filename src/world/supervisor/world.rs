@@ -19,7 +19,7 @@ use crate::{
     model::Diagnostic,
     world::{
         Command, Event, Waker,
-        broker::{Broker, BrokerConfig, BrokerError},
+        broker::{Broker, BrokerConfig, BrokerError, BrokerLimits},
         delivery::Deliveries,
         engine::Engine,
         event_bus::EventBus,
@@ -142,7 +142,13 @@ impl World {
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => {
                 let (port, lan, login) = (*port, *lan, login.clone());
-                let config = BrokerConfig { first_port: port, search: true, lan, login };
+                let config = BrokerConfig {
+                    first_port: port,
+                    search: true,
+                    lan,
+                    login,
+                    limits: BrokerLimits::default(),
+                };
                 Some(Broker::start_watched(&config, limiter.clone(), clients.clone()).await?)
             }
             BrokerChoice::External { .. } => None,
