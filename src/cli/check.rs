@@ -37,10 +37,10 @@ use crate::{
         failure::wrong_usage,
     },
     config::{BrokerChoice, Config, foreign},
-    model::{Diagnostic, LightId, Login},
+    model::{BrokerLimits, Diagnostic, LightId, Login},
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig, BrokerLimits},
+        broker::{Broker, BrokerConfig},
         proxy::Destination,
     },
 };
@@ -226,6 +226,7 @@ impl Ground {
                     lan: false,
                     login: login.clone(),
                     limits: BrokerLimits::default(),
+                    own_clients: 0,
                 };
                 let limiter = config.emulated.as_ref().map(|emulated| {
                     AccountLimiter::adafruit(

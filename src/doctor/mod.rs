@@ -33,9 +33,10 @@ pub use self::{
 };
 use crate::{
     config::{BrokerChoice, Config},
+    model::BrokerLimits,
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig, BrokerError, BrokerLimits},
+        broker::{Broker, BrokerConfig, BrokerError},
     },
 };
 
@@ -66,6 +67,7 @@ pub async fn prepare(config: &Config) -> Result<(Target, Option<Broker>), Broker
         lan: false,
         login: login.clone(),
         limits: BrokerLimits::default(),
+        own_clients: 0,
     };
     let limiter = config
         .emulated

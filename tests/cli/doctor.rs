@@ -14,10 +14,10 @@ use test_support::certificates::{Authority, FAR_AWAY, Issued, LONG_AGO, NOW, Yea
 use test_support::{Mosquitto, Workspace, fill, free_port, guarded};
 use twinlight::{
     doctor::{Progress, Step, Target, Verdict, examine},
-    model::Login,
+    model::{BrokerLimits, Login},
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig, BrokerLimits},
+        broker::{Broker, BrokerConfig},
     },
 };
 
@@ -389,6 +389,7 @@ fn a_quota_that_is_used_up_is_named_as_such() {
             lan: false,
             login: Some(login.clone()),
             limits: BrokerLimits::default(),
+            own_clients: 0,
         };
         let one_a_minute = AccountLimiter::adafruit("me", 1, Box::new(|_| {}));
         let broker = Broker::start_limited(&config, Some(one_a_minute)).await.unwrap();

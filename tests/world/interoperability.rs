@@ -222,3 +222,23 @@ async fn client_ids_with_slashes_are_clients_of_their_own() {
     slash.closed().await;
     broker.stop().await;
 }
+
+/// The fault: what the crate adds to a message counts as its sender's, so that it is too large for its receiver.
+#[tokio::test]
+async fn a_client_of_mqtt_5_gets_what_its_maximum_packet_has_room_for_and_nothing_larger() {
+    let broker = start(&loopback()).await;
+    let mut small = TcpStream::connect(broker.local_address()).await.unwrap();
+    let connect = [&b"\x00\x04MQTT\x05\x02\x00\x3c\x05\x27\x00\x00\x00\x28"[..], &text("small")].concat();
+    small.write_all(&framed(0x10, &connect)).await.unwrap();
+    assert_eq!(packet(&mut small).await.expect("CONNACK").0, 0x20);
+    subscribe_v5(&mut small, "t").await;
+    let mut other = Client::connect(&broker, "a-name-of-more-than-forty-bytes-in-each-of-its-messages").await;
+    for length in [32, 33, 32] {
+        other.publish("t", false, &"x".repeat(length)).await;
+    }
+    for _ in 0..2 {
+        let (first, body) = packet(&mut small).await.unwrap();
+        assert_eq!((first, body.len()), (0x32, 38), "40 bytes in all");
+    }
+    broker.stop().await;
+}

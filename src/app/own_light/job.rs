@@ -22,10 +22,10 @@ use crate::{
         report::{self, SealKey},
         verdict::{Outcome, Verdict},
     },
-    model::{Diagnostic, Login, private_file},
+    model::{BrokerLimits, Diagnostic, Login, private_file},
     world::{
         Waker,
-        broker::{Broker, BrokerConfig, BrokerLimits},
+        broker::{Broker, BrokerConfig},
         proxy::Destination,
     },
 };
@@ -257,6 +257,7 @@ async fn play(
         lan: false,
         login: login.clone(),
         limits: BrokerLimits::default(),
+        own_clients: 0,
     };
     let broker = Broker::start(&config).await.map_err(Diagnostic::from)?;
     let (progressed, mut progress) = mpsc::channel(QUEUE);

@@ -29,14 +29,18 @@ use tokio::{
     net::TcpStream,
     time::{Sleep, sleep},
 };
-use traffic_light::mqtt::codec::{PINGREQ, PINGRESP, Packet, PacketType, PublishHead, RemainingLength};
+use traffic_light::mqtt::codec::{
+    Delivery, PINGREQ, PINGRESP, Packet, PacketType, PublishHead, RemainingLength, connack, puback,
+};
 
 use super::{
     connect::{self, Refusal, Version},
-    memory::{Memory, Registered},
+    limited,
+    memory::{Account, Memory, Registered},
     notice::BrokerNotice,
     properties,
 };
+use crate::world::own_ports;
 
 const READ_BYTES: usize = 4 * 1024;
 /// With more than this waiting for the client, the crate has to wait.
@@ -50,6 +54,9 @@ const WINDOW: usize = 64;
 /// Topic aliases that a client may set; the crate would keep 65,535 of up to 64 KiB.
 pub(super) const TOPIC_ALIASES: u16 = 16;
 
+/// The CONNACK codes for a client for which there is no place, of MQTT 3.1.1 and 5.
+const SERVER_UNAVAILABLE: u8 = 3;
+const SERVER_BUSY: u8 = 0x89;
 const MALFORMED: u8 = 0x81;
 const PROTOCOL_ERROR: u8 = 0x82;
 const TOPIC_ALIAS_INVALID: u8 = 0x94;
@@ -80,6 +87,8 @@ pub(super) struct ClientStream {
     to_client: VecDeque<Bytes>,
     waiting: usize,
     window: usize,
+    /// Bytes of a packet that the client takes.
+    maximum_packet: usize,
     /// Bytes of what the client has not acknowledged, and of what it has not released, by packet identifier.
     unacknowledged: HashMap<u16, usize>,
     unreleased: HashMap<u16, usize>,
@@ -116,6 +125,7 @@ impl ClientStream {
             to_client: VecDeque::new(),
             waiting: 0,
             window: WINDOW,
+            maximum_packet: usize::MAX,
             unacknowledged: HashMap::new(),
             unreleased: HashMap::new(),
             held_back: 0,
@@ -123,6 +133,11 @@ impl ClientStream {
             vouched: 0,
             ending: Ending::No,
         }
+    }
+
+    /// By which it can be ended.
+    pub(super) fn account(&self) -> Arc<Account> {
+        self.registered.account.clone()
     }
 
     /// Writes what waits for the client, as far as it takes it.
@@ -192,7 +207,7 @@ impl ClientStream {
                 Err(violation) => return self.violated(context, violation),
             };
             let connected = self.version.is_some();
-            let limit = self.memory.limits.packet;
+            let limit = self.memory.shares.packet;
             let limit = if connected { limit } else { limit.min(MAX_CONNECT) };
             if total > limit {
                 if connected {
@@ -220,16 +235,24 @@ impl ClientStream {
         if packet.first().is_none_or(|first| *first != CONNECT << 4) {
             return self.end(context, None);
         }
-        let may_retain = |topic: &str, bytes| self.memory.may_retain(topic, bytes);
+        let own = own_ports::is_own(self.peer);
+        let may_retain = |topic: &str, bytes| self.memory.may_retain(topic, bytes, own);
         match connect::read(packet, header, may_retain) {
             Ok(connect) => {
                 self.version = Some(connect.version);
                 self.window = WINDOW.min(usize::from(connect.receive_maximum)).max(1);
+                self.maximum_packet = connect.maximum_packet;
                 if connect.kept {
                     self.memory.sessions_kept.store(true, Ordering::Relaxed);
                 }
                 self.held_back += packet.len();
-                self.registered.account.logged_in(connect.client_id, false, connect.for_ever);
+                if !self.registered.logged_in(connect.client_id, own, connect.for_ever) {
+                    let answer = match connect.version {
+                        Version::V5 => vec![0x20, 3, 0, SERVER_BUSY, 0],
+                        Version::V31 | Version::V311 => connack(SERVER_UNAVAILABLE).to_vec(),
+                    };
+                    return self.end(context, Some(answer));
+                }
                 self.to_broker.extend_from_slice(&connect.packet);
                 self.take_from_client(context);
             }
@@ -252,7 +275,7 @@ impl ClientStream {
                 let (topic, id) = (publish.topic, publish.delivery.id());
                 let strips = publish.retain
                     && !publish.payload.is_empty()
-                    && !self.memory.may_retain(topic, publish.payload.len());
+                    && !self.may_retain(topic, publish.payload.len());
                 let exactly_once = publish.delivery.qos() == 2;
                 self.published(length, id.filter(|_| exactly_once));
                 if strips {
@@ -290,7 +313,7 @@ impl ClientStream {
                 let exactly_once = head.delivery.qos() == 2;
                 let payload = properties::length(rest)
                     .map_or(0, |(length, digits)| rest.len().saturating_sub(length + digits));
-                if first & RETAIN != 0 && payload > 0 && !self.memory.may_retain(topic, payload) {
+                if first & RETAIN != 0 && payload > 0 && !self.may_retain(topic, payload) {
                     self.strip_retain(&mut packet);
                 }
                 self.published(packet.len(), id.filter(|_| exactly_once));
@@ -307,6 +330,10 @@ impl ClientStream {
         }
         self.to_broker.extend_from_slice(&packet);
         Ok(())
+    }
+
+    fn may_retain(&self, topic: &str, bytes: usize) -> bool {
+        self.memory.may_retain(topic, bytes, self.registered.account.is_own())
     }
 
     fn strip_retain(&self, packet: &mut BytesMut) {
@@ -332,6 +359,18 @@ impl ClientStream {
         self.held_back -= self.unacknowledged.remove(&id).unwrap_or(0);
     }
 
+    /// Tells the crate that a message is done with, which the client is too small for (MQTT 5, section 3.1.2.11.4).
+    fn leave_out(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::AtMostOnce => {}
+            Delivery::AtLeastOnce { id } => self.to_broker.extend_from_slice(&puback(id)),
+            Delivery::ExactlyOnce { id } => {
+                let [high, low] = id.to_be_bytes();
+                self.to_broker.extend_from_slice(&[PUBREC << 4, 4, high, low, PACKET_TOO_LARGE, 0]);
+            }
+        }
+    }
+
     /// Sends a packet of the crate on, mended for this client.
     fn take_from_broker(
         &mut self,
@@ -351,18 +390,27 @@ impl ClientStream {
             }
             PUBLISH => {
                 if let Ok(Some(head)) = PublishHead::read(&packet) {
+                    let mended = if v5 {
+                        properties::without_added(&packet, header, head.payload_at).map(Bytes::from)
+                    } else {
+                        None
+                    };
+                    let packet = mended.unwrap_or_else(|| packet.freeze());
+                    if packet.len() > self.maximum_packet {
+                        self.leave_out(head.delivery);
+                        return Ok(());
+                    }
                     if let Some(id) = head.delivery.id() {
                         hold(&mut self.unacknowledged, &mut self.held_back, id, 2 * packet.len());
                     }
-                    if v5 && let Some(mended) = properties::without_added(&packet, header, head.payload_at) {
-                        return self.send(context, mended.into());
-                    }
+                    return self.send(context, packet);
                 }
             }
             _ if self.vouched > 0 && packet[..] == PINGRESP => {
                 self.vouched -= 1;
                 return Ok(());
             }
+            _ if packet.len() > self.maximum_packet => return Ok(()),
             _ => {}
         }
         self.send(context, packet.freeze())
@@ -432,6 +480,9 @@ impl AsyncRead for ClientStream {
         stream.flush(context)?;
         if stream.registered.account.ended.load(Ordering::Relaxed) {
             stream.ending = Ending::Over;
+            if stream.registered.account.reset.load(Ordering::Relaxed) {
+                limited::reset(&stream.socket);
+            }
         }
         if stream.registered.account.vouched.swap(false, Ordering::Relaxed) {
             stream.vouched += 1;

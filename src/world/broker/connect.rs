@@ -7,7 +7,8 @@
 //! - it closes a connection of MQTT 3.1 without a word, which differs from 3.1.1 in the name of the protocol and in
 //!   flags that mean nothing;
 //! - it answers a Mosquitto bridge, which marks its protocol level, in MQTT 5;
-//! - it takes a will on a topic with wildcards, and publishes it.
+//! - it takes a will on a topic with wildcards, and publishes it;
+//! - it leaves out messages that are too large for a client of MQTT 5 with what it adds to them, and not without.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -33,6 +34,9 @@ const WILL: u8 = 0x04;
 const WILL_RETAIN: u8 = 0x20;
 const SESSION_EXPIRY: u8 = 0x11;
 const RECEIVE_MAXIMUM: u8 = 0x21;
+const MAXIMUM_PACKET_SIZE: u8 = 0x27;
+/// More than the crate adds to a PUBLISH: a client id and a user.
+const ADDED: u32 = 80_000;
 
 /// The version of MQTT that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,8 @@ pub(super) struct Connect {
     pub(super) kept: bool,
     /// Messages of QoS 1 and 2 that it takes before it has acknowledged one.
     pub(super) receive_maximum: u16,
+    /// Bytes of a packet that it takes.
+    pub(super) maximum_packet: usize,
 }
 
 /// Why the crate is not to read a CONNECT.
@@ -105,7 +111,13 @@ pub(super) fn read(
     let mut mended = b"\x00\x04MQTT".to_vec();
     mended.extend([level, flags]);
     mended.extend(keep_alive_s.to_be_bytes());
+    let properties_at = mended.len();
     mended.extend_from_slice(properties);
+    if let Some((at, maximum)) = fields.maximum_packet.filter(|(_, maximum)| *maximum > 0)
+        && let Some(value) = mended.get_mut(properties_at + at..properties_at + at + 4)
+    {
+        value.copy_from_slice(&maximum.saturating_add(ADDED).to_be_bytes());
+    }
     mended.extend(id_length.to_be_bytes());
     mended.extend_from_slice(safe.as_bytes());
     mended.extend_from_slice(rest);
@@ -123,6 +135,9 @@ pub(super) fn read(
         for_ever,
         kept,
         receive_maximum: fields.receive_maximum,
+        maximum_packet: fields
+            .maximum_packet
+            .map_or(usize::MAX, |(_, maximum)| usize::try_from(maximum).unwrap_or(usize::MAX)),
     })
 }
 
@@ -146,6 +161,27 @@ fn safe_id(id: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// The client id that a name of the crate's stands for.
+pub(super) fn client_id(safe: &str) -> Cow<'_, str> {
+    let mut parts = safe.split('%');
+    let first = parts.next().unwrap_or_default();
+    if first.len() == safe.len() {
+        return Cow::Borrowed(safe);
+    }
+    let mut id = first.to_owned();
+    for part in parts {
+        let escaped = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (escaped, part.get(2..)) {
+            (Some(escaped), Some(rest)) => {
+                id.push(char::from(escaped));
+                id.push_str(rest);
+            }
+            _ => id.push_str(part),
+        }
+    }
+    Cow::Owned(id)
+}
+
 /// Where the parts of a CONNECT stand that matter here.
 struct Fields {
     version: Version,
@@ -155,6 +191,8 @@ struct Fields {
     properties: Range<usize>,
     session_expiry: u32,
     receive_maximum: u16,
+    /// Where its value stands among the properties, and the value.
+    maximum_packet: Option<(usize, u32)>,
     client_id: Range<usize>,
     /// Topic and payload.
     will: Option<(Range<usize>, Range<usize>)>,
@@ -179,18 +217,26 @@ impl Fields {
         };
         let flags = reader.byte()?;
         let keep_alive_s = u16::from_be_bytes([reader.byte()?, reader.byte()?]);
-        let (mut session_expiry, mut receive_maximum) = (0, u16::MAX);
+        let (mut session_expiry, mut receive_maximum, mut maximum_packet) = (0, u16::MAX, None);
         let properties = if version == Version::V5 { reader.properties()? } else { reader.at..reader.at };
         if version == Version::V5 {
-            let Some(found) = packet.get(properties.clone()).and_then(Properties::read) else {
+            let bytes = packet.get(properties.clone()).unwrap_or_default();
+            let (Some((_, digits)), Some(found)) = (properties::length(bytes), Properties::read(bytes))
+            else {
                 return Err(Refusal::Malformed);
             };
+            let mut at = digits;
             for (id, value) in found {
+                at += 1;
                 match (id, value) {
                     (SESSION_EXPIRY, &[a, b, c, d]) => session_expiry = u32::from_be_bytes([a, b, c, d]),
                     (RECEIVE_MAXIMUM, &[a, b]) => receive_maximum = u16::from_be_bytes([a, b]),
+                    (MAXIMUM_PACKET_SIZE, &[a, b, c, d]) => {
+                        maximum_packet = Some((at, u32::from_be_bytes([a, b, c, d])));
+                    }
                     _ => {}
                 }
+                at += value.len();
             }
         }
         let client_id = reader.field()?;
@@ -209,6 +255,7 @@ impl Fields {
             properties,
             session_expiry,
             receive_maximum,
+            maximum_packet,
             client_id,
             will,
         })
@@ -279,6 +326,7 @@ mod tests {
             [("a/b", "a%2Fb"), ("a%2Fb", "a%252Fb"), ("..", "%2E%2E"), ("a.b", "a.b"), ("cert:x", "cert%3Ax")]
         {
             assert_eq!(safe_id(id), safe);
+            assert_eq!(client_id(safe), id);
         }
     }
 
@@ -306,6 +354,15 @@ mod tests {
         let connect = mended(packet).unwrap();
         assert_eq!((connect.kept, connect.receive_maximum, connect.for_ever), (true, 2, true));
         assert_eq!(connect.packet[12..], packet[12..]);
+    }
+
+    #[test]
+    fn the_crate_is_told_a_maximum_packet_that_has_room_for_what_it_adds() {
+        let packet = b"\x10\x16\x00\x04MQTT\x05\x02\x00\x3c\x08\x21\x00\x02\x27\x00\x00\x00\x40\x00\x01a";
+        let connect = mended(packet).unwrap();
+        assert_eq!((connect.maximum_packet, connect.receive_maximum), (64, 2));
+        assert_eq!(connect.packet[17..21], (64 + ADDED).to_be_bytes());
+        assert_eq!((&connect.packet[..17], &connect.packet[21..]), (&packet[..17], &packet[21..]));
     }
 
     #[test]

@@ -23,9 +23,11 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    limits::{BrokerLimits, PER_MESSAGE},
+    limits::{PER_MESSAGE, Shares},
     notice::{BrokerNotice, Notices},
+    places::Places,
 };
+use crate::model::BrokerLimits;
 
 /// How often it is looked who is behind.
 pub(super) const SWEEP: Duration = Duration::from_millis(100);
@@ -47,7 +49,8 @@ const WAIT_STEP: Duration = Duration::from_millis(10);
 
 /// The memory of one broker.
 pub(super) struct Memory {
-    pub(super) limits: BrokerLimits,
+    pub(super) shares: Shares,
+    pub(super) places: Places,
     pub(super) notices: Notices,
     /// Plain mutexes: they are held for a few steps and never across an await.
     accounts: Mutex<HashMap<u64, Arc<Account>>>,
@@ -84,6 +87,8 @@ pub(super) struct Account {
     pub(super) blocked: AtomicBool,
     /// It is to end.
     pub(super) ended: AtomicBool,
+    /// With a reset.
+    pub(super) reset: AtomicBool,
     /// The crate is to hear something of it.
     pub(super) vouched: AtomicBool,
     since: Mutex<Since>,
@@ -110,16 +115,33 @@ pub(super) struct Registered {
     number: u64,
 }
 
+impl Registered {
+    /// It has sent its CONNECT. Returns whether there is a place for it.
+    pub(super) fn logged_in(&self, id: String, own: bool, for_ever: bool) -> bool {
+        if !own && !self.memory.places.enter() {
+            self.memory.notices.tell(BrokerNotice::NoPlace { client: id.escape_debug().to_string() });
+            return false;
+        }
+        // A second CONNECT does not come here.
+        let _ = self.account.client.set(Name { id, own, for_ever });
+        true
+    }
+}
+
 impl Drop for Registered {
     fn drop(&mut self) {
         lock(&self.memory.accounts).remove(&self.number);
+        if self.account.client.get().is_some_and(|name| !name.own) {
+            self.memory.places.leave();
+        }
     }
 }
 
 impl Memory {
-    pub(super) fn new(limits: BrokerLimits, notices: Notices) -> Memory {
+    pub(super) fn new(limits: BrokerLimits, places: Places, notices: Notices) -> Memory {
         Memory {
-            limits,
+            shares: limits.into(),
+            places,
             notices,
             accounts: Mutex::default(),
             next: AtomicU64::new(0),
@@ -139,6 +161,7 @@ impl Memory {
             taken: AtomicU64::new(0),
             blocked: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            reset: AtomicBool::new(false),
             vouched: AtomicBool::new(false),
             since: Mutex::default(),
             waker: Mutex::default(),
@@ -159,7 +182,7 @@ impl Memory {
             return;
         }
         let deadline = Instant::now() + WAIT;
-        while self.large_bytes() > self.limits.routed() && Instant::now() < deadline {
+        while self.large_bytes() > self.shares.routed && Instant::now() < deadline {
             tokio::time::sleep(WAIT_STEP).await;
         }
         let mut large = lock(&self.large);
@@ -170,19 +193,20 @@ impl Memory {
     /// Bytes of large payloads of which there is still a copy.
     fn large_bytes(&self) -> usize {
         let mut large = lock(&self.large);
-        if large.bytes > self.limits.routed() / 2 {
+        if large.bytes > self.shares.routed / 2 {
             large.payloads.retain(|payload| !payload.is_unique());
             large.bytes = large.payloads.iter().map(Bytes::len).sum();
         }
         large.bytes
     }
 
-    /// Whether a message of `bytes` may be retained on `topic`.
-    pub(super) fn may_retain(&self, topic: &str, bytes: usize) -> bool {
+    /// Whether a message of `bytes` may be retained on `topic`. A quarter is kept for this program's own lights.
+    pub(super) fn may_retain(&self, topic: &str, bytes: usize, own: bool) -> bool {
+        let share = if own { self.shares.retained } else { self.shares.retained / 4 * 3 };
         let retained = lock(&self.retained);
         let present = retained.topics.get(topic).copied().unwrap_or(0);
         let wanted = bytes + topic.len() + PER_MESSAGE;
-        wanted <= present || retained.bytes - present + wanted <= self.limits.retained()
+        wanted <= present || retained.bytes - present + wanted <= share
     }
 
     /// A message was retained, or with no bytes taken away.
@@ -220,13 +244,13 @@ impl Memory {
             if account.is_own() {
                 continue;
             }
-            if all > self.limits.per_client() && !patient {
+            if all > self.shares.per_client && !patient {
                 self.end(account, all);
             } else if all > 0 {
                 behind.push((all, account));
             }
         }
-        let too_much = waiting > self.limits.waiting() || self.large_bytes() > self.limits.routed();
+        let too_much = waiting > self.shares.waiting || self.large_bytes() > self.shares.routed;
         if too_much && let Some((bytes, account)) = behind.into_iter().max_by_key(|(bytes, _)| *bytes) {
             self.end(account, bytes);
         }
@@ -241,12 +265,6 @@ impl Memory {
 }
 
 impl Account {
-    /// It has sent its CONNECT.
-    pub(super) fn logged_in(&self, id: String, own: bool, for_ever: bool) {
-        // A second CONNECT ends the connection.
-        let _ = self.client.set(Name { id, own, for_ever });
-    }
-
     /// What it is called, for people.
     pub(super) fn name(&self) -> String {
         self.client.get().map(|name| name.id.escape_debug().to_string()).unwrap_or_default()
@@ -265,8 +283,14 @@ impl Account {
         self.client.get().is_none()
     }
 
-    fn is_own(&self) -> bool {
+    pub(super) fn is_own(&self) -> bool {
         self.client.get().is_some_and(|name| name.own)
+    }
+
+    /// Ends the connection with an RST.
+    pub(super) fn cut(&self) {
+        self.reset.store(true, Ordering::Relaxed);
+        self.end();
     }
 
     fn end(&self) {

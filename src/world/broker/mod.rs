@@ -14,23 +14,27 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | `listener` | which port, and the accept loop |
-//! | `sessions` | how much one client and all of them may use, and who serves a connection |
+//! | `sessions` | who serves a connection, and the numbers that the crate limits |
+//! | `client_stream` | between a socket and the crate: packets are checked, mended and counted |
+//! | `connect` | CONNECT packets of any version, made fit for the crate |
+//! | `properties` | the properties of MQTT 5's packets |
+//! | `memory` | what clients take of the memory, and who has to go |
+//! | `limits` | how the memory is shared out |
+//! | `places` | how many connections there may be, and whose |
+//! | `notice` | what is told of clients |
 //! | `authentication` | who is let in |
-//! | `client_watch` | which clients are foreign lights, and what becomes of their sessions |
+//! | `events` | what the broker tells of its clients |
 //! | `limited` | connections whose account may be banned |
 //! | `adafruit_filter` | between a client and the broker, where it is to be like Adafruit IO |
 //!
-//! What a client should know, all of it the crate's doing:
+//! What a client should know:
 //!
-//! - Protocols are MQTT 3.1.1 and 5, QoS 0 to 2, without TLS.
+//! - Protocols are MQTT 3.1, 3.1.1 and 5, QoS 0 to 2, without TLS.
 //! - Everything is kept in memory: a stop forgets retained messages and sessions.
-//! - A client id of more than 128 bytes, or with `/`, `\` or an ASCII control character in it, is refused
-//!   (CONNACK code 2).
-//! - A client is dropped after 1.5 keep-alives of silence. Keep-alive 0 does not mean for ever, as the
-//!   standard has it, but 300 s; it cannot be configured. Every client here should ask for a keep-alive.
-//! - At a takeover the old connection's will is published, as MQTT 3.1.1 demands, and the old connection
-//!   gets MQTT 5's DISCONNECT even if it speaks 3.1.1. The two may reach others in any order.
-//! - A peer that has not sent its CONNECT within 10 s is dropped.
+//! - A client id of more than 128 bytes, or with an ASCII control character in it, is refused (CONNACK code 2).
+//! - A client is dropped after 1.5 keep-alives of silence; without a keep-alive, never.
+//! - At a takeover the old connection's will is published, as MQTT 3.1.1 demands. Others may hear of the end and of
+//!   the new beginning in any order.
 //!
 //! A broker that is given an [`AccountLimiter`] counts what its clients do: then publishes may be rejected,
 //! and a banned account is refused at CONNECT and has its connections reset.
@@ -38,13 +42,14 @@
 mod adafruit_filter;
 mod authentication;
 mod client_stream;
-mod client_watch;
 mod connect;
+mod events;
 mod limited;
 mod limits;
 mod listener;
 mod memory;
 mod notice;
+mod places;
 mod properties;
 mod sessions;
 
@@ -61,15 +66,13 @@ use tokio::{
 };
 use tracing::{error, info};
 
-pub(in crate::world) use self::client_watch::{ClientWatch, ForeignSession};
 pub use self::{
-    limits::{BrokerLimits, DEFAULT_MEMORY, DEFAULT_PACKET, MIN_MEMORY},
     listener::PORTS_TRIED,
-    notice::BrokerNotice,
+    notice::{BrokerNotice, SummedNotice},
 };
-use self::{memory::Memory, notice::Notices, sessions::Sessions};
-use super::account_limiter::AccountLimiter;
-use crate::model::{Diagnostic, Login};
+use self::{memory::Memory, notice::Notices, places::Places, sessions::Sessions};
+use super::{account_limiter::AccountLimiter, client_watch::ClientWatch, own_ports};
+use crate::model::{BrokerLimits, Diagnostic, Login};
 
 /// Where the broker listens, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +87,8 @@ pub struct BrokerConfig {
     pub login: Option<Login>,
     /// How much its clients may use.
     pub limits: BrokerLimits,
+    /// Connections that are kept free for this program's own lights.
+    pub own_clients: usize,
 }
 
 /// Why the broker could not start.
@@ -173,7 +178,7 @@ pub enum Ended {
 pub struct Broker {
     address: SocketAddr,
     wanted_port_taken: Option<u16>,
-    notices: Option<mpsc::Receiver<BrokerNotice>>,
+    notices: Option<mpsc::Receiver<SummedNotice>>,
     /// Its drop is the request to stop.
     stop: oneshot::Sender<()>,
     ended: watch::Receiver<Option<Ended>>,
@@ -230,7 +235,10 @@ impl Broker {
             clients.reset();
         }
         let (notices, told) = Notices::channel();
-        let sessions = Sessions::new(login, limiter, clients, Memory::new(config.limits, notices));
+        own_ports::listens_on(address.port());
+        let places = Places::new(config.own_clients);
+        let memory = Memory::new(config.limits, places, notices);
+        let sessions = Sessions::new(login, limiter, clients, memory);
         let task = tokio::spawn(async move {
             let end = listener::serve(listener, sessions, stop_requested).await;
             tell_end.send_replace(Some(end));
@@ -257,7 +265,7 @@ impl Broker {
     }
 
     /// What it tells of its clients; `None` after the first call. Of what nobody reads, all but the first few is lost.
-    pub fn take_notices(&mut self) -> Option<mpsc::Receiver<BrokerNotice>> {
+    pub fn take_notices(&mut self) -> Option<mpsc::Receiver<SummedNotice>> {
         self.notices.take()
     }
 
@@ -302,6 +310,7 @@ mod tests {
             lan: true,
             login: Some(login),
             limits: BrokerLimits::default(),
+            own_clients: 0,
         };
         let shown = format!("{config:?}");
         assert!(shown.contains("king") && !shown.contains("arthur"), "{shown}");

@@ -1,6 +1,12 @@
 //! What the broker tells people of its clients.
 
-use std::fmt;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    mem::{self, Discriminant, discriminant},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use tokio::sync::mpsc;
 
@@ -8,6 +14,8 @@ use crate::model::Diagnostic;
 
 /// Notices that wait to be read; more are left out.
 const QUEUE: usize = 64;
+/// Between two notices of one kind; those in between are counted.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Something that the broker has done to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,25 +99,57 @@ impl BrokerNotice {
     }
 }
 
-impl From<BrokerNotice> for Diagnostic {
-    fn from(notice: BrokerNotice) -> Diagnostic {
-        Diagnostic::new(notice.to_string(), notice.help())
+/// A notice, and how many like it were left out since the last one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SummedNotice {
+    /// The notice.
+    pub notice: BrokerNotice,
+    /// Notices of its kind that were not told.
+    pub left_out: u64,
+}
+
+impl From<SummedNotice> for Diagnostic {
+    fn from(SummedNotice { notice, left_out }: SummedNotice) -> Diagnostic {
+        let more = if left_out > 0 { format!(" ({left_out} more like it)") } else { String::new() };
+        Diagnostic::new(format!("{notice}{more}"), notice.help())
     }
 }
 
-/// Where notices go.
-#[derive(Clone)]
-pub(super) struct Notices(mpsc::Sender<BrokerNotice>);
+/// Where notices go: of each kind one in [`PAUSE`].
+pub(super) struct Notices {
+    sender: mpsc::Sender<SummedNotice>,
+    /// By kind, when the last one was told, and how many were not since.
+    told: Mutex<HashMap<Discriminant<BrokerNotice>, (Instant, u64)>>,
+}
 
 impl Notices {
-    pub(super) fn channel() -> (Notices, mpsc::Receiver<BrokerNotice>) {
+    pub(super) fn channel() -> (Notices, mpsc::Receiver<SummedNotice>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        (Notices(sender), receiver)
+        (Notices { sender, told: Mutex::default() }, receiver)
     }
 
     pub(super) fn tell(&self, notice: BrokerNotice) {
+        let now = Instant::now();
+        let left_out = {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            match told.entry(discriminant(&notice)) {
+                Entry::Vacant(entry) => {
+                    entry.insert((now, 0));
+                    0
+                }
+                Entry::Occupied(mut entry) => {
+                    let (last, left_out) = entry.get_mut();
+                    if now.saturating_duration_since(*last) < PAUSE {
+                        *left_out += 1;
+                        return;
+                    }
+                    *last = now;
+                    mem::take(left_out)
+                }
+            }
+        };
         tracing::warn!("{notice}");
         // Nobody may be reading, or too slowly.
-        let _ = self.0.try_send(notice);
+        let _ = self.sender.try_send(SummedNotice { notice, left_out });
     }
 }

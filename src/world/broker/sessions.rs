@@ -23,19 +23,20 @@ use tracing::{debug, warn};
 use super::{
     adafruit_filter, authentication,
     client_stream::{ClientStream, TOPIC_ALIASES},
-    client_watch::{ClientWatch, Events},
+    connect::client_id,
+    events::Events,
     limited,
-    limited::BoxFuture,
+    limited::{BoxFuture, Served},
     memory::{Memory, SWEEP},
     notice::BrokerNotice,
 };
 use crate::{
     model::Login,
-    world::account_limiter::{AccountLimiter, PublishHandler},
+    world::{
+        account_limiter::{AccountLimiter, PublishHandler},
+        client_watch::ClientWatch,
+    },
 };
-
-/// Sockets open at once, those that have not logged in included. One more is closed at once.
-pub(super) const MAX_CONNECTIONS: usize = 10_000;
 
 /// Messages that one client may be behind while it is connected; its retained messages at a subscribe
 /// count too. Beyond it, QoS 0 is dropped and QoS 1 goes to the queue of [`QUEUED_MESSAGES`].
@@ -83,7 +84,7 @@ impl Sessions {
         let memory = Arc::new(memory);
         let storage = Arc::new(DynamicStorage::Memory(MemoryBackend::with_queue_limits(QueueLimits {
             max_messages: QUEUED_MESSAGES,
-            max_bytes: memory.limits.absent_client(),
+            max_bytes: memory.shares.absent_client,
         })));
         let router = MessageRouter::with_storage(Arc::clone(&storage)).with_retained_limits(MAX_RETAINED, 0);
         let router = router.with_event_handler(Arc::new(RetainedWatch(memory.clone())));
@@ -95,8 +96,8 @@ impl Sessions {
         let config = CrateConfig {
             event_handler: Some(Arc::new(events)),
             bind_addresses: Vec::new(),
-            max_clients: MAX_CONNECTIONS,
-            max_packet_size: memory.limits.packet,
+            max_clients: memory.places.connections,
+            max_packet_size: memory.shares.packet,
             topic_alias_maximum: TOPIC_ALIASES,
             server_receive_maximum: Some(RECEIVE_MAXIMUM),
             max_subscriptions_per_client: MAX_SUBSCRIPTIONS,
@@ -107,8 +108,8 @@ impl Sessions {
         };
         // Only counts: a zero means no limit, and connections are limited by the accept loop.
         let monitor = ResourceMonitor::new(ResourceLimits {
-            max_connections: MAX_CONNECTIONS,
-            max_connections_per_ip: MAX_CONNECTIONS,
+            max_connections: memory.places.connections,
+            max_connections_per_ip: memory.places.connections,
             max_message_rate_per_client: 0,
             max_bandwidth_per_client: 0,
             ..ResourceLimits::default()
@@ -127,17 +128,23 @@ impl Sessions {
         }
     }
 
+    /// Sockets open at once, those that have not logged in included.
+    pub(super) fn most_connections(&self) -> usize {
+        self.memory.places.connections
+    }
+
     /// Serves one connection to its end.
     pub(super) fn serve(&self, stream: TcpStream, peer: SocketAddr) -> BoxFuture {
         match &self.limiter {
-            None => self.handler(peer)(stream),
+            None => self.handler(peer)(stream).session,
             Some(limiter) if limiter.emulates() => {
                 let (limiter, router) = (limiter.clone(), Arc::clone(&self.router));
                 let handle = self.handler(peer);
                 Box::pin(async move {
                     match adafruit_filter::pair().await {
                         Ok((near, far)) => {
-                            tokio::join!(adafruit_filter::carry(stream, near, limiter, router), handle(far));
+                            let carried = adafruit_filter::carry(stream, near, limiter, router);
+                            tokio::join!(carried, handle(far).session);
                         }
                         Err(error) => warn!(%peer, "no way to the broker for a connection: {error}"),
                     }
@@ -148,22 +155,25 @@ impl Sessions {
     }
 
     /// What serves the connection of a peer, once its stream is there.
-    fn handler(&self, peer: SocketAddr) -> impl FnOnce(TcpStream) -> BoxFuture + Send + use<> {
+    fn handler(&self, peer: SocketAddr) -> impl FnOnce(TcpStream) -> Served + Send + use<> {
         let (config, router) = (Arc::clone(&self.config), Arc::clone(&self.router));
         let (auth, storage) = (Arc::clone(&self.auth), Arc::clone(&self.storage));
         let (stats, monitor) = (Arc::clone(&self.stats), Arc::clone(&self.monitor));
         let shutdown = self.shutdown.subscribe();
         let memory = self.memory.clone();
         move |stream| {
-            let stream = BrokerTransport::WebSocket(Box::new(ClientStream::new(stream, peer, memory)));
+            let stream = ClientStream::new(stream, peer, memory);
+            let account = stream.account();
+            let stream = BrokerTransport::WebSocket(Box::new(stream));
             let storage = Some(storage);
             let handler =
                 ClientHandler::new(stream, peer, config, router, auth, storage, stats, monitor, shutdown);
-            Box::pin(async move {
+            let session = Box::pin(async move {
                 if let Err(reason) = handler.run().await {
                     debug!(%peer, "connection ended: {reason}");
                 }
-            })
+            });
+            Served { session, account }
         }
     }
 
@@ -210,7 +220,7 @@ impl BrokerEventHandler for RetainedWatch {
 /// Gives up the sessions of clients that are away, those first that went first, while there are too many.
 async fn forget_absent(memory: &Memory, storage: &DynamicStorage, router: &MessageRouter) {
     let Ok(clients) = storage.session_client_ids().await else { return };
-    if clients.len() <= memory.limits.absent_sessions() {
+    if clients.len() <= memory.shares.absent_sessions {
         return;
     }
     let mut absent = Vec::new();
@@ -221,7 +231,7 @@ async fn forget_absent(memory: &Memory, storage: &DynamicStorage, router: &Messa
             absent.push((session.disconnected_at, client));
         }
     }
-    let surplus = absent.len().saturating_sub(memory.limits.absent_sessions());
+    let surplus = absent.len().saturating_sub(memory.shares.absent_sessions);
     if surplus == 0 {
         return;
     }
@@ -235,7 +245,9 @@ async fn forget_absent(memory: &Memory, storage: &DynamicStorage, router: &Messa
         let removed = storage.remove_session(&client).await.is_ok();
         drop(slot);
         if removed {
-            memory.notices.tell(BrokerNotice::SessionForgotten { client: client.escape_debug().to_string() });
+            memory.notices.tell(BrokerNotice::SessionForgotten {
+                client: client_id(&client).escape_debug().to_string(),
+            });
         }
     }
     router.sweep_sessions().await;

@@ -7,7 +7,9 @@ use crate::{
     config::{BrokerChoice, Config},
     model::{Diagnostic, LightId, Login},
     world::{
-        broker::{Broker, BrokerConfig, BrokerLimits, ClientWatch, Ended, ForeignSession},
+        broker::{Broker, BrokerConfig, Ended},
+        client_watch::{ClientWatch, ForeignSession},
+        event::Severity,
         event_bus::EventBus,
     },
 };
@@ -32,7 +34,7 @@ impl Supervisor {
     }
 
     async fn start_broker(&mut self) -> Result<(), Diagnostic> {
-        let BrokerChoice::Embedded { lan, login, .. } = &self.config.broker else { return Ok(()) };
+        let BrokerChoice::Embedded { lan, login, limits, .. } = &self.config.broker else { return Ok(()) };
         if self.broker.is_some() {
             return Ok(());
         }
@@ -41,9 +43,11 @@ impl Supervisor {
             search: false,
             lan: *lan,
             login: login.clone(),
-            limits: BrokerLimits::default(),
+            limits: *limits,
+            own_clients: self.lights.len(),
         };
-        let broker = Broker::start_watched(&config, self.limiter.clone(), self.clients.clone()).await?;
+        let mut broker = Broker::start_watched(&config, self.limiter.clone(), self.clients.clone()).await?;
+        tell_notices(&self.bus, &mut broker);
         self.close_board_ports(false);
         tell_of(&self.bus, &broker);
         self.broker = Some(broker);
@@ -67,8 +71,8 @@ impl Supervisor {
     }
 }
 
-/// What tells the engine of the sessions of foreign lights; `None` where there are none.
-pub(super) fn client_watch(config: &Config, bus: &Arc<EventBus>) -> Option<Arc<ClientWatch>> {
+/// What tells the engine of the sessions of foreign lights; `None` where there are none and nobody looks.
+pub(super) fn client_watch(config: &Config, bus: &Arc<EventBus>, detailed: bool) -> Option<Arc<ClientWatch>> {
     let lights = config.junctions.iter().flat_map(|junction| {
         let id = |name: &traffic_light::Name| LightId::new(junction.name().clone(), name.clone());
         junction.foreign_lights().map(move |(name, foreign)| (id(name), foreign.clone()))
@@ -81,13 +85,25 @@ pub(super) fn client_watch(config: &Config, bus: &Arc<EventBus>) -> Option<Arc<C
             ForeignSession::Over => engine.foreign_session_over(light),
         });
     });
-    (!lights.is_empty()).then(|| Arc::new(ClientWatch::new(lights, listener)))
+    (detailed || !lights.is_empty()).then(|| Arc::new(ClientWatch::new(lights, listener)))
 }
 
 pub(super) fn tell_of(bus: &EventBus, broker: &Broker) {
     let open = broker.address().ip().is_unspecified();
     let (address, note) = (broker.address().to_string(), note_on(broker));
     bus.with(|engine| engine.state.broker_started(address, true, open, note));
+}
+
+/// Tells what the broker has to do to its clients, for as long as it runs.
+pub(super) fn tell_notices(bus: &Arc<EventBus>, broker: &mut Broker) {
+    let bus = bus.clone();
+    if let Some(mut notices) = broker.take_notices() {
+        tokio::spawn(async move {
+            while let Some(notice) = notices.recv().await {
+                bus.notice(Severity::Warning, None, notice);
+            }
+        });
+    }
 }
 
 /// What the user should know of how a broker listens.

@@ -19,27 +19,28 @@ use crate::{
     config::{BrokerChoice, Config},
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, ClientWatch},
+        broker::Broker,
         budget::{Budget, SharedBudget},
         client::{self, ClientSpec},
+        client_watch::ClientWatch,
         engine::Engine,
         event::Severity,
         event_bus::EventBus,
         feed_watch::FeedWatch,
-        foreign::ForeignWatch,
         last_run::LastRun,
         light::BrokerAddress,
         link::{BrokerPath, SharedLogin, Target, Via},
         monitor::Limits,
         observer::{External, Observer},
+        port_watch::SharedClientIds,
         proxy::{Destination, Proxy},
         topics::Topics,
     },
 };
 
-/// File descriptors for each light (its socket, two for the broker's end, and the proxy's three between
-/// them), and for everything else.
-const FILES_PER_LIGHT: u64 = 3;
+/// File descriptors for each light (its socket, the broker's end, and the proxy's three between them), and for
+/// everything else.
+const FILES_PER_LIGHT: u64 = 2;
 const FILES_PER_PROXY: u64 = 3;
 const OTHER_FILES: u64 = 128;
 pub(super) const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -99,7 +100,6 @@ impl Supervisor {
             bus.with(|engine| engine.state.set_limits(junction.name(), Limits::of(light.timing())));
         }
         bus.with(Engine::add_foreign_lights);
-        let foreign = ForeignWatch::new(junctions).topics();
         let observer = Observer::new(bus.clone(), topics.clone(), junctions, external, options.detailed);
         let watch = config.feeds.as_ref().zip(budget.clone());
         let observer =
@@ -121,7 +121,7 @@ impl Supervisor {
                 &format!("{:08x}", random.random::<u32>()),
             )
             .to_string(),
-            subscriptions: topics.with_others(options.detailed, foreign),
+            subscriptions: observer.subscriptions(),
             seed: random.random(),
             ..spec.clone()
         });
@@ -166,6 +166,9 @@ impl Supervisor {
             boots,
             recorder: None,
             recordings,
+            survey: None,
+            topics,
+            port_ids: SharedClientIds::default(),
             leaving: JoinSet::new(),
             config,
         };
@@ -203,7 +206,9 @@ pub(super) fn tunnel_to(broker: &BrokerChoice) -> std::io::Result<Option<Proxy>>
 /// Sees to it that there may be as many open files as the lights need.
 pub(super) fn allow_files(lights: usize, proxied: bool) -> Result<(), WorldError> {
     let each = FILES_PER_LIGHT + if proxied { FILES_PER_PROXY } else { 0 };
-    let needed = OTHER_FILES + each * u64::try_from(lights).unwrap_or(u64::MAX / 8);
-    let allowed = rlimit::increase_nofile_limit(needed.max(1_024)).unwrap_or(u64::MAX);
+    let at_rest = each * u64::try_from(lights).unwrap_or(u64::MAX / 16);
+    // While all connect anew, some old connections have not ended yet.
+    let needed = OTHER_FILES + at_rest + at_rest / 8;
+    let allowed = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
     if allowed < needed { Err(WorldError::Files { lights, needed, allowed }) } else { Ok(()) }
 }

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     COMMAND_QUEUE, Supervisor,
-    broker::client_watch,
+    broker::{client_watch, tell_notices},
     metering, record,
     start::{BrokerRoute, allow_files, tunnel_to},
 };
@@ -19,7 +19,7 @@ use crate::{
     model::Diagnostic,
     world::{
         Command, Event, Waker,
-        broker::{Broker, BrokerConfig, BrokerError, BrokerLimits},
+        broker::{Broker, BrokerConfig, BrokerError},
         delivery::Deliveries,
         engine::Engine,
         event_bus::EventBus,
@@ -138,18 +138,21 @@ impl World {
             options.deliveries.clone(),
         ));
         let limiter = metering::limiter(&config, &bus);
-        let clients = client_watch(&config, &bus);
+        let clients = client_watch(&config, &bus, options.detailed);
         let broker = match &config.broker {
-            BrokerChoice::Embedded { port, lan, login } => {
+            BrokerChoice::Embedded { port, lan, login, limits } => {
                 let (port, lan, login) = (*port, *lan, login.clone());
                 let config = BrokerConfig {
                     first_port: port,
                     search: true,
                     lan,
                     login,
-                    limits: BrokerLimits::default(),
+                    limits: *limits,
+                    own_clients: lights,
                 };
-                Some(Broker::start_watched(&config, limiter.clone(), clients.clone()).await?)
+                let mut broker = Broker::start_watched(&config, limiter.clone(), clients.clone()).await?;
+                tell_notices(&bus, &mut broker);
+                Some(broker)
             }
             BrokerChoice::External { .. } => None,
         };
