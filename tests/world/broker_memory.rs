@@ -213,3 +213,22 @@ async fn a_connection_without_a_connect_is_closed_within_seconds() {
     silent.closed().await;
     assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
 }
+
+/// The fault: each connection may hold a packet that never becomes whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packets_that_are_never_whole_cost_no_more_than_the_budget() {
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let broker = Broker::start().await;
+    let packet = large(0x30, 1, 0);
+    let mut open = Vec::new();
+    for n in 0..1_700 {
+        let mut client = broker.client(&format!("half-{n}")).await;
+        // The broker may hang up in the middle.
+        let _ = client.write_all(&packet[..packet.len() - 1]).await;
+        open.push(client);
+    }
+    let most = broker.most();
+    assert!(most < EMPTY_KIB + BUDGET_KIB, "{most} KiB");
+    drop(open);
+    broker.serves().await;
+}

@@ -11,6 +11,7 @@
 //! Clients of this program itself are never disconnected for want of memory.
 
 use std::{
+    cmp::Reverse,
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -250,9 +251,17 @@ impl Memory {
                 behind.push((all, account));
             }
         }
-        let too_much = waiting > self.shares.waiting || self.large_bytes() > self.shares.routed;
-        if too_much && let Some((bytes, account)) = behind.into_iter().max_by_key(|(bytes, _)| *bytes) {
+        let mut surplus = waiting.saturating_sub(self.shares.waiting);
+        let mut crowded = self.large_bytes() > self.shares.routed;
+        behind.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
+        for (bytes, account) in behind {
+            if surplus == 0 && !crowded {
+                break;
+            }
             self.end(account, bytes);
+            surplus = surplus.saturating_sub(bytes);
+            // What is shared by several is free once the last of them has gone: one at a time.
+            crowded = false;
         }
     }
 
