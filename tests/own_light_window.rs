@@ -24,7 +24,7 @@ use twinlight::{
     check::report::{SealKey, verify},
     config::{BrokerChoice, Config},
     model::BrokerLimits,
-    world::broker::{Broker, BrokerConfig},
+    world::broker::{Broker, BrokerConfig, OwnClients},
 };
 
 struct Window {
@@ -304,7 +304,7 @@ fn a_check_is_played_at_the_broker_of_the_live_lab_where_that_is_chosen() {
         lan: false,
         login: None,
         limits: BrokerLimits::default(),
-        own_clients: 0,
+        own: OwnClients::default(),
     };
     let broker = runtime.block_on(Broker::start(&own)).unwrap();
     let port = broker.local_address().port();

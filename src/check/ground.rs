@@ -12,7 +12,7 @@ use crate::{
     model::{BrokerLimits, Diagnostic, Login},
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig},
+        broker::{Broker, BrokerConfig, OwnClients},
         proxy::Destination,
     },
 };
@@ -64,7 +64,7 @@ impl Ground {
                     lan: false,
                     login: login.clone(),
                     limits: BrokerLimits::default(),
-                    own_clients: 0,
+                    own: OwnClients::default(),
                 };
                 let limiter = config.emulated.as_ref().map(|emulated| {
                     let listener = Box::new(move |event| notice(format!("{event}")));

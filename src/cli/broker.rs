@@ -14,7 +14,7 @@ use crate::{
     model::Diagnostic,
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig, Ended},
+        broker::{Broker, BrokerConfig, Ended, OwnClients},
     },
 };
 
@@ -47,7 +47,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
         lan,
         login: login.or_else(|| made_up.clone()),
         limits,
-        own_clients: 0,
+        own: OwnClients::default(),
     };
     runtime()?.block_on(async {
         let mut broker = Broker::start_limited(&config, limiter).await?;

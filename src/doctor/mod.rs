@@ -36,7 +36,7 @@ use crate::{
     model::BrokerLimits,
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig, BrokerError},
+        broker::{Broker, BrokerConfig, BrokerError, OwnClients},
     },
 };
 
@@ -67,7 +67,7 @@ pub async fn prepare(config: &Config) -> Result<(Target, Option<Broker>), Broker
         lan: false,
         login: login.clone(),
         limits: BrokerLimits::default(),
-        own_clients: 0,
+        own: OwnClients::default(),
     };
     let limiter = config
         .emulated

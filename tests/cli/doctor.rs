@@ -17,7 +17,7 @@ use twinlight::{
     model::{BrokerLimits, Login},
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig},
+        broker::{Broker, BrokerConfig, OwnClients},
     },
 };
 
@@ -389,7 +389,7 @@ fn a_quota_that_is_used_up_is_named_as_such() {
             lan: false,
             login: Some(login.clone()),
             limits: BrokerLimits::default(),
-            own_clients: 0,
+            own: OwnClients::default(),
         };
         let one_a_minute = AccountLimiter::adafruit("me", 1, Box::new(|_| {}));
         let broker = Broker::start_limited(&config, Some(one_a_minute)).await.unwrap();

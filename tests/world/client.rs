@@ -20,7 +20,7 @@ use tokio::{
 };
 use twinlight::{
     model::{BrokerLimits, Login},
-    world::broker::{Broker, BrokerConfig},
+    world::broker::{Broker, BrokerConfig, OwnClients},
 };
 
 /// Long enough for a slow and busy machine; no test that passes waits this long.
@@ -34,7 +34,7 @@ pub(crate) fn loopback() -> BrokerConfig {
         lan: false,
         login: None,
         limits: BrokerLimits::default(),
-        own_clients: 0,
+        own: OwnClients::default(),
     }
 }
 

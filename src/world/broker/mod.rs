@@ -87,8 +87,17 @@ pub struct BrokerConfig {
     pub login: Option<Login>,
     /// How much its clients may use.
     pub limits: BrokerLimits,
-    /// Connections that are kept free for this program's own lights.
-    pub own_clients: usize,
+    /// For whom places are kept free.
+    pub own: OwnClients,
+}
+
+/// Clients of this program itself, whose connections are kept free from others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnClients {
+    /// How many there are.
+    pub clients: usize,
+    /// File descriptors that they take, without the broker's end of their connections.
+    pub files: usize,
 }
 
 /// Why the broker could not start.
@@ -236,7 +245,7 @@ impl Broker {
         }
         let (notices, told) = Notices::channel();
         own_ports::listens_on(address.port());
-        let places = Places::new(config.own_clients);
+        let places = Places::new(config.own);
         let memory = Memory::new(config.limits, places, notices);
         let sessions = Sessions::new(login, limiter, clients, memory);
         let task = tokio::spawn(async move {
@@ -310,7 +319,7 @@ mod tests {
             lan: true,
             login: Some(login),
             limits: BrokerLimits::default(),
-            own_clients: 0,
+            own: OwnClients::default(),
         };
         let shown = format!("{config:?}");
         assert!(shown.contains("king") && !shown.contains("arthur"), "{shown}");

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::OwnClients;
+
 /// Sockets open at once, those that have not logged in included. One more is closed at once.
 const MAX_CONNECTIONS: usize = 10_000;
 /// File descriptors for all that is no connection of the broker's.
@@ -27,7 +29,7 @@ impl Places {
     }
 
     fn of(files: usize, own: usize) -> Places {
-        let connections = MAX_CONNECTIONS.max(own + own / 4).min(files);
+        let connections = MAX_CONNECTIONS.max(own.saturating_add(own / 4)).min(files);
         Places { connections, for_others: connections.saturating_sub(own), others: AtomicUsize::new(0) }
     }
 

@@ -44,7 +44,7 @@ impl Supervisor {
             lan: *lan,
             login: login.clone(),
             limits: *limits,
-            own_clients: self.lights.len(),
+            own: own_clients(self.lights.len(), self.proxied()),
         };
         let mut broker = Broker::start_watched(&config, self.limiter.clone(), self.clients.clone()).await?;
         tell_notices(&self.bus, &mut broker);

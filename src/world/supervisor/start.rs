@@ -203,12 +203,22 @@ pub(super) fn tunnel_to(broker: &BrokerChoice) -> std::io::Result<Option<Proxy>>
     }
 }
 
-/// Sees to it that there may be as many open files as the lights need.
-pub(super) fn allow_files(lights: usize, proxied: bool) -> Result<(), WorldError> {
+/// What the lights take of the file descriptors. While all connect anew, some old connections have not ended yet.
+fn files(lights: usize, proxied: bool) -> u64 {
     let each = FILES_PER_LIGHT + if proxied { FILES_PER_PROXY } else { 0 };
     let at_rest = each * u64::try_from(lights).unwrap_or(u64::MAX / 16);
-    // While all connect anew, some old connections have not ended yet.
-    let needed = OTHER_FILES + at_rest + at_rest / 8;
+    at_rest + at_rest / 8
+}
+
+/// What the embedded broker has to keep free for the lights.
+pub(super) fn own_clients(lights: usize, proxied: bool) -> OwnClients {
+    let files = usize::try_from(files(lights, proxied)).unwrap_or(usize::MAX);
+    OwnClients { clients: lights, files: files.saturating_sub(lights) }
+}
+
+/// Sees to it that there may be as many open files as the lights need.
+pub(super) fn allow_files(lights: usize, proxied: bool) -> Result<(), WorldError> {
+    let needed = OTHER_FILES + files(lights, proxied);
     let allowed = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
     if allowed < needed { Err(WorldError::Files { lights, needed, allowed }) } else { Ok(()) }
 }

@@ -11,7 +11,7 @@ use super::{
     COMMAND_QUEUE, Supervisor,
     broker::{client_watch, tell_notices},
     metering, record,
-    start::{BrokerRoute, allow_files, tunnel_to},
+    start::{BrokerRoute, allow_files, own_clients, tunnel_to},
 };
 use crate::{
     config::{BrokerChoice, Config, Junction},
@@ -128,7 +128,8 @@ impl World {
         config.draw_faults(config.seed.unwrap_or_else(rand::random));
         let config = give_keys(config, options.state_folder.clone()).await?;
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
-        allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
+        let proxied = config.links.proxy || config.broker.tls().is_some();
+        allow_files(lights, proxied)?;
         let each = if options.detailed { DETAILED_EVENTS_PER_LIGHT } else { EVENTS_PER_LIGHT };
         let capacity = EVENT_QUEUE.max(each * lights);
         let bus = Arc::new(EventBus::new(
@@ -148,7 +149,7 @@ impl World {
                     lan,
                     login,
                     limits: *limits,
-                    own_clients: lights,
+                    own: own_clients(lights, proxied),
                 };
                 let mut broker = Broker::start_watched(&config, limiter.clone(), clients.clone()).await?;
                 tell_notices(&bus, &mut broker);
