@@ -31,8 +31,12 @@ struct Broker {
 
 impl Broker {
     async fn start() -> Broker {
+        Broker::run(&mut Command::new(env!("CARGO_BIN_EXE_twinlight"))).await
+    }
+
+    async fn run(command: &mut Command) -> Broker {
         let forked = crate::FORK.lock().await;
-        let mut process = Command::new(env!("CARGO_BIN_EXE_twinlight"))
+        let mut process = command
             .args(["broker", "--port", "0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -230,5 +234,18 @@ async fn packets_that_are_never_whole_cost_no_more_than_the_budget() {
     let most = broker.most();
     assert!(most < EMPTY_KIB + BUDGET_KIB, "{most} KiB");
     drop(open);
+    broker.serves().await;
+}
+
+/// The fault: with the usual soft limit the broker is full long before the system is.
+#[tokio::test]
+async fn the_soft_limit_on_open_files_is_raised() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -Sn 64 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_twinlight")]);
+    let broker = Broker::run(&mut shell).await;
+    let mut clients = Vec::new();
+    for n in 0..100 {
+        clients.push(broker.client(&format!("client-{n}")).await);
+    }
     broker.serves().await;
 }

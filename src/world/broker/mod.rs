@@ -69,6 +69,7 @@ use tracing::{error, info};
 pub use self::{
     listener::PORTS_TRIED,
     notice::{BrokerNotice, SummedNotice},
+    places::OwnClients,
 };
 use self::{memory::Memory, notice::Notices, places::Places, sessions::Sessions};
 use super::{account_limiter::AccountLimiter, client_watch::ClientWatch, own_ports};
@@ -89,15 +90,6 @@ pub struct BrokerConfig {
     pub limits: BrokerLimits,
     /// For whom places are kept free.
     pub own: OwnClients,
-}
-
-/// Clients of this program itself, whose connections are kept free from others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OwnClients {
-    /// How many there are.
-    pub clients: usize,
-    /// File descriptors that they take, without the broker's end of their connections.
-    pub files: usize,
 }
 
 /// Why the broker could not start.

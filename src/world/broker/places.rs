@@ -2,7 +2,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::OwnClients;
+/// Clients of this program itself, whose connections are kept free from others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnClients {
+    /// How many there are.
+    pub clients: usize,
+    /// File descriptors that they take, without the broker's end of their connections.
+    pub files: usize,
+}
 
 /// Sockets open at once, those that have not logged in included. One more is closed at once.
 const MAX_CONNECTIONS: usize = 10_000;
@@ -19,13 +26,11 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Asks the system for as many file descriptors as it gives, and keeps places for `own` clients.
-    pub(super) fn new(own: usize) -> Places {
+    /// Asks the system for as many file descriptors as it gives, and keeps places for this program's own clients.
+    pub(super) fn new(own: OwnClients) -> Places {
         let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(FEW_FILES);
-        // A client of this program's own takes two: one at each end.
-        let files =
-            usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES.saturating_add(own));
-        Places::of(files, own)
+        let taken = OTHER_FILES.saturating_add(own.files);
+        Places::of(usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(taken), own.clients)
     }
 
     fn of(files: usize, own: usize) -> Places {

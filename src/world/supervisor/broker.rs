@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Supervisor;
+use super::{Supervisor, descriptors::own_clients};
 use crate::{
     config::{BrokerChoice, Config},
     model::{Diagnostic, LightId, Login},

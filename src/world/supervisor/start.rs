@@ -14,7 +14,7 @@ use tokio::{
 };
 use traffic_light::mqtt::client_id;
 
-use super::{COMMAND_QUEUE, Supervisor, WorldError, WorldOptions, broker::tell_of, record};
+use super::{COMMAND_QUEUE, Supervisor, WorldError, WorldOptions, broker::tell_of, descriptors, record};
 use crate::{
     config::{BrokerChoice, Config},
     world::{
@@ -38,10 +38,7 @@ use crate::{
     },
 };
 
-/// File descriptors for each light (its socket, the broker's end, and the proxy's three between them), and for
-/// everything else.
-const FILES_PER_LIGHT: u64 = 2;
-const FILES_PER_PROXY: u64 = 3;
+/// File descriptors for all but the lights.
 const OTHER_FILES: u64 = 128;
 pub(super) const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const UNCHECKED: &str = "The broker's certificate is not checked (insecure = true): whoever is on the way to it can read \
@@ -203,22 +200,9 @@ pub(super) fn tunnel_to(broker: &BrokerChoice) -> std::io::Result<Option<Proxy>>
     }
 }
 
-/// What the lights take of the file descriptors. While all connect anew, some old connections have not ended yet.
-fn files(lights: usize, proxied: bool) -> u64 {
-    let each = FILES_PER_LIGHT + if proxied { FILES_PER_PROXY } else { 0 };
-    let at_rest = each * u64::try_from(lights).unwrap_or(u64::MAX / 16);
-    at_rest + at_rest / 8
-}
-
-/// What the embedded broker has to keep free for the lights.
-pub(super) fn own_clients(lights: usize, proxied: bool) -> OwnClients {
-    let files = usize::try_from(files(lights, proxied)).unwrap_or(usize::MAX);
-    OwnClients { clients: lights, files: files.saturating_sub(lights) }
-}
-
 /// Sees to it that there may be as many open files as the lights need.
 pub(super) fn allow_files(lights: usize, proxied: bool) -> Result<(), WorldError> {
-    let needed = OTHER_FILES + files(lights, proxied);
+    let needed = OTHER_FILES + descriptors::of_lights(lights, proxied);
     let allowed = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
     if allowed < needed { Err(WorldError::Files { lights, needed, allowed }) } else { Ok(()) }
 }

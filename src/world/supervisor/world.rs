@@ -10,8 +10,9 @@ use tokio::{
 use super::{
     COMMAND_QUEUE, Supervisor,
     broker::{client_watch, tell_notices},
+    descriptors::own_clients,
     metering, record,
-    start::{BrokerRoute, allow_files, own_clients, tunnel_to},
+    start::{BrokerRoute, allow_files, tunnel_to},
 };
 use crate::{
     config::{BrokerChoice, Config, Junction},
