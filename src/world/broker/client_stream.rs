@@ -283,7 +283,7 @@ impl ClientStream {
                 }
             }
             Ok(Some((Packet::PubAck { id } | Packet::Qos2(PacketType::PubComp, id), _))) => {
-                self.acknowledged(id)
+                self.acknowledged(id);
             }
             Ok(Some((Packet::Qos2(PacketType::PubRel, id), _))) => self.released(id),
             Ok(Some(_)) => {}
