@@ -302,7 +302,7 @@ fn damaged(images: &mut Vec<RefusedImage>) {
     images.push(spoilt("holds no app that could start: it has 0 segments", |bytes| bytes[APP + 1] = 0));
     images.push(spoilt("holds no app that could start: it has 17 segments", |bytes| bytes[APP + 1] = 17));
     images.push(spoilt("holds no app that could start: it has a wrong checksum", |bytes| {
-        bytes[APP + 0x100] ^= 1
+        bytes[APP + 0x100] ^= 1;
     }));
     images.push(spoilt("holds no app that could start: it has a wrong digest", |bytes| {
         *bytes.last_mut().unwrap() ^= 1;
