@@ -2,7 +2,10 @@
 //! port.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU16, Ordering},
+    time::{Duration, Instant},
+};
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, vec2};
@@ -11,7 +14,6 @@ use egui_kittest::{
     kittest::{NodeT, Queryable},
 };
 use rumqttc::{Client, MqttOptions, QoS};
-use test_support::free_port;
 use tokio::sync::{broadcast, mpsc};
 use twinlight::{
     app::{
@@ -168,11 +170,20 @@ fn a_port_that_is_taken_is_told_with_what_to_do() {
     window.wait_for("cannot be opened");
 }
 
+/// Free ports that no system hands out by itself, as it does for the brokers of the groups.
+fn class_ports(count: usize) -> Vec<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let next = || first + NEXT.fetch_add(1, Ordering::Relaxed);
+    std::iter::repeat_with(next).filter(free).take(count).collect()
+}
+
 #[test]
 fn a_class_has_a_row_for_each_group_those_who_need_help_first() {
     let mut window = Window::start();
     window.harness.step();
-    let ports = [free_port(), free_port()];
+    let ports = class_ports(2);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let roster = window.folder.path().join("roster.csv");
     let text = format!(
@@ -187,6 +198,7 @@ fn a_class_has_a_row_for_each_group_those_who_need_help_first() {
     window.click("Start the checks");
     window.wait_for("di: ");
     window.wait_for("cannot be opened");
+    window.wait_for("cy: Connects: waits for its light");
     let light = connect(ports[0]);
     window.wait_for("ann & bo, Connects: pass");
     assert!(window.says("cy, Connects: playing") && window.says("cy, Reacts to its partner: to come"));
@@ -339,7 +351,7 @@ fn a_check_is_played_at_the_broker_of_the_live_lab_where_that_is_chosen() {
 fn thirty_groups_are_checked_in_one_program() {
     let mut window = Window::start();
     window.harness.step();
-    let ports: Vec<u16> = (0..30).map(|_| free_port()).collect();
+    let ports = class_ports(30);
     let rows: Vec<String> = ports.iter().map(|port| format!("group {port},{port}\n")).collect();
     let roster = window.folder.path().join("roster.csv");
     std::fs::write(&roster, format!("group,port\n{}", rows.concat())).unwrap();
