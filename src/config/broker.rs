@@ -1,13 +1,16 @@
 //! Which broker the lights meet on.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::{
     adafruit::{self, AdafruitOptions},
     table::{Member, Reader, Table},
     tls,
 };
-use crate::{model::Login, tls::Tls};
+use crate::{
+    model::{BrokerLimits, Login},
+    tls::Tls,
+};
 
 /// MQTT's port without TLS.
 const PORT: u16 = 1883;
@@ -40,6 +43,8 @@ const MEMBERS: &[&str] = &[
     "emulate",
     "quota_per_minute",
     "budget",
+    "memory_mb",
+    "max_packet_kb",
 ];
 
 /// The broker that the lights meet on.
@@ -53,6 +58,8 @@ pub enum BrokerChoice {
         lan: bool,
         /// What a client has to say to be let in; `None` lets everybody on this machine in.
         login: Option<Login>,
+        /// How much its clients may use.
+        limits: BrokerLimits,
     },
     /// One that runs elsewhere.
     External {
@@ -81,7 +88,7 @@ impl BrokerChoice {
 impl Default for BrokerChoice {
     /// The embedded one, for this machine alone.
     fn default() -> BrokerChoice {
-        BrokerChoice::Embedded { port: PORT, lan: false, login: None }
+        BrokerChoice::Embedded { port: PORT, lan: false, login: None, limits: BrokerLimits::default() }
     }
 }
 
@@ -156,12 +163,41 @@ fn read_embedded(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
             ),
         );
     }
-    BrokerChoice::Embedded { port, lan: on, login }
+    BrokerChoice::Embedded { port, lan: on, login, limits: read_limits(reader, table) }
+}
+
+fn read_limits(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerLimits {
+    let default = BrokerLimits::default();
+    let memory = table.member("memory_mb").and_then(|member| reader.number(&member, 16_u16..=16_384));
+    let memory = memory.map_or(default.memory, |mb| usize::from(mb) << 20);
+    let largest = memory / BrokerLimits::PACKETS_IN_MEMORY;
+    let member = table.member("max_packet_kb");
+    let packet = member.as_ref().and_then(|member| reader.number(member, 1_u32..=262_144));
+    let packet = packet.map_or(default.packet, |kb| kb as usize * 1024);
+    if let Some(member) = member.filter(|_| packet > largest) {
+        let needed = (packet * BrokerLimits::PACKETS_IN_MEMORY).div_ceil(1 << 20);
+        reader.wrong(
+            &member,
+            (
+                format!(
+                    "{} packets of this size have to fit into the broker's memory",
+                    BrokerLimits::PACKETS_IN_MEMORY
+                ),
+                format!("write at most {}, or memory_mb = {needed}", largest / 1024),
+            ),
+        );
+    }
+    BrokerLimits { memory, packet }
 }
 
 fn read_external(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
     if let Some(lan) = table.member("lan") {
         reader.wrong(&lan, ("only the embedded broker can be opened to the network", "remove lan"));
+    }
+    for name in ["memory_mb", "max_packet_kb"] {
+        if let Some(member) = table.member(name) {
+            reader.wrong(&member, ("only the embedded broker is limited here", format!("remove {name}")));
+        }
     }
     let host = match table.member("host") {
         Some(member) => read_host(reader, &member).unwrap_or_default(),
@@ -256,12 +292,30 @@ fn warn_of_secrets(reader: &mut Reader<'_>, table: &Table<'_>, login: &Login, li
 
 fn read_host(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<String> {
     let host = reader.expanded(member, false)?.text;
+    // As in a URL.
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'))
+        && address.parse::<Ipv6Addr>().is_ok()
+    {
+        return Some(address.to_owned());
+    }
+    if let Some((address, port)) = host.strip_prefix('[').and_then(|host| host.split_once("]:"))
+        && address.parse::<Ipv6Addr>().is_ok()
+    {
+        let help = format!("write host = \"{address}\" and port = {port}");
+        reader.wrong(member, ("it has the port behind the address", help));
+        return None;
+    }
     let reason = if host.is_empty() {
         ("it is empty", "give the broker's name or address")
     } else if host.contains("://") {
         ("it is a URL", "give the name alone, without mqtt://")
     } else if host.parse::<IpAddr>().is_ok() {
         return Some(host);
+    } else if host.matches(':').count() > 1 {
+        (
+            "it is no address of IPv6 that can be used",
+            "give one without a zone (%…) and a port, as in \"::1\", or a name",
+        )
     } else if host.contains(':') {
         ("it contains a colon", "give the port as port = …")
     } else if host.len() > 253 || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
