@@ -43,7 +43,7 @@ pub(super) struct Row {
 pub(super) fn roster(file: &Path) -> anyhow::Result<Vec<Row>> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         let message = format!("the roster {} cannot be read: {error}", file.display());
-        wrong_usage((message, "give a table of comma-separated values with the column group"))
+        wrong_usage((message, "give a table of comma-separated values in UTF-8, with the column group"))
     })?;
     rows(&text).map_err(|problems| {
         let listed = problems.iter().map(|(line, what)| format!("{}:{line}: {what}", file.display()));
@@ -52,12 +52,25 @@ pub(super) fn roster(file: &Path) -> anyhow::Result<Vec<Row>> {
     })
 }
 
+/// Where a decimal comma is usual, tables come with semicolons.
+fn delimiter(text: &str) -> u8 {
+    let first = text.lines().next().unwrap_or_default();
+    if first.contains(',') {
+        return b',';
+    }
+    if first.contains(';') {
+        return b';';
+    }
+    if first.contains('\t') { b'\t' } else { b',' }
+}
+
 type Problems = Vec<(u64, String)>;
 
 fn rows(text: &str) -> Result<Vec<Row>, Problems> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .flexible(true)
+        .delimiter(delimiter(text))
         .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
     let headers = reader.headers().map_err(|error| vec![(1, error.to_string())])?.clone();
     let column = |name: &str| headers.iter().position(|header| header.eq_ignore_ascii_case(name));
@@ -107,6 +120,14 @@ fn rows(text: &str) -> Result<Vec<Row>, Problems> {
             wrong(format!("the port {port} is another group's already"));
         }
         let topics = match (cell(column("says")), cell(column("hears"))) {
+            (Some(says), Some(hears)) if says == hears => {
+                wrong(format!("says and hears are both {says}: a light would hear itself"));
+                continue;
+            }
+            (Some(topic), Some(other)) if [topic, other].iter().any(|topic| topic.contains(['+', '#'])) => {
+                wrong("a topic has + or #, and stands for many".to_owned());
+                continue;
+            }
             (Some(says), Some(hears)) => Some((says.to_owned(), hears.to_owned())),
             (None, None) => None,
             _ => {
@@ -210,22 +231,13 @@ pub(super) async fn run(
     Ok(statuses.into_iter().max().unwrap_or_default())
 }
 
-/// Topics that were agreed on, with the usual words.
+/// Topics that were agreed on; the words are learned.
 fn agreed((says, hears): &(String, String)) -> Profile {
-    let of = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    let vocabulary = Vocabulary {
-        red: of(&["red"]),
-        red_amber: of(&[]),
-        amber: of(&["amber", "yellow"]),
-        green: of(&["green"]),
-        dark: of(&["off"]),
-        json: None,
-    };
     Profile {
         says: says.clone(),
         hears: hears.clone(),
         topic: hears.clone(),
-        vocabulary,
+        vocabulary: Vocabulary::default(),
         source: Source::Given,
     }
 }
@@ -281,12 +293,15 @@ mod tests {
         assert_eq!(read[0].topics, Some(("x/a".to_owned(), "x/b".to_owned())));
         assert_eq!((read[0].port, read[1].port), (1901, FIRST_PORT + 1));
         assert_eq!(rows("\u{feff}Group\nann\n").unwrap()[0].group, "ann");
+        assert_eq!(rows("group;port\nann;1901\n").unwrap()[0].port, 1901, "as a spreadsheet writes it here");
     }
 
     #[test]
     fn every_mistake_of_a_roster_is_told_with_its_line() {
-        let problems =
-            rows("group,port,says,hears,mark\nann,x,,\nbo,9000,a,b,\nbo,9000,a,,\n,1,,,\n").unwrap_err();
+        let problems = rows(
+            "group,port,says,hears,mark\nann,x,,\nbo,9000,a,b,\nbo,9000,a,,\n,1,,,\ncy,2,a,a,\ndi,3,a,+,\n",
+        )
+        .unwrap_err();
         let told: Vec<String> = problems.iter().map(|(line, what)| format!("{line} {what}")).collect();
         for wanted in [
             "1 there is no column \"mark\"",
@@ -296,6 +311,8 @@ mod tests {
             "4 the port 9000 is another",
             "4 says and hears go together",
             "5 the group has no name",
+            "6 says and hears are both a",
+            "7 a topic has + or #",
         ] {
             assert!(told.iter().any(|line| line.starts_with(wanted)), "{wanted}: {told:#?}");
         }
