@@ -11,6 +11,7 @@
 //! | `by_itself` | what happened though the bench had broken nothing |
 //! | [`given`] | a profile as a `[[foreign]]` table |
 //! | `learn` | what a light says and hears |
+//! | [`live`] | what both lights show now, and the fault that is on |
 //! | [`verdict`] | outcome, cause, evidence, advice |
 //! | `timings` | how long everything may take, and why |
 //! | `partner` | the MQTT client that plays against the light |
@@ -18,6 +19,8 @@
 //! | `reaction` | whether the light yields and goes |
 //! | `steps` | the steps, one a file: how it is played and judged |
 //! | `play` | the steps in their order |
+//! | [`ground`] | the broker behind the light's port |
+//! | [`class`] | the groups of a class, and the table of what came of them |
 //! | [`report`] | the page that is handed in, and how it is verified |
 //! | [`judge`] | every verdict from the record |
 
@@ -25,11 +28,14 @@
 
 pub mod bench;
 mod by_itself;
+pub mod class;
 mod dictionary;
 pub mod given;
+pub mod ground;
 mod history;
 pub mod judge;
 mod learn;
+pub mod live;
 mod partner;
 mod play;
 mod reaction;

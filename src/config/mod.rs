@@ -165,6 +165,22 @@ impl Config {
         Ok(Config { warnings, ..config })
     }
 
+    /// This configuration in which `light` is somebody else's, as `table` says, the text of one `[[foreign]]` table;
+    /// and what a person should know of that.
+    ///
+    /// # Errors
+    /// When the table is wrong, or does not go with the configuration; the error has all problems.
+    pub fn with_foreign(
+        &self,
+        light: &LightId,
+        table: &str,
+    ) -> Result<(Config, Vec<Diagnostic>), ConfigError> {
+        let (junctions, warnings) = parse(table, "", &with_random_digits(), |reader, top| {
+            Some(foreign::read_beside(reader, top, self, light))
+        })?;
+        Ok((Config { junctions, ..self.clone() }, warnings))
+    }
+
     /// The junction `name`.
     #[must_use]
     pub fn junction(&self, name: &Name) -> Option<&Junction> {

@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 use tokio::sync::broadcast;
-use traffic_light::{Aspect, Held, Instant, Name, Rule, View, Waiting};
+use traffic_light::{Aspect, Foreign, Held, Instant, Name, Rule, View, Waiting, foreign::Words};
 use twinlight::{
     config::Config,
     fault::{Directions, FaultKind},
@@ -77,6 +77,10 @@ fn kinds() -> Vec<EventKind> {
     let mut all = vec![
         EventKind::LightAdded { light: light(), kind: LightKind::Board, rule: Rule::React, keyed: true },
         EventKind::LightRemoved { light: light() },
+        EventKind::ForeignMapped {
+            light: light(),
+            foreign: Box::new(Foreign::new("cars/x", "cars/y", Words::default()).unwrap()),
+        },
         EventKind::BrokerStarted {
             address: "127.0.0.1:1883".to_owned(),
             embedded: true,
@@ -140,6 +144,7 @@ fn kinds() -> Vec<EventKind> {
     for kind in &all {
         match kind {
             EventKind::LightAdded { .. }
+            | EventKind::ForeignMapped { .. }
             | EventKind::LightRemoved { .. }
             | EventKind::BrokerStarted { .. }
             | EventKind::BrokerStopped { .. }
@@ -163,6 +168,7 @@ fn kinds() -> Vec<EventKind> {
             | EventKind::Noticed { .. }
             | EventKind::Stopped => {}
             EventKind::RecordingChanged { .. } => panic!("where a recording lies is not recorded"),
+            EventKind::Surveyed(_) => panic!("what others say is not recorded"),
         }
     }
     all

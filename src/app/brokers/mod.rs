@@ -126,6 +126,12 @@ impl BrokerList {
         self.place(BUILT_IN).map(Choice::Preset).filter(|_| away)
     }
 
+    /// The configuration of the live lab, where that is known.
+    #[must_use]
+    pub fn config(&self) -> Option<Arc<Config>> {
+        self.config.clone()
+    }
+
     /// Whether it is known what the live lab runs on.
     #[must_use]
     pub fn knows_in_use(&self) -> bool {

@@ -82,8 +82,8 @@ async fn play_red(bench: &mut Bench) {
 /// Whether the light came back to a session that the broker had kept: then it hears no retained word again, and what it
 /// heard last is the old one.
 fn kept_session(history: &History<'_>, from: u64, to: u64) -> bool {
-    let kept =
-        |one: &Connection| one.answer.is_some_and(|(at, code, session)| at <= to && code == 0 && session);
+    let Some(profile) = history.profile else { return false };
+    let kept = |one: &Connection| one.hears_as_before(&profile.topic).is_some_and(|at| at <= to);
     history.connections().iter().any(|one| one.opened >= from && kept(one))
 }
 

@@ -14,7 +14,7 @@
 mod by_hand;
 mod field;
 mod job;
-mod join_info;
+pub(super) mod join_info;
 mod light;
 mod log;
 mod more;
