@@ -197,14 +197,13 @@ pub(super) fn explain(history: &History<'_>, verdict: Verdict, from: u64, to: u6
     verdict
 }
 
-/// Whether a light that hangs up may fail like this.
+/// Whether a light that hangs up may fail like this. One that never goes may hang up because nothing comes.
 fn explains(verdict: &Verdict) -> bool {
     matches!(
         verdict.cause,
         Some(
             Cause::NeverYields
                 | Cause::YieldsLate
-                | Cause::NeverGoes
                 | Cause::NotReconnected
                 | Cause::NoResubscribe
                 | Cause::MuteAfterReconnect
@@ -249,7 +248,7 @@ mod tests {
         assert_eq!(last.cause, Some(Cause::SharedClientId), "it is told at last");
         let mut script = Script::learned();
         thrown_out(&mut script, Some(IpAddr::V4(Ipv4Addr::new(192, 168, 1, 7))), 0);
-        assert_eq!(explained(&script, Step::Reacts, Cause::NeverGoes), Some(Cause::HangsUpByItself));
+        assert_eq!(explained(&script, Step::Reacts, Cause::NeverYields), Some(Cause::HangsUpByItself));
         let mut script = Script::learned();
         thrown_out(&mut script, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), 0);
         assert_eq!(explained(&script, Step::Reacts, Cause::NeverGoes), Some(Cause::SharedClientId));

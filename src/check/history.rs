@@ -335,7 +335,7 @@ impl Connection {
     fn keep_session(&mut self, sessions: &mut BTreeMap<String, Vec<String>>, what: &What) {
         match what {
             What::ConnAck { session: true, code: 0, .. } => {
-                self.kept = sessions.get(&self.client_id).cloned()
+                self.kept = sessions.get(&self.client_id).cloned();
             }
             What::ConnAck { session: false, code: 0, .. } => {
                 // Of a clean session nothing is left.
@@ -475,13 +475,17 @@ pub(super) mod by_hand {
 
         /// The partner says it, and the light gets it 5 ms later.
         pub(crate) fn partner(&mut self, ms: u64, shown: Shown) -> &mut Script {
+            self.partner_unheard(ms, shown).heard(ms + 5, shown)
+        }
+
+        pub(crate) fn partner_unheard(&mut self, ms: u64, shown: Shown) -> &mut Script {
+            let (topic, payload) = ("lab/a".to_owned(), profile().vocabulary.encode(shown));
+            self.at(ms, What::PartnerSays { shown, topic, payload, retain: false })
+        }
+
+        pub(crate) fn heard(&mut self, ms: u64, shown: Shown) -> &mut Script {
             let (c, topic, payload) = (self.c, "lab/a".to_owned(), profile().vocabulary.encode(shown));
-            let (to, what) = (topic.clone(), payload.clone());
-            self.at(ms, What::PartnerSays { shown, topic: to, payload: what, retain: false });
-            self.at(
-                ms + 5,
-                What::Publish { c, by: Who::Broker, topic, payload, qos: 0, retain: false, id: None },
-            )
+            self.at(ms, What::Publish { c, by: Who::Broker, topic, payload, qos: 0, retain: false, id: None })
         }
 
         pub(crate) fn closed(&mut self, ms: u64, by: Who) -> &mut Script {

@@ -15,6 +15,9 @@ use super::{
     vocabulary::Shown,
 };
 
+/// So far what passes at once on two connections may be apart.
+const ORDER_US: u64 = 20_000;
+
 /// A green of the partner's that met a light in go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Round {
@@ -80,6 +83,15 @@ impl Round {
     }
 }
 
+/// When a word of the partner's reached the light. What passes on two connections may be written down in either order:
+/// a light that acted on the word had heard it.
+fn heard(history: &History<'_>, payload: &Payload, said: u64, until: u64) -> Option<u64> {
+    let told = history.delivered(payload, said, until)?;
+    let spoken = history.spoken(told.saturating_sub(ORDER_US).max(said), told);
+    let acted = spoken.iter().find(|(_, shown)| !shown.is_go()).map(|(at, _)| at.saturating_sub(1));
+    Some(acted.unwrap_or(told))
+}
+
 /// The rounds from `from` to `to`.
 pub(super) fn rounds(history: &History<'_>, from: u64, to: u64) -> Vec<Round> {
     let said = history.partner(from, to);
@@ -90,7 +102,7 @@ pub(super) fn rounds(history: &History<'_>, from: u64, to: u64) -> Vec<Round> {
         }
         let until =
             said.iter().skip(index + 1).find(|(_, next, _)| *next != Shown::Green).map_or(to, |next| next.0);
-        let Some(told) = history.delivered(payload, *at, until) else { continue };
+        let Some(told) = heard(history, payload, *at, until) else { continue };
         if !history.shown_at(told).is_some_and(Shown::is_go) {
             continue;
         }
@@ -306,7 +318,7 @@ pub(super) fn understood_form(history: &History<'_>, from: u64, to: u64) -> Opti
         .collect();
     tried.iter().enumerate().find_map(|(index, (at, payload))| {
         let until = tried.get(index + 1).map_or(to, |next| next.0).min(*at + us(FORM));
-        let told = history.delivered(payload, *at, until)?;
+        let told = heard(history, payload, *at, until)?;
         if !history.shown_at(told).is_some_and(Shown::is_go) {
             return None;
         }
@@ -360,6 +372,15 @@ mod tests {
             .says(3_500, "amber")
             .says(6_000, "red")
             .partner(9_000, Shown::Red);
+        assert_eq!(only(&script).reaction(), Reaction::InTime);
+    }
+
+    #[test]
+    fn a_word_and_the_answer_on_another_connection_may_be_written_down_in_either_order() {
+        let mut script = Script::learned();
+        script.connected(0, 30).subscribed(10).says(20, "red").says(2_000, "green");
+        script.partner_unheard(2_500, Shown::Green).says(2_501, "amber").heard(2_502, Shown::Green);
+        script.says(4_000, "red").partner(9_000, Shown::Red);
         assert_eq!(only(&script).reaction(), Reaction::InTime);
     }
 
