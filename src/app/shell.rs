@@ -11,6 +11,7 @@ use super::{
     brokers::{BrokerController, BrokerList, Surroundings, world_switcher::StartedWorld},
     clock::Clock,
     closing::Closing,
+    foreign_light::{ForeignLightAction, ForeignLights},
     keys,
     lessons::Lessons,
     own_light::{CheckJob, OwnLight, Picture},
@@ -29,6 +30,7 @@ use super::{
 };
 use crate::{
     board::JobRunner,
+    config::Config,
     presets::PRESETS,
     scenario::Scenario,
     world::{Command, Waker, event::Severity},
@@ -43,6 +45,7 @@ pub struct TwinlightApp {
     board: Option<BoardController>,
     brokers: BrokerController,
     own_light: OwnLight,
+    foreign_lights: ForeignLights,
     faults: panels::faults::Draft,
     topics: TopicsController,
     selection: Selection,
@@ -78,6 +81,7 @@ impl TwinlightApp {
             board: None,
             brokers: BrokerController::new(&PRESETS),
             own_light: OwnLight::default(),
+            foreign_lights: ForeignLights::default(),
             faults: panels::faults::Draft::default(),
             topics: TopicsController::default(),
             selection: Selection::new(Name::new(&settings.junction).ok()),
@@ -197,6 +201,7 @@ impl TwinlightApp {
                     self.notify(Severity::Error, text);
                 }
             }
+            Action::ForeignLight(action) => self.perform_foreign_light(ctx, &action),
             Action::Player(action) => {
                 if let Err(text) = self.perform_player(ctx, action) {
                     self.notify(Severity::Warning, text);
@@ -231,6 +236,39 @@ impl TwinlightApp {
         }
         // What was asked for shows in the next frame.
         ctx.request_repaint();
+    }
+
+    fn perform_foreign_light(&mut self, ctx: &Context, action: &ForeignLightAction) {
+        let Some(config) = self.brokers.list.config() else { return };
+        match action {
+            ForeignLightAction::Restart => {
+                let Some(config) = self.foreign_lights.checked.config.clone() else { return };
+                let works = self.board_works();
+                if let Err(text) = self.brokers.restart_with(config, works) {
+                    self.notify(Severity::Warning, text.to_owned());
+                }
+            }
+            ForeignLightAction::Save { replace } => {
+                let (source, typed) = (self.brokers.list.source(), self.brokers.form.clone());
+                self.foreign_lights.save(*replace, source, typed, Arc::new(repaint::waker(ctx)));
+            }
+            action => {
+                if let Some(command) = self.foreign_lights.perform(action, &config) {
+                    self.live.send(command);
+                }
+            }
+        }
+    }
+
+    /// The live lab goes on with a configuration that was changed while it runs.
+    fn changed_to(&mut self, config: Arc<Config>) {
+        if let Some(board) = &mut self.board {
+            let mut context = (*board.state.context).clone();
+            context.junctions.clone_from(&config.junctions);
+            context.login.clone_from(&board.state.login);
+            board.change_context(Arc::new(context));
+        }
+        self.brokers.list.changed_to(config);
     }
 
     fn perform_board(&mut self, ctx: &Context, action: BoardAction) {
@@ -287,6 +325,9 @@ impl TwinlightApp {
         if let Err(text) = self.own_light.drain(&wake) {
             self.notify(Severity::Error, text);
         }
+        if let Some(config) = self.foreign_lights.drain(&self.live.state) {
+            self.changed_to(config);
+        }
         while let Some((started, error)) = self.brokers.drain() {
             if let Some(started) = started {
                 self.take_over(*started);
@@ -305,6 +346,7 @@ impl TwinlightApp {
         self.selection = Selection::new(None);
         self.faults = panels::faults::Draft::default();
         self.topics = TopicsController::default();
+        self.foreign_lights.restart();
         if let Some(board) = &mut self.board {
             board.change_context(Arc::new(started.context));
         }
@@ -313,6 +355,15 @@ impl TwinlightApp {
     /// Fills in what the panels show that follows from the state.
     fn fill_in(&mut self, ctx: &Context) {
         let watched = self.player.client().is_some();
+        if let Some(config) = self.brokers.list.config() {
+            let open = self.settings.left == Some(LeftPanel::ForeignLight) && !watched;
+            if let Some(command) = self.foreign_lights.listen(open, &config) {
+                self.live.send(command);
+            }
+            if open {
+                self.foreign_lights.fill_in(&self.live.state, &config);
+            }
+        }
         match self.settings.left {
             Some(LeftPanel::Board) if !watched => {
                 if let Some(board) = &mut self.board {
@@ -416,6 +467,22 @@ impl TwinlightApp {
                         &view,
                         &mut self.own_light,
                         in_use.as_deref(),
+                    ));
+                });
+            }
+            Some(LeftPanel::ForeignLight) => {
+                left("foreign-light", 400.0, 340.0, 560.0).show(ui, |ui| {
+                    let list = &self.brokers.list;
+                    let why = list.why_not_now(board_works);
+                    let config = list.config();
+                    let lights = &mut self.foreign_lights;
+                    actions.append(panels::foreign_light::show(
+                        ui,
+                        &view,
+                        lights,
+                        config.as_deref(),
+                        why,
+                        repaint,
                     ));
                 });
             }

@@ -49,6 +49,10 @@ pub mod vocabulary;
 use std::net::SocketAddr;
 
 use self::bench::{Bench, Observer, Recording, Setup};
+pub(crate) use self::{
+    dictionary::guess,
+    learn::{heard, topic_of},
+};
 use crate::model::Diagnostic;
 
 /// A check that waits for its light.

@@ -18,6 +18,7 @@
 //! | `table` | reads members, notes what is wrong with them |
 //! | `expand` | `${NAME}`: secrets come from the environment |
 //! | `nearest` | "did you mean …?" |
+//! | `edit` | foreign lights put into the text of one |
 //! | `file` | its text, and who else can read it |
 //! | `error` | problems, where they are, and how they are drawn |
 //! | `secrets` | covered in the lines that are drawn |
@@ -26,6 +27,7 @@
 
 mod adafruit;
 mod broker;
+pub(crate) mod edit;
 pub(crate) mod error;
 pub(crate) mod expand;
 mod fault;
@@ -55,6 +57,7 @@ pub use self::{
     adafruit::{Emulated, Feeds},
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
+    file::Source,
     foreign::ForeignLight,
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
     pick::{NoSuchLight, Pick},
@@ -361,6 +364,8 @@ pub(crate) fn syntax_problems(problems: &mut Problems<'_>, text: &str, errors: &
 fn syntax(message: &str) -> Diagnostic {
     let help = if message.contains("duplicate key") {
         "remove one of the two"
+    } else if message.contains("escape") || message.contains("unicode") {
+        "write a text with \\ in single quotes, as in 'C:\\Users\\me\\ca.pem', or a path with / instead"
     } else if message.contains("string") || message.contains("literal") {
         "put texts in double quotes, as in name = \"demo\""
     } else {

@@ -24,6 +24,8 @@ use crate::{
 const MOST_CONNECTIONS: usize = 256;
 /// Subscriptions of a connection that may wait for their SUBACK.
 const MOST_PENDING: usize = 8;
+/// Subscriptions of a connection that are shown.
+const MOST_SHOWN: usize = 4;
 /// More of a client id is not compared.
 const ID_CHARS: usize = 256;
 const LINK_CHANGES: (u32, Duration) = (10, Duration::from_secs(10));
@@ -94,6 +96,8 @@ struct Connection {
     /// Who it is among the broker's clients, from then on.
     client: Option<Arc<str>>,
     disconnected: bool,
+    /// What the broker has granted.
+    granted: Vec<String>,
     /// Filters by packet identifier.
     pending: BTreeMap<u16, Vec<String>>,
 }
@@ -233,7 +237,7 @@ impl PortWatch {
             (Direction::FromBroker, Packet::ConnAck { code: 0, .. }) => {
                 let Some(asked) = &connection.asked else { return };
                 let id = shortened(&asked.client_id);
-                let reason = format!("session as {}, keep-alive {} s", quoted(&id), asked.keep_alive_s);
+                let reason = session(&id, asked);
                 ids.opened(&id, &self.light);
                 // The broker makes up an id for who has none.
                 let name = if id.is_empty() { format!("{} {number}", self.light) } else { id.clone() };
@@ -270,6 +274,7 @@ impl PortWatch {
                     self.notice(now, Severity::Warning, text);
                 }
                 if !granted.is_empty() {
+                    self.tell_of_session(now, number, &granted);
                     self.note_client(client, ClientChange::Subscribed(granted));
                 }
             }
@@ -280,6 +285,20 @@ impl PortWatch {
             (Direction::ToBroker, Packet::Disconnect) => connection.disconnected = true,
             _ => {}
         }
+    }
+
+    /// A session has a subscription more.
+    fn tell_of_session(&mut self, now: Duration, number: u64, granted: &[String]) {
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        for filter in granted {
+            if connection.granted.len() < MOST_SHOWN && !connection.granted.contains(filter) {
+                connection.granted.push(filter.clone());
+            }
+        }
+        let (Some(id), Some(asked)) = (&connection.session, &connection.asked) else { return };
+        let filters: Vec<_> = connection.granted.iter().map(|filter| quoted(filter)).collect();
+        let reason = format!("{}, subscribed to {}", session(id, asked), filters.join(", "));
+        self.mqtt.set(now, true, reason, &mut self.out);
     }
 
     fn note_client(&mut self, client: Option<Arc<str>>, change: ClientChange) {
@@ -397,6 +416,10 @@ impl LayerWatch {
             out.push(PortEvent::Link { layer: self.layer, up, reason });
         }
     }
+}
+
+fn session(id: &str, asked: &Connect) -> String {
+    format!("session as {}, keep-alive {} s", quoted(id), asked.keep_alive_s)
 }
 
 fn shortened(id: &str) -> String {

@@ -2,7 +2,6 @@
 
 use egui::{CollapsingHeader, Color32, Label, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
-use super::field;
 use crate::app::{
     action::Actions,
     board::{
@@ -10,6 +9,7 @@ use crate::app::{
         form::Form,
         join_info::{Code, address, firewalls},
     },
+    panels::field,
     theme::{self, Palette},
     view::ViewContext,
     widgets,
