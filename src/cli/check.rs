@@ -225,7 +225,7 @@ impl Ground {
                     AccountLimiter::adafruit(
                         &emulated.user,
                         emulated.per_minute,
-                        Box::new(|event| eprintln!("{event}")),
+                        Box::new(|event| note!("{event}")),
                     )
                 });
                 let label = match config.emulated {
@@ -270,7 +270,7 @@ async fn checked(args: &CheckArgs, ground: &Ground, record: Record) -> anyhow::R
             Some(progress) = progress.recv() => out.take(progress, || recording.record())?,
             () = &mut run => break,
             () = &mut ended => {
-                eprintln!("ended before all steps were done; this is what was judged by then");
+                note!("ended before all steps were done; this is what was judged by then");
                 break;
             }
         }
@@ -342,11 +342,11 @@ impl ProgressPrinter {
         }
         if ground.lan {
             for address in addresses() {
-                eprintln!("  from the network: {address}");
+                note!("  from the network: {address}");
             }
         }
         if let Some(login) = login.filter(|_| ground.made_up) {
-            eprintln!("  user {}, password {} (made up for this check)", login.user, login.password);
+            note!("  user {}, password {} (made up for this check)", login.user, login.password);
         }
         Ok(())
     }
@@ -475,7 +475,7 @@ fn given(file: &Path) -> anyhow::Result<Profile> {
 
 fn keep_learned(file: &Path, record: &Record) -> anyhow::Result<()> {
     let Some(foreign) = record.profile().and_then(given::foreign) else {
-        eprintln!(
+        note!(
             "warning: nothing was learned that a [[foreign]] table could hold, so {} was not written",
             file.display()
         );
@@ -529,7 +529,7 @@ fn follow_serial(port: &str, recording: Recording) -> anyhow::Result<Cancel> {
     std::thread::Builder::new().name("twinlight-serial".to_owned()).spawn(move || {
         log::follow(&port, &cancel, &mut |event| match event {
             LogEvent::Line(line) => recording.log(line.text),
-            LogEvent::Lost { reason } => eprintln!("the board's log: {reason}"),
+            LogEvent::Lost { reason } => note!("the board's log: {reason}"),
             _ => {}
         });
     })?;

@@ -165,6 +165,7 @@ impl Supervisor {
             last_run: last_run.keep_noting(&boots),
             boots,
             recorder: None,
+            record_limits: options.record_limits,
             recordings,
             leaving: JoinSet::new(),
             config,
