@@ -27,7 +27,7 @@ use twinlight::{
         world_client::WorldLink,
     },
     board::{Event, JobId, JobKind, JobRunner},
-    config::Config,
+    config::{Config, Source},
     presets::{PRESETS, Preset},
     world::WorldOptions,
 };
@@ -91,8 +91,13 @@ impl Real {
             let context = make_context(&config);
             let wake = Some(Arc::new(waker(&cc.egui_ctx)) as _);
             let options = WorldOptions { detailed: true, wake, ..WorldOptions::default() };
-            let start =
-                Start { config, subtitle: "start.toml".to_owned(), options, context: Arc::new(make_context) };
+            let start = Start {
+                config,
+                source: Source::Text(START),
+                subtitle: "start.toml".to_owned(),
+                options,
+                context: Arc::new(make_context),
+            };
             let (started, link, switcher) = runtime.block_on(LiveWorld::start(start)).unwrap();
             live = Some(started);
             let settings = Settings { left: Some(LeftPanel::Brokers), ..Settings::default() };

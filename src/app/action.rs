@@ -1,8 +1,9 @@
 //! What a panel asks for. Panels read the state and return actions; only the window performs them.
 
 use super::{
-    board::BoardAction, brokers::BrokersAction, closing::ClosingAction, own_light::OwnLightAction,
-    player::PlayerAction, selection::SelectionAction, settings::SettingsAction, topics::TopicsAction,
+    board::BoardAction, brokers::BrokersAction, closing::ClosingAction, foreign_light::ForeignLightAction,
+    own_light::OwnLightAction, player::PlayerAction, selection::SelectionAction, settings::SettingsAction,
+    topics::TopicsAction,
 };
 use crate::{model::LightId, world::Command};
 
@@ -21,6 +22,7 @@ pub(super) enum Action {
     Board(BoardAction),
     Brokers(BrokersAction),
     OwnLight(OwnLightAction),
+    ForeignLight(ForeignLightAction),
     Player(PlayerAction),
     Topics(TopicsAction),
     Selection(SelectionAction),
@@ -74,6 +76,7 @@ sub_actions!(
     Board(BoardAction),
     Brokers(BrokersAction),
     OwnLight(OwnLightAction),
+    ForeignLight(ForeignLightAction),
     Player(PlayerAction),
     Topics(TopicsAction),
     Selection(SelectionAction),

@@ -39,6 +39,7 @@ pub(super) fn read(
         (Key::F5, LeftPanel::Topics),
         (Key::F6, LeftPanel::Brokers),
         (Key::F7, LeftPanel::OwnLight),
+        (Key::F8, LeftPanel::ForeignLight),
     ] {
         if (panel != LeftPanel::Board || view.context.is_some()) && taken(Modifiers::NONE, key) {
             actions.push(SettingsAction::ToggleLeft(panel));

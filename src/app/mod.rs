@@ -14,6 +14,7 @@
 //! | `world_client` | one world as the window sees it |
 //! | `board` · `player` · `selection` · `topics` · `closing` | controllers: each owns one part of the state, and its forms |
 //! | `brokers` · `lessons` · `own_light` | controllers that use those |
+//! | `foreign_light` | a light becomes somebody else's |
 //! | `settings` | what is remembered from run to run |
 //! | `theme` · `zoom` | colours and letters · the size of everything |
 //! | `action` · `view` | what a panel asks for · what it may look at |
@@ -31,6 +32,7 @@ pub mod board;
 pub mod brokers;
 pub mod clock;
 mod closing;
+mod foreign_light;
 mod keys;
 mod labels;
 mod lessons;

@@ -38,6 +38,8 @@ pub enum LeftPanel {
     Brokers,
     /// Checks somebody's own light.
     OwnLight,
+    /// Lets a light be somebody else's.
+    ForeignLight,
 }
 
 /// What a person asks of the window's appearance.

@@ -8,12 +8,13 @@ use traffic_light::Name;
 use super::{
     action::{Action, Actions, FaultTarget},
     board::{BoardAction, BoardController, BoardEffect, context::ProvisioningContext, form::Form},
-    brokers::{BrokerController, Surroundings, world_switcher::StartedWorld},
+    brokers::{BrokerController, BrokerList, Surroundings, world_switcher::StartedWorld},
     clock::Clock,
     closing::Closing,
+    foreign_light::{ForeignLightAction, ForeignLights},
     keys,
     lessons::Lessons,
-    own_light::OwnLight,
+    own_light::{CheckJob, OwnLight, Picture},
     panels,
     player::{PlayerAction, PlayerController, source::PlaybackSource},
     repaint::{self, RepaintScheduler},
@@ -29,9 +30,10 @@ use super::{
 };
 use crate::{
     board::JobRunner,
+    config::Config,
     presets::PRESETS,
     scenario::Scenario,
-    world::{Command, event::Severity},
+    world::{Command, Waker, event::Severity},
 };
 
 /// The window's program, driven by eframe on the window's thread. Each controller owns its part of the state;
@@ -43,6 +45,7 @@ pub struct TwinlightApp {
     board: Option<BoardController>,
     brokers: BrokerController,
     own_light: OwnLight,
+    foreign_lights: ForeignLights,
     faults: panels::faults::Draft,
     topics: TopicsController,
     selection: Selection,
@@ -78,6 +81,7 @@ impl TwinlightApp {
             board: None,
             brokers: BrokerController::new(&PRESETS),
             own_light: OwnLight::default(),
+            foreign_lights: ForeignLights::default(),
             faults: panels::faults::Draft::default(),
             topics: TopicsController::default(),
             selection: Selection::new(Name::new(&settings.junction).ok()),
@@ -192,10 +196,12 @@ impl TwinlightApp {
                 }
             }
             Action::OwnLight(action) => {
-                if let Err(text) = self.own_light.perform(action, Arc::new(repaint::waker(ctx))) {
+                let (in_use, wake): (_, Waker) = (self.brokers.list.config(), Arc::new(repaint::waker(ctx)));
+                if let Err(text) = self.own_light.perform(action, in_use, &wake) {
                     self.notify(Severity::Error, text);
                 }
             }
+            Action::ForeignLight(action) => self.perform_foreign_light(ctx, &action),
             Action::Player(action) => {
                 if let Err(text) = self.perform_player(ctx, action) {
                     self.notify(Severity::Warning, text);
@@ -230,6 +236,39 @@ impl TwinlightApp {
         }
         // What was asked for shows in the next frame.
         ctx.request_repaint();
+    }
+
+    fn perform_foreign_light(&mut self, ctx: &Context, action: &ForeignLightAction) {
+        let Some(config) = self.brokers.list.config() else { return };
+        match action {
+            ForeignLightAction::Restart => {
+                let Some(config) = self.foreign_lights.checked.config.clone() else { return };
+                let works = self.board_works();
+                if let Err(text) = self.brokers.restart_with(config, works) {
+                    self.notify(Severity::Warning, text.to_owned());
+                }
+            }
+            ForeignLightAction::Save { replace } => {
+                let (source, typed) = (self.brokers.list.source(), self.brokers.form.clone());
+                self.foreign_lights.save(*replace, source, typed, Arc::new(repaint::waker(ctx)));
+            }
+            action => {
+                if let Some(command) = self.foreign_lights.perform(action, &config) {
+                    self.live.send(command);
+                }
+            }
+        }
+    }
+
+    /// The live lab goes on with a configuration that was changed while it runs.
+    fn changed_to(&mut self, config: Arc<Config>) {
+        if let Some(board) = &mut self.board {
+            let mut context = (*board.state.context).clone();
+            context.junctions.clone_from(&config.junctions);
+            context.login.clone_from(&board.state.login);
+            board.change_context(Arc::new(context));
+        }
+        self.brokers.list.changed_to(config);
     }
 
     fn perform_board(&mut self, ctx: &Context, action: BoardAction) {
@@ -277,12 +316,18 @@ impl TwinlightApp {
     }
 
     /// Takes in what boards, doctor and switcher have to tell.
-    fn drain_controllers(&mut self) {
+    fn drain_controllers(&mut self, ctx: &Context) {
         let effects = self.board.as_mut().map(|board| board.drain(&self.live.state));
         for effect in effects.into_iter().flatten() {
             self.perform_effect(effect);
         }
-        self.own_light.drain();
+        let wake: Waker = Arc::new(repaint::waker(ctx));
+        if let Err(text) = self.own_light.drain(&wake) {
+            self.notify(Severity::Error, text);
+        }
+        if let Some(config) = self.foreign_lights.drain(&self.live.state) {
+            self.changed_to(config);
+        }
         while let Some((started, error)) = self.brokers.drain() {
             if let Some(started) = started {
                 self.take_over(*started);
@@ -301,6 +346,7 @@ impl TwinlightApp {
         self.selection = Selection::new(None);
         self.faults = panels::faults::Draft::default();
         self.topics = TopicsController::default();
+        self.foreign_lights.restart();
         if let Some(board) = &mut self.board {
             board.change_context(Arc::new(started.context));
         }
@@ -309,6 +355,15 @@ impl TwinlightApp {
     /// Fills in what the panels show that follows from the state.
     fn fill_in(&mut self, ctx: &Context) {
         let watched = self.player.client().is_some();
+        if let Some(config) = self.brokers.list.config() {
+            let open = self.settings.left == Some(LeftPanel::ForeignLight) && !watched;
+            if let Some(command) = self.foreign_lights.listen(open, &config) {
+                self.live.send(command);
+            }
+            if open {
+                self.foreign_lights.fill_in(&self.live.state, &config);
+            }
+        }
         match self.settings.left {
             Some(LeftPanel::Board) if !watched => {
                 if let Some(board) = &mut self.board {
@@ -348,6 +403,7 @@ impl TwinlightApp {
             context: context.as_deref(),
             watched: watched.as_ref(),
             selected: self.selection.light.as_ref(),
+            is_check: false,
             subtitle: &self.subtitle,
         };
         let junction = self.selection.junction_in(&client.state);
@@ -398,20 +454,56 @@ impl TwinlightApp {
                 });
             }
             Some(LeftPanel::OwnLight) => {
-                left("own-light", 380.0, 320.0, 560.0)
-                    .show(ui, |ui| actions.append(panels::own_light::show(ui, &view, &mut self.own_light)));
+                let panel = match self.own_light.class {
+                    Some(_) => left("class", 640.0, 480.0, 1_000.0),
+                    None => left("own-light", 380.0, 320.0, 560.0),
+                };
+                let BrokerList { in_use, .. } = self.brokers.list;
+                let in_use =
+                    self.brokers.list.knows_in_use().then(|| self.brokers.list.title(in_use).to_owned());
+                panel.show(ui, |ui| {
+                    actions.append(panels::own_light::show(
+                        ui,
+                        &view,
+                        &mut self.own_light,
+                        in_use.as_deref(),
+                    ));
+                });
+            }
+            Some(LeftPanel::ForeignLight) => {
+                left("foreign-light", 400.0, 340.0, 560.0).show(ui, |ui| {
+                    let list = &self.brokers.list;
+                    let why = list.why_not_now(board_works);
+                    let config = list.config();
+                    let lights = &mut self.foreign_lights;
+                    actions.append(panels::foreign_light::show(
+                        ui,
+                        &view,
+                        lights,
+                        config.as_deref(),
+                        why,
+                        repaint,
+                    ));
+                });
             }
             None => {}
         }
+        let picture = self.own_light.picture.as_ref();
+        let picture = picture.filter(|_| self.settings.left == Some(LeftPanel::OwnLight));
+        // What stands beside the crossing is about the live lab.
+        let junction = junction.filter(|_| picture.is_none());
         if let Some(junction) = junction {
             side_panels(ui, &view, junction, repaint, &mut actions);
         }
         bottom_panels(ui, &view, junction, self.selection.look_at_ms, repaint, &mut actions);
-        CentralPanel::no_frame().frame(Frame::new().fill(palette.base)).show(ui, |ui| match junction {
-            Some(junction) => {
-                actions.append(scene::show(ui, &view, junction, self.selection.traffic(), repaint));
+        CentralPanel::no_frame().frame(Frame::new().fill(palette.base)).show(ui, |ui| {
+            match (picture, junction) {
+                (Some(picture), _) => check_scene(ui, &view, picture, self.own_light.drawn(), repaint),
+                (None, Some(junction)) => {
+                    actions.append(scene::show(ui, &view, junction, self.selection.traffic(), repaint));
+                }
+                (None, None) => panels::waiting::show(ui, &view),
             }
-            None => panels::waiting::show(ui, &view),
         });
         panels::toasts::show(ui.ctx(), &view, repaint);
         if self.closing.asks {
@@ -426,6 +518,33 @@ impl TwinlightApp {
 
 fn frame(palette: &Palette, x: i8, y: i8) -> Frame {
     Frame::new().fill(palette.panel).inner_margin(Margin::symmetric(x, y))
+}
+
+/// Draws the light that is checked and its partner.
+fn check_scene(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    picture: &Picture,
+    job: Option<&CheckJob>,
+    repaint: &mut RepaintScheduler,
+) {
+    let step = job.and_then(|job| job.playing.as_ref()?.step).map(panels::own_light::title);
+    let banner = format!("Check: {}", step.unwrap_or("begins"));
+    let banner = match picture.fault() {
+        Some(fault) => format!("{banner} · fault put in: {fault}"),
+        None => banner,
+    };
+    if let Some(ms) = picture.changes_in_ms() {
+        repaint.within(ms);
+    }
+    let view = ViewContext {
+        state: &picture.state,
+        now_ms: picture.now_ms(),
+        selected: None,
+        is_check: true,
+        ..*view
+    };
+    scene::show_check(ui, &view, &banner, repaint);
 }
 
 fn side_panels(
@@ -481,7 +600,7 @@ impl eframe::App for TwinlightApp {
         if more || more_played {
             ctx.request_repaint();
         }
-        self.drain_controllers();
+        self.drain_controllers(ctx);
         self.closing.guard(ctx, self.board_works());
         self.selection.follow(&client_of(&self.live, &self.player).state);
         self.fill_in(ctx);

@@ -17,6 +17,8 @@ pub(super) struct ViewContext<'a> {
     /// What is played, where the live lab is not shown.
     pub watched: Option<&'a Watched>,
     pub selected: Option<&'a LightId>,
+    /// Whether the lights of a check are shown: nothing of them can be broken by hand.
+    pub is_check: bool,
     /// What the run is, such as the name of its configuration.
     pub subtitle: &'a str,
 }

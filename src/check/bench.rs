@@ -17,6 +17,7 @@ use tokio::{
 
 use super::{
     history::{History, us},
+    live::Live,
     partner::Partner,
     record::{BenchFault, Payload, Record, Step, What, Who},
     timings,
@@ -110,6 +111,11 @@ impl Recording {
     #[must_use]
     pub fn record(&self) -> Record {
         self.0.record().clone()
+    }
+
+    /// Brings `live` up to what has happened by now, where it stood at `seen` entries; returns how many there are.
+    pub fn follow(&self, live: &mut Live, seen: usize) -> usize {
+        live.follow(&self.0.record(), seen)
     }
 
     /// Adds a line of the board's log.

@@ -155,7 +155,7 @@ struct Found {
 
 /// The vocabulary that explains most of these payloads; `None` where no usual word is among them.
 #[must_use]
-pub(super) fn guess<'p>(payloads: impl IntoIterator<Item = &'p Payload>) -> Option<Vocabulary> {
+pub(crate) fn guess<'p>(payloads: impl IntoIterator<Item = &'p Payload>) -> Option<Vocabulary> {
     let mut distinct: Vec<&Payload> = Vec::new();
     for payload in payloads {
         if !distinct.contains(&payload) && distinct.len() < 32 {

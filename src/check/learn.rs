@@ -98,7 +98,7 @@ impl Findings {
 }
 
 /// Of the filters, the one on which it expects its partner.
-fn heard(filters: &[String], says: Option<&str>) -> Option<String> {
+pub(crate) fn heard(filters: &[String], says: Option<&str>) -> Option<String> {
     let usable = |filter: &&String| {
         !filter.starts_with('$') && !filter.ends_with("/throttle") && !filter.ends_with("/errors")
     };
@@ -112,7 +112,7 @@ fn heard(filters: &[String], says: Option<&str>) -> Option<String> {
 }
 
 /// A topic that `filter` matches.
-pub(super) fn topic_of(filter: &str) -> String {
+pub(crate) fn topic_of(filter: &str) -> String {
     let levels = filter.split('/').map(|level| if matches!(level, "+" | "#") { PARTNER } else { level });
     levels.collect::<Vec<_>>().join("/")
 }

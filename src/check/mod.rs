@@ -10,6 +10,7 @@
 //! | `history` | a record, looked at: connections, words, deliveries |
 //! | [`given`] | a profile as a `[[foreign]]` table |
 //! | `learn` | what a light says and hears |
+//! | [`live`] | what both lights show now, and the fault that is on |
 //! | [`verdict`] | outcome, cause, evidence, advice |
 //! | `timings` | how long everything may take, and why |
 //! | `partner` | the MQTT client that plays against the light |
@@ -17,17 +18,22 @@
 //! | `reaction` | whether the light yields and goes |
 //! | `steps` | the steps, one a file: how it is played and judged |
 //! | `play` | the steps in their order |
+//! | [`ground`] | the broker behind the light's port |
+//! | [`class`] | the groups of a class, and the table of what came of them |
 //! | [`report`] | the page that is handed in, and how it is verified |
 //! | [`judge`] | every verdict from the record |
 
 #![allow(missing_docs, reason = "a name that says all needs no second one")]
 
 pub mod bench;
+pub mod class;
 mod dictionary;
 pub mod given;
+pub mod ground;
 mod history;
 pub mod judge;
 mod learn;
+pub mod live;
 mod partner;
 mod play;
 mod reaction;
@@ -41,6 +47,10 @@ pub mod vocabulary;
 use std::net::SocketAddr;
 
 use self::bench::{Bench, Observer, Recording, Setup};
+pub(crate) use self::{
+    dictionary::guess,
+    learn::{heard, topic_of},
+};
 use crate::model::Diagnostic;
 
 /// A check that waits for its light.

@@ -4,7 +4,7 @@ mod class;
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,12 +19,13 @@ use crate::{
     board::{
         Cancel,
         log::{self, LogEvent},
-        provision::this_computer::{addresses, make_login},
+        provision::this_computer::addresses,
     },
     check::{
         Check,
-        bench::{Observer, Progress, Recording, Setup},
+        bench::{Observer, Progress, Recording},
         given,
+        ground::Ground,
         judge::{decided_ms, judge, judge_step},
         record::{Record, Step},
         report::{self, SealKey},
@@ -37,12 +38,7 @@ use crate::{
         failure::wrong_usage,
     },
     config::{BrokerChoice, Config, foreign},
-    model::{Diagnostic, LightId, Login},
-    world::{
-        account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig},
-        proxy::Destination,
-    },
+    model::{Diagnostic, LightId},
 };
 
 #[derive(Clone, Debug, Args)]
@@ -116,13 +112,11 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<u8> {
         return runtime()?.block_on(class::run(args, &config, rows, csv, (seed, steps)));
     }
     runtime()?.block_on(async {
-        let ground = Ground::prepare(&config, args.lan).await?;
-        let mut record = Record::new(seed, steps, ground.label.clone(), ground.retains);
+        let ground = prepare(&config, args.lan).await?;
+        let mut record = ground.record(seed, steps);
         record.given = given;
         let record = checked(args, &ground, record).await?;
-        if let Some(broker) = ground.broker {
-            broker.stop().await;
-        }
+        ground.stop().await;
         let verdicts = judge(&record);
         output::line(if args.json {
             summary(&record, &verdicts).to_string()
@@ -190,62 +184,10 @@ fn steps(names: &[String]) -> anyhow::Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// The broker behind the light's port.
-struct Ground {
-    broker: Option<Broker>,
-    destination: Destination,
-    login: Option<Login>,
-    /// A login that was made up because the port is open.
-    made_up: bool,
-    label: String,
-    retains: bool,
-    lan: bool,
-}
-
-impl Ground {
-    async fn prepare(config: &Config, lan: bool) -> anyhow::Result<Ground> {
-        let retains = config.emulated.is_none() && config.feeds.is_none();
-        match &config.broker {
-            BrokerChoice::External { host, port, login, tls } => Ok(Ground {
-                broker: None,
-                destination: Destination { host: host.clone(), port: *port, tls: tls.clone() },
-                login: login.clone(),
-                made_up: false,
-                label: format!("{host}:{port}"),
-                retains,
-                lan,
-            }),
-            BrokerChoice::Embedded { lan: open, login, .. } => {
-                let lan = lan || *open;
-                let made_up = lan && login.is_none();
-                let login = if made_up { Some(make_login()) } else { login.clone() };
-                // It is reached through the light's port alone.
-                let broker = BrokerConfig { first_port: 0, search: false, lan: false, login: login.clone() };
-                let limiter = config.emulated.as_ref().map(|emulated| {
-                    AccountLimiter::adafruit(
-                        &emulated.user,
-                        emulated.per_minute,
-                        Box::new(|event| note!("{event}")),
-                    )
-                });
-                let label = match config.emulated {
-                    Some(_) => "the embedded broker, as Adafruit IO",
-                    None => "the embedded broker",
-                };
-                let broker = Broker::start_limited(&broker, limiter).await?;
-                let port = broker.local_address().port();
-                Ok(Ground {
-                    destination: Destination { host: "127.0.0.1".to_owned(), port, tls: None },
-                    broker: Some(broker),
-                    login,
-                    made_up,
-                    label: label.to_owned(),
-                    retains,
-                    lan,
-                })
-            }
-        }
-    }
+/// The port is open to the network where that is asked for, here or in the configuration.
+async fn prepare(config: &Config, lan: bool) -> Result<Ground, Diagnostic> {
+    let lan = lan || matches!(config.broker, BrokerChoice::Embedded { lan: true, .. });
+    Ground::prepare(config, lan, |text| note!("{text}")).await
 }
 
 /// The port's number, where none was asked for.
@@ -287,7 +229,6 @@ async fn start(
     ground: &Ground,
     record: Record,
 ) -> anyhow::Result<(Check, mpsc::Receiver<Progress>)> {
-    let ip = if ground.lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
     let first = args.port.unwrap_or(PORT);
     let last = if args.port.is_some() { first } else { first + PORTS_TRIED };
     let mut refused: Option<Diagnostic> = None;
@@ -297,13 +238,7 @@ async fn start(
             // What is dropped here is a line of progress: verdicts are made from the record.
             let _ = tell.try_send(progress);
         });
-        let setup = Setup {
-            listen: SocketAddr::from((ip, port)),
-            destination: ground.destination.clone(),
-            login: ground.login.clone(),
-            wifi_hook: args.wifi_hook.clone(),
-            record: record.clone(),
-        };
+        let setup = ground.setup(port, args.wifi_hook.clone(), record.clone());
         match Check::start(setup, observer) {
             Ok(check) => return Ok((check, progress)),
             Err(error) => {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{failure::wrong_usage, presets};
 use crate::{
-    config::{Config, Pick},
+    config::{Config, Pick, Source},
     keys,
 };
 
@@ -66,6 +66,15 @@ impl Common {
                 None => Err(wrong_usage(presets::unknown(name))),
             },
             (None, None) => Ok(Config::default()),
+        }
+    }
+
+    /// Where that came from.
+    pub(super) fn source(&self) -> Source {
+        let preset = self.preset.as_deref().and_then(crate::presets::find);
+        match &self.config {
+            Some(file) => Source::File(file.clone()),
+            None => Source::Text(preset.map_or(crate::config::DEFAULT_TEXT, |preset| preset.text)),
         }
     }
 

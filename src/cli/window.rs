@@ -92,6 +92,7 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
         let message = "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set)";
         bail!(Diagnostic::new(message, WITHOUT_WINDOW));
     }
+    let source = common.source();
     let mut subtitle = match (&common.config, &common.preset) {
         (Some(file), _) => file.display().to_string(),
         (None, Some(name)) => format!("{PRESET}{name}"),
@@ -128,7 +129,7 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
             record_limits,
             ..WorldOptions::default()
         };
-        let start = Start { config, subtitle, options, context: std::sync::Arc::new(context) };
+        let start = Start { config, source, subtitle, options, context: std::sync::Arc::new(context) };
         let (started, link, switcher) = runtime.block_on(LiveWorld::start(start))?;
         live = Some(started);
         Ok((link, switcher))

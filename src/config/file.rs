@@ -1,11 +1,37 @@
 //! A configuration as a file: its text, and who else can read it.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use crate::model::Diagnostic;
 
 /// The most bytes of a configuration file. More is not one.
 const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Where a configuration came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    File(PathBuf),
+    /// One that comes with the program.
+    Text(&'static str),
+}
+
+impl Source {
+    /// Its text; a file is read anew.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn read(&self) -> Result<String, Diagnostic> {
+        match self {
+            Source::File(file) => read_file(file)
+                .map_err(|why| Diagnostic { message: format!("{}: {why}", file.display()), help: why.help }),
+            Source::Text(text) => Ok((*text).to_owned()),
+        }
+    }
+}
 
 /// The text of a configuration file, or why there is none.
 pub(crate) fn read_file(path: &Path) -> Result<String, Diagnostic> {

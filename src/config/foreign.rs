@@ -11,7 +11,7 @@ use traffic_light::{
 };
 
 use super::{
-    ConfigError,
+    Config, ConfigError,
     junction::Junction,
     table::{Member, Reader, Table},
 };
@@ -95,7 +95,15 @@ pub(super) fn read(
     user: Option<&str>,
 ) {
     let Some(member) = top.member("foreign") else { return };
-    let mut taken: Vec<(ForeignLight, usize)> = Vec::new();
+    // Those of the junctions stand in no line of this text.
+    let mut taken: Vec<(ForeignLight, Option<usize>)> = Vec::new();
+    for junction in junctions.iter() {
+        let known = junction.foreign_lights().map(|(name, foreign)| {
+            let light = LightId::new(junction.name().clone(), name.clone());
+            (ForeignLight { light, foreign: foreign.clone() }, None)
+        });
+        taken.extend(known);
+    }
     for table in reader.tables(&member, &MEMBERS) {
         let Some(one) = read_one(reader, &table, user) else { continue };
         let at = |name: &str| table.member(name);
@@ -112,7 +120,6 @@ pub(super) fn read(
         }
         let here = place.span.start;
         for (other, line) in &taken {
-            let line = reader.problems.line_of(*line);
             let (a, b) = (&other.foreign, &one.foreign);
             let (name, what) = if other.light == one.light {
                 ("light", "is this light")
@@ -125,7 +132,11 @@ pub(super) fn read(
             };
             if let Some(member) = at(name) {
                 let help = "give each foreign light a light and topics of its own";
-                reader.wrong(&member, (format!("the foreign light of line {line} {what} already"), help));
+                let which = match line {
+                    Some(line) => format!("the foreign light of line {}", reader.problems.line_of(*line)),
+                    None => format!("the foreign light {}", other.light),
+                };
+                reader.wrong(&member, (format!("{which} {what} already"), help));
             }
         }
         if user.is_none() {
@@ -143,9 +154,28 @@ pub(super) fn read(
                 ("a foreign light signs nothing: anybody on the broker can speak for it", help),
             );
         }
-        junction.set_foreign(one.light.light.clone(), one.foreign.clone());
-        taken.push((one, here));
+        junction.set_foreign(&one.light.light, Some(one.foreign.clone()));
+        taken.push((one, Some(here)));
     }
+}
+
+/// Reads one `[[foreign]]` table for `light`, beside all that `config` says, and gives its junctions with it.
+pub(super) fn read_beside(
+    reader: &mut Reader<'_>,
+    top: &Table<'_>,
+    config: &Config,
+    light: &LightId,
+) -> Vec<Junction> {
+    let mut junctions = config.junctions.clone();
+    if let Some(junction) = junctions.iter_mut().find(|known| *known.name() == light.junction) {
+        junction.vacate(&light.light);
+    }
+    let user = config.feeds.as_ref().map(|feeds| feeds.user.as_str());
+    read(reader, top, &mut junctions, &config.root, user);
+    if let Some(user) = user {
+        check_feeds(reader, top, user, &junctions);
+    }
+    junctions
 }
 
 /// Whether a topic is one of Twinlight's own: below the root, and not of the light that the foreign one stands for.

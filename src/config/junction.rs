@@ -158,10 +158,24 @@ impl Junction {
         self.foreign.iter().find(|(foreign, _)| *foreign != light).map(|(_, foreign)| foreign)
     }
 
-    /// Somebody else's light takes the place of its light `light`.
-    pub(super) fn set_foreign(&mut self, light: Name, foreign: Foreign) {
-        self.run.retain(|run| *run != light);
-        self.foreign.insert(light, foreign);
+    /// Somebody else's light takes the place of its light `light`, or gives it back.
+    pub(crate) fn set_foreign(&mut self, light: &Name, foreign: Option<Foreign>) {
+        self.run.retain(|run| run != light);
+        match foreign {
+            Some(foreign) => {
+                self.foreign.insert(light.clone(), foreign);
+            }
+            None => {
+                self.foreign.remove(light);
+                self.run.push(light.clone());
+            }
+        }
+    }
+
+    /// Leaves the place of its light `light` to whoever comes.
+    pub(super) fn vacate(&mut self, light: &Name) {
+        self.foreign.remove(light);
+        self.run.retain(|run| run != light);
     }
 
     /// Whether the file says by name that this program is to run `light`.
@@ -235,19 +249,24 @@ impl fmt::Display for JunctionError {
                 write!(f, "a junction has 2 to {MAX_LIGHTS} lights, this one has {given}")
             }
             JunctionError::NamedTwice(name) => write!(f, "the light \"{name}\" is named twice"),
-            JunctionError::Timing(error) => write!(f, "{error} ({})", error.help()),
+            JunctionError::Timing(error) => error.fmt(f),
         }
     }
 }
 
 impl JunctionError {
+    /// What to do about it: an imperative without a full stop.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            JunctionError::Lights { .. } => "name more or fewer".to_owned(),
+            JunctionError::NamedTwice(_) => "give every light its own name".to_owned(),
+            JunctionError::Timing(error) => error.help().to_string(),
+        }
+    }
+
     fn diagnostic(&self) -> Diagnostic {
-        let help = match self {
-            JunctionError::Lights { .. } => Some("name more or fewer"),
-            JunctionError::NamedTwice(_) => Some("give every light its own name"),
-            JunctionError::Timing(_) => None,
-        };
-        Diagnostic { message: self.to_string(), help: help.map(str::to_owned) }
+        Diagnostic::new(self.to_string(), self.help())
     }
 }
 

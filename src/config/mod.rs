@@ -18,6 +18,7 @@
 //! | `table` | reads members, notes what is wrong with them |
 //! | `expand` | `${NAME}`: secrets come from the environment |
 //! | `nearest` | "did you mean …?" |
+//! | `edit` | foreign lights put into the text of one |
 //! | `file` | its text, and who else can read it |
 //! | `error` | problems, where they are, and how they are drawn |
 //! | `secrets` | covered in the lines that are drawn |
@@ -26,6 +27,7 @@
 
 mod adafruit;
 mod broker;
+pub(crate) mod edit;
 pub(crate) mod error;
 pub(crate) mod expand;
 mod fault;
@@ -55,6 +57,7 @@ pub use self::{
     adafruit::{Emulated, Feeds},
     broker::BrokerChoice,
     error::{ConfigError, Place, Problem},
+    file::Source,
     foreign::ForeignLight,
     junction::{Junction, JunctionError, MAX_LIGHTS, MAX_LIGHTS_IN_ALL},
     pick::{NoSuchLight, Pick},
@@ -163,6 +166,22 @@ impl Config {
             read(reader, top)
         })?;
         Ok(Config { warnings, ..config })
+    }
+
+    /// This configuration in which `light` is somebody else's, as `table` says, the text of one `[[foreign]]` table;
+    /// and what a person should know of that.
+    ///
+    /// # Errors
+    /// When the table is wrong, or does not go with the configuration; the error has all problems.
+    pub fn with_foreign(
+        &self,
+        light: &LightId,
+        table: &str,
+    ) -> Result<(Config, Vec<Diagnostic>), ConfigError> {
+        let (junctions, warnings) = parse(table, "", &with_random_digits(), |reader, top| {
+            Some(foreign::read_beside(reader, top, self, light))
+        })?;
+        Ok((Config { junctions, ..self.clone() }, warnings))
     }
 
     /// The junction `name`.

@@ -38,6 +38,18 @@ pub(crate) fn options() -> fs::OpenOptions {
     options
 }
 
+/// As [`write`], where there is no such file yet, in a folder that is there.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] where there is one, and when it cannot be written.
+pub(crate) fn write_new(file: &Path, text: &str) -> io::Result<()> {
+    let mut beside = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
+    beside.write_all(text.as_bytes())?;
+    beside.as_file().sync_all()?;
+    beside.persist_noclobber(file)?;
+    Ok(())
+}
+
 /// Whether other users of this computer can read a file that they should not.
 pub(crate) fn is_readable_for_others(path: &Path) -> bool {
     #[cfg(unix)]

@@ -168,7 +168,7 @@ fn ignored(events: &[Event]) -> HashSet<usize> {
         match &event.kind {
             EventKind::MessagePassed { .. } => message = Some(place),
             EventKind::MessageIgnored { by: Ignorer::Observer, more: 0, .. } => {
-                ignored.extend(message.take())
+                ignored.extend(message.take());
             }
             _ => {}
         }

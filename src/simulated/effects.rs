@@ -72,6 +72,9 @@ impl World {
                     }
                 }
             }
+            Effect::SetForeign { .. } | Effect::Survey(_) => {
+                return Err(("this world is simulated", "do it in the live lab").into());
+            }
             // Refused before they come to the engine.
             Effect::OpenBroker(_) | Effect::StartRecording(_) | Effect::StopRecording => {}
         }

@@ -87,7 +87,7 @@ impl SwarmError {
         match self {
             SwarmError::World(error) => error.help(),
             SwarmError::Folder(_) => Some("make room in the system's temporary folder".to_owned()),
-            SwarmError::Junction(_) => None,
+            SwarmError::Junction(error) => Some(error.help()),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use traffic_light::command::Action;
+use traffic_light::{Foreign, command::Action};
 
 use crate::{
     fault::Fault,
@@ -51,6 +51,19 @@ pub enum Command {
         light: LightId,
         /// Whether it is to run in this program.
         on: bool,
+    },
+    /// Let somebody else's program be this light from now on, or run it here again. A light of that name that runs
+    /// here says goodbye, and its partner starts anew as the partner of the other one. What cannot be done while
+    /// the world runs is refused with a notice.
+    SetForeign {
+        light: LightId,
+        /// How to talk with it; `None`: it is no foreign light any more.
+        foreign: Option<Box<Foreign>>,
+    },
+    /// Listen to what speaks on the broker beside this program's own lights.
+    Survey {
+        /// The filter, such as `#`; `None`: listen no more.
+        filter: Option<String>,
     },
     /// Send a command over MQTT, to a board above all: signed where the junction has a key.
     TellLight {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use traffic_light::{Aspect, Rule, Status, View};
+use traffic_light::{Aspect, Foreign, Rule, Status, View};
 
 use crate::{
     fault::Fault,
@@ -13,6 +13,7 @@ use crate::{
 pub use super::{
     engine::Cause,
     monitor::{Certainty, Grade},
+    survey::{Survey, SurveyTopic},
 };
 
 /// One thing that happened, and when.
@@ -41,6 +42,10 @@ pub enum EventKind {
         /// Whether the junction's messages are signed.
         keyed: bool,
     },
+    /// A light is somebody else's, and this is how to talk with it.
+    ForeignMapped { light: LightId, foreign: Box<Foreign> },
+    /// What speaks on the broker beside this program's lights, told now and then while somebody wants to know.
+    Surveyed(Arc<Survey>),
     /// A virtual light is no longer run here; nothing follows of it until it is added again.
     LightRemoved { light: LightId },
     /// The broker answers at `address` (embedded: has been bound).

@@ -8,7 +8,10 @@ use traffic_light::{
 };
 
 use super::{engine::Engine, event::Ignorer};
-use crate::{config::Junction, model::LightId};
+use crate::{
+    config::Junction,
+    model::{LightId, LightKind},
+};
 
 /// One foreign light.
 struct Watched {
@@ -36,20 +39,29 @@ impl ForeignWatch {
         let mut watch = ForeignWatch { lights: Vec::new(), says: BTreeMap::new(), hears: BTreeMap::new() };
         for junction in junctions {
             for (name, foreign) in junction.foreign_lights() {
-                let index = watch.lights.len();
-                watch.says.insert(foreign.says().to_owned(), index);
-                watch.hears.insert(foreign.hears().to_owned(), index);
-                watch.lights.push(Watched {
-                    light: LightId::new(junction.name().clone(), name.clone()),
-                    foreign: foreign.clone(),
-                    means: Aspect::Dark,
-                    told: Aspect::Dark,
-                    forms: Forms::default(),
-                    heard_at: None,
-                });
+                let light = LightId::new(junction.name().clone(), name.clone());
+                watch.set_light(&light, Some(foreign.clone()));
             }
         }
         watch
+    }
+
+    /// How a light is talked with from now on; `None`: it is no foreign light any more.
+    pub(crate) fn set_light(&mut self, light: &LightId, foreign: Option<Foreign>) {
+        self.lights.retain(|watched| watched.light != *light);
+        self.lights.extend(foreign.map(|foreign| Watched {
+            light: light.clone(),
+            foreign,
+            means: Aspect::Dark,
+            told: Aspect::Dark,
+            forms: Forms::default(),
+            heard_at: None,
+        }));
+        let places = |topic: fn(&Foreign) -> &str| {
+            let lights = self.lights.iter().enumerate();
+            lights.map(|(index, watched)| (topic(&watched.foreign).to_owned(), index)).collect()
+        };
+        (self.says, self.hears) = (places(Foreign::says), places(Foreign::hears));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -98,7 +110,10 @@ impl ForeignWatch {
             told.is_told(engine, payload);
         }
         if let Some(speaker) = says.and_then(|index| self.lights.get_mut(index)) {
-            speaker.says(engine, topic, payload, retained);
+            // Whoever had its name until now may still be saying goodbye.
+            if engine.state.knows(&speaker.light) == Some(LightKind::Foreign) {
+                speaker.says(engine, topic, payload, retained);
+            }
         }
         says.or(hears).is_some()
     }

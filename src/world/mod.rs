@@ -10,6 +10,7 @@
 //! | `virtual_light` | its socket and timer |
 //! | `link` | where the broker is, and why it could not be reached |
 //! | `client` | the observer's own MQTT client |
+//! | `client_watch` | who speaks and listens where, and the sessions of foreign lights |
 //! | [`proxy`] | the way of one link to the broker, where its faults are injected |
 //! | `port_watch` | what a light that runs elsewhere does on its port |
 //! | `upstream` | from a proxy to the broker, with TLS or without |
@@ -17,6 +18,7 @@
 //! | [`broker`] | the broker inside the program, as Adafruit IO where that is wanted |
 //! | `budget` | what the lights may publish and log in together, where an account counts |
 //! | `foreign` | what passes on the topics of foreign lights |
+//! | `survey`, `surveyor` | what speaks on the broker beside this program's lights: the book, and who listens |
 //! | `feed_watch` | the observer on feeds: last values, presence by silence, notices |
 //! | [`account_limiter`] | what the clients of that broker do, counted as an account's |
 //! | `twin` | what a board should show |
@@ -33,6 +35,7 @@ pub mod broker;
 pub(crate) mod budget;
 pub mod chaos;
 mod client;
+mod client_watch;
 pub mod clock;
 pub mod command;
 pub mod delivery;
@@ -52,6 +55,8 @@ pub mod proxy;
 pub mod recorder;
 pub mod summary;
 mod supervisor;
+mod survey;
+mod surveyor;
 pub mod topics;
 mod twin;
 mod upstream;

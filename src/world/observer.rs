@@ -10,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-use rumqttc::{AsyncClient, QoS};
+use rumqttc::{AsyncClient, QoS, SubscribeFilter};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
     time::{self, MissedTickBehavior, interval, timeout_at},
 };
 use traffic_light::{
-    Instant, Name, PeerMessage, Rule, Status,
+    Foreign, Instant, Name, PeerMessage, Rule, Status,
     command::Command as LightCommand,
     freshness::{Freshness, Judged, Listener},
     program::LogEvent,
@@ -72,7 +72,7 @@ impl External {
 
 /// What a message says.
 enum Heard {
-    Word(PeerMessage),
+    Word(Box<PeerMessage>),
     Status(Status),
     Command,
 }
@@ -107,6 +107,8 @@ pub(super) struct Observer {
     flow: Flow,
     /// Lights that were heard and are none of the configuration.
     strangers: HashSet<LightId>,
+    /// What each session subscribes to by itself.
+    subscribed: Vec<String>,
 }
 
 impl Observer {
@@ -119,6 +121,7 @@ impl Observer {
     ) -> Observer {
         let foreign = ForeignWatch::new(junctions);
         let flow = Flow::new(junctions.iter().map(|junction| junction.lights().count()).sum());
+        let subscribed = topics.with_others(shows_messages, foreign.topics());
         let junctions =
             junctions.iter().map(|junction| (junction.name().clone(), junction.clone())).collect();
         Observer {
@@ -137,7 +140,13 @@ impl Observer {
             foreign,
             flow,
             strangers: HashSet::new(),
+            subscribed,
         }
+    }
+
+    /// What its client has to subscribe to.
+    pub(super) fn subscriptions(&self) -> Vec<String> {
+        self.subscribed.clone()
     }
 
     /// On the feeds that `feeds` follows.
@@ -167,6 +176,7 @@ impl Observer {
                     Some(command) = commands.recv() => {
                         match command {
                             ObserverCommand::Perform(task) => self.perform(task),
+                            ObserverCommand::SetForeign(light, foreign) => self.set_foreign(&light, foreign.map(|foreign| *foreign)),
                             ObserverCommand::Forget(topics, _done) => self.forget(&topics, &mut client).await,
                         }
                         continue;
@@ -187,6 +197,31 @@ impl Observer {
         })
     }
 
+    /// A light is somebody else's from now on, or no more.
+    fn set_foreign(&mut self, light: &LightId, foreign: Option<Foreign>) {
+        if let Some(junction) = self.junctions.get_mut(&light.junction) {
+            junction.set_foreign(&light.light, foreign.clone());
+        }
+        self.foreign.set_light(light, foreign);
+        if let Some(event) = self.twins.remove(light) {
+            self.bus.emit(event);
+        }
+        self.subscribe_to_foreign();
+    }
+
+    /// Topics of foreign lights that came after the session's own subscriptions were made.
+    fn subscribe_to_foreign(&self) {
+        let more = self.topics.with_others(self.shows_messages, self.foreign.topics());
+        let more: Vec<_> = more.into_iter().filter(|topic| !self.subscribed.contains(topic)).collect();
+        let Some(session) = self.session.as_ref().filter(|_| !more.is_empty()) else { return };
+        let filters = more.into_iter().map(|topic| SubscribeFilter::new(topic, QoS::AtLeastOnce));
+        if session.try_subscribe_many(filters).is_err() {
+            let text =
+                "the broker is too slow: what a foreign light says is heard only after the next connection";
+            self.bus.notice(Severity::Warning, None, text);
+        }
+    }
+
     /// Whether time alone may tell something.
     fn has_to_look(&self) -> bool {
         !self.twins.is_empty() || self.feeds.is_some() || !self.foreign.is_empty()
@@ -197,6 +232,7 @@ impl Observer {
             ClientEvent::Up(session) => {
                 self.session = Some(session);
                 self.ask_feeds();
+                self.subscribe_to_foreign();
                 if let Some(External { address, note }) = &self.external {
                     let (address, note) = (address.clone(), note.clone());
                     self.bus.with(|engine| engine.state.broker_started(address, false, false, note));
@@ -254,7 +290,9 @@ impl Observer {
             |payload| EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained };
         let passed = text.filter(|_| told).map(passed);
         let heard = match kind {
-            TopicKind::State => PeerMessage::decode(topic, payload, key.as_ref()).map(Heard::Word),
+            TopicKind::State => {
+                PeerMessage::decode(topic, payload, key.as_ref()).map(|word| Heard::Word(Box::new(word)))
+            }
             TopicKind::Status => Status::decode(topic, payload, key.as_ref()).map(Heard::Status),
             TopicKind::Command => LightCommand::decode(topic, payload, key.as_ref()).map(|_| Heard::Command),
         };

@@ -23,8 +23,8 @@ use tokio::{
 use traffic_light::Rule;
 
 pub(super) use self::connections::ClientIds;
-use self::connections::{PortEvent, PortWatch};
-use super::{event::EventKind, event_bus::EventBus};
+use self::connections::{ClientChange, PortEvent, PortWatch};
+use super::{client_watch::ClientWatch, event::EventKind, event_bus::EventBus};
 use crate::{model::LightId, tap::Seen};
 
 /// How many events may wait for the watch; more make the light that causes them wait.
@@ -43,13 +43,15 @@ pub(super) struct PortSpec {
     /// Whether single packets are told.
     pub(super) packets: bool,
     pub(super) ids: SharedClientIds,
+    /// Is told who speaks and listens here, where nobody else knows.
+    pub(super) clients: Option<Arc<ClientWatch>>,
     pub(super) bus: Arc<EventBus>,
 }
 
 /// Watches a port until its proxy is gone.
 pub(super) async fn watch(port: PortSpec, mut seen: mpsc::Receiver<Seen>) {
-    let PortSpec { light, rule, packets, ids, bus } = port;
-    let mut watch = PortWatch::new(light.clone(), packets);
+    let PortSpec { light, rule, packets, ids, clients, bus } = port;
+    let mut watch = PortWatch::new(light.clone(), packets, clients.is_some());
     let started = Instant::now();
     let mut ticks = interval(CATCH_UP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -60,6 +62,11 @@ pub(super) async fn watch(port: PortSpec, mut seen: mpsc::Receiver<Seen>) {
                 watch.take(started.elapsed(), next.connection, next.what, &mut ids.lock().unwrap_or_else(PoisonError::into_inner));
             }
             _ = ticks.tick(), if watch.holds_back() => watch.catch_up(started.elapsed()),
+        }
+        for (client, change) in watch.client_changes() {
+            if let Some(clients) = &clients {
+                tell(clients, &client, change);
+            }
         }
         let events = watch.events();
         if events.is_empty() {
@@ -86,5 +93,16 @@ pub(super) async fn watch(port: PortSpec, mut seen: mpsc::Receiver<Seen>) {
                 }
             }
         });
+    }
+}
+
+fn tell(clients: &ClientWatch, client: &Arc<str>, change: ClientChange) {
+    match change {
+        ClientChange::Connected => clients.connected(client.clone()),
+        ClientChange::Subscribed(filters) => {
+            clients.subscribed(client, &filters.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        ClientChange::Published(topic) => clients.published(client, &topic),
+        ClientChange::Disconnected => clients.disconnected(client),
     }
 }

@@ -248,8 +248,8 @@ impl Writer {
     /// Writes an event; returns whether more may follow.
     fn take(&mut self, event: Result<Event, RecvError>, tell: &impl Fn(RecorderEvent)) -> io::Result<bool> {
         match event {
-            // The place of the recording does not belong into the recording.
-            Ok(Event { kind: EventKind::RecordingChanged { .. }, .. }) => Ok(true),
+            // The place of the recording does not belong into the recording, nor what others say on their broker.
+            Ok(Event { kind: EventKind::RecordingChanged { .. } | EventKind::Surveyed(_), .. }) => Ok(true),
             Ok(event) => {
                 if event.at >= self.second.began + Duration::from_secs(1) {
                     self.note_gap()?;

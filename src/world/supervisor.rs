@@ -9,10 +9,12 @@
 //! | `lights` | lights start and go, with the proxies of their links |
 //! | `broker` | the broker starts, stops and opens to the network |
 //! | `metering` | what the broker counts, told as notices |
+//! | `foreign` | a light becomes somebody else's, or no more; what speaks on the broker beside |
 //! | `record` | recording, on and off |
 
 mod broker;
 mod effects;
+mod foreign;
 mod lights;
 mod metering;
 mod record;
@@ -33,14 +35,17 @@ pub use self::world::{World, WorldError, WorldOptions};
 use super::{
     Command,
     account_limiter::AccountLimiter,
-    broker::{Broker, ClientWatch},
+    broker::Broker,
     client::{Client, ClientSpec},
+    client_watch::ClientWatch,
     engine::Engine,
     event::{EventKind, TopicKind},
     event_bus::EventBus,
     last_run::{Boots, RunningNow},
     observer::ObserverCommand,
+    port_watch::SharedClientIds,
     proxy::Proxy,
+    surveyor::RunningSurvey,
     topics::Topics,
     virtual_light::RunningLight,
 };
@@ -61,7 +66,7 @@ struct Supervisor {
     broker: Option<Broker>,
     /// Counts what the clients of the embedded broker do.
     limiter: Option<AccountLimiter>,
-    /// Tells what becomes of the sessions of foreign lights there.
+    /// Tells what becomes of the sessions of foreign lights, there or through ports.
     clients: Option<Arc<ClientWatch>>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
@@ -93,6 +98,11 @@ struct Supervisor {
     record_limits: Limits,
     /// Where recordings are kept that nobody named a file for.
     recordings: Option<PathBuf>,
+    /// What speaks on the broker, while somebody wants to know.
+    survey: Option<RunningSurvey>,
+    topics: Topics,
+    /// The client ids that are in use, as far as they are known here.
+    port_ids: SharedClientIds,
     /// Lights that are saying goodbye.
     leaving: JoinSet<()>,
 }
@@ -146,6 +156,7 @@ impl Supervisor {
             let _ = self.observer_commands.send(ObserverCommand::Forget(kept, done)).await;
             let _ = forgotten.await;
         }
+        self.survey = None;
         // The observer hears the goodbyes; it is the last to go.
         let _ = self.stop_observer.send(true);
         if timeout(GOODBYE_TIMEOUT, &mut self.observer).await.is_err() {

@@ -120,7 +120,7 @@ fn for_a_while(what: &str, seeds: &[Vec<u8>], read: impl Fn(&[u8])) {
 }
 
 fn env(name: &str) -> Option<String> {
-    (name.len() % 2 == 0).then(|| "sixteen-or-more-bytes".to_owned())
+    name.len().is_multiple_of(2).then(|| "sixteen-or-more-bytes".to_owned())
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 use tokio::sync::broadcast;
-use traffic_light::{Aspect, Held, Instant, Name, Rule, View, Waiting};
+use traffic_light::{Aspect, Foreign, Held, Instant, Name, Rule, View, Waiting, foreign::Words};
 use twinlight::{
     config::Config,
     fault::{Directions, FaultKind},
@@ -77,6 +77,10 @@ fn kinds() -> Vec<EventKind> {
     let mut all = vec![
         EventKind::LightAdded { light: light(), kind: LightKind::Board, rule: Rule::React, keyed: true },
         EventKind::LightRemoved { light: light() },
+        EventKind::ForeignMapped {
+            light: light(),
+            foreign: Box::new(Foreign::new("cars/x", "cars/y", Words::default()).unwrap()),
+        },
         EventKind::BrokerStarted {
             address: "127.0.0.1:1883".to_owned(),
             embedded: true,
@@ -146,6 +150,7 @@ fn kinds() -> Vec<EventKind> {
     for kind in &all {
         match kind {
             EventKind::LightAdded { .. }
+            | EventKind::ForeignMapped { .. }
             | EventKind::LightRemoved { .. }
             | EventKind::BrokerStarted { .. }
             | EventKind::BrokerStopped { .. }
@@ -169,6 +174,7 @@ fn kinds() -> Vec<EventKind> {
             | EventKind::Noticed { .. }
             | EventKind::Stopped => {}
             EventKind::RecordingChanged { .. } => panic!("where a recording lies is not recorded"),
+            EventKind::Surveyed(_) => panic!("what others say is not recorded"),
         }
     }
     all
@@ -220,7 +226,7 @@ impl Recordings {
         let news = Arc::new(Mutex::new(Vec::new()));
         let told = news.clone();
         let recorder = Recorder::start(&self.file(), &header, receiver, limits, move |news| {
-            told.lock().unwrap().push(news)
+            told.lock().unwrap().push(news);
         });
         let written = recorder.unwrap().finish();
         let news = news.lock().unwrap().clone();

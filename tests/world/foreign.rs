@@ -11,10 +11,10 @@ use tokio::{
     task::spawn_blocking,
     time::timeout,
 };
-use traffic_light::{Aspect, Name};
+use traffic_light::{Aspect, Foreign, Name, foreign::Words};
 use twinlight::{
     config::Config,
-    model::LightId,
+    model::{LightId, LightKind},
     world::{
         Command, Event, EventKind, World, WorldOptions,
         event::{Cause, Layer, Severity},
@@ -64,8 +64,12 @@ fn light(name: &str) -> LightId {
 
 impl TestWorld {
     async fn start(text: &str) -> TestWorld {
+        TestWorld::start_as(text, WorldOptions::default()).await
+    }
+
+    async fn start_as(text: &str, options: WorldOptions) -> TestWorld {
         let config = Config::from_toml(text, "lab.toml", &|_| None).unwrap();
-        let (world, events) = World::start(config, WorldOptions::default()).await.unwrap();
+        let (world, events) = World::start(config, options).await.unwrap();
         let mut lab = TestWorld { world, events, seen: Vec::new(), port: 0 };
         lab.wait("a session", |kind| {
             matches!(kind, EventKind::LinkChanged { layer: Layer::Mqtt, up: true, .. })
@@ -321,5 +325,159 @@ async fn a_conflict_names_what_the_foreign_light_had_been_told() {
     assert_eq!((cause, lights), (Some(Cause::DidNotReact), vec![light("a"), light("b")]));
     drop(play.await.unwrap());
     lab.world.commands().send(Command::ClearFaults).await.unwrap();
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn through_a_port_to_a_mosquitto_a_light_is_told_as_soon_as_it_subscribes_and_missed_as_soon_as_it_is_gone()
+ {
+    let mosquitto = {
+        let _fork = FORK.lock().await;
+        Mosquitto::start("allow_anonymous true", &[])
+    };
+    let port = test_support::free_port();
+    let broker = format!("[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {}\n", mosquitto.port);
+    let junction = JUNCTION.replace("[links]", &format!("[links]\nboard_port = {port}"));
+    // Silence alone would miss it an hour later.
+    let mut lab = TestWorld::start(&format!("{broker}{junction}{FOREIGN}lost_after_s = 3600\n")).await;
+    with_partner(&Talk::new(port), |partner| {
+        partner.wait_for("RED");
+        assert_eq!(partner.next_within(Duration::from_secs(2)), None, "once is enough");
+        partner.subscribe_again();
+        partner.wait_for("RED");
+        partner.say_until("RED", "GREEN");
+    })
+    .await;
+    // It closed its connection.
+    lab.wait_notice("the foreign light lab/b is lost").await;
+    lab.wait_shows("a", Aspect::FlashingAmber).await;
+    lab.stop().await;
+}
+
+fn cars() -> Box<Foreign> {
+    let words = [(Aspect::Red, "RED"), (Aspect::Amber, "YELLOW"), (Aspect::Green, "GREEN")];
+    Box::new(Foreign::new("cars/x", "cars/y", Words::new(&words).unwrap()).unwrap())
+}
+
+async fn set_foreign(lab: &TestWorld, foreign: Option<Box<Foreign>>) {
+    lab.world.commands().send(Command::SetForeign { light: light("b"), foreign }).await.unwrap();
+}
+
+fn kind_of(wanted: LightKind) -> impl Fn(&EventKind) -> bool {
+    move |kind| matches!(kind, EventKind::LightAdded { light: of, kind, .. } if *of == light("b") && *kind == wanted)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_light_that_runs_here_gives_its_place_to_somebody_elses_and_takes_it_back_while_the_world_runs() {
+    let mut lab = TestWorld::embedded("").await;
+    lab.wait_shows("b", Aspect::Green).await;
+    set_foreign(&lab, Some(cars())).await;
+    lab.wait("b as a foreign light", kind_of(LightKind::Foreign)).await;
+    lab.wait(
+        "its topics",
+        |kind| matches!(kind, EventKind::ForeignMapped { foreign, .. } if *foreign == cars()),
+    )
+    .await;
+    let talk = Talk::new(lab.port);
+    let play = |partner: &mut Partner| {
+        partner.alternate(Duration::from_secs(20), Duration::from_millis(200), Duration::from_millis(700))
+    };
+    let (greens, heard) = with_partner(&talk, play).await;
+    lab.drain();
+    assert!(lab.conflicts().is_empty(), "{:?} {heard:?}", lab.conflicts());
+    assert!(greens >= 2, "{heard:?}");
+    assert_told_each_change_once(&heard, &talk.words);
+    set_foreign(&lab, None).await;
+    lab.wait("b as a virtual light", kind_of(LightKind::Virtual)).await;
+    lab.wait_shows("b", Aspect::Green).await;
+    lab.wait_shows("a", Aspect::Green).await;
+    assert!(lab.conflicts().is_empty(), "{:?}", lab.conflicts());
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_mosquitto_a_new_foreign_light_gets_its_port_and_is_missed_when_its_connection_there_ends() {
+    let mosquitto = {
+        let _fork = FORK.lock().await;
+        Mosquitto::start("allow_anonymous true", &[])
+    };
+    let port = test_support::free_port();
+    let broker = format!("[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {}\n", mosquitto.port);
+    let junction = JUNCTION.replace("[links]", &format!("[links]\nboard_port = {port}"));
+    let mut lab = TestWorld::start(&format!("{broker}{junction}")).await;
+    set_foreign(&lab, Some(cars())).await;
+    lab.wait_notice(&format!("port {port} leads lab/b to the broker")).await;
+    lab.wait("b as a foreign light", kind_of(LightKind::Foreign)).await;
+    with_partner(&Talk::new(port), |partner| {
+        partner.wait_for("RED");
+        partner.say_until("RED", "GREEN");
+    })
+    .await;
+    lab.wait_notice("the foreign light lab/b is lost").await;
+    lab.wait_shows("a", Aspect::FlashingAmber).await;
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_become_a_foreign_light_is_refused_with_the_reason() {
+    let mut lab = TestWorld::embedded("lights = [\"a\", \"b\", \"c\"]\n").await;
+    set_foreign(&lab, Some(cars())).await;
+    lab.wait_notice("a foreign light has one partner, and lab has more lights than two").await;
+    let unknown = LightId::new(Name::new("lab").unwrap(), Name::new("x").unwrap());
+    let command = Command::SetForeign { light: unknown, foreign: Some(cars()) };
+    lab.world.commands().send(command).await.unwrap();
+    lab.wait_notice("the configuration has no light lab/x").await;
+    set_foreign(&lab, None).await;
+    lab.stop().await;
+
+    let mut lab = TestWorld::embedded("").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = Some(folder.path().join("run.jsonl"));
+    lab.world.commands().send(Command::StartRecording { file }).await.unwrap();
+    set_foreign(&lab, Some(cars())).await;
+    lab.wait_notice("end the recording first").await;
+    lab.wait_shows("b", Aspect::Green).await;
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_survey_lists_what_others_say_with_who_says_it_and_what_that_one_hears_and_ends_when_nobody_looks()
+{
+    let text = format!("[broker]\nkind = \"embedded\"\nport = 0\n{JUNCTION}");
+    let mut lab =
+        TestWorld::start_as(&text, WorldOptions { detailed: true, ..WorldOptions::default() }).await;
+    let survey = |filter: Option<&str>| Command::Survey { filter: filter.map(str::to_owned) };
+    lab.world.commands().send(survey(Some("#"))).await.unwrap();
+    lab.wait("the survey", |kind| matches!(kind, EventKind::Surveyed(survey) if survey.listens)).await;
+    let partner = spawn_blocking({
+        let talk = Talk::new(lab.port);
+        move || {
+            let partner = talk.connect("esp32-ann");
+            partner.say("RED");
+            partner.say("GREEN");
+            partner
+        }
+    });
+    let partner = partner.await.unwrap();
+    let heard = lab.wait("both words", |kind| matches!(kind, EventKind::Surveyed(survey) if survey.topics.iter().any(|topic| topic.messages == 2))).await;
+    let EventKind::Surveyed(heard) = heard.kind else { panic!() };
+    let [topic] = &heard.topics[..] else { panic!("the lights' own topics are left out: {heard:?}") };
+    assert_eq!(
+        (&*topic.topic, &*topic.last, topic.client.as_deref()),
+        ("cars/x", "GREEN", Some("esp32-ann"))
+    );
+    assert_eq!(topic.filters, ["cars/y"]);
+    assert_eq!(topic.forms.iter().map(|form| &**form).collect::<Vec<_>>(), ["RED", "GREEN"]);
+    lab.world.commands().send(survey(None)).await.unwrap();
+    // Commands are performed in their order: once this one is, the other was.
+    lab.world.commands().send(Command::RebootLight { light: light("a") }).await.unwrap();
+    lab.wait_shows("a", Aspect::Dark).await;
+    partner.say("RED");
+    lab.wait_shows("a", Aspect::Green).await;
+    let last = lab.seen.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Surveyed(survey) => Some(survey.clone()),
+        _ => None,
+    });
+    assert_eq!(last.unwrap().topics[0].messages, 2);
     lab.stop().await;
 }

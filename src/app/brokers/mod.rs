@@ -19,11 +19,11 @@ use self::{
     diagnosis::{Diagnosis, Subject},
     facts::Facts,
     variables::Variables,
-    world_switcher::{ChangeEvent, Choice, StartedWorld, WorldSwitcher},
+    world_switcher::{ChangeEvent, ChangeRequest, Choice, StartedWorld, Wanted, WorldSwitcher},
 };
 use super::state::State;
 use crate::{
-    config::{BrokerChoice, Config},
+    config::{BrokerChoice, Config, Source},
     doctor,
     model::Login,
     presets::Preset,
@@ -90,6 +90,8 @@ pub struct BrokerList {
     start: Option<usize>,
     /// The configuration of the live lab, where that is known.
     config: Option<Arc<Config>>,
+    /// Where the one came from that the program was started with.
+    start_source: Option<Source>,
 }
 
 /// What the world and the boards are at, as far as a change of the broker has to know.
@@ -126,10 +128,46 @@ impl BrokerList {
         self.place(BUILT_IN).map(Choice::Preset).filter(|_| away)
     }
 
+    /// The configuration of the live lab, where that is known.
+    #[must_use]
+    pub fn config(&self) -> Option<Arc<Config>> {
+        self.config.clone()
+    }
+
+    /// Where that came from, before it was changed in the window.
+    #[must_use]
+    pub fn source(&self) -> Option<Source> {
+        match self.in_use {
+            Choice::Preset(place) if self.start != Some(place) => {
+                self.entries.get(place).map(|entry| Source::Text(entry.preset.text))
+            }
+            _ => self.start_source.clone(),
+        }
+    }
+
+    /// The live lab goes on with a configuration that was changed while it runs.
+    pub fn changed_to(&mut self, config: Arc<Config>) {
+        self.config = Some(config);
+    }
+
     /// Whether it is known what the live lab runs on.
     #[must_use]
     pub fn knows_in_use(&self) -> bool {
         self.config.is_some()
+    }
+
+    /// Why the live lab cannot be started anew now.
+    #[must_use]
+    pub fn why_not_now(&self, board_works: bool) -> Option<&'static str> {
+        if !self.can_switch {
+            Some(NO_SWITCHER)
+        } else if board_works {
+            Some(BOARD_WORKS)
+        } else if self.working.is_some() {
+            Some("The broker is being changed already.")
+        } else {
+            None
+        }
     }
 
     /// What the list calls a choice.
@@ -167,6 +205,7 @@ impl BrokerController {
             can_switch: false,
             start: None,
             config: None,
+            start_source: None,
         };
         BrokerController { list, form, switcher: None }
     }
@@ -177,6 +216,7 @@ impl BrokerController {
         let list = &mut self.list;
         list.started_with = switcher.subtitle().to_owned();
         list.config = Some(switcher.config());
+        list.start_source = Some(switcher.source().clone());
         let named = list.started_with.strip_prefix(world_switcher::PRESET);
         let named = named.or((*switcher.config() == Config::default()).then_some(BUILT_IN));
         list.start = named.and_then(|name| list.place(name));
@@ -260,15 +300,28 @@ impl BrokerController {
     }
 
     fn ask_for(&mut self, choice: Choice, board_works: bool) -> Result<(), &'static str> {
+        let wanted = match choice {
+            Choice::Start => Wanted::Start,
+            Choice::Preset(place) => Wanted::Preset(self.list.preset(place)?, self.form.clone()),
+        };
+        self.ask(ChangeRequest { choice, wanted }, board_works)
+    }
+
+    /// Starts the live lab anew on what it runs on now, as `config` has changed that.
+    ///
+    /// # Errors
+    /// Why that cannot be.
+    pub fn restart_with(&mut self, config: Arc<Config>, board_works: bool) -> Result<(), &'static str> {
+        let choice = self.list.in_use;
+        self.ask(ChangeRequest { choice, wanted: Wanted::Config(config) }, board_works)
+    }
+
+    fn ask(&mut self, request: ChangeRequest, board_works: bool) -> Result<(), &'static str> {
         if board_works {
             return Err(BOARD_WORKS);
         }
-        let preset = match choice {
-            Choice::Start => None,
-            Choice::Preset(place) => Some((self.list.preset(place)?, self.form.clone())),
-        };
         let switcher = self.switcher.as_ref().ok_or(NO_SWITCHER)?;
-        if self.list.working.is_some() || !switcher.ask(choice, preset) {
+        if self.list.working.is_some() || !switcher.ask(request) {
             return Err("Another change goes on. Try again in a moment.");
         }
         self.list.working = Some("Changing the broker…".to_owned());

@@ -13,7 +13,7 @@ use tokio::{
 use super::variables::Variables;
 use crate::{
     app::{board::context::ProvisioningContext, world_client::WorldLink},
-    config::Config,
+    config::{Config, Source},
     keys,
     model::Diagnostic,
     presets::Preset,
@@ -30,6 +30,9 @@ pub enum Choice {
 /// Before the name of a preset, where a run is named.
 pub const PRESET: &str = "preset ";
 
+/// Behind the name of a run whose configuration was changed in the window.
+const CHANGED: &str = ", changed here";
+
 /// The window asks for one change at a time.
 const REQUESTS: usize = 1;
 /// The events of one change: three stages and its end.
@@ -39,10 +42,17 @@ const EVENTS: usize = 4;
 pub type ContextSource = Arc<dyn Fn(&Config) -> ProvisioningContext + Send + Sync>;
 
 /// What the live lab is run on.
-struct ChangeRequest {
-    choice: Choice,
-    /// `None`: what the program was started with.
-    preset: Option<(Preset, Variables)>,
+pub(super) struct ChangeRequest {
+    pub(super) choice: Choice,
+    pub(super) wanted: Wanted,
+}
+
+pub(super) enum Wanted {
+    /// What the program was started with.
+    Start,
+    Preset(Preset, Variables),
+    /// A configuration that was made in the window, from that of the choice.
+    Config(Arc<Config>),
 }
 
 /// A world that was started, and all that the window has to know of it.
@@ -71,10 +81,17 @@ pub struct WorldSwitcher {
     requests: mpsc::Sender<ChangeRequest>,
     events: mpsc::Receiver<ChangeEvent>,
     config: Arc<Config>,
+    source: Source,
     subtitle: String,
 }
 
 impl WorldSwitcher {
+    /// Where that came from.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// What the program was started with, in a few words.
     #[must_use]
     pub fn subtitle(&self) -> &str {
@@ -88,8 +105,8 @@ impl WorldSwitcher {
     }
 
     /// Asks for a change; whether it could be asked for: one at a time.
-    pub(super) fn ask(&self, choice: Choice, preset: Option<(Preset, Variables)>) -> bool {
-        self.requests.try_send(ChangeRequest { choice, preset }).is_ok()
+    pub(super) fn ask(&self, request: ChangeRequest) -> bool {
+        self.requests.try_send(request).is_ok()
     }
 
     pub(super) fn next_event(&mut self) -> Option<ChangeEvent> {
@@ -100,6 +117,8 @@ impl WorldSwitcher {
 /// What the program was started with.
 pub struct Start {
     pub config: Config,
+    /// Where it came from.
+    pub source: Source,
     /// What it is, in a few words.
     pub subtitle: String,
     /// What the world is told beside it.
@@ -121,7 +140,7 @@ impl LiveWorld {
     /// # Errors
     /// When that world cannot start.
     pub async fn start(start: Start) -> Result<(LiveWorld, WorldLink, WorldSwitcher), WorldError> {
-        let Start { config, subtitle, mut options, context } = start;
+        let Start { config, source, subtitle, mut options, context } = start;
         let (world, events) = World::start(config.clone(), options.clone()).await?;
         // The file is there now, and a recording is of one world.
         options.record_to = None;
@@ -143,7 +162,7 @@ impl LiveWorld {
         Ok((
             LiveWorld { end, task },
             link,
-            WorldSwitcher { requests, events: switch_events, config, subtitle },
+            WorldSwitcher { requests, events: switch_events, config, source, subtitle },
         ))
     }
 
@@ -243,8 +262,15 @@ impl WorldManager {
     }
 
     /// The configuration that is wanted. Files are read beside the runtime's work.
-    async fn read(&self, ChangeRequest { choice, preset }: ChangeRequest) -> Result<Running, String> {
-        let Some((preset, typed)) = preset else { return Ok(self.start.clone()) };
+    async fn read(&self, ChangeRequest { choice, wanted }: ChangeRequest) -> Result<Running, String> {
+        let (preset, typed) = match wanted {
+            Wanted::Start => return Ok(self.start.clone()),
+            Wanted::Preset(preset, typed) => (preset, typed),
+            Wanted::Config(config) => {
+                let subtitle = self.running.subtitle.trim_end_matches(CHANGED);
+                return Ok(Running { choice, config, subtitle: format!("{subtitle}{CHANGED}") });
+            }
+        };
         let folder = self.options.state_folder.clone();
         let subtitle = format!("{PRESET}{}", preset.name);
         let read = tokio::task::spawn_blocking(move || {

@@ -2,46 +2,111 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::Ipv4Addr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use tokio::sync::{
-    mpsc::{self, error::TryRecvError},
-    oneshot,
+use tokio::{
+    sync::{
+        mpsc::{self, error::TryRecvError},
+        oneshot, watch,
+    },
+    time::{MissedTickBehavior, interval},
 };
 
 use crate::{
-    board::provision::this_computer::{addresses, make_login},
+    board::provision::this_computer::addresses,
     check::{
         Check,
-        bench::{Progress, Setup},
+        bench::Progress,
+        class::Group,
+        ground::Ground,
         judge::judge,
+        live::Live,
         record::{Record, Step},
         report::{self, SealKey},
         verdict::{Outcome, Verdict},
     },
+    config::Config,
     model::{Diagnostic, Login, private_file},
-    world::{
-        Waker,
-        broker::{Broker, BrokerConfig},
-        proxy::Destination,
-    },
+    world::Waker,
 };
 
 /// Events that may wait for the window, which takes none while it is hidden. Waits and notices fill one half of
 /// it at most: a check has fewer than that of all others.
 const QUEUE: usize = 256;
 /// Where reports are kept, below the state folder.
-const FOLDER: &str = "checks";
-/// What the report says of the broker.
-const BROKER: &str = "a broker in this program, started for the check";
+pub(super) const FOLDER: &str = "checks";
+/// How often the picture of the check is brought up to date.
+const LOOK: Duration = Duration::from_millis(200);
 /// More notices are not shown.
 const MOST_NOTICES: usize = 6;
 
+/// What a check is begun with.
+#[derive(Clone, Debug)]
+pub struct CheckSpec {
+    /// Says which broker is behind the port.
+    pub config: Arc<Config>,
+    /// Where the light connects. 0: any free port.
+    pub port: u16,
+    /// Whether others in the network may connect.
+    pub lan: bool,
+    /// Whose light it is, in a class.
+    pub group: Option<Group>,
+    /// Where the report is kept; without it none is written.
+    pub state_folder: Option<PathBuf>,
+}
+
+/// A port that is open for a light.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OpenPort {
+    /// Under which the light reaches it, the likeliest first; empty where this computer is in no network.
+    pub addresses: Vec<Ipv4Addr>,
+    pub port: u16,
+    /// What the light logs in with.
+    pub login: Option<Login>,
+    /// The login was made up for this check, and so may be shown.
+    pub made_up: bool,
+    /// Which broker is behind it.
+    pub behind: String,
+}
+
+impl OpenPort {
+    /// `host:port` to type into a program.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match self.addresses.first() {
+            Some(address) => format!("{address}:{}", self.port),
+            None => format!("port {}", self.port),
+        }
+    }
+
+    /// User and password, where a person may read them.
+    #[must_use]
+    pub fn shown_login(&self) -> Option<&Login> {
+        self.login.as_ref().filter(|_| self.made_up)
+    }
+
+    /// All that a program has to be told, a line each.
+    #[must_use]
+    pub fn as_text(&self) -> String {
+        let host = self.addresses.first().map_or_else(String::new, |address| format!("host: {address}\n"));
+        let login = self.shown_login();
+        let login = login.map(|login| format!("user: {}\npassword: {}\n", login.user, login.password));
+        format!("{host}port: {}\n{}", self.port, login.unwrap_or_default())
+    }
+}
+
+impl std::fmt::Debug for OpenPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenPort").field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
 enum CheckEvent {
-    Open { address: String, login: Option<Login> },
+    Open(OpenPort),
     Progress(Progress),
     Judged(Vec<Verdict>),
     Saved(Result<PathBuf, String>),
@@ -79,10 +144,8 @@ impl Playing {
 /// A check, as far as it is known. Dropping it ends the work.
 #[derive(Debug)]
 pub struct CheckJob {
-    /// `host:port` that the light connects to; `None` until the port is open.
-    pub address: Option<String>,
-    /// What the light logs in with, where the port is open to the network.
-    pub login: Option<Login>,
+    /// Where the light connects; `None` until the port is open.
+    pub open: Option<OpenPort>,
     /// What was learned of the light, in a sentence.
     pub learned: Option<String>,
     pub notices: Vec<String>,
@@ -92,6 +155,9 @@ pub struct CheckJob {
     pub saved: Option<Result<PathBuf, String>>,
     verdicts: Vec<Verdict>,
     ended: Vec<Step>,
+    live: watch::Receiver<Live>,
+    /// The work is done: port and broker are closed.
+    over: bool,
     events: mpsc::Receiver<CheckEvent>,
     cancel: Option<oneshot::Sender<()>>,
 }
@@ -107,22 +173,17 @@ impl CheckJob {
     ///
     /// # Errors
     /// A sentence for the user when the system has no thread for it.
-    pub fn begin(
-        port: u16,
-        lan: bool,
-        state_folder: Option<PathBuf>,
-        wake: Waker,
-    ) -> Result<CheckJob, String> {
+    pub fn begin(spec: CheckSpec, wake: Waker) -> Result<CheckJob, String> {
         let (report, events) = mpsc::channel(QUEUE);
         let (cancel, cancelled) = oneshot::channel();
-        let reporter = Reporter { report, wake };
+        let (picture, live) = watch::channel(Live::default());
+        let reporter = Reporter { report, picture, wake };
         std::thread::Builder::new()
             .name("twinlight-check".to_owned())
-            .spawn(move || run(port, lan, state_folder.as_deref(), &reporter, cancelled))
+            .spawn(move || run(&spec, &reporter, cancelled))
             .map_err(|error| no_threads(&error))?;
         Ok(CheckJob {
-            address: None,
-            login: None,
+            open: None,
             learned: None,
             notices: Vec::new(),
             playing: None,
@@ -130,6 +191,8 @@ impl CheckJob {
             saved: None,
             verdicts: Vec::new(),
             ended: Vec::new(),
+            live,
+            over: false,
             events,
             cancel: Some(cancel),
         })
@@ -141,6 +204,7 @@ impl CheckJob {
                 Ok(event) => self.take(event),
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {
+                    self.over = true;
                     if self.stage == Stage::Working {
                         let text =
                             "The check ended by itself. Try again; what it wrote on the terminal says more.";
@@ -154,7 +218,7 @@ impl CheckJob {
 
     fn take(&mut self, event: CheckEvent) {
         match event {
-            CheckEvent::Open { address, login } => (self.address, self.login) = (Some(address), login),
+            CheckEvent::Open(open) => self.open = Some(open),
             CheckEvent::Progress(Progress::Waiting { step, text, left }) => {
                 let before = self.playing.take().filter(|before| before.step == step && before.text == text);
                 let whole = before.map_or(left, |before| before.whole.max(left));
@@ -171,6 +235,7 @@ impl CheckJob {
             CheckEvent::Saved(saved) => self.saved = Some(saved),
             CheckEvent::Over(over) => {
                 self.playing = None;
+                self.over = true;
                 // What was cancelled says so until it is put away.
                 if self.stage == Stage::Working {
                     self.stage = over.map_or_else(Stage::Failed, |()| Stage::Done);
@@ -195,6 +260,24 @@ impl CheckJob {
         self.verdicts.iter().find(|verdict| verdict.step == step).filter(|_| over)
     }
 
+    /// What was judged last, in the order of the steps.
+    #[must_use]
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
+    /// What both lights show at this moment.
+    #[must_use]
+    pub fn live(&self) -> Live {
+        self.live.borrow().clone()
+    }
+
+    /// Whether port and broker are closed again.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// How many steps passed, failed, and were not judged.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
@@ -209,10 +292,25 @@ fn no_threads(error: &std::io::Error) -> String {
 
 struct Reporter {
     report: mpsc::Sender<CheckEvent>,
+    picture: watch::Sender<Live>,
     wake: Waker,
 }
 
 impl Reporter {
+    /// Shows this from now on.
+    fn show(&self, live: &Live) {
+        let changed = self.picture.send_if_modified(|shown| {
+            let changed = shown != live;
+            if changed {
+                shown.clone_from(live);
+            }
+            changed
+        });
+        if changed {
+            (self.wake)();
+        }
+    }
+
     /// Tells the window, and wakes it.
     fn tell(&self, event: CheckEvent) {
         let may_be_missed =
@@ -225,80 +323,77 @@ impl Reporter {
     }
 }
 
-fn run(
-    port: u16,
-    lan: bool,
-    state_folder: Option<&Path>,
-    reporter: &Reporter,
-    cancelled: oneshot::Receiver<()>,
-) {
+fn run(spec: &CheckSpec, reporter: &Reporter, cancelled: oneshot::Receiver<()>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return reporter.tell(CheckEvent::Over(Err(no_threads(&error)))),
     };
-    let over = runtime.block_on(play(port, lan, state_folder, reporter, cancelled));
+    let over = runtime.block_on(play(spec, reporter, cancelled));
     runtime.shutdown_background();
     reporter.tell(CheckEvent::Over(over.map_err(|why| format!("{}.", why.one_line()))));
 }
 
-/// Plays all steps against the light that comes, with a broker started for it.
+/// Plays all steps against the light that comes.
 async fn play(
-    port: u16,
-    lan: bool,
-    state_folder: Option<&Path>,
+    spec: &CheckSpec,
     reporter: &Reporter,
     cancelled: oneshot::Receiver<()>,
 ) -> Result<(), Diagnostic> {
-    // Whoever opens a port to the network asks for a login.
-    let login = lan.then(make_login);
-    let config = BrokerConfig { first_port: 0, search: false, lan: false, login: login.clone() };
-    let broker = Broker::start(&config).await.map_err(Diagnostic::from)?;
     let (progressed, mut progress) = mpsc::channel(QUEUE);
+    let noticed = progressed.clone();
+    let notice = move |text| drop(noticed.try_send(Progress::Notice(text)));
+    let ground = Ground::prepare(&spec.config, spec.lan, notice).await?;
     // What does not fit is a wait that is told again within a second.
     let observer = Box::new(move |progress| drop(progressed.try_send(progress)));
-    let ip = if lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-    let setup = Setup {
-        listen: SocketAddr::from((ip, port)),
-        destination: Destination {
-            host: broker.local_address().ip().to_string(),
-            port: broker.local_address().port(),
-            tls: None,
-        },
-        login: login.clone(),
-        wifi_hook: None,
-        record: Record::new(rand::random(), Step::ALL.to_vec(), BROKER.to_owned(), true),
-    };
-    let check = Check::start(setup, observer)?;
+    let mut record = ground.record(spec.config.seed.unwrap_or_else(rand::random), Step::ALL.to_vec());
+    record.group = spec.group.as_ref().map(|group| group.name.clone());
+    record.given = spec.group.as_ref().and_then(Group::given);
+    let check = Check::start(ground.setup(spec.port, None, record), observer)?;
     let recording = check.recording();
-    let reached_at = addresses().first().copied().filter(|_| lan).unwrap_or(Ipv4Addr::LOCALHOST);
-    reporter.tell(CheckEvent::Open { address: format!("{reached_at}:{}", check.address().port()), login });
-    let run = check.run();
-    tokio::pin!(run, cancelled);
-    loop {
-        tokio::select! {
-            () = &mut run => break,
-            // Cancelled, or the window has gone.
-            _ = &mut cancelled => break,
-            Some(progress) = progress.recv() => {
-                let ended = matches!(progress, Progress::Ended(_));
-                reporter.tell(CheckEvent::Progress(progress));
-                if ended {
-                    reporter.tell(CheckEvent::Judged(judge(&recording.record())));
+    reporter.tell(CheckEvent::Open(OpenPort {
+        addresses: if spec.lan { addresses() } else { vec![Ipv4Addr::LOCALHOST] },
+        port: check.address().port(),
+        login: ground.login.clone(),
+        made_up: ground.made_up,
+        behind: ground.label.clone(),
+    }));
+    let (mut live, mut seen) = (Live::default(), 0);
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    {
+        let run = check.run();
+        tokio::pin!(run, cancelled);
+        loop {
+            tokio::select! {
+                () = &mut run => break,
+                // Cancelled, or the window has gone.
+                _ = &mut cancelled => break,
+                Some(progress) = progress.recv() => {
+                    let ended = matches!(progress, Progress::Ended(_));
+                    reporter.tell(CheckEvent::Progress(progress));
+                    if ended {
+                        reporter.tell(CheckEvent::Judged(judge(&recording.record())));
+                    }
+                }
+                _ = look.tick() => {
+                    seen = recording.follow(&mut live, seen);
+                    reporter.show(&live);
                 }
             }
         }
     }
     let record = recording.record();
     reporter.tell(CheckEvent::Judged(judge(&record)));
-    if let Some(folder) = state_folder {
-        reporter.tell(CheckEvent::Saved(save(&record, folder).map_err(|why| why.one_line())));
+    if let Some(folder) = &spec.state_folder {
+        let saved = save(&record, spec.group.as_ref(), folder);
+        reporter.tell(CheckEvent::Saved(saved.map_err(|why| why.one_line())));
     }
-    broker.stop().await;
+    ground.stop().await;
     Ok(())
 }
 
 /// Writes the page to hand in, sealed with this program's key.
-fn save(record: &Record, state_folder: &Path) -> Result<PathBuf, Diagnostic> {
+fn save(record: &Record, group: Option<&Group>, state_folder: &Path) -> Result<PathBuf, Diagnostic> {
     let unwritten = |error: io::Error| {
         let folder = state_folder.display();
         Diagnostic::new(
@@ -307,9 +402,15 @@ fn save(record: &Record, state_folder: &Path) -> Result<PathBuf, Diagnostic> {
         )
     };
     let page = report::page(record, &SealKey::load(state_folder)?).map_err(unwritten)?;
-    let file = state_folder.join(FOLDER).join(format!("check-{}.html", record.began_s));
+    let group = group.map(|group| format!("-{}-{}", file_name(&group.name), group.port)).unwrap_or_default();
+    let file = state_folder.join(FOLDER).join(format!("check-{}{group}.html", record.began_s));
     private_file::write(&file, &page).map_err(unwritten)?;
     Ok(file)
+}
+
+/// A name as a part of a file's name on every system.
+fn file_name(name: &str) -> String {
+    name.chars().take(40).map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect()
 }
 
 #[cfg(test)]
@@ -319,7 +420,8 @@ mod tests {
     #[test]
     fn a_window_that_looks_away_for_long_misses_no_verdict_and_not_the_end() {
         let (report, mut events) = mpsc::channel(QUEUE);
-        let reporter = Reporter { report, wake: std::sync::Arc::new(|| ()) };
+        let picture = watch::channel(Live::default()).0;
+        let reporter = Reporter { report, picture, wake: Arc::new(|| ()) };
         for _ in 0..10 * QUEUE {
             let left = Duration::from_secs(1);
             let waiting = Progress::Waiting { step: None, text: "waits".to_owned(), left };

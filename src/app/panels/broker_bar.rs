@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The panels on the left, from right to left: text and name of the button, and what the panel is for.
-const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 6] = [
+const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 7] = [
     (
         LeftPanel::Board,
         "Board",
@@ -42,6 +42,12 @@ const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 6] = [
         "My light",
         "Check panel",
         "Let your own light connect here: what it does well, what not, and what to change (F7)",
+    ),
+    (
+        LeftPanel::ForeignLight,
+        "Partner",
+        "Panel of somebody else's light",
+        "Let a light that somebody has written be one of this lab, with its topics and words (F8)",
     ),
 ];
 

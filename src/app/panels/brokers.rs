@@ -9,7 +9,7 @@ use crate::{
     app::{
         action::Actions,
         brokers::{
-            BOARD_WORKS, BrokerList, BrokersAction, CheckTarget, NO_SWITCHER,
+            BOARD_WORKS, BrokerList, BrokersAction, CheckTarget,
             diagnosis::Diagnosis,
             variables::{self, Variables},
             world_switcher::Choice,
@@ -42,7 +42,7 @@ pub(crate) fn show(
     let mut actions =
         widgets::panel_header(ui, "Brokers", "Close the broker panel", hint, LeftPanel::Brokers, |_, _| {});
     ui.separator();
-    let why_not = why_not(list, board_works);
+    let why_not = list.why_not_now(board_works);
     in_use(ui, view, list, live, why_not, &mut actions);
     if board_works {
         let text = RichText::new(BOARD_WORKS).color(view.palette.warn);
@@ -62,19 +62,6 @@ pub(crate) fn show(
         }
     });
     actions
-}
-
-/// Why no other broker can be used now.
-fn why_not(list: &BrokerList, board_works: bool) -> Option<&'static str> {
-    if !list.can_switch {
-        Some(NO_SWITCHER)
-    } else if board_works {
-        Some(BOARD_WORKS)
-    } else if list.working.is_some() {
-        Some("The broker is being changed already.")
-    } else {
-        None
-    }
 }
 
 fn in_use(

@@ -9,7 +9,7 @@ use crate::app::{
 };
 
 /// All keys, with what they do; shown here and meant to be complete.
-const KEYS: [(&str, &str); 27] = [
+const KEYS: [(&str, &str); 28] = [
     ("F1", "this help"),
     ("F2", "flash a board: back up, write, set up, watch"),
     ("F3", "inject faults, and clear them"),
@@ -17,6 +17,7 @@ const KEYS: [(&str, &str); 27] = [
     ("F5", "the messages on each topic, and a message by hand"),
     ("F6", "other brokers: check one with the doctor, and use it"),
     ("F7", "check a light of your own: what it does well, and what to change"),
+    ("F8", "let a light be somebody else's: topics, words, and a file that keeps them"),
     ("Tab, Space", "go to the next button or switch, and press it"),
     ("1 … 9", "select a light of the junction"),
     ("W", "cut or restore the selected light's Wi-Fi"),

@@ -6,6 +6,7 @@ use egui::{
 };
 use traffic_light::{Rule, Waiting, command};
 
+use super::foreign_card;
 use crate::{
     app::{
         action::Actions,
@@ -52,7 +53,10 @@ fn absent(ui: &mut Ui, view: &ViewContext<'_>, junction: &Junction) -> Actions {
     let configured = view.context.and_then(|context| context.junction(junction.name.as_str()));
     for light in configured.iter().flat_map(|configured| configured.lights()) {
         let known = junction.light(light);
-        let gone = known.is_none_or(|known| !known.is_virtual() && known.online == Some(false));
+        // Somebody else's light comes back by itself.
+        let gone = known.is_none_or(|known| {
+            !known.is_virtual() && known.foreign.is_none() && known.online == Some(false)
+        });
         if gone {
             let id = LightId::new(junction.name.clone(), light.clone());
             ui.horizontal(|ui| {
@@ -89,7 +93,9 @@ fn card(
         frame.show(ui, |ui| {
             ui.set_width(ui.available_width());
             actions.append(header(ui, view, light, selected, repaint));
-            why(ui, view, rule, light, repaint);
+            if light.foreign.is_none() {
+                why(ui, view, rule, light, repaint);
+            }
             if rule == Rule::Lease {
                 promises(ui, view, light, repaint);
             }
@@ -101,6 +107,9 @@ fn card(
                 twin(ui, view, light, repaint);
                 actions.append(remote(ui, light, junction.keyed));
             } else {
+                if let Some(known) = &light.foreign {
+                    foreign_card::show(ui, view, junction, light, known, repaint);
+                }
                 widgets::caption(
                     ui,
                     if light.layer(Layer::Tcp).up.is_some() {
@@ -255,6 +264,9 @@ fn layers(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
             let state = light.layer(layer);
             // Of a light that runs elsewhere its port sees no more than its connections.
             if !light.is_virtual() && state.up.is_none() {
+                if layer == Layer::Wifi && light.foreign.is_some() {
+                    foreign_card::wifi(ui, light, palette);
+                }
                 continue;
             }
             let word = match state.up {

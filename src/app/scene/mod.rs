@@ -68,7 +68,7 @@ pub(super) fn show(
     }
     fault::paint_on_links(&painter, &plan, junction, &posts, view);
     let spoken = network::paint_broker(&painter, &plan, &view.state.broker, palette);
-    actions.append(pick_broker(ui, &painter, plan.broker(), &spoken, palette));
+    actions.append(pick_broker(ui, &painter, plan.broker(), &spoken, view));
     fault::list_on_broker(ui, &painter, &plan, view);
     for (at, (centre, spoken)) in promises.into_iter().enumerate() {
         let size = vec2(2.0, 2.0) * promise::shield_radius(&plan);
@@ -77,6 +77,24 @@ pub(super) fn show(
     }
     title(&painter, rect, junction, palette);
     actions
+}
+
+/// Shows the light that is checked and its partner, with what is played at the moment. Nothing of it can be
+/// commanded.
+pub(super) fn show_check(ui: &mut Ui, view: &ViewContext<'_>, banner: &str, repaint: &mut RepaintScheduler) {
+    let Some(junction) = view.state.junctions.first() else { return };
+    let rect = ui.available_rect_before_wrap();
+    drop(show(ui, view, junction, &Traffic::new(0), repaint));
+    let (at, palette) = (rect.center_top() + vec2(0.0, 10.0), view.palette);
+    let painter = ui.painter_at(rect);
+    let plate = network::label(&painter, at, Align2::CENTER_TOP, banner, palette.text, palette);
+    tell(
+        ui,
+        plate,
+        "check",
+        banner.to_owned(),
+        "The light that is checked, and the partner that is played for it",
+    );
 }
 
 /// How strongly the alarm is drawn now, 0 to 1.
@@ -164,7 +182,8 @@ fn show_head(
 }
 
 /// The broker can be picked, to be broken.
-fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, spoken: &str, palette: &Palette) -> Actions {
+fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, spoken: &str, view: &ViewContext<'_>) -> Actions {
+    let ViewContext { palette, is_check, .. } = *view;
     let mut actions = Actions::default();
     let response = ui.interact(rect, ui.scope_id().with("broker"), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken));
@@ -175,9 +194,8 @@ fn pick_broker(ui: &Ui, painter: &Painter, rect: Rect, spoken: &str, palette: &P
     if response.clicked() {
         actions.push(Action::AimFault(FaultTarget::Broker));
     }
-    response.on_hover_text(format!(
-        "{spoken}.\nEvery message between the lights passes the broker. Click to break it on purpose."
-    ));
+    let why = if is_check { "" } else { " Click to break it on purpose." };
+    response.on_hover_text(format!("{spoken}.\nEvery message between the lights passes the broker.{why}"));
     actions
 }
 

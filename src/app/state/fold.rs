@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Broker, Category, Flight, Junction, LightState, Message, State, order};
+use super::{Broker, Category, Flight, ForeignState, Junction, LightState, Message, State, order};
 use crate::{
     app::labels,
     fault::{Fault, LightFault},
     model::LightId,
     world::{
         Event, EventKind,
-        event::{Certainty, Ignorer, TopicKind},
+        event::{Certainty, Ignorer, Layer, TopicKind},
     },
 };
 
@@ -33,6 +33,13 @@ impl State {
                 (junction.rule, junction.keyed) = (*rule, *keyed);
                 junction.insert(LightState::new(light.clone(), *kind, at));
             }
+            EventKind::ForeignMapped { light, foreign } => {
+                let Some(known) = self.light_mut(light) else { return };
+                if known.foreign.as_ref().is_none_or(|known| known.foreign != **foreign) {
+                    known.foreign = Some(Box::new(ForeignState::new((**foreign).clone())));
+                }
+            }
+            EventKind::Surveyed(survey) => self.survey = Some(survey.clone()),
             EventKind::BrokerStarted { address, embedded, open, note } => {
                 let (address, embedded, open, note) = (address.clone(), *embedded, *open, note.clone());
                 let now = Broker::Running { address: address.clone(), embedded, open, note: note.clone() };
@@ -75,6 +82,10 @@ impl State {
                 if state.up == Some(*up) && *state.reason == **reason {
                     return;
                 }
+                if !*up && *layer == Layer::Tcp {
+                    known.last_end = Some((at, reason.as_str().into()));
+                }
+                let state = known.layer_mut(*layer);
                 *state = super::LayerState { up: Some(*up), reason: reason.as_str().into(), since_ms: at };
                 let name = labels::layer(*layer);
                 let text = format!("{name} {}: {reason}", if *up { "up" } else { "down" });
@@ -117,7 +128,12 @@ impl State {
             }
             EventKind::TopicHeard { topic, payload, bytes, retained, qos } => {
                 let (payload, bytes, retained, qos) = (payload.clone(), *bytes, *retained, *qos);
-                self.topics.heard(topic, super::Value { at_ms: at, payload, bytes, retained, qos });
+                let value = super::Value { at_ms: at, payload, bytes, retained, qos };
+                let lights = self.junctions.iter_mut().flat_map(|junction| &mut junction.lights);
+                for foreign in lights.filter_map(|light| light.foreign.as_mut()) {
+                    foreign.heard(topic, &value);
+                }
+                self.topics.heard(topic, value);
             }
             EventKind::PacketSeen { light, connection: _, text, untold } => {
                 if let Some(known) = self.light_mut(light) {

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use traffic_light::{Aspect, View, Waiting};
 
+use super::ForeignState;
 use crate::{
     model::{LightId, LightKind},
     world::event::{About, Counters, Layer, TopicKind},
@@ -76,6 +77,10 @@ pub struct LightState {
     /// Whether the broker says that it is there; `None` = not heard of.
     pub online: Option<bool>,
     pub about: Option<About>,
+    /// Of a foreign light of the configuration.
+    pub foreign: Option<Box<ForeignState>>,
+    /// When its last connection to its port ended, and how.
+    pub last_end: Option<(u64, Arc<str>)>,
     pub layers: [LayerState; 3],
     /// Whether its Wi-Fi was taken away on purpose.
     pub wifi_cut: bool,
@@ -103,6 +108,8 @@ impl LightState {
             counters: Counters::default(),
             online: None,
             about: None,
+            foreign: None,
+            last_end: None,
             layers: Default::default(),
             wifi_cut: false,
             silenced: false,

@@ -3,6 +3,7 @@
 
 mod conflicts;
 mod fold;
+mod foreign;
 mod junction;
 mod light;
 mod log;
@@ -13,14 +14,20 @@ mod rate;
 mod tests;
 mod topics;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use traffic_light::Name;
 
 use self::{light::push_bounded, rate::Rate};
-use crate::{app::labels, fault::Fault, model::LightId, world::event::Severity};
+use crate::{
+    app::labels,
+    fault::Fault,
+    model::LightId,
+    world::event::{Severity, Survey},
+};
 
 pub use conflicts::{ConflictSpan, Conflicts, Overlap};
+pub use foreign::{ForeignMessage, ForeignState};
 pub use junction::{Flight, Junction};
 pub use light::{LayerState, LightState, Message, SeenPacket, Span};
 pub use log::{Category, Entry, Log, Text};
@@ -89,6 +96,8 @@ pub struct State {
     pub messages: u64,
     pub ignored: u64,
     pub topics: Topics,
+    /// What speaks on the broker beside this program's lights, while somebody wants to know.
+    pub survey: Option<Arc<Survey>>,
     pub notices: Notices,
     pub stopped: bool,
     /// The time of the newest event, on the world's clock.

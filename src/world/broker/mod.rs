@@ -16,7 +16,7 @@
 //! | `listener` | which port, and the accept loop |
 //! | `sessions` | how much one client and all of them may use, and who serves a connection |
 //! | `authentication` | who is let in |
-//! | `client_watch` | which clients are foreign lights, and what becomes of their sessions |
+//! | `events` | what the broker tells of its clients |
 //! | `limited` | connections whose account may be banned |
 //! | `adafruit_filter` | between a client and the broker, where it is to be like Adafruit IO |
 //!
@@ -37,7 +37,7 @@
 
 mod adafruit_filter;
 mod authentication;
-mod client_watch;
+mod events;
 mod limited;
 mod listener;
 mod sessions;
@@ -55,10 +55,9 @@ use tokio::{
 };
 use tracing::{error, info};
 
-pub(in crate::world) use self::client_watch::{ClientWatch, ForeignSession};
 pub use self::listener::PORTS_TRIED;
 use self::sessions::Sessions;
-use super::account_limiter::AccountLimiter;
+use super::{account_limiter::AccountLimiter, client_watch::ClientWatch};
 use crate::model::{Diagnostic, Login};
 
 /// Where the broker listens, and for whom.

@@ -10,15 +10,13 @@ use mqtt5::broker::{
 use tokio::{net::TcpStream, sync::broadcast};
 use tracing::{debug, warn};
 
-use super::{
-    adafruit_filter, authentication,
-    client_watch::{ClientWatch, Events},
-    limited,
-    limited::BoxFuture,
-};
+use super::{adafruit_filter, authentication, events::Events, limited, limited::BoxFuture};
 use crate::{
     model::Login,
-    world::account_limiter::{AccountLimiter, PublishHandler},
+    world::{
+        account_limiter::{AccountLimiter, PublishHandler},
+        client_watch::ClientWatch,
+    },
 };
 
 /// Sockets open at once, those that have not logged in included. One more is closed at once.

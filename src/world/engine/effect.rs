@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use traffic_light::command::Action;
+use traffic_light::{Foreign, command::Action};
 
 use crate::{
     fault::{BrokerFault, Fault, LightFault, LinkFaultSpec},
@@ -37,6 +37,13 @@ pub(crate) enum Effect {
     AddLight(LightId),
     /// A light says goodbye and ends, which takes a while; then [`super::Engine::light_removed`].
     RetireLight(LightId),
+    /// Broker and observer take a light for somebody else's; `None`: no more.
+    SetForeign {
+        light: LightId,
+        foreign: Option<Box<Foreign>>,
+    },
+    /// What matches the filter is listened to; `None`: nothing is.
+    Survey(Option<String>),
     /// A command goes to a light over MQTT.
     TellLight {
         light: LightId,
@@ -111,6 +118,7 @@ impl Effect {
             | Effect::DuplicateClient { light, .. }
             | Effect::AddLight(light)
             | Effect::RetireLight(light)
+            | Effect::SetForeign { light, .. }
             | Effect::TellLight { light, .. } => Some(light),
             _ => None,
         }

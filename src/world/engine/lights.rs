@@ -52,8 +52,12 @@ impl Engine {
                 self.state.fault_changed(fault, false);
             }
         }
-        self.proxied.remove(light);
         self.state.light_removed(light);
+        if self.setting.is_foreign(light) {
+            self.leaving.remove(light);
+            return self.add_foreign_light(light);
+        }
+        self.proxied.remove(light);
         if self.leaving.remove(light) == Some(true) {
             self.add_light(light.clone());
         }

@@ -131,6 +131,8 @@ impl Engine {
             Command::CallLight { light } => self.do_to_light(light, LightCommand::Call),
             Command::RunLight { light, on: true } => self.run_light(light),
             Command::RunLight { light, on: false } => self.retire_light(light),
+            Command::SetForeign { light, foreign } => self.set_foreign(light, foreign),
+            Command::Survey { filter } => self.perform(Effect::Survey(filter)),
             Command::TellLight { light, action, ms } => self.perform(Effect::TellLight { light, action, ms }),
             Command::Publish(message) => self.perform(Effect::Publish(message)),
             Command::RequestRetained => self.perform(Effect::RequestRetained),
@@ -226,6 +228,7 @@ impl Engine {
                 let text = format!("published {bytes} bytes on {topic}, QoS {qos}{kept}");
                 self.state.notice(Severity::Info, None, text);
             }
+            (None, Effect::SetForeign { light, foreign }, Ok(())) => self.foreign_set(&light, foreign),
             (None, _, Ok(())) => {}
             (None, effect, Err(reason)) => {
                 let reason = reason.one_line();

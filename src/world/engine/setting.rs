@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use traffic_light::{Name, Rule};
+use traffic_light::{Foreign, Name, Rule};
 
 use crate::config::{BrokerChoice, Config, Junction};
 use crate::model::LightId;
@@ -15,6 +15,8 @@ pub(super) struct Setting {
     pub(super) is_account: bool,
     /// Whether the broker asks for a login.
     pub(super) has_login: bool,
+    /// The lights meet on feeds.
+    pub(super) on_feeds: bool,
     /// Whether links go through proxies.
     pub(super) proxies: bool,
 }
@@ -27,6 +29,7 @@ impl Setting {
             own_broker,
             is_account: config.emulated.is_some(),
             has_login: login.is_some(),
+            on_feeds: config.feeds.is_some(),
             proxies: config.links.proxy,
         }
     }
@@ -41,7 +44,23 @@ impl Setting {
 
     /// Whether somebody else runs the light, as the configuration says.
     pub(super) fn is_foreign(&self, light: &LightId) -> bool {
-        self.junction(&light.junction).is_some_and(|junction| junction.foreign(&light.light).is_some())
+        self.foreign(light).is_some()
+    }
+
+    /// How to talk with a light, where that is somebody else's.
+    pub(super) fn foreign(&self, light: &LightId) -> Option<&Foreign> {
+        self.junction(&light.junction)?.foreign(&light.light)
+    }
+
+    pub(super) fn set_foreign(&mut self, light: &LightId, foreign: Option<Foreign>) {
+        if let Some(junction) = self.junctions.iter_mut().find(|known| *known.name() == light.junction) {
+            junction.set_foreign(&light.light, foreign);
+        }
+    }
+
+    /// How many lights the junction of a light has.
+    pub(super) fn lights_beside(&self, light: &LightId) -> usize {
+        self.junction(&light.junction).map_or(0, |junction| junction.lights().len())
     }
 
     /// The lights that somebody else runs, each with its junction's rule and the round trip that it allows for.
@@ -57,8 +76,13 @@ impl Setting {
 
     /// The light that a foreign one conflicts with.
     pub(super) fn partner_of_foreign(&self, light: &LightId) -> Option<LightId> {
+        self.foreign(light)?;
+        self.other_of_pair(light)
+    }
+
+    /// The other light of a junction of two.
+    pub(super) fn other_of_pair(&self, light: &LightId) -> Option<LightId> {
         let junction = self.junction(&light.junction)?;
-        junction.foreign(&light.light)?;
         junction.light_ids().find(|other| other != light)
     }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use traffic_light::{Aspect, Name, PeerMessage, Rule};
+use traffic_light::{Aspect, Foreign, Name, PeerMessage, Rule};
 
 use super::{
     cause::{Cause, Talk},
@@ -36,6 +36,8 @@ pub(crate) struct WorldState {
     ends_of_go: HashMap<LightId, EndOfGo>,
     /// Of each foreign light of the configuration, what it said and was told.
     pub(super) talks: BTreeMap<LightId, Talk>,
+    /// How to talk with each of them.
+    pub(super) mapped: BTreeMap<LightId, Foreign>,
     /// Why there is a conflict, of those that go on.
     causes: BTreeMap<Vec<LightId>, Cause>,
     repeats: Repeats,
@@ -121,6 +123,11 @@ impl WorldState {
         if self.lights.remove(light).is_some() {
             self.tell(EventKind::LightRemoved { light: light.clone() });
         }
+    }
+
+    /// What is known of a light's link.
+    pub(super) fn links_of(&self, light: &LightId) -> BTreeMap<Layer, (bool, String)> {
+        self.lights.get(light).map(|known| known.links.clone()).unwrap_or_default()
     }
 
     pub(crate) fn knows(&self, light: &LightId) -> Option<LightKind> {
@@ -343,7 +350,7 @@ impl WorldState {
     /// Tells all that is true at present once more, but for the insides of the lights.
     pub(crate) fn tell_all(&mut self) {
         let at = self.now;
-        let WorldState { lights, monitor, broker, faults, chaos, events, causes, .. } = self;
+        let WorldState { lights, monitor, broker, faults, chaos, events, causes, mapped, .. } = self;
         let mut tell = |kind| events.push_back(Event { at, kind });
         for kind in broker.iter() {
             tell(kind.clone());
@@ -351,6 +358,9 @@ impl WorldState {
         for (light, known) in lights {
             let (kind, rule, keyed) = (known.kind, known.rule, known.keyed);
             tell(EventKind::LightAdded { light: light.clone(), kind, rule, keyed });
+            if let Some(foreign) = mapped.get(light) {
+                tell(EventKind::ForeignMapped { light: light.clone(), foreign: Box::new(foreign.clone()) });
+            }
             tell(EventKind::AspectChanged { light: light.clone(), aspect: known.aspect });
             for (layer, (up, reason)) in &known.links {
                 let (layer, up, reason) = (*layer, *up, reason.clone());

@@ -12,7 +12,10 @@ use tokio::{
 };
 
 use super::{LAST_WORDS, Observer};
-use traffic_light::command::{Action, Command};
+use traffic_light::{
+    Foreign,
+    command::{Action, Command},
+};
 
 use crate::{
     model::{Diagnostic, LightId, unix_seconds},
@@ -38,6 +41,8 @@ const FORGET_STEP: Duration = Duration::from_millis(5);
 pub(in crate::world) enum ObserverCommand {
     /// What the engine wants to be said.
     Perform(Task),
+    /// Take a light for somebody else's, or no more.
+    SetForeign(LightId, Option<Box<Foreign>>),
     /// Let the broker forget what it keeps on these topics. The sender is dropped when that is done or
     /// cannot be done.
     Forget(Vec<String>, oneshot::Sender<()>),

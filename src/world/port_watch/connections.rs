@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     mem,
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,6 +24,8 @@ use crate::{
 const MOST_CONNECTIONS: usize = 256;
 /// Subscriptions of a connection that may wait for their SUBACK.
 const MOST_PENDING: usize = 8;
+/// Subscriptions of a connection that are shown.
+const MOST_SHOWN: usize = 4;
 /// More of a client id is not compared.
 const ID_CHARS: usize = 256;
 const LINK_CHANGES: (u32, Duration) = (10, Duration::from_secs(10));
@@ -38,6 +41,16 @@ pub(super) enum PortEvent {
     Link { layer: Layer, up: bool, reason: String },
     Notice { severity: Severity, text: String },
     Packet { connection: u64, text: String, untold: u64 },
+}
+
+/// What a client that the broker has let in does.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ClientChange {
+    Connected,
+    /// The broker has granted these filters.
+    Subscribed(Vec<String>),
+    Published(String),
+    Disconnected,
 }
 
 /// Whose client ids are in use.
@@ -80,7 +93,11 @@ struct Connection {
     /// The client id, once the broker has taken it.
     session: Option<String>,
     asked: Option<Connect>,
+    /// Who it is among the broker's clients, from then on.
+    client: Option<Arc<str>>,
     disconnected: bool,
+    /// What the broker has granted.
+    granted: Vec<String>,
     /// Filters by packet identifier.
     pending: BTreeMap<u16, Vec<String>>,
 }
@@ -111,10 +128,13 @@ pub(super) struct PortWatch {
     untold: u64,
     last_connection: u64,
     out: Vec<PortEvent>,
+    /// `None`: nobody wants to know.
+    client_changes: Option<Vec<(Arc<str>, ClientChange)>>,
 }
 
 impl PortWatch {
-    pub(super) fn new(light: LightId, packets: bool) -> PortWatch {
+    /// `packets`: whether single packets are told; `clients`: whether it is told what its clients do.
+    pub(super) fn new(light: LightId, packets: bool, clients: bool) -> PortWatch {
         let layer = |layer| LayerWatch {
             layer,
             now: None,
@@ -133,12 +153,18 @@ impl PortWatch {
             untold: 0,
             last_connection: 0,
             out: Vec::new(),
+            client_changes: clients.then(Vec::new),
         }
     }
 
     /// What is to be told by now.
     pub(super) fn events(&mut self) -> Vec<PortEvent> {
         mem::take(&mut self.out)
+    }
+
+    /// What its clients have done since this was last asked.
+    pub(super) fn client_changes(&mut self) -> Vec<(Arc<str>, ClientChange)> {
+        self.client_changes.as_mut().map(mem::take).unwrap_or_default()
     }
 
     pub(super) fn take(&mut self, now: Duration, number: u64, what: LinkEvent, ids: &mut ClientIds) {
@@ -168,6 +194,7 @@ impl PortWatch {
             LinkEvent::Closed { by, reset } => {
                 let Some(connection) = self.connections.remove(&number) else { return };
                 let reason = describe::end(by, reset, connection.disconnected);
+                self.note_client(connection.client, ClientChange::Disconnected);
                 if let Some(id) = connection.session {
                     ids.closed(&id, &self.light);
                     self.settle_session(now, reason);
@@ -178,10 +205,11 @@ impl PortWatch {
             }
             LinkEvent::Lost { events } => {
                 // The end of any connection may be among them.
-                for id in
-                    mem::take(&mut self.connections).into_values().filter_map(|connection| connection.session)
-                {
-                    ids.closed(&id, &self.light);
+                for connection in mem::take(&mut self.connections).into_values() {
+                    self.note_client(connection.client, ClientChange::Disconnected);
+                    if let Some(id) = connection.session {
+                        ids.closed(&id, &self.light);
+                    }
                 }
                 let text = format!(
                     "{} sends more than can be followed: {events} packets were not looked at",
@@ -209,9 +237,14 @@ impl PortWatch {
             (Direction::FromBroker, Packet::ConnAck { code: 0, .. }) => {
                 let Some(asked) = &connection.asked else { return };
                 let id = shortened(&asked.client_id);
-                let reason = format!("session as {}, keep-alive {} s", quoted(&id), asked.keep_alive_s);
+                let reason = session(&id, asked);
                 ids.opened(&id, &self.light);
+                // The broker makes up an id for who has none.
+                let name = if id.is_empty() { format!("{} {number}", self.light) } else { id.clone() };
+                let client: Arc<str> = name.into();
+                connection.client = Some(client.clone());
                 connection.session = Some(id);
+                self.note_client(Some(client), ClientChange::Connected);
                 self.mqtt.set(now, true, reason, &mut self.out);
             }
             (Direction::FromBroker, Packet::ConnAck { code, .. }) => {
@@ -229,17 +262,48 @@ impl PortWatch {
             }
             (Direction::FromBroker, Packet::SubAck { id, codes }) => {
                 let filters = connection.pending.remove(&id).unwrap_or_default();
-                for (filter, _) in filters.iter().zip(codes).filter(|(_, code)| *code > 2) {
-                    let text = format!(
-                        "the broker refused the subscription of {} to {}",
-                        self.light,
-                        quoted(filter)
-                    );
+                let client = connection.client.clone();
+                let mut granted = Vec::new();
+                for (filter, code) in filters.into_iter().zip(codes) {
+                    if code <= 2 {
+                        granted.push(filter);
+                        continue;
+                    }
+                    let (light, filter) = (&self.light, quoted(&filter));
+                    let text = format!("the broker refused the subscription of {light} to {filter}");
                     self.notice(now, Severity::Warning, text);
                 }
+                if !granted.is_empty() {
+                    self.tell_of_session(now, number, &granted);
+                    self.note_client(client, ClientChange::Subscribed(granted));
+                }
+            }
+            (Direction::ToBroker, Packet::Publish(publish)) => {
+                let client = connection.client.clone();
+                self.note_client(client, ClientChange::Published(publish.topic));
             }
             (Direction::ToBroker, Packet::Disconnect) => connection.disconnected = true,
             _ => {}
+        }
+    }
+
+    /// A session has a subscription more.
+    fn tell_of_session(&mut self, now: Duration, number: u64, granted: &[String]) {
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        for filter in granted {
+            if connection.granted.len() < MOST_SHOWN && !connection.granted.contains(filter) {
+                connection.granted.push(filter.clone());
+            }
+        }
+        let (Some(id), Some(asked)) = (&connection.session, &connection.asked) else { return };
+        let filters: Vec<_> = connection.granted.iter().map(|filter| quoted(filter)).collect();
+        let reason = format!("{}, subscribed to {}", session(id, asked), filters.join(", "));
+        self.mqtt.set(now, true, reason, &mut self.out);
+    }
+
+    fn note_client(&mut self, client: Option<Arc<str>>, change: ClientChange) {
+        if let (Some(changes), Some(client)) = (&mut self.client_changes, client) {
+            changes.push((client, change));
         }
     }
 
@@ -354,6 +418,10 @@ impl LayerWatch {
     }
 }
 
+fn session(id: &str, asked: &Connect) -> String {
+    format!("session as {}, keep-alive {} s", quoted(id), asked.keep_alive_s)
+}
+
 fn shortened(id: &str) -> String {
     id.chars().take(ID_CHARS).collect()
 }
@@ -406,7 +474,7 @@ mod tests {
     impl Bench {
         fn new(name: &str, packets: bool) -> Bench {
             Bench {
-                watch: PortWatch::new(light(name), packets),
+                watch: PortWatch::new(light(name), packets, true),
                 ids: ClientIds::default(),
                 now: Duration::ZERO,
             }
@@ -471,6 +539,43 @@ mod tests {
         let malformed =
             LinkEvent::Malformed { direction: Direction::ToBroker, reason: "a QoS of 3".to_owned() };
         assert_eq!(notices(&bench.see(2, malformed)), ["demo/b does not keep to MQTT 3.1.1: a QoS of 3"]);
+    }
+
+    #[test]
+    fn what_clients_do_is_told_once_the_broker_has_let_them_in_and_granted_it() {
+        let mut bench = Bench::new("b", false);
+        let say = |topic: &str| {
+            let (topic, payload) = (topic.to_owned(), b"x".as_slice().into());
+            up(Packet::Publish(Publish {
+                topic,
+                payload,
+                bytes: 1,
+                qos: 0,
+                retain: false,
+                dup: false,
+                id: None,
+            }))
+        };
+        bench.see(1, LinkEvent::Opened { from: FROM });
+        bench.see(1, connect("me", 10));
+        bench.see(1, say("early"));
+        bench.see(1, connack(0));
+        let filters = vec![("cars/y".to_owned(), 1), ("secret".to_owned(), 1)];
+        bench.see(1, up(Packet::Subscribe { id: 3, filters }));
+        bench.see(1, say("cars/x"));
+        bench.see(1, down(Packet::SubAck { id: 3, codes: vec![1, 128] }));
+        bench.see(1, LinkEvent::Closed { by: Closer::Light, reset: true });
+        let changes = bench.watch.client_changes();
+        assert!(changes.iter().all(|(client, _)| &**client == "me"));
+        let changes: Vec<_> = changes.into_iter().map(|(_, change)| change).collect();
+        let (topic, filter) = ("cars/x".to_owned(), "cars/y".to_owned());
+        let wanted = [
+            ClientChange::Connected,
+            ClientChange::Published(topic),
+            ClientChange::Subscribed(vec![filter]),
+            ClientChange::Disconnected,
+        ];
+        assert_eq!(changes, wanted);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::{
     config::{BrokerChoice, Config},
     model::{Diagnostic, LightId, Login},
     world::{
-        broker::{Broker, BrokerConfig, ClientWatch, Ended, ForeignSession},
+        broker::{Broker, BrokerConfig, Ended},
+        client_watch::{ClientWatch, ForeignSession},
         event_bus::EventBus,
     },
 };
@@ -61,8 +62,8 @@ impl Supervisor {
     }
 }
 
-/// What tells the engine of the sessions of foreign lights; `None` where there are none.
-pub(super) fn client_watch(config: &Config, bus: &Arc<EventBus>) -> Option<Arc<ClientWatch>> {
+/// What tells the engine of the sessions of foreign lights; `None` where there are none and nobody looks.
+pub(super) fn client_watch(config: &Config, bus: &Arc<EventBus>, detailed: bool) -> Option<Arc<ClientWatch>> {
     let lights = config.junctions.iter().flat_map(|junction| {
         let id = |name: &traffic_light::Name| LightId::new(junction.name().clone(), name.clone());
         junction.foreign_lights().map(move |(name, foreign)| (id(name), foreign.clone()))
@@ -75,7 +76,7 @@ pub(super) fn client_watch(config: &Config, bus: &Arc<EventBus>) -> Option<Arc<C
             ForeignSession::Over => engine.foreign_session_over(light),
         });
     });
-    (!lights.is_empty()).then(|| Arc::new(ClientWatch::new(lights, listener)))
+    (detailed || !lights.is_empty()).then(|| Arc::new(ClientWatch::new(lights, listener)))
 }
 
 pub(super) fn tell_of(bus: &EventBus, broker: &Broker) {

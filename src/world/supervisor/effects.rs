@@ -43,6 +43,11 @@ impl Supervisor {
                 self.retire_light(light);
                 Ok(())
             }
+            Effect::SetForeign { light, foreign } => self.set_foreign(light, foreign.clone()),
+            Effect::Survey(filter) => {
+                self.run_survey(filter.as_deref());
+                Ok(())
+            }
             Effect::TellLight { .. } | Effect::Publish(_) | Effect::RequestRetained => {
                 return self.let_observer(task);
             }

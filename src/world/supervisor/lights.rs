@@ -15,14 +15,14 @@ use super::{
     start::{LOOPBACK, allow_files},
 };
 use crate::{
-    config::Junction,
+    config::{BrokerChoice, Junction},
     model::{Diagnostic, LightId, unix_seconds},
     world::{
         client::{self, ClientSpec},
         event::Severity,
         light::LightParts,
         link::{BrokerPath, Via},
-        port_watch::{self, PortSpec, SharedClientIds},
+        port_watch::{self, PortSpec},
         proxy::Proxy,
         virtual_light::{self, LightSpec, RunningLight},
     },
@@ -103,6 +103,11 @@ impl Supervisor {
     /// Lets a light say goodbye, which nobody waits for: the engine is told when it has gone.
     pub(super) fn retire_light(&mut self, light: &LightId) {
         let Some(running) = self.lights.remove(light) else { return };
+        let is_foreign = self
+            .config
+            .junction(&light.junction)
+            .is_some_and(|junction| junction.foreign(&light.light).is_some());
+        let id = light;
         let (light, bus, proxy) = (light.clone(), self.bus.clone(), self.proxies.remove(light));
         self.leaving.spawn(async move {
             let RunningLight { commands, task } = running;
@@ -115,6 +120,9 @@ impl Supervisor {
             drop(proxy);
             bus.with(|engine| engine.light_removed(&light));
         });
+        if is_foreign {
+            self.open_new_board_port(id);
+        }
     }
 
     /// Whether each link goes through a proxy: where that is wanted, and where the proxy has to speak
@@ -147,55 +155,76 @@ impl Supervisor {
 
     /// A port for each light that does not run here, where the configuration asks for them.
     pub(super) fn open_board_ports(&mut self) {
-        let ids = SharedClientIds::default();
         if self.config.links.board_port.is_some() {
-            let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ids = self.port_ids.lock().unwrap_or_else(PoisonError::into_inner);
             for light in self.lights.keys() {
                 let id = client_id(self.config.root.as_str(), light.junction.as_str(), light.light.as_str());
                 ids.add_own(&id, light.clone());
             }
         }
-        for (light, port) in self.config.board_ports() {
-            let ip = if self.config.links.board_lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-            let destination = self.spec.path.target.destination();
-            let encrypted = if destination.tls.is_some() { ", and needs no TLS of its own" } else { "" };
-            let seed = self.config.seed.unwrap_or(0) ^ u64::from(port);
-            let (tap, seen) = mpsc::channel(port_watch::ROOM);
-            let (severity, text) = match Proxy::tapped(
-                destination,
-                SocketAddr::new(ip.into(), port),
-                seed,
-                tap,
-            ) {
-                Ok(proxy) => {
-                    self.proxies.insert(light.clone(), proxy);
-                    self.board_ports.push(light.clone());
-                    if let Some(junction) = self.config.junction(&light.junction) {
-                        let spec = PortSpec {
-                            light: light.clone(),
-                            rule: junction.rule(),
-                            packets: self.reported,
-                            ids: ids.clone(),
-                            bus: self.bus.clone(),
-                        };
-                        self.watches.spawn(port_watch::watch(spec, seen));
-                    }
-                    self.bus.with(|engine| engine.link_proxied(&light));
-                    let text = format!(
-                        "port {port} leads {light} to the broker: a board that connects there can have its link \
-                         broken{encrypted}"
-                    );
-                    (Severity::Info, Diagnostic::from(text))
-                }
-                Err(error) => {
-                    let message =
-                        format!("port {port}, which leads {light} to the broker, cannot be opened: {error}");
-                    let help = "end the program that uses it, or choose another links.board_port";
-                    (Severity::Warning, Diagnostic::new(message, help))
-                }
-            };
-            self.bus.notice(severity, Some(&light), text);
+        let ports: Vec<_> = self.config.board_ports().collect();
+        for (light, port) in ports {
+            self.open_board_port(&light, port);
         }
+    }
+
+    /// The port of a light that has just become somebody else's, where the configuration asks for one and that is free.
+    pub(super) fn open_new_board_port(&mut self, light: &LightId) {
+        if self.board_ports.contains(light) {
+            return;
+        }
+        let Some((_, port)) = self.config.board_ports().find(|(of, _)| of == light) else { return };
+        // Ports are counted in the order of the file: another light may have this one until the next start.
+        if self.board_ports.is_empty() {
+            self.open_board_port(light, port);
+        } else {
+            let text = format!("{light} gets a port of its own when this configuration is started again");
+            self.bus.notice(Severity::Info, Some(light), text);
+        }
+    }
+
+    fn open_board_port(&mut self, light: &LightId, port: u16) {
+        let ip = if self.config.links.board_lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        let destination = self.spec.path.target.destination();
+        let encrypted = if destination.tls.is_some() { ", and needs no TLS of its own" } else { "" };
+        let seed = self.config.seed.unwrap_or(0) ^ u64::from(port);
+        let (tap, seen) = mpsc::channel(port_watch::ROOM);
+        let opened = Proxy::tapped(destination, SocketAddr::new(ip.into(), port), seed, tap);
+        let (severity, text) = match opened {
+            Ok(proxy) => {
+                self.proxies.insert(light.clone(), proxy);
+                self.board_ports.push(light.clone());
+                if let Some(junction) = self.config.junction(&light.junction) {
+                    let spec = PortSpec {
+                        light: light.clone(),
+                        rule: junction.rule(),
+                        packets: self.reported,
+                        ids: self.port_ids.clone(),
+                        // The broker in this program knows its clients itself, those that come through ports too.
+                        clients: self.clients.clone().filter(|_| !self.embeds_broker()),
+                        bus: self.bus.clone(),
+                    };
+                    self.watches.spawn(port_watch::watch(spec, seen));
+                }
+                self.bus.with(|engine| engine.link_proxied(light));
+                let text = format!(
+                    "port {port} leads {light} to the broker: a board that connects there can have its link \
+                     broken{encrypted}"
+                );
+                (Severity::Info, Diagnostic::from(text))
+            }
+            Err(error) => {
+                let message =
+                    format!("port {port}, which leads {light} to the broker, cannot be opened: {error}");
+                let help = "end the program that uses it, or choose another links.board_port";
+                (Severity::Warning, Diagnostic::new(message, help))
+            }
+        };
+        self.bus.notice(severity, Some(light), text);
+    }
+
+    fn embeds_broker(&self) -> bool {
+        matches!(self.config.broker, BrokerChoice::Embedded { .. })
     }
 
     /// A second client with the light's client id: each takes the session from the other.

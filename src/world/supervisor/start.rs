@@ -19,19 +19,20 @@ use crate::{
     config::{BrokerChoice, Config},
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, ClientWatch},
+        broker::Broker,
         budget::{Budget, SharedBudget},
         client::{self, ClientSpec},
+        client_watch::ClientWatch,
         engine::Engine,
         event::Severity,
         event_bus::EventBus,
         feed_watch::FeedWatch,
-        foreign::ForeignWatch,
         last_run::LastRun,
         light::BrokerAddress,
         link::{BrokerPath, SharedLogin, Target, Via},
         monitor::Limits,
         observer::{External, Observer},
+        port_watch::SharedClientIds,
         proxy::{Destination, Proxy},
         topics::Topics,
     },
@@ -99,7 +100,6 @@ impl Supervisor {
             bus.with(|engine| engine.state.set_limits(junction.name(), Limits::of(light.timing())));
         }
         bus.with(Engine::add_foreign_lights);
-        let foreign = ForeignWatch::new(junctions).topics();
         let observer = Observer::new(bus.clone(), topics.clone(), junctions, external, options.detailed);
         let watch = config.feeds.as_ref().zip(budget.clone());
         let observer =
@@ -121,7 +121,7 @@ impl Supervisor {
                 &format!("{:08x}", random.random::<u32>()),
             )
             .to_string(),
-            subscriptions: topics.with_others(options.detailed, foreign),
+            subscriptions: observer.subscriptions(),
             seed: random.random(),
             ..spec.clone()
         });
@@ -167,6 +167,9 @@ impl Supervisor {
             recorder: None,
             record_limits: options.record_limits,
             recordings,
+            survey: None,
+            topics,
+            port_ids: SharedClientIds::default(),
             leaving: JoinSet::new(),
             config,
         };

@@ -140,7 +140,7 @@ impl World {
             options.deliveries.clone(),
         ));
         let limiter = metering::limiter(&config, &bus);
-        let clients = client_watch(&config, &bus);
+        let clients = client_watch(&config, &bus, options.detailed);
         let broker = match &config.broker {
             BrokerChoice::Embedded { port, lan, login } => {
                 let (port, lan, login) = (*port, *lan, login.clone());

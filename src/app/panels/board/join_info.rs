@@ -2,7 +2,6 @@
 
 use egui::{CollapsingHeader, Color32, Label, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
-use super::field;
 use crate::app::{
     action::Actions,
     board::{
@@ -10,7 +9,8 @@ use crate::app::{
         form::Form,
         join_info::{Code, address, firewalls},
     },
-    theme,
+    panels::field,
+    theme::{self, Palette},
     view::ViewContext,
     widgets,
 };
@@ -60,12 +60,12 @@ pub(super) fn show(
     widgets::caption(ui, if with_password { format!("{public}, and the password") } else { public }, palette);
     let check = ui.checkbox(&mut form.password_in_code, "Password in the code, too");
     check.on_hover_text("Whoever photographs the screen can then log in.");
-    firewall(ui, view, port);
+    firewall(ui, palette, port);
     actions
 }
 
 /// Black on white in both themes: a reader expects it so.
-fn paint(ui: &mut Ui, code: &Code, spoken: &str) {
+pub(in crate::app::panels) fn paint(ui: &mut Ui, code: &Code, spoken: &str) {
     let modules = code.side + 2 * QUIET;
     // Whole pixels: gaps between modules would be read as light ones.
     let pixels = ui.ctx().pixels_per_point();
@@ -83,7 +83,7 @@ fn paint(ui: &mut Ui, code: &Code, spoken: &str) {
     }
 }
 
-fn firewall(ui: &mut Ui, view: &ViewContext<'_>, port: u16) {
+pub(in crate::app::panels) fn firewall(ui: &mut Ui, palette: &Palette, port: u16) {
     CollapsingHeader::new("If a board cannot connect").show(ui, |ui| {
         widgets::caption(
             ui,
@@ -91,11 +91,11 @@ fn firewall(ui: &mut Ui, view: &ViewContext<'_>, port: u16) {
                 "This computer's firewall has to allow TCP port {port}, and the Wi-Fi must let its devices talk to \
                  each other (guest networks often do not)."
             ),
-            view.palette,
+            palette,
         );
         for (place, line) in firewalls(port) {
             ui.horizontal(|ui| {
-                widgets::caption(ui, place, view.palette);
+                widgets::caption(ui, place, palette);
                 if widgets::named_button(ui, "Copy", &format!("Copy the line for {place}")).clicked() {
                     ui.ctx().copy_text(line.clone());
                 }

@@ -3,12 +3,13 @@
 use egui::{RichText, Ui};
 use traffic_light::Name;
 
-use super::{field, section};
+use super::section;
 use crate::{
     app::{
         action::Actions,
         board::{BoardAction, context::ProvisioningContext, form::Form},
         labels,
+        panels::field,
         view::ViewContext,
     },
     board::provision::Member,

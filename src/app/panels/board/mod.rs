@@ -9,12 +9,10 @@
 //! | `job` | how far it is, and how it ended |
 //! | `by_hand` | the drawing of the jumper and the button |
 //! | `log` | what the board says |
-//! | `field` | a row of the form |
 
 mod by_hand;
-mod field;
 mod job;
-mod join_info;
+pub(super) mod join_info;
 mod light;
 mod log;
 mod more;

@@ -3,7 +3,6 @@
 use egui::{CollapsingHeader, Ui};
 use traffic_light::record::{Antenna, LED_GPIOS};
 
-use super::field::{self, Field};
 use crate::{
     app::{
         action::Actions,
@@ -12,6 +11,7 @@ use crate::{
             context::ProvisioningContext,
             form::{BackupFirst, Form},
         },
+        panels::field::{self, Field},
         view::ViewContext,
         widgets,
     },

@@ -2,14 +2,12 @@
 
 use egui::{RichText, Ui};
 
-use super::{
-    field::{self, Field},
-    join_info, section,
-};
+use super::{join_info, section};
 use crate::{
     app::{
         action::Actions,
         board::{BoardAction, form::Form, state::BoardState},
+        panels::field::{self, Field},
         view::ViewContext,
         widgets,
     },

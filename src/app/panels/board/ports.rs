@@ -2,11 +2,12 @@
 
 use egui::{RichText, Ui};
 
-use super::{field::Field, section};
+use super::section;
 use crate::{
     app::{
         board::{form::Form, state::BoardState},
         labels,
+        panels::field::Field,
         view::ViewContext,
     },
     board::ports::{Access, NOTHING_THERE, PortInfo},

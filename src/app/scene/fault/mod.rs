@@ -150,7 +150,8 @@ pub(super) fn pick_links(
         if grip.clicked() || (ground.clicked() && near(ground.interact_pointer_pos())) {
             actions.push(Action::AimFault(FaultTarget::Link(light.id.clone())));
         }
-        let why = format!("{said}.\nClick to break it on purpose.");
+        let how = if view.is_check { "" } else { "\nClick to break it on purpose." };
+        let why = format!("{said}.{how}");
         if grip.hovered() {
             grip.on_hover_text(why);
         } else if hovered {

@@ -8,21 +8,21 @@ use crate::app::{labels, theme::Palette};
 const NAME_WIDTH: f32 = 88.0;
 
 /// A field as it is to be shown.
-pub(super) struct Field<'a> {
+pub(in crate::app::panels) struct Field<'a> {
     /// What stands before it.
-    pub(super) name: &'a str,
+    pub(in crate::app::panels) name: &'a str,
     /// Its full name for screen readers.
-    pub(super) spoken: &'a str,
+    pub(in crate::app::panels) spoken: &'a str,
     /// Grey letters while it is empty.
-    pub(super) hint: &'a str,
+    pub(in crate::app::panels) hint: &'a str,
     /// Whether dots are shown in place of letters.
-    pub(super) masked: bool,
-    pub(super) error: Option<&'a str>,
+    pub(in crate::app::panels) masked: bool,
+    pub(in crate::app::panels) error: Option<&'a str>,
 }
 
 impl Field<'_> {
     /// Shows it; returns whether it was changed.
-    pub(super) fn show(self, ui: &mut Ui, palette: &Palette, text: &mut String) -> bool {
+    pub(in crate::app::panels) fn show(self, ui: &mut Ui, palette: &Palette, text: &mut String) -> bool {
         let changed = row(ui, self.name, |ui| {
             let edit = TextEdit::singleline(text)
                 .hint_text(self.hint)
@@ -41,7 +41,7 @@ impl Field<'_> {
     }
 }
 
-pub(super) fn row<R>(ui: &mut Ui, name: &str, show: impl FnOnce(&mut Ui) -> R) -> R {
+pub(in crate::app::panels) fn row<R>(ui: &mut Ui, name: &str, show: impl FnOnce(&mut Ui) -> R) -> R {
     ui.horizontal(|ui| {
         let height = ui.spacing().interact_size.y;
         let layout = egui::Layout::left_to_right(egui::Align::Center);
@@ -55,7 +55,7 @@ pub(super) fn row<R>(ui: &mut Ui, name: &str, show: impl FnOnce(&mut Ui) -> R) -
 }
 
 /// A sentence about what is wrong with the row above.
-pub(super) fn wrong(ui: &mut Ui, palette: &Palette, text: &str) {
+pub(in crate::app::panels) fn wrong(ui: &mut Ui, palette: &Palette, text: &str) {
     ui.horizontal(|ui| {
         ui.add_space(NAME_WIDTH);
         let text = RichText::new(labels::sentence(text)).small().color(palette.bad);
@@ -64,7 +64,7 @@ pub(super) fn wrong(ui: &mut Ui, palette: &Palette, text: &str) {
 }
 
 /// A choice among a few, with its full name for screen readers; returns whether it was changed.
-pub(super) fn choice<T: PartialEq + Copy>(
+pub(in crate::app::panels) fn choice<T: PartialEq + Copy>(
     ui: &mut Ui,
     spoken: &str,
     chosen: &mut T,
