@@ -139,12 +139,30 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
     }
     match shown {
         Ok(()) => Ok(WELL),
-        Err(error) => {
-            let help =
-                format!("install OpenGL and, on Linux, the packages that README.md names; {WITHOUT_WINDOW}");
-            bail!(Diagnostic::new(format!("the window cannot be opened: {error}"), help));
-        }
+        Err(error) => bail!(not_opened(&error.to_string(), std::env::var("DISPLAY").ok().as_deref())),
     }
+}
+
+/// Why there is no window. `display` names the screen of X that was tried, where one was named.
+fn not_opened(error: &str, display: Option<&str>) -> Diagnostic {
+    if let Some(display) = display.filter(|_| error.contains("X server")) {
+        let help = format!(
+            "start it in a terminal of the desktop, or set DISPLAY to a screen that is there; {WITHOUT_WINDOW}"
+        );
+        return Diagnostic::new(
+            format!("no screen answers at DISPLAY={display}, so no window can be opened"),
+            help,
+        );
+    }
+    let help = format!("install OpenGL and, on Linux, the packages that README.md names; {WITHOUT_WINDOW}");
+    Diagnostic::new(format!("the window cannot be opened: {}", without_places(error)), help)
+}
+
+/// An error of the window library, without the places in its sources where it came up.
+fn without_places(error: &str) -> String {
+    let Some((before, rest)) = error.split_once("os error at ") else { return error.to_owned() };
+    let reason = rest.split_once(": ").map_or("an error of the system", |(_, reason)| reason);
+    format!("{before}{}", without_places(reason))
 }
 
 /// Whether a window can be opened. Everywhere but on the Unixes with X or Wayland it can.
@@ -154,4 +172,22 @@ fn has_display() -> bool {
         || set("DISPLAY")
         || set("WAYLAND_DISPLAY")
         || set("WAYLAND_SOCKET")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_cannot_be_opened_is_told_without_paths_of_the_builders() {
+        let at = "winit EventLoopError: os error at /home/me/.cargo/registry/winit/src/mod.rs:788: ";
+        let said = not_opened(&format!("{at}Failed to open connection to X server"), Some(":99")).one_line();
+        assert!(said.contains("no screen answers at DISPLAY=:99") && !said.contains(".cargo"), "{said}");
+        let said = not_opened(&format!("{at}it is broken"), None).one_line();
+        assert!(
+            said.starts_with("the window cannot be opened: winit EventLoopError: it is broken"),
+            "{said}"
+        );
+        assert!(!said.contains(".cargo"), "{said}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Which broker the lights meet on.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::{
     adafruit::{self, AdafruitOptions},
@@ -256,12 +256,30 @@ fn warn_of_secrets(reader: &mut Reader<'_>, table: &Table<'_>, login: &Login, li
 
 fn read_host(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<String> {
     let host = reader.expanded(member, false)?.text;
+    // As in a URL.
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'))
+        && address.parse::<Ipv6Addr>().is_ok()
+    {
+        return Some(address.to_owned());
+    }
+    if let Some((address, port)) = host.strip_prefix('[').and_then(|host| host.split_once("]:"))
+        && address.parse::<Ipv6Addr>().is_ok()
+    {
+        let help = format!("write host = \"{address}\" and port = {port}");
+        reader.wrong(member, ("it has the port behind the address", help));
+        return None;
+    }
     let reason = if host.is_empty() {
         ("it is empty", "give the broker's name or address")
     } else if host.contains("://") {
         ("it is a URL", "give the name alone, without mqtt://")
     } else if host.parse::<IpAddr>().is_ok() {
         return Some(host);
+    } else if host.matches(':').count() > 1 {
+        (
+            "it is no address of IPv6 that can be used",
+            "give one without a zone (%…) and a port, as in \"::1\", or a name",
+        )
     } else if host.contains(':') {
         ("it contains a colon", "give the port as port = …")
     } else if host.len() > 253 || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {

@@ -364,6 +364,8 @@ pub(crate) fn syntax_problems(problems: &mut Problems<'_>, text: &str, errors: &
 fn syntax(message: &str) -> Diagnostic {
     let help = if message.contains("duplicate key") {
         "remove one of the two"
+    } else if message.contains("escape") || message.contains("unicode") {
+        "write a text with \\ in single quotes, as in 'C:\\Users\\me\\ca.pem', or a path with / instead"
     } else if message.contains("string") || message.contains("literal") {
         "put texts in double quotes, as in name = \"demo\""
     } else {

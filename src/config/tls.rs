@@ -131,12 +131,22 @@ fn read_pem(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<(PathBuf, Ve
         reader.wrong(member, ("it is empty", "name a file, or remove it"));
         return None;
     }
+    if let Some(escape) = named.chars().find_map(escape_of) {
+        let message = format!(
+            "it holds a control character: \\{escape} in double quotes is one, as in \"C:\\{escape}…\""
+        );
+        reader.wrong(
+            member,
+            (message, "write a path with \\ in single quotes, as in 'C:\\new\\ca.pem', or with /"),
+        );
+        return None;
+    }
     let folder = Path::new(reader.problems.file()).parent().unwrap_or(Path::new(""));
     let file = folder.join(named);
     let mut bytes = Vec::new();
     let read = File::open(&file).and_then(|open| open.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     let reason = match read {
-        Ok(_) if bytes.len() as u64 <= MAX_BYTES => return Some((file, bytes)),
+        Ok(_) if bytes.len() as u64 <= MAX_BYTES => return Some((file, as_plain_text(bytes))),
         Ok(_) => Diagnostic::new("is larger than 4 MiB and so no certificate or key", "name another file"),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound => Diagnostic::new(
@@ -152,6 +162,34 @@ fn read_pem(reader: &mut Reader<'_>, member: &Member<'_>) -> Option<(PathBuf, Ve
     };
     wrong_file(reader, member, &file, reason);
     None
+}
+
+/// The letter by which TOML writes a control character; a path of Windows has it behind its \\.
+fn escape_of(c: char) -> Option<char> {
+    Some(match c {
+        '\n' => 'n',
+        '\t' => 't',
+        '\r' => 'r',
+        '\u{8}' => 'b',
+        '\u{c}' => 'f',
+        '\u{1b}' => 'e',
+        _ => return None,
+    })
+}
+
+/// The text as PEM has it. Editors on Windows put a byte order mark before it, or write UTF-16.
+fn as_plain_text(bytes: Vec<u8>) -> Vec<u8> {
+    let unit: fn([u8; 2]) -> u16 = match bytes.as_slice() {
+        [0xEF, 0xBB, 0xBF, text @ ..] => return text.to_vec(),
+        [0xFF, 0xFE, ..] | [1..=0xFF, 0, ..] => u16::from_le_bytes,
+        [0xFE, 0xFF, ..] | [0, 1..=0xFF, ..] => u16::from_be_bytes,
+        _ => return bytes,
+    };
+    let units = bytes.as_chunks::<2>().0.iter().map(|pair| unit(*pair)).filter(|unit| *unit != 0xFEFF);
+    char::decode_utf16(units)
+        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect::<String>()
+        .into_bytes()
 }
 
 /// `reason` continues "FILE …".

@@ -253,6 +253,20 @@ pub(super) fn unexpected(target: &Target, what: &Unexpected, awaited: &str) -> D
             format!("what answers at {address} is not an MQTT broker: its answer begins with \"{start}\""),
             "check the port (usually 1883, or 8883 with TLS), and whether this network has a login page",
         ),
+        Unexpected::Flood { messages } => Diagnostic::new(
+            format!(
+                "the broker sends without end: {messages} messages came on the lights' topics, and {awaited} was not \
+                 among them"
+            ),
+            "find out who publishes so much there and end it, or choose another root topic",
+        ),
+        Unexpected::Endless { bytes } => Diagnostic::new(
+            format!(
+                "the broker announces a message of {bytes} bytes and does not come to its end, so that {awaited} cannot \
+                 follow"
+            ),
+            "find out who published that on the lights' topics and remove it, or choose another root topic or broker",
+        ),
         Unexpected::Io(error) => Diagnostic::new(
             format!("the connection failed: {error}"),
             "try again, and if it happens again, check the network",
@@ -273,10 +287,25 @@ pub(super) fn may_not_read(target: &Target, refused: &[&str]) -> Diagnostic {
     )
 }
 
-pub(super) fn at_subscribe(target: &Target, what: &Unexpected) -> Diagnostic {
+/// The lights work; the program that shows them does not see them.
+pub(super) fn may_not_watch(refused: &[String]) -> Diagnostic {
+    let topics = refused.join(" and ");
+    Diagnostic::new(
+        format!(
+            "the broker lets the lights hear each other, and refuses the subscription {topics}, by which this program \
+             shows them"
+        ),
+        format!("let this user read {topics} if the broker is yours. Without it the lights work unseen"),
+    )
+}
+
+pub(super) fn at_subscribe(target: &Target, filters: &[String], what: &Unexpected) -> Diagnostic {
     match what {
         Unexpected::End { .. } => Diagnostic::new(
-            "the broker closes the connection at the subscription: this user may not read these topics",
+            format!(
+                "the broker closes the connection at the subscription to {}: this user may not read that",
+                filters.join(", ")
+            ),
             format!("choose another root topic than {}, or ask whoever runs the broker", target.root),
         ),
         what => unexpected(target, what, "the answer to a subscription"),
@@ -308,6 +337,31 @@ pub(super) fn not_heard(target: &Target, topic: &str) -> Diagnostic {
             "choose a root topic that may be used; or, if the broker is yours, allow it (Mosquitto's acl_file: \"topic \
              readwrite {root}/#\")"
         ),
+    )
+}
+
+/// Messages of `short` bytes pass.
+pub(super) fn too_long(target: &Target, short: usize, long: usize) -> Diagnostic {
+    Diagnostic::new(
+        format!(
+            "the broker delivers a message of {short} bytes and drops one of {long}, which is how long the messages of \
+             these lights become: its limit is too low (Mosquitto: message_size_limit)"
+        ),
+        format!(
+            "raise the limit to 512 bytes and more if the broker is yours (a light's message never has more), or use \
+             another broker than {}",
+            target.host
+        ),
+    )
+}
+
+/// `topic` is beside the topics of the lights; `light` begins those of a light that runs.
+pub(super) fn only_own_topics(topic: &str, light: &str) -> Diagnostic {
+    Diagnostic::new(
+        format!(
+            "this user may not use {topic}, and perhaps only the lights' own topics; {light} runs, so they were not tried"
+        ),
+        "stop the lights and start this again, or trust that they work",
     )
 }
 
@@ -343,6 +397,89 @@ pub(super) fn quota(said: &str) -> Diagnostic {
     Diagnostic::new(
         format!("the account's quota is used up: {said}"),
         "wait a minute, end other programs that use the account, and give the lights the timings of config/adafruit.toml",
+    )
+}
+
+// Sessions.
+
+/// How a session was refused or ended.
+fn how(what: &Unexpected) -> String {
+    match what {
+        Unexpected::Refused(code) => format!("refuses the next with code {code}"),
+        Unexpected::End { .. } => "closes the connection of the next".to_owned(),
+        Unexpected::Silence => "does not answer the next".to_owned(),
+        Unexpected::Io(error) => format!("does not take the connection of the next ({error})"),
+        what => format!("answers the next with something else ({what:?})"),
+    }
+}
+
+pub(super) fn no_more_sessions(
+    target: &Target,
+    there: usize,
+    needed: usize,
+    what: &Unexpected,
+) -> Diagnostic {
+    if there == 1 {
+        return Diagnostic::new(
+            format!(
+                "the broker lets one session of {} in and {}: these lights need {needed} at once",
+                whose(target),
+                how(what)
+            ),
+            SEVERAL_SESSIONS,
+        );
+    }
+    Diagnostic::new(
+        format!("the broker lets {there} sessions in and {}: these lights need {needed} at once", how(what)),
+        "raise its limit on connections if it is yours (Mosquitto: max_connections), end other programs that use it, or \
+         run fewer lights",
+    )
+}
+
+const SEVERAL_SESSIONS: &str = "let the broker allow several sessions of one login if it is yours (and several connections: \
+                                Mosquitto's max_connections), or use another broker: each light has a session of its own";
+
+fn whose(target: &Target) -> &'static str {
+    if target.login.is_some() { "this login" } else { "this computer" }
+}
+
+pub(super) fn one_session_a_login(target: &Target, needed: usize) -> Diagnostic {
+    Diagnostic::new(
+        format!(
+            "the broker ends the session of {} as soon as a second one begins under another client id: it allows one, \
+             and these lights need {needed} at once",
+            whose(target)
+        ),
+        SEVERAL_SESSIONS,
+    )
+}
+
+pub(super) fn session_taken_away(
+    target: &Target,
+    number: usize,
+    total: usize,
+    what: &Unexpected,
+) -> Diagnostic {
+    let end = match what {
+        Unexpected::End { .. } => "was ended",
+        _ => "no longer answers",
+    };
+    Diagnostic::new(
+        format!(
+            "of {total} sessions of {}, which these lights need at once, number {number} {end} when the others were there",
+            whose(target)
+        ),
+        SEVERAL_SESSIONS,
+    )
+}
+
+pub(super) fn slow_sessions(limit: std::time::Duration, total: usize) -> Diagnostic {
+    Diagnostic::new(
+        format!(
+            "the broker does not let {total} sessions in within {} s, and these lights need them",
+            limit.as_secs()
+        ),
+        "run fewer lights, or use a broker that is nearer or quicker",
     )
 }
 

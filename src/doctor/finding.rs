@@ -19,6 +19,8 @@ pub enum Step {
     Subscribe,
     /// What is published is heard.
     Hear,
+    /// It lets as many sessions in as the lights have.
+    Sessions,
     /// A retained message is kept for who comes later.
     Retained,
     /// The last will of a client that vanishes is published.
@@ -27,13 +29,14 @@ pub enum Step {
 
 impl Step {
     /// All of them, in their order.
-    pub const ALL: [Step; 8] = [
+    pub const ALL: [Step; 9] = [
         Step::Name,
         Step::Tcp,
         Step::Tls,
         Step::Connect,
         Step::Subscribe,
         Step::Hear,
+        Step::Sessions,
         Step::Retained,
         Step::Will,
     ];
@@ -48,6 +51,7 @@ impl Step {
             Step::Connect => "connect",
             Step::Subscribe => "subscribe",
             Step::Hear => "hear",
+            Step::Sessions => "sessions",
             Step::Retained => "retained",
             Step::Will => "will",
         }

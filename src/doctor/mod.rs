@@ -2,20 +2,25 @@
 //! most likely reason, and what to do.
 //!
 //! It speaks on the wire itself instead of through a client library, so that it sees exactly what
-//! comes back: a web page in place of a CONNACK, a code that is in no standard, a reset. It works on a
-//! junction of its own below the root topic, which no light listens to, and leaves nothing behind.
+//! comes back: a web page in place of a CONNACK, a code that is in no standard, a reset. It tries what the lights
+//! of the configuration will do, no less and no more, speaks in the name of lights that there are not, and leaves
+//! nothing behind.
 //!
 //! | module | one idea |
 //! | --- | --- |
 //! | `target` | the broker to examine |
 //! | `finding` | the steps, and what each came to |
 //! | `reach` | name, TCP, TLS |
-//! | `session` | CONNECT, subscribe, hear, retained, last will |
+//! | `load` | what the lights of a configuration will do |
+//! | `place` | the topics on which it speaks |
+//! | `session` | CONNECT, subscribe, hear, sessions, retained, last will |
 //! | `wire` | packets out and in, and what came instead of one |
 //! | `causes` | the most likely reasons, and what to do |
 
 mod causes;
 mod finding;
+mod load;
+mod place;
 mod reach;
 mod session;
 mod target;
@@ -29,6 +34,7 @@ use tokio::sync::mpsc;
 use self::finding::Done;
 pub use self::{
     finding::{Finding, Step, Verdict},
+    load::{JunctionLoad, Load},
     target::Target,
 };
 use crate::{
@@ -89,10 +95,11 @@ async fn run(target: &Target, record: &mut Record<'_>) -> Result<(), ()> {
     let addresses = record.step(Step::Name, reach::look_up(target)).await?;
     let tcp = record.step(Step::Tcp, reach::connect(target, &addresses)).await?;
     let stream = record.step(Step::Tls, reach::encrypt(target, tcp)).await?;
-    let probe = session::Probe::new(target, rand::rng().random());
+    let mut probe = session::Probe::new(target, rand::rng().random());
     let mut wire = record.step(Step::Connect, probe.log_in(wire::Wire::new(stream))).await?;
     record.step(Step::Subscribe, probe.subscribe(&mut wire)).await?;
     record.step(Step::Hear, probe.hear(&mut wire)).await?;
+    record.step(Step::Sessions, probe.sessions(&mut wire)).await?;
     // Neither needs the other.
     let _ = record.step(Step::Retained, probe.retained(&mut wire)).await;
     let _ = record.step(Step::Will, probe.will(&mut wire)).await;

@@ -1,5 +1,6 @@
 //! The broker to examine.
 
+use super::load::Load;
 use crate::{
     config::{BrokerChoice, Config},
     model::Login,
@@ -19,14 +20,12 @@ pub struct Target {
     pub tls: Option<Tls>,
     /// What stands before the junction in every topic.
     pub root: String,
-    /// The junctions whose topics lights will listen to; read along, never written to.
-    pub junctions: Vec<String>,
+    /// What lights will do there.
+    pub load: Load,
     /// Whether it is Adafruit IO, or acts so: feeds in place of topics, no retained messages, no wills.
     pub adafruit: bool,
 }
 
-/// More junctions are not listened to for a moment: if eight are allowed, so are the others.
-const MOST_JUNCTIONS: usize = 8;
 /// The one broker without free topics, retained messages and wills.
 pub(super) const ADAFRUIT: &str = "io.adafruit.com";
 
@@ -42,7 +41,7 @@ impl Target {
                 login: login.clone(),
                 tls: tls.clone(),
                 root: config.root.to_string(),
-                junctions: junctions(config),
+                load: Load::of(config),
                 adafruit: host == ADAFRUIT || config.feeds.is_some(),
             }),
             BrokerChoice::Embedded { .. } => None,
@@ -61,7 +60,7 @@ impl Target {
             login,
             tls: None,
             root: config.root.to_string(),
-            junctions: junctions(config),
+            load: Load::of(config),
             adafruit: config.emulated.is_some() || config.feeds.is_some(),
         }
     }
@@ -77,8 +76,4 @@ impl Target {
     pub(super) fn is_token_login(&self) -> bool {
         self.login.as_ref().is_some_and(|login| login.password.is_empty())
     }
-}
-
-fn junctions(config: &Config) -> Vec<String> {
-    config.junctions.iter().take(MOST_JUNCTIONS).map(|junction| junction.name().to_string()).collect()
 }

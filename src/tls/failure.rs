@@ -1,6 +1,6 @@
 //! Why there is no connection by TLS, and what to do about it.
 
-use std::{fmt, io};
+use std::{fmt, io, net::IpAddr};
 
 use tokio_rustls::rustls::{AlertDescription, CertificateError, Error};
 
@@ -25,8 +25,29 @@ pub enum Failure {
     UnknownIssuer,
     /// The broker's certificate is for these names, and not for the one that was called.
     WrongName {
-        /// As the certificate has them; empty where it names none.
+        /// As the certificate has them; empty where they are not known.
         names: Vec<String>,
+    },
+    /// The broker's certificate has its name in a place that no longer counts, or nowhere.
+    NoSubjectAltName {
+        /// Its CN, where it has one.
+        common_name: Option<String>,
+    },
+    /// The broker's certificate has the address that was called as the text of a name.
+    AddressAsName,
+    /// The key of the broker's certificate, or of the authority's above it, is of a kind that is not taken.
+    KeyNotTaken {
+        /// Such as "an RSA key of 1024 bits".
+        kind: String,
+        /// Whether it is the authority's.
+        of_issuer: bool,
+    },
+    /// The broker's certificate, or the authority's above it, is signed in a way that is not taken.
+    SignatureNotTaken {
+        /// Such as "RSA and SHA-1".
+        kind: &'static str,
+        /// Whether it is the authority's.
+        of_issuer: bool,
     },
     /// The broker shows the certificate of an authority in place of one of its own.
     AuthorityForServer,
@@ -88,6 +109,9 @@ impl Failure {
             CertificateError::NotValidForNameContext { presented, .. } => {
                 Failure::WrongName { names: presented.iter().map(|name| plain(name)).collect() }
             }
+            CertificateError::Other(other) if other.0.is::<Failure>() => {
+                other.0.downcast_ref::<Failure>().cloned().unwrap_or(Failure::UnknownIssuer)
+            }
             // The library has no variants for these two, which are the usual mistakes in certificates that
             // are made by hand.
             CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
@@ -131,7 +155,7 @@ impl Failure {
     /// What is wrong and what to do about it. `host` is the broker's name or address.
     #[must_use]
     pub fn diagnostic(&self, host: &str) -> Diagnostic {
-        Diagnostic::new(self.message(host), self.help())
+        Diagnostic::new(self.message(host), self.help(host))
     }
 
     fn message(&self, host: &str) -> String {
@@ -148,6 +172,29 @@ impl Failure {
             }
             Failure::WrongName { names } => {
                 format!("the certificate that answers at {host} is for {}", names.join(", "))
+            }
+            Failure::NoSubjectAltName { common_name } => {
+                let common = common_name
+                    .as_ref()
+                    .map(|name| format!(": {name} stands as its CN alone, which has not counted since 2017"));
+                format!(
+                    "the certificate of {host} is for no name, as it has no subjectAltName{}",
+                    common.unwrap_or_default()
+                )
+            }
+            Failure::AddressAsName => {
+                format!(
+                    "the certificate of {host} has that address as a name (DNS:{host}), not as an address"
+                )
+            }
+            Failure::KeyNotTaken { kind, of_issuer } => {
+                format!("the certificate {} has {kind}, which is not taken", whose(*of_issuer, host))
+            }
+            Failure::SignatureNotTaken { kind, of_issuer } => {
+                format!(
+                    "the certificate {} is signed with {kind}, which is not taken",
+                    whose(*of_issuer, host)
+                )
             }
             Failure::AuthorityForServer => {
                 format!("{host} shows an authority's certificate instead of one that was issued to it")
@@ -169,7 +216,32 @@ impl Failure {
         }
     }
 
-    fn help(&self) -> &'static str {
+    fn help(&self, host: &str) -> String {
+        let entry = if host.parse::<IpAddr>().is_ok() { format!("IP:{host}") } else { format!("DNS:{host}") };
+        match self {
+            Failure::WrongName { .. } => {
+                return format!(
+                    "write one of its names as host, or have the certificate made for {entry} (subjectAltName)"
+                );
+            }
+            Failure::NoSubjectAltName { .. } => {
+                return format!(
+                    "have it made anew with subjectAltName = {entry} (openssl: -addext subjectAltName={entry})"
+                );
+            }
+            Failure::OldCertificate => {
+                return format!("have it made anew as X.509 version 3, with subjectAltName = {entry}");
+            }
+            Failure::AddressAsName => {
+                return format!("have it made anew with {entry} in its subjectAltName, not DNS:{host}");
+            }
+            _ => {}
+        }
+        self.fixed_help().to_owned()
+    }
+
+    /// What to do whatever the broker's name is.
+    fn fixed_help(&self) -> &'static str {
         match self {
             Failure::Expired { .. } => {
                 "have it renewed by whoever runs the broker, or set this computer's clock if that is wrong"
@@ -181,14 +253,12 @@ impl Failure {
                 "give the certificate of the authority that issued it as ca_file (a ca_file that is there already holds \
                  another one)"
             }
-            Failure::WrongName { .. } => {
-                "write one of its names as host, or have the certificate made for this name (subjectAltName)"
+            Failure::KeyNotTaken { .. } => {
+                "have it made anew with an RSA key of 2048 bits or more, or with ECDSA on P-256 or P-384, or Ed25519"
             }
+            Failure::SignatureNotTaken { .. } => "have it signed anew with SHA-256 (openssl: -sha256)",
             Failure::AuthorityForServer => {
                 "issue a certificate to the broker with that authority, and give the authority's as ca_file"
-            }
-            Failure::OldCertificate => {
-                "have it made anew as X.509 version 3, with the broker's name as subjectAltName"
             }
             Failure::Certificate(_) => "have it made anew by whoever runs the broker",
             Failure::NotTls | Failure::Closed | Failure::Silent => {
@@ -205,6 +275,10 @@ impl Failure {
                  certificate"
             }
             Failure::NoName => "write a host name or an address as host",
+            Failure::WrongName { .. }
+            | Failure::NoSubjectAltName { .. }
+            | Failure::AddressAsName
+            | Failure::OldCertificate => "have it made anew for this name",
             Failure::Other(_) => "ask whoever runs the broker",
         }
     }
@@ -217,6 +291,10 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+fn whose(of_issuer: bool, host: &str) -> String {
+    if of_issuer { format!("of the authority above that of {host}") } else { format!("of {host}") }
+}
 
 /// The library gives names as its types print.
 fn plain(name: &str) -> String {

@@ -8,8 +8,10 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | `trust` | who may call itself the broker |
+//! | `certificate` | what about a certificate is not taken |
 //! | `failure` | why there is no connection, and what to do |
 
+mod certificate;
 mod failure;
 mod trust;
 
@@ -21,6 +23,7 @@ use tokio_rustls::{
     TlsConnector,
     rustls::{
         ClientConfig,
+        client::danger::ServerCertVerifier,
         crypto::ring,
         pki_types::{CertificateDer, PrivateKeyDer, ServerName},
     },
@@ -102,15 +105,15 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsError::Key(error.to_string()))?;
-        let builder = match &trust {
-            Trust::System => builder.with_root_certificates(trust::system()?),
+        let verifier: Arc<dyn ServerCertVerifier> = match &trust {
+            Trust::System => Arc::new(trust::Checked::new(trust::system()?, Vec::new(), &provider)?),
             Trust::Authorities(authorities) => {
-                builder.with_root_certificates(trust::authorities(authorities)?)
+                let roots = trust::authorities(authorities)?;
+                Arc::new(trust::Checked::new(roots, authorities.clone(), &provider)?)
             }
-            Trust::AcceptAnyCertificate => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(trust::AcceptAnyCertificate::new(&provider))),
+            Trust::AcceptAnyCertificate => Arc::new(trust::AcceptAnyCertificate::new(&provider)),
         };
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         let mut chain = Vec::new();
         let client = match identity {
             None => builder.with_no_client_auth(),

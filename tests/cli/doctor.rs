@@ -4,16 +4,17 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
-use test_support::certificates::{Authority, FAR_AWAY, Issued, LONG_AGO, NOW, Years};
+use test_support::certificates::{Authority, FAR_AWAY, Issued, LONG_AGO, NOW, OpenSsl, Years};
 use test_support::{Mosquitto, Workspace, fill, free_port, guarded};
+use traffic_light::mqtt::codec::{self, Packet};
 use twinlight::{
-    doctor::{Progress, Step, Target, Verdict, examine},
+    doctor::{Load, Progress, Step, Target, Verdict, examine},
     model::Login,
     world::{
         account_limiter::AccountLimiter,
@@ -21,7 +22,8 @@ use twinlight::{
     },
 };
 
-const STEPS: [&str; 8] = ["name", "tcp", "tls", "connect", "subscribe", "hear", "retained", "will"];
+const STEPS: [&str; 9] =
+    ["name", "tcp", "tls", "connect", "subscribe", "hear", "sessions", "retained", "will"];
 
 /// What the doctor said.
 struct Report {
@@ -230,6 +232,88 @@ fn certificates_that_are_not_good_are_named() {
 }
 
 #[test]
+fn keys_signatures_and_names_that_are_not_taken_are_named_with_what_is() {
+    const RSA: &[&str] = &["rsa:2048"];
+    const WEAK: &[&str] = &["rsa:1024"];
+    const P_521: &[&str] = &["ec", "-pkeyopt", "ec_paramgen_curve:P-521"];
+    const BY_ADDRESS: &str = "subjectAltName=IP:127.0.0.1\n";
+    for (keys, digest, extensions, cause, remedy) in [
+        (
+            [WEAK, RSA],
+            "-sha256",
+            BY_ADDRESS,
+            "has an RSA key of 1024 bits, which is not taken",
+            "2048 bits or more",
+        ),
+        ([RSA, RSA], "-sha1", BY_ADDRESS, "is signed with RSA and SHA-1, which is not taken", "-sha256"),
+        ([P_521, RSA], "-sha256", BY_ADDRESS, "an ECDSA key on the curve P-521", "P-256 or P-384"),
+        (
+            [RSA, WEAK],
+            "-sha256",
+            BY_ADDRESS,
+            "of the authority above that of 127.0.0.1 has an RSA key of 1024 bits",
+            "2048 bits or more",
+        ),
+        (
+            [RSA, P_521],
+            "-sha256",
+            BY_ADDRESS,
+            "of the authority above that of 127.0.0.1 has an ECDSA key on the curve P-521",
+            "P-256 or P-384",
+        ),
+        (
+            [RSA, RSA],
+            "-sha256",
+            "subjectAltName=DNS:127.0.0.1\n",
+            "has that address as a name (DNS:127.0.0.1)",
+            "IP:127.0.0.1 in its subjectAltName, not DNS:127.0.0.1",
+        ),
+        (
+            [RSA, RSA],
+            "-sha256",
+            "basicConstraints=CA:FALSE\n",
+            "it has no subjectAltName: 127.0.0.1 stands as its CN alone",
+            "subjectAltName = IP:127.0.0.1",
+        ),
+        ([RSA, RSA], "-sha256", "", "is of an old kind", "version 3, with subjectAltName = IP:127.0.0.1"),
+    ] {
+        let lab = Workspace::new();
+        let (authority, Issued { certificate, key }) = OpenSsl { keys, digest, extensions }.make("127.0.0.1");
+        fs::write(lab.folder.path().join("ca.pem"), &authority).unwrap();
+        let files = [("server.pem", certificate.as_str()), ("server.key", key.as_str())];
+        // What openssl itself would not use any more.
+        let lines = "certfile {folder}/server.pem\nkeyfile {folder}/server.key\nallow_anonymous true\n\
+                     ciphers DEFAULT@SECLEVEL=0";
+        let broker = Mosquitto::start(lines, &files);
+        Report::of(&lab, &format!("{}{OWN_CA}", at(broker.port))).assert_fails("tls", cause, remedy);
+    }
+}
+
+#[test]
+fn an_authority_whose_file_was_saved_by_an_editor_of_windows_is_taken() {
+    let lab = Workspace::new();
+    let (broker, authority) = encrypted(&lab, &["127.0.0.1"], NOW, "");
+    let marked = ["\u{feff}", &authority.pem].concat();
+    let little: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = authority.pem.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for bytes in [marked.into_bytes(), little, big] {
+        fs::write(lab.folder.path().join("ca.pem"), bytes).unwrap();
+        Report::of(&lab, &format!("{}{OWN_CA}", at(broker.port))).assert_well();
+    }
+}
+
+#[test]
+fn a_broker_at_an_address_of_ipv6_is_reached_with_brackets_and_without() {
+    let broker = Mosquitto::with("listener {port} 127.0.0.1\nlistener {port} ::1\nallow_anonymous true", &[]);
+    for host in ["::1", "[::1]"] {
+        let report = Report::of(&Workspace::new(), &format!("host = \"{host}\"\nport = {}\n", broker.port));
+        report.assert_well();
+        let text = report.line("tcp")["text"].as_str().unwrap();
+        assert!(text.starts_with("[::1]:"), "{text}");
+    }
+}
+
+#[test]
 fn a_client_certificate_that_is_wanted_or_not_taken_is_named() {
     let lab = Workspace::new();
     let (broker, authority) = encrypted(&lab, &["127.0.0.1"], NOW, "require_certificate true");
@@ -262,8 +346,14 @@ fn tls_and_plain_mqtt_on_each_others_port_are_told_apart() {
 fn rights_that_are_missing_are_named() {
     let lab = Workspace::new();
     let acl = "allow_anonymous true\nacl_file {folder}/acl";
-    let allowed = Mosquitto::start(acl, &[("acl", "topic readwrite twinlight/#\n")]);
-    Report::of(&lab, &at(allowed.port)).assert_well();
+    for rights in [
+        "topic readwrite twinlight/#\n",
+        // For the junction alone, which is all that its lights need.
+        "topic readwrite twinlight/demo/#\n",
+    ] {
+        let allowed = Mosquitto::start(acl, &[("acl", rights)]);
+        Report::of(&lab, &at(allowed.port)).assert_well();
+    }
     for rights in ["topic readwrite other/#\n", "topic read twinlight/#\n", "topic write twinlight/#\n"] {
         let broker = Mosquitto::start(acl, &[("acl", rights)]);
         Report::of(&lab, &at(broker.port)).assert_fails(
@@ -271,6 +361,244 @@ fn rights_that_are_missing_are_named() {
             "may not write there, or not read",
             "topic readwrite twinlight/#",
         );
+    }
+}
+
+#[test]
+fn rights_for_the_lights_own_topics_alone_are_enough_and_their_words_are_left_as_they_were() {
+    let lab = Workspace::new();
+    let acl = "allow_anonymous true\nacl_file {folder}/acl";
+    let own = "topic readwrite twinlight/demo/a/#\ntopic readwrite twinlight/demo/b/#\n";
+    let broker = Mosquitto::start(acl, &[("acl", own)]);
+    publish_kept(broker.port, "twinlight/demo/a/status", "{\"v\":1,\"online\":false,\"fw\":\"0.0.7\"}");
+    let report = Report::of(&lab, &at(broker.port));
+    report.assert_well();
+    let text = report.line("hear")["text"].as_str().unwrap();
+    assert!(text.ends_with("on the lights' own topics alone"), "{text}");
+    let kept = kept_below(broker.port, "twinlight/#");
+    let left =
+        ("twinlight/demo/a/status".to_owned(), "{\"v\":1,\"online\":false,\"fw\":\"0.0.7\"}".to_owned());
+    assert_eq!(kept, [left]);
+}
+
+#[test]
+fn messages_that_are_too_long_for_the_broker_are_named_with_its_limit() {
+    let broker = Mosquitto::start("allow_anonymous true\nmessage_size_limit 130", &[]);
+    let report = Report::of(&Workspace::new(), &at(broker.port));
+    report.assert_fails(
+        "hear",
+        "its limit is too low (Mosquitto: message_size_limit)",
+        "raise the limit to 512",
+    );
+    let enough = Mosquitto::start("allow_anonymous true\nmessage_size_limit 200", &[]);
+    Report::of(&Workspace::new(), &at(enough.port)).assert_well();
+}
+
+#[test]
+fn as_many_sessions_as_the_lights_have_are_asked_for_and_no_more() {
+    let lab = Workspace::new();
+    let mut passed = Vec::new();
+    for most in 1..=3 {
+        let lines = format!("allow_anonymous true\nmax_connections {most}");
+        // Versions differ in whether the number itself is still let in.
+        let measured = Mosquitto::start(&lines, &[]);
+        wait_until_alone(measured.port);
+        let room = fill(measured.port).len();
+        let broker = Mosquitto::start(&lines, &[]);
+        wait_until_alone(broker.port);
+        let report = Report::of(&lab, &at(broker.port));
+        // Two lights and the program itself.
+        passed.push(room >= 3);
+        match room {
+            3.. => report.assert_well(),
+            2 => report.assert_fails(
+                "sessions",
+                "lets 2 sessions in and closes the connection of the next: these lights need 3 at once",
+                "max_connections",
+            ),
+            _ => report.assert_fails("sessions", "lets one session of this computer in", "max_connections"),
+        }
+    }
+    assert!(passed.contains(&true) && passed.contains(&false));
+}
+
+/// A broker that does well by one client and has rules of its own for a second one.
+fn one_session_broker(ends_the_first: bool) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let first = std::sync::Arc::new(std::sync::Mutex::new(None::<TcpStream>));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, first) = (stream.unwrap(), first.clone());
+            thread::spawn(move || {
+                let earlier = first.lock().unwrap().replace(stream.try_clone().unwrap());
+                if let Some(earlier) = earlier {
+                    if ends_the_first {
+                        let _ = earlier.shutdown(std::net::Shutdown::Both);
+                    } else {
+                        let _ = stream.write_all(b"\x20\x02\x00\x05");
+                        return;
+                    }
+                }
+                serve(&mut stream);
+            });
+        }
+    });
+    port
+}
+
+/// Serves one client as a broker does, as long as it is alone.
+fn serve(stream: &mut TcpStream) {
+    let mut inbox = Vec::new();
+    let mut bytes = [0; 4_096];
+    loop {
+        let Ok(count @ 1..) = stream.read(&mut bytes) else { return };
+        inbox.extend_from_slice(&bytes[..count]);
+        while let Ok(Some((packet, length))) = Packet::read(&inbox) {
+            let answer = match packet {
+                Packet::Connect(_) => codec::connack(0).to_vec(),
+                Packet::Subscribe { id, filters } => {
+                    let mut answer = Vec::new();
+                    codec::suback(id, &filters.map(|(_, qos)| qos).collect::<Vec<_>>(), |put| {
+                        answer.extend_from_slice(put);
+                    })
+                    .unwrap();
+                    answer
+                }
+                Packet::Publish(publish) => {
+                    let mut answer = codec::puback(publish.delivery.id().unwrap()).to_vec();
+                    publish.encode(|put| answer.extend_from_slice(put)).unwrap();
+                    answer
+                }
+                Packet::PingReq => codec::PINGRESP.to_vec(),
+                _ => Vec::new(),
+            };
+            inbox.drain(..length);
+            if stream.write_all(&answer).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_broker_that_allows_one_session_of_a_login_is_named() {
+    let lab = Workspace::new();
+    let login = |port| format!("{}user = \"king\"\npassword = \"arthur\"\n", at(port));
+    let ends = one_session_broker(true);
+    Report::of(&lab, &login(ends)).assert_fails(
+        "sessions",
+        "ends the session of this login as soon as a second one begins",
+        "several sessions of one login",
+    );
+    let refuses = one_session_broker(false);
+    Report::of(&lab, &login(refuses)).assert_fails(
+        "sessions",
+        "lets one session of this login in and refuses the next with code 5",
+        "several sessions of one login",
+    );
+}
+
+/// A broker that lets a client in and takes its first subscription, and then sends this over and over, whatever
+/// it is told.
+fn flooding(begins: &'static [u8], goes_on: Vec<u8>) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, goes_on) = (stream.unwrap(), goes_on.clone());
+            thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4_096]);
+                let _ = stream.write_all(b"\x20\x02\x00\x00");
+                let _ = stream.read(&mut [0; 4_096]);
+                let _ = stream.write_all(begins);
+                while !goes_on.is_empty() && stream.write_all(&goes_on).is_ok() {}
+                // It hears and never answers.
+                while stream.read(&mut [0; 4_096]).is_ok_and(|count| count > 0) {}
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn brokers_that_flood_never_answer_or_announce_256_mb_are_done_with_in_time() {
+    let lab = Workspace::new();
+    let suback = b"\x90\x08\x00\x01\x01\x01\x01\x01\x01\x01";
+    let message = b"\x32\x1a\x00\x16twinlight/demo/b/state\x00\x01".repeat(1_000);
+    let large = b"\x90\x08\x00\x01\x01\x01\x01\x01\x01\x01\x30\xff\xff\xff\x7f\x00\x16twinlight/demo/b/state";
+    for (port, cause) in [
+        (flooding(b"", message), "the broker sends without end"),
+        (flooding(b"", Vec::new()), "the answer to a subscription does not arrive"),
+        // It comes to its end, on loopback, and nonsense follows it.
+        (flooding(large, vec![b'x'; 65_536]), "is not an MQTT broker"),
+        (flooding(large, Vec::new()), "announces a message of 268435460 bytes"),
+        (flooding(suback, vec![0xFF; 65_536]), "is not an MQTT broker"),
+    ] {
+        let began = Instant::now();
+        let report = Report::of(&lab, &at(port));
+        assert!(began.elapsed() < Duration::from_secs(30), "{cause}: {:?}", began.elapsed());
+        report.assert_fails("subscribe", cause, "");
+    }
+}
+
+#[test]
+fn a_long_message_that_a_healthy_broker_keeps_is_no_obstacle() {
+    let broker = Mosquitto::start("allow_anonymous true", &[]);
+    publish_kept(broker.port, "twinlight/demo/a/state", &"x".repeat(300_000));
+    publish_kept(broker.port, "twinlight/demo/b/state", &"y".repeat(5_000));
+    Report::of(&Workspace::new(), &at(broker.port)).assert_well();
+}
+
+/// Publishes a message that the broker keeps, as anybody may.
+fn publish_kept(port: u16, topic: &str, payload: &str) {
+    let mut options = rumqttc::MqttOptions::new("keeper", "127.0.0.1", port);
+    options.set_max_packet_size(1 << 20, 1 << 20);
+    let (client, mut connection) = rumqttc::Client::new(options, 10);
+    client.publish(topic, rumqttc::QoS::AtLeastOnce, true, payload).unwrap();
+    for event in connection.iter() {
+        if matches!(event.unwrap(), rumqttc::Event::Incoming(rumqttc::Packet::PubAck(_))) {
+            client.disconnect().unwrap();
+            while connection.iter().next().is_some_and(|event| event.is_ok()) {}
+            return;
+        }
+    }
+}
+
+/// What the broker keeps: what comes before a message that is published after the subscription.
+fn kept_below(port: u16, filter: &str) -> Vec<(String, String)> {
+    let options = rumqttc::MqttOptions::new("looker", "127.0.0.1", port);
+    let (client, mut connection) = rumqttc::Client::new(options, 10);
+    client.subscribe(filter, rumqttc::QoS::AtLeastOnce).unwrap();
+    client.publish("twinlight/demo/b/cmd", rumqttc::QoS::AtLeastOnce, false, "end").unwrap();
+    let mut kept = Vec::new();
+    for event in connection.iter() {
+        if let rumqttc::Event::Incoming(rumqttc::Packet::Publish(message)) = event.unwrap() {
+            if !message.retain {
+                break;
+            }
+            kept.push((message.topic, String::from_utf8(message.payload.to_vec()).unwrap()));
+        }
+    }
+    kept
+}
+
+/// Waits until the look whether the broker runs is no connection of its any more.
+fn wait_until_alone(port: u16) {
+    let until = Instant::now() + Duration::from_secs(20);
+    let port = format!(":{port:04X}");
+    loop {
+        let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+        // The local address is the second field, the state the fourth: 0A listens, 06 is over.
+        let connected = sockets.lines().any(|line| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            fields[1].ends_with(&port) && !["0A", "06"].contains(&fields[3])
+        });
+        if !connected {
+            return;
+        }
+        assert!(Instant::now() < until, "still connected");
+        thread::yield_now();
     }
 }
 
@@ -392,7 +720,7 @@ fn a_quota_that_is_used_up_is_named_as_such() {
             login: Some(login),
             tls: None,
             root: "twinlight".to_owned(),
-            junctions: Vec::new(),
+            load: Load::default(),
             adafruit: true,
         };
         let (progress, mut told) = tokio::sync::mpsc::channel(64);
@@ -419,7 +747,7 @@ fn an_examination_that_is_dropped_ends_at_once() {
         login: None,
         tls: None,
         root: "twinlight".to_owned(),
-        junctions: Vec::new(),
+        load: Load::default(),
         adafruit: false,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

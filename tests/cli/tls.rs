@@ -214,6 +214,15 @@ fn mistakes_with_files_have_their_line_and_a_remedy() {
         ("tls = true\nca_file = \"cut.pem\"", 7, "cut.pem is damaged (its end is missing)"),
         ("tls = true\nca_file = \".\"", 7, "is a folder\n  help: name the file in it"),
         ("tls = true\nca_file = \"\"", 7, "it is empty\n  help: name a file"),
+        (
+            "tls = true\nca_file = \"C:\\new\\tls.pem\"",
+            7,
+            "it holds a control character: \\n in double quotes is one, as in \"C:\\n…\"\n  help: write a path with \\ in single \
+             quotes",
+        ),
+        ("tls = true\nca_file = \"C:\\new\\ca.pem\"", 7, "help: write a text with \\ in single quotes"),
+        ("tls = true\nca_file = \"C:\\Users\\ca.pem\"", 7, "help: write a text with \\ in single quotes"),
+        ("tls = true\nca_file = 'C:\\new\\ca.pem'", 7, "does not exist\n  help: check the name"),
         ("tls = true\ncert_file = \"me.pem\"", 3, "add key_file"),
         ("tls = true\nkey_file = \"me.key\"", 3, "add cert_file"),
         (

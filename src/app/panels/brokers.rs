@@ -304,6 +304,7 @@ fn step_name(step: Step) -> &'static str {
         Step::Connect => "Log in",
         Step::Subscribe => "Subscribe",
         Step::Hear => "Receive a message",
+        Step::Sessions => "Enough sessions",
         Step::Retained => "Retained messages",
         Step::Will => "Last will",
     }

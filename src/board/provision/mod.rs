@@ -178,7 +178,7 @@ impl Settings {
         };
         let wifi = Wifi {
             ssid: bounded(&self.wifi_ssid, Member::WifiSsid, MAX_SSID_BYTES, &mut errors),
-            password: bounded(&self.wifi_password, Member::WifiPassword, 63, &mut errors),
+            password: wifi_password(&self.wifi_password, &mut errors),
         };
         let broker = Broker {
             host: bounded(&self.broker_host, Member::BrokerHost, MAX_LOGIN_BYTES, &mut errors),
@@ -227,6 +227,18 @@ fn name(text: &str, member: Member, errors: &mut Vec<SettingsError>) -> Option<N
             errors.push(SettingsError { member, diagnostic: text.into() });
         })
         .ok()
+}
+
+/// A password of WPA2 has at most 63 characters; with 64 digits it is the key that routers compute from it.
+fn wifi_password(text: &str, errors: &mut Vec<SettingsError>) -> heapless::String<63> {
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let message = "these 64 digits are the key that WPA2 computes from name and password, which a board does not take";
+        let help = "give the password itself, of 8 to 63 characters";
+        errors
+            .push(SettingsError { member: Member::WifiPassword, diagnostic: Diagnostic::new(message, help) });
+        return heapless::String::new();
+    }
+    bounded(text, Member::WifiPassword, 63, errors)
 }
 
 fn bounded<const N: usize>(
@@ -388,6 +400,11 @@ mod tests {
             errors[0].member
         };
         assert_eq!(one(|s| s.wifi_password = "short".to_owned()), Member::WifiPassword);
+        assert_eq!(one(|s| s.wifi_password = "0123456789abcdef".repeat(4)), Member::WifiPassword);
+        let mut with_key = settings();
+        with_key.wifi_password = "0123456789ABCDEF".repeat(4);
+        let said = with_key.record().unwrap_err()[0].diagnostic.one_line();
+        assert!(said.contains("64 digits") && said.contains("give the password itself"), "{said}");
         assert_eq!(one(|s| s.broker_host.clear()), Member::BrokerHost);
         assert_eq!(one(|s| s.broker_port = 0), Member::BrokerPort);
         assert_eq!(one(|s| s.broker_password = "x".to_owned()), Member::BrokerUser);

@@ -1,4 +1,4 @@
-use super::*;
+use super::{super::load::Load, *};
 use crate::model::Login;
 
 fn target(host: &str, login: Option<(&str, &str)>) -> Target {
@@ -8,7 +8,7 @@ fn target(host: &str, login: Option<(&str, &str)>) -> Target {
         login: login.map(|(user, password)| Login { user: user.to_owned(), password: password.to_owned() }),
         tls: None,
         root: "twinlight".to_owned(),
-        junctions: Vec::new(),
+        load: Load::default(),
         adafruit: host == ADAFRUIT,
     }
 }

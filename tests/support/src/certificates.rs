@@ -1,5 +1,7 @@
 //! Certificates for a test: an authority of its own, and what it issues.
 
+use std::{fs, process::Command};
+
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 
 /// An authority that nobody trusts who was not told to.
@@ -59,6 +61,72 @@ impl Authority {
         set_years(&mut params, years);
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
         Issued { certificate, key: key.serialize_pem() }
+    }
+}
+
+/// How openssl is to make a certificate for a broker.
+pub struct OpenSsl<'a> {
+    /// Such as `rsa:2048`, for the broker and for the authority.
+    pub keys: [&'a [&'a str]; 2],
+    /// Such as `-sha256`.
+    pub digest: &'a str,
+    /// Lines of extensions; without any it makes a certificate of version 1.
+    pub extensions: &'a str,
+}
+
+impl OpenSsl<'_> {
+    /// The authority's certificate, in PEM, and what it issued to `common_name`.
+    pub fn make(&self, common_name: &str) -> (String, Issued) {
+        let folder = tempfile::tempdir().unwrap();
+        let openssl = |args: &[&[&str]]| {
+            let made =
+                Command::new("openssl").current_dir(folder.path()).args(args.concat()).output().unwrap();
+            assert!(made.status.success(), "{args:?}: {}", String::from_utf8_lossy(&made.stderr));
+        };
+        let [of_server, of_authority] = self.keys;
+        let days = &["-days", "3650"][..];
+        openssl(&[
+            &[
+                "req",
+                "-x509",
+                "-nodes",
+                "-subj",
+                "/CN=Lab authority",
+                "-keyout",
+                "ca.key",
+                "-out",
+                "ca.pem",
+                "-newkey",
+            ],
+            of_authority,
+            days,
+        ]);
+        let subject = format!("/CN={common_name}");
+        openssl(&[
+            &[
+                "req",
+                "-new",
+                "-nodes",
+                "-subj",
+                &subject,
+                "-keyout",
+                "server.key",
+                "-out",
+                "server.csr",
+                "-newkey",
+            ],
+            of_server,
+        ]);
+        fs::write(folder.path().join("extensions"), self.extensions).unwrap();
+        let extensions: &[&str] = if self.extensions.is_empty() { &[] } else { &["-extfile", "extensions"] };
+        openssl(&[
+            &["x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"],
+            &["-out", "server.pem", self.digest],
+            extensions,
+            days,
+        ]);
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        (read("ca.pem"), Issued { certificate: read("server.pem"), key: read("server.key") })
     }
 }
 

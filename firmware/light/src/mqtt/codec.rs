@@ -558,8 +558,29 @@ pub fn connack(code: u8) -> [u8; 4] {
 /// A PUBACK (section 3.4).
 #[must_use]
 pub fn puback(id: u16) -> [u8; 4] {
+    numbered(PacketType::PubAck, id)
+}
+
+/// A PUBCOMP (section 3.7), which answers PUBREL.
+#[must_use]
+pub fn pubcomp(id: u16) -> [u8; 4] {
+    numbered(PacketType::PubComp, id)
+}
+
+/// What the receiver of a PUBLISH answers: a PUBACK or PUBREC, or nothing at QoS 0 (section 4.3).
+#[must_use]
+pub fn acknowledgement(delivery: Delivery) -> Option<[u8; 4]> {
+    match delivery {
+        Delivery::AtMostOnce => None,
+        Delivery::AtLeastOnce { id } => Some(puback(id)),
+        Delivery::ExactlyOnce { id } => Some(numbered(PacketType::PubRec, id)),
+    }
+}
+
+/// A packet that has nothing but its packet identifier.
+fn numbered(packet_type: PacketType, id: u16) -> [u8; 4] {
     let [high, low] = id.to_be_bytes();
-    [(PacketType::PubAck as u8) << 4, 2, high, low]
+    [(packet_type as u8) << 4, 2, high, low]
 }
 
 /// Whether a topic filter matches a topic (section 4.7).

@@ -4,7 +4,7 @@
 //! QoS 1, keep-alive, and that nothing outlives it. What cannot be sent at once is refused, so that
 //! no word of before an outage is ever sent after it. (The `no_std` clients that are kept today
 //! keep a publish and send it again after a reconnect, and ask for the old session back; a light
-//! must do neither.) It never asks for QoS 2, and a broker that sends it breaks the contract.
+//! must do neither.) It never asks for QoS 2; a broker that sends it all the same is answered.
 //!
 //! Section numbers are those of the OASIS standard "MQTT Version 3.1.1".
 
@@ -12,9 +12,12 @@ use core::fmt;
 
 use heapless::Vec;
 
-use super::codec::{
-    self, Connect, DISCONNECT, Delivery, FixedHeader, Malformed, PINGREQ, Packet, PacketType, Publish,
-    PublishHead, TooLong, Will,
+use super::{
+    codec::{
+        self, Connect, DISCONNECT, Delivery, FixedHeader, Malformed, PINGREQ, Packet, PacketType, Publish,
+        TooLong, Will,
+    },
+    inbox::{Inbox, Incoming, drop_front},
 };
 use crate::time::Instant;
 
@@ -101,11 +104,7 @@ enum Stage {
 #[derive(Clone, Debug)]
 pub struct Session {
     stage: Stage,
-    inbox: Vec<u8, INBOX_BYTES>,
-    /// Bytes at the front of `inbox` that the last event was made of.
-    taken: usize,
-    /// Bytes of a too long packet that are still to come.
-    to_skip: usize,
+    inbox: Inbox<INBOX_BYTES>,
     outbox: Vec<u8, OUTBOX_BYTES>,
     unacked: Vec<u16, MAX_UNACKED>,
     /// A message was refused because too many were unacknowledged, and they still are.
@@ -127,9 +126,7 @@ impl Session {
     pub fn open(options: &ConnectOptions<'_>, now: Instant) -> Result<Session, End> {
         let mut session = Session {
             stage: Stage::Connecting,
-            inbox: Vec::new(),
-            taken: 0,
-            to_skip: 0,
+            inbox: Inbox::new(),
             outbox: Vec::new(),
             unacked: Vec::new(),
             stuck: false,
@@ -215,20 +212,13 @@ impl Session {
     /// How many bytes [`Session::feed`] would take now.
     #[must_use]
     pub fn room(&self) -> usize {
-        self.to_skip.saturating_add(self.inbox.capacity() - self.inbox.len())
+        self.inbox.room()
     }
 
     /// Takes bytes from the socket, and returns how many; the rest has to be given again after the
     /// events were taken.
     pub fn feed(&mut self, bytes: &[u8]) -> usize {
-        let skipped = self.to_skip.min(bytes.len());
-        self.to_skip -= skipped;
-        let rest = bytes.get(skipped..).unwrap_or_default();
-        let room = self.inbox.capacity() - self.inbox.len();
-        let taken = rest.len().min(room);
-        // It fits: that much room is there.
-        let _ = self.inbox.extend_from_slice(rest.get(..taken).unwrap_or_default());
-        skipped + taken
+        self.inbox.feed(bytes)
     }
 
     /// The next event, if the bytes so far make one. To be called until there is none, after each
@@ -237,24 +227,24 @@ impl Session {
     /// # Errors
     /// Why the session is over.
     pub fn next_event(&mut self, now: Instant) -> Result<Option<Event<'_>>, End> {
-        drop_front(&mut self.inbox, core::mem::take(&mut self.taken));
         loop {
             // Acknowledgements must find room; until then the broker has to wait.
             if OUTBOX_BYTES - self.outbox.len() < 8 {
                 return Ok(None);
             }
+            let waiting = self.inbox.waiting();
             // The first thing that a broker says is CONNACK; anything else is no broker.
-            if self.stage == Stage::Connecting && self.inbox.first().is_some_and(|first| first >> 4 != 2) {
+            if self.stage == Stage::Connecting && waiting.first().is_some_and(|first| first >> 4 != 2) {
                 return Err(End::NotMqtt);
             }
-            let Some(header) = FixedHeader::read(&self.inbox)? else { return Ok(None) };
-            if header.total > INBOX_BYTES {
-                return self.pass_over(header);
-            }
+            let Some(header) = FixedHeader::read(waiting)? else { return Ok(None) };
             if header.packet_type == PacketType::Publish {
                 return self.message();
             }
-            let Some((packet, total)) = Packet::read(&self.inbox)? else { return Ok(None) };
+            let (inbox, outbox) = (&mut self.inbox, &mut self.outbox);
+            // There is room: it was looked for before the packet was.
+            let answer = |bytes: &[u8]| _ = outbox.extend_from_slice(bytes);
+            let Some(Incoming::Packet(packet)) = inbox.next_packet(answer)? else { return Ok(None) };
             let event = match packet {
                 Packet::ConnAck { code, .. } => {
                     self.connack(code, now)?;
@@ -274,9 +264,9 @@ impl Session {
                     self.awaits_ping = false;
                     None
                 }
+                Packet::Qos2(PacketType::PubRel, _) => None,
                 _ => return Err(End::NotMqtt),
             };
-            drop_front(&mut self.inbox, total);
             if event.is_some() {
                 return Ok(event);
             }
@@ -347,23 +337,15 @@ impl Session {
     }
 
     fn message(&mut self) -> Result<Option<Event<'_>>, End> {
-        let Some((Packet::Publish(publish), total)) = Packet::read(&self.inbox)? else { return Ok(None) };
-        acknowledge(&mut self.outbox, publish.delivery)?;
-        self.taken = total;
-        let Publish { topic, payload, retain: retained, .. } = publish;
-        Ok(Some(Event::Message { topic, payload, retained }))
-    }
-
-    /// A message that is too long must not cost the light its session.
-    fn pass_over(&mut self, header: FixedHeader) -> Result<Option<Event<'_>>, End> {
-        let Some(head) = PublishHead::read(&self.inbox)? else {
-            // A topic that does not fit is none that was subscribed to.
-            return if self.inbox.is_full() { Err(End::NotMqtt) } else { Ok(None) };
-        };
-        acknowledge(&mut self.outbox, head.delivery)?;
-        self.to_skip = header.total - self.inbox.len();
-        self.inbox.clear();
-        Ok(Some(Event::TooLong { bytes: header.total }))
+        let (inbox, outbox) = (&mut self.inbox, &mut self.outbox);
+        Ok(match inbox.next_packet(|bytes| _ = outbox.extend_from_slice(bytes))? {
+            Some(Incoming::Packet(Packet::Publish(Publish { topic, payload, retain: retained, .. }))) => {
+                Some(Event::Message { topic, payload, retained })
+            }
+            // A message that is too long must not cost the light its session.
+            Some(Incoming::TooLong { bytes }) => Some(Event::TooLong { bytes }),
+            _ => None,
+        })
     }
 
     /// Appends a packet to the outbox where so many bytes stay free, or nothing.
@@ -383,28 +365,10 @@ impl Session {
     }
 }
 
-fn acknowledge(outbox: &mut Vec<u8, OUTBOX_BYTES>, delivery: Delivery) -> Result<(), End> {
-    match delivery {
-        Delivery::AtMostOnce => {}
-        // There is room: it was looked for before the packet was.
-        Delivery::AtLeastOnce { id } => {
-            let _ = outbox.extend_from_slice(&codec::puback(id));
-        }
-        Delivery::ExactlyOnce { .. } => return Err(End::NotMqtt),
-    }
-    Ok(())
-}
-
 impl From<Malformed> for End {
     fn from(_: Malformed) -> End {
         End::NotMqtt
     }
-}
-
-fn drop_front<const N: usize>(bytes: &mut Vec<u8, N>, count: usize) {
-    let count = count.min(bytes.len());
-    bytes.copy_within(count.., 0);
-    bytes.truncate(bytes.len() - count);
 }
 
 impl End {
@@ -718,7 +682,7 @@ mod tests {
             while !rest.is_empty() {
                 rest = &rest[session.feed(rest)..];
                 while session.next_event(at(1)).unwrap().is_some() {}
-                if session.inbox.is_full() {
+                if session.room() == 0 {
                     acknowledged += sent(&mut session).windows(2).filter(|two| *two == [0x40, 2]).count();
                     while session.next_event(at(1)).unwrap().is_some() {}
                 }
@@ -733,6 +697,16 @@ mod tests {
             while session.next_event(at(1)).unwrap().is_some() {}
         }
         assert_eq!(acknowledged, 200);
+    }
+
+    #[test]
+    fn a_message_of_qos_2_is_heard_and_answered_to_its_end() {
+        let mut session = up();
+        session.feed(b"\x34\x06\x00\x01a\x00\x09x\x62\x02\x00\x09");
+        let heard = Event::Message { topic: "a", payload: b"x", retained: false };
+        assert_eq!(session.next_event(at(1)), Ok(Some(heard)));
+        assert_eq!(session.next_event(at(1)), Ok(None));
+        assert_eq!(sent(&mut session), b"\x50\x02\x00\x09\x70\x02\x00\x09");
     }
 
     #[test]
