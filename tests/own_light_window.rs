@@ -23,7 +23,8 @@ use twinlight::{
     },
     check::report::{SealKey, verify},
     config::{BrokerChoice, Config},
-    world::broker::{Broker, BrokerConfig},
+    model::BrokerLimits,
+    world::broker::{Broker, BrokerConfig, OwnClients},
 };
 
 struct Window {
@@ -297,7 +298,14 @@ fn the_port_is_open_to_the_network_only_where_that_is_switched_on_and_asks_for_a
 #[test]
 fn a_check_is_played_at_the_broker_of_the_live_lab_where_that_is_chosen() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let own = BrokerConfig { first_port: 0, search: false, lan: false, login: None };
+    let own = BrokerConfig {
+        first_port: 0,
+        search: false,
+        lan: false,
+        login: None,
+        limits: BrokerLimits::default(),
+        own: OwnClients::default(),
+    };
     let broker = runtime.block_on(Broker::start(&own)).unwrap();
     let port = broker.local_address().port();
     let external = BrokerChoice::External { host: "127.0.0.1".to_owned(), port, login: None, tls: None };

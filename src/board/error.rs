@@ -141,6 +141,8 @@ pub enum BoardError {
         file: PathBuf,
         /// What is wrong with it: continues "FILE …".
         reason: String,
+        /// What to do about it, as a sentence without a full stop.
+        help: String,
     },
     /// A board that this program did not flash has no place for a record.
     #[error(
@@ -288,9 +290,10 @@ impl BoardError {
             BoardError::ReadFailed { .. } => {
                 "check the cable and try again. If it stays so, the board's flash is failing"
             }
-            BoardError::BadImage { .. } => {
-                "nothing was written. Leave --image out to flash the firmware that came with this program, or build \
-                 one with \"cargo xtask image\""
+            BoardError::BadImage { help, .. } => {
+                return format!(
+                    "{help}, or flash the firmware that came with this program (without --image). Nothing was written"
+                );
             }
             BoardError::OtherFirmware => "nothing was written. Flash it first: that provisions it too",
             BoardError::BadRecord(error) => {

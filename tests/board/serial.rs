@@ -9,7 +9,10 @@ use std::{
 };
 
 use board_emulator::{ChipKind, Fault, LoaderKind, Mode, Op, PicEmulator, PicEvent};
-use test_support::board::{Board, PROTECTED};
+use test_support::{
+    board::{Board, PROTECTED},
+    images,
+};
 use traffic_light::{Name, record::Record};
 use twinlight::board::{
     BackupJob, BackupPlace, BackupScope, BoardError, Cancel, Connection, EntryMethod, FlashJob, Identity,
@@ -291,6 +294,33 @@ fn a_board_that_may_not_be_flashed_is_refused_before_a_byte_is_written() {
     let board = Board::new(4);
     board.emulator.arm(Fault::refused(5).at_command(Op::READ_REG, 1));
     assert!(matches!(refused(&board), BoardError::Locked));
+}
+
+#[test]
+fn an_image_that_cannot_start_is_refused_before_a_byte_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("image.bin");
+    let board = Board::new(4);
+    let before = board.flash();
+    let job = FlashJob { image: ImageChoice::File(file.clone()), ..flash_job(&board) };
+    let images = images::refused();
+    assert!(images.len() > 35);
+    for image in images {
+        board.emulator.forget();
+        fs::write(&file, &image.bytes).unwrap();
+        let error = do_flash(&job).unwrap_err();
+        assert!(matches!(error, BoardError::BadImage { .. }), "{error:?}");
+        assert!(error.to_string().contains(image.says), "{error}, and not: {}", image.says);
+        let help = error.help();
+        assert!(help.starts_with(image.help) && help.ends_with("Nothing was written"), "{help}");
+        assert_eq!(board.seen().commands.is_empty(), !image.asks_board, "{error}");
+        board.assert_unchanged();
+    }
+    assert!(board.flash() == before);
+    // What they were made of is flashed: none was refused for how it was put together.
+    fs::write(&file, images::sound()).unwrap();
+    do_flash(&job).unwrap();
+    assert_flashed(&board.flash());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 
 use board_emulator::{ChipKind, Fault, Mode, Program};
 use tempfile::TempDir;
-use test_support::board::Board;
+use test_support::{board::Board, images};
 use traffic_light::record::Record;
 
 const PROVISIONING: &str = "junction = \"demo\"\nlight = \"b\"\npeers = [\"a\"]\n[wifi]\nssid = \"lab\"\n\
@@ -152,6 +152,20 @@ fn what_is_wrong_with_the_command_line_or_a_file_ends_with_two() {
     assert_said(&lab.run("restore", &["no.bin"]), 2, "has a no.bin.toml that cannot be read");
     assert_said(&lab.run("restore", &["none.bin"]), 2, "none.bin cannot be read");
     assert_eq!(lab.board.seen().commands, []);
+}
+
+#[test]
+fn an_image_that_cannot_start_is_refused_with_the_reason_and_nothing_is_written() {
+    let lab = Terminal::new(Board::new(4));
+    let before = lab.board.flash();
+    for image in images::refused() {
+        fs::write(lab.file("image.bin"), &image.bytes).unwrap();
+        let refused = lab.run("flash", &["--no-backup", "--provision", "board.toml", "--image", "image.bin"]);
+        assert_said(&refused, 2, image.says);
+        assert_said(&refused, 2, &format!("\nhelp: {}", image.help));
+        lab.board.assert_unchanged();
+    }
+    assert!(lab.board.flash() == before);
 }
 
 #[test]
