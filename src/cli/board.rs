@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 
 use super::{
     failure::{self, Failure},
-    progress,
+    output, progress,
 };
 use crate::{
     board::{
@@ -60,7 +60,7 @@ pub(super) fn read_provisioning(common: &Common, file: &Path) -> anyhow::Result<
     file.warnings.iter().for_each(failure::warn);
     if common.config.is_some() || common.preset.is_some() {
         for difference in differences(&file.record, &common.load()?) {
-            eprintln!("warning: {difference}");
+            note!("warning: {difference}");
         }
     }
     Ok(file)
@@ -107,7 +107,7 @@ pub(super) fn cancel_when_asked_to(cancel: &Cancel) -> anyhow::Result<()> {
         runtime.block_on(async {
             asked_to_end().await;
             cancel.cancel();
-            eprintln!("\nStopping after this block. Press Ctrl-C again to stop immediately.");
+            note!("\nStopping after this block. Press Ctrl-C again to stop immediately.");
             asked_to_end().await;
             exit(i32::from(FAILED));
         });
@@ -147,7 +147,7 @@ impl ProgressPrinter {
     }
 
     fn say(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| note!("{text}"));
     }
 
     fn show(&self, progress: &Progress) {
@@ -209,7 +209,7 @@ impl JobObserver for ProgressPrinter {
             self.unasked = true;
             return false;
         }
-        eprint!("yes or no? ");
+        output::note_part("yes or no? ");
         let mut line = String::new();
         // What cannot be read is a no.
         let _ = io::stdin().lock().read_line(&mut line);

@@ -37,7 +37,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
     };
     let lan = lan || args.lan;
     let limiter = config.emulated.map(|emulated| {
-        let listener = Box::new(|event| eprintln!("{event}"));
+        let listener = Box::new(|event| note!("{event}"));
         AccountLimiter::adafruit(&emulated.user, emulated.per_minute, listener)
     });
     let made_up = (lan && login.is_none()).then(make_login);
@@ -85,7 +85,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
             }
             ended = ended => {
                 if let Ended::Failed { reason } = ended {
-                    eprintln!("error: the broker ended: {reason}");
+                    note!("error: the broker ended: {reason}");
                 }
                 Ok(FAILED)
             }

@@ -162,6 +162,7 @@ impl Supervisor {
             last_run: last_run.keep_noting(&boots),
             boots,
             recorder: None,
+            record_limits: options.record_limits,
             recordings,
             survey: None,
             topics,

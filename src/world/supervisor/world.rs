@@ -24,7 +24,7 @@ use crate::{
         delivery::Deliveries,
         engine::Engine,
         event_bus::EventBus,
-        recorder::RecordError,
+        recorder::{Limits, RecordError},
     },
 };
 
@@ -42,6 +42,8 @@ pub struct WorldOptions {
     /// Into which file all is recorded from the start on; it must not exist. `None`: nothing is, until
     /// somebody asks for it.
     pub record_to: Option<PathBuf>,
+    /// How much of the disk each recording may take.
+    pub record_limits: Limits,
     /// Called after each event.
     pub wake: Option<Waker>,
     /// Where the program keeps what it must remember from one run to the next; `None`: nowhere.
@@ -161,7 +163,7 @@ impl World {
         let tunnel = tunnel_to(&config.broker).map_err(WorldError::Tunnel)?;
         let events = bus.subscribe();
         let recorder = match &options.record_to {
-            Some(file) => Some(record::begin(file, &config, &bus)?),
+            Some(file) => Some(record::begin(file, &config, &bus, options.record_limits)?),
             None => None,
         };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
