@@ -17,7 +17,12 @@ use esp_image::{
 };
 use traffic_light::record::{PARTITION_BYTES, Record};
 
-use super::{BoardError, BoardInfo, ImageChoice, flash_writer::Region, memory::BLANK};
+use super::{
+    BoardError, BoardInfo, ImageChoice,
+    flash_writer::Region,
+    memory::BLANK,
+    provision::{this_computer, unreachable},
+};
 
 const MANIFEST: &str = include_str!("../../assets/firmware/manifest.toml");
 const BOOTLOADER: &[u8] = include_bytes!("../../assets/firmware/bootloader.bin");
@@ -154,6 +159,9 @@ impl Image {
 
 /// The provisioning record, and nothing else in its sector.
 pub(super) fn record_region(offset: u32, record: &Record) -> Result<Region, BoardError> {
+    if let Some(problem) = unreachable(&record.broker.host, &this_computer::addresses()) {
+        return Err(BoardError::UnreachableBroker(problem));
+    }
     let mut bytes = record.encode().map_err(BoardError::BadRecord)?.to_vec();
     bytes.resize(PARTITION_BYTES, BLANK);
     Ok(Region { guards_itself: true, ..Region::new("provisioning record", offset, bytes) })

@@ -69,7 +69,7 @@ pub(super) fn read_provisioning(common: &Common, file: &Path) -> anyhow::Result<
 /// Does what was asked, with progress on standard error; Ctrl-C ends it between two blocks.
 pub(super) fn run(request: &Request, answer: Option<bool>) -> anyhow::Result<Done> {
     let cancel = Cancel::default();
-    cancel_when_asked_to(&cancel)?;
+    cancel_when_asked_to(&cancel, "Stopping after this block.")?;
     let mut printer = ProgressPrinter::new(answer);
     let done = request.run(&mut printer, &cancel);
     printer.bar.finish_and_clear();
@@ -92,6 +92,7 @@ fn explained(error: BoardError) -> anyhow::Error {
         | BoardError::BackupExists { .. }
         | BoardError::File { .. }
         | BoardError::NoDataFolder
+        | BoardError::UnreachableBroker(_)
         | BoardError::BadRecord(_) => WRONG_USAGE,
         BoardError::VerifyFailed { .. } | BoardError::ReadFailed { .. } => CHECK_FAILED,
         _ => FAILED,
@@ -99,15 +100,15 @@ fn explained(error: BoardError) -> anyhow::Error {
     Failure { status, diagnostic: Diagnostic::new(error.to_string(), error.help()) }.into()
 }
 
-/// Sets the flag on Ctrl-C; a second one ends the program.
-pub(super) fn cancel_when_asked_to(cancel: &Cancel) -> anyhow::Result<()> {
+/// Sets the flag on Ctrl-C, and says `sentence`; a second one ends the program.
+pub(super) fn cancel_when_asked_to(cancel: &Cancel, sentence: &'static str) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let cancel = cancel.clone();
     std::thread::Builder::new().name("twinlight-signals".to_owned()).spawn(move || {
         runtime.block_on(async {
             asked_to_end().await;
             cancel.cancel();
-            note!("\nStopping after this block. Press Ctrl-C again to stop immediately.");
+            note!("\n{sentence} Press Ctrl-C again to stop immediately.");
             asked_to_end().await;
             exit(i32::from(FAILED));
         });

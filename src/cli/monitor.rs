@@ -28,7 +28,7 @@ pub(super) fn run(args: &MonitorArgs) -> anyhow::Result<u8> {
         reset(&connection)?;
     }
     let stop = Cancel::default();
-    board::cancel_when_asked_to(&stop)?;
+    board::cancel_when_asked_to(&stop, "The log ends here; the board goes on.")?;
     let mut opened = false;
     let (mut failed, mut unwritten) = (None, Ok(()));
     log::follow(&connection.port, &stop, &mut |event| match event {
