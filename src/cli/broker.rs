@@ -54,7 +54,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
         if let Some(mut notices) = broker.take_notices() {
             tokio::spawn(async move {
                 while let Some(notice) = notices.recv().await {
-                    eprintln!("{}", Diagnostic::from(notice).one_line());
+                    note!("{}", Diagnostic::from(notice).one_line());
                 }
             });
         }
