@@ -5,16 +5,17 @@
 //! | --- | --- |
 //! | [`account`] | what an account may do in a minute, and what happens when it does more |
 //! | [`topics`] | which topics there are |
+//! | [`data`] | values alone, in JSON and in CSV |
 //! | [`emulator`] | both together: what a login, a publish and a subscribe come to |
 //!
-//! Where the documentation leaves a number out, one was chosen: see [`account::Rules`]. Known from it, and
-//! not emulated: the `/json` and `/csv` forms of a feed, the `time`, `weather` and `randomizer` topics, feeds
-//! that others share, and the limit on the number of feeds.
+//! Where the documentation leaves a number out, one was chosen: see [`account::Rules`]. `docs/brokers.md` has a table
+//! of what is emulated and what is not.
 //!
 //! Source: <https://io.adafruit.com/api/docs/mqtt.html>, and for the codes 6 and 7 of CONNACK Adafruit's
 //! own announcement "Extending the MQTT Protocol".
 
 pub mod account;
+pub mod data;
 pub mod emulator;
 pub mod topics;
 

@@ -2,6 +2,7 @@
 //!
 //! | module | one idea |
 //! | --- | --- |
+//! | `broker_limits` | how much the clients of the embedded broker may use |
 //! | [`diagnostic`] | a message for a person, and what to do about it |
 //! | [`light`] | which light: its full name, and where its program runs |
 //! | [`login`] | a user name and a password |
@@ -9,6 +10,7 @@
 //! | `wall_clock` | numbers that grow with the wall clock |
 //! | `private_file` | files that only this user can read |
 
+mod broker_limits;
 pub mod diagnostic;
 pub mod light;
 pub mod login;
@@ -16,6 +18,7 @@ pub(crate) mod private_file;
 pub mod root_topic;
 mod wall_clock;
 
+pub use broker_limits::BrokerLimits;
 pub use diagnostic::Diagnostic;
 pub use light::{LightId, LightKind};
 pub use login::Login;

@@ -13,6 +13,7 @@
 //! | `record` | recording, on and off |
 
 mod broker;
+mod descriptors;
 mod effects;
 mod foreign;
 mod lights;

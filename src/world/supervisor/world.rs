@@ -9,7 +9,8 @@ use tokio::{
 
 use super::{
     COMMAND_QUEUE, Supervisor,
-    broker::client_watch,
+    broker::{client_watch, tell_notices},
+    descriptors::own_clients,
     metering, record,
     start::{BrokerRoute, allow_files, tunnel_to},
 };
@@ -128,7 +129,8 @@ impl World {
         config.draw_faults(config.seed.unwrap_or_else(rand::random));
         let config = give_keys(config, options.state_folder.clone()).await?;
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
-        allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
+        let proxied = config.links.proxy || config.broker.tls().is_some();
+        allow_files(lights, proxied)?;
         let each = if options.detailed { DETAILED_EVENTS_PER_LIGHT } else { EVENTS_PER_LIGHT };
         let capacity = EVENT_QUEUE.max(each * lights);
         let bus = Arc::new(EventBus::new(
@@ -140,10 +142,19 @@ impl World {
         let limiter = metering::limiter(&config, &bus);
         let clients = client_watch(&config, &bus, options.detailed);
         let broker = match &config.broker {
-            BrokerChoice::Embedded { port, lan, login } => {
+            BrokerChoice::Embedded { port, lan, login, limits } => {
                 let (port, lan, login) = (*port, *lan, login.clone());
-                let config = BrokerConfig { first_port: port, search: true, lan, login };
-                Some(Broker::start_watched(&config, limiter.clone(), clients.clone()).await?)
+                let config = BrokerConfig {
+                    first_port: port,
+                    search: true,
+                    lan,
+                    login,
+                    limits: *limits,
+                    own: own_clients(lights, proxied),
+                };
+                let mut broker = Broker::start_watched(&config, limiter.clone(), clients.clone()).await?;
+                tell_notices(&bus, &mut broker);
+                Some(broker)
             }
             BrokerChoice::External { .. } => None,
         };
