@@ -10,7 +10,7 @@ const OWN_NAMES: [&str; 4] = ["localhost", "localhost.localdomain", "ip6-localho
 
 /// Why no board finds a broker at `host`, and what to write instead; `None` where one may. `here` are the
 /// addresses of this computer in the networks of boards.
-pub(in crate::board) fn problem(host: &str, here: &[Ipv4Addr]) -> Option<Diagnostic> {
+pub(crate) fn problem(host: &str, here: &[Ipv4Addr]) -> Option<Diagnostic> {
     meaning(host).map(|means| Diagnostic::new(format!("{host} {means}"), help(here)))
 }
 
