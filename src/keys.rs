@@ -58,7 +58,9 @@ impl KeyError {
                 "name one with --state FOLDER, or give the key as key = \"${TWINLIGHT_KEY}\""
             }
             KeyError::File { .. } => "give the file to this user, or name another folder with --state",
-            KeyError::Damaged { .. } => "correct it, or delete it and agree with your partner on a new key",
+            KeyError::Damaged { .. } => {
+                "put back what was in it, or delete it and agree with your partner on a new key"
+            }
             KeyError::NothingToDo(diagnostic) => diagnostic.help.as_deref().unwrap_or_default(),
         };
         text.to_owned()
@@ -142,10 +144,14 @@ pub fn take(config: &mut Config, folder: Option<&Path>, key: &str) -> Result<Kep
             "write the key of any other as key = \"${NAME}\" and export NAME=…",
         )));
     };
-    let parsed = Key::new(key.as_bytes()).map_err(|error| {
-        let help = "copy the whole key that \"twinlight key\" shows at your partner's";
-        KeyError::NothingToDo(Diagnostic::new(format!("this is no key: {error}"), help))
-    })?;
+    // What is copied brings blanks and line ends along.
+    let key = key.trim();
+    let help = "copy the whole key that \"twinlight key\" shows at your partner's";
+    let no_key = |why| KeyError::NothingToDo(Diagnostic::new(format!("this is no key: {why}"), help));
+    if let Some(letter) = key.chars().find(|letter| letter.is_control()) {
+        return Err(no_key(format!("it has a control character in it (U+{:04X})", u32::from(letter))));
+    }
+    let parsed = Key::new(key.as_bytes()).map_err(|error| no_key(error.to_string()))?;
     let file = folder.ok_or(KeyError::NoFolder)?.join(FILE_NAME);
     let mut keys = load(&file)?;
     let old = keys.keys.insert(format!("{place}/{}", junction.name()), key.to_owned());
@@ -172,7 +178,15 @@ fn make() -> String {
 fn load(file: &Path) -> Result<Keys, KeyError> {
     match fs::read_to_string(file) {
         // The parser's own words would show the line, with the key in it.
-        Ok(text) => toml::from_str(&text).map_err(|_| KeyError::Damaged { file: file.to_owned() }),
+        Ok(text) => match toml::from_str::<Keys>(&text) {
+            // It is never written without a key: a new one would lock out the partner without a word.
+            Ok(keys) if !keys.keys.is_empty() => Ok(keys),
+            _ => Err(KeyError::Damaged { file: file.to_owned() }),
+        },
+        // Text of no kind that this program writes.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(KeyError::Damaged { file: file.to_owned() })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Keys::default()),
         Err(error) => Err(KeyError::File { file: file.to_owned(), error }),
     }

@@ -32,7 +32,8 @@
 )]
 #![warn(
     clippy::print_stdout,
-    reason = "println! panics where standard output is closed or full: cli::output does not"
+    clippy::print_stderr,
+    reason = "println! panics where its end is closed or full, and lets others command the terminal: cli::output does not"
 )]
 
 pub mod adafruit;

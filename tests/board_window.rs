@@ -193,6 +193,27 @@ fn what_is_missing_is_said_beside_its_field() {
 }
 
 #[test]
+fn a_broker_on_this_computer_is_refused_for_a_board_and_its_address_offered() {
+    let board = Board::new(4);
+    let mut window = Window::open();
+    window.fill_in(&board.port());
+    let form = &mut window.harness.state_mut().board_mut().unwrap().form;
+    form.settings.broker_host = "localhost".to_owned();
+    window.click("Flash and start");
+    assert!(window.says("means the board itself"));
+    assert!(window.harness.state().board().unwrap().state.job.is_none());
+    assert!(board.seen().commands.is_empty(), "the board was not bothered");
+    window.until("the choice", |window| {
+        let form = &mut window.harness.state_mut().board_mut().unwrap().form;
+        form.addresses = vec![std::net::Ipv4Addr::new(192, 0, 2, 7)];
+        window.says("Use 192.0.2.7, this computer")
+    });
+    window.click("Use 192.0.2.7, this computer");
+    let form = &window.harness.state().board().unwrap().form;
+    assert_eq!((form.settings.broker_host.as_str(), form.errors.len()), ("192.0.2.7", 0));
+}
+
+#[test]
 fn a_port_that_is_not_there_is_looked_for_in_the_list_of_the_window() {
     let mut window = Window::open();
     window.fill_in("/dev/no-such-port");

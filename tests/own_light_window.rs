@@ -2,7 +2,10 @@
 //! port.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU16, Ordering},
+    time::{Duration, Instant},
+};
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, vec2};
@@ -11,7 +14,6 @@ use egui_kittest::{
     kittest::{NodeT, Queryable},
 };
 use rumqttc::{Client, MqttOptions, QoS};
-use test_support::free_port;
 use tokio::sync::{broadcast, mpsc};
 use twinlight::{
     app::{
@@ -23,7 +25,8 @@ use twinlight::{
     },
     check::report::{SealKey, verify},
     config::{BrokerChoice, Config},
-    world::broker::{Broker, BrokerConfig},
+    model::BrokerLimits,
+    world::broker::{Broker, BrokerConfig, OwnClients},
 };
 
 struct Window {
@@ -37,7 +40,7 @@ impl Window {
         let folder = tempfile::tempdir().unwrap();
         let (sender, events) = broadcast::channel(16);
         let (commands, asked) = mpsc::channel(16);
-        let harness = Harness::builder().with_size(vec2(1_280.0, 1_400.0)).build_eframe(|cc| {
+        let harness = Harness::builder().with_size(vec2(1_280.0, 1_800.0)).build_eframe(|cc| {
             let settings = Settings { left: Some(LeftPanel::OwnLight), ..Settings::default() };
             let link = WorldLink { events, commands };
             TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "test".to_owned())
@@ -60,7 +63,8 @@ impl Window {
     }
 
     fn click(&mut self, label: &str) {
-        self.harness.get_by_label(label).click();
+        // By name, as a screen reader does: what is above may still be moving.
+        self.harness.get_by_label(label).click_accesskit();
         self.harness.step();
         self.harness.step();
         self.harness.check_accessibility();
@@ -167,11 +171,20 @@ fn a_port_that_is_taken_is_told_with_what_to_do() {
     window.wait_for("cannot be opened");
 }
 
+/// Free ports that no system hands out by itself, as it does for the brokers of the groups.
+fn class_ports(count: usize) -> Vec<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let next = || first + NEXT.fetch_add(1, Ordering::Relaxed);
+    std::iter::repeat_with(next).filter(free).take(count).collect()
+}
+
 #[test]
 fn a_class_has_a_row_for_each_group_those_who_need_help_first() {
     let mut window = Window::start();
     window.harness.step();
-    let ports = [free_port(), free_port()];
+    let ports = class_ports(2);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let roster = window.folder.path().join("roster.csv");
     let text = format!(
@@ -186,6 +199,7 @@ fn a_class_has_a_row_for_each_group_those_who_need_help_first() {
     window.click("Start the checks");
     window.wait_for("di: ");
     window.wait_for("cannot be opened");
+    window.wait_for("cy: Connects: waits for its light");
     let light = connect(ports[0]);
     window.wait_for("ann & bo, Connects: pass");
     assert!(window.says("cy, Connects: playing") && window.says("cy, Reacts to its partner: to come"));
@@ -219,7 +233,7 @@ fn a_class_has_a_row_for_each_group_those_who_need_help_first() {
     window.click("Cancel the checks of all groups");
     window.wait_for("Put this class away and begin another");
     window.wait_for("Copy where the report of ann & bo is");
-    window.harness.get_by_label("Copy where the report of ann & bo is").click();
+    window.harness.get_by_label("Copy where the report of ann & bo is").click_accesskit();
     window.harness.step();
     let page = std::fs::read_to_string(window.copied()).unwrap();
     let key = SealKey::load(window.folder.path()).unwrap();
@@ -261,7 +275,7 @@ fn the_port_is_open_to_the_network_only_where_that_is_switched_on_and_asks_for_a
     let open = window.open();
     let login = open.shown_login().cloned().unwrap();
     assert!(window.says(&login.user) && window.says(&login.password), "a program has to be told");
-    window.harness.get_by_label("Copy address and login").click();
+    window.harness.get_by_label("Copy address and login").click_accesskit();
     window.harness.step();
     let copied = window.copied();
     for wanted in [format!("port: {}", open.port), format!("user: {}", login.user), login.password.clone()] {
@@ -297,7 +311,14 @@ fn the_port_is_open_to_the_network_only_where_that_is_switched_on_and_asks_for_a
 #[test]
 fn a_check_is_played_at_the_broker_of_the_live_lab_where_that_is_chosen() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let own = BrokerConfig { first_port: 0, search: false, lan: false, login: None };
+    let own = BrokerConfig {
+        first_port: 0,
+        search: false,
+        lan: false,
+        login: None,
+        limits: BrokerLimits::default(),
+        own: OwnClients::default(),
+    };
     let broker = runtime.block_on(Broker::start(&own)).unwrap();
     let port = broker.local_address().port();
     let external = BrokerChoice::External { host: "127.0.0.1".to_owned(), port, login: None, tls: None };
@@ -332,4 +353,30 @@ fn a_check_is_played_at_the_broker_of_the_live_lab_where_that_is_chosen() {
     assert_eq!(said.as_deref(), Some(&b"red"[..]), "it passes the broker that was chosen");
     drop(own_light);
     runtime.block_on(broker.stop());
+}
+
+#[test]
+fn thirty_groups_are_checked_in_one_program() {
+    let mut window = Window::start();
+    window.harness.step();
+    let ports = class_ports(30);
+    let rows: Vec<String> = ports.iter().map(|port| format!("group {port},{port}\n")).collect();
+    let roster = window.folder.path().join("roster.csv");
+    std::fs::write(&roster, format!("group,port\n{}", rows.concat())).unwrap();
+    window.click("A class, from a roster");
+    window.fill_in("Roster", &roster.display().to_string());
+    window.click("Start the checks");
+    window.wait_for("0 need help · 30 wait · 0 run · 0 passed");
+    for port in &ports {
+        window.wait_for(&format!("group {port}, Connects: playing"));
+    }
+    let lights: Vec<Client> = ports.iter().map(|port| connect(*port)).collect();
+    window.wait_for("0 need help · 0 wait · 30 run · 0 passed");
+    window.click("Cancel the checks of all groups");
+    window.wait_for("Put this class away and begin another");
+    window.wait_for("checks/class-");
+    let reports = std::fs::read_dir(window.folder.path().join("checks")).unwrap().count();
+    assert_eq!(reports, 31, "a page for each group, and the table");
+    window.click("Put this class away and begin another");
+    drop(lights);
 }

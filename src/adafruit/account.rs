@@ -14,7 +14,7 @@ const BANS_COUNT_FOR: Duration = Duration::from_hours(1);
 
 /// How much an account may do in a sliding minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Rules {
+pub struct Rules {
     /// Publishes, those that were rejected included: who goes on at once stays throttled.
     pub(crate) publishes: u32,
     /// Rejected publishes, at which the account is banned. The documentation says "enough messages after
@@ -44,7 +44,7 @@ impl Rules {
 
 /// What the broker says about an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Notice {
+pub enum Notice {
     /// A publish was rejected for the rate: on the throttle topic.
     Throttled {
         /// When one may pass again, if none is sent until then, in whole seconds.
@@ -75,7 +75,7 @@ pub(crate) enum Notice {
 
 /// What was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Action {
+pub enum Action {
     /// A PUBLISH packet.
     Publish,
     /// One filter of a SUBSCRIBE packet.
@@ -118,7 +118,7 @@ impl fmt::Display for Action {
 
 /// Why a login is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// Too many logins in a minute.
     TooOften,
     /// The account is banned.
@@ -141,7 +141,7 @@ impl Refusal {
 
 /// What an action came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// Whether it is carried out.
     pub(super) passed: bool,
     /// What the broker has to say.
@@ -185,7 +185,7 @@ pub struct Tally {
 
 /// One account, as its broker sees it.
 #[derive(Clone, Debug)]
-pub(crate) struct Account {
+pub struct Account {
     rules: Rules,
     publishes: Window,
     rejections: Window,

@@ -5,33 +5,33 @@
 //! | --- | --- |
 //! | [`account`] | what an account may do in a minute, and what happens when it does more |
 //! | [`topics`] | which topics there are |
+//! | [`data`] | values alone, in JSON and in CSV |
 //! | [`emulator`] | both together: what a login, a publish and a subscribe come to |
 //!
-//! Where the documentation leaves a number out, one was chosen: see [`account::Rules`]. Known from it, and
-//! not emulated: the `/json` and `/csv` forms of a feed, the `time`, `weather` and `randomizer` topics, feeds
-//! that others share, and the limit on the number of feeds.
+//! Where the documentation leaves a number out, one was chosen: see [`account::Rules`]. `docs/brokers.md` has a table
+//! of what is emulated and what is not.
 //!
 //! Source: <https://io.adafruit.com/api/docs/mqtt.html>, and for the codes 6 and 7 of CONNACK Adafruit's
 //! own announcement "Extending the MQTT Protocol".
 
-pub(crate) mod account;
-pub(crate) mod emulator;
-pub(crate) mod topics;
+pub mod account;
+pub mod data;
+pub mod emulator;
+pub mod topics;
 
-pub use account::Tally;
-pub(crate) use account::{Refusal, Rules};
-pub(crate) use emulator::{Emulator, Published, Subscribed};
+pub use account::{Account, Notice, Outcome, Refusal, Rules, Tally};
+pub use emulator::{Emulator, Published, Subscribed};
 
 /// For how long publishes are rejected, by a text of the throttle topic.
 #[must_use]
-pub(crate) fn throttle_in(text: &str) -> Option<std::time::Duration> {
+pub fn throttle_in(text: &str) -> Option<std::time::Duration> {
     let seconds = text.split_once(" until throttle released")?.0.trim_end_matches(" seconds");
     seconds_at_end(seconds)
 }
 
 /// For how long the account is banned, by a text of the errors topic; half a minute where it does not say.
 #[must_use]
-pub(crate) fn ban_in(text: &str) -> Option<std::time::Duration> {
+pub fn ban_in(text: &str) -> Option<std::time::Duration> {
     let (_, lasts) = text.split_once("banned")?;
     let lasts = lasts.trim_end_matches('.').trim_end_matches("seconds").trim_end();
     Some(seconds_at_end(lasts).unwrap_or(account::FIRST_BAN))
@@ -47,7 +47,7 @@ fn seconds_at_end(text: &str) -> Option<std::time::Duration> {
 mod tests {
     use std::time::Duration;
 
-    use super::{account::Notice, *};
+    use super::*;
 
     #[test]
     fn what_the_notices_say_is_read_back() {

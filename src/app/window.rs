@@ -14,7 +14,10 @@ use super::{
     shell::TwinlightApp,
     world_client::WorldLink,
 };
-use crate::{board::JobRunner, presets::PRESETS, scenario::Scenario};
+use crate::{board::JobRunner, model::private_file, presets::PRESETS, scenario::Scenario};
+
+/// What the desktop knows the window by; names the folder of its settings, too.
+const APP_ID: &str = "twinlight";
 
 /// Why there is no world to show.
 pub(super) type LinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -49,10 +52,15 @@ impl Window {
         self,
         make_link: impl FnOnce(&egui::Context) -> Result<(WorldLink, WorldSwitcher), LinkError>,
     ) -> eframe::Result {
+        // The settings are this user's alone, whatever the user's mask says.
+        if let Some(Err(error)) = eframe::storage_dir(APP_ID).map(|folder| private_file::make_folder(&folder))
+        {
+            tracing::warn!(%error, "what the window remembers has no folder");
+        }
         let icon =
             eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon.png")).unwrap_or_default();
         let viewport = ViewportBuilder::default()
-            .with_app_id("twinlight")
+            .with_app_id(APP_ID)
             .with_title(&self.title)
             .with_inner_size(vec2(1_280.0, 800.0))
             .with_min_inner_size(vec2(760.0, 480.0))

@@ -116,6 +116,7 @@ pub(super) fn back_up(
         let before = progress.done();
         let count = piece.min(range.end - at);
         let bytes = loader.read(at, count, &mut |done| progress.set(before + done as u64, observer))?;
+        loader.tell(observer);
         beside.write_all(&bytes).map_err(|error| unwritable(&file, error))?;
         sum.update(&bytes);
         at += count;

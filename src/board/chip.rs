@@ -53,7 +53,10 @@ pub(super) struct Examined {
 /// When it is none that may be flashed; nothing was written then.
 pub(super) fn examine(line: &mut Line) -> Result<Examined, BoardError> {
     let magic = match read(line, MAGIC) {
-        Err(BoardError::Refused { .. }) => return Err(BoardError::Locked),
+        // The ROM's word for a command that it does not take is that for one that it does not understand.
+        Err(BoardError::Refused { .. } | BoardError::Damaged { code: 0x05, .. }) => {
+            return Err(BoardError::Locked);
+        }
         other => other?,
     };
     match Chip::from_magic(magic) {

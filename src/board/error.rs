@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::{guard::Refusal, job_event::Mac};
+use crate::model::Diagnostic;
 
 /// Why a job did not come to its end. `Display` says what happened; [`BoardError::help`] says what
 /// to do next.
@@ -62,6 +63,14 @@ pub enum BoardError {
     Garbled {
         /// What it was asked to do.
         doing: &'static str,
+    },
+    /// The chip says that what came was not what was sent, again and again.
+    #[error("what was sent to the chip arrived damaged, again and again ({doing}: error {code:#04x})")]
+    Damaged {
+        /// What it was asked to do.
+        doing: &'static str,
+        /// Its error code.
+        code: u8,
     },
     /// The chip says no.
     #[error("the chip refused a command ({doing}: error {code:#04x})")]
@@ -141,12 +150,17 @@ pub enum BoardError {
         file: PathBuf,
         /// What is wrong with it: continues "FILE …".
         reason: String,
+        /// What to do about it, as a sentence without a full stop.
+        help: String,
     },
     /// A board that this program did not flash has no place for a record.
     #[error(
         "the board does not run Twinlight's firmware: its partition table has no place for a provisioning record"
     )]
     OtherFirmware,
+    /// No board would find its broker.
+    #[error("{}", .0.message)]
+    UnreachableBroker(Diagnostic),
     /// The record cannot be made.
     #[error("{0}")]
     BadRecord(traffic_light::record::RecordError),
@@ -224,7 +238,12 @@ impl BoardError {
 
     /// Whether the line between here and the chip may be at fault, so that trying again may help.
     pub(super) fn is_of_line(&self) -> bool {
-        matches!(self, BoardError::Silent { .. } | BoardError::Garbled { .. } | BoardError::Refused { .. })
+        self.blames_line() || matches!(self, BoardError::Refused { .. })
+    }
+
+    /// Whether it is the line's fault, so that a lower rate may help.
+    pub(super) fn blames_line(&self) -> bool {
+        matches!(self, BoardError::Silent { .. } | BoardError::Garbled { .. } | BoardError::Damaged { .. })
     }
 
     /// What to do next, as a sentence without a full stop.
@@ -257,7 +276,7 @@ impl BoardError {
                 "connect G23 to ground with a jumper, press the reset button, and try again. Check that the cable \
                  carries data and that the board has power"
             }
-            BoardError::Silent { .. } | BoardError::Garbled { .. } => {
+            BoardError::Silent { .. } | BoardError::Garbled { .. } | BoardError::Damaged { .. } => {
                 "check the cable, close programs that use the port, and try again. A shorter cable or a lower rate \
                  may help"
             }
@@ -288,11 +307,16 @@ impl BoardError {
             BoardError::ReadFailed { .. } => {
                 "check the cable and try again. If it stays so, the board's flash is failing"
             }
-            BoardError::BadImage { .. } => {
-                "nothing was written. Leave --image out to flash the firmware that came with this program, or build \
-                 one with \"cargo xtask image\""
+            BoardError::BadImage { help, .. } => {
+                return format!(
+                    "{help}, or flash the firmware that came with this program (without --image). Nothing was written"
+                );
             }
             BoardError::OtherFirmware => "nothing was written. Flash it first: that provisions it too",
+            BoardError::UnreachableBroker(problem) => {
+                let help = problem.help.as_deref().unwrap_or("correct the broker's address");
+                return format!("{help}. Nothing was written");
+            }
             BoardError::BadRecord(error) => {
                 let help = error.help().unwrap_or("correct the settings");
                 return format!("{help}. Nothing was written");

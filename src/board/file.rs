@@ -116,7 +116,7 @@ impl BoardFile {
         if reader.problems.count() > 0 {
             return Err(reader.problems.into_error());
         }
-        let record = match settings.record() {
+        let record = match settings.record_near(&this_computer::addresses()) {
             Ok(record) => record,
             Err(errors) => {
                 for error in errors {

@@ -147,6 +147,7 @@ fn compare<'p, 'a>(
             differing.push(piece);
         }
         progress.add(piece.bytes.len() as u64, observer);
+        loader.tell(observer);
     }
     for (index, region) in regions.iter().enumerate() {
         if !differing.iter().any(|piece| piece.region == index) {
@@ -176,7 +177,7 @@ fn write_all(
         *blanked = true;
         let blank = vec![BLANK; SECTOR_BYTES as usize];
         let blank = Piece { region: 0, offset: BOOT_SECTOR.start, bytes: &blank };
-        write(loader, &blank, &mut |_| {})?;
+        loader.again(|loader| write(loader, &blank, &mut |_| {}))?;
     }
     for piece in &others {
         write_piece(loader, piece, &mut progress, observer)?;
@@ -208,7 +209,7 @@ fn verify(loader: &mut Loader, regions: &[Region], piece: &Piece<'_>) -> Result<
     for again in 0..TRIES {
         loader.cancel().check()?;
         if again > 0 {
-            write(loader, piece, &mut |_| {})?;
+            loader.again(|loader| write(loader, piece, &mut |_| {}))?;
         }
         if loader.checksum(piece.offset, piece.size())? == checksum(piece.bytes) {
             return Ok(());
@@ -218,7 +219,7 @@ fn verify(loader: &mut Loader, regions: &[Region], piece: &Piece<'_>) -> Result<
     Err(BoardError::VerifyFailed { part })
 }
 
-/// Writes a piece, and once more where a reply was lost on the way.
+/// Writes a piece, and again where the line disturbed that.
 fn write_piece(
     loader: &mut Loader,
     piece: &Piece<'_>,
@@ -226,11 +227,9 @@ fn write_piece(
     observer: &mut dyn JobObserver,
 ) -> Result<(), BoardError> {
     let before = progress.done();
-    let mut written = write(loader, piece, &mut |done| progress.set(before + done, observer));
-    if written.as_ref().is_err_and(BoardError::is_of_line) {
-        loader.recover()?;
-        written = write(loader, piece, &mut |done| progress.set(before + done, observer));
-    }
+    let written =
+        loader.again(|loader| write(loader, piece, &mut |done| progress.set(before + done, observer)));
+    loader.tell(observer);
     written?;
     progress.set(before + piece.bytes.len() as u64, observer);
     Ok(())

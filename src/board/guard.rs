@@ -109,6 +109,13 @@ impl Guard {
         if meets && !confirmed { Err(Refusal::Protected { from, to }) } else { Ok(()) }
     }
 
+    /// The chip did not take `command`, which was sent: its block is still to come.
+    pub(super) fn not_taken(&mut self, command: &Command<'_>) {
+        if matches!(command, Command::FlashData { .. } | Command::FlashDeflData { .. }) {
+            self.blocks_left = self.blocks_left.saturating_add(1);
+        }
+    }
+
     /// Whether `command` may be sent.
     ///
     /// # Errors

@@ -8,13 +8,21 @@ use std::{
 };
 
 use esp_image::{
-    Header, Partition, Program,
-    layout::{BOOTLOADER_OFFSET, PARTITION_TABLE_BYTES, PARTITION_TABLE_OFFSET, PROTECTED, SECTOR_BYTES},
+    BootError, Bundle, Header, Partition, Program,
+    layout::{
+        BOOTLOADER_OFFSET, PARTITION_TABLE_BYTES, PARTITION_TABLE_OFFSET, PARTITION_TABLE_READ_BYTES,
+        PROTECTED, SECTOR_BYTES,
+    },
     program::ESP32,
 };
 use traffic_light::record::{PARTITION_BYTES, Record};
 
-use super::{BoardError, BoardInfo, ImageChoice, flash_writer::Region, memory::BLANK};
+use super::{
+    BoardError, BoardInfo, ImageChoice,
+    flash_writer::Region,
+    memory::BLANK,
+    provision::{this_computer, unreachable},
+};
 
 const BOOTLOADER: &[u8] = include_bytes!("../../assets/firmware/bootloader.bin");
 const TABLE: &[u8] = include_bytes!("../../assets/firmware/partition-table.bin");
@@ -22,8 +30,8 @@ const APP: &[u8] = include_bytes!("../../assets/firmware/app.bin");
 
 /// The largest file that can be an image: all of a flash of 16 MB.
 const MOST_FILE_BYTES: u64 = 16 << 20;
-/// Partitions begin here.
-const FIRST_PARTITION: u32 = PARTITION_TABLE_OFFSET + PARTITION_TABLE_BYTES;
+/// What to do about an image that is damaged.
+const DAMAGED: &str = "copy or build the file anew (\"cargo xtask image\")";
 
 /// Something to flash, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +39,7 @@ pub(super) struct Image {
     file: PathBuf,
     bootloader: (Program, Vec<u8>),
     table: Vec<u8>,
+    partitions: Vec<Partition>,
     app: (Program, Vec<u8>),
     app_at: u32,
     /// Where the provisioning record goes.
@@ -40,7 +49,9 @@ pub(super) struct Image {
 impl Image {
     pub(super) fn load(choice: &ImageChoice) -> Result<Image, BoardError> {
         match choice {
-            ImageChoice::BuiltIn => Image::of_parts(Path::new("the built-in image"), BOOTLOADER, TABLE, APP),
+            ImageChoice::BuiltIn => {
+                Image::of_parts(Path::new("the built-in image"), BOOTLOADER, TABLE, |_| APP)
+            }
             ImageChoice::File(file) => Image::of_file(file, &read(file)?),
         }
     }
@@ -51,58 +62,78 @@ impl Image {
         if is_program(from(BOOTLOADER_OFFSET)) && from(PARTITION_TABLE_OFFSET).starts_with(&[0xAA, 0x50]) {
             let table = from(PARTITION_TABLE_OFFSET);
             let table = table.get(..PARTITION_TABLE_BYTES as usize).unwrap_or(table);
-            let app_at = factory(file, &partitions(file, table)?)?.offset;
-            Image::of_parts(file, from(BOOTLOADER_OFFSET), table, from(app_at))
+            Image::of_parts(file, from(BOOTLOADER_OFFSET), table, from)
         } else if is_program(bytes) {
-            Image::of_parts(file, BOOTLOADER, TABLE, bytes)
+            Image::of_parts(file, BOOTLOADER, TABLE, |_| bytes)
         } else {
             Err(bad(
                 file,
                 "is no image: neither an app nor a merged image, with a bootloader at 0x1000 and a partition \
                  table at 0x8000, begins there",
+                "choose a file that \"cargo xtask image\" made",
             ))
         }
     }
 
-    fn of_parts(file: &Path, bootloader: &[u8], table: &[u8], app: &[u8]) -> Result<Image, BoardError> {
-        let partitions = partitions(file, table)?;
-        check_table(file, &partitions)?;
-        let factory = factory(file, &partitions)?;
-        let prov = partitions.iter().find(|partition| partition.is_prov() && holds_record(partition));
-        let prov = prov.ok_or_else(|| {
-            bad(file, "has no partition for the provisioning record (data, subtype 6): it is not Twinlight's")
-        })?;
+    /// `app` gives the bytes of the app, by the offset of its partition.
+    fn of_parts<'b>(
+        file: &Path,
+        bootloader: &[u8],
+        table: &[u8],
+        app: impl FnOnce(u32) -> &'b [u8],
+    ) -> Result<Image, BoardError> {
+        let partitions =
+            Partition::read_table(table.get(..PARTITION_TABLE_READ_BYTES as usize).unwrap_or(table))
+                .map_err(|error| bad(file, &format!("has a partition table that {error}"), DAMAGED))?;
         let room = PARTITION_TABLE_OFFSET - BOOTLOADER_OFFSET;
         let bootloader = program(file, "bootloader", bootloader, room)?;
-        let app = program(file, "app", app, factory.size)?;
+        // Together, as the chip will find them: what is sound by itself may still not start.
+        let bundle = Bundle { bootloader: &bootloader.0, partitions: &partitions };
+        let factory = bundle.check().map_err(|error| no_start(file, &error))?;
+        let prov = partitions.iter().find(|partition| partition.is_prov() && holds_record(partition));
+        let prov = prov.ok_or_else(|| {
+            bad(
+                file,
+                "has no partition for the provisioning record (data, subtype 6): it is not Twinlight's",
+                "add one of 0x1000 bytes to its partition table",
+            )
+        })?;
+        let app = program(file, "app", app(factory.offset), factory.size)?;
         if app.0.descriptor.is_none() {
-            return Err(bad(file, "holds no app: the program in it does not describe itself as one"));
+            return Err(bad(
+                file,
+                "holds no app: the program in it does not describe itself as one",
+                "choose the app, not its bootloader",
+            ));
         }
+        bundle.check_app(&app.0, factory.offset).map_err(|error| no_start(file, &error))?;
         let mut table = table.to_vec();
         table.resize(PARTITION_TABLE_BYTES as usize, BLANK);
-        Ok(Image {
-            file: file.to_owned(),
-            bootloader,
-            table,
-            app,
-            app_at: factory.offset,
-            record_at: prov.offset,
-        })
+        let (app_at, record_at) = (factory.offset, prov.offset);
+        Ok(Image { file: file.to_owned(), bootloader, table, partitions, app, app_at, record_at })
     }
 
     /// Whether this board can start it.
     pub(super) fn check_for(&self, board: &BoardInfo) -> Result<(), BoardError> {
+        let bundle = Bundle { bootloader: &self.bootloader.0, partitions: &self.partitions };
+        bundle.check_on(board.flash_bytes).map_err(|error| no_start(&self.file, &error))?;
         let (major, minor) = board.revision;
         let revision = u16::try_from(major * 100 + minor).unwrap_or(u16::MAX);
         for (name, (program, _)) in [("bootloader", &self.bootloader), ("app", &self.app)] {
             if !program.header.starts_on(revision) {
                 let text = format!("cannot run here: its {name} is not for chip revision {major}.{minor}");
-                return Err(bad(&self.file, &text));
+                let help = format!("build it for chips from revision {major}.{minor} on");
+                return Err(bad(&self.file, &text, &help));
             }
             let megabytes = 1_u64 << program.header.flash_size;
             if megabytes << 20 > u64::from(board.flash_bytes) {
                 let text = format!("cannot run here: its {name} is made for {megabytes} MB of flash");
-                return Err(bad(&self.file, &text));
+                let has = board.flash_bytes >> 20;
+                return Err(bad(
+                    &self.file,
+                    &text,
+                    &format!("build it for the {has} MB that this board has"),
+                ));
             }
         }
         Ok(())
@@ -121,6 +152,9 @@ impl Image {
 
 /// The provisioning record, and nothing else in its sector.
 pub(super) fn record_region(offset: u32, record: &Record) -> Result<Region, BoardError> {
+    if let Some(problem) = unreachable(&record.broker.host, &this_computer::addresses()) {
+        return Err(BoardError::UnreachableBroker(problem));
+    }
     let mut bytes = record.encode().map_err(BoardError::BadRecord)?.to_vec();
     bytes.resize(PARTITION_BYTES, BLANK);
     Ok(Region { guards_itself: true, ..Region::new("provisioning record", offset, bytes) })
@@ -147,62 +181,36 @@ fn read(file: &Path) -> Result<Vec<u8>, BoardError> {
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
     if bytes.len() as u64 > MOST_FILE_BYTES {
-        return Err(bad(file, "is larger than any flash"));
+        return Err(bad(file, "is larger than any flash", "choose an image, not a backup of something else"));
     }
     Ok(bytes)
 }
 
-fn partitions(file: &Path, table: &[u8]) -> Result<Vec<Partition>, BoardError> {
-    Partition::read_table(table).map_err(|error| bad(file, &format!("has a partition table that {error}")))
-}
-
-fn factory<'p>(file: &Path, partitions: &'p [Partition]) -> Result<&'p Partition, BoardError> {
-    let factory = partitions.iter().find(|partition| partition.is_factory());
-    factory.ok_or_else(|| bad(file, "has no partition for a factory app"))
-}
-
-fn check_table(file: &Path, partitions: &[Partition]) -> Result<(), BoardError> {
-    let mut sorted: Vec<_> = partitions.iter().collect();
-    sorted.sort_by_key(|partition| partition.offset);
-    let mut end = u64::from(FIRST_PARTITION);
-    for partition in sorted {
-        let name = &partition.name;
-        if u64::from(partition.offset) < end {
-            return Err(bad(
-                file,
-                &format!("has a partition {name:?} that lies upon another or upon the table"),
-            ));
-        }
-        end = partition.end();
-        if u64::from(PROTECTED.start) < end && partition.offset < PROTECTED.end {
-            let text = format!(
-                "has a partition {name:?} that reaches the block at 0x3ff000, where Pycom keeps the radio identity"
-            );
-            return Err(bad(file, &text));
-        }
-    }
-    Ok(())
-}
-
 fn program(file: &Path, name: &str, bytes: &[u8], room: u32) -> Result<(Program, Vec<u8>), BoardError> {
-    let wrong = |text: String| bad(file, &text);
-    let unable = |error| wrong(format!("holds no {name} that could start: it {error}"));
+    let unable = |error| bad(file, &format!("holds no {name} that could start: it {error}"), DAMAGED);
+    let a = if name == "app" { "an" } else { "a" };
     // Another chip's program is told as that, whatever else is wrong with it.
     let chip = Header::read(bytes).map_err(unable)?.chip;
     if chip != ESP32 {
-        return Err(wrong(format!("holds a {name} for another chip (id {chip}), not for an ESP32")));
+        let text = format!("holds {a} {name} for another chip (id {chip}), not for an ESP32");
+        return Err(bad(file, &text, "build it for the ESP32 (xtensa-esp32)"));
     }
     let program = Program::read(bytes).map_err(unable)?;
     if program.length > room as usize {
         let length = program.length;
-        return Err(wrong(format!("holds a {name} of {length} bytes, and there is room for {room}")));
+        let text = format!("holds {a} {name} of {length} bytes, and there is room for {room}");
+        return Err(bad(file, &text, "build a smaller one, without debug information"));
     }
     let bytes = bytes.get(..program.length).unwrap_or(bytes).to_vec();
     Ok((program, bytes))
 }
 
-fn bad(file: &Path, reason: &str) -> BoardError {
-    BoardError::BadImage { file: file.to_owned(), reason: reason.to_owned() }
+fn no_start(file: &Path, error: &BootError) -> BoardError {
+    bad(file, &error.to_string(), error.help())
+}
+
+fn bad(file: &Path, reason: &str, help: &str) -> BoardError {
+    BoardError::BadImage { file: file.to_owned(), reason: reason.to_owned(), help: help.to_owned() }
 }
 
 #[cfg(test)]

@@ -31,6 +31,12 @@ const SYNC: Duration = Duration::from_millis(120);
 const AFTER_CANCEL: Duration = Duration::from_millis(500);
 /// After noise, and then silence for so long, no reply is on its way any more.
 const AFTER_NOISE: Duration = Duration::from_secs(1);
+/// Times that a command is sent which arrives damaged.
+const SENDINGS: u32 = 3;
+/// What the ROM and the stub say of a command that arrived damaged: no message, or a wrong checksum; a wrong
+/// length, checksum or block size. They do nothing then.
+const DAMAGED_BY_ROM: [u8; 2] = [0x05, 0x07];
+const DAMAGED_BY_STUB: [u8; 3] = [0xC0, 0xC1, 0xC2];
 /// How long one read waits, so that a cancel is seen.
 const SLICE: Duration = Duration::from_millis(50);
 /// Bytes of a reply before its data.
@@ -127,15 +133,22 @@ impl Line {
         Ok(replies > 0)
     }
 
-    /// Sends a command and waits for its reply.
+    /// Sends a command and waits for its reply; again where it arrived damaged.
     pub(super) fn command(
         &mut self,
         command: &Command<'_>,
         timeout: Duration,
         doing: &'static str,
     ) -> Result<Reply, BoardError> {
-        self.send(command)?;
-        self.reply(command.command_type(), timeout, doing)
+        let mut sent = 0;
+        loop {
+            self.send(command)?;
+            sent += 1;
+            match self.reply(command.command_type(), timeout, doing) {
+                Err(BoardError::Damaged { .. }) if sent < SENDINGS => self.guard.not_taken(command),
+                done => return done,
+            }
+        }
     }
 
     /// Sends a command. The guard sees it first.
@@ -187,7 +200,14 @@ impl Line {
                 data: data.to_vec(),
             }),
             // The ROM says that it failed, and why; the stub says why at once.
-            [code, 0, ..] | [_, code, ..] => Err(BoardError::Refused { doing, code: *code }),
+            [code, 0, ..] | [_, code, ..] => {
+                let damaged: &[u8] = if self.is_stub() { &DAMAGED_BY_STUB } else { &DAMAGED_BY_ROM };
+                Err(if damaged.contains(code) {
+                    BoardError::Damaged { doing, code: *code }
+                } else {
+                    BoardError::Refused { doing, code: *code }
+                })
+            }
             _ => Err(garbled()),
         }
     }

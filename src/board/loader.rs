@@ -43,6 +43,8 @@ pub(super) struct Loader {
     name: String,
     way: EntryRoute,
     cancel: Cancel,
+    /// What is to be told when somebody listens.
+    notes: Vec<String>,
 }
 
 /// Why an attempt was given up, and another may do.
@@ -119,7 +121,7 @@ impl Loader {
         let info =
             BoardInfo { chip: "ESP32".to_owned(), revision, mac, flash_bytes, stub: line.is_stub(), baud };
         observer.notify(JobEvent::BoardMet(info.clone()));
-        Ok(Ok(Loader { line, info, name: name.to_owned(), way, cancel: cancel.clone() }))
+        Ok(Ok(Loader { line, info, name: name.to_owned(), way, cancel: cancel.clone(), notes: Vec::new() }))
     }
 
     /// Goes on after a reply was lost or garbled.
@@ -132,6 +134,35 @@ impl Loader {
             }
         }
         Err(BoardError::Silent { doing: "after a lost reply" })
+    }
+
+    /// Goes on at the next lower rate, since the line disturbs what is sent at this one; whether there is one
+    /// that works.
+    pub(super) fn step_down(&mut self) -> Result<bool, BoardError> {
+        let now = self.info.baud;
+        let Some(rate) = RATES.into_iter().find(|rate| *rate < now) else { return Ok(false) };
+        let command = change_baud(&self.line, now, rate);
+        match self.line.command(&command, SHORT, "changing the rate") {
+            Ok(_) => {}
+            // It may have heard it all the same.
+            Err(error) if error.blames_line() => {}
+            Err(BoardError::Refused { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        self.line.set_baud(rate)?;
+        sleep(NEW_RATE);
+        if (0..3).any(|_| chip::answers(&mut self.line)) {
+            self.notes.push(format!("{now} baud are too fast for this line; going on at {rate}"));
+            self.info.baud = rate;
+            return Ok(true);
+        }
+        self.line.set_baud(now)?;
+        Ok(false)
+    }
+
+    /// Tells what happened to the line meanwhile.
+    pub(super) fn tell(&mut self, observer: &mut dyn JobObserver) {
+        self.notes.drain(..).for_each(|note| observer.notify(JobEvent::Noted(note)));
     }
 
     pub(super) fn cancel(&self) -> &Cancel {

@@ -79,9 +79,18 @@ impl Loader {
             };
             match read {
                 Ok(bytes) if checksum(&bytes) == expected => return Ok(bytes),
-                Ok(_) if tries == TRIES => return Err(BoardError::ReadFailed { offset }),
-                Ok(_) => {}
-                Err(error) if error.is_of_line() && tries < TRIES => self.recover()?,
+                Ok(_) if tries < TRIES => {}
+                Ok(_) if self.step_down()? => tries = 0,
+                Ok(_) => return Err(BoardError::ReadFailed { offset }),
+                Err(error) if error.is_of_line() => {
+                    self.recover()?;
+                    if tries == TRIES {
+                        if !error.blames_line() || !self.step_down()? {
+                            return Err(error);
+                        }
+                        tries = 0;
+                    }
+                }
                 Err(error) => return Err(error),
             }
             progress(0);
@@ -142,17 +151,27 @@ impl Loader {
         Ok(bytes)
     }
 
-    /// Asks a question once more when the answer was lost: it changes nothing on the board.
-    fn again<T>(
+    /// Does once more what the line disturbed, and then at lower rates. It is to be something that may be
+    /// done twice.
+    pub(super) fn again<T>(
         &mut self,
         mut ask: impl FnMut(&mut Loader) -> Result<T, BoardError>,
     ) -> Result<T, BoardError> {
-        match ask(self) {
-            Err(error) if error.is_of_line() => {
-                self.recover()?;
-                ask(self)
+        let done = ask(self);
+        if !done.as_ref().is_err_and(BoardError::is_of_line) {
+            return done;
+        }
+        loop {
+            self.recover()?;
+            match ask(self) {
+                Err(error) if error.blames_line() => {
+                    self.recover()?;
+                    if !self.step_down()? {
+                        return Err(error);
+                    }
+                }
+                done => return done,
             }
-            other => other,
         }
     }
 

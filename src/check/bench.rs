@@ -272,17 +272,27 @@ impl Bench {
 
     /// Publishes a payload in the partner's name.
     pub(super) async fn publish_raw(&mut self, topic: &str, payload: Payload, retain: bool) {
+        for last in [false, true] {
+            let Err(text) = self.try_to_publish(topic, payload.clone(), retain).await else { return };
+            self.partner = None;
+            if last {
+                self.tell(Progress::Notice(text.clone()));
+                self.note(What::Trouble { text });
+            }
+        }
+    }
+
+    async fn try_to_publish(&mut self, topic: &str, payload: Payload, retain: bool) -> Result<(), String> {
         if self.partner.is_none() {
             let id = format!("twinlight-partner-{:08x}", self.random.random::<u32>());
             match Partner::connect(self.partner_port, self.login.as_ref(), &id).await {
                 Ok(partner) => self.partner = Some(partner),
-                Err(diagnostic) => return self.note(What::Trouble { text: diagnostic.message }),
+                Err(diagnostic) => return Err(diagnostic.message),
             }
         }
-        if let Some(partner) = &mut self.partner
-            && let Err(text) = partner.say(topic, payload.0, retain).await
-        {
-            self.note(What::Trouble { text });
+        match &mut self.partner {
+            Some(partner) => partner.say(topic, payload.0, retain).await,
+            None => Ok(()),
         }
     }
 
@@ -427,7 +437,7 @@ fn what(seen: Seen) -> Option<What> {
     let c = seen.connection;
     let who = |direction| if direction == Direction::ToBroker { Who::Light } else { Who::Broker };
     Some(match seen.what {
-        LinkEvent::Opened { .. } => What::Opened { c },
+        LinkEvent::Opened { from } => What::Opened { c, from: Some(from.ip()) },
         LinkEvent::Malformed { direction, reason } => What::Malformed { c, by: who(direction), reason },
         LinkEvent::Closed { by, reset } => {
             let by = match by {

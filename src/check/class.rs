@@ -27,7 +27,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// What was agreed on, with the usual words.
+    /// What was agreed on: topics without words.
     #[must_use]
     pub fn given(&self) -> Option<Profile> {
         self.topics.as_ref().map(agreed)
@@ -54,15 +54,23 @@ pub fn read(file: &Path) -> Result<Vec<Group>, Problems> {
     if size > MOST_ROSTER_BYTES {
         return Err(unread("it is too long for a roster".to_owned()));
     }
-    let text =
-        std::fs::read_to_string(file).map_err(|error| unread(format!("it cannot be read: {error}")))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| unread(format!("it cannot be read as UTF-8: {error}")))?;
     rows(&text)
+}
+
+/// Where a decimal comma is usual, spreadsheets write semicolons.
+fn delimiter(text: &str) -> u8 {
+    let first = text.lines().next().unwrap_or_default();
+    let has = |delimiter: &u8| first.contains(char::from(*delimiter));
+    [b',', b';', b'\t'].into_iter().find(has).unwrap_or(b',')
 }
 
 fn rows(text: &str) -> Result<Vec<Group>, Problems> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .flexible(true)
+        .delimiter(delimiter(text))
         .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
     let headers = reader.headers().map_err(|error| vec![(1, error.to_string())])?.clone();
     let column = |name: &str| headers.iter().position(|header| header.eq_ignore_ascii_case(name));
@@ -112,6 +120,14 @@ fn rows(text: &str) -> Result<Vec<Group>, Problems> {
             wrong(format!("the port {port} is another group's already"));
         }
         let topics = match (cell(column("says")), cell(column("hears"))) {
+            (Some(says), Some(hears)) if says == hears => {
+                wrong(format!("says and hears are both {says}, so its light would hear itself"));
+                continue;
+            }
+            (Some(says), Some(hears)) if says.contains(['+', '#']) || hears.contains(['+', '#']) => {
+                wrong("a topic has + or #, which stand for many".to_owned());
+                continue;
+            }
             (Some(says), Some(hears)) => Some((says.to_owned(), hears.to_owned())),
             (None, None) => None,
             _ => {
@@ -130,22 +146,13 @@ fn rows(text: &str) -> Result<Vec<Group>, Problems> {
     if problems.is_empty() { Ok(rows) } else { Err(problems) }
 }
 
-/// Topics that were agreed on, with the usual words.
+/// Topics that were agreed on; the words are learned.
 fn agreed((says, hears): &(String, String)) -> Profile {
-    let of = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    let vocabulary = Vocabulary {
-        red: of(&["red"]),
-        red_amber: of(&[]),
-        amber: of(&["amber", "yellow"]),
-        green: of(&["green"]),
-        dark: of(&["off"]),
-        json: None,
-    };
     Profile {
         says: says.clone(),
         hears: hears.clone(),
         topic: hears.clone(),
-        vocabulary,
+        vocabulary: Vocabulary::default(),
         source: Source::Given,
     }
 }
@@ -188,12 +195,15 @@ mod tests {
         assert_eq!(read[0].topics, Some(("x/a".to_owned(), "x/b".to_owned())));
         assert_eq!((read[0].port, read[1].port), (1901, FIRST_PORT + 1));
         assert_eq!(rows("\u{feff}Group\nann\n").unwrap()[0].name, "ann");
+        assert_eq!(rows("group;port\nann;1901\n").unwrap()[0].port, 1901);
     }
 
     #[test]
     fn every_mistake_of_a_roster_is_told_with_its_line() {
-        let problems =
-            rows("group,port,says,hears,mark\nann,x,,\nbo,9000,a,b,\nbo,9000,a,,\n,1,,,\n").unwrap_err();
+        let problems = rows(
+            "group,port,says,hears,mark\nann,x,,\nbo,9000,a,b,\nbo,9000,a,,\n,1,,,\ncy,2,a,a,\ndi,3,a,+,\n",
+        )
+        .unwrap_err();
         let told: Vec<String> = problems.iter().map(|(line, what)| format!("{line} {what}")).collect();
         for wanted in [
             "1 there is no column \"mark\"",
@@ -203,6 +213,8 @@ mod tests {
             "4 the port 9000 is another",
             "4 says and hears go together",
             "5 the group has no name",
+            "6 says and hears are both a",
+            "7 a topic has + or #",
         ] {
             assert!(told.iter().any(|line| line.starts_with(wanted)), "{wanted}: {told:#?}");
         }

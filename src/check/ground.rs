@@ -9,10 +9,10 @@ use super::{
 use crate::{
     board::provision::this_computer::make_login,
     config::{BrokerChoice, Config},
-    model::{Diagnostic, Login},
+    model::{BrokerLimits, Diagnostic, Login},
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig},
+        broker::{Broker, BrokerConfig, OwnClients},
         proxy::Destination,
     },
 };
@@ -58,7 +58,14 @@ impl Ground {
             BrokerChoice::Embedded { login, .. } => {
                 let made_up = lan && login.is_none();
                 let login = if made_up { Some(make_login()) } else { login.clone() };
-                let broker = BrokerConfig { first_port: 0, search: false, lan: false, login: login.clone() };
+                let broker = BrokerConfig {
+                    first_port: 0,
+                    search: false,
+                    lan: false,
+                    login: login.clone(),
+                    limits: BrokerLimits::default(),
+                    own: OwnClients::default(),
+                };
                 let limiter = config.emulated.as_ref().map(|emulated| {
                     let listener = Box::new(move |event| notice(format!("{event}")));
                     AccountLimiter::adafruit(&emulated.user, emulated.per_minute, listener)

@@ -1,6 +1,10 @@
 //! A record, looked at: connections, what the light said and heard, and when. Pure.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
 
 use traffic_light::mqtt::codec::matches;
 
@@ -26,6 +30,7 @@ pub(super) fn us(time: Duration) -> u64 {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connection {
     pub(super) c: u64,
+    pub(super) from: Option<IpAddr>,
     pub(super) opened: u64,
     /// When its CONNECT came.
     pub(super) connect: Option<u64>,
@@ -34,6 +39,9 @@ pub(super) struct Connection {
     pub(super) will: Option<(String, Payload)>,
     /// When CONNACK came, its code, and whether the broker had kept a session.
     pub(super) answer: Option<(u64, u8, bool)>,
+    clean: bool,
+    /// The filters of the session that the broker had kept; `None`: it kept one that began before the check.
+    kept: Option<Vec<String>>,
     /// What it asked for, and when it was granted.
     pub(super) subscriptions: Vec<Subscription>,
     /// When it published something, in order; kept ones alone.
@@ -42,6 +50,8 @@ pub(super) struct Connection {
     /// When the light sent anything last.
     pub(super) last_sent: Option<u64>,
     pub(super) pings: usize,
+    /// It subscribed or published on it.
+    pub(super) used: bool,
     pub(super) closed: Option<(u64, Who, bool)>,
     /// When the light ended its side.
     pub(super) left: Option<u64>,
@@ -67,8 +77,14 @@ impl Connection {
             Some((at, code)) if code < 0x80 && matches(&subscription.filter, topic) => Some(at),
             _ => None,
         };
-        let kept = self.answer.filter(|(_, code, session)| *code == 0 && *session).map(|(at, ..)| at);
-        self.subscriptions.iter().filter_map(granted).chain(kept).min()
+        self.subscriptions.iter().filter_map(granted).chain(self.hears_as_before(topic)).min()
+    }
+
+    /// The same, where it did not have to subscribe: the broker had kept its session.
+    pub(super) fn hears_as_before(&self, topic: &str) -> Option<u64> {
+        let carries = |filters: &Vec<String>| filters.iter().any(|filter| matches(filter, topic));
+        let (at, code, session) = self.answer?;
+        (code == 0 && session && self.kept.as_ref().is_none_or(carries)).then_some(at)
     }
 
     /// Whether it is open at `at`.
@@ -118,6 +134,8 @@ impl<'r> History<'r> {
     /// All connections, in the order in which they were opened.
     pub(super) fn connections(&self) -> Vec<Connection> {
         let mut connections: Vec<Connection> = Vec::new();
+        // What the broker keeps, by client id.
+        let mut sessions: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for Entry { at, what } in self.all {
             let Some(c) = what.connection() else { continue };
             // The latest are looked for first: there may be very many.
@@ -130,6 +148,7 @@ impl<'r> History<'r> {
             };
             if let Some(connection) = connections.get_mut(index) {
                 connection.take(*at, what);
+                connection.keep_session(&mut sessions, what);
             }
         }
         connections
@@ -145,6 +164,27 @@ impl<'r> History<'r> {
             _ => None,
         };
         self.entries(from, to).iter().filter_map(understood).collect()
+    }
+
+    /// What it says on its own topic from `from` to `to`, where none of it is one of its words.
+    pub(super) fn other_words(&self, from: u64, to: u64) -> Option<String> {
+        let profile = self.profile?;
+        let mut others: Vec<&Payload> = Vec::new();
+        for entry in self.entries(from, to) {
+            let What::Publish { by: Who::Light, topic, payload, .. } = &entry.what else { continue };
+            if *topic != profile.says {
+                continue;
+            }
+            if profile.vocabulary.understand(payload).is_some() {
+                return None;
+            }
+            if !others.contains(&payload) && others.len() < 4 {
+                others.push(payload);
+            }
+        }
+        let listed: Vec<String> = others.iter().map(ToString::to_string).collect();
+        (!listed.is_empty())
+            .then(|| format!("it says {}, which is none of the words that it said before", listed.join(", ")))
     }
 
     /// What it said last by `at`.
@@ -190,6 +230,33 @@ impl<'r> History<'r> {
             }
             _ => None,
         })
+    }
+
+    /// When anything was delivered to the light on its partner's topic last, by `to`.
+    pub(super) fn told_last(&self, to: u64) -> Option<u64> {
+        let topic = &self.profile?.topic;
+        let told = |entry: &&Entry| matches!(&entry.what, What::Publish { by: Who::Broker, topic: of, .. } if of == topic);
+        self.entries(0, to).iter().rev().find(told).map(|entry| entry.at)
+    }
+
+    /// The evidence, with what the board's log says of an exception.
+    pub(super) fn with_traceback(&self, evidence: String, to: u64) -> String {
+        let lines: Vec<&String> = self
+            .entries(0, to)
+            .iter()
+            .filter_map(|entry| match &entry.what {
+                What::Log { line } => Some(line),
+                _ => None,
+            })
+            .collect();
+        let error = lines
+            .iter()
+            .rposition(|line| line.starts_with("Traceback"))
+            .and_then(|begin| lines.iter().skip(begin + 1).find(|line| !line.starts_with(' ')));
+        match error {
+            Some(line) => format!("{evidence}; the board's log says: {line}"),
+            None => evidence,
+        }
     }
 
     /// When a fault came and went, from `from` to `to`; one that lasts has no end.
@@ -264,13 +331,39 @@ pub(super) fn is_sent(what: &What) -> bool {
 }
 
 impl Connection {
+    /// Follows what the broker keeps of its session.
+    fn keep_session(&mut self, sessions: &mut BTreeMap<String, Vec<String>>, what: &What) {
+        match what {
+            What::ConnAck { session: true, code: 0, .. } => {
+                self.kept = sessions.get(&self.client_id).cloned();
+            }
+            What::ConnAck { session: false, code: 0, .. } => {
+                // Of a clean session nothing is left.
+                sessions.insert(self.client_id.clone(), Vec::new());
+            }
+            What::SubAck { .. } if !self.clean => {
+                let granted =
+                    self.subscriptions.iter().filter(|one| one.granted.is_some_and(|(_, code)| code < 0x80));
+                let filters = granted.map(|one| one.filter.clone());
+                let session = sessions.entry(self.client_id.clone()).or_default();
+                session
+                    .extend(filters.filter(|filter| !self.kept.iter().flatten().any(|kept| kept == filter)));
+                session.dedup();
+            }
+            _ => {}
+        }
+    }
+
     fn take(&mut self, at: u64, what: &What) {
         if is_sent(what) {
             self.last_sent = Some(at);
             self.first_packet_is_connect.get_or_insert(matches!(what, What::Connect { .. }));
+            self.used |= matches!(what, What::Publish { .. } | What::Subscribe { .. });
         }
         match what {
-            What::Connect { client_id, keep_alive_s, will, .. } => {
+            What::Opened { from, .. } => self.from = *from,
+            What::Connect { client_id, keep_alive_s, will, clean, .. } => {
+                self.clean = *clean;
                 self.connect.get_or_insert(at);
                 self.client_id.clone_from(client_id);
                 self.keep_alive_s = *keep_alive_s;
@@ -331,12 +424,14 @@ pub(super) mod by_hand {
     pub(crate) struct Script {
         pub(crate) record: Record,
         c: u64,
+        /// Where its connections come from.
+        pub(crate) from: Option<IpAddr>,
     }
 
     impl Script {
         pub(crate) fn new() -> Script {
             let record = Record::new(1, Step::ALL.to_vec(), "a broker".to_owned(), true);
-            Script { record, c: 0 }
+            Script { record, c: 0, from: None }
         }
 
         /// With what is known of the light.
@@ -354,10 +449,16 @@ pub(super) mod by_hand {
         pub(crate) fn connected(&mut self, ms: u64, keep_alive_s: u16) -> &mut Script {
             self.c += 1;
             let c = self.c;
-            self.at(ms, What::Opened { c });
+            let from = self.from;
+            self.at(ms, What::Opened { c, from });
             let client_id = "light".to_owned();
             self.at(ms, What::Connect { c, client_id, keep_alive_s, clean: true, will: None, user: None });
             self.at(ms + 10, What::ConnAck { c, session: false, code: 0 })
+        }
+
+        /// The number of the last connection.
+        pub(crate) fn last(&self) -> u64 {
+            self.c
         }
 
         pub(crate) fn subscribed(&mut self, ms: u64) -> &mut Script {
@@ -374,13 +475,17 @@ pub(super) mod by_hand {
 
         /// The partner says it, and the light gets it 5 ms later.
         pub(crate) fn partner(&mut self, ms: u64, shown: Shown) -> &mut Script {
+            self.partner_unheard(ms, shown).heard(ms + 5, shown)
+        }
+
+        pub(crate) fn partner_unheard(&mut self, ms: u64, shown: Shown) -> &mut Script {
+            let (topic, payload) = ("lab/a".to_owned(), profile().vocabulary.encode(shown));
+            self.at(ms, What::PartnerSays { shown, topic, payload, retain: false })
+        }
+
+        pub(crate) fn heard(&mut self, ms: u64, shown: Shown) -> &mut Script {
             let (c, topic, payload) = (self.c, "lab/a".to_owned(), profile().vocabulary.encode(shown));
-            let (to, what) = (topic.clone(), payload.clone());
-            self.at(ms, What::PartnerSays { shown, topic: to, payload: what, retain: false });
-            self.at(
-                ms + 5,
-                What::Publish { c, by: Who::Broker, topic, payload, qos: 0, retain: false, id: None },
-            )
+            self.at(ms, What::Publish { c, by: Who::Broker, topic, payload, qos: 0, retain: false, id: None })
         }
 
         pub(crate) fn closed(&mut self, ms: u64, by: Who) -> &mut Script {

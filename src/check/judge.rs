@@ -1,11 +1,12 @@
 //! Every verdict, from the record alone: the same while a check goes on, at its end, and when a report is verified.
 
 use super::{
+    by_itself::explain,
     history::{History, us},
     record::{Record, Step, What},
     steps::{connects, half_open, limits, old_words, reacts, recovers, refusal, talks},
     timings::LIMIT_WINDOW,
-    verdict::{Outcome, Verdict},
+    verdict::{Cause, Outcome, Verdict},
 };
 
 /// The verdicts on the steps that were asked for, in order.
@@ -33,7 +34,7 @@ pub fn judge_step(record: &Record, step: Step) -> Verdict {
         return Verdict::unjudged(step, "the check ended in the middle of this step");
     }
     let history = History::up_to(record, to);
-    match step {
+    let verdict = match step {
         Step::Connects => connects::judge(&history),
         Step::Talks => talks::judge(&history),
         Step::Reacts => reacts::judge(&history, from, to),
@@ -47,11 +48,20 @@ pub fn judge_step(record: &Record, step: Step) -> Verdict {
             let verdict = limits::judge(&history, to);
             let seen = to.saturating_sub(history.connections().first().map_or(to, |one| one.opened));
             if verdict.outcome == Outcome::Pass && seen + 1_000_000 < us(LIMIT_WINDOW) {
-                return Verdict::unjudged(step, "it was not seen for a whole minute");
+                Verdict::unjudged(step, "it was not seen for a whole minute")
+            } else {
+                verdict
             }
-            verdict
         }
-    }
+    };
+    let explained = explain(&history, verdict.clone(), from, to);
+    // A light that hangs up is told so at the end, where no step has failed before.
+    let told = || {
+        let earlier = record.steps.iter().filter(|earlier| **earlier < step);
+        earlier.map(|earlier| judge_step(record, *earlier)).any(|earlier| earlier.outcome == Outcome::Fail)
+    };
+    let again = step == Step::KeepsWithinLimits && explained.cause == Some(Cause::HangsUpByItself);
+    if again && told() { verdict } else { explained }
 }
 
 /// When a step was decided, in milliseconds since the check began.

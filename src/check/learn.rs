@@ -1,5 +1,7 @@
 //! What a light says and hears, read from its packets. Pure.
 
+use traffic_light::mqtt::codec::matches;
+
 use super::{
     dictionary,
     history::History,
@@ -30,13 +32,29 @@ pub(super) struct Findings {
     pub(super) vocabulary: Option<Vocabulary>,
 }
 
+/// Reads the packets of the whole record; where topics were agreed on, on those alone.
+pub(super) fn findings_as_agreed(history: &History<'_>) -> Findings {
+    let Some(given) = &history.record.given else { return findings(history) };
+    let mut found = read(history, |topic| topic == given.says);
+    found.hears =
+        found.filters.iter().any(|filter| matches(filter, &given.topic)).then(|| given.hears.clone());
+    found
+}
+
 /// Reads the packets of the whole record.
 pub(super) fn findings(history: &History<'_>) -> Findings {
+    read(history, |_| true)
+}
+
+fn read(history: &History<'_>, counts: impl Fn(&str) -> bool) -> Findings {
     let mut findings = Findings::default();
     // Topics with their payloads.
     let mut topics: Vec<(&String, Vec<(&Payload, usize)>)> = Vec::new();
     for entry in history.all {
         let What::Publish { by: Who::Light, topic, payload, .. } = &entry.what else { continue };
+        if !counts(topic) {
+            continue;
+        }
         let at = match topics.iter().position(|(known, _)| *known == topic) {
             Some(at) => at,
             None if topics.len() >= MOST_PAYLOADS => continue,

@@ -38,7 +38,7 @@ impl Live {
         };
         for entry in new {
             match &entry.what {
-                What::Opened { c } => _ = self.open.insert(*c, false),
+                What::Opened { c, .. } => _ = self.open.insert(*c, false),
                 What::ConnAck { c, code: 0, .. } => _ = self.open.insert(*c, true),
                 What::Closed { c, .. } => _ = self.open.remove(c),
                 What::Publish { by: Who::Light, topic, payload, .. } => {

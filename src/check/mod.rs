@@ -8,6 +8,7 @@
 //! | [`record`] | what was seen and done, in the order of time |
 //! | [`vocabulary`], `dictionary` | the words of a light, and the usual ones |
 //! | `history` | a record, looked at: connections, words, deliveries |
+//! | `by_itself` | what happened though the bench had broken nothing |
 //! | [`given`] | a profile as a `[[foreign]]` table |
 //! | `learn` | what a light says and hears |
 //! | [`live`] | what both lights show now, and the fault that is on |
@@ -26,6 +27,7 @@
 #![allow(missing_docs, reason = "a name that says all needs no second one")]
 
 pub mod bench;
+mod by_itself;
 pub mod class;
 mod dictionary;
 pub mod given;

@@ -2,6 +2,7 @@
 
 use super::{
     bench::Bench,
+    by_itself::{stopped, takeovers},
     history::{Connection, History, us},
     judge::judge_step,
     record::{Step, What, Who},
@@ -9,6 +10,8 @@ use super::{
     timings::{COME_BACK, SIGN_OF_LIFE},
     verdict::{Cause, Outcome},
 };
+
+const THROWN_OUT: &str = "two connections throw each other out all the time";
 
 /// Plays the steps that are asked for.
 pub(super) async fn play(bench: &mut Bench) {
@@ -27,7 +30,7 @@ pub(super) async fn play(bench: &mut Bench) {
     let talks = bench.look(|history| judge_step(history.record, Step::Talks));
     let reason = match talks.cause {
         Some(Cause::MalformedPacket) => Some("what it sends is no MQTT, and the broker ends its connections"),
-        Some(Cause::SharedClientId) => Some("two connections throw each other out all the time"),
+        Some(Cause::SharedClientId) => Some(THROWN_OUT),
         _ => None,
     };
     if let Some(reason) = reason {
@@ -42,6 +45,19 @@ pub(super) async fn play(bench: &mut Bench) {
             continue;
         }
         if step != Step::KeepsWithinLimits && !is_back(bench).await {
+            let told = wanted.iter().filter(|earlier| **earlier < step).any(|earlier| {
+                bench.look(|history| judge_step(history.record, *earlier)).cause == Some(Cause::StopsByItself)
+            });
+            if !told && bench.look(|history| stopped(history, u64::MAX).is_some()) {
+                // Not unplayable: that it stopped is what the step shows.
+                bench.began(step);
+                bench.ended(step);
+                let next = wanted.iter().copied().find(|later| *later > step);
+                if let Some(next) = next {
+                    leave_out(bench, &wanted, next, "its program has stopped");
+                }
+                return;
+            }
             let last = bench.look(|history| history.last_sent(u64::MAX)).map(super::history::seconds);
             let reason = format!(
                 "it is not connected any more; its last packet came at {}",
@@ -50,6 +66,7 @@ pub(super) async fn play(bench: &mut Bench) {
             return leave_out(bench, &wanted, step, &reason);
         }
         bench.began(step);
+        let began = bench.now();
         match step {
             Step::Reacts => reacts::play(bench).await,
             Step::NoticesHalfOpen => half_open::play(bench).await,
@@ -58,9 +75,18 @@ pub(super) async fn play(bench: &mut Bench) {
             Step::KeepsWithinLimits => limits::play(bench).await,
             step => recovers::play(bench, step, reacted).await,
         }
+        let thrown_out = |history: &History<'_>| takeovers(history).iter().any(|at| *at >= began);
+        if bench.look(thrown_out) {
+            talks::watch_takeovers(bench).await;
+        }
         bench.ended(step);
+        let verdict = bench.look(|history| judge_step(history.record, step));
+        if verdict.cause == Some(Cause::SharedClientId)
+            && let Some(next) = wanted.iter().copied().find(|later| *later > step)
+        {
+            return leave_out(bench, &wanted, next, THROWN_OUT);
+        }
         if step == Step::Reacts {
-            let verdict = bench.look(|history| judge_step(history.record, Step::Reacts));
             reacted = verdict.outcome == Outcome::Pass || verdict.cause == Some(Cause::YieldsLate);
         }
     }
@@ -91,7 +117,8 @@ fn unplayable(bench: &Bench, step: Step, can_react: bool, reacted: bool) -> Opti
 
 /// Waits until the light is connected, for the next step.
 async fn is_back(bench: &mut Bench) -> bool {
-    let since = bench.now().saturating_sub(us(SIGN_OF_LIFE));
+    let stopped = bench.look(|history| stopped(history, u64::MAX).is_some());
+    let since = bench.now().saturating_sub(if stopped { 0 } else { us(SIGN_OF_LIFE) });
     let up = move |history: &History<'_>| {
         let heard = |one: &Connection| one.last_sent.is_some_and(|at| at >= since);
         history.up_at(u64::MAX - 1).filter(heard).map(|_| ())

@@ -11,9 +11,12 @@ use super::{
     bench::Bench,
     history::{History, seconds, us},
     record::{Payload, What},
-    timings::{self, FORM, HOLD, LONGEST_HOLD, TURN, YIELD, YIELD_AT_LAST},
+    timings::{self, FORM, HOLD, LONG_GREEN, LONGEST_HOLD, TURN, YIELD, YIELD_AT_LAST},
     vocabulary::Shown,
 };
+
+/// So far what passes at once on two connections may be apart.
+const ORDER_US: u64 = 20_000;
 
 /// A green of the partner's that met a light in go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,11 @@ impl Round {
         }
     }
 
+    /// Whether it yielded in time and not by chance, whatever it did then: it has understood the word.
+    pub(super) fn understood(&self, history: &History<'_>) -> bool {
+        self.yielded.is_some_and(|at| at - self.told <= us(YIELD)) && !is_short(history)
+    }
+
     /// For evidence.
     pub(super) fn describe(&self) -> String {
         match (self.yielded, self.again) {
@@ -75,6 +83,15 @@ impl Round {
     }
 }
 
+/// When a word of the partner's reached the light. What passes on two connections may be written down in either order:
+/// a light that acted on the word had heard it.
+fn heard(history: &History<'_>, payload: &Payload, said: u64, until: u64) -> Option<u64> {
+    let told = history.delivered(payload, said, until)?;
+    let spoken = history.spoken(told.saturating_sub(ORDER_US).max(said), told);
+    let acted = spoken.iter().find(|(_, shown)| !shown.is_go()).map(|(at, _)| at.saturating_sub(1));
+    Some(acted.unwrap_or(told))
+}
+
 /// The rounds from `from` to `to`.
 pub(super) fn rounds(history: &History<'_>, from: u64, to: u64) -> Vec<Round> {
     let said = history.partner(from, to);
@@ -85,14 +102,15 @@ pub(super) fn rounds(history: &History<'_>, from: u64, to: u64) -> Vec<Round> {
         }
         let until =
             said.iter().skip(index + 1).find(|(_, next, _)| *next != Shown::Green).map_or(to, |next| next.0);
-        let Some(told) = history.delivered(payload, *at, until) else { continue };
+        let Some(told) = heard(history, payload, *at, until) else { continue };
         if !history.shown_at(told).is_some_and(Shown::is_go) {
             continue;
         }
         let spoken = history.spoken(told + 1, until);
         let yielded = spoken.iter().find(|(_, shown)| !shown.is_go()).map(|(at, _)| *at);
         let late = yielded.is_some_and(|at| at - told > us(YIELD));
-        let watched = yielded.map(|at| at + us(if late || is_short(history) { LONGEST_HOLD } else { HOLD }));
+        let watched =
+            yielded.map(|at| at + us(if late || is_short(history) { LONGEST_HOLD } else { LONG_GREEN }));
         let again = yielded
             .zip(watched)
             .and_then(|(at, watched)| history.goes(at + 1, until.min(watched)).first().copied());
@@ -118,11 +136,12 @@ fn own_times(history: &History<'_>) -> (Option<u64>, Option<u64>) {
         match since {
             Some((_, before)) if before == goes => continue,
             Some((from, before)) if !disturbed(from.saturating_sub(us(LONGEST_HOLD)), at) => {
-                // The first of each is as good as any.
                 if before {
+                    // The first is as good as any.
                     green.get_or_insert(at - from);
                 } else {
-                    red.get_or_insert(at - from);
+                    // The first may have begun before it spoke.
+                    red = red.max(Some(at - from));
                 }
             }
             _ => {}
@@ -138,12 +157,37 @@ fn is_short(history: &History<'_>) -> bool {
 }
 
 /// For how long the partner stays green after the light yielded.
-fn hold(history: &History<'_>, late: bool) -> Duration {
+fn hold(history: &History<'_>, late: bool, partner: Partner) -> Duration {
+    let own_red = own_times(history).1.map(Duration::from_micros);
     if !late && !is_short(history) {
-        return HOLD;
+        let seen = own_red.map(|red| red + Duration::from_secs(1)).filter(|time| *time <= LONG_GREEN);
+        return seen.filter(|_| partner == Partner::Long).unwrap_or(HOLD).max(HOLD);
     }
-    let own_red = own_times(history).1.map_or(LONGEST_HOLD, Duration::from_micros);
+    let own_red = own_red.unwrap_or(LONGEST_HOLD);
     (own_red + Duration::from_secs(3)).clamp(HOLD, LONGEST_HOLD)
+}
+
+/// How the partner plays in a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Partner {
+    Plain,
+    /// It stays green for long, and says so once.
+    Long,
+    /// It shows amber after its green.
+    Amber,
+}
+
+/// When the light went while its partner was in amber after green, from `from` to `to`.
+pub(super) fn goes_on_amber(history: &History<'_>, from: u64, to: u64) -> Vec<u64> {
+    let said = history.partner(from, to);
+    let ambers = said.windows(2).filter_map(|pair| match pair {
+        [(_, Shown::Green, _), (at, Shown::Amber, payload)] => {
+            let end = said.iter().find(|(next, ..)| next > at).map_or(to, |(next, ..)| *next);
+            Some((history.delivered(payload, *at, end)?, end))
+        }
+        _ => None,
+    });
+    ambers.filter_map(|(told, end)| history.goes(told, end).first().copied()).collect()
 }
 
 /// How one round of asking went.
@@ -152,6 +196,8 @@ pub(super) enum Asked {
     Yielded,
     NeverWent,
     NeverYielded,
+    /// It yielded in time, and went again while the partner was still green.
+    WentAgain,
     /// Its green was over before it was asked; nothing is known.
     Missed,
 }
@@ -170,7 +216,9 @@ pub(super) async fn calm(bench: &mut Bench) {
     let mut said = since;
     while bench.now() - since < us(timings::LONGEST_CALM) {
         let now = bench.now();
-        if bench.look(few(now)).is_some() {
+        let many = bench.look(|history| history.publishes(now.saturating_sub(limit), u64::MAX).len());
+        // One that floods does not rest.
+        if bench.look(few(now)).is_some() || many > 2 * timings::MOST_PUBLISHES {
             return;
         }
         if bench.shown() != Some(Shown::Green) || bench.now() - said >= us(timings::REPEAT) {
@@ -182,7 +230,7 @@ pub(super) async fn calm(bench: &mut Bench) {
 }
 
 /// One round: the partner is red until the light goes, and then green until it has yielded.
-pub(super) async fn ask(bench: &mut Bench) -> Asked {
+pub(super) async fn ask(bench: &mut Bench, partner: Partner) -> Asked {
     calm(bench).await;
     if bench.shown() != Some(Shown::Red) {
         bench.say(Shown::Red).await;
@@ -197,17 +245,17 @@ pub(super) async fn ask(bench: &mut Bench) -> Asked {
         None => bench.until(TURN, "waits for the light to go", in_go).await,
     };
     if went.is_none() {
-        return if bench.look(in_go).is_some() { ask_now(bench).await } else { Asked::NeverWent };
+        return if bench.look(in_go).is_some() { ask_now(bench, partner).await } else { Asked::NeverWent };
     }
     let moment = bench.between(200, 700);
     bench.pass(moment, "lets it be green for a moment").await;
     if bench.look(in_go).is_none() {
         return Asked::Missed;
     }
-    ask_now(bench).await
+    ask_now(bench, partner).await
 }
 
-async fn ask_now(bench: &mut Bench) -> Asked {
+async fn ask_now(bench: &mut Bench, partner: Partner) -> Asked {
     let from = bench.now();
     bench.say(Shown::Green).await;
     let yielded = move |history: &History<'_>| {
@@ -220,17 +268,27 @@ async fn ask_now(bench: &mut Bench) -> Asked {
     else {
         return Asked::NeverYielded;
     };
-    let time = bench.look(|history| hold(history, late));
+    let time = bench.look(|history| hold(history, late, partner));
     let again =
         move |history: &History<'_>| rounds(history, from, u64::MAX).first().and_then(|round| round.again);
     let mut left = time;
     loop {
-        let part = left.min(timings::REPEAT);
+        let part =
+            if partner == Partner::Long && time <= LONG_GREEN { left } else { left.min(timings::REPEAT) };
         if bench.until(part, "the partner is green: watches that the light stays", again).await.is_some() {
-            return Asked::NeverYielded;
+            let by_chance = late || bench.look(is_short);
+            return if by_chance { Asked::NeverYielded } else { Asked::WentAgain };
         }
         left -= part;
         if left.is_zero() {
+            // Who never says amber need not know the word.
+            let knows = |history: &History<'_>| {
+                history.spoken(0, u64::MAX).iter().any(|(_, shown)| *shown == Shown::Amber)
+            };
+            if partner == Partner::Amber && bench.look(knows) {
+                bench.say(Shown::Amber).await;
+                bench.pass(timings::AMBER, "the partner is in amber: watches that the light waits").await;
+            }
             return Asked::Yielded;
         }
         bench.say(Shown::Green).await;
@@ -238,9 +296,9 @@ async fn ask_now(bench: &mut Bench) -> Asked {
 }
 
 /// Asks until the light was met in go, a few times at most.
-pub(super) async fn ask_until_met(bench: &mut Bench) -> Asked {
+pub(super) async fn ask_until_met(bench: &mut Bench, partner: Partner) -> Asked {
     for _ in 0..3 {
-        match ask(bench).await {
+        match ask(bench, partner).await {
             Asked::Missed => {}
             asked => return asked,
         }
@@ -260,7 +318,7 @@ pub(super) fn understood_form(history: &History<'_>, from: u64, to: u64) -> Opti
         .collect();
     tried.iter().enumerate().find_map(|(index, (at, payload))| {
         let until = tried.get(index + 1).map_or(to, |next| next.0).min(*at + us(FORM));
-        let told = history.delivered(payload, *at, until)?;
+        let told = heard(history, payload, *at, until)?;
         if !history.shown_at(told).is_some_and(Shown::is_go) {
             return None;
         }
@@ -314,6 +372,15 @@ mod tests {
             .says(3_500, "amber")
             .says(6_000, "red")
             .partner(9_000, Shown::Red);
+        assert_eq!(only(&script).reaction(), Reaction::InTime);
+    }
+
+    #[test]
+    fn a_word_and_the_answer_on_another_connection_may_be_written_down_in_either_order() {
+        let mut script = Script::learned();
+        script.connected(0, 30).subscribed(10).says(20, "red").says(2_000, "green");
+        script.partner_unheard(2_500, Shown::Green).says(2_501, "amber").heard(2_502, Shown::Green);
+        script.says(4_000, "red").partner(9_000, Shown::Red);
         assert_eq!(only(&script).reaction(), Reaction::InTime);
     }
 

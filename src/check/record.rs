@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -167,6 +168,9 @@ pub enum What {
     /// A connection of the light's began.
     Opened {
         c: u64,
+        /// The light's address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<IpAddr>,
     },
     Connect {
         c: u64,
@@ -286,7 +290,7 @@ impl What {
     #[must_use]
     pub fn connection(&self) -> Option<u64> {
         match self {
-            What::Opened { c }
+            What::Opened { c, .. }
             | What::Connect { c, .. }
             | What::ConnAck { c, .. }
             | What::Publish { c, .. }

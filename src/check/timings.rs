@@ -37,8 +37,6 @@ pub(super) const HOLD: Duration = s(5);
 pub(super) const LONGEST_HOLD: Duration = s(20);
 /// The longest green that is waited for, to know how long it is when nobody asks for its end.
 pub(super) const LONGEST_GREEN: Duration = s(12);
-/// How often a yield is asked for in the step `reacts`.
-pub(super) const ROUNDS: usize = 3;
 /// Connected, subscribed and speaking again (contract).
 pub(super) const RECOVERY: Duration = s(30);
 /// After a failed recovery a light may still come back for the steps that follow.
@@ -82,5 +80,15 @@ pub(super) const LONGEST_CALM: Duration = s(35);
 pub(super) const REPEAT: Duration = s(7);
 /// So many takeovers of one client id, outside faults, are no accident.
 pub(super) const TAKEOVERS: usize = 3;
+/// A program that is silent for so long, and twice as long as ever before, has ended or hangs.
+pub(super) const STOPPED: Duration = s(10);
+/// A light that was thrown out is watched for so long: whether that goes on.
+pub(super) const WATCHED: Duration = s(20);
+/// Once the partner stays green for this long without saying so again: a light that forgets it goes by its own clock.
+pub(super) const LONG_GREEN: Duration = s(10);
+/// How long the partner's amber after green lasts.
+pub(super) const AMBER: Duration = ms(1_500);
+/// How often a light must go on that amber, before it is no chance.
+pub(super) const AMBER_TRIES: usize = 2;
 /// How often conditions are looked at while much happens.
 pub(super) const LOOK: Duration = ms(20);

@@ -82,16 +82,22 @@ causes! {
         "Act on what the callback gets, and compare bytes with bytes: msg == b\"green\", or msg.decode() == \"green\".";
     YieldsLate, "yields-late",
         "Do not sleep for seconds: call check_msg() every 100 ms and compare times instead.";
+    GoesOnAmber, "goes-on-amber",
+        "Amber after green is still your partner's turn: wait until it says red.";
     NeverGoes, "never-goes",
         "Use check_msg() instead of wait_msg(), so that your program goes on when nothing comes, and go in your turn.";
     NotReconnected, "not-reconnected",
         "Catch OSError around publish and check_msg, throw the old client away without disconnect(), wait, connect anew, and try again if that fails.";
     NoResubscribe, "no-resubscribe",
-        "Subscribe again after each connect(): the broker forgets a clean session.";
+        "Set the callback and subscribe again after each connect(): the broker forgets a clean session.";
     MuteAfterReconnect, "mute-after-reconnect",
         "Publish your colour again after each connect(), and make sure that you publish with the new client.";
     DeafAfterReconnect, "deaf-after-reconnect",
         "Set the callback on the new client too, and read from that one with check_msg().";
+    StopsByItself, "stops-by-itself",
+        "Look at the board's log: an exception that nothing catches, a loop that never ends, or a call that waits for ever.";
+    HangsUpByItself, "hangs-up-by-itself",
+        "Look at the board's log: an exception in the loop, a watchdog that nobody feeds, or a wait for an answer that is too short.";
     NoKeepAlive, "no-keep-alive",
         "Give the client a keep-alive (keepalive=30), ping within it, and connect anew when no answer comes.";
     NoPing, "no-ping",

@@ -108,11 +108,13 @@ impl Vocabulary {
         all.into_iter().find(exactly).or_else(|| all.into_iter().find(loosely))
     }
 
-    /// The message that says `shown`: red-amber as red where there is no word for it.
+    /// The message that says `shown`. Without a word of its own, red-amber is said as green, since the right of way has
+    /// begun; anything else as red.
     #[must_use]
     pub(super) fn encode(&self, shown: Shown) -> Payload {
         let own = self.words(shown).first();
-        let word = own.or(self.red.first()).map_or("red", String::as_str);
+        let instead = if shown == Shown::RedAmber { &self.green } else { &self.red };
+        let word = own.or(instead.first()).or(self.red.first()).map_or("red", String::as_str);
         self.wrap(word)
     }
 
@@ -191,7 +193,7 @@ mod tests {
     fn a_word_in_json_is_found_and_said_at_its_pointer() {
         let json = Vocabulary { json: Some("/light/state".to_owned()), ..vocabulary() };
         let said = json.encode(Shown::RedAmber);
-        assert_eq!(said.0, br#"{"light":{"state":"RED"}}"#, "red-amber is said as red");
-        assert_eq!(json.understand(&said), Some(Shown::Red));
+        assert_eq!(said.0, br#"{"light":{"state":"GREEN"}}"#, "red-amber is said as green");
+        assert_eq!(json.understand(&said), Some(Shown::Green));
     }
 }

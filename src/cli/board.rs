@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 
 use super::{
     failure::{self, Failure},
-    progress,
+    output, progress,
 };
 use crate::{
     board::{
@@ -60,7 +60,7 @@ pub(super) fn read_provisioning(common: &Common, file: &Path) -> anyhow::Result<
     file.warnings.iter().for_each(failure::warn);
     if common.config.is_some() || common.preset.is_some() {
         for difference in differences(&file.record, &common.load()?) {
-            eprintln!("warning: {difference}");
+            note!("warning: {difference}");
         }
     }
     Ok(file)
@@ -69,7 +69,7 @@ pub(super) fn read_provisioning(common: &Common, file: &Path) -> anyhow::Result<
 /// Does what was asked, with progress on standard error; Ctrl-C ends it between two blocks.
 pub(super) fn run(request: &Request, answer: Option<bool>) -> anyhow::Result<Done> {
     let cancel = Cancel::default();
-    cancel_when_asked_to(&cancel)?;
+    cancel_when_asked_to(&cancel, "Stopping after this block.")?;
     let mut printer = ProgressPrinter::new(answer);
     let done = request.run(&mut printer, &cancel);
     printer.bar.finish_and_clear();
@@ -92,6 +92,7 @@ fn explained(error: BoardError) -> anyhow::Error {
         | BoardError::BackupExists { .. }
         | BoardError::File { .. }
         | BoardError::NoDataFolder
+        | BoardError::UnreachableBroker(_)
         | BoardError::BadRecord(_) => WRONG_USAGE,
         BoardError::VerifyFailed { .. } | BoardError::ReadFailed { .. } => CHECK_FAILED,
         _ => FAILED,
@@ -99,15 +100,15 @@ fn explained(error: BoardError) -> anyhow::Error {
     Failure { status, diagnostic: Diagnostic::new(error.to_string(), error.help()) }.into()
 }
 
-/// Sets the flag on Ctrl-C; a second one ends the program.
-pub(super) fn cancel_when_asked_to(cancel: &Cancel) -> anyhow::Result<()> {
+/// Sets the flag on Ctrl-C, and says `sentence`; a second one ends the program.
+pub(super) fn cancel_when_asked_to(cancel: &Cancel, sentence: &'static str) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let cancel = cancel.clone();
     std::thread::Builder::new().name("twinlight-signals".to_owned()).spawn(move || {
         runtime.block_on(async {
             asked_to_end().await;
             cancel.cancel();
-            eprintln!("\nStopping after this block. Press Ctrl-C again to stop immediately.");
+            note!("\n{sentence} Press Ctrl-C again to stop immediately.");
             asked_to_end().await;
             exit(i32::from(FAILED));
         });
@@ -147,7 +148,7 @@ impl ProgressPrinter {
     }
 
     fn say(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| note!("{text}"));
     }
 
     fn show(&self, progress: &Progress) {
@@ -209,7 +210,7 @@ impl JobObserver for ProgressPrinter {
             self.unasked = true;
             return false;
         }
-        eprint!("yes or no? ");
+        output::note_part("yes or no? ");
         let mut line = String::new();
         // What cannot be read is a no.
         let _ = io::stdin().lock().read_line(&mut line);

@@ -11,9 +11,10 @@ use crate::{
         failure::wrong_usage,
     },
     config::BrokerChoice,
+    model::Diagnostic,
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig, Ended},
+        broker::{Broker, BrokerConfig, Ended, OwnClients},
     },
 };
 
@@ -29,14 +30,14 @@ pub(super) struct BrokerArgs {
 
 pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
     let config = common.load()?;
-    let BrokerChoice::Embedded { port, lan, login } = config.broker else {
+    let BrokerChoice::Embedded { port, lan, login, limits } = config.broker else {
         let message =
             "the configuration names a broker elsewhere, and \"twinlight broker\" runs the embedded one";
         return Err(wrong_usage((message, "leave --config out, or choose one with kind = \"embedded\"")));
     };
     let lan = lan || args.lan;
     let limiter = config.emulated.map(|emulated| {
-        let listener = Box::new(|event| eprintln!("{event}"));
+        let listener = Box::new(|event| note!("{event}"));
         AccountLimiter::adafruit(&emulated.user, emulated.per_minute, listener)
     });
     let made_up = (lan && login.is_none()).then(make_login);
@@ -45,9 +46,18 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
         search: args.port.is_none(),
         lan,
         login: login.or_else(|| made_up.clone()),
+        limits,
+        own: OwnClients::default(),
     };
     runtime()?.block_on(async {
-        let broker = Broker::start_limited(&config, limiter).await?;
+        let mut broker = Broker::start_limited(&config, limiter).await?;
+        if let Some(mut notices) = broker.take_notices() {
+            tokio::spawn(async move {
+                while let Some(notice) = notices.recv().await {
+                    note!("{}", Diagnostic::from(notice).one_line());
+                }
+            });
+        }
         output::line(format_args!("the embedded broker listens at {}", broker.address()))?;
         if let Some(wanted) = broker.wanted_port_taken() {
             output::line(format_args!("(port {wanted} is in use by another program)"))?;
@@ -75,7 +85,7 @@ pub(super) fn run(common: &Common, args: &BrokerArgs) -> anyhow::Result<u8> {
             }
             ended = ended => {
                 if let Ended::Failed { reason } = ended {
-                    eprintln!("error: the broker ended: {reason}");
+                    note!("error: the broker ended: {reason}");
                 }
                 Ok(FAILED)
             }

@@ -187,7 +187,7 @@ fn steps(names: &[String]) -> anyhow::Result<Vec<Step>> {
 /// The port is open to the network where that is asked for, here or in the configuration.
 async fn prepare(config: &Config, lan: bool) -> Result<Ground, Diagnostic> {
     let lan = lan || matches!(config.broker, BrokerChoice::Embedded { lan: true, .. });
-    Ground::prepare(config, lan, |text| eprintln!("{text}")).await
+    Ground::prepare(config, lan, |text| note!("{text}")).await
 }
 
 /// The port's number, where none was asked for.
@@ -212,7 +212,7 @@ async fn checked(args: &CheckArgs, ground: &Ground, record: Record) -> anyhow::R
             Some(progress) = progress.recv() => out.take(progress, || recording.record())?,
             () = &mut run => break,
             () = &mut ended => {
-                eprintln!("ended before all steps were done; this is what was judged by then");
+                note!("ended before all steps were done; this is what was judged by then");
                 break;
             }
         }
@@ -277,11 +277,11 @@ impl ProgressPrinter {
         }
         if ground.lan {
             for address in addresses() {
-                eprintln!("  from the network: {address}");
+                note!("  from the network: {address}");
             }
         }
         if let Some(login) = login.filter(|_| ground.made_up) {
-            eprintln!("  user {}, password {} (made up for this check)", login.user, login.password);
+            note!("  user {}, password {} (made up for this check)", login.user, login.password);
         }
         Ok(())
     }
@@ -410,7 +410,7 @@ fn given(file: &Path) -> anyhow::Result<Profile> {
 
 fn keep_learned(file: &Path, record: &Record) -> anyhow::Result<()> {
     let Some(foreign) = record.profile().and_then(given::foreign) else {
-        eprintln!(
+        note!(
             "warning: nothing was learned that a [[foreign]] table could hold, so {} was not written",
             file.display()
         );
@@ -464,7 +464,7 @@ fn follow_serial(port: &str, recording: Recording) -> anyhow::Result<Cancel> {
     std::thread::Builder::new().name("twinlight-serial".to_owned()).spawn(move || {
         log::follow(&port, &cancel, &mut |event| match event {
             LogEvent::Line(line) => recording.log(line.text),
-            LogEvent::Lost { reason } => eprintln!("the board's log: {reason}"),
+            LogEvent::Lost { reason } => note!("the board's log: {reason}"),
             _ => {}
         });
     })?;

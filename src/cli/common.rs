@@ -105,15 +105,34 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("the system gives no threads to run on")
 }
 
-/// Ends when the user asks for it: Ctrl-C, or the system's request to end.
+/// Whether whoever started this program wants it to outlive its terminal, as `nohup` does. Known where the system
+/// has `/proc`.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    static IGNORES: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *IGNORES.get_or_init(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        // Its lowest bit is that of SIGHUP.
+        ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    })
+}
+
+/// Ends when the user asks for it: Ctrl-C, the system's request to end, or a terminal that is closed.
 pub(super) async fn asked_to_end() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        // Read before it is listened to, which changes it.
+        let keeps_on = ignores_hangup();
+        if let (Ok(mut terminate), Ok(mut hangup)) = (
+            signal(SignalKind::terminate()),
+            signal(if keeps_on { SignalKind::terminate() } else { SignalKind::hangup() }),
+        ) {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
             return;
         }

@@ -5,6 +5,7 @@ use std::{
     io::{self, IsTerminal},
 };
 
+use super::output;
 use crate::{
     board::BoardError,
     cli::exit::{FAILED, WRONG_USAGE},
@@ -35,12 +36,12 @@ pub(super) fn wrong_usage(diagnostic: impl Into<Diagnostic>) -> anyhow::Error {
 pub(super) fn tell(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.chain().find_map(<dyn Error>::downcast_ref::<ConfigError>) {
         let coloured = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        eprintln!("{}", error.draw(coloured));
+        output::drawn(&error.draw(coloured));
         return WRONG_USAGE;
     }
-    eprintln!("error: {error:#}");
+    note!("error: {error:#}");
     if let Some(help) = error.chain().find_map(help_of) {
-        eprintln!("help: {help}");
+        note!("help: {help}");
     }
     let failure = error.chain().find_map(<dyn Error>::downcast_ref::<Failure>);
     match failure {
@@ -52,9 +53,9 @@ pub(super) fn tell(error: &anyhow::Error) -> u8 {
 
 /// Tells of a warning on standard error.
 pub(super) fn warn(warning: &Diagnostic) {
-    eprintln!("warning: {warning}");
+    note!("warning: {warning}");
     if let Some(help) = &warning.help {
-        eprintln!("help: {help}");
+        note!("help: {help}");
     }
 }
 

@@ -87,8 +87,11 @@ pub(super) fn line(event: &Event) -> Option<Value> {
         }
         // The observer hears what any light hears; one line for each message is enough, unless a
         // light knows better.
-        EventKind::MessageIgnored { light, by, reason } => {
+        EventKind::MessageIgnored { light, by, reason, more } => {
             let mut line = json!({"ms": ms, "kind": "ignored", "reason": reason});
+            if *more > 0 {
+                line["more"] = json!(more);
+            }
             if let Ignorer::Light(by) = by {
                 line["by"] = json!(by.to_string());
             }

@@ -1,9 +1,10 @@
 //! `twinlight key`: the keys of junctions with `key = "auto"`, for a partner.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 
 use clap::Args;
 
+use super::output;
 use crate::{
     cli::{common::Common, exit::WELL, failure::wrong_usage},
     keys::{self, KeyError},
@@ -22,16 +23,14 @@ const MOST_BYTES: u64 = 1_024;
 pub(super) fn run(common: &Common, args: &KeyArgs) -> anyhow::Result<u8> {
     let mut config = common.load_without_keys()?;
     let folder = common.state_folder();
-    let mut out = io::stdout().lock();
     if args.take {
         let key = ask()?;
         let kept = keys::take(&mut config, folder.as_deref(), &key).map_err(usage)?;
-        writeln!(
-            out,
+        output::line(format_args!(
             "the junction {} signs with that key from its next start; it is kept in {}",
             kept.junction,
             kept.file.display()
-        )?;
+        ))?;
         return Ok(WELL);
     }
     let kept = keys::give(&mut config, folder.as_deref())?;
@@ -45,14 +44,13 @@ pub(super) fn run(common: &Common, args: &KeyArgs) -> anyhow::Result<u8> {
         let key = key.and_then(|junction| junction.key());
         // A key is text, as this program writes it and takes it over.
         let key = key.map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned()).unwrap_or_default();
-        if kept.len() == 1 { writeln!(out, "{key}")? } else { writeln!(out, "{}: {key}", one.junction)? }
+        output::line(if kept.len() == 1 { key } else { format!("{}: {key}", one.junction) })?;
     }
-    out.flush()?;
     for kept in &kept {
         let made = if kept.new { "was made just now and " } else { "" };
         let file = kept.file.display();
-        eprintln!("the key of {} {made}is kept in {file}", kept.junction);
-        eprintln!("help: give it to your partner and to nobody else");
+        note!("the key of {} {made}is kept in {file}", kept.junction);
+        note!("help: give it to your partner and to nobody else");
     }
     Ok(WELL)
 }
@@ -61,11 +59,14 @@ pub(super) fn run(common: &Common, args: &KeyArgs) -> anyhow::Result<u8> {
 fn ask() -> anyhow::Result<String> {
     use std::io::Read;
     if io::stdin().is_terminal() {
-        eprint!("the partner's key (\"twinlight key\" shows it there): ");
+        output::note_part("the partner's key (\"twinlight key\" shows it there): ");
     }
     let mut line = String::new();
-    io::stdin().lock().take(MOST_BYTES).read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    io::stdin().lock().take(MOST_BYTES).read_line(&mut line).map_err(|error| {
+        let help = "copy the whole key that \"twinlight key\" shows at your partner's";
+        wrong_usage((format!("no key can be read from standard input: {error}"), help))
+    })?;
+    Ok(line)
 }
 
 fn usage(error: KeyError) -> anyhow::Error {

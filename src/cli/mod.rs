@@ -2,6 +2,11 @@
 //!
 //! Exit status: 0 well, 1 failed, 2 wrong usage or configuration, 3 a conflict was seen or a check failed.
 
+/// As `eprintln`, by way of [`output::note`].
+macro_rules! note {
+    ($($text:tt)*) => { $crate::cli::output::note(format_args!($($text)*)) };
+}
+
 mod backup;
 mod board;
 mod broker;

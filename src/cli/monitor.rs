@@ -1,11 +1,9 @@
 //! `twinlight monitor`: the board's log.
 
-use std::io::{self, Write};
-
 use anyhow::anyhow;
 use clap::Args;
 
-use super::board;
+use super::{board, output};
 use crate::{
     board::{
         Cancel,
@@ -30,23 +28,23 @@ pub(super) fn run(args: &MonitorArgs) -> anyhow::Result<u8> {
         reset(&connection)?;
     }
     let stop = Cancel::default();
-    board::cancel_when_asked_to(&stop)?;
+    board::cancel_when_asked_to(&stop, "The log ends here; the board goes on.")?;
     let mut opened = false;
-    let mut failed = None;
+    let (mut failed, mut unwritten) = (None, Ok(()));
     log::follow(&connection.port, &stop, &mut |event| match event {
         LogEvent::Opened { port } if !opened => {
             opened = true;
-            eprintln!("the log of the board on {port}; Ctrl-C ends it");
+            note!("the log of the board on {port}; Ctrl-C ends it");
         }
-        LogEvent::Opened { .. } => eprintln!("it is back"),
+        LogEvent::Opened { .. } => note!("it is back"),
         LogEvent::Line(line) => {
-            let mut out = io::stdout().lock();
-            // Whoever reads along wants to see it now; whoever does not any more ends it.
-            if writeln!(out, "{}", shown(&line)).and_then(|()| out.flush()).is_err() {
+            // Whoever does not read along any more ends it.
+            if let Err(error) = output::try_line(shown(&line)) {
+                unwritten = Err(error);
                 stop.cancel();
             }
         }
-        LogEvent::Lost { reason } if opened => eprintln!("{reason}"),
+        LogEvent::Lost { reason } if opened => note!("{reason}"),
         LogEvent::Lost { reason } => {
             failed = Some(reason);
             stop.cancel();
@@ -55,7 +53,7 @@ pub(super) fn run(args: &MonitorArgs) -> anyhow::Result<u8> {
     });
     match failed {
         Some(reason) => Err(anyhow!(reason)),
-        None => Ok(WELL),
+        None => output::told(unwritten).map(|()| WELL),
     }
 }
 

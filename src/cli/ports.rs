@@ -1,10 +1,9 @@
 //! `twinlight ports`: the serial ports, and which of them is a LoPy4.
 
-use std::io::{self, Write};
-
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::output;
 use crate::{
     board::ports::{self, Access, NOTHING_THERE, PortInfo},
     cli::exit::WELL,
@@ -19,17 +18,11 @@ pub(super) struct PortsArgs {
 
 pub(super) fn run(args: &PortsArgs) -> anyhow::Result<u8> {
     let ports = ports::list();
-    let mut out = io::stdout().lock();
     for port in &ports {
-        if args.json {
-            writeln!(out, "{}", object(port))?;
-        } else {
-            writeln!(out, "{}", row(port))?;
-        }
+        output::line(if args.json { object(port).to_string() } else { row(port) })?;
     }
-    out.flush()?;
     if ports.is_empty() {
-        eprintln!("{NOTHING_THERE}");
+        note!("{NOTHING_THERE}");
     }
     Ok(WELL)
 }

@@ -1,9 +1,8 @@
 //! `twinlight presets`: the configurations that come with the program.
 
-use std::io::{self, Write};
-
 use clap::Args;
 
+use super::output;
 use crate::{
     cli::{exit::WELL, failure::wrong_usage},
     config::nearest::nearest,
@@ -19,11 +18,10 @@ pub(super) struct PresetsArgs {
 }
 
 pub(super) fn run(args: &PresetsArgs) -> anyhow::Result<u8> {
-    let mut out = io::stdout().lock();
     match &args.name {
         Some(name) => {
             let preset = find(name).ok_or_else(|| wrong_usage(unknown(name)))?;
-            write!(out, "{}", preset.text)?;
+            output::lines(preset.text)?;
         }
         None => {
             for preset in PRESETS {
@@ -31,12 +29,11 @@ pub(super) fn run(args: &PresetsArgs) -> anyhow::Result<u8> {
                     [] => String::new(),
                     needs => format!(" [export {}]", needs.join(", ")),
                 };
-                writeln!(out, "{:<20} {}: {}{needs}", preset.name, preset.title, preset.about)?;
+                output::line(format_args!("{:<20} {}: {}{needs}", preset.name, preset.title, preset.about))?;
             }
-            writeln!(out, "\n\"twinlight --preset NAME\" opens one, \"twinlight presets NAME\" prints it.")?;
+            output::line("\n\"twinlight --preset NAME\" opens one, \"twinlight presets NAME\" prints it.")?;
         }
     }
-    out.flush()?;
     Ok(WELL)
 }
 

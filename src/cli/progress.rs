@@ -36,13 +36,13 @@ impl Reporter {
             self.bar.set_position(position);
         } else if self.last.elapsed() >= self.every {
             self.last = std::time::Instant::now();
-            eprintln!("{}", text());
+            note!("{}", text());
         }
     }
 
     /// Prints a line that stays, above the bar.
     pub(super) fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| note!("{line}"));
     }
 
     /// Runs `print`, which writes to the same terminal, without the bar in its way.

@@ -1,17 +1,12 @@
 //! `twinlight replay`: a recording, told and judged again.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    time::SystemTime,
-};
+use std::{io, path::PathBuf, time::SystemTime};
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{json, report};
+use super::{json, output, report};
 use crate::{
-    cli::exit::{CONFLICT, WELL},
     model::LightId,
     recording::{Judged, Recording, Verdict, judge},
     world::{event::Certainty, summary::Tally},
@@ -31,31 +26,26 @@ pub(super) struct ReplayArgs {
 
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     report::check_folder("--report", args.report.as_deref())?;
+    report::check_apart([("the recording", Some(&args.file)), ("--report", args.report.as_deref())])?;
     let recording = Recording::open(&args.file)?;
     for warning in recording.warnings() {
-        eprintln!("warning: {}, {warning}", args.file.display());
+        note!("warning: {}, {warning}", args.file.display());
     }
     let judged = judge(&recording);
-    let told = tell(&judged, args.json.then(|| recording.header().started_at()));
-    match told {
-        // Whoever read along has seen enough; the verdict is the exit status.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        told => told?,
-    }
+    // Whoever read along and does not any more has seen enough; the verdict is the exit status.
+    output::told(tell(&judged, args.json.then(|| recording.header().started_at())))?;
     let mut tally = Tally::default();
     judged.events.iter().for_each(|event| tally.count(event));
+    tally.miss(recording.lost());
     let summary = tally.summary();
     let last = judged.events.last().map(|event| event.at).unwrap_or_default();
     let last_line = json::summary(last, &summary)?;
     let verdicts = verdicts(&judged, recording.lost());
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{verdicts}")?;
-        writeln!(out, "{last_line}")?;
+    output::lines(&if args.json {
+        format!("{verdicts}\n{last_line}\n")
     } else {
-        write!(out, "{}{}", report::closing(&summary), compared(&judged, recording.lost()))?;
-    }
-    out.flush()?;
+        report::closing(&summary) + &compared(&judged, recording.lost())
+    })?;
     if let Some(file) = &args.report {
         let version = env!("CARGO_PKG_VERSION");
         let report = json!({
@@ -64,12 +54,16 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
         });
         report::write(file, &report)?;
     }
-    Ok(if summary.conflicts > 0 { CONFLICT } else { WELL })
+    Ok(report::status(&summary))
 }
+
+/// So much is printed at once.
+const PIECE_BYTES: usize = 64 * 1_024;
 
 /// `as_json` is when the run started, where the lines are to be JSON.
 fn tell(judged: &Judged, as_json: Option<SystemTime>) -> io::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    // Piece by piece: a recording is long.
+    let mut lines = String::new();
     let mut filter = json::ChangeFilter::default();
     for event in judged.events.iter().filter(|event| filter.is_new(event)) {
         let line = match as_json {
@@ -79,10 +73,14 @@ fn tell(judged: &Judged, as_json: Option<SystemTime>) -> io::Result<()> {
             None => report::sentence(event),
         };
         if let Some(line) = line {
-            writeln!(out, "{line}")?;
+            lines += &line;
+            lines.push('\n');
+        }
+        if lines.len() > PIECE_BYTES {
+            output::try_lines(&std::mem::take(&mut lines))?;
         }
     }
-    out.flush()
+    output::try_lines(&lines)
 }
 
 /// How the verdicts of now compare with those of then, for other programs.

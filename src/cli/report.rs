@@ -2,13 +2,17 @@
 
 use std::{
     fmt::Write as _,
+    fs,
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde_json::Value;
 
-use super::failure::wrong_usage;
+use super::{
+    exit::{CONFLICT, FAILED, WELL},
+    failure::wrong_usage,
+};
 use crate::{
     cli::common::shown,
     model::{Diagnostic, LightId},
@@ -18,6 +22,9 @@ use crate::{
         summary::Summary,
     },
 };
+
+/// Links that lead to each other are followed so far, as the system does.
+const MOST_LINKS: usize = 40;
 
 /// One line for an event; `None` for one that would only be noise in a terminal.
 pub(super) fn sentence(event: &Event) -> Option<String> {
@@ -80,7 +87,11 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         EventKind::TwinAgrees { light, lasted } => {
             format!("{light} shows what its twin shows again, after {:.1} s", lasted.as_secs_f64())
         }
-        EventKind::MessageIgnored { reason, .. } => format!("ignored: {reason}"),
+        EventKind::MessageIgnored { reason, more: 0, .. } => format!("ignored: {reason}"),
+        EventKind::MessageIgnored { light, reason, more, .. } => {
+            let from = light.as_ref().map(|light| format!(" from {light}")).unwrap_or_default();
+            format!("ignored {} more{from}, the last one: {reason}", thousands(*more))
+        }
         EventKind::RecordingChanged { file: Some(file) } => format!("this run is recorded to {file}"),
         EventKind::Noticed { severity, text, .. } => match severity {
             Severity::Info => text.clone(),
@@ -95,6 +106,19 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
 fn names(lights: &[LightId]) -> String {
     let names: Vec<_> = lights.iter().map(ToString::to_string).collect();
     names.join(" and ")
+}
+
+/// A large number, as a person reads it: 1,742.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// What a run came to, in a few lines.
@@ -115,6 +139,9 @@ pub(super) fn closing(summary: &Summary) -> String {
     if summary.ignored > 0 {
         let _ = writeln!(text, "messages ignored: {}", summary.ignored);
     }
+    if summary.lost > 0 {
+        let _ = writeln!(text, "INCOMPLETE: {} events were lost, and the figures lack them", summary.lost);
+    }
     if let Some(reaction) = &summary.reaction_ms {
         let _ = writeln!(
             text,
@@ -125,6 +152,15 @@ pub(super) fn closing(summary: &Summary) -> String {
     text
 }
 
+/// The exit status of a run with these figures: those that lack events are no success.
+pub(super) fn status(summary: &Summary) -> u8 {
+    match summary {
+        Summary { conflicts: 1.., .. } => CONFLICT,
+        Summary { lost: 1.., .. } => FAILED,
+        _ => WELL,
+    }
+}
+
 /// That a file can come to be where `option` names one.
 pub(super) fn check_folder(option: &str, file: Option<&Path>) -> anyhow::Result<()> {
     match file.and_then(Path::parent) {
@@ -132,6 +168,35 @@ pub(super) fn check_folder(option: &str, file: Option<&Path>) -> anyhow::Result<
             Err(wrong_usage((format!("{option}: there is no folder {}", shown(folder)), "make it first")))
         }
         _ => Ok(()),
+    }
+}
+
+/// That no two of these files are the same, by whatever way they are named: one would be written over by the other.
+pub(super) fn check_apart<const N: usize>(files: [(&str, Option<&Path>); N]) -> anyhow::Result<()> {
+    let named = files.into_iter().filter_map(|(option, file)| Some((option, file?)));
+    let places: Vec<_> = named.map(|(option, file)| (option, file, place(file))).collect();
+    for (nth, (option, file, there)) in places.iter().enumerate() {
+        if let Some((other, ..)) = places[..nth].iter().find(|(.., other)| other == there) {
+            let message = format!("{other} and {option} are the same file {}", shown(file));
+            return Err(wrong_usage((message, "name two files")));
+        }
+    }
+    Ok(())
+}
+
+/// Where a file is or will be, without links and detours.
+fn place(file: &Path) -> PathBuf {
+    // A link to a file that is not there yet leads where it will be made.
+    let mut file = file.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = fs::read_link(&file) else { break };
+        file = file.parent().unwrap_or(Path::new("")).join(target);
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (fs::canonicalize(&file), fs::canonicalize(folder), file.file_name()) {
+        (Ok(place), ..) => place,
+        (Err(_), Ok(folder), Some(name)) => folder.join(name),
+        _ => file,
     }
 }
 

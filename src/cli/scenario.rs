@@ -84,6 +84,7 @@ pub(super) fn run(common: &Common, args: &ScenarioArgs) -> anyhow::Result<u8> {
     for (option, file) in [("--report", &args.report), ("--html", &args.html)] {
         report::check_folder(option, file.as_deref())?;
     }
+    report::check_apart([("--report", args.report.as_deref()), ("--html", args.html.as_deref())])?;
     for warning in &plan.scenario.config.warnings {
         failure::warn(warning);
     }
@@ -176,8 +177,6 @@ impl Plan<'_> {
 
     /// One line for each verdict, and the end.
     fn tell(&self, series: &Series) -> anyhow::Result<()> {
-        use std::io::Write as _;
-        let mut out = std::io::stdout().lock();
         let verdicts = series.verdicts();
         if self.args.json {
             let ms = json::milliseconds(series.reached());
@@ -185,12 +184,12 @@ impl Plan<'_> {
                 let mut line = verdict_json(verdict);
                 line["ms"] = json!(ms);
                 line["kind"] = json!("verdict");
-                writeln!(out, "{line}")?;
+                output::line(line)?;
             }
             let mut line = json::summary(series.reached(), &series.summary())?;
             line["held"] = json!(series.held());
             line["seeds"] = json!(series.seeds().iter().flatten().collect::<Vec<_>>());
-            writeln!(out, "{line}")?;
+            output::line(line)?;
         } else {
             for verdict in &verdicts {
                 let outcome = match verdict.outcome {
@@ -199,20 +198,18 @@ impl Plan<'_> {
                     Outcome::Failed => "FAILED",
                     Outcome::NotJudged => "NOT JUDGED",
                 };
-                writeln!(out, "{outcome:10}  {}: {}", verdict.expectation, verdict.evidence)?;
+                output::line(format_args!("{outcome:10}  {}: {}", verdict.expectation, verdict.evidence))?;
             }
             let failed = verdicts.iter().filter(|verdict| !verdict.held()).count();
             match failed {
-                0 => writeln!(out, "all {} held", verdicts.len())?,
-                _ => writeln!(
-                    out,
+                0 => output::line(format_args!("all {} held", verdicts.len()))?,
+                _ => output::line(format_args!(
                     "{failed} of {} did not hold\nhelp: to see it again, run {}",
                     verdicts.len(),
                     self.again(series)
-                )?,
+                ))?,
             }
         }
-        out.flush()?;
         Ok(())
     }
 

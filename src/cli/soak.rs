@@ -2,7 +2,6 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, Write},
     num::NonZeroUsize,
     path::PathBuf,
     sync::{Arc, atomic::Ordering, mpsc::RecvTimeoutError},
@@ -13,7 +12,7 @@ use std::{
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
-use super::{json::milliseconds, progress::Reporter, report};
+use super::{json::milliseconds, output, progress::Reporter, report};
 use crate::{
     cli::{
         common::{Common, asked_to_end, runtime},
@@ -113,13 +112,7 @@ pub(super) fn run(common: &Common, args: &SoakArgs) -> anyhow::Result<u8> {
     line["live"] = json!(args.live);
     line["seed"] = json!(args.seed);
     line["machine_s"] = json!(took.as_secs_f64());
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{line}")?;
-    } else {
-        write!(out, "{}", closing(&figures, took, args.live))?;
-    }
-    out.flush()?;
+    output::lines(&if args.json { format!("{line}\n") } else { closing(&figures, took, args.live) })?;
     if let Some(file) = &args.report {
         let version = env!("CARGO_PKG_VERSION");
         report::write(file, &json!({"program": "twinlight", "version": version, "soak": line}))?;
@@ -168,7 +161,7 @@ fn simulate(config: crate::config::Config, args: &SoakArgs, time: Duration) -> a
     drop(reporter);
     runtime.shutdown_background();
     if progress.cancelled.load(Ordering::Relaxed) {
-        eprintln!("ended early: these are the figures so far");
+        note!("ended early: these are the figures so far");
     }
     Ok(figures)
 }

@@ -1,16 +1,11 @@
 //! `twinlight swarm`: load, and what it costs.
 
-use std::{
-    io::{self, Write},
-    net::IpAddr,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use serde_json::json;
 
-use super::{report, run};
+use super::{output, report, run};
 use crate::{
     cli::{
         common::{Common, asked_to_end, runtime},
@@ -66,13 +61,7 @@ pub(super) fn run(common: &Common, args: &SwarmArgs) -> anyhow::Result<u8> {
 
     let mut line = serde_json::to_value(&figures)?;
     line["kind"] = json!("summary");
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{line}")?;
-    } else {
-        write!(out, "{figures}")?;
-    }
-    out.flush()?;
+    output::lines(&if args.json { format!("{line}\n") } else { figures.to_string() })?;
     if let Some(file) = &args.report {
         let version = env!("CARGO_PKG_VERSION");
         report::write(file, &json!({"program": "twinlight", "version": version, "swarm": line}))?;
@@ -88,7 +77,7 @@ pub(super) fn run(common: &Common, args: &SwarmArgs) -> anyhow::Result<u8> {
 fn tell(progress: &Progress) {
     let Progress { connected, lights, after, measuring } = progress;
     let doing = if *measuring { "measuring" } else { "connecting" };
-    eprintln!("{:5.0} s  {doing}: {connected} of {lights} lights connected", after.as_secs_f64());
+    note!("{:5.0} s  {doing}: {connected} of {lights} lights connected", after.as_secs_f64());
 }
 
 fn is_this_computer(host: &str) -> bool {

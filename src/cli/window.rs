@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
+use super::run;
 use crate::{
     app::{
         board::{context::ProvisioningContext, login_store},
@@ -34,6 +35,9 @@ pub(super) struct WindowArgs {
     /// Record all events of the window's run in this new file
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// End each recording when its file has this many MB
+    #[arg(long, value_name = "MB", value_parser = run::megabytes)]
+    record_mb: Option<u64>,
     /// Open the window with this scenario, played in a simulated world
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
@@ -53,7 +57,7 @@ impl WindowArgs {
             ("--scenario opens the window", "leave it out, or the command")
         } else if self.replay.is_some() {
             ("--replay opens the window", "leave it out, or write \"twinlight replay FILE\"")
-        } else if self.record.is_some() {
+        } else if self.record.is_some() || self.record_mb.is_some() {
             ("--record before a command is the window's", "write \"run --record FILE\"")
         } else if !self.lights.lights.is_empty() {
             (
@@ -70,7 +74,7 @@ impl WindowArgs {
         // What is wrong is told before a window is opened for nothing.
         if let Some(file) = &self.replay {
             for warning in Recording::open(file)?.warnings() {
-                eprintln!("warning: {warning}");
+                note!("warning: {warning}");
             }
             return Ok(Some(Opening::Source(PlaybackSource::recording(file))));
         }
@@ -99,6 +103,7 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
     }
     let state_folder = common.state_folder();
     let record_to = args.record.clone();
+    let record_limits = run::record_limits(args.record_mb);
     let login_file = state_folder.as_ref().map(|folder| folder.join(login_store::FILE_NAME));
     let backups = crate::board::default_folder().ok();
     let context = move |config: &Config| {
@@ -116,8 +121,14 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
     let shown = window.open(|ctx| {
         let wake = waker(ctx);
         let wake = Some(std::sync::Arc::new(wake) as Waker);
-        let options =
-            WorldOptions { detailed: true, wake, state_folder, record_to, ..WorldOptions::default() };
+        let options = WorldOptions {
+            detailed: true,
+            wake,
+            state_folder,
+            record_to,
+            record_limits,
+            ..WorldOptions::default()
+        };
         let start = Start { config, source, subtitle, options, context: std::sync::Arc::new(context) };
         let (started, link, switcher) = runtime.block_on(LiveWorld::start(start))?;
         live = Some(started);

@@ -7,7 +7,10 @@ use super::{
     table::{Member, Reader, Table},
     tls,
 };
-use crate::{model::Login, tls::Tls};
+use crate::{
+    model::{BrokerLimits, Login},
+    tls::Tls,
+};
 
 /// MQTT's port without TLS.
 const PORT: u16 = 1883;
@@ -40,6 +43,8 @@ const MEMBERS: &[&str] = &[
     "emulate",
     "quota_per_minute",
     "budget",
+    "memory_mb",
+    "max_packet_kb",
 ];
 
 /// The broker that the lights meet on.
@@ -53,6 +58,8 @@ pub enum BrokerChoice {
         lan: bool,
         /// What a client has to say to be let in; `None` lets everybody on this machine in.
         login: Option<Login>,
+        /// How much its clients may use.
+        limits: BrokerLimits,
     },
     /// One that runs elsewhere.
     External {
@@ -81,7 +88,7 @@ impl BrokerChoice {
 impl Default for BrokerChoice {
     /// The embedded one, for this machine alone.
     fn default() -> BrokerChoice {
-        BrokerChoice::Embedded { port: PORT, lan: false, login: None }
+        BrokerChoice::Embedded { port: PORT, lan: false, login: None, limits: BrokerLimits::default() }
     }
 }
 
@@ -156,12 +163,41 @@ fn read_embedded(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
             ),
         );
     }
-    BrokerChoice::Embedded { port, lan: on, login }
+    BrokerChoice::Embedded { port, lan: on, login, limits: read_limits(reader, table) }
+}
+
+fn read_limits(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerLimits {
+    let default = BrokerLimits::default();
+    let memory = table.member("memory_mb").and_then(|member| reader.number(&member, 16_u16..=16_384));
+    let memory = memory.map_or(default.memory, |mb| usize::from(mb) << 20);
+    let largest = memory / BrokerLimits::PACKETS_IN_MEMORY;
+    let member = table.member("max_packet_kb");
+    let packet = member.as_ref().and_then(|member| reader.number(member, 1_u32..=262_144));
+    let packet = packet.map_or(default.packet, |kb| kb as usize * 1024);
+    if let Some(member) = member.filter(|_| packet > largest) {
+        let needed = (packet * BrokerLimits::PACKETS_IN_MEMORY).div_ceil(1 << 20);
+        reader.wrong(
+            &member,
+            (
+                format!(
+                    "{} packets of this size have to fit into the broker's memory",
+                    BrokerLimits::PACKETS_IN_MEMORY
+                ),
+                format!("write at most {}, or memory_mb = {needed}", largest / 1024),
+            ),
+        );
+    }
+    BrokerLimits { memory, packet }
 }
 
 fn read_external(reader: &mut Reader<'_>, table: &Table<'_>) -> BrokerChoice {
     if let Some(lan) = table.member("lan") {
         reader.wrong(&lan, ("only the embedded broker can be opened to the network", "remove lan"));
+    }
+    for name in ["memory_mb", "max_packet_kb"] {
+        if let Some(member) = table.member(name) {
+            reader.wrong(&member, ("only the embedded broker is limited here", format!("remove {name}")));
+        }
     }
     let host = match table.member("host") {
         Some(member) => read_host(reader, &member).unwrap_or_default(),

@@ -41,9 +41,13 @@ pub(crate) fn with_foreign_lights(
         let why = problem.unwrap_or_default();
         Diagnostic::new(format!("the configuration cannot be changed by this program: {why}"), BY_HAND)
     })?;
+    // In what order the words of different aspects stand makes no difference.
     let says = |one: &ForeignLight| {
         let junction = config.junction(&one.light.junction);
-        junction.and_then(|junction| junction.foreign(&one.light.light)) == Some(&one.foreign)
+        let found = junction.and_then(|junction| junction.foreign(&one.light.light)).cloned();
+        found.is_some_and(|foreign| {
+            ForeignLight { light: one.light.clone(), foreign }.to_toml() == one.to_toml()
+        })
     };
     if lights.iter().all(says) {
         Ok(changed)

@@ -5,7 +5,7 @@ use std::{fmt, ops::Range};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::secrets;
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, printable};
 
 /// Problems that are kept; the rest are counted. A file that is no configuration at all would
 /// otherwise fill the screen.
@@ -75,13 +75,15 @@ impl ConfigError {
             (_, "") => problem.diagnostic.to_string(),
             (_, member) => format!("{member}: {}", problem.diagnostic),
         };
-        let mut group = Group::with_title(Level::ERROR.primary_title(title));
+        let mut group = Group::with_title(Level::ERROR.primary_title(printable(&title).into_owned()));
         if problem.place.is_some() {
             let mark = AnnotationKind::Primary.span(problem.span.clone());
-            group = group.element(Snippet::source(&self.text).path(&self.file).annotation(mark));
+            group = group.element(
+                Snippet::source(&self.text).path(printable(&self.file).into_owned()).annotation(mark),
+            );
         }
         if let Some(help) = &problem.diagnostic.help {
-            group = group.element(Level::HELP.message(help));
+            group = group.element(Level::HELP.message(printable(help).into_owned()));
         }
         renderer.render(&[group])
     }

@@ -39,9 +39,10 @@ pub use self::{
 };
 use crate::{
     config::{BrokerChoice, Config},
+    model::BrokerLimits,
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig, BrokerError},
+        broker::{Broker, BrokerConfig, BrokerError, OwnClients},
     },
 };
 
@@ -66,7 +67,14 @@ pub async fn prepare(config: &Config) -> Result<(Target, Option<Broker>), Broker
     let (BrokerChoice::Embedded { port, login, .. } | BrokerChoice::External { port, login, .. }) =
         &config.broker;
     // Nobody but the doctor has to reach it.
-    let own = BrokerConfig { first_port: *port, search: true, lan: false, login: login.clone() };
+    let own = BrokerConfig {
+        first_port: *port,
+        search: true,
+        lan: false,
+        login: login.clone(),
+        limits: BrokerLimits::default(),
+        own: OwnClients::default(),
+    };
     let limiter = config
         .emulated
         .as_ref()

@@ -159,14 +159,17 @@ fn named(mut news: Vec<EventKind>, causes: &[(Vec<LightId>, Duration, Cause)]) -
     news
 }
 
-/// The places of the messages that the observer ignored: it says so before it tells of the next one.
+/// The places of the messages that the observer ignored: it says so before it tells of the next one. Those that
+/// it summed up were not told before.
 fn ignored(events: &[Event]) -> HashSet<usize> {
     let mut ignored = HashSet::new();
     let mut message = None;
     for (place, event) in events.iter().enumerate() {
         match &event.kind {
             EventKind::MessagePassed { .. } => message = Some(place),
-            EventKind::MessageIgnored { by: Ignorer::Observer, .. } => ignored.extend(message.take()),
+            EventKind::MessageIgnored { by: Ignorer::Observer, more: 0, .. } => {
+                ignored.extend(message.take());
+            }
             _ => {}
         }
     }

@@ -124,7 +124,7 @@ pub(super) fn read(path: &Path) -> Result<Contents, RecordingError> {
             Ok(Line::Gap(gap)) => {
                 lost += gap.lost;
                 warnings.push(format!(
-                    "line {number}: {} events are missing here, because the disk was too slow when it was recorded",
+                    "line {number}: {} events are missing here, because there were more at once than could be recorded",
                     gap.lost
                 ));
             }

@@ -86,7 +86,7 @@ impl Scenario {
     /// The same with the moments that `seed` gives its faults. What plays it has to get this one, and
     /// so has the [`Judge`].
     #[must_use]
-    pub(crate) fn drawn(&self, seed: u64) -> Scenario {
+    pub fn drawn(&self, seed: u64) -> Scenario {
         let mut drawn = self.clone();
         drawn.config.draw_faults(seed);
         drawn

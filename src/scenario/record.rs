@@ -127,6 +127,8 @@ pub struct Ignored {
     pub by: Option<LightId>,
     /// Why, in a person's words.
     pub reason: String,
+    /// How many it stands for.
+    pub count: u64,
 }
 
 impl Record {
@@ -189,12 +191,13 @@ impl Record {
             EventKind::Reacted { to, took, .. } => {
                 self.reactions.push(Reacted { at, to: to.clone(), took: *took });
             }
-            EventKind::MessageIgnored { light, by, reason } => {
+            EventKind::MessageIgnored { light, by, reason, more } => {
                 let by = match by {
                     Ignorer::Light(light) => Some(light.clone()),
                     Ignorer::Observer => None,
                 };
-                self.ignored.push(Ignored { at, light: light.clone(), by, reason: reason.clone() });
+                let (count, light) = ((*more).max(1), light.clone());
+                self.ignored.push(Ignored { at, light, by, reason: reason.clone(), count });
             }
             EventKind::BrokerStarted { .. } => self.see_broker(at, true),
             EventKind::BrokerStopped { .. } => self.see_broker(at, false),

@@ -285,9 +285,10 @@ impl Broker {
             self.deliver(net, id, &topic, &value, 0, false);
         }
         if published.passed {
+            let payload = published.instead.as_deref().unwrap_or(payload);
             self.route(net, observer, Message { topic, payload, qos, retain });
-            if let Some(topic) = published.also_on {
-                self.route(net, observer, Message { topic: &topic, payload, qos: 0, retain: false });
+            for (topic, payload) in &published.also_on {
+                self.route(net, observer, Message { topic, payload, qos: 0, retain: false });
             }
         }
     }

@@ -106,11 +106,7 @@ impl Observer {
         };
         if let Err(reason) = heard {
             let reason = format!("a message on {topic}: {reason}");
-            self.engine.state.tell(EventKind::MessageIgnored {
-                light: Some(light),
-                by: Ignorer::Observer,
-                reason,
-            });
+            self.engine.state.ignored(None, Some(light), Ignorer::Observer, reason);
         }
     }
 }

@@ -147,8 +147,11 @@ pub enum EventKind {
         light: Option<LightId>,
         /// Which of our lights, or the observer, ignored it.
         by: Ignorer,
-        /// Why, in a person's words.
+        /// Why, in a person's words; of several the last one's.
         reason: String,
+        /// 0: this is one message. Else it sums up so many that came too fast to be told one by one.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: u64,
     },
     /// Two conflicting lights have right of way at once, or may be. Ends with [`EventKind::ConflictEnded`];
     /// a possible conflict that turns out to be sure begins once more, as that.
@@ -344,6 +347,10 @@ pub enum Severity {
     Warning,
     /// Something has failed.
     Error,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Spans as whole nanoseconds, so that nothing is judged otherwise for being recorded.

@@ -7,10 +7,7 @@ use traffic_light::{
     foreign::{Forms, Shown, amber_after},
 };
 
-use super::{
-    engine::Engine,
-    event::{EventKind, Ignorer},
-};
+use super::{engine::Engine, event::Ignorer};
 use crate::{
     config::Junction,
     model::{LightId, LightKind},
@@ -84,6 +81,12 @@ impl ForeignWatch {
         self.says.get(topic).and_then(|index| self.lights.get(*index)).map(|watched| &watched.light)
     }
 
+    /// Whether this is a word of the foreign light that speaks on this topic.
+    pub(crate) fn understands(&self, topic: &str, payload: &[u8]) -> bool {
+        let speaker = self.says.get(topic).and_then(|index| self.lights.get(*index));
+        speaker.is_some_and(|watched| watched.foreign.understand(payload).is_some())
+    }
+
     /// Whether a foreign light is told on this topic.
     pub(crate) fn is_told(&self, topic: &str) -> bool {
         self.hears.contains_key(topic)
@@ -134,7 +137,7 @@ impl Watched {
             if self.forms.is_new(payload) {
                 let light = Some(self.light.clone());
                 let reason = self.not_understood(topic, payload);
-                engine.state.tell(EventKind::MessageIgnored { light, by: Ignorer::Observer, reason });
+                engine.state.ignored(None, light, Ignorer::Observer, reason);
             }
             return;
         };

@@ -19,7 +19,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::model::unix_seconds;
+use crate::model::{private_file, unix_seconds};
 
 /// How often the file is touched, and by how much it may lag behind.
 const TOUCH_EVERY: Duration = Duration::from_secs(1);
@@ -179,14 +179,14 @@ impl LastRun {
     fn touch(&self, boots: &Boots) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder)?;
+            private_file::make_folder(folder)?;
         }
         // Another program of this user may have given a higher one.
         boots.highest.fetch_max(self.highest(), Ordering::SeqCst);
         let highest = boots.highest.load(Ordering::SeqCst);
         let text = format!("{RUNNING}\n{HIGHEST}{highest:010}\n");
         // Always as long, and never cut before it is written: whenever the program ends, a number is there.
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(file)?;
+        let mut file = private_file::options().write(true).create(true).truncate(false).open(file)?;
         file.write_all(text.as_bytes())?;
         file.set_len(text.len() as u64)
     }

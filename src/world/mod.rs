@@ -50,6 +50,7 @@ mod link;
 pub(crate) mod log_event;
 pub mod monitor;
 mod observer;
+mod own_ports;
 mod port_watch;
 pub mod proxy;
 pub mod recorder;

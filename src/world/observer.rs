@@ -1,9 +1,14 @@
 //! The observer: the world's own ear on the broker. It speaks to nobody; it shows what passes,
 //! tells what had to be ignored, and is all that the program knows of boards and foreign lights.
 
+mod flow;
 mod speak;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use rumqttc::{AsyncClient, QoS, SubscribeFilter};
 use tokio::{
@@ -18,9 +23,11 @@ use traffic_light::{
     program::LogEvent,
 };
 
+use self::flow::Flow;
 pub(super) use self::speak::ObserverCommand;
 use super::{
     client::{Client, ClientEvent},
+    engine::Engine,
     event::{About, EventKind, Ignorer, Severity, TopicKind},
     event_bus::EventBus,
     feed_watch::FeedWatch,
@@ -40,6 +47,8 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How often a board is compared with its twin beside at each word.
 const TWIN_CHECK: Duration = Duration::from_millis(50);
+/// Lights that the configuration does not name, and that are followed: names are made up more easily than lights.
+const MOST_STRANGERS: usize = 64;
 /// A longer payload is shown cut off.
 const SHOWN_BYTES: usize = 1_024;
 
@@ -59,6 +68,13 @@ impl External {
         });
         External { address: target.address.to_string(), note }
     }
+}
+
+/// What a message says.
+enum Heard {
+    Word(Box<PeerMessage>),
+    Status(Status),
+    Command,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -88,6 +104,9 @@ pub(super) struct Observer {
     /// Where the lights meet on feeds.
     feeds: Option<FeedWatch>,
     foreign: ForeignWatch,
+    flow: Flow,
+    /// Lights that were heard and are none of the configuration.
+    strangers: HashSet<LightId>,
     /// What each session subscribes to by itself.
     subscribed: Vec<String>,
 }
@@ -101,6 +120,7 @@ impl Observer {
         shows_messages: bool,
     ) -> Observer {
         let foreign = ForeignWatch::new(junctions);
+        let flow = Flow::new(junctions.iter().map(|junction| junction.lights().count()).sum());
         let subscribed = topics.with_others(shows_messages, foreign.topics());
         let junctions =
             junctions.iter().map(|junction| (junction.name().clone(), junction.clone())).collect();
@@ -118,6 +138,8 @@ impl Observer {
             firmware: HashMap::new(),
             feeds: None,
             foreign,
+            flow,
+            strangers: HashSet::new(),
             subscribed,
         }
     }
@@ -241,12 +263,15 @@ impl Observer {
             }
         };
         let text = self.shows_messages.then(|| shortened(payload));
-        if let Some(payload_text) = &text {
+        let shown = text.is_some() && self.shows(topic);
+        if let Some(payload_text) = text.as_ref().filter(|_| shown) {
             let (topic, shown, bytes) = (topic.into(), payload_text.clone(), payload.len());
             let kind = EventKind::TopicHeard { topic, payload: shown, bytes, retained, qos: qos as u8 };
             self.bus.emit(kind);
         }
-        if self.hear_foreign(topic, payload, text.as_ref(), retained) {
+        // The words of a foreign light are judged, in a recording too: each is told.
+        let told = text.as_ref().filter(|_| shown || self.foreign.understands(topic, payload));
+        if self.hear_foreign(topic, payload, told, retained) {
             return;
         }
         self.hear_account(topic, payload, parsed.as_ref().map(|(light, _)| light));
@@ -258,22 +283,60 @@ impl Observer {
         }
         let (key, rule) = (junction.key().cloned(), junction.rule());
         let listener = Listener { keyed: key.is_some(), lost_after_ms: junction.timing().lost_after_ms };
-        if let Some(payload) = text {
-            self.bus.emit(EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained });
-        }
+        let is_stranger = junction.lights().all(|known| *known != light.light);
+        // The words of lights that run elsewhere are judged, in a recording too: each is told.
+        let told = shown || self.bus.knows(&light) != Some(LightKind::Virtual);
+        let passed =
+            |payload| EventKind::MessagePassed { light: light.clone(), topic: kind, payload, retained };
+        let passed = text.filter(|_| told).map(passed);
         let heard = match kind {
-            TopicKind::State => PeerMessage::decode(topic, payload, key.as_ref()).map(|word| {
-                self.hear_word(&light, &word, retained, rule, listener);
-            }),
-            TopicKind::Status => Status::decode(topic, payload, key.as_ref()).map(|status| {
-                self.hear_status(&light, &status, rule, key.is_some());
-            }),
-            TopicKind::Command => LightCommand::decode(topic, payload, key.as_ref()).map(|_| ()),
+            TopicKind::State => {
+                PeerMessage::decode(topic, payload, key.as_ref()).map(|word| Heard::Word(Box::new(word)))
+            }
+            TopicKind::Status => Status::decode(topic, payload, key.as_ref()).map(Heard::Status),
+            TopicKind::Command => LightCommand::decode(topic, payload, key.as_ref()).map(|_| Heard::Command),
         };
-        if let Err(reason) = heard {
-            let reason = format!("a message on {topic}: {reason}");
-            self.bus.emit(EventKind::MessageIgnored { light: Some(light), by: Ignorer::Observer, reason });
+        let heard = heard.map_err(|reason| reason.to_string()).and_then(|heard| {
+            let known = !is_stranger || self.takes_stranger(&light);
+            known.then_some(heard).ok_or_else(|| "too many lights have names that nobody gave".to_owned())
+        });
+        let heard = match heard {
+            Ok(heard) => heard,
+            Err(reason) => {
+                let reason = format!("a message on {topic}: {reason}");
+                let ignored = |engine: &mut Engine| {
+                    engine.state.ignored(passed, Some(light), Ignorer::Observer, reason);
+                };
+                return self.bus.with(ignored);
+            }
+        };
+        if let Some(passed) = passed {
+            self.bus.emit(passed);
         }
+        match heard {
+            Heard::Word(word) => self.hear_word(&light, &word, retained, rule, listener),
+            Heard::Status(status) => self.hear_status(&light, &status, rule, key.is_some()),
+            Heard::Command => {}
+        }
+    }
+
+    /// Whether a message is shown, where somebody looks.
+    fn shows(&mut self, topic: &str) -> bool {
+        let now = self.bus.clock().now();
+        let shown = self.flow.shows(now, topic);
+        if let Some(unshown) = self.flow.unshown(now) {
+            let text = format!(
+                "{unshown} messages came too fast to be shown or recorded one by one, the last one on {topic}"
+            );
+            self.bus.notice(Severity::Warning, None, text);
+        }
+        shown
+    }
+
+    /// Whether there is room for one more light that the configuration does not name.
+    fn takes_stranger(&mut self, light: &LightId) -> bool {
+        self.strangers.contains(light)
+            || (self.strangers.len() < MOST_STRANGERS && self.strangers.insert(light.clone()))
     }
 
     /// A message on a topic of foreign lights; `false` for any other.

@@ -9,10 +9,11 @@ pub(crate) mod format;
 pub(crate) mod view;
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -26,7 +27,7 @@ use tokio::sync::{
 
 use self::format::Gap;
 use super::event::{Event, EventKind};
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, private_file};
 
 pub use self::format::{Header, RecordedJunction, VERSION};
 
@@ -71,8 +72,24 @@ impl From<RecordError> for Diagnostic {
 pub struct Written {
     /// Events written.
     pub events: u64,
-    /// Events lost because the disk was too slow.
+    /// Events lost because the disk was too slow, or left out because there were too many at once.
     pub lost: u64,
+}
+
+/// How much a recording may take of the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes of the file. The recording ends there, and can be played as far as it goes.
+    pub bytes: u64,
+    /// The most bytes in a second: beyond, single messages and the insides of lights are left out, and what
+    /// lamps, links, faults and the monitor do is still recorded.
+    pub bytes_per_s: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { bytes: 500_000_000, bytes_per_s: 16_000_000 }
+    }
 }
 
 /// What the recorder has to tell while it records.
@@ -80,6 +97,8 @@ pub struct Written {
 pub enum RecorderEvent {
     /// Events were lost; told once.
     Lost(u64),
+    /// Events were left out, since there were too many at once; told once.
+    LeftOut,
     /// It can write no more, and has ended.
     Failed(Diagnostic),
 }
@@ -102,18 +121,33 @@ impl Recorder {
         file: &Path,
         header: &Header,
         events: Receiver<Event>,
+        limits: Limits,
         tell: impl Fn(RecorderEvent) + Send + 'static,
     ) -> Result<Recorder, RecordError> {
         let made = |error| RecordError::Make { file: file.to_owned(), error };
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let opened = options.open(file).map_err(|error| match error.kind() {
+        let opened = private_file::options().write(true).create_new(true).open(file);
+        let opened = opened.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => RecordError::Exists(file.to_owned()),
             _ => made(error),
         })?;
-        let mut writer = Writer { out: BufWriter::new(opened), written: Written::default() };
+        let begun = Recorder::begin(file, header, opened, events, limits, tell);
+        if begun.is_err() {
+            // It is this recorder's own, and nothing is in it.
+            let _ = fs::remove_file(file);
+        }
+        begun
+    }
+
+    fn begin(
+        file: &Path,
+        header: &Header,
+        opened: File,
+        events: Receiver<Event>,
+        limits: Limits,
+        tell: impl Fn(RecorderEvent) + Send + 'static,
+    ) -> Result<Recorder, RecordError> {
+        let made = |error| RecordError::Make { file: file.to_owned(), error };
+        let mut writer = Writer::new(opened, limits);
         writer.line(header).and_then(|()| writer.out.flush()).map_err(made)?;
         // Waits for events and for the end at once, which a plain thread cannot.
         let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(RecordError::Thread)?;
@@ -145,12 +179,29 @@ impl Recorder {
     }
 }
 
+/// What of a second's bytes was written, and what was left out.
+#[derive(Default)]
+struct Second {
+    began: Duration,
+    bytes: u64,
+    left_out: u64,
+}
+
 struct Writer {
     out: BufWriter<File>,
+    line: Vec<u8>,
+    limits: Limits,
+    bytes: u64,
+    second: Second,
     written: Written,
 }
 
 impl Writer {
+    fn new(file: File, limits: Limits) -> Writer {
+        let (out, line) = (BufWriter::new(file), Vec::new());
+        Writer { out, line, limits, bytes: 0, second: Second::default(), written: Written::default() }
+    }
+
     async fn run(
         mut self,
         mut events: Receiver<Event>,
@@ -165,15 +216,25 @@ impl Writer {
             };
             let mut told = self.take(event, &tell);
             // What waits is written before the file is brought up to date.
-            while matches!(told, Ok(true)) {
+            while matches!(told, Ok(true)) && self.bytes < self.limits.bytes {
                 told = match events.try_recv() {
                     Ok(event) => self.take(Ok(event), &tell),
                     Err(TryRecvError::Lagged(lost)) => self.take(Err(RecvError::Lagged(lost)), &tell),
                     Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                 };
             }
+            let told = match told {
+                Ok(false) => self.note_gap().map(|()| false),
+                told => told,
+            };
             match told.and_then(|more| self.out.flush().map(|()| more)) {
-                Ok(true) => {}
+                Ok(true) if self.bytes < self.limits.bytes => {}
+                Ok(true) => {
+                    let message = format!("it is as long as it may be: {} MB", self.limits.bytes / 1_000_000);
+                    let help = "record for a shorter time, or allow more with --record-mb";
+                    tell(RecorderEvent::Failed(Diagnostic::new(message, help)));
+                    return self.written;
+                }
                 Ok(false) => return self.written,
                 Err(error) => {
                     let help = "make room on the disk and record again";
@@ -190,6 +251,17 @@ impl Writer {
             // The place of the recording does not belong into the recording, nor what others say on their broker.
             Ok(Event { kind: EventKind::RecordingChanged { .. } | EventKind::Surveyed(_), .. }) => Ok(true),
             Ok(event) => {
+                if event.at >= self.second.began + Duration::from_secs(1) {
+                    self.note_gap()?;
+                    self.second = Second { began: event.at, ..Second::default() };
+                }
+                if self.second.bytes >= self.limits.bytes_per_s && is_detail(&event.kind) {
+                    if self.second.left_out == 0 && self.written.lost == 0 {
+                        tell(RecorderEvent::LeftOut);
+                    }
+                    self.second.left_out += 1;
+                    return Ok(true);
+                }
                 self.line(&event)?;
                 self.written.events += 1;
                 Ok(!matches!(event.kind, EventKind::Stopped))
@@ -206,8 +278,36 @@ impl Writer {
         }
     }
 
-    fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, line)?;
-        self.out.write_all(b"\n")
+    /// Says how many events were left out, where any were.
+    fn note_gap(&mut self) -> io::Result<()> {
+        match std::mem::take(&mut self.second.left_out) {
+            0 => Ok(()),
+            lost => {
+                self.written.lost += lost;
+                self.line(&Gap { lost })
+            }
+        }
     }
+
+    fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, line)?;
+        self.line.push(b'\n');
+        let bytes = self.line.len() as u64;
+        self.bytes += bytes;
+        self.second.bytes += bytes;
+        self.out.write_all(&self.line)
+    }
+}
+
+/// What may be left out where there is too much: what single messages say, and how lights come to decide.
+fn is_detail(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::MessagePassed { .. }
+            | EventKind::TopicHeard { .. }
+            | EventKind::PacketSeen { .. }
+            | EventKind::LightReported { .. }
+            | EventKind::TwinChanged { .. }
+    )
 }

@@ -26,6 +26,8 @@ pub struct Summary {
     pub joins: BTreeMap<String, u64>,
     /// Messages ignored.
     pub ignored: u64,
+    /// Events that were lost before they were counted: where there are any, the other figures lack them.
+    pub lost: u64,
     /// From the publishing of an end of right of way to its receipt by a waiting light.
     pub reaction_ms: Option<Reaction>,
 }
@@ -85,10 +87,15 @@ impl Tally {
                 self.maybe.remove(lights);
             }
             EventKind::GlitchSeen { .. } => self.summary.glitches += 1,
-            EventKind::MessageIgnored { .. } => self.summary.ignored += 1,
+            EventKind::MessageIgnored { more, .. } => self.summary.ignored += (*more).max(1),
             EventKind::Reacted { took, .. } => self.reactions.push(*took),
             _ => {}
         }
+    }
+
+    /// So many events were lost, and are not in the figures.
+    pub fn miss(&mut self, lost: u64) {
+        self.summary.lost += lost;
     }
 
     /// Lets the reactions so far not count, as those of a start do not.
@@ -98,12 +105,13 @@ impl Tally {
 
     /// Takes the figures of another run in.
     pub fn add(&mut self, other: Tally) {
-        let Summary { conflicts, possible_conflicts, glitches, greens, joins, ignored, reaction_ms: _ } =
+        let Summary { conflicts, possible_conflicts, glitches, greens, joins, ignored, lost, reaction_ms: _ } =
             other.summary;
         self.summary.conflicts += conflicts;
         self.summary.possible_conflicts += possible_conflicts;
         self.summary.glitches += glitches;
         self.summary.ignored += ignored;
+        self.summary.lost += lost;
         for (sums, counts) in [(&mut self.summary.greens, greens), (&mut self.summary.joins, joins)] {
             for (light, count) in counts {
                 *sums.entry(light).or_default() += count;

@@ -13,6 +13,7 @@
 //! | `record` | recording, on and off |
 
 mod broker;
+mod descriptors;
 mod effects;
 mod foreign;
 mod lights;
@@ -52,7 +53,7 @@ use super::{
 use crate::{
     config::Config,
     model::{LightId, RootTopic},
-    world::recorder::Recorder,
+    world::recorder::{Limits, Recorder},
 };
 
 /// Commands that may wait for the world; a client that finds the queue full says so.
@@ -95,6 +96,7 @@ struct Supervisor {
     last_run: Option<RunningNow>,
     boots: Arc<Boots>,
     recorder: Option<Recorder>,
+    record_limits: Limits,
     /// Where recordings are kept that nobody named a file for.
     recordings: Option<PathBuf>,
     /// What speaks on the broker, while somebody wants to know.

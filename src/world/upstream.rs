@@ -14,6 +14,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::own_ports;
 use crate::tls::{Failure, Tls, TlsStream};
 
 /// A broker that does not answer within this is given up; the light's own limit is shorter.
@@ -88,6 +89,7 @@ pub(super) async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
         match TcpStream::connect(address).await {
             Ok(tcp) => {
                 tcp.set_nodelay(true)?;
+                own_ports::connected(&tcp);
                 return Ok(tcp);
             }
             Err(error) => failure = error,

@@ -9,7 +9,10 @@ use std::{
 };
 
 use board_emulator::{ChipKind, Fault, LoaderKind, Mode, Op, PicEmulator, PicEvent};
-use test_support::board::{Board, PROTECTED};
+use test_support::{
+    board::{Board, PROTECTED},
+    images,
+};
 use traffic_light::{Name, record::Record};
 use twinlight::board::{
     BackupJob, BackupPlace, BackupScope, BoardError, Cancel, Connection, EntryMethod, FlashJob, Identity,
@@ -289,8 +292,35 @@ fn a_board_that_may_not_be_flashed_is_refused_before_a_byte_is_written() {
     assert!(matches!(refused(&encrypted), BoardError::Encrypted));
     assert!(matches!(refused(&Board::new(2)), BoardError::FlashTooSmall { bytes: 0x20_0000 }));
     let board = Board::new(4);
-    board.emulator.arm(Fault::refused(5).at_command(Op::READ_REG, 1));
+    board.emulator.arm(Fault::refused(5).at_command(Op::READ_REG, 1).lasting());
     assert!(matches!(refused(&board), BoardError::Locked));
+}
+
+#[test]
+fn an_image_that_cannot_start_is_refused_before_a_byte_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("image.bin");
+    let board = Board::new(4);
+    let before = board.flash();
+    let job = FlashJob { image: ImageChoice::File(file.clone()), ..flash_job(&board) };
+    let images = images::refused();
+    assert!(images.len() > 35);
+    for image in images {
+        board.emulator.forget();
+        fs::write(&file, &image.bytes).unwrap();
+        let error = do_flash(&job).unwrap_err();
+        assert!(matches!(error, BoardError::BadImage { .. }), "{error:?}");
+        assert!(error.to_string().contains(image.says), "{error}, and not: {}", image.says);
+        let help = error.help();
+        assert!(help.starts_with(image.help) && help.ends_with("Nothing was written"), "{help}");
+        assert_eq!(board.seen().commands.is_empty(), !image.asks_board, "{error}");
+        board.assert_unchanged();
+    }
+    assert!(board.flash() == before);
+    // What they were made of is flashed: none was refused for how it was put together.
+    fs::write(&file, images::sound()).unwrap();
+    do_flash(&job).unwrap();
+    assert_flashed(&board.flash());
 }
 
 #[test]
@@ -398,6 +428,81 @@ fn a_chip_that_refuses_to_write_or_never_reads_back_right_is_told() {
 }
 
 #[test]
+fn a_block_that_arrived_damaged_is_sent_again_alone() {
+    let begins = |stub: bool, fault: Option<Fault>| {
+        let board = Board::new(4);
+        let mut job = flash_job(&board);
+        job.connection.stub = stub;
+        fault.into_iter().for_each(|fault| board.emulator.arm(fault));
+        do_flash(&job).unwrap();
+        assert_flashed(&board.flash());
+        let seen = board.seen();
+        let (begin, data) = if stub {
+            (Op::FLASH_DEFL_BEGIN, Op::FLASH_DEFL_DATA)
+        } else {
+            (Op::FLASH_BEGIN, Op::FLASH_DATA)
+        };
+        (seen.count(begin), seen.count(data))
+    };
+    for (stub, codes) in [(false, [0x05, 0x07].as_slice()), (true, &[0xC0, 0xC1, 0xC2])] {
+        let (plain_begins, plain_blocks) = begins(stub, None);
+        let faults: Vec<_> = codes.iter().map(|code| Fault::refused(*code).at_block(5)).collect();
+        for fault in faults.into_iter().chain([Fault::damaged_command().at_block(5)]) {
+            let shown = format!("{fault:?}");
+            assert_eq!(begins(stub, Some(fault)), (plain_begins, plain_blocks + 1), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_line_that_damages_blocks_at_a_high_rate_is_slowed_down_until_it_does_not() {
+    let board = Board::new(4);
+    board.emulator.arm(Fault::damaged_command().at_block(3).lasting().above(230_400));
+    let mut witness = Witness::default();
+    let outcome = flash(&flash_job(&board), &mut witness, &Cancel::default()).unwrap();
+    assert!(matches!(outcome, Outcome::Flashed(written) if written.board.baud == 230_400));
+    for text in [
+        "921600 baud are too fast for this line; going on at 460800",
+        "460800 baud are too fast for this line; going on at 230400",
+    ] {
+        assert!(witness.events.contains(&JobEvent::Noted(text.to_owned())), "{:?}", witness.events);
+    }
+    assert_flashed(&board.flash());
+}
+
+#[test]
+fn a_line_that_damages_blocks_at_every_rate_is_told_and_not_the_flash() {
+    for (stub, code) in [(true, 0xC1), (false, 0x07)] {
+        let error = with_fault(stub, Fault::refused(code).at_block(3).lasting()).unwrap_err();
+        let BoardError::Halfway(inner) = &error else { panic!("{error:?}") };
+        assert!(matches!(**inner, BoardError::Damaged { .. }), "{error:?}");
+        let help = error.help();
+        assert!(help.contains("check the cable") && !help.contains("flash may be failing"), "{help}");
+    }
+}
+
+#[test]
+fn a_broker_that_means_something_else_on_the_board_is_refused_before_a_byte_is_written() {
+    let board = Board::new(4);
+    let before = board.flash();
+    let hosts = ["localhost", "127.0.0.1", "0.0.0.0", "255.255.255.255", "224.0.0.1", "192.168.1.300", "::1"];
+    for host in hosts {
+        let mut record = record();
+        record.broker.host = host.try_into().unwrap();
+        let flashed = do_flash(&FlashJob { record: record.clone(), ..flash_job(&board) }).unwrap_err();
+        let job = ProvisionJob { connection: connection(&board), record };
+        let provisioned = provision(&job, &mut Witness::default(), &Cancel::default()).unwrap_err();
+        for error in [flashed, provisioned] {
+            assert!(matches!(error, BoardError::UnreachableBroker(_)), "{host}: {error:?}");
+            assert!(error.to_string().starts_with(host), "{error}");
+            assert!(error.help().contains("the broker's address in the board's network"), "{}", error.help());
+        }
+    }
+    assert_eq!(board.seen().commands, []);
+    assert!(board.flash() == before);
+}
+
+#[test]
 fn faults_before_anything_is_written_leave_the_board_as_it_was() {
     for fault in [
         Fault::silence().at_command(Op::READ_REG, 4).lasting(),
@@ -427,7 +532,7 @@ fn a_fault_while_the_board_is_reached_is_told_or_made_up_for_and_never_a_panic()
             match with_fault(true, fault) {
                 Ok(_) => {}
                 Err(BoardError::Silent { .. } | BoardError::Garbled { .. } | BoardError::Refused { .. }) => {}
-                Err(BoardError::NoAnswer { .. }) => {}
+                Err(BoardError::NoAnswer { .. } | BoardError::Damaged { .. }) => {}
                 Err(other) => panic!("{shown}: {other:?}"),
             }
         });

@@ -11,7 +11,7 @@ use std::{
 
 use board_emulator::{ChipKind, Fault, Mode, Program};
 use tempfile::TempDir;
-use test_support::board::Board;
+use test_support::{board::Board, images};
 use traffic_light::record::Record;
 
 const PROVISIONING: &str = "junction = \"demo\"\nlight = \"b\"\npeers = [\"a\"]\n[wifi]\nssid = \"lab\"\n\
@@ -152,6 +152,52 @@ fn what_is_wrong_with_the_command_line_or_a_file_ends_with_two() {
     assert_said(&lab.run("restore", &["no.bin"]), 2, "has a no.bin.toml that cannot be read");
     assert_said(&lab.run("restore", &["none.bin"]), 2, "none.bin cannot be read");
     assert_eq!(lab.board.seen().commands, []);
+}
+
+#[test]
+fn an_image_that_cannot_start_is_refused_with_the_reason_and_nothing_is_written() {
+    let lab = Terminal::new(Board::new(4));
+    let before = lab.board.flash();
+    for image in images::refused() {
+        fs::write(lab.file("image.bin"), &image.bytes).unwrap();
+        let refused = lab.run("flash", &["--no-backup", "--provision", "board.toml", "--image", "image.bin"]);
+        assert_said(&refused, 2, image.says);
+        assert_said(&refused, 2, &format!("\nhelp: {}", image.help));
+        lab.board.assert_unchanged();
+    }
+    assert!(lab.board.flash() == before);
+}
+
+#[test]
+fn a_broker_that_means_something_else_on_the_board_is_refused_where_it_stands() {
+    let lab = Terminal::new(Board::new(4));
+    let before = lab.board.flash();
+    for (host, what) in [
+        ("localhost", "localhost means the board itself on a board"),
+        ("127.0.0.1", "127.0.0.1 means the board itself on a board"),
+        ("0.0.0.0", "0.0.0.0 is the address of no computer"),
+        ("255.255.255.255", "255.255.255.255 means all computers"),
+        ("239.0.0.1", "239.0.0.1 means a group of computers"),
+        ("10.0.0", "10.0.0 is no IPv4 address"),
+    ] {
+        fs::write(lab.file("board.toml"), PROVISIONING.replace("192.168.1.2", host)).unwrap();
+        for command in [&["flash", "--no-backup"][..], &["provision"]] {
+            let refused = lab.run(command[0], &[&command[1..], &["--provision", "board.toml"]].concat());
+            assert_said(&refused, 2, &format!("error: broker.host: {what}"));
+            assert_said(&refused, 2, "write the broker's address in the board's network");
+        }
+    }
+    // The broker of a configuration on this computer: what comes with the program names it so.
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/mosquitto.toml");
+    let text = format!(
+        "config = {:?}\nlight = \"b\"\n[wifi]\nssid = \"lab\"\npassword = \"${{WIFI}}\"\n",
+        config.to_str().unwrap()
+    );
+    fs::write(lab.file("board.toml"), text).unwrap();
+    let refused = lab.run("flash", &["--no-backup", "--provision", "board.toml"]);
+    assert_said(&refused, 2, "localhost means the board itself on a board");
+    assert_eq!(lab.board.seen().commands, []);
+    assert!(lab.board.flash() == before);
 }
 
 #[test]

@@ -15,10 +15,10 @@ use test_support::{Mosquitto, Workspace, fill, free_port, guarded};
 use traffic_light::mqtt::codec::{self, Packet};
 use twinlight::{
     doctor::{Load, Progress, Step, Target, Verdict, examine},
-    model::Login,
+    model::{BrokerLimits, Login},
     world::{
         account_limiter::AccountLimiter,
-        broker::{Broker, BrokerConfig},
+        broker::{Broker, BrokerConfig, OwnClients},
     },
 };
 
@@ -711,7 +711,14 @@ fn a_quota_that_is_used_up_is_named_as_such() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let login = Login { user: "me".to_owned(), password: "aio_key".to_owned() };
-        let config = BrokerConfig { first_port: 0, search: false, lan: false, login: Some(login.clone()) };
+        let config = BrokerConfig {
+            first_port: 0,
+            search: false,
+            lan: false,
+            login: Some(login.clone()),
+            limits: BrokerLimits::default(),
+            own: OwnClients::default(),
+        };
         let one_a_minute = AccountLimiter::adafruit("me", 1, Box::new(|_| {}));
         let broker = Broker::start_limited(&config, Some(one_a_minute)).await.unwrap();
         let target = Target {

@@ -133,10 +133,11 @@ fn a_dashboard_calls_a_light_and_a_plain_value_is_a_foreign_light_until_it_is_si
     going.wait_for("the light's session", 20, |line| {
         line["kind"] == "link" && line["layer"] == "mqtt" && line["up"] == true && line["light"] == "a"
     });
-    spy.says("demo-b", "red");
+    // In each of the forms that Adafruit knows.
+    spy.says("demo-b", "{\"value\": \"red\", \"lat\": 56.9, \"lon\": 14.8}");
     going.wait_for("the foreign light", 20, is("b", "red"));
-    spy.says("demo-a-call", "OFF");
-    spy.says("demo-a-call", "ON");
+    spy.says("demo-a-call/csv", "OFF,56.9,14.8");
+    spy.says("demo-a-call/json", "{\"value\":\"ON\"}");
     going.wait_for("the green that was called for", 40, is("a", "green"));
     going.wait_for("its end", 30, is("a", "red"));
     going.wait_for("the silence of the foreign light", 60, is("b", "dark"));

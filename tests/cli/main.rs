@@ -13,6 +13,9 @@ mod check;
 mod cluster;
 mod doctor;
 mod feeds;
+#[cfg(target_os = "linux")]
+mod files;
+mod flood;
 mod mosquitto;
 mod output;
 mod presets;

@@ -11,7 +11,7 @@ use traffic_light::{Aspect, Demand, Name, Rule, Timing, timing::Quota};
 use twinlight::{
     config::{BrokerChoice, Config, ConfigError, Links, Place},
     fault::{BrokerDown, Fault, FaultKind, PlannedFault},
-    model::{Diagnostic, LightId},
+    model::{BrokerLimits, Diagnostic, LightId},
 };
 
 const PAIR: &str = "[[junction]]\nname = \"demo\"\n";
@@ -97,7 +97,10 @@ fn the_built_in_configuration_is_the_default_file_and_a_pair_on_the_embedded_bro
     let config = Config::default();
     assert_eq!(config, shipped_file("default.toml"));
     assert_eq!(config, parse(PAIR).unwrap(), "the comments tell the defaults");
-    assert_eq!(config.broker, BrokerChoice::Embedded { port: 1883, lan: false, login: None });
+    assert_eq!(
+        config.broker,
+        BrokerChoice::Embedded { port: 1883, lan: false, login: None, limits: BrokerLimits::default() }
+    );
     assert_eq!(config.root.as_str(), "twinlight");
     assert_eq!(config.seed, None);
     assert_eq!(config.run_for, None);
@@ -1051,4 +1054,16 @@ fn a_key_does_not_protect_what_a_foreign_light_says_and_the_file_is_told_so() {
         with_foreign(CARS).replace("name = \"lab\"", "name = \"lab\"\nkey = \"sixteen bytes or more\"");
     let warnings = parse(&keyed).unwrap().warnings;
     assert!(warnings.iter().any(|warning| warning.message.contains("signs nothing")), "{warnings:?}");
+}
+
+#[test]
+fn the_limits_of_the_embedded_broker_are_read_and_fit_each_other() {
+    let broker = |members: &str| parse(&format!("{PAIR}[broker]\n{members}\n"));
+    let config = broker("memory_mb = 1024\nmax_packet_kb = 2048").unwrap();
+    let BrokerChoice::Embedded { limits, .. } = config.broker else { panic!("{:?}", config.broker) };
+    assert_eq!(limits, BrokerLimits { memory: 1 << 30, packet: 2 << 20 });
+    let said = broker("memory_mb = 64\nmax_packet_kb = 2048").unwrap_err().to_string();
+    assert!(said.contains("write at most 1024, or memory_mb = 128"), "{said}");
+    assert!(broker("memory_mb = 8").is_err());
+    assert!(broker("kind = \"external\"\nhost = \"h\"\nmemory_mb = 64").is_err());
 }

@@ -10,6 +10,7 @@
 mod config;
 mod fault_table;
 mod monitor;
+mod mutated;
 mod provisioning;
 mod recording;
 mod scenario_file;

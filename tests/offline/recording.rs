@@ -20,7 +20,7 @@ use twinlight::{
     world::{
         Command, Event, EventKind, World, WorldOptions,
         event::{About, Certainty, Counters, Ignorer, Layer, Severity, TopicKind},
-        recorder::{Header, RecordError, Recorder, RecorderEvent, Written},
+        recorder::{Header, Limits, RecordError, Recorder, RecorderEvent, Written},
     },
 };
 
@@ -111,11 +111,17 @@ fn kinds() -> Vec<EventKind> {
             text: "sent PUBLISH cars \"RED\", QoS 0".into(),
             untold: 7,
         },
-        EventKind::MessageIgnored { light: None, by: Ignorer::Observer, reason: "not signed".to_owned() },
+        EventKind::MessageIgnored {
+            light: None,
+            by: Ignorer::Observer,
+            reason: "not signed".to_owned(),
+            more: 1_742,
+        },
         EventKind::MessageIgnored {
             light: Some(light()),
             by: Ignorer::Light(b.clone()),
             reason: String::new(),
+            more: 0,
         },
         EventKind::ConflictBegan {
             lights: lights.clone(),
@@ -195,12 +201,33 @@ impl Recordings {
         self.write(receiver)
     }
 
+    fn record_within(
+        &self,
+        limits: Limits,
+        events: impl IntoIterator<Item = (u64, EventKind)>,
+    ) -> (Written, Vec<RecorderEvent>) {
+        let (sender, receiver) = broadcast::channel(8_192);
+        for (at, kind) in events {
+            sender.send(Event { at: MS(at), kind }).unwrap();
+        }
+        self.write_within(limits, receiver)
+    }
+
     fn write(&self, receiver: broadcast::Receiver<Event>) -> (Written, Vec<RecorderEvent>) {
+        self.write_within(Limits::default(), receiver)
+    }
+
+    fn write_within(
+        &self,
+        limits: Limits,
+        receiver: broadcast::Receiver<Event>,
+    ) -> (Written, Vec<RecorderEvent>) {
         let header = Header::of(&Config::default(), SystemTime::now());
         let news = Arc::new(Mutex::new(Vec::new()));
         let told = news.clone();
-        let recorder =
-            Recorder::start(&self.file(), &header, receiver, move |news| told.lock().unwrap().push(news));
+        let recorder = Recorder::start(&self.file(), &header, receiver, limits, move |news| {
+            told.lock().unwrap().push(news);
+        });
         let written = recorder.unwrap().finish();
         let news = news.lock().unwrap().clone();
         (written, news)
@@ -221,6 +248,49 @@ impl Recordings {
         assert!(error.help().is_some(), "{error}");
         Diagnostic::from(error).one_line().replace(&copy.display().to_string(), "FILE")
     }
+}
+
+/// A recording with each kind of event, as its bytes.
+pub(super) fn one_of_everything() -> Vec<u8> {
+    let recordings = Recordings::new();
+    recordings.record(kinds().into_iter().enumerate().map(|(at, kind)| (at as u64, kind)));
+    fs::read(recordings.file()).unwrap()
+}
+
+#[test]
+fn a_recording_ends_at_its_size_with_a_word_and_can_be_played() {
+    let recordings = Recordings::new();
+    let light = id("demo/a");
+    let shows = |at: u64| (at, EventKind::AspectChanged { light: light.clone(), aspect: Aspect::Red });
+    let limits = Limits { bytes: 20_000, ..Limits::default() };
+    let (written, news) = recordings.record_within(limits, (0..4_000).map(shows));
+    let [RecorderEvent::Failed(reason)] = &news[..] else { panic!("{news:?}") };
+    assert!(reason.help.as_deref().unwrap().contains("--record-mb"), "{reason:?}");
+    let size = fs::metadata(recordings.file()).unwrap().len();
+    assert!((20_000..21_000).contains(&size), "{size}");
+    assert_eq!(recordings.open().events().len() as u64, written.events);
+}
+
+#[test]
+fn what_comes_too_fast_is_left_out_but_for_what_is_judged() {
+    let recordings = Recordings::new();
+    let light = id("demo/a");
+    let heard = |at: u64| {
+        let (topic, payload) = ("lab/x".into(), "junk".into());
+        (at, EventKind::TopicHeard { topic, payload, bytes: 4, retained: false, qos: 0 })
+    };
+    let limits = Limits { bytes_per_s: 10_000, ..Limits::default() };
+    let mut events: Vec<_> = (0..1_000).map(heard).collect();
+    events.push((999, EventKind::AspectChanged { light, aspect: Aspect::Green }));
+    events.push(heard(1_500));
+    let (written, news) = recordings.record_within(limits, events);
+    assert_eq!(news, [RecorderEvent::LeftOut]);
+    assert!((800..950).contains(&written.lost), "{written:?}");
+    assert_eq!(written.events + written.lost, 1_002);
+    let recording = recordings.open();
+    assert_eq!(recording.lost(), written.lost);
+    let last: Vec<_> = recording.events().iter().rev().take(2).map(|event| event.at).collect();
+    assert_eq!(last, [MS(1_500), MS(999)], "the lamps and the next second are there");
 }
 
 fn debug(events: &[Event]) -> Vec<String> {
@@ -250,10 +320,11 @@ fn a_recording_is_its_makers_own_and_writes_over_nothing() {
     assert_eq!(fs::metadata(recordings.file()).unwrap().permissions().mode() & 0o777, 0o600);
     let (_sender, receiver) = broadcast::channel(1);
     let header = Header::of(&Config::default(), SystemTime::now());
-    let again = Recorder::start(&recordings.file(), &header, receiver.resubscribe(), |_| {});
+    let again =
+        Recorder::start(&recordings.file(), &header, receiver.resubscribe(), Limits::default(), |_| {});
     assert!(matches!(again, Err(RecordError::Exists(_))));
     let nowhere = recordings.folder.path().join("none/run.jsonl");
-    let error = Recorder::start(&nowhere, &header, receiver, |_| {}).unwrap_err();
+    let error = Recorder::start(&nowhere, &header, receiver, Limits::default(), |_| {}).unwrap_err();
     assert!(error.help().contains("choose a folder that exists"), "{error}");
 }
 
@@ -381,6 +452,7 @@ fn verdicts_are_made_anew_from_lamps_and_messages_and_compared_with_those_of_the
         light: Some(b.clone()),
         by: Ignorer::Observer,
         reason: "it is not signed".to_owned(),
+        more: 0,
     };
     let events = vec![
         (0, added(&a, LightKind::Virtual)),

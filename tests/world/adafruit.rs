@@ -118,6 +118,52 @@ async fn a_feed_passes_in_both_forms_and_its_last_value_is_told_to_who_asks_and_
 }
 
 #[tokio::test]
+async fn feeds_and_groups_are_told_in_every_form_and_nothing_that_is_documented_bans() {
+    let (broker, limiter, told) = adafruit(30).await;
+    let mut light = king(&broker, "light").await;
+    let mut others = Vec::new();
+    for filter in [
+        "king/feeds/lab.a",
+        "king/f/lab.a/json",
+        "king/feeds/lab.a/csv",
+        "king/groups/lab/json",
+        "king/g/lab/csv",
+    ] {
+        let mut other = king(&broker, &filter.replace(['/', '.'], "-")).await;
+        other.subscribe(filter).await;
+        others.push((other, filter));
+    }
+    light.subscribe("time/seconds").await;
+    let expect = [
+        (
+            "king/feeds/lab.a",
+            r#"{"value": "red"}"#,
+            ["red", r#"{"value":"red"}"#, "red", r#"{"feeds":{"a":"red"}}"#, "a,red"],
+        ),
+        (
+            "king/f/lab.a/csv",
+            "green",
+            ["green", r#"{"value":"green"}"#, "green", r#"{"feeds":{"a":"green"}}"#, "a,green"],
+        ),
+        (
+            "king/groups/lab",
+            r#"{"feeds":{"a":"amber","b":7}}"#,
+            ["amber", r#"{"value":"amber"}"#, "amber", r#"{"feeds":{"a":"amber","b":"7"}}"#, "a,amber\nb,7"],
+        ),
+    ];
+    for (topic, sent, heard) in expect {
+        light.publish(topic, false, sent).await;
+        for ((other, filter), heard) in others.iter_mut().zip(heard) {
+            assert_eq!(next(other).await, pair(filter, heard), "{topic}: {sent}");
+        }
+    }
+    let tally = limiter.tally().unwrap();
+    assert_eq!((tally.passed, tally.failed), (3, 0));
+    assert_eq!(*told.lock().unwrap(), []);
+    broker.stop().await;
+}
+
+#[tokio::test]
 async fn topics_that_adafruit_does_not_have_are_refused_with_a_notice() {
     let (broker, _, told) = adafruit(30).await;
     let mut light = king(&broker, "light").await;

@@ -19,8 +19,8 @@ use tokio::{
     time::timeout,
 };
 use twinlight::{
-    model::Login,
-    world::broker::{Broker, BrokerConfig},
+    model::{BrokerLimits, Login},
+    world::broker::{Broker, BrokerConfig, OwnClients},
 };
 
 /// Long enough for a slow and busy machine; no test that passes waits this long.
@@ -28,7 +28,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// On loopback, any free port, anybody welcome.
 pub(crate) fn loopback() -> BrokerConfig {
-    BrokerConfig { first_port: 0, search: false, lan: false, login: None }
+    BrokerConfig {
+        first_port: 0,
+        search: false,
+        lan: false,
+        login: None,
+        limits: BrokerLimits::default(),
+        own: OwnClients::default(),
+    }
 }
 
 pub(crate) fn king_arthur() -> Login {

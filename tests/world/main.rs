@@ -10,10 +10,12 @@
 mod adafruit;
 mod boards_join;
 mod broker;
+mod broker_memory;
 mod client;
 mod differential;
 mod faults;
 mod foreign;
+mod interoperability;
 mod mqtt_board;
 mod ports;
 mod proxy;

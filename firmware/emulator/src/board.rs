@@ -226,7 +226,8 @@ impl Board {
         let mut struck = Vec::new();
         if let Some(op) = op {
             self.seen.commands.push(op);
-            struck = self.faults.strike(Event::Command(op));
+            let baud = self.baud();
+            struck = self.faults.strike(Event::Command(op), baud);
             if op == Op::SYNC && self.loader.baud.is_none() {
                 self.loader.baud = Some(self.wire.client_baud());
             }
@@ -239,6 +240,12 @@ impl Board {
                 Kind::LostByte => {
                     frame.remove(frame.len() / 2);
                 }
+                Kind::DamagedCommand => {
+                    let middle = frame.len() / 2;
+                    if let Some(byte) = frame.get_mut(middle) {
+                        *byte ^= 0x10;
+                    }
+                }
                 _ => {}
             }
         }
@@ -248,7 +255,9 @@ impl Board {
                 Action::Send(content) => {
                     // What follows the answer to a `READ_FLASH` is what was read.
                     let is_read = streams || op == Some(Op::READ_FLASH) && index > 0;
-                    let kinds = if is_read { self.faults.strike(Event::ReadBlock) } else { struck.clone() };
+                    let baud = self.baud();
+                    let kinds =
+                        if is_read { self.faults.strike(Event::ReadBlock, baud) } else { struck.clone() };
                     self.send(content, &kinds);
                 }
                 other => self.wire.then(other),
@@ -281,7 +290,7 @@ impl Board {
                         *byte ^= 0x01;
                     }
                 }
-                Kind::LostByte | Kind::Refused(_) => {}
+                Kind::LostByte | Kind::DamagedCommand | Kind::Refused(_) => {}
             }
         }
         self.wire.leave(slip::encode(&content));

@@ -17,6 +17,8 @@ pub struct Fault {
     /// How many matches are still to come before it strikes; 1 is the next.
     left: u32,
     lasting: bool,
+    /// Strikes only while the board's speed is above so many baud.
+    above: Option<u32>,
 }
 
 /// What goes wrong.
@@ -28,6 +30,7 @@ pub(crate) enum Kind {
     FlippedBit,
     ShortAnswer,
     LostByte,
+    DamagedCommand,
     WrongMd5,
     Refused(u8),
     Unplugged,
@@ -88,6 +91,12 @@ impl Fault {
         Fault::new(Kind::LostByte)
     }
 
+    /// One bit in the middle of the command is wrong.
+    #[must_use]
+    pub fn damaged_command() -> Fault {
+        Fault::new(Kind::DamagedCommand)
+    }
+
     /// The answer to the next `SPI_FLASH_MD5` names another sum.
     #[must_use]
     pub fn wrong_md5() -> Fault {
@@ -131,9 +140,15 @@ impl Fault {
         Fault { lasting: true, ..self }
     }
 
+    /// Strikes only while the board's speed is above `baud`, as on a line that is too long for it.
+    #[must_use]
+    pub fn above(self, baud: u32) -> Fault {
+        Fault { above: Some(baud), ..self }
+    }
+
     /// Strikes at the next command, once, unless told otherwise.
     fn new(kind: Kind) -> Fault {
-        Fault { kind, place: Place::Anywhere, left: 1, lasting: false }
+        Fault { kind, place: Place::Anywhere, left: 1, lasting: false, above: None }
     }
 
     fn matches(&self, event: Event) -> bool {
@@ -159,11 +174,12 @@ impl Faults {
         self.0.clear();
     }
 
-    /// What strikes at `event`.
-    pub(crate) fn strike(&mut self, event: Event) -> Vec<Kind> {
+    /// What strikes at `event` while the board's speed is `baud`.
+    pub(crate) fn strike(&mut self, event: Event, baud: Option<u32>) -> Vec<Kind> {
         let mut kinds = Vec::new();
         self.0.retain_mut(|fault| {
-            if !fault.matches(event) {
+            let fast = fault.above.is_none_or(|limit| baud.is_some_and(|baud| baud > limit));
+            if !fast || !fault.matches(event) {
                 return true;
             }
             fault.left -= 1;
@@ -197,23 +213,30 @@ mod tests {
     #[test]
     fn a_fault_strikes_once_at_its_place() {
         let mut faults = armed(Fault::noise().at_block(2));
-        let struck = [BLOCK, OTHER, BLOCK, BLOCK].map(|event| faults.strike(event).len());
+        let struck = [BLOCK, OTHER, BLOCK, BLOCK].map(|event| faults.strike(event, None).len());
         assert_eq!(struck, [0, 0, 1, 0]);
     }
 
     #[test]
     fn a_lasting_fault_strikes_from_its_place_on() {
         let mut faults = armed(Fault::refused(8).at_block(2).lasting());
-        let struck = [BLOCK, BLOCK, OTHER, BLOCK].map(|event| faults.strike(event).len());
+        let struck = [BLOCK, BLOCK, OTHER, BLOCK].map(|event| faults.strike(event, None).len());
         assert_eq!(struck, [0, 1, 0, 1]);
         faults.disarm();
-        assert_eq!(faults.strike(BLOCK), []);
+        assert_eq!(faults.strike(BLOCK, None), []);
+    }
+
+    #[test]
+    fn a_fault_of_high_speeds_spares_the_lower_ones() {
+        let mut faults = armed(Fault::damaged_command().at_block(1).lasting().above(230_400));
+        let struck = [Some(921_600), Some(230_400), None].map(|baud| faults.strike(BLOCK, baud).len());
+        assert_eq!(struck, [1, 0, 0]);
     }
 
     #[test]
     fn lasting_silence_is_silence_to_everything() {
         let mut faults = armed(Fault::silence().at_block(1).lasting());
-        let struck = [OTHER, BLOCK, OTHER].map(|event| faults.strike(event).len());
+        let struck = [OTHER, BLOCK, OTHER].map(|event| faults.strike(event, None).len());
         assert_eq!(struck, [0, 1, 1]);
     }
 }

@@ -6,15 +6,18 @@
 //! | [`layout`] | what lies where, and what is never touched |
 //! | [`program`] | a bootloader or an app: header, segments, checksum, digest |
 //! | [`table`] | the partition table |
+//! | [`boot`] | whether bootloader, table and app start together, as the chip will find them |
 //! | [`manifest`] | what `assets/firmware/manifest.toml` says of the image beside it |
 
+pub mod boot;
 pub mod layout;
 pub mod manifest;
 pub mod program;
 pub mod table;
 
+pub use boot::{BootError, Bundle};
 pub use manifest::Manifest;
-pub use program::{Header, Program, ProgramError};
+pub use program::{Header, Program, ProgramError, Segment};
 pub use table::{Partition, TableError};
 
 use std::fmt::Write as _;

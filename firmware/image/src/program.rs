@@ -9,6 +9,7 @@ pub const ESP32: u16 = 0;
 const HEADER_BYTES: usize = 24;
 const MAGIC: u8 = 0xE9;
 const MOST_SEGMENTS: u8 = 16;
+const SEGMENT_HEADER_BYTES: usize = 8;
 const DESCRIPTOR_MAGIC: u32 = 0xABCD_5432;
 
 /// A whole program: its checksum and its digest, where it has one, are right.
@@ -18,6 +19,8 @@ pub struct Program {
     pub header: Header,
     /// Its length in bytes, with checksum and digest.
     pub length: usize,
+    /// What is in it, in its order.
+    pub segments: Vec<Segment>,
     /// What an app says of itself; a bootloader says nothing.
     pub descriptor: Option<Descriptor>,
 }
@@ -27,6 +30,8 @@ pub struct Program {
 pub struct Header {
     /// How many segments follow.
     pub segments: u8,
+    /// The address at which it is started.
+    pub entry: u32,
     /// How the flash is read: 0 QIO, 1 QOUT, 2 DIO, 3 DOUT.
     pub flash_mode: u8,
     /// The flash that it was made for: 1 MB · 2^n.
@@ -43,6 +48,17 @@ pub struct Header {
     pub min_major: u8,
     /// Whether a SHA-256 ends it.
     pub has_digest: bool,
+}
+
+/// A part of a program, and where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The address that it is loaded or mapped to.
+    pub address: u32,
+    /// Its bytes.
+    pub length: u32,
+    /// Where its bytes stand, from the beginning of the program.
+    pub at: u32,
 }
 
 /// What an app says of itself.
@@ -72,6 +88,9 @@ pub enum ProgramError {
     /// Its checksum is wrong.
     #[error("has a wrong checksum")]
     Checksum,
+    /// The byte that says whether a digest ends it is neither 0 nor 1.
+    #[error("has a header that says {0} where 0 or 1 tells whether a digest ends it")]
+    DigestFlag(u8),
     /// It ends before its digest.
     #[error("is cut off before its digest")]
     CutOffBeforeDigest,
@@ -93,9 +112,13 @@ impl Header {
         if !(1..=MOST_SEGMENTS).contains(&header[1]) {
             return Err(ProgramError::Segments(header[1]));
         }
+        if header[23] > 1 {
+            return Err(ProgramError::DigestFlag(header[23]));
+        }
         let half = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
         Ok(Header {
             segments: header[1],
+            entry: u32::from_le_bytes([header[4], header[5], header[6], header[7]]),
             flash_mode: header[2],
             flash_size: header[3] >> 4,
             flash_clock: header[3] & 0x0F,
@@ -116,6 +139,14 @@ impl Header {
     }
 }
 
+impl Segment {
+    /// The first address behind it.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        u64::from(self.address) + u64::from(self.length)
+    }
+}
+
 impl Program {
     /// Reads the program that `bytes` begin with; what follows it does not count.
     ///
@@ -125,12 +156,16 @@ impl Program {
         let header = Header::read(bytes)?;
         let mut at = HEADER_BYTES;
         let mut checksum = 0xEF;
+        let mut segments = Vec::new();
         for _ in 0..header.segments {
-            let length = word(bytes, at + 4).ok_or(ProgramError::CutOff)? as usize;
-            let rest = bytes.get(at + 8..).ok_or(ProgramError::CutOff)?;
-            let segment = rest.get(..length).ok_or(ProgramError::CutOffInSegment)?;
+            let address = word(bytes, at).ok_or(ProgramError::CutOff)?;
+            let length = word(bytes, at + 4).ok_or(ProgramError::CutOff)?;
+            at += SEGMENT_HEADER_BYTES;
+            let rest = bytes.get(at..).ok_or(ProgramError::CutOff)?;
+            let segment = rest.get(..length as usize).ok_or(ProgramError::CutOffInSegment)?;
             checksum = segment.iter().fold(checksum, |sum, byte| sum ^ byte);
-            at += 8 + length;
+            segments.push(Segment { address, length, at: u32::try_from(at).unwrap_or(u32::MAX) });
+            at += segment.len();
         }
         // The checksum is the last byte of a line of 16.
         let end = (at + 16) / 16 * 16;
@@ -147,13 +182,13 @@ impl Program {
             }
             length += digest.len();
         }
-        Ok(Program { header, length, descriptor: descriptor(bytes) })
+        Ok(Program { header, length, segments, descriptor: descriptor(bytes) })
     }
 }
 
 /// It is the first thing in the first segment.
 fn descriptor(bytes: &[u8]) -> Option<Descriptor> {
-    let at = HEADER_BYTES + 8;
+    let at = HEADER_BYTES + SEGMENT_HEADER_BYTES;
     if word(bytes, at)? != DESCRIPTOR_MAGIC {
         return None;
     }

@@ -10,6 +10,8 @@ const MD5_MAGIC: [u8; 2] = [0xEB, 0xEB];
 const TYPE_APP: u8 = 0;
 const TYPE_DATA: u8 = 1;
 const SUBTYPE_FACTORY: u8 = 0;
+/// The subtype of the partition that says which of several apps starts.
+const SUBTYPE_OTADATA: u8 = 0;
 /// The subtype of the partition that holds the provisioning record.
 const SUBTYPE_PROV: u8 = 6;
 
@@ -40,6 +42,12 @@ pub enum TableError {
     /// Its checksum is wrong.
     #[error("has a wrong checksum")]
     Checksum,
+    /// It has more than one checksum.
+    #[error("has two checksums")]
+    TwoChecksums,
+    /// Nothing says where it ends.
+    #[error("has no end: no blank entry follows its last one")]
+    NoEnd,
 }
 
 impl Partition {
@@ -49,22 +57,31 @@ impl Partition {
     /// When there is none, or a damaged one.
     pub fn read_table(bytes: &[u8]) -> Result<Vec<Partition>, TableError> {
         let mut partitions = Vec::new();
+        let (mut has_checksum, mut has_end) = (false, false);
         for (index, entry) in bytes.chunks_exact(ENTRY_BYTES).enumerate() {
             let at = index * ENTRY_BYTES;
             if entry.starts_with(&ENTRY_MAGIC) {
                 partitions.push(Partition::read(entry).ok_or(TableError::Entry(at))?);
             } else if entry.starts_with(&MD5_MAGIC) {
+                if std::mem::replace(&mut has_checksum, true) {
+                    return Err(TableError::TwoChecksums);
+                }
                 let sum = Md5::digest(bytes.get(..at).unwrap_or_default());
                 if entry.get(16..) != Some(sum.as_slice()) {
                     return Err(TableError::Checksum);
                 }
             } else if entry.iter().all(|byte| *byte == 0xFF) {
+                has_end = true;
                 break;
             } else {
                 return Err(TableError::Entry(at));
             }
         }
-        if partitions.is_empty() { Err(TableError::Empty) } else { Ok(partitions) }
+        match (partitions.is_empty(), has_end) {
+            (true, _) => Err(TableError::Empty),
+            (false, false) => Err(TableError::NoEnd),
+            (false, true) => Ok(partitions),
+        }
     }
 
     fn read(entry: &[u8]) -> Option<Partition> {
@@ -81,6 +98,18 @@ impl Partition {
     #[must_use]
     pub fn is_factory(&self) -> bool {
         self.kind == TYPE_APP && self.subtype == SUBTYPE_FACTORY
+    }
+
+    /// Whether it holds an app.
+    #[must_use]
+    pub fn is_app(&self) -> bool {
+        self.kind == TYPE_APP
+    }
+
+    /// Whether it says which of several apps starts.
+    #[must_use]
+    pub fn is_otadata(&self) -> bool {
+        self.kind == TYPE_DATA && self.subtype == SUBTYPE_OTADATA
     }
 
     /// Whether it holds the provisioning record.

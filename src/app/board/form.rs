@@ -232,7 +232,7 @@ impl Form {
     }
 
     fn record(&mut self) -> Option<traffic_light::record::Record> {
-        match self.settings.record() {
+        match self.settings.record_near(&self.addresses) {
             Ok(record) => {
                 self.errors.clear();
                 Some(provisioned(record, SystemTime::now()))

@@ -22,11 +22,26 @@ struct StoredLogin {
     password: String,
 }
 
-/// Reads the login that was saved in `file`; `None` where there is none, or none that can be used.
+/// Reads the login that was saved in `file`; `None` where there is none, or none that can be used. One that cannot
+/// is put aside, since a new one will take its place.
 #[must_use]
 pub(super) fn load(file: &Path) -> Option<Login> {
-    let stored: StoredLogin = toml::from_str(&fs::read_to_string(file).ok()?).ok()?;
-    let StoredLogin { user, password } = stored;
+    let bytes = fs::read(file).ok()?;
+    let login = parse(&bytes);
+    if login.is_none() {
+        let aside = file.with_extension("damaged");
+        let kept = fs::rename(file, &aside).is_ok();
+        let (file, aside) = (file.display(), aside.display());
+        tracing::warn!(
+            kept,
+            "{file} holds no login: a new one will be made, and what was there is in {aside}"
+        );
+    }
+    login
+}
+
+fn parse(bytes: &[u8]) -> Option<Login> {
+    let StoredLogin { user, password } = toml::from_str(std::str::from_utf8(bytes).ok()?).ok()?;
     (!user.is_empty() && !password.is_empty()).then_some(Login { user, password })
 }
 
@@ -68,8 +83,13 @@ mod tests {
         }
         fs::write(&file, "user = \"\"\npassword = \"x\"\n").unwrap();
         assert_eq!(load(&file), None, "what cannot be used is as good as nothing");
-        fs::write(&file, "gibberish").unwrap();
-        assert_eq!(load(&file), None);
+        for damaged in
+            [&b"gibberish"[..], b"", b"user = 5\npassword = []\n", b"\xff\0", b"user = \"lab\"\npass"]
+        {
+            fs::write(&file, damaged).unwrap();
+            assert_eq!(load(&file), None);
+            assert_eq!(fs::read(file.with_extension("damaged")).unwrap(), damaged, "nothing is lost");
+        }
         let told =
             save(Path::new("/proc/no/such/place.toml"), &Login { user: "a".into(), password: "b".into() });
         assert!(told.unwrap_err().contains("could not be saved"));

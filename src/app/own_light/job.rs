@@ -345,7 +345,9 @@ async fn play(
     let ground = Ground::prepare(&spec.config, spec.lan, notice).await?;
     // What does not fit is a wait that is told again within a second.
     let observer = Box::new(move |progress| drop(progressed.try_send(progress)));
-    let mut record = ground.record(spec.config.seed.unwrap_or_else(rand::random), Step::ALL.to_vec());
+    let seed = spec.config.seed.unwrap_or_else(rand::random);
+    let seed = seed ^ spec.group.as_ref().map_or(0, |group| u64::from(group.port) << 32);
+    let mut record = ground.record(seed, Step::ALL.to_vec());
     record.group = spec.group.as_ref().map(|group| group.name.clone());
     record.given = spec.group.as_ref().and_then(Group::given);
     let check = Check::start(ground.setup(spec.port, None, record), observer)?;
@@ -360,12 +362,19 @@ async fn play(
     let (mut live, mut seen) = (Live::default(), 0);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // A class is not ready all at once: a group's steps begin when its light comes, however late that is.
+    let mut came = spec.group.is_none();
+    if !came {
+        let text = "waits for its light".to_owned();
+        let waiting = Progress::Waiting { step: Some(Step::Connects), text, left: Duration::ZERO };
+        reporter.tell(CheckEvent::Progress(waiting));
+    }
     {
         let run = check.run();
         tokio::pin!(run, cancelled);
         loop {
             tokio::select! {
-                () = &mut run => break,
+                () = &mut run, if came => break,
                 // Cancelled, or the window has gone.
                 _ = &mut cancelled => break,
                 Some(progress) = progress.recv() => {
@@ -377,6 +386,7 @@ async fn play(
                 }
                 _ = look.tick() => {
                     seen = recording.follow(&mut live, seen);
+                    came |= seen > 0;
                     reporter.show(&live);
                 }
             }

@@ -140,11 +140,13 @@ impl State {
                     known.add_packet(super::SeenPacket { at_ms: at, text: text.clone(), untold: *untold });
                 }
             }
-            EventKind::MessageIgnored { light, by, reason } => {
-                self.ignored += 1;
-                let text = match by {
-                    Ignorer::Light(by) => format!("{by} ignored a message: {reason}"),
-                    Ignorer::Observer => format!("A message was ignored: {reason}"),
+            EventKind::MessageIgnored { light, by, reason, more } => {
+                self.ignored += (*more).max(1);
+                let text = match (by, more) {
+                    (Ignorer::Light(by), 0) => format!("{by} ignored a message: {reason}"),
+                    (Ignorer::Observer, 0) => format!("A message was ignored: {reason}"),
+                    (Ignorer::Light(by), more) => format!("{by} ignored {more} more, the last one: {reason}"),
+                    (Ignorer::Observer, more) => format!("{more} more were ignored, the last one: {reason}"),
                 };
                 self.log.add(at, Category::Notice, light.clone(), "", text);
             }

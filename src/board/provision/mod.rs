@@ -2,9 +2,12 @@
 //!
 //! [`Settings`] is what a person fills in, in the window or in a file ([`super::BoardFile`]).
 
+mod reach;
 pub mod this_computer;
 
-use std::fmt;
+pub(super) use self::reach::problem as unreachable;
+
+use std::{fmt, net::Ipv4Addr};
 
 use traffic_light::{
     ConfigError, Demand, Foreign, Key, Name, Rule, Timing,
@@ -156,7 +159,19 @@ impl Settings {
     /// # Errors
     /// All members that a board could not work with.
     pub fn record(&self) -> Result<Record, Vec<SettingsError>> {
+        self.record_near(&[])
+    }
+
+    /// The record. `here` are this computer's addresses, told where the broker's means something else on a
+    /// board.
+    ///
+    /// # Errors
+    /// As for [`Settings::record`].
+    pub fn record_near(&self, here: &[Ipv4Addr]) -> Result<Record, Vec<SettingsError>> {
         let mut errors = Vec::new();
+        if let Some(diagnostic) = unreachable(&self.broker_host, here) {
+            errors.push(SettingsError { member: Member::BrokerHost, diagnostic });
+        }
         let junction = name(&self.junction, Member::Junction, &mut errors);
         let light = name(&self.light, Member::Light, &mut errors);
         let mut peers = heapless::Vec::new();

@@ -114,7 +114,7 @@ fn colour(shown: Shown) -> &'static str {
 fn mark(entry: &Entry) -> Option<(u64, bool, &'static str, String)> {
     let by = |who: &Who| *who == Who::Light;
     let (up, colour, text) = match &entry.what {
-        What::Opened { c } => (true, "#1d6fb8", format!("connection {c} opened")),
+        What::Opened { c, .. } => (true, "#1d6fb8", format!("connection {c} opened")),
         What::Connect { client_id, .. } => (true, "#1d6fb8", format!("CONNECT as {client_id}")),
         What::ConnAck { code, .. } => (false, "#1d6fb8", format!("CONNACK {code}")),
         What::Publish { by: who, topic, payload, retain, .. } => {

@@ -13,6 +13,9 @@ use crate::check::{
 /// A light that was refused may have another try in it.
 const AFTER_REFUSAL: Duration = Duration::from_secs(10);
 
+/// What the tap says of a CONNECT that may be good, and cannot be read.
+const OTHER_VERSIONS: [&str; 2] = ["MQTT 5", "MQTT 3.1 (MQIsdp)"];
+
 pub(crate) async fn play(bench: &mut Bench) {
     let (began, since) = (bench.now(), tokio::time::Instant::now());
     let decided = move |history: &History<'_>| {
@@ -64,6 +67,12 @@ pub(crate) fn judge(history: &History<'_>) -> Verdict {
     let malformed =
         connections.iter().find_map(|one| one.malformed.as_ref().filter(|(_, by, _)| *by == Who::Light));
     if let Some((_, _, reason)) = malformed {
+        if OTHER_VERSIONS.iter().any(|version| reason.contains(version)) {
+            let text = format!(
+                "{reason}; this check reads MQTT 3.1.1: choose that in your client (in paho: protocol=mqtt.MQTTv311)"
+            );
+            return Verdict::unjudged(step, text);
+        }
         return Verdict::fail(step, Cause::MalformedPacket, format!("{reason} (in {tries} connections)"));
     }
     if connections.iter().any(|connection| connection.first_packet_is_connect == Some(false)) {
@@ -93,7 +102,7 @@ mod tests {
     fn each_way_not_to_connect_has_its_cause() {
         let mut script = Script::new();
         assert_eq!(cause(&script), Some(Cause::NeverCame));
-        script.at(0, What::Opened { c: 1 });
+        script.at(0, What::Opened { c: 1, from: None });
         assert_eq!(cause(&script), Some(Cause::NeverCame));
         script.at(5, What::Malformed { c: 1, by: Who::Light, reason: "TLS".to_owned() });
         assert_eq!(cause(&script), Some(Cause::MalformedPacket));

@@ -2,6 +2,7 @@
 
 use crate::check::{
     bench::Bench,
+    by_itself::expired,
     history::{Connection, History, seconds, us},
     record::{BenchFault, Step, What, Who},
     timings::HALF_OPEN,
@@ -44,6 +45,14 @@ pub(crate) fn judge(history: &History<'_>, from: u64, to: u64) -> Verdict {
         return Verdict::unjudged(step, "it had no connection when the fault began");
     };
     if let Some(at) = given_up(history, since, until) {
+        if let Some((ended, silent, keep_alive_s)) = expired(history).first() {
+            let evidence = format!(
+                "its keep-alive is {keep_alive_s} s, and it sent nothing for {}: so the broker ended its connection at {}, though nothing was broken",
+                seconds(*silent),
+                seconds(*ended)
+            );
+            return Verdict::fail(step, Cause::NoPing, evidence);
+        }
         return Verdict::pass(step, format!("it gave the dead connection up after {}", seconds(at - since)));
     }
     let sent = |wanted: fn(&What) -> bool| {
@@ -107,7 +116,7 @@ mod tests {
         script.at(30_000, What::HalfClosed { c: 1 });
         assert_eq!(cause(&script), None);
         let mut script = struck(0);
-        script.at(44_000, What::Opened { c: 2 });
+        script.at(44_000, What::Opened { c: 2, from: None });
         assert_eq!(cause(&script), None, "however it noticed");
     }
 
@@ -121,7 +130,7 @@ mod tests {
         let mut script = struck(60);
         script.ping(15_000);
         assert_eq!(cause(&script), Some(Cause::KeepAliveTooLong));
-        script.at(47_000, What::Opened { c: 2 });
+        script.at(47_000, What::Opened { c: 2, from: None });
         assert_eq!(cause(&script), Some(Cause::KeepAliveTooLong), "too late");
     }
 }

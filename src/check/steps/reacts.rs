@@ -1,15 +1,22 @@
 //! It yields when its partner goes, and takes its turn when the partner does not.
 
+use traffic_light::mqtt::codec::matches;
+
 use super::talks;
 use crate::check::{
     bench::Bench,
     history::{History, seconds, us},
-    reaction::{Asked, Reaction, Round, ask_until_met, rounds, understood_form},
-    record::{Step, Who},
-    timings::{LONGEST_GREEN, ROUNDS, TURN},
+    reaction::{Asked, Partner, Reaction, Round, ask_until_met, goes_on_amber, rounds, understood_form},
+    record::{Step, What, Who},
+    timings::{AMBER_TRIES, LONGEST_GREEN, TURN},
     verdict::{Cause, Verdict},
-    vocabulary::Shown,
+    vocabulary::{Shown, Source},
 };
+
+/// A yield is asked for so often, each time by a partner of this kind.
+const PARTNERS: [Partner; 3] = [Partner::Amber, Partner::Long, Partner::Amber];
+/// A green that ends so soon after its own word came back to the light ends because of it.
+const ECHO_US: u64 = 1_000_000;
 
 pub(crate) async fn play(bench: &mut Bench) {
     bench.say(Shown::Red).await;
@@ -23,14 +30,14 @@ pub(crate) async fn play(bench: &mut Bench) {
         bench.until(LONGEST_GREEN, "measures its own green", ended).await;
         talks::refine(bench);
     }
-    for _ in 0..ROUNDS {
-        match ask_until_met(bench).await {
+    for partner in PARTNERS {
+        match ask_until_met(bench, partner).await {
             Asked::Yielded => {}
             Asked::NeverYielded => {
                 talks::try_other_forms(bench).await;
                 break;
             }
-            Asked::NeverWent | Asked::Missed => break,
+            Asked::WentAgain | Asked::NeverWent | Asked::Missed => break,
         }
     }
     bench.say(Shown::Red).await;
@@ -39,9 +46,17 @@ pub(crate) async fn play(bench: &mut Bench) {
 pub(crate) fn judge(history: &History<'_>, from: u64, to: u64) -> Verdict {
     let step = Step::Reacts;
     let rounds = rounds(history, from, to);
+    if let Some(evidence) = echo(history, from, to) {
+        return Verdict::fail(step, Cause::OneTopicForBoth, evidence);
+    }
+    if let Some(evidence) = history.other_words(from, to) {
+        return Verdict::fail(step, Cause::WordsNotUnderstood, evidence);
+    }
     let of = |wanted: Reaction| rounds.iter().find(|round| round.reaction() == wanted);
     if let Some(round) = of(Reaction::Never) {
-        if let Some((at, form)) = understood_form(history, from, to) {
+        if !round.understood(history)
+            && let Some((at, form)) = understood_form(history, from, to)
+        {
             let said =
                 history.profile.map(|profile| profile.vocabulary.encode(Shown::Green)).unwrap_or_default();
             let evidence = format!(
@@ -49,6 +64,9 @@ pub(crate) fn judge(history: &History<'_>, from: u64, to: u64) -> Verdict {
                 seconds(at)
             );
             return Verdict::fail(step, Cause::WordsNotUnderstood, evidence);
+        }
+        if let Some(reason) = unsure_topic(history) {
+            return Verdict::unjudged(step, reason);
         }
         return Verdict::fail(
             step,
@@ -58,6 +76,15 @@ pub(crate) fn judge(history: &History<'_>, from: u64, to: u64) -> Verdict {
     }
     if let Some(round) = of(Reaction::Late) {
         return Verdict::fail(step, Cause::YieldsLate, round.describe());
+    }
+    let on_amber = goes_on_amber(history, from, to);
+    if let Some(at) = on_amber.first().filter(|_| on_amber.len() >= AMBER_TRIES) {
+        let evidence = format!(
+            "it went at {}, while its partner was in amber after green; {} times in all",
+            seconds(*at),
+            on_amber.len()
+        );
+        return Verdict::fail(step, Cause::GoesOnAmber, evidence);
     }
     let yields: Vec<&Round> = rounds.iter().filter(|round| round.reaction() == Reaction::InTime).collect();
     // The partner was red for long enough, and the light stayed.
@@ -91,6 +118,39 @@ pub(crate) fn judge(history: &History<'_>, from: u64, to: u64) -> Verdict {
     Verdict::pass(step, evidence)
 }
 
+/// That it takes its own words for its partner's, where its subscription carries both.
+fn echo(history: &History<'_>, from: u64, to: u64) -> Option<String> {
+    let profile = history.profile?;
+    if !matches(&profile.hears, &profile.says) {
+        return None;
+    }
+    let goes = history.goes(from, to);
+    let ends = |went: u64| history.spoken(went + 1, to).into_iter().find(|(_, shown)| !shown.is_go());
+    let by_itself = |went: &&u64| {
+        let Some((end, _)) = ends(**went).filter(|(end, _)| end - **went < ECHO_US) else { return false };
+        let heard = |what: &What| matches!(what, What::Publish { by: Who::Broker, topic, .. } if *topic == profile.says);
+        history.entries(**went, end).iter().any(|entry| heard(&entry.what))
+    };
+    let count = goes.iter().filter(by_itself).count();
+    (count >= 2 && count * 2 > goes.len()).then(|| {
+        format!(
+            "it subscribed to \"{}\", which carries its own \"{}\" too, and ended its green {count} times right after it had heard itself",
+            profile.hears, profile.says
+        )
+    })
+}
+
+/// That it may have yielded to nobody because its partner's topic is not known.
+fn unsure_topic(history: &History<'_>) -> Option<String> {
+    let profile = history.profile?;
+    (profile.source != Source::Given && profile.hears.contains(['+', '#'])).then(|| {
+        format!(
+            "it subscribed to \"{}\" and did not yield to what was said on \"{}\": it may look at the topic, and then its partner's has to be named (--foreign)",
+            profile.hears, profile.topic
+        )
+    })
+}
+
 /// That nothing came any more, where that is so.
 fn silent(history: &History<'_>, since: u64, to: u64) -> String {
     match history.last_sent(to) {
@@ -117,7 +177,7 @@ fn gone(history: &History<'_>, to: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{history::by_hand::Script, record::What};
+    use crate::check::history::by_hand::Script;
 
     fn cause(script: &Script) -> Option<Cause> {
         let history = History::of(&script.record);

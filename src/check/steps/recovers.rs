@@ -4,7 +4,7 @@ use super::talks::hears_itself;
 use crate::check::{
     bench::Bench,
     history::{Connection, History, is_sent, seconds, us},
-    reaction::{Reaction, ask_until_met, rounds},
+    reaction::{Partner, Reaction, ask_until_met, rounds},
     record::{BenchFault, Entry, Step, What, Who},
     timings::{BROKER_AWAY, RECOVERY, WIFI_AWAY},
     verdict::{Cause, Outcome, Verdict},
@@ -51,7 +51,7 @@ pub(crate) async fn play(bench: &mut Bench, step: Step, hears_partner: bool) {
     let back =
         bench.until(RECOVERY, "waits until it is connected, subscribed and speaking again", recovered).await;
     if back.is_some() && hears_partner {
-        ask_until_met(bench).await;
+        ask_until_met(bench, Partner::Plain).await;
     }
     if bench.shown() != Some(Shown::Red) {
         bench.say(Shown::Red).await;
@@ -74,7 +74,6 @@ pub(crate) struct Recovery {
 pub(crate) fn recovery(history: &History<'_>, step: Step, since: u64, until: u64) -> Recovery {
     let Some(profile) = history.profile else { return Recovery::default() };
     let connections = history.connections();
-    let mut best = Recovery::default();
     // Of the connections that were reset the end may be seen a moment after the fault's.
     let outlives = step == Step::RecoversFromWifiLoss;
     let lasting = |connection: &Connection| {
@@ -82,27 +81,33 @@ pub(crate) fn recovery(history: &History<'_>, step: Step, since: u64, until: u64
             && connection.closed.is_none_or(|(closed, ..)| closed > since)
             && (outlives || connection.opened >= since)
     };
-    for connection in connections.iter().filter(|connection| lasting(connection)) {
-        let Some(up) = connection.up() else { continue };
-        // A connection that nobody uses any more may look open for ever: a packet tells that the light is there.
+    // A connection that nobody uses any more may look open for ever: a packet tells that the light is there.
+    let used = |connection: &Connection| {
         let alive = |entry: &Entry| entry.what.connection() == Some(connection.c) && is_sent(&entry.what);
         let sent = || history.entries(since, until).iter().find(|entry| alive(entry)).map(|entry| entry.at);
-        let Some(connected) = (if up < since { sent() } else { Some(up) }) else { continue };
+        connection.up().and_then(|up| if up < since { sent() } else { Some(up) })
+    };
+    let back: Vec<(u64, &Connection)> =
+        connections.iter().filter(|one| lasting(one)).filter_map(|one| Some((used(one)?, one))).collect();
+    let mut best = Recovery::default();
+    for (connected, connection) in &back {
         let subscribed = connection.hears(&profile.topic).map(|at| at.max(since)).filter(|at| *at <= until);
-        let spoke = history.entries(connected, until).iter().find_map(|entry| match &entry.what {
-            What::Publish { c, by: Who::Light, topic, .. }
-                if *c == connection.c && *topic == profile.says =>
-            {
-                Some(entry.at)
+        // It may speak on another connection than the one on which it hears.
+        let speaks = |entry: &Entry| match &entry.what {
+            What::Publish { c, by: Who::Light, topic, .. } => {
+                let lasts = back.iter().any(|(_, one)| one.c == *c) && connection.is_open(entry.at);
+                *topic == profile.says && (*c == connection.c || lasts)
             }
-            _ => None,
-        });
+            _ => false,
+        };
+        let spoke =
+            history.entries(*connected, until).iter().find(|entry| speaks(entry)).map(|entry| entry.at);
         let own = Recovery {
-            connected: Some(connected),
+            connected: Some(*connected),
             subscribed,
             spoke: spoke.filter(|_| subscribed.is_some()),
             tries: 0,
-            survived: up < since,
+            survived: connection.up().is_some_and(|up| up < since),
         };
         let depth = |one: &Recovery| [one.connected, one.subscribed, one.spoke].iter().flatten().count();
         if depth(&own) > depth(&best) {
@@ -133,6 +138,9 @@ pub(crate) fn judge(history: &History<'_>, step: Step, from: u64, to: u64) -> Ve
     let after = |at: u64| seconds(at.saturating_sub(since));
     let Some(connected) = seen.connected else { return lost(history, step, since, until, seen.tries) };
     let Some(subscribed) = seen.subscribed else {
+        if let Some(evidence) = other_subscription(history, since, until) {
+            return Verdict::fail(step, Cause::WrongTopic, evidence);
+        }
         let evidence = format!(
             "connected again after {}, and did not subscribe within {} s",
             after(connected),
@@ -141,6 +149,9 @@ pub(crate) fn judge(history: &History<'_>, step: Step, from: u64, to: u64) -> Ve
         return Verdict::fail(step, Cause::NoResubscribe, evidence);
     };
     let Some(spoke) = seen.spoke else {
+        if let Some(evidence) = other_publishes(history, since, until) {
+            return Verdict::fail(step, Cause::WrongTopic, evidence);
+        }
         let evidence = format!(
             "connected and subscribed again after {}, and said nothing within {} s{}",
             after(subscribed),
@@ -166,10 +177,42 @@ pub(crate) fn judge(history: &History<'_>, step: Step, from: u64, to: u64) -> Ve
             after(spoke)
         )
     };
+    if let Some(evidence) = history.other_words(since, to) {
+        return Verdict::fail(step, Cause::WordsNotUnderstood, format!("{came_back}; {evidence}"));
+    }
     match deaf(history, since, to) {
         Some(evidence) => Verdict::fail(step, Cause::DeafAfterReconnect, format!("{came_back}; {evidence}")),
         None => Verdict::pass(step, came_back),
     }
+}
+
+/// To what it subscribed instead of its partner's topic.
+fn other_subscription(history: &History<'_>, since: u64, until: u64) -> Option<String> {
+    let profile = history.profile?;
+    history.entries(since, until).iter().find_map(|entry| match &entry.what {
+        What::Subscribe { filters, .. } => Some(format!(
+            "connected again it subscribed to \"{}\", and before the fault to \"{}\"",
+            filters.join("\", \""),
+            profile.hears
+        )),
+        _ => None,
+    })
+}
+
+/// To what it published instead of its own topic.
+fn other_publishes(history: &History<'_>, since: u64, until: u64) -> Option<String> {
+    let profile = history.profile?;
+    history.entries(since, until).iter().find_map(|entry| match &entry.what {
+        What::Publish { by: Who::Light, topic, payload, .. }
+            if *topic != profile.says && profile.vocabulary.understand(payload).is_some() =>
+        {
+            Some(format!(
+                "connected again it says {payload} on \"{topic}\", and before the fault it spoke on \"{}\"",
+                profile.says
+            ))
+        }
+        _ => None,
+    })
 }
 
 fn lost(history: &History<'_>, step: Step, since: u64, until: u64, tries: usize) -> Verdict {
@@ -194,25 +237,7 @@ fn lost(history: &History<'_>, step: Step, since: u64, until: u64, tries: usize)
         ),
         None => "it never sent anything".to_owned(),
     };
-    let evidence = match traceback(history, until) {
-        Some(line) => format!("{evidence}; the board's log says: {line}"),
-        None => evidence,
-    };
-    Verdict::fail(step, Cause::NotReconnected, evidence)
-}
-
-/// The last line of a Python traceback in the board's log.
-fn traceback(history: &History<'_>, until: u64) -> Option<String> {
-    let lines: Vec<&String> = history
-        .entries(0, until)
-        .iter()
-        .filter_map(|entry| match &entry.what {
-            What::Log { line } => Some(line),
-            _ => None,
-        })
-        .collect();
-    let begin = lines.iter().rposition(|line| line.starts_with("Traceback"))?;
-    lines.iter().skip(begin + 1).find(|line| !line.starts_with(' ')).map(|line| (*line).clone())
+    Verdict::fail(step, Cause::NotReconnected, history.with_traceback(evidence, until))
 }
 
 /// Why it is taken for deaf, where reactions were looked at, and an earlier step showed that it can hear.
@@ -295,7 +320,9 @@ mod tests {
     #[test]
     fn a_session_that_the_broker_kept_needs_no_subscription() {
         let mut script = struck();
-        script.at(5_000, What::Opened { c: 7 }).at(5_001, What::ConnAck { c: 7, session: true, code: 0 });
+        script
+            .at(5_000, What::Opened { c: 7, from: None })
+            .at(5_001, What::ConnAck { c: 7, session: true, code: 0 });
         let (topic, payload) = ("lab/b".to_owned(), crate::check::record::Payload(b"red".to_vec()));
         script.at(
             6_000,

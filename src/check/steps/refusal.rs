@@ -108,7 +108,9 @@ mod tests {
         let mut at = 1_000;
         for (n, gap) in gaps.iter().enumerate() {
             let c = 10 + n as u64;
-            script.at(at, What::Opened { c }).at(at + 1, What::ConnAck { c, session: false, code: 3 });
+            script
+                .at(at, What::Opened { c, from: None })
+                .at(at + 1, What::ConnAck { c, session: false, code: 3 });
             at += 1 + gap;
         }
         script.connected(at, 30);
@@ -127,7 +129,9 @@ mod tests {
         let mut script = Script::learned();
         script.connected(0, 30).fault(100, BenchFault::RefuseLogin, true).closed(101, Who::Fault);
         assert_eq!(cause(&script), Some(Cause::NotReconnected));
-        script.at(2_000, What::Opened { c: 9 }).at(2_001, What::ConnAck { c: 9, session: false, code: 3 });
+        script
+            .at(2_000, What::Opened { c: 9, from: None })
+            .at(2_001, What::ConnAck { c: 9, session: false, code: 3 });
         assert_eq!(cause(&script), Some(Cause::GaveUpAfterRefusal));
     }
 }

@@ -6,11 +6,13 @@ use traffic_light::mqtt::codec::matches;
 
 use crate::check::{
     bench::{Bench, Progress},
+    by_itself::{shared_client_id, takeovers},
     dictionary,
     history::{Connection, History, seconds, us},
-    learn::{Findings, findings, topic_of},
+    learn::{Findings, findings, findings_as_agreed, topic_of},
+    reaction::calm,
     record::{Payload, Step, What, Who},
-    timings::{BEGIN_TO_SPEAK, COLLECT, FIRST_WORDS, FORM, MORE_WORDS, TAKEOVERS, TRIAL},
+    timings::{BEGIN_TO_SPEAK, COLLECT, FIRST_WORDS, FORM, MORE_WORDS, TRIAL, WATCHED},
     verdict::{Cause, Verdict},
     vocabulary::{Profile, Shown, Source, Vocabulary},
 };
@@ -22,28 +24,32 @@ const STILL_US: u64 = 7_000_000;
 /// A connection that ends so often after QoS 2 ends because of it.
 const QOS_2_ENDS: usize = 2;
 
+/// So many other forms of the words are tried.
+const MOST_FORMS: usize = 4;
 /// A second board with the same client id that is switched on together with this one has come by then.
 const STAYS: Duration = Duration::from_secs(5);
-/// If it was thrown out once, it is watched for so long.
-const WATCHED: Duration = Duration::from_secs(20);
-/// So soon before or after the other's CONNECT a connection ends that is taken over.
-const TAKEN_OVER_US: u64 = 1_000_000;
 
 /// Learns the light; the partner shows red at the end.
 pub(crate) async fn play(bench: &mut Bench) {
     let given = bench.look(|history| history.record.given.clone());
     match given {
-        Some(profile) => play_given(bench, profile).await,
-        None => learn(bench).await,
+        // Topics may be agreed on without the words.
+        Some(profile) if !profile.vocabulary.green.is_empty() => play_given(bench, profile).await,
+        _ => learn(bench).await,
     }
-    let thrown_out = |history: &History<'_>| (takeovers(history) > 0).then_some(());
+    let thrown_out = |history: &History<'_>| (!takeovers(history).is_empty()).then_some(());
     if bench.until(STAYS, "watches whether it stays connected", thrown_out).await.is_some() {
-        let often = |history: &History<'_>| (takeovers(history) >= TAKEOVERS).then_some(());
-        bench.until(WATCHED, "it was thrown out: watches whether that goes on", often).await;
+        watch_takeovers(bench).await;
     }
     if bench.look(|history| history.profile.is_some()) {
         bench.say(Shown::Red).await;
     }
+}
+
+/// One that was thrown out once: whether that goes on.
+pub(crate) async fn watch_takeovers(bench: &mut Bench) {
+    let often = |history: &History<'_>| shared_client_id(history).map(|_| ());
+    bench.until(WATCHED, "it was thrown out: watches whether that goes on", often).await;
 }
 
 async fn play_given(bench: &mut Bench, profile: Profile) {
@@ -62,7 +68,7 @@ async fn play_given(bench: &mut Bench, profile: Profile) {
 
 async fn learn(bench: &mut Bench) {
     let enough = |history: &History<'_>| {
-        let found = findings(history);
+        let found = findings_as_agreed(history);
         (found.says.is_some() && found.hears.is_some() && found.hears != found.says).then_some(())
     };
     let malformed = |history: &History<'_>| {
@@ -73,7 +79,7 @@ async fn learn(bench: &mut Bench) {
     };
     let ready = move |history: &History<'_>| enough(history).or_else(|| malformed(history).then_some(()));
     if bench.until(BEGIN_TO_SPEAK, "waits for its words and its subscription", ready).await.is_none() {
-        let hears = bench.look(|history| findings(history).hears);
+        let hears = bench.look(|history| findings_as_agreed(history).hears);
         if let Some(hears) = hears {
             let topic = topic_of(&hears);
             for word in OPENING {
@@ -87,9 +93,9 @@ async fn learn(bench: &mut Bench) {
         }
         bench.until(FIRST_WORDS, "waits for its words and its subscription", ready).await;
     }
-    let known = |history: &History<'_>| findings(history).profile().map(|_| ());
+    let known = |history: &History<'_>| findings_as_agreed(history).profile().map(|_| ());
     bench.until(MORE_WORDS, "reads its words", known).await;
-    let found = bench.look(findings);
+    let found = bench.look(findings_as_agreed);
     let profile = match found.profile() {
         Some(profile) => Some(profile),
         None if found.says.is_some() && found.hears.is_some() && found.hears != found.says => {
@@ -110,7 +116,7 @@ pub(crate) fn refine(bench: &Bench) {
         if old.source != Source::Dictionary {
             return None;
         }
-        let found = findings(history);
+        let found = findings_as_agreed(history);
         let vocabulary = found.vocabulary.clone()?;
         let newer = Profile { vocabulary, ..old.clone() };
         (newer != *old && found.says.as_ref() == Some(&old.says)).then_some(newer)
@@ -124,12 +130,12 @@ pub(crate) fn refine(bench: &Bench) {
 /// Says each of the words that the light itself says: the one at which it yields means green.
 async fn by_trial(bench: &mut Bench) -> Option<Profile> {
     let several = |history: &History<'_>| {
-        let found = findings(history);
+        let found = findings_as_agreed(history);
         // A word that came once may be a beginning.
         (found.counts.iter().filter(|count| **count > 1).count() >= 2).then_some(())
     };
     bench.until(COLLECT, "its words are in no dictionary: collects them", several).await;
-    let found = bench.look(findings);
+    let found = bench.look(findings_as_agreed);
     let topic = topic_of(found.hears.as_ref()?);
     for word in found.payloads.iter().take(4) {
         let began = bench.now();
@@ -172,37 +178,6 @@ fn resting(history: &History<'_>, says: &str, began: u64) -> Option<Payload> {
     last.filter(|(at, _)| end.saturating_sub(*at) >= STILL_US).map(|(_, payload)| payload.clone())
 }
 
-/// How often a connection of one client id ended because another of the same id was let in.
-fn takeovers(history: &History<'_>) -> usize {
-    let connections = history.connections();
-    let taken = |old: &Connection| {
-        // The broker says goodbye first, and the light may be the quicker to close.
-        let Some((closed, Who::Broker | Who::Light, _)) = old.closed else { return false };
-        // Of two that come together the broker may let the first in last.
-        connections.iter().any(|other| {
-            let same = other.c != old.c && other.client_id == old.client_id && !old.client_id.is_empty();
-            let came = other
-                .connect
-                .is_some_and(|at| at.abs_diff(closed) <= TAKEN_OVER_US && other.opened <= closed);
-            same && came && other.is_open(closed)
-        })
-    };
-    // One that is thrown out at once may have had no answer.
-    let refused = |connection: &Connection| connection.answer.is_some_and(|(_, code, _)| code != 0);
-    connections.iter().filter(|connection| !refused(connection) && taken(connection)).count()
-}
-
-fn shared(history: &History<'_>, connections: &[Connection]) -> Failed {
-    let taken = takeovers(history);
-    let id = &connections.last()?.client_id;
-    (taken >= TAKEOVERS).then(|| {
-        let evidence = format!(
-            "{taken} connections were ended by the broker because another one came with the same client id \"{id}\""
-        );
-        (Cause::SharedClientId, evidence)
-    })
-}
-
 fn says(history: &History<'_>, profile: &Profile) -> bool {
     history.all.iter().any(|entry| match &entry.what {
         What::Publish { by: Who::Light, topic, payload, .. } => {
@@ -220,7 +195,8 @@ pub(crate) fn judge(history: &History<'_>) -> Verdict {
     let step = Step::Talks;
     let connections = history.connections();
     let found = findings(history);
-    let failed = shared(history, &connections)
+    let failed = shared_client_id(history)
+        .map(|evidence| (Cause::SharedClientId, evidence))
         .or_else(|| malformed(&connections))
         .or_else(|| qos_2(history, &connections))
         .or_else(|| match &history.record.given {
@@ -294,6 +270,8 @@ fn will(history: &History<'_>, connections: &[Connection]) -> Failed {
 }
 
 fn against_given(history: &History<'_>, found: &Findings, given: &Profile) -> Failed {
+    let learned = history.profile.filter(|_| given.vocabulary.green.is_empty());
+    let given = learned.unwrap_or(given);
     if !hears(history, given) {
         return Some(match found.filters.first().or(found.refused.as_ref()) {
             None => (Cause::NoSubscribe, "it subscribed to nothing".to_owned()),
@@ -374,11 +352,16 @@ pub(crate) fn hears_itself(profile: &Profile) -> bool {
 pub(crate) async fn try_other_forms(bench: &mut Bench) {
     let profile = bench.look(|history| history.profile.cloned());
     let Some(profile) = profile else { return };
-    let word = |shown| profile.vocabulary.words(shown).first().cloned();
-    let (Some(green), Some(red)) = (word(Shown::Green), word(Shown::Red)) else { return };
-    let pairs = dictionary::other_forms(&green).into_iter().zip(dictionary::other_forms(&red));
-    for (green, red) in pairs {
-        let red = profile.vocabulary.wrap(&red);
+    let forms = |shown| {
+        let said = bench.look(|history| said_as(history, shown));
+        let word = profile.vocabulary.words(shown).first().cloned().unwrap_or_default();
+        let others = dictionary::other_forms(&word);
+        let wrapped = others.iter().map(|form| profile.vocabulary.wrap(form));
+        said.into_iter().chain(wrapped).take(MOST_FORMS).collect::<Vec<_>>()
+    };
+    let pairs = forms(Shown::Green).into_iter().zip(forms(Shown::Red));
+    for (green, red) in pairs.collect::<Vec<_>>() {
+        calm(bench).await;
         bench.publish_raw(&profile.topic, red, false).await;
         let from = bench.now();
         let goes = move |history: &History<'_>| history.goes(from, u64::MAX).last().copied();
@@ -387,11 +370,22 @@ pub(crate) async fn try_other_forms(bench: &mut Bench) {
         }
         let moment = bench.between(200, 500);
         bench.pass(moment, "tries other forms of the words").await;
-        let payload = profile.vocabulary.wrap(&green);
-        bench.note(What::Tried { payload: payload.clone() });
-        bench.publish_raw(&profile.topic, payload, false).await;
+        bench.note(What::Tried { payload: green.clone() });
+        bench.publish_raw(&profile.topic, green, false).await;
         bench.pass(FORM, "tries other forms of the words").await;
     }
+}
+
+/// The very bytes with which the light says it, where its partner says it otherwise.
+fn said_as(history: &History<'_>, shown: Shown) -> Option<Payload> {
+    let profile = history.profile?;
+    let own = history.all.iter().rev().find_map(|entry| match &entry.what {
+        What::Publish { by: Who::Light, topic, payload, .. } if *topic == profile.says => {
+            Some(payload).filter(|payload| profile.vocabulary.understand(payload) == Some(shown))
+        }
+        _ => None,
+    });
+    own.filter(|payload| **payload != profile.vocabulary.encode(shown)).cloned()
 }
 
 #[cfg(test)]
@@ -501,7 +495,7 @@ mod tests {
     fn two_that_throw_each_other_out_share_a_client_id_and_a_reconnection_does_not() {
         let mut script = Script::new();
         for n in 0..4 {
-            script.connected(n * 2_000, 30);
+            script.connected(n * 2_000, 30).subscribed(n * 2_000 + 11);
             if n > 0 {
                 script.at(n * 2_000 + 12, What::Closed { c: n, by: Who::Broker, reset: false });
             }
@@ -517,10 +511,14 @@ mod tests {
             will: None,
             user: None,
         };
-        script.at(0, What::Opened { c: 1 }).at(1, What::Opened { c: 2 }).at(2, connect(1)).at(2, connect(2));
+        script
+            .at(0, What::Opened { c: 1, from: None })
+            .at(1, What::Opened { c: 2, from: None })
+            .at(2, connect(1))
+            .at(2, connect(2));
         script.at(3, What::ConnAck { c: 1, session: false, code: 0 });
         script.at(3, What::Closed { c: 2, by: Who::Broker, reset: false });
-        assert_eq!(takeovers(&History::of(&script.record)), 1);
+        assert_eq!(takeovers(&History::of(&script.record)).len(), 1);
         let mut script = Script::new();
         for n in 0..4 {
             script.connected(n * 2_000, 30).closed(n * 2_000 + 1_000, Who::Broker);

@@ -1,10 +1,6 @@
 //! A scenario in real time: real links, a real broker, and boards where there are some.
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -14,6 +10,7 @@ use tokio::{
 use super::{
     super::{
         json::{self, milliseconds},
+        output,
         progress::Reporter,
         report,
     },
@@ -65,7 +62,7 @@ pub(super) async fn play(plan: &Plan<'_>, state_folder: Option<PathBuf>) -> anyh
 
 impl Listener {
     /// Listens until everything is decided or the user asks to end.
-    async fn listen(&mut self, mut events: Receiver<Event>) -> io::Result<()> {
+    async fn listen(&mut self, mut events: Receiver<Event>) -> anyhow::Result<()> {
         let started = Instant::now();
         let asked = asked_to_end();
         tokio::pin!(asked);
@@ -93,7 +90,7 @@ impl Listener {
     }
 
     /// Takes an event; returns whether more may follow.
-    fn take(&mut self, event: Result<Event, RecvError>) -> io::Result<bool> {
+    fn take(&mut self, event: Result<Event, RecvError>) -> anyhow::Result<bool> {
         let event = match event {
             Ok(event) => event,
             Err(RecvError::Lagged(lost)) => {
@@ -109,11 +106,7 @@ impl Listener {
         }
         if self.json {
             if let Some(line) = json::line(&event) {
-                self.progress.suspend(|| {
-                    let mut out = io::stdout().lock();
-                    writeln!(out, "{line}")?;
-                    out.flush()
-                })?;
+                self.progress.suspend(|| output::line(line))?;
             }
         } else if is_progress(&event.kind)
             && let Some(sentence) = report::sentence(&event)

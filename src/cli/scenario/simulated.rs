@@ -1,7 +1,7 @@
 //! A scenario in simulated worlds, one for each seed, as many at once as the computer has cores.
 
 use std::{
-    io::{self, Write as _},
+    io,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 use serde_json::json;
 
 use super::{
-    super::{json, progress::Reporter},
+    super::{json, output, progress::Reporter},
     Plan,
 };
 use crate::{
@@ -50,13 +50,7 @@ pub(super) fn play(plan: &Plan<'_>) -> anyhow::Result<Series> {
             }
             for done in play_some(plan, some, stop)? {
                 let (played, lines) = done?;
-                progress.suspend(|| -> io::Result<()> {
-                    let mut out = io::stdout().lock();
-                    for line in lines {
-                        writeln!(out, "{line}")?;
-                    }
-                    out.flush()
-                })?;
+                progress.suspend(|| lines.iter().try_for_each(output::line))?;
                 series.add(played);
             }
             let played = series.seeds().len();

@@ -223,7 +223,7 @@ fn ignored(run: &Run, expectation: &Expectation, at_least: u64, at_most: Option<
         expectation.window.includes(ignored.at) && (all || of_scope)
     });
     let first = found.next();
-    let count = first.map_or(0, |_| 1 + found.count() as u64);
+    let count = first.map_or(0, |first| first.count + found.map(|ignored| ignored.count).sum::<u64>());
     let example = first
         .map(|ignored| format!("; the first at {}: {}", Seconds(ignored.at), ignored.reason))
         .unwrap_or_default();

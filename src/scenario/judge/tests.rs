@@ -98,7 +98,7 @@ impl Story {
     fn ignored(self, at: f64, name: &str) -> Story {
         let reason = "it is no message".to_owned();
         let light = Some(light(name));
-        self.at(at, "ignored", EventKind::MessageIgnored { light, by: Ignorer::Observer, reason })
+        self.at(at, "ignored", EventKind::MessageIgnored { light, by: Ignorer::Observer, reason, more: 0 })
     }
 
     /// The verdict on the first expectation after so many seconds.

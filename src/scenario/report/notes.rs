@@ -82,7 +82,10 @@ pub(crate) fn notes(record: &Record) -> Vec<TimelineEntry> {
             ignored.at,
             "ignored",
             ignored.light.as_ref(),
-            format!("a message was ignored{by}: {}", ignored.reason),
+            match ignored.count {
+                1 => format!("a message was ignored{by}: {}", ignored.reason),
+                count => format!("{count} messages were ignored{by}, the last one: {}", ignored.reason),
+            },
         );
     }
     for (at, text) in &record.notices {

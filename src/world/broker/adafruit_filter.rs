@@ -199,11 +199,12 @@ impl AdafruitFilter {
             return Err(Over::Ended);
         }
         let published = self.limiter.publish(publish.topic, publish.payload, &self.router).await;
-        if let Some(topic) = published.also_on {
-            account_limiter::publish_notice(&self.router, &topic, publish.payload).await;
+        for (topic, payload) in &published.also_on {
+            account_limiter::publish_notice(&self.router, topic, payload).await;
         }
         if published.passed {
-            let not_retained = Publish { retain: false, ..publish };
+            let payload = published.instead.as_deref().unwrap_or(publish.payload);
+            let not_retained = Publish { retain: false, payload, ..publish };
             return Ok(not_retained.encode(|bytes| self.to_broker.extend_from_slice(bytes))?);
         }
         if let Some(id) = publish.delivery.id() {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, pin::Pin, sync::Arc};
 
 use mqtt5::{
-    broker::{AllowAllAuthProvider, AuthProvider, AuthResult},
+    broker::{AuthProvider, AuthResult},
     packet::connect::ConnectPacket,
     protocol::v5::reason_codes::ReasonCode,
 };
@@ -16,14 +16,14 @@ use crate::model::Login;
 /// logins, to protect a password file that does not exist here; its rate limit would lock all of loopback
 /// out for 300 s after five wrong passwords.
 pub(super) fn provider(login: Option<Login>) -> Arc<dyn AuthProvider> {
-    match login {
-        Some(login) => Arc::new(StaticCredentials(login)),
-        None => Arc::new(AllowAllAuthProvider),
-    }
+    Arc::new(StaticCredentials(login))
 }
 
-/// One login for all; whoever is in may publish and subscribe anywhere.
-struct StaticCredentials(Login);
+/// Bytes of a topic filter; the crate would keep 1,000 of 64 KiB for each client.
+const MAX_FILTER: usize = 1_024;
+
+/// One login for all, or none; whoever is in may publish and subscribe anywhere.
+struct StaticCredentials(Option<Login>);
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -34,10 +34,12 @@ impl AuthProvider for StaticCredentials {
         _peer: SocketAddr,
     ) -> Answer<'a, mqtt5::Result<AuthResult>> {
         let user = connect.username.as_deref();
-        let result = if self.0.admits(user, connect.password.as_deref()) {
-            AuthResult::success_with_user(self.0.user.as_str())
-        } else {
-            AuthResult::fail(ReasonCode::BadUsernameOrPassword)
+        let result = match &self.0 {
+            None => AuthResult::success(),
+            Some(login) if login.admits(user, connect.password.as_deref()) => {
+                AuthResult::success_with_user(login.user.as_str())
+            }
+            Some(_) => AuthResult::fail(ReasonCode::BadUsernameOrPassword),
         };
         Box::pin(async move { Ok(result) })
     }
@@ -55,8 +57,8 @@ impl AuthProvider for StaticCredentials {
         &'a self,
         _client_id: &str,
         _user: Option<&'a str>,
-        _filter: &'a str,
+        filter: &'a str,
     ) -> Answer<'a, bool> {
-        Box::pin(async { true })
+        Box::pin(async { filter.len() <= MAX_FILTER })
     }
 }

@@ -7,13 +7,14 @@ use mqtt5::broker::events::{
     PublishAction,
 };
 
-use super::limited::BoxFuture;
+use super::{connect::client_id, limited::BoxFuture, memory::Memory};
 use crate::world::{account_limiter::PublishHandler, client_watch::ClientWatch};
 
-/// What the broker asks and tells: it may count, and it may be watched.
+/// What the broker asks and tells: it may count, it may be watched, and what is published has to fit into its memory.
 pub(super) struct Events {
     pub(super) counting: Option<PublishHandler>,
     pub(super) clients: Option<Arc<ClientWatch>>,
+    pub(super) memory: Arc<Memory>,
 }
 
 impl BrokerEventHandler for Events {
@@ -22,7 +23,7 @@ impl BrokerEventHandler for Events {
         event: ClientConnectEvent,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         if let Some(clients) = &self.clients {
-            clients.connected(event.client_id);
+            clients.connected(client_id(&event.client_id).into());
         }
         done()
     }
@@ -33,7 +34,7 @@ impl BrokerEventHandler for Events {
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         if let Some(clients) = &self.clients {
             let filters: Vec<_> = event.subscriptions.iter().map(|made| &*made.topic_filter).collect();
-            clients.subscribed(&event.client_id, &filters);
+            clients.subscribed(&client_id(&event.client_id), &filters);
         }
         done()
     }
@@ -43,12 +44,15 @@ impl BrokerEventHandler for Events {
         event: ClientPublishEvent,
     ) -> Pin<Box<dyn Future<Output = PublishAction> + Send + 'a>> {
         if let Some(clients) = &self.clients {
-            clients.published(&event.client_id, &event.topic);
+            clients.published(&client_id(&event.client_id), &event.topic);
         }
-        match &self.counting {
-            Some(counting) => counting.on_client_publish(event),
-            None => Box::pin(async { PublishAction::Continue }),
-        }
+        Box::pin(async move {
+            self.memory.admit(&event.payload).await;
+            match &self.counting {
+                Some(counting) => counting.on_client_publish(event).await,
+                None => PublishAction::Continue,
+            }
+        })
     }
 
     fn on_client_disconnect<'a>(
@@ -56,7 +60,7 @@ impl BrokerEventHandler for Events {
         event: ClientDisconnectEvent,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         if let Some(clients) = &self.clients {
-            clients.disconnected(&event.client_id);
+            clients.disconnected(&client_id(&event.client_id));
         }
         done()
     }

@@ -1,15 +1,16 @@
 //! Connections whose account may be banned while they last.
 
-use std::{future::Future, io, net::Shutdown, pin::Pin, time::Duration};
+use std::{future::Future, io, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
-use tracing::{debug, warn};
+use tracing::debug;
 use traffic_light::mqtt::codec::connack;
 
+use super::memory::Account;
 use crate::world::account_limiter::AccountLimiter;
 
 /// A peer that has not sent its CONNECT within this is dropped.
@@ -23,11 +24,18 @@ const READ_BYTES: usize = 4 * 1024;
 /// What serves a connection to its end.
 pub(super) type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// A connection that is being served.
+pub(super) struct Served {
+    pub(super) session: BoxFuture,
+    /// By which it can be ended.
+    pub(super) account: Arc<Account>,
+}
+
 /// Serves a connection whose account may be banned meanwhile.
 pub(super) async fn serve(
     mut stream: TcpStream,
     limiter: AccountLimiter,
-    handle: impl FnOnce(TcpStream) -> BoxFuture + Send,
+    handle: impl FnOnce(TcpStream) -> Served + Send,
 ) {
     let mut cuts = limiter.cuts();
     if limiter.counts() {
@@ -38,32 +46,14 @@ pub(super) async fn serve(
             return refuse(&mut stream, refusal.code()).await;
         }
     }
-    let (stream, twin) = match doubled(stream) {
-        Ok(both) => both,
-        Err(error) => return warn!("a connection cannot be counted: {error}"),
-    };
-    let mut session = handle(stream);
+    let Served { mut session, account } = handle(stream);
     tokio::select! {
         () = &mut session => return,
         Ok(()) = cuts.changed() => {}
     }
-    // The session has to see an end, so that it publishes the will; the socket's last close is the RST.
-    match TcpStream::from_std(twin) {
-        Ok(twin) => {
-            reset(&twin);
-            let twin = twin.into_std().and_then(|twin| twin.shutdown(Shutdown::Read).map(|()| twin));
-            let _ = timeout(CUT_TIMEOUT, session).await;
-            drop(twin);
-        }
-        Err(error) => warn!("a banned connection ends without a reset: {error}"),
-    }
-}
-
-/// A socket, and another hold on it that outlives the session's.
-fn doubled(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
-    let stream = stream.into_std()?;
-    let twin = stream.try_clone()?;
-    Ok((TcpStream::from_std(stream)?, twin))
+    // The session sees an end, so that it publishes the will.
+    account.cut();
+    let _ = timeout(CUT_TIMEOUT, session).await;
 }
 
 /// Refuses a login before the broker hears of it: answers its CONNECT with this return code.

@@ -14,10 +14,7 @@ use tokio::{
 };
 use tracing::{debug, error, warn};
 
-use super::{
-    BrokerConfig, BrokerError, Ended,
-    sessions::{MAX_CONNECTIONS, Sessions},
-};
+use super::{BrokerConfig, BrokerError, Ended, sessions::Sessions};
 
 /// How many ports a search tries, the first one included.
 pub const PORTS_TRIED: u16 = 100;
@@ -88,6 +85,7 @@ pub(super) async fn serve(
     tasks.spawn(sessions.sweep());
     let mut accept_from = Instant::now();
     let mut refusing = false;
+    let most = sessions.most_connections();
     let end = loop {
         let accepted = tokio::select! {
             biased;
@@ -102,7 +100,7 @@ pub(super) async fn serve(
         };
         let was_refusing = refusing;
         match accepted {
-            Ok((stream, peer)) if tasks.len() <= MAX_CONNECTIONS => {
+            Ok((stream, peer)) if tasks.len() <= most => {
                 refusing = false;
                 // Nagle's algorithm would hold small messages back for the peer's delayed ACK.
                 if let Err(e) = stream.set_nodelay(true) {
@@ -114,7 +112,7 @@ pub(super) async fn serve(
                 drop(stream);
                 refusing = true;
                 if !was_refusing {
-                    warn!(%peer, "the broker has {MAX_CONNECTIONS} connections and refuses more");
+                    warn!(%peer, "the broker has {most} connections and refuses more");
                 }
             }
             Err(e) => match on_accept_error(e.kind()) {

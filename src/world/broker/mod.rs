@@ -14,32 +14,43 @@
 //! | module | one idea |
 //! | --- | --- |
 //! | `listener` | which port, and the accept loop |
-//! | `sessions` | how much one client and all of them may use, and who serves a connection |
+//! | `sessions` | who serves a connection, and the numbers that the crate limits |
+//! | `client_stream` | between a socket and the crate: packets are checked, mended and counted |
+//! | `connect` | CONNECT packets of any version, made fit for the crate |
+//! | `properties` | the properties of MQTT 5's packets |
+//! | `memory` | what clients take of the memory, and who has to go |
+//! | `limits` | how the memory is shared out |
+//! | `places` | how many connections there may be, and whose |
+//! | `notice` | what is told of clients |
 //! | `authentication` | who is let in |
 //! | `events` | what the broker tells of its clients |
 //! | `limited` | connections whose account may be banned |
 //! | `adafruit_filter` | between a client and the broker, where it is to be like Adafruit IO |
 //!
-//! What a client should know, all of it the crate's doing:
+//! What a client should know:
 //!
-//! - Protocols are MQTT 3.1.1 and 5, QoS 0 to 2, without TLS.
+//! - Protocols are MQTT 3.1, 3.1.1 and 5, QoS 0 to 2, without TLS.
 //! - Everything is kept in memory: a stop forgets retained messages and sessions.
-//! - A client id of more than 128 bytes, or with `/`, `\` or an ASCII control character in it, is refused
-//!   (CONNACK code 2).
-//! - A client is dropped after 1.5 keep-alives of silence. Keep-alive 0 does not mean for ever, as the
-//!   standard has it, but 300 s; it cannot be configured. Every client here should ask for a keep-alive.
-//! - At a takeover the old connection's will is published, as MQTT 3.1.1 demands, and the old connection
-//!   gets MQTT 5's DISCONNECT even if it speaks 3.1.1. The two may reach others in any order.
-//! - A peer that has not sent its CONNECT within 10 s is dropped.
+//! - A client id of more than 128 bytes, or with an ASCII control character in it, is refused (CONNACK code 2).
+//! - A client is dropped after 1.5 keep-alives of silence; without a keep-alive, never.
+//! - At a takeover the old connection's will is published, as MQTT 3.1.1 demands. Others may hear of the end and of
+//!   the new beginning in any order.
 //!
 //! A broker that is given an [`AccountLimiter`] counts what its clients do: then publishes may be rejected,
 //! and a banned account is refused at CONNECT and has its connections reset.
 
 mod adafruit_filter;
 mod authentication;
+mod client_stream;
+mod connect;
 mod events;
 mod limited;
+mod limits;
 mod listener;
+mod memory;
+mod notice;
+mod places;
+mod properties;
 mod sessions;
 
 use std::{
@@ -50,15 +61,19 @@ use std::{
 };
 
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 use tracing::{error, info};
 
-pub use self::listener::PORTS_TRIED;
-use self::sessions::Sessions;
-use super::{account_limiter::AccountLimiter, client_watch::ClientWatch};
-use crate::model::{Diagnostic, Login};
+pub use self::{
+    listener::PORTS_TRIED,
+    notice::{BrokerNotice, SummedNotice},
+    places::OwnClients,
+};
+use self::{memory::Memory, notice::Notices, places::Places, sessions::Sessions};
+use super::{account_limiter::AccountLimiter, client_watch::ClientWatch, own_ports};
+use crate::model::{BrokerLimits, Diagnostic, Login};
 
 /// Where the broker listens, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +86,10 @@ pub struct BrokerConfig {
     pub lan: bool,
     /// What every client must present; `None` lets anybody in.
     pub login: Option<Login>,
+    /// How much its clients may use.
+    pub limits: BrokerLimits,
+    /// For whom places are kept free.
+    pub own: OwnClients,
 }
 
 /// Why the broker could not start.
@@ -160,6 +179,7 @@ pub enum Ended {
 pub struct Broker {
     address: SocketAddr,
     wanted_port_taken: Option<u16>,
+    notices: Option<mpsc::Receiver<SummedNotice>>,
     /// Its drop is the request to stop.
     stop: oneshot::Sender<()>,
     ended: watch::Receiver<Option<Ended>>,
@@ -215,12 +235,16 @@ impl Broker {
         if let Some(clients) = &clients {
             clients.reset();
         }
-        let sessions = Sessions::new(login, limiter, clients);
+        let (notices, told) = Notices::channel();
+        own_ports::listens_on(address.port());
+        let places = Places::new(config.own);
+        let memory = Memory::new(config.limits, places, notices);
+        let sessions = Sessions::new(login, limiter, clients, memory);
         let task = tokio::spawn(async move {
             let end = listener::serve(listener, sessions, stop_requested).await;
             tell_end.send_replace(Some(end));
         });
-        Ok(Broker { address, wanted_port_taken, stop, ended, task })
+        Ok(Broker { address, wanted_port_taken, notices: Some(told), stop, ended, task })
     }
 
     /// Where it listens: 127.0.0.1, or 0.0.0.0 (all interfaces) with `lan`; and the port it got.
@@ -239,6 +263,11 @@ impl Broker {
     #[must_use]
     pub fn wanted_port_taken(&self) -> Option<u16> {
         self.wanted_port_taken
+    }
+
+    /// What it tells of its clients; `None` after the first call. Of what nobody reads, all but the first few is lost.
+    pub fn take_notices(&mut self) -> Option<mpsc::Receiver<SummedNotice>> {
+        self.notices.take()
     }
 
     /// Resolves when the broker has ended, and tells how. The future may outlive the `Broker`.
@@ -276,7 +305,14 @@ mod tests {
     #[test]
     fn the_password_does_not_reach_a_log_through_debug() {
         let login = Login { user: "king".to_owned(), password: "arthur".to_owned() };
-        let config = BrokerConfig { first_port: 1883, search: true, lan: true, login: Some(login) };
+        let config = BrokerConfig {
+            first_port: 1883,
+            search: true,
+            lan: true,
+            login: Some(login),
+            limits: BrokerLimits::default(),
+            own: OwnClients::default(),
+        };
         let shown = format!("{config:?}");
         assert!(shown.contains("king") && !shown.contains("arthur"), "{shown}");
     }

@@ -16,7 +16,7 @@ use super::{
 use crate::fault::{Fault, LightFault, Silence, WifiDown};
 use crate::model::{LightId, LightKind};
 use crate::world::{
-    event::{EventKind, Ignorer, Severity},
+    event::{Ignorer, Severity},
     log_event::{self, LogEntry},
 };
 
@@ -105,7 +105,7 @@ impl Engine {
         match log_event::of(light, event) {
             Some(LogEntry::Ignored(reason)) => {
                 let (light, by) = (Some(light.clone()), Ignorer::Light(light.clone()));
-                self.state.tell(EventKind::MessageIgnored { light, by, reason });
+                self.state.ignored(None, light, by, reason);
             }
             Some(LogEntry::Notice(severity, text)) => self.state.notice(severity, Some(light), text),
             None => {}

@@ -12,6 +12,7 @@
 //! | `foreign` | what foreign lights say and are told, and what becomes of their sessions |
 //! | `cause` | why a foreign light was in conflict |
 //! | `lights` | lights come, go, start anew, and are told what to do |
+//! | `repeats` | messages that are ignored, summed up where they are many |
 //! | `setting` | what it must know of the configuration |
 //!
 //! # Who ends a fault
@@ -40,6 +41,7 @@ mod faults;
 mod foreign;
 mod holds;
 mod lights;
+mod repeats;
 mod setting;
 mod state;
 #[cfg(test)]
@@ -166,13 +168,14 @@ impl Engine {
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let planned = self.plan.front().map(|planned| planned.at);
         let chaos = self.chaos.as_ref().map(ActiveChaos::due_at);
-        [self.state.judges_at(), self.holds.next_end(), planned, chaos].into_iter().flatten().min()
+        [self.state.due_at(), self.holds.next_end(), planned, chaos].into_iter().flatten().min()
     }
 
     /// Does what is due by now: what is over ends first, then what comes begins.
     pub(crate) fn tick(&mut self) {
         let now = self.state.now();
         self.state.judge();
+        self.state.sum_up();
         for fault in self.holds.end(|hold| hold.until.is_some_and(|until| until <= now)) {
             self.hold_ended(fault);
         }
@@ -188,6 +191,7 @@ impl Engine {
         self.chaos = None;
         self.holds.end(|_| true);
         self.queue.clear();
+        self.state.sum_up_all();
     }
 
     /// Whether [`Engine::next_task`] has something.

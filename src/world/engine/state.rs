@@ -10,12 +10,15 @@ use std::{
 
 use traffic_light::{Aspect, Foreign, Name, PeerMessage, Rule};
 
-use super::cause::{Cause, Talk};
+use super::{
+    cause::{Cause, Talk},
+    repeats::Repeats,
+};
 use crate::{
     fault::{Fault, LightFault},
     model::{Diagnostic, LightId, LightKind},
     world::{
-        event::{About, Event, EventKind, Layer, Severity},
+        event::{About, Event, EventKind, Ignorer, Layer, Severity},
         monitor::{Limits, Monitor},
     },
 };
@@ -37,6 +40,7 @@ pub(crate) struct WorldState {
     pub(super) mapped: BTreeMap<LightId, Foreign>,
     /// Why there is a conflict, of those that go on.
     causes: BTreeMap<Vec<LightId>, Cause>,
+    repeats: Repeats,
     events: VecDeque<Event>,
 }
 
@@ -188,9 +192,35 @@ impl WorldState {
         }
     }
 
-    /// When the monitor will have something to say though no light changes.
-    pub(crate) fn judges_at(&self) -> Option<Duration> {
-        self.monitor.due_at()
+    /// When there will be something to tell though nothing else happens.
+    pub(crate) fn due_at(&self) -> Option<Duration> {
+        [self.monitor.due_at(), self.repeats.due_at()].into_iter().flatten().min()
+    }
+
+    /// A message is ignored. Where it is told by itself, `passed` is told before it: that it passed.
+    pub(crate) fn ignored(
+        &mut self,
+        passed: Option<EventKind>,
+        light: Option<LightId>,
+        by: Ignorer,
+        reason: String,
+    ) {
+        if self.repeats.take(self.now, light.as_ref(), &by, &reason) {
+            passed.into_iter().for_each(|passed| self.tell(passed));
+            self.tell(EventKind::MessageIgnored { light, by, reason, more: 0 });
+        }
+    }
+
+    /// Sums up the ignored messages of which it is time to tell.
+    pub(super) fn sum_up(&mut self) {
+        let sums = self.repeats.end(self.now);
+        sums.into_iter().for_each(|sum| self.tell(sum));
+    }
+
+    /// Sums up all that were not told.
+    pub(super) fn sum_up_all(&mut self) {
+        let sums = self.repeats.end_all();
+        sums.into_iter().for_each(|sum| self.tell(sum));
     }
 
     /// Lets the monitor judge what time alone has changed.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::Supervisor;
+use super::{Supervisor, descriptors::own_clients};
 use crate::{
     config::{BrokerChoice, Config},
     model::{Diagnostic, LightId, Login},
     world::{
         broker::{Broker, BrokerConfig, Ended},
         client_watch::{ClientWatch, ForeignSession},
+        event::Severity,
         event_bus::EventBus,
     },
 };
@@ -33,12 +34,20 @@ impl Supervisor {
     }
 
     async fn start_broker(&mut self) -> Result<(), Diagnostic> {
-        let BrokerChoice::Embedded { lan, login, .. } = &self.config.broker else { return Ok(()) };
+        let BrokerChoice::Embedded { lan, login, limits, .. } = &self.config.broker else { return Ok(()) };
         if self.broker.is_some() {
             return Ok(());
         }
-        let config = BrokerConfig { first_port: self.port, search: false, lan: *lan, login: login.clone() };
-        let broker = Broker::start_watched(&config, self.limiter.clone(), self.clients.clone()).await?;
+        let config = BrokerConfig {
+            first_port: self.port,
+            search: false,
+            lan: *lan,
+            login: login.clone(),
+            limits: *limits,
+            own: own_clients(self.lights.len(), self.proxied()),
+        };
+        let mut broker = Broker::start_watched(&config, self.limiter.clone(), self.clients.clone()).await?;
+        tell_notices(&self.bus, &mut broker);
         self.close_board_ports(false);
         tell_of(&self.bus, &broker);
         self.broker = Some(broker);
@@ -83,6 +92,18 @@ pub(super) fn tell_of(bus: &EventBus, broker: &Broker) {
     let open = broker.address().ip().is_unspecified();
     let (address, note) = (broker.address().to_string(), note_on(broker));
     bus.with(|engine| engine.state.broker_started(address, true, open, note));
+}
+
+/// Tells what the broker has to do to its clients, for as long as it runs.
+pub(super) fn tell_notices(bus: &Arc<EventBus>, broker: &mut Broker) {
+    let bus = bus.clone();
+    if let Some(mut notices) = broker.take_notices() {
+        tokio::spawn(async move {
+            while let Some(notice) = notices.recv().await {
+                bus.notice(Severity::Warning, None, notice);
+            }
+        });
+    }
 }
 
 /// What the user should know of how a broker listens.

@@ -1,7 +1,6 @@
 //! Recording what happens, on and off.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -10,11 +9,11 @@ use std::{
 use super::Supervisor;
 use crate::{
     config::Config,
-    model::Diagnostic,
+    model::{Diagnostic, private_file},
     world::{
         event::{EventKind, Severity},
         event_bus::EventBus,
-        recorder::{Header, RecordError, Recorder, RecorderEvent},
+        recorder::{Header, Limits, RecordError, Recorder, RecorderEvent},
     },
 };
 
@@ -22,7 +21,12 @@ use crate::{
 pub(super) const FOLDER: &str = "recordings";
 
 /// Begins to record all that happens in `bus` from now on.
-pub(super) fn begin(file: &Path, config: &Config, bus: &Arc<EventBus>) -> Result<Recorder, RecordError> {
+pub(super) fn begin(
+    file: &Path,
+    config: &Config,
+    bus: &Arc<EventBus>,
+    limits: Limits,
+) -> Result<Recorder, RecordError> {
     let told = bus.clone();
     let name = file.display().to_string();
     let tell = move |news| match news {
@@ -32,13 +36,17 @@ pub(super) fn begin(file: &Path, config: &Config, bus: &Arc<EventBus>) -> Result
             );
             told.notice(Severity::Warning, None, text);
         }
+        RecorderEvent::LeftOut => {
+            let text = "there is too much to be recorded: single messages are missing in the recording, and more may be";
+            told.notice(Severity::Warning, None, text);
+        }
         RecorderEvent::Failed(reason) => {
             let message = format!("the recording {name} has ended: {reason}");
             told.notice(Severity::Error, None, Diagnostic { message, help: reason.help });
             told.emit(EventKind::RecordingChanged { file: None });
         }
     };
-    Recorder::start(file, &Header::of(config, bus.clock().started_at()), bus.subscribe(), tell)
+    Recorder::start(file, &Header::of(config, bus.clock().started_at()), bus.subscribe(), limits, tell)
 }
 
 impl Supervisor {
@@ -53,7 +61,7 @@ impl Supervisor {
             Some(file) => Ok(file),
             None => self.new_file(),
         };
-        let begun = begun.and_then(|file| Ok(begin(&file, &self.config, &self.bus)?));
+        let begun = begun.and_then(|file| Ok(begin(&file, &self.config, &self.bus, self.record_limits)?));
         match begun {
             Ok(recorder) => {
                 self.recorder = Some(recorder);
@@ -90,7 +98,7 @@ impl Supervisor {
             "this system has no folder for recordings",
             "start Twinlight with --record FILE, or with --state FOLDER",
         ))?;
-        fs::create_dir_all(folder).map_err(|error| {
+        private_file::make_folder(folder).map_err(|error| {
             let message =
                 format!("the folder {} for recordings could not be created: {error}", folder.display());
             Diagnostic::new(message, "create it, or start Twinlight with --state FOLDER")

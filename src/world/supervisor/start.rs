@@ -14,7 +14,7 @@ use tokio::{
 };
 use traffic_light::mqtt::client_id;
 
-use super::{COMMAND_QUEUE, Supervisor, WorldError, WorldOptions, broker::tell_of, record};
+use super::{COMMAND_QUEUE, Supervisor, WorldError, WorldOptions, broker::tell_of, descriptors, record};
 use crate::{
     config::{BrokerChoice, Config},
     world::{
@@ -38,10 +38,7 @@ use crate::{
     },
 };
 
-/// File descriptors for each light (its socket, two for the broker's end, and the proxy's three between
-/// them), and for everything else.
-const FILES_PER_LIGHT: u64 = 3;
-const FILES_PER_PROXY: u64 = 3;
+/// File descriptors for all but the lights.
 const OTHER_FILES: u64 = 128;
 pub(super) const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const UNCHECKED: &str = "The broker's certificate is not checked (insecure = true): whoever is on the way to it can read \
@@ -165,6 +162,7 @@ impl Supervisor {
             last_run: last_run.keep_noting(&boots),
             boots,
             recorder: None,
+            record_limits: options.record_limits,
             recordings,
             survey: None,
             topics,
@@ -205,8 +203,7 @@ pub(super) fn tunnel_to(broker: &BrokerChoice) -> std::io::Result<Option<Proxy>>
 
 /// Sees to it that there may be as many open files as the lights need.
 pub(super) fn allow_files(lights: usize, proxied: bool) -> Result<(), WorldError> {
-    let each = FILES_PER_LIGHT + if proxied { FILES_PER_PROXY } else { 0 };
-    let needed = OTHER_FILES + each * u64::try_from(lights).unwrap_or(u64::MAX / 8);
-    let allowed = rlimit::increase_nofile_limit(needed.max(1_024)).unwrap_or(u64::MAX);
+    let needed = OTHER_FILES + descriptors::of_lights(lights, proxied);
+    let allowed = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
     if allowed < needed { Err(WorldError::Files { lights, needed, allowed }) } else { Ok(()) }
 }

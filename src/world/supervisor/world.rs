@@ -9,7 +9,8 @@ use tokio::{
 
 use super::{
     COMMAND_QUEUE, Supervisor,
-    broker::client_watch,
+    broker::{client_watch, tell_notices},
+    descriptors::own_clients,
     metering, record,
     start::{BrokerRoute, allow_files, tunnel_to},
 };
@@ -23,7 +24,7 @@ use crate::{
         delivery::Deliveries,
         engine::Engine,
         event_bus::EventBus,
-        recorder::RecordError,
+        recorder::{Limits, RecordError},
     },
 };
 
@@ -41,6 +42,8 @@ pub struct WorldOptions {
     /// Into which file all is recorded from the start on; it must not exist. `None`: nothing is, until
     /// somebody asks for it.
     pub record_to: Option<PathBuf>,
+    /// How much of the disk each recording may take.
+    pub record_limits: Limits,
     /// Called after each event.
     pub wake: Option<Waker>,
     /// Where the program keeps what it must remember from one run to the next; `None`: nowhere.
@@ -128,7 +131,8 @@ impl World {
         config.draw_faults(config.seed.unwrap_or_else(rand::random));
         let config = give_keys(config, options.state_folder.clone()).await?;
         let lights = config.junctions.iter().map(|junction| junction.virtual_lights().count()).sum();
-        allow_files(lights, config.links.proxy || config.broker.tls().is_some())?;
+        let proxied = config.links.proxy || config.broker.tls().is_some();
+        allow_files(lights, proxied)?;
         let each = if options.detailed { DETAILED_EVENTS_PER_LIGHT } else { EVENTS_PER_LIGHT };
         let capacity = EVENT_QUEUE.max(each * lights);
         let bus = Arc::new(EventBus::new(
@@ -140,17 +144,26 @@ impl World {
         let limiter = metering::limiter(&config, &bus);
         let clients = client_watch(&config, &bus, options.detailed);
         let broker = match &config.broker {
-            BrokerChoice::Embedded { port, lan, login } => {
+            BrokerChoice::Embedded { port, lan, login, limits } => {
                 let (port, lan, login) = (*port, *lan, login.clone());
-                let config = BrokerConfig { first_port: port, search: true, lan, login };
-                Some(Broker::start_watched(&config, limiter.clone(), clients.clone()).await?)
+                let config = BrokerConfig {
+                    first_port: port,
+                    search: true,
+                    lan,
+                    login,
+                    limits: *limits,
+                    own: own_clients(lights, proxied),
+                };
+                let mut broker = Broker::start_watched(&config, limiter.clone(), clients.clone()).await?;
+                tell_notices(&bus, &mut broker);
+                Some(broker)
             }
             BrokerChoice::External { .. } => None,
         };
         let tunnel = tunnel_to(&config.broker).map_err(WorldError::Tunnel)?;
         let events = bus.subscribe();
         let recorder = match &options.record_to {
-            Some(file) => Some(record::begin(file, &config, &bus)?),
+            Some(file) => Some(record::begin(file, &config, &bus, options.record_limits)?),
             None => None,
         };
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);

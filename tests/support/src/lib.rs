@@ -11,6 +11,7 @@
 #[cfg(target_os = "linux")]
 pub mod board;
 pub mod certificates;
+pub mod images;
 mod mosquitto;
 pub mod own_light;
 pub mod partner;

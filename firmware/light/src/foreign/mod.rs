@@ -248,7 +248,7 @@ mod tests {
         }
         for (aspect, word) in [
             (Aspect::Red, "RED"),
-            (Aspect::RedAmber, "RED"),
+            (Aspect::RedAmber, "GREEN"),
             (Aspect::Green, "GREEN"),
             (Aspect::Amber, "YELLOW"),
             (Aspect::FlashingAmber, "RED"),

@@ -100,14 +100,14 @@ impl Words {
         found.map(|(aspect, _)| *aspect)
     }
 
-    /// What a partner says that shows `aspect`. Without a word of its own, red-amber is said as red: green is not yet.
-    /// Amber is said as green: its right of way goes on. Who flashes, or is dark, claims nothing, and says red.
+    /// What a partner says that shows `aspect`. Without words of their own, red-amber and amber are said as green: the
+    /// right of way has begun, and goes on. Who flashes, or is dark, claims nothing, and says red.
     #[must_use]
     pub fn word_for(&self, aspect: Aspect) -> Option<&str> {
         let own = |aspect: Aspect| self.0.iter().find(|(of, _)| *of == aspect).map(|(_, word)| word.as_str());
         own(aspect).or_else(|| match aspect {
-            Aspect::RedAmber | Aspect::FlashingAmber | Aspect::Dark => own(Aspect::Red),
-            Aspect::Amber => own(Aspect::Green),
+            Aspect::FlashingAmber | Aspect::Dark => own(Aspect::Red),
+            Aspect::RedAmber | Aspect::Amber => own(Aspect::Green),
             Aspect::Red | Aspect::Green => None,
         })
     }

@@ -110,6 +110,7 @@ fn elsewhere(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
     ]
     .map(|member| form.error(member));
     let [host, port, user, password, root] = &errors;
+    let unreachable = host.is_some();
     let settings = &mut form.settings;
     let field = |name, spoken, hint, masked, error| Field { name, spoken, hint, masked, error };
     field("Host", "Host of the broker", "name or IPv4 address", false, host.as_deref()).show(
@@ -117,6 +118,15 @@ fn elsewhere(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
         palette,
         &mut settings.broker_host,
     );
+    if unreachable {
+        for address in form.addresses.iter().take(3) {
+            let text = format!("Use {address}, this computer");
+            if widgets::button(ui, &text).clicked() {
+                settings.broker_host = address.to_string();
+                form.errors.retain(|error| error.member != Member::BrokerHost);
+            }
+        }
+    }
     field::row(ui, "Port", |ui| {
         let drag = egui::DragValue::new(&mut settings.broker_port).range(1..=u16::MAX);
         let drag = ui.add(drag);

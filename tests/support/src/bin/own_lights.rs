@@ -7,19 +7,24 @@
 use std::{
     collections::BTreeMap,
     env, fs,
+    path::Path,
     process::ExitCode,
     sync::Mutex,
     time::{Duration, Instant},
 };
 
-use test_support::own_light::{Broker, Light, check, good, judge, micropython, side_by_side, wrong};
+use test_support::own_light::{
+    Beside, Broker, Light, beside, check, good, judge, micropython, side_by_side, wrong,
+};
 
 const USAGE: &str = "\
 cargo own-lights [--runs N] [--brokers embedded,mosquitto,adafruit] [--lights good|wrong|NAME,…] [--width N] [--logs DIR]
+                 [--beside MINUTES]
 
 Plays `twinlight check` against each light on each broker, N times (1), at most so many at once (30), and prints a
-table: how often each was judged as it must be. Build the program first (cargo build). With --logs, what was said in
-runs that were misjudged is written there.";
+table: how often each was judged as it must be. Build the program first (cargo build). With --logs, what was said is
+written there. With --beside, each good light takes turns with a virtual one instead, for so many minutes; the table
+has the conflicts and the greens of both. The exit status is 3 where a light was misjudged or a conflict was seen.";
 
 struct Wanted {
     runs: usize,
@@ -27,11 +32,18 @@ struct Wanted {
     lights: Vec<Light>,
     width: usize,
     logs: Option<String>,
+    beside: Option<Duration>,
 }
 
 fn wanted() -> Result<Wanted, String> {
-    let mut wanted =
-        Wanted { runs: 1, brokers: vec![Broker::Embedded], lights: Vec::new(), width: 30, logs: None };
+    let mut wanted = Wanted {
+        runs: 1,
+        brokers: vec![Broker::Embedded],
+        lights: Vec::new(),
+        width: 30,
+        logs: None,
+        beside: None,
+    };
     let all = || good().into_iter().chain(wrong());
     let mut arguments = env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -41,6 +53,7 @@ fn wanted() -> Result<Wanted, String> {
             "--runs" => wanted.runs = number()?,
             "--width" => wanted.width = number()?,
             "--logs" => wanted.logs = Some(value),
+            "--beside" => wanted.beside = Some(Duration::from_secs(60 * u64::try_from(number()?).unwrap())),
             "--brokers" => {
                 let broker = |name: &str| Broker::ALL.into_iter().find(|broker| broker.name() == name);
                 let broker = |name| broker(name).ok_or_else(|| format!("there is no broker {name}"));
@@ -61,7 +74,7 @@ fn wanted() -> Result<Wanted, String> {
         }
     }
     if wanted.lights.is_empty() {
-        wanted.lights = all().collect();
+        wanted.lights = if wanted.beside.is_some() { good() } else { all().collect() };
     }
     Ok(wanted)
 }
@@ -73,6 +86,55 @@ struct Row {
     longest: Duration,
     /// What was said, and how often.
     said: BTreeMap<String, usize>,
+}
+
+/// Which run, where, and of which light.
+type Play<'l> = (usize, Broker, &'l Light);
+
+fn write_log(folder: &str, (run, broker, light): Play<'_>, told: &str) {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(format!("{folder}/{}-{}-{run}.log", light.name, broker.name()), told).unwrap();
+}
+
+/// A virtual light is green about once in twenty seconds beside another; so seldom it stands still.
+const LEAST_GREENS_A_MINUTE: u64 = 1;
+
+fn play_beside(micropython: &Path, wanted: &Wanted, plays: &[Play<'_>], time: Duration) -> ExitCode {
+    let rows = Mutex::new(BTreeMap::<(&str, &str), Vec<Beside>>::new());
+    side_by_side(
+        plays,
+        wanted.width,
+        |(_, broker, light)| beside(micropython, light, *broker, time),
+        |(run, broker, light), went| {
+            if let Some(folder) = &wanted.logs {
+                write_log(folder, (*run, *broker, light), &went.told);
+            }
+            eprintln!(
+                "{} on {}: {} conflicts, greens {:?}",
+                light.name,
+                broker.name(),
+                went.conflicts,
+                went.greens
+            );
+            rows.lock().unwrap().entry((&light.name, broker.name())).or_default().push(went);
+        },
+    );
+    println!(
+        "| light | broker | runs | conflicts | greens of the virtual light | greens of the other |\n| --- | --- | --- | --- | --- | --- |"
+    );
+    let rows = rows.into_inner().unwrap();
+    for ((light, broker), runs) in &rows {
+        let sum = |of: fn(&Beside) -> u64| runs.iter().map(of).sum::<u64>();
+        let (conflicts, own, other) =
+            (sum(|run| run.conflicts), sum(|run| run.greens[0]), sum(|run| run.greens[1]));
+        println!("| {light} | {broker} | {} | {conflicts} | {own} | {other} |", runs.len());
+    }
+    println!("\n{} runs of {} s, {} at once", plays.len(), time.as_secs(), wanted.width);
+    let least = LEAST_GREENS_A_MINUTE * time.as_secs() / 60;
+    let well = |run: &Beside| {
+        run.status == 0 && run.conflicts == 0 && run.greens.iter().all(|greens| *greens >= least)
+    };
+    if rows.values().flatten().all(well) { ExitCode::SUCCESS } else { ExitCode::from(3) }
 }
 
 fn main() -> ExitCode {
@@ -90,6 +152,9 @@ fn main() -> ExitCode {
             plays.extend(wanted.lights.iter().map(|light| (run, *broker, light)));
         }
     }
+    if let Some(time) = wanted.beside {
+        return play_beside(&micropython, &wanted, &plays, time);
+    }
     let began = Instant::now();
     let rows = Mutex::new(BTreeMap::<(String, &str), Row>::new());
     side_by_side(
@@ -98,10 +163,8 @@ fn main() -> ExitCode {
         |(_, broker, light)| check(&micropython, light, *broker),
         |(run, broker, light), checked| {
             let judged = judge(&light.expected, &checked);
-            if let (Err(_), Some(folder)) = (&judged, &wanted.logs) {
-                fs::create_dir_all(folder).unwrap();
-                fs::write(format!("{folder}/{}-{}-{run}.log", light.name, broker.name()), &checked.told)
-                    .unwrap();
+            if let Some(folder) = &wanted.logs {
+                write_log(folder, (*run, *broker, light), &checked.told);
             }
             let mut rows = rows.lock().unwrap();
             let row = rows.entry((light.name.clone(), broker.name())).or_default();

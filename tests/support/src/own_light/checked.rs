@@ -4,15 +4,22 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::Path,
-    sync::{Arc, Mutex},
-    thread,
+    sync::{
+        Arc, Mutex,
+        mpsc::{RecvTimeoutError, Sender, channel},
+    },
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-use super::{Address, Board, Expected, Light, radio::Radio};
-use crate::{Mosquitto, Workspace, guarded};
+use super::{
+    Address, Board, Expected, Light,
+    brokers::{Behind, Broker},
+    radio::Radio,
+};
+use crate::Workspace;
 
 /// The steps of a check, in their order.
 pub const STEPS: [&str; 10] = [
@@ -28,15 +35,6 @@ pub const STEPS: [&str; 10] = [
     "keeps-within-limits",
 ];
 
-/// The broker behind the check's port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Broker {
-    Embedded,
-    Mosquitto,
-    /// The embedded broker with Adafruit IO's topics and quotas.
-    Adafruit,
-}
-
 /// A check that is over.
 pub struct Checked {
     pub steps: Vec<Value>,
@@ -47,50 +45,17 @@ pub struct Checked {
     pub told: String,
 }
 
-const LOGIN: (&str, &str) = ("king", "arthur");
 /// A check that takes longer hangs: the contract allows a good light six minutes, and a wrong one makes it wait.
 const LONGEST: Duration = Duration::from_secs(840);
-
-impl Broker {
-    pub const ALL: [Broker; 3] = [Broker::Embedded, Broker::Mosquitto, Broker::Adafruit];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Broker::Embedded => "embedded",
-            Broker::Mosquitto => "mosquitto",
-            Broker::Adafruit => "adafruit",
-        }
-    }
-}
 
 /// Plays a whole check of this light.
 pub fn check(micropython: &Path, light: &Light, broker: Broker) -> Checked {
     let began = Instant::now();
     let lab = Workspace::new();
-    let login = match broker {
-        Broker::Adafruit => Some(("class", "any-key")),
-        _ => light.login.then_some(LOGIN),
-    };
-    let members =
-        login.map_or(String::new(), |(user, password)| format!("user = {user:?}\npassword = {password:?}\n"));
-    let mosquitto = (broker == Broker::Mosquitto).then(|| match login {
-        Some((user, password)) => guarded(user, password),
-        None => Mosquitto::start("allow_anonymous true", &[]),
-    });
-    let text = match (broker, &mosquitto) {
-        (Broker::Adafruit, _) => format!("[broker]\nport = 0\nemulate = \"adafruit\"\n{members}"),
-        (_, Some(Mosquitto { port, .. })) => {
-            format!("[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {port}\n{members}")
-        }
-        _ => format!("[broker]\nport = 0\n{members}"),
-    };
-    let config = lab.config(&format!("{text}\n[[junction]]\nname = \"lab\"\nlights = [\"a\", \"b\"]\n"));
-    let topic = |topic: &str| match broker {
-        Broker::Adafruit => format!("class/feeds/{}", topic.replace('/', "-")),
-        _ => topic.to_owned(),
-    };
-    let (says, hears) = (topic(&light.of.says), topic(&light.of.hears));
-    let mut at = Address { port: 0, login, says, hears };
+    let behind = Behind::start(broker, light.login);
+    let config =
+        lab.config(&format!("{}\n[[junction]]\nname = \"lab\"\nlights = [\"a\", \"b\"]\n", behind.toml));
+    let mut at = behind.address(light);
 
     let mut args: Vec<String> = ["check", "--json", "--port", "0", "--config"].map(str::to_owned).to_vec();
     args.push(config.to_str().unwrap().to_owned());
@@ -122,7 +87,7 @@ pub fn check(micropython: &Path, light: &Light, broker: Broker) -> Checked {
     fs::write(&wifi, board.wifi_hook().to_str().unwrap()).unwrap();
     let twin = light.twin.then(|| {
         let at = Address { says: at.hears.clone(), hears: at.says.clone(), ..at.clone() };
-        Board::start(micropython, &light.program(&at))
+        Later::start(micropython, light.program(&at), light.twin_after)
     });
 
     let status = going.wait_for_end(LONGEST);
@@ -134,7 +99,7 @@ pub fn check(micropython: &Path, light: &Light, broker: Broker) -> Checked {
         told += &format!("{line}\n");
     }
     told += &run.stderr;
-    for (name, board) in [("board", Some(board)), ("its twin", twin)] {
+    for (name, board) in [("board", Some(board)), ("its twin", twin.and_then(Later::end))] {
         if let Some(board) = board {
             let log = board.log();
             let last = log[log.len().saturating_sub(30)..].join("\n");
@@ -143,6 +108,30 @@ pub fn check(micropython: &Path, light: &Light, broker: Broker) -> Checked {
     }
     let summary = run.lines.last().filter(|line| line["kind"] == "summary").cloned();
     Checked { steps, summary, status: status.unwrap_or(run.status), took, told }
+}
+
+/// A board that is switched on some time later.
+struct Later {
+    over: Sender<()>,
+    started: JoinHandle<Option<Board>>,
+}
+
+impl Later {
+    fn start(micropython: &Path, program: String, after: Duration) -> Later {
+        let (over, is_over) = channel();
+        let micropython = micropython.to_owned();
+        let started = thread::spawn(move || {
+            let waited = is_over.recv_timeout(after) == Err(RecvTimeoutError::Timeout);
+            waited.then(|| Board::start(&micropython, &program))
+        });
+        Later { over, started }
+    }
+
+    /// The board, if it was switched on.
+    fn end(self) -> Option<Board> {
+        drop(self.over);
+        self.started.join().unwrap()
+    }
 }
 
 /// What is wrong with what a check said of a light; `Ok` with one line that sums it up.
@@ -196,11 +185,11 @@ pub fn judge(expected: &Expected, checked: &Checked) -> Result<String, String> {
 }
 
 /// Plays many checks side by side, at most `width` at once, and hands each to `done` as it ends.
-pub fn side_by_side<T: Send + Sync>(
+pub fn side_by_side<T: Send + Sync, R>(
     plays: &[T],
     width: usize,
-    play: impl Fn(&T) -> Checked + Sync,
-    done: impl Fn(&T, Checked) + Sync,
+    play: impl Fn(&T) -> R + Sync,
+    done: impl Fn(&T, R) + Sync,
 ) {
     let next = Mutex::new(0);
     thread::scope(|scope| {

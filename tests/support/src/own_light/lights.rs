@@ -1,6 +1,6 @@
 //! The lights: their programs, and what a check must say of them.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
@@ -9,6 +9,11 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Good {
     pub name: String,
+    /// The light of whose program this one's is a change; without it, it has one of its own.
+    #[serde(default)]
+    pub of: Option<String>,
+    #[serde(default)]
+    pub change: Vec<(String, String)>,
     pub why: String,
     pub says: String,
     pub hears: String,
@@ -42,6 +47,9 @@ pub struct Wrong {
     /// A second board runs the same program, as its partner.
     #[serde(default)]
     pub twin: bool,
+    /// That board is switched on so many seconds later.
+    #[serde(default)]
+    pub twin_after_s: u64,
     /// Its packets pass a radio, which a hook of the check switches.
     #[serde(default)]
     pub radio: bool,
@@ -70,6 +78,7 @@ pub struct Light {
     program: String,
     change: Vec<(String, String)>,
     pub twin: bool,
+    pub twin_after: Duration,
     pub radio: bool,
     pub login: bool,
     pub foreign: bool,
@@ -111,8 +120,9 @@ pub fn wrong() -> Vec<Light> {
         let expected = Expected::Wrong { step: wrong.step, cause: wrong.cause, also: wrong.also };
         let light = Light::new(wrong.name, of, expected);
         Light {
-            change: wrong.change,
+            change: [light.change.clone(), wrong.change].concat(),
             twin: wrong.twin,
+            twin_after: Duration::from_secs(wrong.twin_after_s),
             radio: wrong.radio,
             login: wrong.login,
             foreign: wrong.foreign,
@@ -129,9 +139,12 @@ fn table(file: &str) -> Table {
 
 impl Light {
     fn new(name: String, of: Good, expected: Expected) -> Light {
-        let program = fs::read_to_string(folder().join(format!("good/{}.py", of.name))).unwrap();
+        let file = of.of.as_ref().unwrap_or(&of.name);
+        let program = fs::read_to_string(folder().join(format!("good/{file}.py"))).unwrap();
+        let change = of.change.clone();
         let (twin, radio, login, foreign) = (false, false, false, false);
-        Light { name, of, program, change: Vec::new(), twin, radio, login, foreign, expected }
+        let twin_after = Duration::ZERO;
+        Light { name, of, program, change, twin, twin_after, radio, login, foreign, expected }
     }
 
     /// Its program, at this address.

@@ -2,15 +2,19 @@
 //!
 //! The lights stand in `tests/own_light`: good ones as programs, wrong ones as changes of a good one.
 
+mod beside;
 mod board;
+mod brokers;
 mod checked;
 mod lights;
 mod radio;
 mod setup;
 
 pub use self::{
+    beside::{Beside, beside},
     board::Board,
-    checked::{Broker, Checked, STEPS, check, judge, side_by_side},
+    brokers::Broker,
+    checked::{Checked, STEPS, check, judge, side_by_side},
     lights::{Address, Expected, Good, Light, Wrong, folder, good, wrong},
     setup::micropython,
 };
