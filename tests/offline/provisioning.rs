@@ -99,7 +99,7 @@ fn what_is_wrong_is_told_with_line_member_and_remedy() {
     refused(&short, "board.toml:6:12: wifi.password: a WPA2 password has 8 to 63 characters");
     refused(
         &format!("{NAMES}{WIFI}[broker]\nhost = \"a b\"\n"),
-        "broker.host: the broker's host is an IPv4 address",
+        "broker.host: a b is neither a name nor an IPv4 address",
     );
     refused(&format!("{NAMES}{WIFI}{BROKER}[leds]\nred = 34\n"), "leds.red: no LED can be on GPIO 34");
     refused(&format!("{NAMES}{WIFI}{BROKER}[leds]\nred = 26\n"), "two LEDs are on GPIO 26");

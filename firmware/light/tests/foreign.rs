@@ -16,6 +16,8 @@ struct Host {
     said: Vec<(u64, Topic, String)>,
     notes: Vec<LogEvent>,
     room: u32,
+    /// The account refuses what it seemed to have room for.
+    is_paused: bool,
     now: u64,
 }
 
@@ -25,7 +27,7 @@ impl LightHost for Host {
     }
 
     fn publish(&mut self, topic: Topic, message: &Message) -> bool {
-        let may = self.room > 0;
+        let may = self.room > 0 && !self.is_paused;
         if may {
             self.room -= 1;
             self.said.push((self.now, topic, String::from_utf8(message.to_vec()).unwrap()));
@@ -72,7 +74,14 @@ impl Pair {
         let start =
             Start { boot: 7, seed: 1, lease_max_ms: timing.lease_ms, last_run_ended_ms: Start::NEVER };
         let program = Program::of(config, place, start, Instant::from_ms(0));
-        let host = Host { shown: Vec::new(), said: Vec::new(), notes: Vec::new(), room: u32::MAX, now: 0 };
+        let host = Host {
+            shown: Vec::new(),
+            said: Vec::new(),
+            notes: Vec::new(),
+            room: u32::MAX,
+            is_paused: false,
+            now: 0,
+        };
         let mut pair = Pair { program, host };
         pair.program.session_up(Instant::from_ms(0), &mut pair.host);
         pair
@@ -127,12 +136,12 @@ fn it_is_told_each_change_once_and_the_word_goes_before_the_state() {
     assert_eq!(pair.told(), ["RED"], "the session came up");
     pair.hear("RED", false);
     pair.wait_shows(Aspect::RedAmber);
-    assert_eq!(pair.told(), ["RED"], "red-amber is said as red");
-    pair.wait_shows(Aspect::Green);
     let at = pair.host.now;
     let said: Vec<_> =
         pair.host.said.iter().filter(|(when, ..)| *when == at).map(|(_, topic, _)| *topic).collect();
     assert_eq!(said, [Topic::Partner, Topic::State]);
+    assert_eq!(pair.told(), ["RED", "GREEN"], "its right of way has begun");
+    pair.wait_shows(Aspect::Green);
     pair.hear("RED", false);
     pair.wait_shows(Aspect::Amber);
     pair.wait_shows(Aspect::Red);
@@ -222,16 +231,15 @@ fn without_room_for_its_words_a_light_does_not_go_and_a_green_that_was_not_told_
     }
     assert_eq!(pair.shows(), Aspect::Red);
     pair.host.room = u32::MAX;
+    // The account is paused in the last moment.
+    pair.host.is_paused = true;
     pair.hear("RED", false);
     pair.wait_shows(Aspect::RedAmber);
-    // The account is paused in the last moment.
-    pair.host.room = 0;
-    pair.wait_shows(Aspect::Green);
     pair.run(2 * TICK_MS);
     assert_eq!(pair.shows(), Aspect::Amber);
     pair.wait_shows(Aspect::Red);
     assert_eq!(pair.told(), ["RED"]);
-    pair.host.room = u32::MAX;
+    pair.host.is_paused = false;
     pair.run(TICK_MS);
     assert_eq!(pair.told(), ["RED"], "it thinks so already");
 }
@@ -246,7 +254,7 @@ fn with_a_quota_words_go_at_once_and_states_make_room() {
     }
     for (at, aspect) in &pair.host.shown {
         let word = match aspect {
-            Aspect::Green => "GREEN",
+            Aspect::RedAmber => "GREEN",
             Aspect::Amber => "YELLOW",
             _ => continue,
         };

@@ -11,7 +11,7 @@ use crate::check::{
 };
 
 /// Waits until there is a whole minute to judge.
-pub(in crate::check) async fn play(bench: &mut Bench) {
+pub(crate) async fn play(bench: &mut Bench) {
     let first = bench.look(|history| history.connections().first().map(|one| one.opened));
     let seen = Duration::from_micros(bench.now().saturating_sub(first.unwrap_or_default()));
     bench.pass(LIMIT_WINDOW.saturating_sub(seen), "counts what it says in a minute").await;
@@ -33,7 +33,7 @@ fn most(times: &[u64]) -> (usize, u64) {
     most
 }
 
-pub(in crate::check) fn judge(history: &History<'_>, to: u64) -> Verdict {
+pub(crate) fn judge(history: &History<'_>, to: u64) -> Verdict {
     let step = Step::KeepsWithinLimits;
     let (publishes, since) = most(&history.publishes_of_its_own(to));
     if publishes > MOST_PUBLISHES {

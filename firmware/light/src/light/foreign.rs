@@ -101,9 +101,9 @@ impl Light {
         }
     }
 
-    /// A green is shown that the foreign light takes for a red.
+    /// Right of way has begun, and the foreign light takes it for a red.
     pub(super) fn partner_is_untold(&self) -> bool {
-        matches!(self.phase, Phase::Green { .. })
+        matches!(self.phase, Phase::RedAmber | Phase::Green { .. })
             && self.partner.as_ref().is_some_and(|partner| partner.untold)
     }
 
