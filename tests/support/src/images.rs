@@ -209,7 +209,7 @@ fn tables(images: &mut Vec<RefusedImage>) {
         |parts| parts.partition("prov")[3] = 7,
     ));
     images.push(of(
-        "holds an app of 936160 bytes, and there is room for 917504",
+        " bytes, and there is room for 917504",
         "build a smaller one",
         |parts| {
             parts.place("factory", 0x1_0000, 0xE_0000);
