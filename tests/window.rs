@@ -464,7 +464,21 @@ fn the_smallest_and_a_huge_window_show_everything_that_matters() {
             let node = window.harness.get_by_label(label).rect();
             assert!(whole.contains_rect(node), "{label} at {node:?} leaves {whole:?}");
         }
+        let broker = window.harness.get_by_label("embedded").rect();
+        let stop = window.harness.get_by_label("Stop broker").rect();
+        assert!(!broker.intersects(stop), "{stop:?} lies over the broker's badge at {broker:?}");
     }
+}
+
+#[test]
+fn a_small_window_has_the_panels_without_a_button_in_its_menu() {
+    let mut window = TestWindow::with(1, 2, vec2(1_024.0, 640.0), Settings::default()).started(3_000);
+    assert!(!window.says("Topic panel") && window.says("Lessons panel"));
+    window.harness.get_by_label("More").click();
+    window.settle();
+    window.harness.get_by_label("Topic panel").click();
+    window.settle();
+    assert!(window.says("Topics"));
 }
 
 #[test]

@@ -51,6 +51,34 @@ const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 7] = [
     ),
 ];
 
+/// What stands in the menu and no longer in the bar, in points of the window's width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Room {
+    /// Below 900: the smallest window and a projector that is zoomed.
+    Little,
+    /// Below 1,200: a small laptop.
+    Some,
+    Enough,
+}
+
+impl Room {
+    fn of(ui: &Ui) -> Room {
+        match ui.ctx().content_rect().width() {
+            width if width < 900.0 => Room::Little,
+            width if width < 1_200.0 => Room::Some,
+            _ => Room::Enough,
+        }
+    }
+
+    fn has_bar_button(self, panel: LeftPanel) -> bool {
+        match panel {
+            LeftPanel::Board | LeftPanel::Faults => true,
+            LeftPanel::Lessons | LeftPanel::OwnLight => self > Room::Little,
+            LeftPanel::Topics | LeftPanel::Brokers | LeftPanel::ForeignLight => self == Room::Enough,
+        }
+    }
+}
+
 /// What the buttons take, before they were drawn once.
 const USUAL_BUTTONS: f32 = 720.0;
 
@@ -168,11 +196,12 @@ fn recording(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
 fn view_buttons(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
     let settings = view.settings;
+    let room = Room::of(ui);
     if widgets::button(ui, "Help").on_hover_text("What everything means, and all keys (F1)").clicked() {
         actions.push(Action::ShowHelp(true));
     }
     for (panel, text, name, why) in LEFT_PANELS {
-        if panel == LeftPanel::Board && view.context.is_none() {
+        if (panel == LeftPanel::Board && view.context.is_none()) || !room.has_bar_button(panel) {
             continue;
         }
         let open = settings.left == Some(panel);
@@ -189,11 +218,29 @@ fn view_buttons(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         if button.on_hover_text(why).clicked() {
             actions.push(SettingsAction::ToggleLeft(panel));
         }
-        if panel == LeftPanel::Faults {
+        if panel == LeftPanel::Faults && room > Room::Little {
             actions.append(recording(ui, view));
         }
     }
-    let menu = ui.menu_button("View", |ui| {
+    let menu = ui.menu_button(if room == Room::Enough { "View" } else { "More" }, |ui| {
+        for (panel, text, name, why) in LEFT_PANELS {
+            if room.has_bar_button(panel) {
+                continue;
+            }
+            let open = settings.left == Some(panel);
+            let button = widgets::selectable(ui, open, RichText::new(text), egui::Role::Button, name);
+            if button.on_hover_text(why).clicked() {
+                actions.push(SettingsAction::ToggleLeft(panel));
+                ui.close();
+            }
+        }
+        if room == Room::Little {
+            actions.append(recording(ui, view));
+        }
+        if room < Room::Enough {
+            actions.append(theme_button(ui, view));
+            ui.separator();
+        }
         for (part, text) in [(Part::Lights, "Lights"), (Part::Timeline, "Timeline"), (Part::Log, "Event log")]
         {
             let mut shows = settings.shows(part);
@@ -209,8 +256,16 @@ fn view_buttons(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         }
     });
     menu.response.on_hover_text("Show and hide parts of the window");
+    if room == Room::Enough {
+        actions.append(theme_button(ui, view));
+    }
+    actions
+}
+
+fn theme_button(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
+    let mut actions = Actions::default();
     let name = if view.palette.dark { "Light theme" } else { "Dark theme" };
-    let system = if settings.theme == ThemeChoice::System { "\nNow as the desktop has it." } else { "" };
+    let system = if view.settings.theme == ThemeChoice::System { "\nNow as the desktop has it." } else { "" };
     let hint = format!("Change between the light and the dark theme (Ctrl+T){system}");
     if widgets::named_button(ui, name, name).on_hover_text(hint).clicked() {
         actions.push(SettingsAction::ChooseTheme(view.palette.other_theme()));

@@ -208,13 +208,9 @@ fn tables(images: &mut Vec<RefusedImage>) {
         "add one of 0x1000 bytes to its partition table",
         |parts| parts.partition("prov")[3] = 7,
     ));
-    images.push(of(
-        " bytes, and there is room for 917504",
-        "build a smaller one",
-        |parts| {
-            parts.place("factory", 0x1_0000, 0xE_0000);
-        },
-    ));
+    images.push(of(" bytes, and there is room for 917504", "build a smaller one", |parts| {
+        parts.place("factory", 0x1_0000, 0xE_0000);
+    }));
     images.push(spoilt("has a partition table that has a wrong checksum", |bytes| bytes[TABLE + 12] ^= 1));
     images.push(spoilt("has a partition table that has two checksums", |bytes| {
         let entry = bytes[TABLE + 4 * ENTRY..TABLE + 5 * ENTRY].to_vec();
