@@ -308,7 +308,7 @@ fn an_image_that_cannot_start_is_refused_before_a_byte_is_written() {
     for image in images {
         board.emulator.forget();
         fs::write(&file, &image.bytes).unwrap();
-        let error = do_flash(&job).unwrap_err();
+        let error = do_flash(&job).expect_err(image.says);
         assert!(matches!(error, BoardError::BadImage { .. }), "{error:?}");
         assert!(error.to_string().contains(image.says), "{error}, and not: {}", image.says);
         let help = error.help();
