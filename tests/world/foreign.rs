@@ -270,6 +270,7 @@ async fn a_light_that_has_gone_is_missed_at_once_and_a_silent_one_in_time_and_it
     with_partner(&talk, |partner| {
         partner.say_until("RED", "GREEN");
         partner.say_until("RED", "RED");
+        partner.next_within(Duration::from_millis(500));
     })
     .await;
     lab.wait_notice("the foreign light lab/b is lost").await;
@@ -415,6 +416,8 @@ async fn on_a_mosquitto_a_new_foreign_light_gets_its_port_and_is_missed_when_its
     with_partner(&Talk::new(port), |partner| {
         partner.wait_for("RED");
         partner.say_until("RED", "GREEN");
+        // Its last word is through before its port tells that it has gone.
+        partner.next_within(Duration::from_millis(500));
     })
     .await;
     lab.wait_notice("the foreign light lab/b is lost").await;

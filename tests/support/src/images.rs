@@ -227,7 +227,7 @@ fn segments(images: &mut Vec<RefusedImage>) {
     let mut of = |says, help, change: fn(&mut Parts)| images.push(of(says, help, change));
     let again = "link it anew for the ESP32";
     of("segment 3 is mapped to 0x400d1020 and would lie at", "merge the image anew", |parts| {
-        parts.app.segments[3].0 = 0x400D_1020
+        parts.app.segments[3].0 = 0x400D_1020;
     });
     of("holds an app whose segment 1 goes to 0x60000000 to ", again, |parts| {
         parts.app.segments[1].0 = 0x6000_0000;
