@@ -8,7 +8,7 @@ use test_support::{
 };
 use tokio::{
     sync::broadcast::{Receiver, error::TryRecvError},
-    task::spawn_blocking,
+    task::{block_in_place, spawn_blocking},
     time::timeout,
 };
 use traffic_light::{Aspect, Foreign, Name, foreign::Words};
@@ -109,6 +109,19 @@ impl TestWorld {
     async fn wait_notice(&mut self, text: &str) -> Event {
         self.wait(text, |kind| matches!(kind, EventKind::Noticed { text: told, .. } if told.contains(text)))
             .await
+    }
+
+    /// Waits until b is lost and a flashes, in whichever order that is told; returns the notice.
+    async fn wait_lost(&mut self) -> Event {
+        const LOST: &str = "the foreign light lab/b is lost";
+        let from = self.seen.len();
+        self.wait_shows("a", Aspect::FlashingAmber).await;
+        let is_notice =
+            |event: &&Event| matches!(&event.kind, EventKind::Noticed { text, .. } if text.contains(LOST));
+        match self.seen[from..].iter().find(is_notice).cloned() {
+            Some(notice) => notice,
+            None => self.wait_notice(LOST).await,
+        }
     }
 
     /// Takes what has happened meanwhile.
@@ -273,19 +286,18 @@ async fn a_light_that_has_gone_is_missed_at_once_and_a_silent_one_in_time_and_it
         partner.next_within(Duration::from_millis(500));
     })
     .await;
-    lab.wait_notice("the foreign light lab/b is lost").await;
-    let flashes = lab.wait_shows("a", Aspect::FlashingAmber).await;
+    let gone = lab.wait_lost().await;
     let greens = lab.greens("a");
-    let connected = talk.connect("again");
-    connected.say("RED");
+    let mut connected = talk.connect("again");
+    // Until the other goes: it would be lost again while the other waits.
+    block_in_place(|| connected.say_until("RED", "GREEN"));
     let heard = lab.wait_notice("the foreign light lab/b is heard again").await;
-    assert!(heard.at > flashes.at);
+    assert!(heard.at > gone.at);
     lab.wait_shows("a", Aspect::Green).await;
     assert_eq!(lab.greens("a"), greens + 1, "it went on an old red");
     // It falls silent, and its session stays.
-    let lost = lab.wait_notice("the foreign light lab/b is lost").await;
+    let lost = lab.wait_lost().await;
     assert!(lost.at >= heard.at + Duration::from_millis(2_900), "{:?} after {:?}", lost.at, heard.at);
-    lab.wait_shows("a", Aspect::FlashingAmber).await;
     drop(connected);
     lab.stop().await;
 }
@@ -354,8 +366,7 @@ async fn through_a_port_to_a_mosquitto_a_light_is_told_as_soon_as_it_subscribes_
     })
     .await;
     // It closed its connection.
-    lab.wait_notice("the foreign light lab/b is lost").await;
-    lab.wait_shows("a", Aspect::FlashingAmber).await;
+    lab.wait_lost().await;
     lab.stop().await;
 }
 
@@ -420,8 +431,7 @@ async fn on_a_mosquitto_a_new_foreign_light_gets_its_port_and_is_missed_when_its
         partner.next_within(Duration::from_millis(500));
     })
     .await;
-    lab.wait_notice("the foreign light lab/b is lost").await;
-    lab.wait_shows("a", Aspect::FlashingAmber).await;
+    lab.wait_lost().await;
     lab.stop().await;
 }
 
