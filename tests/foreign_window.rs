@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,7 @@ use egui_kittest::{
     Harness,
     kittest::{NodeT, Queryable},
 };
-use test_support::partner::{Partner, Talk};
+use test_support::partner::{LAB, Partner, Talk};
 use tokio::runtime::Runtime;
 use traffic_light::Name;
 use twinlight::{
@@ -36,28 +36,8 @@ use twinlight::{
     world::WorldOptions,
 };
 
-const START: &str = r#"# Mine.
-[broker]
-kind = "embedded"
-port = 0
-[links]
-wifi_join_ms = 50
-[timing]
-red_amber_ms = 300
-green_min_ms = 800
-green_max_ms = 1500
-amber_ms = 500
-clearance_ms = 300
-heartbeat_ms = 300
-lease_ms = 2500
-lost_after_ms = 2000
-tick_ms = 50
-watchdog_ms = 200
-rtt_ms = 80
-[[junction]]
-name = "lab"
-run = ["a", "b"]
-"#;
+static START: LazyLock<String> =
+    LazyLock::new(|| format!("# Mine.\n[broker]\nkind = \"embedded\"\nport = 0{LAB}run = [\"a\", \"b\"]\n"));
 
 struct Real {
     harness: Harness<'static, TwinlightApp>,
@@ -165,7 +145,7 @@ impl Real {
 
 #[test]
 fn what_speaks_on_the_broker_becomes_a_light_of_the_lab_at_once_and_again_from_the_file_that_keeps_it() {
-    let mut real = Real::start(START);
+    let mut real = Real::start(&START);
     let mut partner = real.partner();
     real.wait_for("from the client student");
     assert!(!real.says("This is lab/a"), "the lights' own topics are left out");
@@ -214,7 +194,7 @@ fn what_speaks_on_the_broker_becomes_a_light_of_the_lab_at_once_and_again_from_t
 
 #[test]
 fn f8_and_the_other_keys_do_without_a_mouse() {
-    let mut real = Real::start(START);
+    let mut real = Real::start(&START);
     let partner = real.partner();
     real.wait_for("from the client student");
     real.harness.key_press(Key::F8);
@@ -243,7 +223,7 @@ fn f8_and_the_other_keys_do_without_a_mouse() {
 
 #[test]
 fn while_it_is_recorded_it_takes_a_restart_and_that_is_offered() {
-    let mut real = Real::start(START);
+    let mut real = Real::start(&START);
     let mut partner = real.partner();
     real.wait_for("from the client student");
     real.click("Record this run");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use traffic_light::{Aspect, Waiting};
 
 use crate::{
-    model::{LightId, LightKind},
+    model::{LightId, LightKind, grouped},
     world::event::{Certainty, Layer, Severity},
 };
 
@@ -179,15 +179,7 @@ pub(super) fn clock(ms: u64) -> String {
 /// A whole number with thin groups of three, such as `12 345`.
 #[must_use]
 pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push('\u{a0}');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(number, '\u{a0}')
 }
 
 /// What is left until `until_ms`, in seconds; 0 when it is over.

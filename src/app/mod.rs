@@ -9,7 +9,7 @@
 //!
 //! | layer | one idea |
 //! | --- | --- |
-//! | `clock` · `labels` · `repaint` · `traffic` | time · names on the screen · when the next frame is due · cars |
+//! | `background` · `clock` · `labels` · `repaint` · `traffic` | threads beside the window · time · names on the screen · when the next frame is due · cars |
 //! | `state` | a fold of the world's events |
 //! | `world_client` | one world as the window sees it |
 //! | `board` · `player` · `selection` · `topics` · `closing` | controllers: each owns one part of the state, and its forms |
@@ -28,6 +28,7 @@
 #![allow(missing_docs, reason = "a comment stands where a name does not say all")]
 
 mod action;
+mod background;
 pub mod board;
 pub mod brokers;
 pub mod clock;

@@ -344,11 +344,12 @@ impl Connection {
             What::SubAck { .. } if !self.clean => {
                 let granted =
                     self.subscriptions.iter().filter(|one| one.granted.is_some_and(|(_, code)| code < 0x80));
-                let filters = granted.map(|one| one.filter.clone());
                 let session = sessions.entry(self.client_id.clone()).or_default();
-                session
-                    .extend(filters.filter(|filter| !self.kept.iter().flatten().any(|kept| kept == filter)));
-                session.dedup();
+                for one in granted {
+                    if !session.contains(&one.filter) {
+                        session.push(one.filter.clone());
+                    }
+                }
             }
             _ => {}
         }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     cli::common::shown,
-    model::{Diagnostic, LightId},
+    model::{Diagnostic, LightId, grouped},
     world::{
         Event, EventKind,
         event::{Certainty, Severity},
@@ -90,7 +90,7 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         EventKind::MessageIgnored { reason, more: 0, .. } => format!("ignored: {reason}"),
         EventKind::MessageIgnored { light, reason, more, .. } => {
             let from = light.as_ref().map(|light| format!(" from {light}")).unwrap_or_default();
-            format!("ignored {} more{from}, the last one: {reason}", thousands(*more))
+            format!("ignored {} more{from}, the last one: {reason}", grouped(*more, ','))
         }
         EventKind::RecordingChanged { file: Some(file) } => format!("this run is recorded to {file}"),
         EventKind::Noticed { severity, text, .. } => match severity {
@@ -106,19 +106,6 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
 fn names(lights: &[LightId]) -> String {
     let names: Vec<_> = lights.iter().map(ToString::to_string).collect();
     names.join(" and ")
-}
-
-/// A large number, as a person reads it: 1,742.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// What a run came to, in a few lines.

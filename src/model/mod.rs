@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `broker_limits` | how much the clients of the embedded broker may use |
 //! | [`diagnostic`] | a message for a person, and what to do about it |
+//! | `grouped` | large numbers, as people read them |
 //! | [`light`] | which light: its full name, and where its program runs |
 //! | [`login`] | a user name and a password |
 //! | [`root_topic`] | what stands before the junction in every topic |
@@ -13,6 +14,7 @@
 
 mod broker_limits;
 pub mod diagnostic;
+mod grouped;
 pub mod light;
 pub mod login;
 mod printable;
@@ -22,6 +24,7 @@ mod wall_clock;
 
 pub use broker_limits::BrokerLimits;
 pub use diagnostic::Diagnostic;
+pub(crate) use grouped::grouped;
 pub use light::{LightId, LightKind};
 pub use login::Login;
 pub(crate) use printable::printable;

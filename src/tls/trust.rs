@@ -78,8 +78,7 @@ impl ServerCertVerifier for Checked {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let checked = self.inner.verify_tls12_signature(message, cert, dss);
-        checked.map_err(|error| certificate::explained(error, cert, &[], None))
+        signed(cert, self.inner.verify_tls12_signature(message, cert, dss))
     }
 
     fn verify_tls13_signature(
@@ -88,13 +87,20 @@ impl ServerCertVerifier for Checked {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let checked = self.inner.verify_tls13_signature(message, cert, dss);
-        checked.map_err(|error| certificate::explained(error, cert, &[], None))
+        signed(cert, self.inner.verify_tls13_signature(message, cert, dss))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         with_those_to_be_named(self.inner.supported_verify_schemes())
     }
+}
+
+/// Says of a signature that was not taken what is wrong with the certificate's key.
+fn signed(
+    cert: &CertificateDer<'_>,
+    checked: Result<HandshakeSignatureValid, Error>,
+) -> Result<HandshakeSignatureValid, Error> {
+    checked.map_err(|error| certificate::explained(error, cert, &[], None))
 }
 
 /// What can be checked, and behind it what is asked for only to see the certificate, so that it can be named: a server
@@ -138,8 +144,7 @@ impl ServerCertVerifier for AcceptAnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let checked = verify_tls12_signature(message, cert, dss, &self.algorithms);
-        checked.map_err(|error| certificate::explained(error, cert, &[], None))
+        signed(cert, verify_tls12_signature(message, cert, dss, &self.algorithms))
     }
 
     fn verify_tls13_signature(
@@ -148,8 +153,7 @@ impl ServerCertVerifier for AcceptAnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let checked = verify_tls13_signature(message, cert, dss, &self.algorithms);
-        checked.map_err(|error| certificate::explained(error, cert, &[], None))
+        signed(cert, verify_tls13_signature(message, cert, dss, &self.algorithms))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -112,9 +112,9 @@ impl ClientWatch {
             }
             for (light, foreign) in lights {
                 let exactly = filters.contains(&foreign.hears());
-                let listens = exactly || filters.iter().any(|filter| matches(filter, foreign.hears()));
                 // Who listens to everything may be a tool.
-                if exactly || (listens && client.speaks_on(foreign.says())) {
+                let listens = || filters.iter().any(|filter| matches(filter, foreign.hears()));
+                if exactly || (client.speaks_on(foreign.says()) && listens()) {
                     told.push(light.clone());
                 }
             }

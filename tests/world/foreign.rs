@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use test_support::{
     Mosquitto,
-    partner::{Partner, Talk},
+    partner::{LAB, Partner, Talk},
 };
 use tokio::{
     sync::broadcast::{Receiver, error::TryRecvError},
@@ -25,24 +25,6 @@ use crate::FORK;
 
 /// Far longer than anything here takes on a machine at rest.
 const SOON: Duration = Duration::from_secs(60);
-const JUNCTION: &str = r#"
-[links]
-wifi_join_ms = 50
-[timing]
-red_amber_ms = 300
-green_min_ms = 800
-green_max_ms = 1500
-amber_ms = 500
-clearance_ms = 300
-heartbeat_ms = 300
-lease_ms = 2500
-lost_after_ms = 2000
-tick_ms = 50
-watchdog_ms = 200
-rtt_ms = 80
-[[junction]]
-name = "lab"
-"#;
 const FOREIGN: &str = r#"
 [[foreign]]
 light = "lab/b"
@@ -84,7 +66,7 @@ impl TestWorld {
     }
 
     async fn embedded(foreign: &str) -> TestWorld {
-        TestWorld::start(&format!("[broker]\nkind = \"embedded\"\nport = 0\n{JUNCTION}{foreign}")).await
+        TestWorld::start(&format!("[broker]\nkind = \"embedded\"\nport = 0\n{LAB}{foreign}")).await
     }
 
     async fn wait(&mut self, what: &str, wanted: impl Fn(&EventKind) -> bool) -> Event {
@@ -208,7 +190,7 @@ async fn a_light_that_speaks_json_and_its_partner_alternate_on_a_mosquitto() {
         Mosquitto::start("allow_anonymous true", &[])
     };
     let broker = format!("[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {}\n", mosquitto.port);
-    let lab = TestWorld::start(&format!("{broker}{JUNCTION}{FOREIGN}json = \"/state\"\n")).await;
+    let lab = TestWorld::start(&format!("{broker}{LAB}{FOREIGN}json = \"/state\"\n")).await;
     let mut talk = Talk::new(mosquitto.port);
     talk.words = ["RED", "YELLOW", "GREEN"].map(|word| format!("{{\"state\":\"{word}\"}}"));
     alternates(lab, talk, Duration::from_secs(20)).await;
@@ -352,7 +334,7 @@ async fn through_a_port_to_a_mosquitto_a_light_is_told_as_soon_as_it_subscribes_
     };
     let port = test_support::free_port();
     let broker = format!("[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {}\n", mosquitto.port);
-    let junction = JUNCTION.replace("[links]", &format!("[links]\nboard_port = {port}"));
+    let junction = LAB.replace("[links]", &format!("[links]\nboard_port = {port}"));
     // Silence alone would miss it an hour later.
     let mut lab = TestWorld::start(&format!("{broker}{junction}{FOREIGN}lost_after_s = 3600\n")).await;
     with_partner(&Talk::new(port), |partner| {
@@ -419,7 +401,7 @@ async fn on_a_mosquitto_a_new_foreign_light_gets_its_port_and_is_missed_when_its
     };
     let port = test_support::free_port();
     let broker = format!("[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {}\n", mosquitto.port);
-    let junction = JUNCTION.replace("[links]", &format!("[links]\nboard_port = {port}"));
+    let junction = LAB.replace("[links]", &format!("[links]\nboard_port = {port}"));
     let mut lab = TestWorld::start(&format!("{broker}{junction}")).await;
     set_foreign(&lab, Some(cars())).await;
     lab.wait_notice(&format!("port {port} leads lab/b to the broker")).await;
@@ -460,7 +442,7 @@ async fn what_cannot_become_a_foreign_light_is_refused_with_the_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_survey_lists_what_others_say_with_who_says_it_and_what_that_one_hears_and_ends_when_nobody_looks()
 {
-    let text = format!("[broker]\nkind = \"embedded\"\nport = 0\n{JUNCTION}");
+    let text = format!("[broker]\nkind = \"embedded\"\nport = 0\n{LAB}");
     let mut lab =
         TestWorld::start_as(&text, WorldOptions { detailed: true, ..WorldOptions::default() }).await;
     let survey = |filter: Option<&str>| Command::Survey { filter: filter.map(str::to_owned) };

@@ -1,16 +1,18 @@
 //! Small things that block, done on threads of their own: the window's thread does no I/O.
 
 use std::{
-    fs::OpenOptions,
-    io::{self, Write},
+    io,
     net::Ipv4Addr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::mpsc::{Receiver, Sender, channel},
-    thread,
 };
 
 use super::login_store;
-use crate::{board::provision::this_computer, model::Login};
+use crate::{
+    app::background::{BackgroundTask, spawn, write_new},
+    board::provision::this_computer,
+    model::Login,
+};
 
 /// What this computer knows that a board needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,15 +31,8 @@ pub(super) enum TaskResult {
     LogSaved(Result<PathBuf, String>),
 }
 
-/// Work for a thread of its own.
-pub(super) type BackgroundTask = Box<dyn FnOnce() + Send>;
-
 /// Starts a task on a thread.
 pub(super) type Spawn = fn(BackgroundTask) -> io::Result<()>;
-
-fn spawn(task: BackgroundTask) -> io::Result<()> {
-    thread::Builder::new().name("window-task".to_owned()).spawn(task).map(drop)
-}
 
 /// Tasks that run, and their results.
 #[derive(Debug)]
@@ -81,7 +76,7 @@ impl BackgroundTasks {
     /// Writes `text` into `file`, which must not exist.
     pub(super) fn save_log(&mut self, file: PathBuf, text: String, wake: impl Fn() + Send + 'static) {
         let what = format!("The log was not saved in {}", file.display());
-        self.run(what, move || write_new(&file, &text).map(|()| file), TaskResult::LogSaved, wake);
+        self.run(what, move || write_new("The log", &file, &text).map(|()| file), TaskResult::LogSaved, wake);
     }
 
     /// Saves `login` in `file` for the next run.
@@ -111,37 +106,9 @@ impl BackgroundTasks {
     }
 }
 
-fn write_new(file: &Path, text: &str) -> Result<(), String> {
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(file)
-        .and_then(|mut opened| opened.write_all(text.as_bytes()).and_then(|()| opened.sync_all()));
-    written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            format!("{} exists already and was left as it is. Choose another name.", file.display())
-        }
-        _ => format!(
-            "The log could not be saved in {}: {error}. Choose a folder that exists and is yours.",
-            file.display()
-        ),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_saved_log_never_replaces_a_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("log.txt");
-        assert_eq!(write_new(&file, "one\n"), Ok(()));
-        let refused = write_new(&file, "two\n").unwrap_err();
-        assert!(refused.contains("exists already"), "{refused}");
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), "one\n");
-        assert!(write_new(&folder.path().join("no/such/log.txt"), "").is_err());
-    }
 
     #[test]
     fn a_task_that_cannot_be_started_is_told_as_one_that_failed() {

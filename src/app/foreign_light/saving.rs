@@ -4,11 +4,10 @@ use std::{
     io,
     path::PathBuf,
     sync::mpsc::{self, Receiver, TryRecvError},
-    thread,
 };
 
 use crate::{
-    app::brokers::variables::Variables,
+    app::{background::spawn, brokers::variables::Variables},
     config::{Config, ForeignLight, Source, edit, with_random_digits},
     model::{Diagnostic, LightId, private_file},
     world::Waker,
@@ -46,10 +45,9 @@ impl Saving {
             let _ = tell.send(save(&request));
             wake();
         };
-        let begun = thread::Builder::new().name("twinlight-save".to_owned()).spawn(work);
-        let begun =
-            begun.map_err(|error| Diagnostic::new(error.to_string(), "end other programs and try again"));
-        begun.map(|_| Saving(told))
+        spawn(Box::new(work))
+            .map_err(|error| Diagnostic::new(error.to_string(), "end other programs and try again"))?;
+        Ok(Saving(told))
     }
 
     /// What came of it, once.
@@ -63,10 +61,7 @@ impl Saving {
 }
 
 fn save(request: &SaveRequest) -> Saved {
-    match try_save(request) {
-        Ok(saved) => saved,
-        Err(wrong) => Saved::Failed(wrong),
-    }
+    try_save(request).unwrap_or_else(Saved::Failed)
 }
 
 fn try_save(SaveRequest { source, config, file, replace, typed }: &SaveRequest) -> Result<Saved, Diagnostic> {

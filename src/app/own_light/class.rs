@@ -1,23 +1,25 @@
 //! A class: a check for each group, who of them needs help, and the table of what came of it.
 
 use std::{
-    fs::OpenOptions,
-    io,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, Sender, channel},
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use super::job::{CheckJob, CheckSpec, FOLDER, Stage};
 use crate::{
+    app::background::{spawn, unwritten, write_new},
     check::{
         class::{self, Group},
         record::Step,
         verdict::{Cause, Outcome, Verdict},
     },
-    model::private_file,
+    model::{private_file, unix_seconds},
     world::Waker,
 };
+
+/// What the table is called where it could not be written.
+const WHAT: &str = "The table";
 
 /// How much a group needs its teacher, the most first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,7 +77,7 @@ pub struct ClassCheck {
     pub saved: Option<SavedTable>,
     /// What all checks have in common.
     spec: CheckSpec,
-    began_s: u64,
+    began_s: u32,
     /// The table of this state is kept with the reports.
     kept: bool,
     writers: (Sender<SavedTable>, Receiver<SavedTable>),
@@ -92,7 +94,7 @@ impl ClassCheck {
             Ok(GroupRow { group, job, again: false })
         };
         let rows = groups.into_iter().map(begin).collect::<Result<Vec<_>, String>>()?;
-        let began_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let began_s = unix_seconds(SystemTime::now());
         Ok(ClassCheck { rows, saved: None, spec, began_s, kept: false, writers: channel() })
     }
 
@@ -142,7 +144,9 @@ impl ClassCheck {
             self.kept = true;
             if let Some(folder) = &self.spec.state_folder {
                 let file = folder.join(FOLDER).join(format!("class-{}.csv", self.began_s));
-                self.write(file, wake, private_file::write);
+                self.write(file, wake, |file, text| {
+                    private_file::write(file, text).map_err(|error| unwritten(WHAT, file, &error))
+                });
             }
         }
         begun
@@ -170,39 +174,21 @@ impl ClassCheck {
 
     /// Writes the table as it stands into `file`, which must not exist.
     pub fn save_table(&self, file: PathBuf, wake: &Waker) {
-        self.write(file, wake, |file, text| {
-            let mut opened = OpenOptions::new().write(true).create_new(true).open(file)?;
-            io::Write::write_all(&mut opened, text.as_bytes())?;
-            opened.sync_all()
-        });
+        self.write(file, wake, |file, text| write_new(WHAT, file, text));
     }
 
     /// Writes beside the window.
-    fn write(&self, file: PathBuf, wake: &Waker, write: fn(&Path, &str) -> io::Result<()>) {
+    fn write(&self, file: PathBuf, wake: &Waker, write: fn(&Path, &str) -> Result<(), String>) {
         let table = self.table();
         let (done, wake) = (self.writers.0.clone(), wake.clone());
-        let unwritten = |file: &Path, error: &io::Error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                format!("{} exists already and was left as it is. Choose another name.", file.display())
-            }
-            _ => format!(
-                "The table could not be saved in {}: {error}. Choose a folder that exists and is yours.",
-                file.display()
-            ),
-        };
         let target = file.clone();
         let work = move || {
-            let saved = table.and_then(|text| {
-                write(&target, &text).map_err(|error| unwritten(&target, &error))?;
-                Ok(target)
-            });
             // A window that has closed needs no result.
-            let _ = done.send(saved);
+            let _ = done.send(table.and_then(|text| write(&target, &text)).map(|()| target));
             wake();
         };
-        let spawned = std::thread::Builder::new().name("window-task".to_owned()).spawn(work);
-        if let Err(error) = spawned {
-            let _ = self.writers.0.send(Err(unwritten(&file, &error)));
+        if let Err(error) = spawn(Box::new(work)) {
+            let _ = self.writers.0.send(Err(unwritten(WHAT, &file, &error)));
         }
     }
 

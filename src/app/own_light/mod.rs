@@ -16,7 +16,7 @@ use std::{
         Arc,
         mpsc::{Receiver, TryRecvError, channel},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 pub use self::{
@@ -24,10 +24,11 @@ pub use self::{
     job::{CheckJob, CheckSpec, OpenPort, Playing, Stage},
     picture::Picture,
 };
-use super::board::join_info::Code;
+use super::{background::spawn, board::join_info::Code};
 use crate::{
     check::class::{Group, MOST_GROUPS, numbered, read},
     config::Config,
+    model::unix_seconds,
     world::Waker,
 };
 
@@ -113,7 +114,7 @@ impl Default for OwnLightForm {
     fn default() -> OwnLightForm {
         let user = directories::UserDirs::new();
         let folder = user.as_ref().map(|user| user.document_dir().unwrap_or(user.home_dir()).to_path_buf());
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let seconds = unix_seconds(SystemTime::now());
         let table = folder.unwrap_or_default().join(format!("class-{seconds}.csv"));
         OwnLightForm {
             subject: Subject::OneLight,
@@ -235,7 +236,7 @@ impl OwnLight {
                     let _ = done.send(read(&file).map_err(problems));
                     wake();
                 };
-                std::thread::Builder::new().name("window-task".to_owned()).spawn(work).map_err(|error| {
+                spawn(Box::new(work)).map_err(|error| {
                     format!("The roster was not read: {error}. End other programs and try again.")
                 })?;
                 self.reading = Some((groups, spec));

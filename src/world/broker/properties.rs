@@ -1,5 +1,7 @@
 //! The properties of MQTT 5's packets, byte by byte, for what the broker crate adds to them.
 
+use traffic_light::mqtt::codec::RemainingLength;
+
 /// The key of user properties that `mqtt5` 0.49.0 adds to every PUBLISH (`handle_publish` in
 /// `client_handler/publish.rs`): it tells all subscribers the sender's client id and user.
 const ADDED: [&[u8]; 2] = [b"x-mqtt-client-id", b"x-mqtt-sender"];
@@ -8,10 +10,9 @@ const TOPIC_ALIAS: u8 = 0x23;
 
 /// Reads a variable byte integer (section 1.5.5), and how many bytes it has.
 pub(super) fn length(bytes: &[u8]) -> Option<(usize, usize)> {
-    let mut value = 0;
-    for (digits, byte) in (1..=4).zip(bytes) {
-        value |= usize::from(byte & 0x7F) << (7 * (digits - 1));
-        if byte & 0x80 == 0 {
+    let mut length = RemainingLength::default();
+    for (digits, byte) in (1..).zip(bytes) {
+        if let Some(value) = length.push(*byte).ok()? {
             return Some((value, digits));
         }
     }

@@ -9,6 +9,26 @@ use std::{
 
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 
+/// Links, short timings and the junction `lab`, to which its lights are to be added.
+pub const LAB: &str = r#"
+[links]
+wifi_join_ms = 50
+[timing]
+red_amber_ms = 300
+green_min_ms = 800
+green_max_ms = 1500
+amber_ms = 500
+clearance_ms = 300
+heartbeat_ms = 300
+lease_ms = 2500
+lost_after_ms = 2000
+tick_ms = 50
+watchdog_ms = 200
+rtt_ms = 80
+[[junction]]
+name = "lab"
+"#;
+
 /// Far longer than anything here takes on a machine at rest.
 const PATIENCE: Duration = Duration::from_secs(20);
 
