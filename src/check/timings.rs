@@ -58,6 +58,10 @@ pub(super) const SETTLED: Duration = s(5);
 pub(super) const AT_ONCE: Duration = s(1);
 /// How often an old red must be followed by a go at once, before it is no chance.
 pub(super) const OLD_RED_TRIES: usize = 2;
+/// How long it is watched for a go after an old red.
+pub(super) const OLD_RED_WATCHED: Duration = ms(3_000);
+/// How many goes soon after an old red, but not at once, call for another try.
+pub(super) const OLD_RED_LATE: usize = 2;
 /// How long the link is away while the retained word is changed.
 pub(super) const CHANGE_RETAINED: Duration = ms(1_500);
 /// A try so soon after a refusal is one at once.
