@@ -14,17 +14,17 @@ use std::{
 };
 
 use test_support::own_light::{
-    Beside, Broker, Light, beside, check, good, judge, micropython, side_by_side, wrong,
+    Beside, Broker, Light, beside, check, class, good, judge, micropython, side_by_side, wrong,
 };
 
 const USAGE: &str = "\
 cargo own-lights [--runs N] [--brokers embedded,mosquitto,adafruit] [--lights good|wrong|NAME,…] [--width N] [--logs DIR]
-                 [--beside MINUTES]
+                 [--beside MINUTES] [--class N]
 
 Plays `twinlight check` against each light on each broker, N times (1), at most so many at once (30), and prints a
 table: how often each was judged as it must be. Build the program first (cargo build). With --logs, what was said is
 written there. With --beside, each good light takes turns with a virtual one instead, for so many minutes; the table
-has the conflicts and the greens of both. The exit status is 3 where a light was misjudged or a conflict was seen.";
+has the conflicts and the greens of both. With --class, one program checks a class of N such lights at once. The exit status is 3 where a light was misjudged or a conflict was seen.";
 
 struct Wanted {
     runs: usize,
@@ -33,6 +33,7 @@ struct Wanted {
     width: usize,
     logs: Option<String>,
     beside: Option<Duration>,
+    class: Option<usize>,
 }
 
 fn wanted() -> Result<Wanted, String> {
@@ -43,6 +44,7 @@ fn wanted() -> Result<Wanted, String> {
         width: 30,
         logs: None,
         beside: None,
+        class: None,
     };
     let all = || good().into_iter().chain(wrong());
     let mut arguments = env::args().skip(1);
@@ -52,6 +54,7 @@ fn wanted() -> Result<Wanted, String> {
         match name.as_str() {
             "--runs" => wanted.runs = number()?,
             "--width" => wanted.width = number()?,
+            "--class" => wanted.class = Some(number()?),
             "--logs" => wanted.logs = Some(value),
             "--beside" => wanted.beside = Some(Duration::from_secs(60 * u64::try_from(number()?).unwrap())),
             "--brokers" => {
@@ -74,7 +77,8 @@ fn wanted() -> Result<Wanted, String> {
         }
     }
     if wanted.lights.is_empty() {
-        wanted.lights = if wanted.beside.is_some() { good() } else { all().collect() };
+        wanted.lights =
+            if wanted.beside.is_some() || wanted.class.is_some() { good() } else { all().collect() };
     }
     Ok(wanted)
 }
@@ -137,6 +141,33 @@ fn play_beside(micropython: &Path, wanted: &Wanted, plays: &[Play<'_>], time: Du
     if rows.values().flatten().all(well) { ExitCode::SUCCESS } else { ExitCode::from(3) }
 }
 
+fn play_class(micropython: &Path, wanted: &Wanted, groups: usize) -> ExitCode {
+    // Some need more than their board: a login, a second board, a Wi-Fi of their own, a file.
+    let plain = |light: &&Light| !(light.login || light.twin || light.radio || light.foreign);
+    let lights: Vec<Light> = wanted.lights.iter().filter(plain).cycle().take(groups).cloned().collect();
+    let began = Instant::now();
+    let (checks, status) = class(micropython, &lights);
+    println!("| group | light | what was said |\n| --- | --- | --- |");
+    let mut wrong = 0;
+    for (group, (light, checked)) in lights.iter().zip(&checks).enumerate() {
+        if let Some(folder) = &wanted.logs {
+            write_log(folder, (group, Broker::Embedded, light), &checked.told);
+        }
+        let judged = judge(&light.expected, checked);
+        wrong += usize::from(judged.is_err());
+        println!(
+            "| {group} | {} | {} |",
+            light.name,
+            judged.unwrap_or_else(|wrong| format!("WRONG: {wrong}"))
+        );
+    }
+    println!(
+        "\n{groups} groups in {} s by one program, which ended with {status}; {wrong} misjudged",
+        began.elapsed().as_secs()
+    );
+    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) }
+}
+
 fn main() -> ExitCode {
     let wanted = match wanted() {
         Ok(wanted) => wanted,
@@ -154,6 +185,9 @@ fn main() -> ExitCode {
     }
     if let Some(time) = wanted.beside {
         return play_beside(&micropython, &wanted, &plays, time);
+    }
+    if let Some(groups) = wanted.class {
+        return play_class(&micropython, &wanted, groups);
     }
     let began = Instant::now();
     let rows = Mutex::new(BTreeMap::<(String, &str), Row>::new());

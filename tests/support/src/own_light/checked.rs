@@ -46,7 +46,7 @@ pub struct Checked {
 }
 
 /// A check that takes longer hangs: the contract allows a good light six minutes, and a wrong one makes it wait.
-const LONGEST: Duration = Duration::from_secs(840);
+pub(super) const LONGEST: Duration = Duration::from_secs(840);
 
 /// Plays a whole check of this light.
 pub fn check(micropython: &Path, light: &Light, broker: Broker) -> Checked {

@@ -6,6 +6,7 @@ mod beside;
 mod board;
 mod brokers;
 mod checked;
+mod class;
 mod lights;
 mod radio;
 mod setup;
@@ -15,6 +16,7 @@ pub use self::{
     board::Board,
     brokers::Broker,
     checked::{Checked, STEPS, check, judge, side_by_side},
+    class::class,
     lights::{Address, Expected, Good, Light, Wrong, folder, good, wrong},
     setup::micropython,
 };
