@@ -110,6 +110,7 @@ enum CheckEvent {
     Progress(Progress),
     Judged(Vec<Verdict>),
     Saved(Result<PathBuf, String>),
+    NobodyCame,
     Over(Result<(), String>),
 }
 
@@ -151,6 +152,8 @@ pub struct CheckJob {
     pub notices: Vec<String>,
     pub playing: Option<Playing>,
     pub stage: Stage,
+    /// It was cancelled before a light came, so that there is nothing to report.
+    pub nobody_came: bool,
     /// Where the report is, or why there is none.
     pub saved: Option<Result<PathBuf, String>>,
     verdicts: Vec<Verdict>,
@@ -188,6 +191,7 @@ impl CheckJob {
             notices: Vec::new(),
             playing: None,
             stage: Stage::Working,
+            nobody_came: false,
             saved: None,
             verdicts: Vec::new(),
             ended: Vec::new(),
@@ -233,6 +237,7 @@ impl CheckJob {
             }
             CheckEvent::Judged(verdicts) => self.verdicts = verdicts,
             CheckEvent::Saved(saved) => self.saved = Some(saved),
+            CheckEvent::NobodyCame => self.nobody_came = true,
             CheckEvent::Over(over) => {
                 self.playing = None;
                 self.over = true;
@@ -400,7 +405,9 @@ async fn play(
     reporter.tell(CheckEvent::Judged(judge(&record)));
     // That no light came is a finding after the wait for it, and not before.
     let is_empty = was_cancelled && !record.entries.iter().any(|entry| entry.what.connection().is_some());
-    if let Some(folder) = spec.state_folder.as_ref().filter(|_| !is_empty) {
+    if is_empty {
+        reporter.tell(CheckEvent::NobodyCame);
+    } else if let Some(folder) = &spec.state_folder {
         let saved = save(&record, folder);
         reporter.tell(CheckEvent::Saved(saved.map_err(|why| why.one_line())));
     }

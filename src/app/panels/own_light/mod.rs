@@ -203,6 +203,7 @@ fn end(ui: &mut Ui, palette: &Palette, job: &CheckJob, stage: &Stage) -> Actions
         Some(Err(why)) => {
             ui.add(Label::new(RichText::new(why).color(palette.bad)).wrap());
         }
+        None if job.nobody_came => _ = ui.label("No light came, so there is no report."),
         None => {}
     }
     ui.horizontal(|ui| {
