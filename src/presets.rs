@@ -31,12 +31,18 @@ macro_rules! preset {
 }
 
 /// All of them: first what works anywhere, then the brokers, then what shows something.
-pub const PRESETS: [Preset; 14] = [
+pub const PRESETS: [Preset; 15] = [
     preset!("default", "A pair", "two lights on the embedded broker: nothing to install", []),
     preset!(
         "crossing",
         "A crossing",
         "four lights, of which one may be green at a time, on the embedded broker",
+        []
+    ),
+    preset!(
+        "own-light",
+        "A light of your own",
+        "one light of this program beside yours, which connects to port 1884",
         []
     ),
     preset!("mosquitto", "Mosquitto here", "a Mosquitto 2 of your own on this computer", []),

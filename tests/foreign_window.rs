@@ -193,6 +193,23 @@ fn what_speaks_on_the_broker_becomes_a_light_of_the_lab_at_once_and_again_from_t
 }
 
 #[test]
+fn an_empty_field_is_no_mistake_before_somebody_typed_or_pressed_a_button() {
+    let mut real = Real::start(&START);
+    real.wait("the form", |real| real.says("How lab/b is talked with"));
+    assert!(!real.says("It is empty") && !real.says("Correct what is marked"));
+    assert!(!real.is_disabled("Let it be lab/b now") && !real.is_disabled("Save this configuration"));
+    real.type_into("Topic that it publishes to", "cars/+");
+    assert!(real.says("+ and # stand for many topics") && !real.says("It is empty"));
+    assert!(real.is_disabled("Let it be lab/b now"));
+    real.type_into("Topic that it publishes to", "cars/x");
+    real.click("Let it be lab/b now");
+    assert!(real.says("It is empty") && real.is_disabled("Let it be lab/b now"));
+    real.type_into("Topic that it subscribes to", "cars/y");
+    assert!(!real.says("It is empty") && !real.is_disabled("Let it be lab/b now"));
+    real.end();
+}
+
+#[test]
 fn f8_and_the_other_keys_do_without_a_mouse() {
     let mut real = Real::start(&START);
     let partner = real.partner();

@@ -169,6 +169,37 @@ fn a_port_that_is_taken_is_told_with_what_to_do() {
     window.type_port(&taken.local_addr().unwrap().port().to_string());
     window.click("Start the check");
     window.wait_for("cannot be opened");
+    assert!(window.says("type another port") && !window.says("--port"));
+}
+
+#[test]
+fn a_folder_that_takes_no_reports_is_told_before_the_check_begins() {
+    let mut window = Window::start();
+    // Where the folder of the reports is to be, there is a file.
+    std::fs::write(window.folder.path().join("checks"), "").unwrap();
+    window.harness.step();
+    window.type_port("0");
+    window.click("Start the check");
+    window.wait_for("the report cannot be written below");
+    assert!(window.says("--state FOLDER") && !window.says("Connects: playing"));
+}
+
+#[test]
+fn a_check_that_is_cancelled_before_a_light_came_writes_no_page() {
+    let mut window = Window::start();
+    window.harness.step();
+    window.type_port("0");
+    window.click("Start the check");
+    window.wait_for("Connects: playing");
+    window.click("Cancel the check");
+    window.wait_for("Cancelled before all steps were judged");
+    let start = Instant::now();
+    while !window.harness.state().own_light().job.as_ref().unwrap().is_over() {
+        assert!(start.elapsed() < Duration::from_secs(30), "the check does not end");
+        window.harness.step();
+    }
+    assert!(window.says("No light came, so there is no report"));
+    assert_eq!(std::fs::read_dir(window.folder.path().join("checks")).unwrap().count(), 0);
 }
 
 /// Free ports that no system hands out by itself, as it does for the brokers of the groups.
@@ -199,6 +230,7 @@ fn a_class_has_a_row_for_each_group_those_who_need_help_first() {
     window.click("Start the checks");
     window.wait_for("di: ");
     window.wait_for("cannot be opened");
+    assert!(window.says("give the group another port in the roster") && !window.says("--port"));
     window.wait_for("cy: Connects: waits for its light");
     let light = connect(ports[0]);
     window.wait_for("ann & bo, Connects: pass");
@@ -213,6 +245,7 @@ fn a_class_has_a_row_for_each_group_those_who_need_help_first() {
     // One is ended alone, and checked again at the same port.
     window.click("Cancel the check of cy");
     window.wait_for("cy: cancelled: 0 passed, 0 failed, 10 not judged");
+    assert!(!window.says("Copy where the report of cy is"), "a page of nothing");
     window.click("Check cy again");
     window.wait_for("cy, Connects: playing");
     let again = connect(ports[1]);

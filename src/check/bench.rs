@@ -2,8 +2,8 @@
 //! and the record of it all.
 
 use std::{
+    io::ErrorKind,
     net::{Ipv4Addr, SocketAddr},
-    process::Stdio,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,11 +12,13 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
+    ground,
     history::{History, us},
+    hook,
     live::Live,
     partner::Partner,
     record::{BenchFault, Payload, Record, Step, What, Who},
@@ -32,13 +34,13 @@ use crate::{
 
 /// What was seen and waits to be written down; a light that floods waits for it.
 const SEEN: usize = 1_024;
-/// How long the hook may take.
-const HOOK: Duration = Duration::from_secs(30);
 
 /// What a bench is made of.
 pub struct Setup {
     /// Where the light connects.
     pub listen: SocketAddr,
+    /// What a person does to take another port than that; an imperative.
+    pub another_port: &'static str,
     /// The broker.
     pub destination: Destination,
     /// How the partner logs in there.
@@ -69,7 +71,9 @@ pub(super) struct Bench {
     shared: Arc<Shared>,
     changed: watch::Receiver<()>,
     proxy: Proxy,
-    /// The partner's own way to the broker.
+    /// The broker.
+    destination: Destination,
+    /// The partner's own way to it.
     partner_port: u16,
     _partner_way: Proxy,
     login: Option<Login>,
@@ -79,6 +83,8 @@ pub(super) struct Bench {
     /// Up to which entry subscriptions were looked for.
     tended: usize,
     wifi_hook: Option<String>,
+    /// The light's network was switched off and not on again.
+    wifi_off: bool,
     random: StdRng,
     step: Option<Step>,
     observer: Observer,
@@ -127,7 +133,7 @@ impl Recording {
 impl Bench {
     /// Opens the light's port.
     pub(super) fn start(setup: Setup, observer: Observer) -> Result<Bench, Diagnostic> {
-        let Setup { listen, destination, login, wifi_hook, record } = setup;
+        let Setup { listen, another_port, destination, login, wifi_hook, record } = setup;
         let seed = record.seed;
         let (changed_in, changed) = watch::channel(());
         let shared =
@@ -136,16 +142,18 @@ impl Bench {
         let no_port = |error| Diagnostic::from(format!("the bench has no port of its own: {error}"));
         let own = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let partner_way = Proxy::towards(destination.clone(), own, seed).map_err(no_port)?;
-        let proxy = Proxy::tapped(destination, listen, seed, seen_in).map_err(|error| {
-            Diagnostic::new(
-                format!("the light's port {} cannot be opened: {error}", listen.port()),
-                "stop the program that has it, or choose another one with --port",
-            )
+        let proxy = Proxy::tapped(destination.clone(), listen, seed, seen_in).map_err(|error| {
+            let help = match error.kind() {
+                ErrorKind::AddrInUse => format!("stop the program that has it, or {another_port}"),
+                _ => another_port.to_owned(),
+            };
+            Diagnostic::new(format!("the light's port {} cannot be opened: {error}", listen.port()), help)
         })?;
         let reader = tokio::spawn(write_down(seen, shared.clone()));
         Ok(Bench {
             shared,
             changed,
+            destination,
             partner_port: partner_way.address().port(),
             _partner_way: partner_way,
             proxy,
@@ -154,6 +162,7 @@ impl Bench {
             shown: None,
             tended: 0,
             wifi_hook,
+            wifi_off: false,
             random: StdRng::seed_from_u64(seed),
             step: None,
             observer,
@@ -276,8 +285,7 @@ impl Bench {
             let Err(text) = self.try_to_publish(topic, payload.clone(), retain).await else { return };
             self.partner = None;
             if last {
-                self.tell(Progress::Notice(text.clone()));
-                self.note(What::Trouble { text });
+                self.trouble(text);
             }
         }
     }
@@ -349,7 +357,7 @@ impl Bench {
         if on {
             self.note(What::Fault { fault, on });
             if let Err(error) = self.proxy.inject(spec) {
-                self.note(What::Trouble { text: error.message });
+                self.trouble(error.message);
             }
         } else {
             // Noted before: a light that comes back at once does not come back during the fault.
@@ -396,31 +404,46 @@ impl Bench {
     }
 
     /// Switches the light's own network off or on.
-    pub(super) async fn hook(&self, up: bool) {
+    pub(super) async fn hook(&mut self, up: bool) {
         let Some(hook) = &self.wifi_hook else { return };
-        let argument = if up { "up" } else { "down" };
+        let argument = if up { hook::UP } else { hook::DOWN };
         self.note(What::Fault { fault: BenchFault::Hook, on: !up });
-        // As a person would type it, with arguments of its own.
-        let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-        let mut command = std::process::Command::new(shell);
-        command.arg(option).arg(format!("{hook} {argument}")).stdin(Stdio::null()).stdout(Stdio::null());
-        let run = tokio::task::spawn_blocking(move || command.status());
-        let trouble = match timeout(HOOK, run).await {
-            Ok(Ok(Ok(status))) if status.success() => return,
-            Ok(Ok(Ok(status))) => format!("it ended with {status}"),
-            Ok(Ok(Err(error))) => error.to_string(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "it did not end within 30 s".to_owned(),
+        // Whatever became of the command: "up" harms no network that is up.
+        self.wifi_off = true;
+        let Err(trouble) = hook::run(hook, argument).await else {
+            self.wifi_off = !up;
+            return;
         };
-        let text = format!("the Wi-Fi hook {hook} {argument} failed: {trouble}");
+        self.trouble(format!("the Wi-Fi hook \"{hook} {argument}\" failed: {trouble}"));
+    }
+
+    /// Something in the check itself does not work.
+    fn trouble(&self, text: String) {
         self.tell(Progress::Notice(text.clone()));
         self.note(What::Trouble { text });
+    }
+
+    /// Something that a person should know, and no trouble of the check's.
+    pub(super) fn notice(&self, text: String) {
+        self.tell(Progress::Notice(text.clone()));
+        self.note(What::Notice { text });
+    }
+
+    /// Notes where the broker is away by itself.
+    pub(super) async fn look_for_broker(&self) {
+        if let Err(why) = ground::reach(&self.destination).await {
+            self.trouble(why);
+        }
     }
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
         self.reader.abort();
+        // A check that is ended in the middle leaves nobody without a network.
+        if let Some(hook) = self.wifi_hook.as_ref().filter(|_| self.wifi_off) {
+            hook::start(hook, hook::UP);
+        }
     }
 }
 
@@ -489,4 +512,37 @@ fn what(seen: Seen) -> Option<What> {
             }
         }
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_check_that_is_ended_while_the_network_is_off_switches_it_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("calls");
+        let setup = Setup {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            another_port: "",
+            destination: Destination { host: "127.0.0.1".to_owned(), port: 1, tls: None },
+            login: None,
+            wifi_hook: Some(format!("echo >> {}", file.display())),
+            record: Record::default(),
+        };
+        let mut bench = Bench::start(setup, Box::new(|_| ())).unwrap();
+        let calls = || std::fs::read_to_string(&file).unwrap_or_default();
+        bench.hook(false).await;
+        bench.hook(true).await;
+        bench.hook(false).await;
+        assert_eq!(calls().lines().collect::<Vec<_>>(), ["down", "up", "down"]);
+        drop(bench);
+        let on_again = async {
+            while calls().lines().count() < 4 {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), on_again).await.unwrap();
+        assert!(calls().ends_with("down\nup\n"), "{}", calls());
+    }
 }

@@ -1,6 +1,6 @@
 //! The groups of a class: from a roster, or by their number; and the table of what came of them.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, io::Read, path::Path};
 
 use super::{
     record::Step,
@@ -50,12 +50,15 @@ pub type Problems = Vec<(u64, String)>;
 /// All that is wrong with it, each with its line.
 pub fn read(file: &Path) -> Result<Vec<Group>, Problems> {
     let unread = |why: String| vec![(1, why)];
-    let size = std::fs::metadata(file).map_err(|error| unread(format!("it cannot be read: {error}")))?.len();
-    if size > MOST_ROSTER_BYTES {
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).map(|file| file.take(MOST_ROSTER_BYTES + 1));
+    let read = opened.and_then(|mut opened| opened.read_to_end(&mut bytes));
+    read.map_err(|error| unread(format!("it cannot be read: {error}")))?;
+    if u64::try_from(bytes.len()).is_ok_and(|read| read > MOST_ROSTER_BYTES) {
         return Err(unread("it is too long for a roster".to_owned()));
     }
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| unread(format!("it cannot be read as UTF-8: {error}")))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| unread("it is no text in UTF-8: save it as \"CSV UTF-8\"".to_owned()))?;
     rows(&text)
 }
 

@@ -1,6 +1,11 @@
 //! The broker behind a light's port: one of the check's own, or one that runs elsewhere.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use tokio::{net::TcpStream, time::timeout};
 
 use super::{
     bench::Setup,
@@ -38,7 +43,7 @@ impl Ground {
     /// to the network with `lan`, whatever the configuration says. `notice` gets what an emulated account says.
     ///
     /// # Errors
-    /// When the broker cannot be started.
+    /// When the broker cannot be started, or reached.
     pub async fn prepare(
         config: &Config,
         lan: bool,
@@ -46,15 +51,22 @@ impl Ground {
     ) -> Result<Ground, Diagnostic> {
         let retains = config.emulated.is_none() && config.feeds.is_none();
         match &config.broker {
-            BrokerChoice::External { host, port, login, tls } => Ok(Ground {
-                broker: None,
-                destination: Destination { host: host.clone(), port: *port, tls: tls.clone() },
-                login: login.clone(),
-                made_up: false,
-                label: format!("{host}:{port}"),
-                retains,
-                lan,
-            }),
+            BrokerChoice::External { host, port, login, tls } => {
+                let destination = Destination { host: host.clone(), port: *port, tls: tls.clone() };
+                // A light that is let in by nobody would be blamed for it.
+                reach(&destination).await.map_err(|why| {
+                    Diagnostic::new(why, "start it, or let \"twinlight doctor\" find out what is wrong")
+                })?;
+                Ok(Ground {
+                    broker: None,
+                    destination,
+                    login: login.clone(),
+                    made_up: false,
+                    label: format!("{host}:{port}"),
+                    retains,
+                    lan,
+                })
+            }
             BrokerChoice::Embedded { login, .. } => {
                 let made_up = lan && login.is_none();
                 let login = if made_up { Some(make_login()) } else { login.clone() };
@@ -95,12 +107,19 @@ impl Ground {
         Record::new(seed, steps, self.label.clone(), self.retains)
     }
 
-    /// A bench whose light connects to `port`; 0: any free one.
+    /// A bench whose light connects to `port`; 0: any free one. `another_port` says how a person takes another one.
     #[must_use]
-    pub fn setup(&self, port: u16, wifi_hook: Option<String>, record: Record) -> Setup {
+    pub fn setup(
+        &self,
+        port: u16,
+        another_port: &'static str,
+        wifi_hook: Option<String>,
+        record: Record,
+    ) -> Setup {
         let ip = if self.lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         Setup {
             listen: SocketAddr::from((ip, port)),
+            another_port,
             destination: self.destination.clone(),
             login: self.login.clone(),
             wifi_hook,
@@ -114,4 +133,21 @@ impl Ground {
             broker.stop().await;
         }
     }
+}
+
+/// How long a broker may take to accept a connection.
+const REACHED: Duration = Duration::from_secs(5);
+
+/// Whether somebody listens where the broker is to be.
+///
+/// # Errors
+/// Why not.
+pub(super) async fn reach(broker: &Destination) -> Result<(), String> {
+    let connected = timeout(REACHED, TcpStream::connect((broker.host.as_str(), broker.port))).await;
+    let trouble = match connected {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {} s", REACHED.as_secs()),
+    };
+    Err(format!("the broker at {}:{} cannot be reached: {trouble}", broker.host, broker.port))
 }

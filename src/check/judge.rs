@@ -61,7 +61,45 @@ pub fn judge_step(record: &Record, step: Step) -> Verdict {
         earlier.map(|earlier| judge_step(record, *earlier)).any(|earlier| earlier.outcome == Outcome::Fail)
     };
     let again = step == Step::KeepsWithinLimits && explained.cause == Some(Cause::HangsUpByItself);
-    if again && told() { verdict } else { explained }
+    fairly(record, if again && told() { verdict } else { explained })
+}
+
+/// Causes that may have lain in the broker, the partner, or the hook, where one of these did not do its part.
+const MAY_BE_THE_BENCH: [Cause; 17] = [
+    Cause::NeverCame,
+    Cause::LoginRefused,
+    Cause::NoSubscribe,
+    Cause::WordsNotUnderstood,
+    Cause::NeverSpeaks,
+    Cause::NeverYields,
+    Cause::YieldsLate,
+    Cause::GoesOnAmber,
+    Cause::NeverGoes,
+    Cause::NotReconnected,
+    Cause::NoResubscribe,
+    Cause::MuteAfterReconnect,
+    Cause::DeafAfterReconnect,
+    Cause::StopsByItself,
+    Cause::HangsUpByItself,
+    Cause::ObeysOldWord,
+    Cause::GaveUpAfterRefusal,
+];
+
+/// A light is not blamed for what the check did not do as it should.
+fn fairly(record: &Record, verdict: Verdict) -> Verdict {
+    if !verdict.cause.is_some_and(|cause| MAY_BE_THE_BENCH.contains(&cause)) {
+        return verdict;
+    }
+    let step = verdict.step;
+    let played = record.entries.iter().skip_while(|entry| entry.what != What::Began { step });
+    let trouble = played.take_while(|entry| entry.what != What::Ended { step }).find_map(|entry| {
+        let What::Trouble { text } = &entry.what else { return None };
+        Some(text)
+    });
+    match trouble {
+        Some(text) => Verdict::unjudged(step, format!("{text}; it was seen: {}", verdict.evidence)),
+        None => verdict,
+    }
 }
 
 /// When a step was decided, in milliseconds since the check began.
@@ -83,6 +121,25 @@ pub fn decided_ms(record: &Record, step: Step) -> u64 {
 mod tests {
     use super::*;
     use crate::check::history::by_hand::Script;
+
+    #[test]
+    fn a_light_is_not_blamed_where_the_check_had_trouble_of_its_own() {
+        let of = |trouble: bool| {
+            let mut script = Script::learned();
+            script.began(0, Step::Connects);
+            if trouble {
+                script.at(50_000, What::Trouble { text: "the broker cannot be reached".to_owned() });
+            }
+            script.ended(60_000, Step::Connects);
+            judge_step(&script.record, Step::Connects)
+        };
+        assert_eq!(of(false).cause, Some(Cause::NeverCame));
+        let unjudged = of(true);
+        assert_eq!(unjudged.outcome, Outcome::Unjudged);
+        assert!(
+            unjudged.evidence.starts_with("the broker cannot be reached; it was seen: nothing connected")
+        );
+    }
 
     #[test]
     fn what_was_not_played_is_not_judged_and_says_why() {

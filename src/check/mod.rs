@@ -15,6 +15,7 @@
 //! | [`verdict`] | outcome, cause, evidence, advice |
 //! | `timings` | how long everything may take, and why |
 //! | `partner` | the MQTT client that plays against the light |
+//! | `hook` | the command that switches the light's network |
 //! | [`bench`](mod@bench) | the port with the tap and the faults, and the record that is written there |
 //! | `reaction` | whether the light yields and goes |
 //! | `steps` | the steps, one a file: how it is played and judged |
@@ -33,6 +34,7 @@ mod dictionary;
 pub mod given;
 pub mod ground;
 mod history;
+mod hook;
 pub mod judge;
 mod learn;
 pub mod live;

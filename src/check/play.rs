@@ -6,11 +6,14 @@ use super::{
     history::{Connection, History, us},
     judge::judge_step,
     record::{Step, What, Who},
-    steps::{connects, half_open, limits, old_words, reacts, recovers, refusal, talks},
+    steps::{connects, half_open, limits, old_words, reacts, recovers, refusal, talks, talks::noise},
     timings::{COME_BACK, SIGN_OF_LIFE},
     verdict::{Cause, Outcome},
 };
 
+/// More changes of the speaker, and more of them by name, tell nothing new.
+const MOST_TURNS: usize = 64;
+const MOST_LISTED: usize = 6;
 const THROWN_OUT: &str = "two connections throw each other out all the time";
 
 /// Plays the steps that are asked for.
@@ -18,6 +21,7 @@ pub(super) async fn play(bench: &mut Bench) {
     let wanted = bench.look(|history| history.record.steps.clone());
     bench.began(Step::Connects);
     connects::play(bench).await;
+    bench.look_for_broker().await;
     bench.ended(Step::Connects);
     let connects = bench.look(|history| judge_step(history.record, Step::Connects));
     if connects.outcome != Outcome::Pass {
@@ -25,6 +29,7 @@ pub(super) async fn play(bench: &mut Bench) {
     }
     bench.began(Step::Talks);
     talks::play(bench).await;
+    bench.look_for_broker().await;
     bench.ended(Step::Talks);
     strangers(bench);
     let talks = bench.look(|history| judge_step(history.record, Step::Talks));
@@ -79,7 +84,9 @@ pub(super) async fn play(bench: &mut Bench) {
         if bench.look(thrown_out) {
             talks::watch_takeovers(bench).await;
         }
+        bench.look_for_broker().await;
         bench.ended(step);
+        strangers(bench);
         let verdict = bench.look(|history| judge_step(history.record, step));
         if verdict.cause == Some(Cause::SharedClientId)
             && let Some(next) = wanted.iter().copied().find(|later| *later > step)
@@ -134,30 +141,53 @@ fn leave_out(bench: &mut Bench, wanted: &[Step], first: Step, reason: &str) {
     }
 }
 
-/// Tells of a second light on the port.
+/// Tells, once, of others on the port than one light.
 fn strangers(bench: &Bench) {
-    let others = bench.look(|history| {
-        let profile = history.profile?;
-        let connections = history.connections();
-        let own = |c: u64| connections.iter().find(|one| one.c == c).map(|one| one.client_id.clone());
-        let mut ids: Vec<(String, String)> = Vec::new();
-        for entry in history.all {
-            if let What::Publish { c, by: Who::Light, topic, payload, .. } = &entry.what
-                && profile.vocabulary.understand(payload).is_some()
-                && let Some(id) = own(*c)
-                && !ids.iter().any(|(_, known)| known == topic)
-            {
-                ids.push((id, topic.clone()));
+    let (told, lights, noise) = bench.look(|history| {
+        let told = |begin: &str| {
+            history
+                .all
+                .iter()
+                .any(|entry| matches!(&entry.what, What::Notice { text } if text.starts_with(begin)))
+        };
+        ([told(LIGHTS), told(NOISE)], lights(history), noise(&history.connections()))
+    });
+    if let (Some(lights), [false, _]) = (lights, told) {
+        let help = "give each a port of its own";
+        bench.notice(format!("{LIGHTS}: {} (help: {help})", lights.join(", ")));
+    }
+    if let (Some((count, reason)), [_, false]) = (noise, told) {
+        bench.notice(format!("{NOISE}: {reason} ({count} connections, left out)"));
+    }
+}
+
+const LIGHTS: &str = "more than one light speaks on this port";
+const NOISE: &str = "something that speaks no MQTT connects to this port";
+
+/// The lights, where there are several: they speak on several topics, or by turns.
+fn lights(history: &History<'_>) -> Option<Vec<String>> {
+    let profile = history.profile?;
+    let connections = history.connections();
+    let own = |c: u64| connections.iter().find(|one| one.c == c).map(|one| one.client_id.as_str());
+    let mut known: Vec<(&str, &str)> = Vec::new();
+    let mut turns: Vec<&str> = Vec::new();
+    for entry in history.all {
+        if let What::Publish { c, by: Who::Light, topic, payload, .. } = &entry.what
+            && profile.vocabulary.understand(payload).is_some()
+            && let Some(id) = own(*c)
+        {
+            // A program may have a new id after each reset; it does not go back to an old one.
+            if turns.last() != Some(&id) && turns.len() < MOST_TURNS {
+                turns.push(id);
+            }
+            if !known.contains(&(id, topic.as_str())) && known.len() < MOST_LISTED {
+                known.push((id, topic));
             }
         }
-        (ids.len() > 1).then_some(ids)
-    });
-    if let Some(ids) = others {
-        let listed =
-            ids.iter().map(|(id, topic)| format!("\"{id}\" says on {topic}")).collect::<Vec<_>>().join(", ");
-        let text =
-            format!("more than one light speaks on this port: {listed} (help: give each a port of its own)");
-        bench.note(What::Trouble { text: text.clone() });
-        bench.tell(super::bench::Progress::Notice(text));
     }
+    let by_turns =
+        turns.iter().enumerate().any(|(at, id)| turns.iter().skip(at + 2).any(|later| later == id));
+    let topics = known.iter().any(|(_, topic)| known.first().is_some_and(|(_, first)| first != topic));
+    (topics || by_turns)
+        .then(|| known.iter().map(|(id, topic)| format!("\"{id}\" says on {topic}")).collect())
 }

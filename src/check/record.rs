@@ -18,6 +18,8 @@ const MOST_A_SECOND: u32 = 60;
 const MOST_CHANGES_A_SECOND: u32 = 600;
 /// Entries that are kept in all.
 const MOST_ENTRIES: usize = 60_000;
+/// Seconds that a check and the wait for its light take at the most.
+const LONGEST_S: u64 = 7 * 24 * 3_600;
 /// Bytes of a payload that are kept.
 const MOST_PAYLOAD: usize = 256;
 
@@ -283,6 +285,10 @@ pub enum What {
     Trouble {
         text: String,
     },
+    /// Something that a person should know.
+    Notice {
+        text: String,
+    },
 }
 
 impl What {
@@ -423,6 +429,14 @@ impl Record {
         let from = self.entries.iter().find(began)?.at;
         let to = self.entries.iter().find(ended).map_or_else(|| self.end(), |entry| entry.at);
         Some((from, to))
+    }
+
+    /// Whether a bench can have written it: nothing in it costs who reads it more than a record of this program's.
+    #[must_use]
+    pub(super) fn is_plausible(&self) -> bool {
+        let in_order = self.entries.is_sorted_by_key(|entry| entry.at);
+        let fits = self.entries.len() <= 2 * MOST_ENTRIES && self.steps.len() <= Step::ALL.len();
+        in_order && fits && self.end() / 1_000_000 <= LONGEST_S
     }
 
     /// The time of the last entry.

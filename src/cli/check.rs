@@ -14,7 +14,7 @@ use rand::{TryRng, rngs::SysRng};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{failure, output, progress::Reporter};
+use super::{failure, output, progress::Reporter, report as files};
 use crate::{
     board::{
         Cancel,
@@ -89,8 +89,6 @@ pub(super) struct CheckArgs {
 
 /// What waits to be told.
 const PROGRESS: usize = 256;
-/// A longer page was not written here.
-const MOST_PAGE_BYTES: u64 = 64 * 1024 * 1024;
 /// Plain lines of progress come no more often.
 const LINES: Duration = Duration::from_secs(5);
 
@@ -105,6 +103,7 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<u8> {
     }
     let given = args.foreign.as_deref().map(given).transpose()?;
     // Before minutes of a check that could not be kept.
+    check_places(args)?;
     let key = args.html.as_ref().map(|_| seal_key(common)).transpose()?;
     let seed = args.seed.or(config.seed).unwrap_or_else(|| SysRng.try_next_u64().unwrap_or_default());
     if let (Some(roster), Some(csv)) = (&args.class, &args.csv) {
@@ -115,25 +114,40 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<u8> {
         let ground = prepare(&config, args.lan).await?;
         let mut record = ground.record(seed, steps);
         record.given = given;
-        let record = checked(args, &ground, record).await?;
+        let (record, printed) = checked(args, &ground, record).await?;
         ground.stop().await;
         let verdicts = judge(&record);
-        output::line(if args.json {
-            summary(&record, &verdicts).to_string()
-        } else {
-            closing(&record, &verdicts)
-        })?;
+        let closing =
+            if args.json { summary(&record, &verdicts).to_string() } else { closing(&record, &verdicts) };
+        // What is said last and each file are tried whatever became of the others.
+        let mut done = vec![printed.and_then(|()| output::line(closing))];
         if let Some(file) = &args.report {
-            write_report(file, &record, &verdicts)?;
+            done.push(write_report(file, &record, &verdicts));
         }
         if let (Some(file), Some(key)) = (&args.html, &key) {
-            write(file, &report::page(&record, key)?, "--html")?;
+            done.push(write_page(file, &record, key, common.state_folder().as_deref()));
         }
         if let Some(file) = &args.learn {
-            keep_learned(file, &record)?;
+            done.push(keep_learned(file, &record));
         }
-        Ok(status(&verdicts))
+        let mut wrong = done.into_iter().filter_map(Result::err);
+        let Some(first) = wrong.next() else { return Ok(status(&verdicts)) };
+        wrong.for_each(|error| _ = failure::tell(&error));
+        Err(first)
     })
+}
+
+/// That every file that is to be written can be, and that none takes another's place.
+fn check_places(args: &CheckArgs) -> anyhow::Result<()> {
+    let read = [("--class", &args.class), ("--foreign", &args.foreign)];
+    let written =
+        [("--report", &args.report), ("--html", &args.html), ("--learn", &args.learn), ("--csv", &args.csv)];
+    for (option, file) in written {
+        files::check_place(option, file.as_deref())?;
+    }
+    let [class, foreign] = read.map(|(option, file)| (option, file.as_deref()));
+    let [report, html, learn, csv] = written.map(|(option, file)| (option, file.as_deref()));
+    files::check_apart([class, foreign, report, html, learn, csv])
 }
 
 /// Stands in for the junction of a configuration that says no more than which broker there is.
@@ -194,8 +208,13 @@ async fn prepare(config: &Config, lan: bool) -> Result<Ground, Diagnostic> {
 const PORT: u16 = 1883;
 const PORTS_TRIED: u16 = 100;
 
-/// Plays the check, tells of it, and returns its record, to its end or to the moment at which it was ended.
-async fn checked(args: &CheckArgs, ground: &Ground, record: Record) -> anyhow::Result<Record> {
+/// Plays the check, tells of it, and returns its record, to its end or to the moment at which it was ended, with what
+/// came of the telling.
+async fn checked(
+    args: &CheckArgs,
+    ground: &Ground,
+    record: Record,
+) -> anyhow::Result<(Record, anyhow::Result<()>)> {
     let (check, mut progress) = start(args, ground, record).await?;
     let address = check.address();
     let mut out = ProgressPrinter::new(args.json);
@@ -206,10 +225,17 @@ async fn checked(args: &CheckArgs, ground: &Ground, record: Record) -> anyhow::R
     let mut run = std::pin::pin!(check.run());
     let ended = asked_to_end();
     let mut ended = std::pin::pin!(ended);
+    // A full disk below standard output costs the lines, not the check.
+    let mut printed = Ok(());
+    let mut take = |progress| {
+        if printed.is_ok() {
+            printed = out.take(progress, || recording.record());
+        }
+    };
     loop {
         tokio::select! {
             biased;
-            Some(progress) = progress.recv() => out.take(progress, || recording.record())?,
+            Some(progress) = progress.recv() => take(progress),
             () = &mut run => break,
             () = &mut ended => {
                 note!("ended before all steps were done; this is what was judged by then");
@@ -218,9 +244,9 @@ async fn checked(args: &CheckArgs, ground: &Ground, record: Record) -> anyhow::R
         }
     }
     while let Ok(progress) = progress.try_recv() {
-        out.take(progress, || recording.record())?;
+        take(progress);
     }
-    Ok(recording.record())
+    Ok((recording.record(), printed))
 }
 
 /// Opens the light's port: the one that is asked for, or the first that is free.
@@ -238,7 +264,8 @@ async fn start(
             // What is dropped here is a line of progress: verdicts are made from the record.
             let _ = tell.try_send(progress);
         });
-        let setup = ground.setup(port, args.wifi_hook.clone(), record.clone());
+        let hook = args.wifi_hook.clone();
+        let setup = ground.setup(port, "choose another port with --port", hook, record.clone());
         match Check::start(setup, observer) {
             Ok(check) => return Ok((check, progress)),
             Err(error) => {
@@ -293,7 +320,9 @@ impl ProgressPrinter {
                 let done =
                     step.and_then(|step| Step::ALL.iter().position(|of| *of == step)).unwrap_or_default();
                 let position = u64::try_from(done * 10).unwrap_or_default();
-                self.reporter.set(position, || format!("{name}: {text} ({} s at most)", left.as_secs()));
+                self.reporter.set(position, || {
+                    format!("{name}: {text} ({} s at most)", left.as_millis().div_ceil(1_000))
+                });
             }
             Progress::Ended(step) => {
                 let record = record();
@@ -306,11 +335,11 @@ impl ProgressPrinter {
             }
             Progress::Learned(text) => {
                 if self.learned.as_ref() != Some(&text) {
-                    self.reporter.say(&format!("learned: {text}"));
+                    self.reporter.say(&format!("learned: {}", on_one_line(&text)));
                     self.learned = Some(text);
                 }
             }
-            Progress::Notice(text) => self.reporter.say(&format!("notice: {text}")),
+            Progress::Notice(text) => self.reporter.say(&format!("notice: {}", on_one_line(&text))),
         }
         Ok(())
     }
@@ -337,7 +366,13 @@ fn sentence(verdict: &Verdict) -> String {
     let cause = verdict.cause.map(|cause| format!("{}: ", cause.name())).unwrap_or_default();
     let advice =
         verdict.advice().map(|advice| format!("\n{:36}what to do: {advice}", "")).unwrap_or_default();
-    format!("{:8}  {:26}{cause}{}{advice}", verdict.outcome.name(), verdict.step.name(), verdict.evidence)
+    let evidence = on_one_line(&verdict.evidence);
+    format!("{:8}  {:26}{cause}{evidence}{advice}", verdict.outcome.name(), verdict.step.name())
+}
+
+/// The words of a light stand in it, and must not look like lines of the check's own.
+fn on_one_line(text: &str) -> String {
+    text.replace('\n', "\\n").replace('\t', "\\t")
 }
 
 fn count(verdicts: &[Verdict], wanted: Outcome) -> usize {
@@ -386,14 +421,26 @@ fn write_report(file: &Path, record: &Record, verdicts: &[Verdict]) -> anyhow::R
         "steps": steps,
         "record": record,
     }))?;
-    write(file, &text, "--report")
+    files::write_whole(file, text.as_bytes())
 }
 
-fn write(file: &Path, text: &str, option: &str) -> anyhow::Result<()> {
-    fs::write(file, text).map_err(|error| {
-        let message = format!("{} cannot be written: {error}", file.display());
-        anyhow::Error::new(Diagnostic::new(message, format!("name another file with {option}")))
-    })
+/// Writes the page where it was asked for; where that fails, in the state folder, so that minutes of work are not lost.
+fn write_page(
+    file: &Path,
+    record: &Record,
+    key: &SealKey,
+    state_folder: Option<&Path>,
+) -> anyhow::Result<()> {
+    let html = report::page(record, key)?;
+    let Err(error) = files::write_whole(file, html.as_bytes()) else { return Ok(()) };
+    let Some(folder) = state_folder else { return Err(error) };
+    match report::keep(record, &html, folder) {
+        Ok(kept) => {
+            let help = format!("the page is in {} instead: copy it from there", kept.display());
+            Err(Diagnostic::new(error.to_string(), help).into())
+        }
+        Err(_) => Err(error),
+    }
 }
 
 /// The one light of a file of `[[foreign]]` tables.
@@ -417,7 +464,7 @@ fn keep_learned(file: &Path, record: &Record) -> anyhow::Result<()> {
         return Ok(());
     };
     let light = LightId::try_from("lab/b".to_owned()).map_err(|error| anyhow::anyhow!("{error}"))?;
-    write(file, &foreign::ForeignLight { light, foreign }.to_toml(), "--learn")
+    files::write_whole(file, foreign::ForeignLight { light, foreign }.to_toml().as_bytes())
 }
 
 fn seal_key(common: &Common) -> anyhow::Result<SealKey> {
@@ -429,17 +476,8 @@ fn seal_key(common: &Common) -> anyhow::Result<SealKey> {
 
 /// Judges a page again, and says whether it is as it was written.
 fn verified(common: &Common, args: &CheckArgs, file: &Path) -> anyhow::Result<u8> {
-    let refused = |diagnostic: Diagnostic| wrong_usage(diagnostic);
-    let size = fs::metadata(file).map(|metadata| metadata.len());
-    if size.as_ref().is_ok_and(|size| *size > MOST_PAGE_BYTES) {
-        let message = format!("{} is too long for a page of a check", file.display());
-        return Err(refused(Diagnostic::new(message, "give the file that \"twinlight check --html\" wrote")));
-    }
-    let html = fs::read_to_string(file).map_err(|error| {
-        let message = format!("{} cannot be read: {error}", file.display());
-        refused(Diagnostic::new(message, "give the file that \"twinlight check --html\" wrote"))
-    })?;
-    let page = report::verify(&html, &seal_key(common)?).map_err(refused)?;
+    let html = report::read(file).map_err(wrong_usage)?;
+    let page = report::verify(&html, &seal_key(common)?).map_err(wrong_usage)?;
     let verdicts = judge(&page.record);
     for verdict in &verdicts {
         output::line(if args.json { line(&page.record, verdict).to_string() } else { sentence(verdict) })?;

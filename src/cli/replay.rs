@@ -25,7 +25,7 @@ pub(super) struct ReplayArgs {
 }
 
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
-    report::check_folder("--report", args.report.as_deref())?;
+    report::check_place("--report", args.report.as_deref())?;
     report::check_apart([("the recording", Some(&args.file)), ("--report", args.report.as_deref())])?;
     let recording = Recording::open(&args.file)?;
     for warning in recording.warnings() {

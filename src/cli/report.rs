@@ -148,13 +148,39 @@ pub(super) fn status(summary: &Summary) -> u8 {
     }
 }
 
-/// That a file can come to be where `option` names one.
-pub(super) fn check_folder(option: &str, file: Option<&Path>) -> anyhow::Result<()> {
-    match file.and_then(Path::parent) {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(wrong_usage((format!("{option}: there is no folder {}", shown(folder)), "make it first")))
+/// That a file can come to be where `option` names one: better known before the work than after it.
+pub(super) fn check_place(option: &str, file: Option<&Path>) -> anyhow::Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return Err(wrong_usage((
+            format!("{option}: there is no folder {}", shown(folder)),
+            "make it first, or name a file in another one",
+        )));
+    }
+    try_to_write(file).map_err(|error| {
+        wrong_usage((
+            format!("{option}: {} cannot be written: {error}", shown(file)),
+            "name a file in a folder that is yours and has room",
+        ))
+    })
+}
+
+/// Leaves what is there as it is.
+fn try_to_write(file: &Path) -> io::Result<()> {
+    match fs::metadata(file) {
+        Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        // To open a pipe and to close it again would end whoever reads it.
+        Ok(there) if !there.is_file() => Ok(()),
+        Ok(_) => {
+            fs::OpenOptions::new().write(true).open(file)?;
+            beside(&place(file)).map(drop)
         }
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let place = place(file);
+            fs::OpenOptions::new().write(true).create_new(true).open(&place)?;
+            fs::remove_file(place)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -194,17 +220,31 @@ pub(super) fn write(file: &Path, report: &Value) -> anyhow::Result<()> {
     write_whole(file, &text)
 }
 
-/// Writes a file beside its place and moves it there, so that there is never half of it.
+/// Writes a file beside its place and moves it there, so that there is never half of it. What is no file, such as a
+/// pipe, is written to as it is.
 pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
-        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+        if fs::metadata(file).is_ok_and(|there| !there.is_file()) {
+            return fs::OpenOptions::new().write(true).open(file)?.write_all(bytes);
+        }
+        let place = place(file);
+        let mut beside = beside(&place)?;
         beside.write_all(bytes)?;
-        beside.persist(file)?;
+        beside.persist(place)?;
         Ok(())
     };
     write().map_err(|error| {
         let message = format!("cannot write the report {}: {error}", shown(file));
-        Diagnostic::new(message, "choose a folder that exists and is yours").into()
+        Diagnostic::new(message, "choose a folder that exists, is yours and has room").into()
     })
+}
+
+/// A file for a moment, in the folder of this one.
+fn beside(file: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // As any other file that this user makes: it is to be handed on.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }

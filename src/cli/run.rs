@@ -71,8 +71,8 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
 pub(super) fn run(common: &Common, args: &RunArgs) -> anyhow::Result<u8> {
     let config = args.lights.load(common)?;
     let run_for = args.seconds.map(Duration::from_secs_f64).or(config.run_for);
-    report::check_folder("--report", args.report.as_deref())?;
-    report::check_folder("--record", args.record.as_deref())?;
+    report::check_place("--report", args.report.as_deref())?;
+    report::check_place("--record", args.record.as_deref())?;
     report::check_apart([("--record", args.record.as_deref()), ("--report", args.report.as_deref())])?;
     let options = WorldOptions {
         // A recording is to show in the window all that a run shows there.

@@ -82,7 +82,7 @@ pub(super) fn run(common: &Common, args: &ScenarioArgs) -> anyhow::Result<u8> {
     }
     let plan = Plan::new(common, args)?;
     for (option, file) in [("--report", &args.report), ("--html", &args.html)] {
-        report::check_folder(option, file.as_deref())?;
+        report::check_place(option, file.as_deref())?;
     }
     report::check_apart([("--report", args.report.as_deref()), ("--html", args.html.as_deref())])?;
     for warning in &plan.scenario.config.warnings {

@@ -93,7 +93,7 @@ pub(super) fn run(common: &Common, args: &SoakArgs) -> anyhow::Result<u8> {
         let message = "no light of the configuration runs in this program, so there is nothing to break";
         return Err(wrong_usage((message, "name some in run = [\"a\"] of a [[junction]]")));
     }
-    report::check_folder("--report", args.report.as_deref())?;
+    report::check_place("--report", args.report.as_deref())?;
     let began = Instant::now();
     let figures = if args.live {
         let options = WorldOptions { state_folder: common.state_folder(), ..WorldOptions::default() };

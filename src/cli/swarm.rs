@@ -52,7 +52,7 @@ pub(super) fn run(common: &Common, args: &SwarmArgs) -> anyhow::Result<u8> {
         let message = "Adafruit IO counts what an account publishes, and would ban it for a swarm";
         return Err(wrong_usage((message, "choose another broker")));
     }
-    report::check_folder("--report", args.report.as_deref())?;
+    report::check_place("--report", args.report.as_deref())?;
     let measured_for = Duration::from_secs_f64(args.seconds);
     let plan = Plan { pairs: args.pairs, measured_for, proxies: args.proxies };
     let config = swarm::configure(base, &plan)?;

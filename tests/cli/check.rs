@@ -1,6 +1,7 @@
 //! `twinlight check`: the real binary grades lights that are written here, over a client of their own.
 
 use std::{
+    fs,
     process::Stdio,
     sync::{
         Arc,
@@ -155,4 +156,112 @@ fn what_cannot_be_meant_is_refused_with_what_can() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("cannot be opened") && said.contains("--port"), "{said}");
+}
+
+#[test]
+fn what_could_not_be_kept_is_told_before_the_check_begins() {
+    let lab = Workspace::new();
+    let folder = lab.folder.path();
+    let (page, roster) = (folder.join("ann.html"), folder.join("roster.csv"));
+    fs::write(&page, "an earlier page").unwrap();
+    fs::write(&roster, "group\nann\n").unwrap();
+    let (page, roster, folder) =
+        (page.to_str().unwrap(), roster.to_str().unwrap(), folder.to_str().unwrap().to_owned());
+    for option in ["--html", "--report", "--learn"] {
+        let no_folder = format!("{option}: there is no folder /nowhere");
+        lab.assert_refused(&["check", option, "/nowhere/f"], &[&no_folder, "help: make it first"]);
+        let unwritten = format!("{option}: {folder} cannot be written");
+        lab.assert_refused(&["check", option, &folder], &[&unwritten, "help: name a file"]);
+    }
+    let class = ["check", "--class", roster, "--csv", "/nowhere/f"];
+    lab.assert_refused(&class, &["--csv: there is no folder /nowhere"]);
+    lab.assert_refused(
+        &["check", "--class", roster, "--csv", roster],
+        &["--class and --csv are the same file"],
+    );
+    lab.assert_refused(
+        &["check", "--html", page, "--report", page],
+        &["--report and --html are the same file", "help: name two files"],
+    );
+    assert_eq!(fs::read_to_string(page).unwrap(), "an earlier page");
+}
+
+#[test]
+fn a_check_that_is_ended_keeps_what_it_has() {
+    let lab = Workspace::new();
+    let page = lab.folder.path().join("ann.html");
+    let page = page.to_str().unwrap();
+    let (mut going, port) = start(&lab, &["--html", page]);
+    let _light = StudentLight::start(port, Mistakes::default());
+    assert_eq!(outcome(&mut going, "connects", 30)["outcome"], "pass");
+    let (status, lines) = going.end();
+    let summary = lines.last().unwrap();
+    assert_eq!((status, &summary["kind"], &summary["passed"]), (1, &"summary".into(), &1.into()));
+    let verified = lab.output(&["check", "--verify", page]);
+    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+    assert!(String::from_utf8(verified.stdout).unwrap().contains("as this program wrote it"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_page_that_finds_no_room_is_kept_in_the_state_folder_and_the_other_files_are_written() {
+    let lab = Workspace::new();
+    let learned = lab.folder.path().join("report.json");
+    let (mut going, port) = start(&lab, &["--html", "/dev/full", "--report", learned.to_str().unwrap()]);
+    let _light = StudentLight::start(port, Mistakes::default());
+    outcome(&mut going, "connects", 30);
+    let run = going.finish();
+    assert_eq!(run.status, 1);
+    assert!(run.stderr.contains("/dev/full") && run.stderr.contains("the page is in "), "{}", run.stderr);
+    assert!(learned.exists(), "one file that cannot be written costs no other");
+    let pages = fs::read_dir(lab.folder.path().join("state/checks")).unwrap();
+    let page = pages.map(|page| page.unwrap().path()).next().unwrap();
+    assert_eq!(lab.output(&["check", "--verify", page.to_str().unwrap()]).status.code(), Some(0));
+}
+
+#[test]
+fn ports_of_a_roster_that_are_taken_are_told_with_their_groups_before_a_check_begins() {
+    let lab = Workspace::new();
+    let (roster, table) = (lab.folder.path().join("roster.csv"), lab.folder.path().join("out.csv"));
+    let taken = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let [ann, cy] = taken.each_ref().map(|taken| taken.local_addr().unwrap().port());
+    fs::write(&roster, format!("group,port\nann,{ann}\nbo,{}\ncy,{cy}\n", free_port())).unwrap();
+    fs::write(&table, "an earlier table").unwrap();
+    let output =
+        lab.output(&["check", "--class", roster.to_str().unwrap(), "--csv", table.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for wanted in [format!("ann: the light's port {ann}"), format!("cy: the light's port {cy}")] {
+        assert!(said.contains(&wanted), "{wanted}: {said}");
+    }
+    assert!(said.contains("in the roster") && !said.contains("--port") && !said.contains("bo:"), "{said}");
+    assert_eq!(fs::read_to_string(table).unwrap(), "an earlier table");
+}
+
+#[test]
+fn a_broker_that_is_away_is_told_at_once_and_not_the_lights_fault() {
+    let lab = Workspace::new();
+    let port = free_port();
+    let config = lab.config(&format!("[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {port}\n"));
+    let output = lab.output(&["check", "--port", "0", "--config", config.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let wanted = format!("the broker at 127.0.0.1:{port} cannot be reached");
+    assert!(said.contains(&wanted) && said.contains("twinlight doctor"), "{said}");
+}
+
+#[test]
+fn what_is_no_page_of_a_check_is_refused_however_long_it_is() {
+    let lab = Workspace::new();
+    let file = lab.folder.path().join("page.html");
+    for (bytes, wanted) in [
+        (&b"\xff\xfe"[..], "it is no text"),
+        (b"", "there is no record"),
+        (b"<html></html>", "there is no record"),
+    ] {
+        fs::write(&file, bytes).unwrap();
+        lab.assert_refused(&["check", "--verify", file.to_str().unwrap()], &[wanted, "help: give the file"]);
+    }
+    #[cfg(unix)]
+    lab.assert_refused(&["check", "--verify", "/dev/zero"], &["it is too long for a page"]);
 }

@@ -1,6 +1,6 @@
 //! What is typed to take a light for somebody else's, and what is wrong with it, as a configuration would say.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use traffic_light::{Aspect, Foreign, foreign::Words};
 
@@ -95,6 +95,21 @@ impl ForeignLightForm {
         self.json = known.json.unwrap_or_default();
     }
 
+    /// What is typed for a member; `None` where that is no text.
+    fn text(&self, member: &str) -> Option<&str> {
+        match member {
+            "says" => Some(&self.says),
+            "hears" => Some(&self.hears),
+            "json" => Some(&self.json),
+            "lost_after_s" => Some(&self.lost_after_s),
+            _ => {
+                let aspect = member.strip_prefix("words.")?;
+                let place = ASPECTS.iter().position(|known| known.to_string() == aspect)?;
+                self.words.get(place).map(String::as_str)
+            }
+        }
+    }
+
     /// It as a `[[foreign]]` table.
     pub(super) fn table(&self) -> String {
         let text = |text: &str| toml::Value::from(text).to_string();
@@ -145,6 +160,21 @@ fn payloads(topic: &SurveyTopic) -> Vec<Payload> {
     topic.forms.iter().map(|form| Payload(form.as_bytes().to_vec())).collect()
 }
 
+/// Which of the things that are wrong are shown: those of an empty field not before somebody typed there, or pressed
+/// a button that takes the form.
+#[derive(Clone, Debug, Default)]
+pub(in crate::app) struct Marks {
+    pub edited: BTreeSet<String>,
+    pub all: bool,
+}
+
+impl Marks {
+    #[must_use]
+    pub(in crate::app) fn show(&self, member: &str, text: &str) -> bool {
+        self.all || !text.is_empty() || self.edited.contains(member)
+    }
+}
+
 /// What a configuration says of the form.
 #[derive(Clone, Debug, Default)]
 pub(in crate::app) struct Checked {
@@ -174,6 +204,15 @@ impl Checked {
     pub(in crate::app) fn wrong_with(&self, member: &str) -> impl Iterator<Item = &Diagnostic> {
         let path = format!("foreign.{member}");
         self.problems.iter().filter(move |problem| problem.member == path).map(|problem| &problem.diagnostic)
+    }
+
+    /// Whether something that is wrong is shown.
+    #[must_use]
+    pub(in crate::app) fn is_marked(&self, form: &ForeignLightForm, marks: &Marks) -> bool {
+        self.problems.iter().any(|problem| {
+            let member = problem.member.strip_prefix("foreign.").unwrap_or(&problem.member);
+            form.text(member).is_none_or(|text| marks.show(member, text))
+        })
     }
 
     /// How the light is talked with, where nothing is wrong.

@@ -15,7 +15,7 @@ use traffic_light::Foreign;
 
 pub(super) use self::saving::Saved;
 use self::{
-    form::{Checked, ForeignLightForm, is_like_a_light},
+    form::{Checked, ForeignLightForm, Marks, is_like_a_light},
     saving::{SaveRequest, Saving},
 };
 use super::{brokers::variables::Variables, state::State};
@@ -78,6 +78,7 @@ pub(super) struct ForeignLights {
     pub filter: String,
     pub file: String,
     pub checked: Checked,
+    pub marks: Marks,
     /// Those that speak like a light first.
     pub candidates: Vec<Candidate>,
     /// What came of the file.
@@ -179,12 +180,18 @@ impl ForeignLights {
                     config.junction(&light.junction).and_then(|junction| junction.foreign(&light.light));
                 if let Some(foreign) = known {
                     self.form.fill_in(foreign);
+                    self.marks.all = true;
                 }
                 self.form.light = Some(light.clone());
             }
-            ForeignLightAction::Take(topic) => self.form.take(topic),
+            ForeignLightAction::Take(topic) => {
+                self.form.take(topic);
+                // What could not be filled in is to be typed.
+                self.marks.all = true;
+            }
             ForeignLightAction::Hears(topic) => self.form.hears.clone_from(topic),
             ForeignLightAction::Apply => {
+                self.marks.all = true;
                 let light = self.form.light.clone()?;
                 let foreign = self.checked.foreign(&light)?.clone();
                 let config = self.checked.config.clone()?;
@@ -209,6 +216,7 @@ impl ForeignLights {
     /// Writes the configuration that came from `source`, with what is filled in, to the file that was named.
     pub(super) fn save(&mut self, replace: bool, source: Option<Source>, typed: Variables, wake: Waker) {
         self.saved = None;
+        self.marks.all = true;
         let (Some(config), Some(source)) = (self.checked.config.clone(), source) else { return };
         let file = PathBuf::from(self.file.trim());
         match Saving::begin(SaveRequest { source, config, file, replace, typed }, wake) {

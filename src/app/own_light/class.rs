@@ -6,12 +6,13 @@ use std::{
     time::SystemTime,
 };
 
-use super::job::{CheckJob, CheckSpec, FOLDER, Stage};
+use super::job::{CheckJob, CheckSpec, Stage};
 use crate::{
     app::background::{spawn, unwritten, write_new},
     check::{
         class::{self, Group},
         record::Step,
+        report::FOLDER,
         verdict::{Cause, Outcome, Verdict},
     },
     model::{private_file, unix_seconds},

@@ -37,8 +37,6 @@ use crate::{
 /// Events that may wait for the window, which takes none while it is hidden. Waits and notices fill one half of
 /// it at most: a check has fewer than that of all others.
 const QUEUE: usize = 256;
-/// Where reports are kept, below the state folder.
-pub(super) const FOLDER: &str = "checks";
 /// How often the picture of the check is brought up to date.
 const LOOK: Duration = Duration::from_millis(200);
 /// More notices are not shown.
@@ -51,6 +49,8 @@ pub struct CheckSpec {
     pub config: Arc<Config>,
     /// Where the light connects. 0: any free port.
     pub port: u16,
+    /// How a person takes another port.
+    pub another_port: &'static str,
     /// Whether others in the network may connect.
     pub lan: bool,
     /// Whose light it is, in a class.
@@ -110,6 +110,7 @@ enum CheckEvent {
     Progress(Progress),
     Judged(Vec<Verdict>),
     Saved(Result<PathBuf, String>),
+    NobodyCame,
     Over(Result<(), String>),
 }
 
@@ -151,6 +152,8 @@ pub struct CheckJob {
     pub notices: Vec<String>,
     pub playing: Option<Playing>,
     pub stage: Stage,
+    /// It was cancelled before a light came, so that there is nothing to report.
+    pub nobody_came: bool,
     /// Where the report is, or why there is none.
     pub saved: Option<Result<PathBuf, String>>,
     verdicts: Vec<Verdict>,
@@ -188,6 +191,7 @@ impl CheckJob {
             notices: Vec::new(),
             playing: None,
             stage: Stage::Working,
+            nobody_came: false,
             saved: None,
             verdicts: Vec::new(),
             ended: Vec::new(),
@@ -233,6 +237,7 @@ impl CheckJob {
             }
             CheckEvent::Judged(verdicts) => self.verdicts = verdicts,
             CheckEvent::Saved(saved) => self.saved = Some(saved),
+            CheckEvent::NobodyCame => self.nobody_came = true,
             CheckEvent::Over(over) => {
                 self.playing = None;
                 self.over = true;
@@ -339,6 +344,10 @@ async fn play(
     reporter: &Reporter,
     cancelled: oneshot::Receiver<()>,
 ) -> Result<(), Diagnostic> {
+    if let Some(folder) = &spec.state_folder {
+        check_place(folder)?;
+        SealKey::load(folder)?;
+    }
     let (progressed, mut progress) = mpsc::channel(QUEUE);
     let noticed = progressed.clone();
     let notice = move |text| drop(noticed.try_send(Progress::Notice(text)));
@@ -350,7 +359,7 @@ async fn play(
     let mut record = ground.record(seed, Step::ALL.to_vec());
     record.group = spec.group.as_ref().map(|group| group.name.clone());
     record.given = spec.group.as_ref().and_then(Group::given);
-    let check = Check::start(ground.setup(spec.port, None, record), observer)?;
+    let check = Check::start(ground.setup(spec.port, spec.another_port, None, record), observer)?;
     let recording = check.recording();
     reporter.tell(CheckEvent::Open(OpenPort {
         addresses: if spec.lan { addresses() } else { vec![Ipv4Addr::LOCALHOST] },
@@ -369,14 +378,14 @@ async fn play(
         let waiting = Progress::Waiting { step: Some(Step::Connects), text, left: Duration::ZERO };
         reporter.tell(CheckEvent::Progress(waiting));
     }
-    {
+    let was_cancelled = {
         let run = check.run();
         tokio::pin!(run, cancelled);
         loop {
             tokio::select! {
-                () = &mut run, if came => break,
+                () = &mut run, if came => break false,
                 // Cancelled, or the window has gone.
-                _ = &mut cancelled => break,
+                _ = &mut cancelled => break true,
                 Some(progress) = progress.recv() => {
                     let ended = matches!(progress, Progress::Ended(_));
                     reporter.tell(CheckEvent::Progress(progress));
@@ -391,36 +400,41 @@ async fn play(
                 }
             }
         }
-    }
+    };
     let record = recording.record();
     reporter.tell(CheckEvent::Judged(judge(&record)));
-    if let Some(folder) = &spec.state_folder {
-        let saved = save(&record, spec.group.as_ref(), folder);
+    // That no light came is a finding after the wait for it, and not before.
+    let is_empty = was_cancelled && !record.entries.iter().any(|entry| entry.what.connection().is_some());
+    if is_empty {
+        reporter.tell(CheckEvent::NobodyCame);
+    } else if let Some(folder) = &spec.state_folder {
+        let saved = save(&record, folder);
         reporter.tell(CheckEvent::Saved(saved.map_err(|why| why.one_line())));
     }
     ground.stop().await;
     Ok(())
 }
 
-/// Writes the page to hand in, sealed with this program's key.
-fn save(record: &Record, group: Option<&Group>, state_folder: &Path) -> Result<PathBuf, Diagnostic> {
-    let unwritten = |error: io::Error| {
-        let folder = state_folder.display();
-        Diagnostic::new(
-            format!("the report cannot be written below {folder}: {error}"),
-            "make room there, or start Twinlight with --state FOLDER",
-        )
-    };
-    let page = report::page(record, &SealKey::load(state_folder)?).map_err(unwritten)?;
-    let group = group.map(|group| format!("-{}-{}", file_name(&group.name), group.port)).unwrap_or_default();
-    let file = state_folder.join(FOLDER).join(format!("check-{}{group}.html", record.began_s));
-    private_file::write(&file, &page).map_err(unwritten)?;
-    Ok(file)
+/// That there is a place for the reports, before minutes of a check that could not be kept.
+fn check_place(state_folder: &Path) -> Result<(), Diagnostic> {
+    let folder = state_folder.join(report::FOLDER);
+    let try_it =
+        || private_file::make_folder(&folder).and_then(|()| tempfile::tempfile_in(&folder).map(drop));
+    try_it().map_err(|error| unwritten(state_folder, &error))
 }
 
-/// A name as a part of a file's name on every system.
-fn file_name(name: &str) -> String {
-    name.chars().take(40).map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect()
+/// Keeps the page to hand in, sealed with this program's key.
+fn save(record: &Record, state_folder: &Path) -> Result<PathBuf, Diagnostic> {
+    let unwritten = |error: io::Error| unwritten(state_folder, &error);
+    let page = report::page(record, &SealKey::load(state_folder)?).map_err(unwritten)?;
+    report::keep(record, &page, state_folder).map_err(unwritten)
+}
+
+fn unwritten(state_folder: &Path, error: &io::Error) -> Diagnostic {
+    Diagnostic::new(
+        format!("the report cannot be written below {}: {error}", state_folder.display()),
+        "make room there, or start Twinlight with --state FOLDER",
+    )
 }
 
 #[cfg(test)]

@@ -215,7 +215,14 @@ impl OwnLight {
         };
         let port = self.form.port().unwrap_or_default();
         let (lan, state_folder) = (self.form.lan, self.state_folder.clone());
-        let spec = CheckSpec { config, port, lan, group: None, state_folder };
+        let another_port = match self.form.subject {
+            Subject::OneLight => "put this check away and type another port, or 0 for any free one",
+            Subject::Numbered => "check the class from a roster that names other ports",
+            Subject::Roster => {
+                "give the group another port in the roster; \"Again\" tries this one once more"
+            }
+        };
+        let spec = CheckSpec { config, port, another_port, lan, group: None, state_folder };
         match self.form.subject {
             Subject::OneLight => self.job = Some(CheckJob::begin(spec, wake.clone())?),
             Subject::Numbered => {

@@ -214,10 +214,14 @@ fn form(ui: &mut Ui, palette: &Palette, lights: &mut ForeignLights, light: &Ligh
     let mut actions = Actions::default();
     ui.label(RichText::new(format!("How {light} is talked with")).strong());
     let checked = lights.checked.clone();
-    let form = &mut lights.form;
-    let text = |ui: &mut Ui, name: &str, spoken: &str, hint: &str, member: &str, text: &mut String| {
-        Field { name, spoken, hint, masked: false, error: None }.show(ui, palette, text);
-        problems(ui, palette, &checked, member);
+    let (form, marks) = (&mut lights.form, &mut lights.marks);
+    let mut text = |ui: &mut Ui, name: &str, spoken: &str, hint: &str, member: &str, text: &mut String| {
+        if (Field { name, spoken, hint, masked: false, error: None }).show(ui, palette, text) {
+            marks.edited.insert(member.to_owned());
+        }
+        if marks.show(member, text) {
+            problems(ui, palette, &checked, member);
+        }
     };
     text(ui, "It says on", "Topic that it publishes to", "lights/ann", "says", &mut form.says);
     text(ui, "It hears on", "Topic that it subscribes to", "lights/bob", "hears", &mut form.hears);
@@ -297,8 +301,9 @@ fn end(
     let wanted = lights.checked.foreign(light);
     let same = wanted.is_some() && wanted == mapped;
     let refused = lights.why_not_now(view.state, config);
+    let marked = lights.checked.is_marked(&lights.form, &lights.marks);
     let why = match (&refused, wanted) {
-        (_, None) => Some("Correct what is marked above first.".to_owned()),
+        (_, None) => marked.then(|| "Correct what is marked above first.".to_owned()),
         _ if same => Some(format!("{light} is talked with like this already.")),
         _ if lights.is_pending() => Some("The world is being changed.".to_owned()),
         (Some(refused), _) => Some(format!("Not while it runs: {}.", refused.one_line())),
@@ -341,7 +346,7 @@ fn end(
         let edit = ui.add(edit);
         edit.widget_info(|| WidgetInfo::labeled(egui::Role::TextInput, true, "File for this configuration"));
     });
-    let why = if lights.checked.config.is_none() {
+    let why = if marked {
         Some("Correct what is marked above first.")
     } else if lights.file.trim().is_empty() {
         Some("Name a file first.")

@@ -7,19 +7,28 @@ mod page;
 mod seal;
 mod timeline;
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 
 pub use self::seal::SealKey;
 use super::record::{Record, VERSION};
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, private_file};
 
 /// A record that is longer was not made here.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
+/// A longer page was not written here.
+const MOST_PAGE_BYTES: u64 = 64 * 1024 * 1024;
 const BEGIN: &str = "<script type=\"application/json\" id=\"twinlight-check\">";
 const END: &str = "</script>";
+/// Where pages are kept, below the state folder.
+pub(crate) const FOLDER: &str = "checks";
+/// Checks of one group that begin in the same second.
+const MOST_OF_ONE_NAME: usize = 100;
 
 /// What stands in the page for programs.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -38,6 +47,32 @@ pub(crate) fn page(record: &Record, key: &SealKey) -> io::Result<String> {
     let json = serde_json::to_vec(record)?;
     let embedded = Embedded { record: pack(&json)?, seal: key.seal(&json) };
     render(record, &embedded)
+}
+
+/// Keeps a page below the state folder, beside those that are there already; returns where.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn keep(record: &Record, html: &str, state_folder: &Path) -> io::Result<PathBuf> {
+    let folder = state_folder.join(FOLDER);
+    private_file::make_folder(&folder)?;
+    let group = record.group.as_ref().map(|group| format!("-{}", file_name(group))).unwrap_or_default();
+    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+    for number in 1..=MOST_OF_ONE_NAME {
+        let number = if number == 1 { String::new() } else { format!("-{number}") };
+        let file = folder.join(format!("check-{}{group}{number}.html", record.began_s));
+        match private_file::write_new(&file, html) {
+            Ok(()) => return Ok(file),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
+}
+
+/// A name as a part of a file's name on every system.
+fn file_name(name: &str) -> String {
+    name.chars().take(40).map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect()
 }
 
 fn render(record: &Record, embedded: &Embedded) -> io::Result<String> {
@@ -79,6 +114,25 @@ impl Verified {
     }
 }
 
+/// Reads the file of a page, and no more of it than a page may have.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub(crate) fn read(file: &Path) -> Result<String, Diagnostic> {
+    let wrong = |why: String| {
+        let message = format!("{} cannot be read: {why}", file.display());
+        Diagnostic::new(message, "give the file that \"twinlight check --html\" wrote")
+    };
+    let opened = std::fs::File::open(file).map_err(|error| wrong(error.to_string()))?;
+    let mut bytes = Vec::new();
+    let read = opened.take(MOST_PAGE_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| wrong(error.to_string()))?;
+    if u64::try_from(bytes.len()).is_ok_and(|read| read > MOST_PAGE_BYTES) {
+        return Err(wrong("it is too long for a page of a check".to_owned()));
+    }
+    String::from_utf8(bytes).map_err(|_| wrong("it is no text".to_owned()))
+}
+
 /// Reads a page and looks whether it is as it was written.
 ///
 /// # Errors
@@ -96,6 +150,9 @@ pub fn verify(html: &str, key: &SealKey) -> Result<Verified, Diagnostic> {
     if record.version != VERSION {
         let why = format!("the record has form {}, and this program knows form {VERSION}", record.version);
         return Err(Diagnostic::new(why, "verify it with the version of Twinlight that wrote it"));
+    }
+    if !record.is_plausible() {
+        return Err(unreadable("no check went like that".to_owned()));
     }
     let sealed = key.fits(&json, &embedded.seal);
     let same_program = record.program == env!("CARGO_PKG_VERSION");
@@ -122,6 +179,13 @@ mod tests {
     use super::*;
     use crate::check::{history::by_hand::Script, record::Step, record::What, vocabulary::Shown};
 
+    /// As somebody makes it who has the program, and not its key.
+    fn page_of(record: &Record) -> String {
+        let json = serde_json::to_vec(record).unwrap();
+        let embedded = Embedded { record: pack(&json).unwrap(), seal: String::new() };
+        format!("{BEGIN}{}{END}", serde_json::to_string(&embedded).unwrap())
+    }
+
     fn record() -> Record {
         let mut script = Script::learned();
         script
@@ -133,6 +197,19 @@ mod tests {
         script.began(200, Step::Talks).ended(300, Step::Talks).partner(400, Shown::Red).says(4_000, "green");
         script.at(5_000, What::Log { line: "<b>&\"</script>".to_owned() });
         script.record
+    }
+
+    #[test]
+    fn a_page_is_kept_beside_those_of_the_same_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut record = record();
+        (record.group, record.began_s) = (Some("Ann & ../Bo".to_owned()), 7);
+        let first = keep(&record, "one", folder.path()).unwrap();
+        let second = keep(&record, "two", folder.path()).unwrap();
+        assert_eq!(first, folder.path().join("checks/check-7-Ann------Bo.html"));
+        assert_ne!(first, second);
+        assert_eq!(std::fs::read_to_string(first).unwrap(), "one");
+        assert_eq!(std::fs::read_to_string(second).unwrap(), "two");
     }
 
     #[test]
@@ -157,6 +234,16 @@ mod tests {
 
         let other = SealKey::load(tempfile::tempdir().unwrap().path()).unwrap();
         assert!(!verify(&html, &other).unwrap().is_genuine(), "another program's key");
+        for change in [
+            (|record: &mut Record| record.entries[3].at = u64::MAX) as fn(&mut Record),
+            |record| record.entries.last_mut().unwrap().at = u64::MAX,
+            |record| record.steps = vec![Step::Reacts; 100_000],
+        ] {
+            let mut record = record();
+            change(&mut record);
+            let why = verify(&page_of(&record), &key).unwrap_err();
+            assert!(why.message.contains("no check went like that"), "{why}");
+        }
         for broken in ["", "<html></html>", &html[..html.len() / 2], &html.replace("\"seal\":", "\"s\":")] {
             assert!(verify(broken, &key).is_err());
         }

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::timeline;
 use crate::check::{
     judge::judge,
-    record::Record,
+    record::{Record, What},
     verdict::{Outcome, Verdict},
 };
 
@@ -36,6 +36,7 @@ pub(super) fn page(record: &Record, data: &str) -> Markup {
                         " · " (date(record.began_s))
                     }
                     @if let Some(profile) = record.profile() { p { "What was learned: " (profile) "." } }
+                    @for text in notices(record) { p .notice { (text) } }
                     h2 { "Steps" }
                     div .card { (table(&verdicts)) }
                     h2 { "What happened" }
@@ -50,6 +51,22 @@ pub(super) fn page(record: &Record, data: &str) -> Markup {
             }
         }
     }
+}
+
+/// More of them say nothing new.
+const MOST_NOTICES: usize = 20;
+
+fn notices(record: &Record) -> Vec<&str> {
+    let mut notices: Vec<&str> = Vec::new();
+    for entry in &record.entries {
+        if let What::Notice { text } | What::Trouble { text } = &entry.what
+            && !notices.contains(&text.as_str())
+            && notices.len() < MOST_NOTICES
+        {
+            notices.push(text);
+        }
+    }
+    notices
 }
 
 fn table(verdicts: &[Verdict]) -> Markup {

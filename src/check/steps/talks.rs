@@ -71,12 +71,7 @@ async fn learn(bench: &mut Bench) {
         let found = findings_as_agreed(history);
         (found.says.is_some() && found.hears.is_some() && found.hears != found.says).then_some(())
     };
-    let malformed = |history: &History<'_>| {
-        history
-            .connections()
-            .iter()
-            .any(|one| one.malformed.as_ref().is_some_and(|(_, by, _)| *by == Who::Light))
-    };
+    let malformed = |history: &History<'_>| malformed(&history.connections()).is_some();
     let ready = move |history: &History<'_>| enough(history).or_else(|| malformed(history).then_some(()));
     if bench.until(BEGIN_TO_SPEAK, "waits for its words and its subscription", ready).await.is_none() {
         let hears = bench.look(|history| findings_as_agreed(history).hears);
@@ -212,13 +207,34 @@ pub(crate) fn judge(history: &History<'_>) -> Verdict {
 
 type Failed = Option<(Cause, String)>;
 
+/// So few connections of noise beside a light are not the light's.
+const MOST_NOISE: usize = 20;
+
+/// Connections whose first bytes are no MQTT, where a light is connected beside them: somebody looks for open ports, or
+/// takes this one for another. How many they are, and what came.
+pub(crate) fn noise(connections: &[Connection]) -> Option<(usize, String)> {
+    let light = connections.iter().any(|one| one.up().is_some() && one.malformed.is_none());
+    let mut noise = connections.iter().filter_map(of_noise);
+    let first = noise.next()?;
+    let count = 1 + noise.count();
+    (light && count <= MOST_NOISE).then(|| (count, first.to_owned()))
+}
+
+fn of_noise(connection: &Connection) -> Option<&str> {
+    let no_packet = connection.connect.is_none() && connection.first_packet_is_connect.is_none();
+    let (_, by, reason) = connection.malformed.as_ref()?;
+    (no_packet && *by == Who::Light).then_some(reason)
+}
+
 fn malformed(connections: &[Connection]) -> Failed {
-    let count = connections
-        .iter()
-        .filter(|one| one.malformed.as_ref().is_some_and(|(_, by, _)| *by == Who::Light))
-        .count();
-    let (at, _, reason) =
-        connections.iter().find_map(|one| one.malformed.as_ref().filter(|(_, by, _)| *by == Who::Light))?;
+    let has_noise = noise(connections).is_some();
+    let mut of_light =
+        connections.iter().filter(|one| !has_noise || of_noise(one).is_none()).filter_map(|one| {
+            let (at, by, reason) = one.malformed.as_ref()?;
+            (*by == Who::Light).then_some((at, reason))
+        });
+    let (at, reason) = of_light.next()?;
+    let count = 1 + of_light.count();
     Some((
         Cause::MalformedPacket,
         format!("at {}: {reason} ({count} of {} connections)", seconds(*at), connections.len()),
@@ -403,6 +419,24 @@ mod tests {
         let mut script = Script::learned();
         script.connected(0, 30).subscribed(20).says(30, "red");
         assert_eq!(verdict(&script).0, None);
+    }
+
+    #[test]
+    fn a_stranger_that_knocks_with_noise_is_not_the_light() {
+        let mut script = Script::learned();
+        script.connected(0, 30).subscribed(20).says(30, "red");
+        let mut knock = |c: u64| {
+            let reason = "no packet of MQTT begins with the byte 0xFB".to_owned();
+            script.at(40, What::Opened { c, from: None });
+            script.at(41, What::Malformed { c, by: Who::Light, reason });
+            script.at(42, What::Closed { c, by: Who::Broker, reset: true });
+        };
+        knock(50);
+        knock(51);
+        let judged = verdict(&script);
+        assert_eq!(judged.0, None, "{}", judged.1);
+        let connections = History::of(&script.record).connections();
+        assert_eq!(noise(&connections).unwrap().0, 2);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! A class at once: a roster of groups, a port and a bench for each, and a table of what came of it.
 
-use std::{fs::File, net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path};
 
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{CheckArgs, Ground, PROGRESS, line, output, sentence, status, summary};
+use super::{CheckArgs, Ground, PROGRESS, files, line, output, sentence, status, summary};
 use crate::{
     check::{
         Check,
@@ -36,13 +36,9 @@ pub(super) async fn run(
     csv: &Path,
     (seed, steps): (u64, Vec<Step>),
 ) -> anyhow::Result<u8> {
-    // Where it cannot be written, that is better known now.
-    let table = File::create(csv).map_err(|error| {
-        let message = format!("{} cannot be written: {error}", csv.display());
-        anyhow::Error::new(Diagnostic::new(message, "name another file with --csv"))
-    })?;
     let (tell, mut told) = mpsc::channel::<(usize, Step)>(PROGRESS);
-    let (mut checks, mut recordings, mut grounds) = (JoinSet::new(), Vec::<Recording>::new(), Vec::new());
+    let mut started = Vec::new();
+    let mut refused: Vec<(String, Diagnostic)> = Vec::new();
     for (index, group) in groups.iter().enumerate() {
         // A broker for each group: students agree on their topics with nobody but their partner.
         let ground = super::prepare(config, args.lan).await?;
@@ -56,24 +52,35 @@ pub(super) async fn run(
                 let _ = tell.try_send((index, step));
             }
         });
-        let check = Check::start(ground.setup(group.port, args.wifi_hook.clone(), record), observer)?;
-        opened(args, group, check.address(), &ground)?;
+        let another = "give the group another port in the roster";
+        match Check::start(ground.setup(group.port, another, args.wifi_hook.clone(), record), observer) {
+            Ok(check) => started.push((check, ground)),
+            Err(why) => refused.push((group.name.clone(), why)),
+        }
+    }
+    drop(tell);
+    all_have_ports(refused)?;
+    let (mut checks, mut recordings, mut grounds) = (JoinSet::new(), Vec::<Recording>::new(), Vec::new());
+    let mut printed = Ok(());
+    for (group, (check, ground)) in groups.iter().zip(started) {
+        printed = printed.and_then(|()| opened(args, group, check.address(), &ground));
         recordings.push(check.recording());
         grounds.push(ground);
         checks.spawn(check.run());
     }
-    drop(tell);
     let mut ended = std::pin::pin!(asked_to_end());
     loop {
         tokio::select! {
             biased;
-            Some((index, step)) = told.recv() => tell_step(args, &recordings, index, step)?,
+            Some((index, step)) = told.recv() => {
+                printed = printed.and_then(|()| tell_step(args, &recordings, index, step));
+            }
             done = checks.join_next() => if done.is_none() { break },
             () = &mut ended => break,
         }
     }
     while let Ok((index, step)) = told.try_recv() {
-        tell_step(args, &recordings, index, step)?;
+        printed = printed.and_then(|()| tell_step(args, &recordings, index, step));
     }
     checks.shutdown().await;
     for ground in grounds {
@@ -85,15 +92,30 @@ pub(super) async fn run(
         let verdicts = judge(&record);
         let mut last = summary(&record, &verdicts);
         last["group"] = json!(group.name);
-        output::line(if args.json {
+        let last = if args.json {
             last.to_string()
         } else {
             format!("{}: {}", group.name, super::closing(&record, &verdicts))
-        })?;
+        };
+        printed = printed.and_then(|()| output::line(last));
         judged.push((group, verdicts));
     }
-    class::table(&steps, judged.iter().map(|(group, verdicts)| (*group, verdicts.as_slice())), table)?;
+    let mut table = Vec::new();
+    class::table(&steps, judged.iter().map(|(group, verdicts)| (*group, verdicts.as_slice())), &mut table)?;
+    files::write_whole(csv, &table)?;
+    printed?;
     Ok(judged.iter().map(|(_, verdicts)| status(verdicts)).max().unwrap_or_default())
+}
+
+/// Better known before the class begins than from the group that waits for ever.
+fn all_have_ports(refused: Vec<(String, Diagnostic)>) -> anyhow::Result<()> {
+    let help = refused.iter().find_map(|(_, why)| why.help.clone());
+    let listed: Vec<_> = refused.iter().map(|(group, why)| format!("{group}: {why}")).collect();
+    match (listed.is_empty(), help) {
+        (true, _) => Ok(()),
+        (false, Some(help)) => Err(Diagnostic::new(listed.join("\n"), help).into()),
+        (false, None) => Err(Diagnostic::from(listed.join("\n")).into()),
+    }
 }
 
 fn opened(args: &CheckArgs, group: &Group, address: SocketAddr, ground: &Ground) -> anyhow::Result<()> {

@@ -150,7 +150,7 @@ fn buttons(ui: &mut Ui, place: usize, row: &GroupRow) -> Actions {
         }
     }
     if let Some(Ok(file)) = &job.saved {
-        let report = widgets::named_button(ui, "Report", &format!("Copy where the report of {name} is"));
+        let report = widgets::named_button(ui, "Copy path", &format!("Copy where the report of {name} is"));
         let why = format!("Copies the path of the page to hand in:\n{}", file.display());
         if report.on_hover_text(why).clicked() {
             ui.ctx().copy_text(file.display().to_string());

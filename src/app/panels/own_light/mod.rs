@@ -196,13 +196,14 @@ fn end(ui: &mut Ui, palette: &Palette, job: &CheckJob, stage: &Stage) -> Actions
     match &job.saved {
         Some(Ok(file)) => {
             ui.add(Label::new(format!("The report to hand in: {}", file.display())).selectable(true).wrap());
-            if widgets::named_button(ui, "Copy", "Copy where the report is").clicked() {
+            if widgets::named_button(ui, "Copy path", "Copy where the report is").clicked() {
                 ui.ctx().copy_text(file.display().to_string());
             }
         }
         Some(Err(why)) => {
             ui.add(Label::new(RichText::new(why).color(palette.bad)).wrap());
         }
+        None if job.nobody_came => _ = ui.label("No light came, so there is no report."),
         None => {}
     }
     ui.horizontal(|ui| {
