@@ -38,7 +38,7 @@ use crate::{
         failure::wrong_usage,
     },
     config::{BrokerChoice, Config, foreign},
-    model::{Diagnostic, LightId},
+    model::{Diagnostic, LightId, text_file},
 };
 
 #[derive(Clone, Debug, Args)]
@@ -91,6 +91,8 @@ pub(super) struct CheckArgs {
 const PROGRESS: usize = 256;
 /// A longer page was not written here.
 const MOST_PAGE_BYTES: u64 = 64 * 1024 * 1024;
+/// As of every configuration.
+const MOST_CONFIG_BYTES: u64 = 1 << 20;
 /// Plain lines of progress come no more often.
 const LINES: Duration = Duration::from_secs(5);
 
@@ -142,7 +144,7 @@ const JUNCTION: &str = "\n[[junction]]\nname = \"lab\"\nlights = [\"a\", \"b\"]\
 /// The configuration; a check needs no junction of it.
 fn load(common: &Common) -> anyhow::Result<Config> {
     if let Some(file) = &common.config
-        && let Ok(text) = fs::read_to_string(file)
+        && let Ok(text) = text_file::read(file, MOST_CONFIG_BYTES)
         && let Ok(table) = toml::from_str::<toml::Table>(&text)
         && !table.contains_key("junction")
     {

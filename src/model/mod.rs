@@ -11,6 +11,7 @@
 //! | `wall_clock` | numbers that grow with the wall clock |
 //! | `printable` | text of others, as a terminal may get it |
 //! | `private_file` | files that only this user can read |
+//! | `text_file` | text files that may hold anything |
 
 mod broker_limits;
 pub mod diagnostic;
@@ -20,6 +21,7 @@ pub mod login;
 mod printable;
 pub(crate) mod private_file;
 pub mod root_topic;
+pub(crate) mod text_file;
 mod wall_clock;
 
 pub use broker_limits::BrokerLimits;
