@@ -104,7 +104,8 @@ pub fn give(config: &mut Config, folder: Option<&Path>) -> Result<Vec<Kept>, Key
         let slot = format!("{place}/{}", junction.name());
         let new = !keys.keys.contains_key(&slot);
         let text = keys.keys.entry(slot).or_insert_with(make);
-        let key = Key::new(text.as_bytes()).map_err(|_| KeyError::Damaged { file: file.clone() })?;
+        let key = Key::new(text.as_bytes()).ok().filter(|_| !text.contains(char::is_control));
+        let key = key.ok_or_else(|| KeyError::Damaged { file: file.clone() })?;
         junction.set_key(key);
         kept.push(Kept { junction: junction.name().to_string(), file: file.clone(), new });
     }

@@ -7,6 +7,7 @@
 //! | `grouped` | large numbers, as people read them |
 //! | [`light`] | which light: its full name, and where its program runs |
 //! | [`login`] | a user name and a password |
+//! | `packet_limit` | how long a packet from a broker may be |
 //! | [`root_topic`] | what stands before the junction in every topic |
 //! | `wall_clock` | numbers that grow with the wall clock |
 //! | `printable` | text of others, as a terminal may get it |
@@ -18,6 +19,7 @@ pub mod diagnostic;
 mod grouped;
 pub mod light;
 pub mod login;
+pub(crate) mod packet_limit;
 mod printable;
 pub(crate) mod private_file;
 pub mod root_topic;
