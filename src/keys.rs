@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -16,12 +16,14 @@ use traffic_light::Key;
 
 use crate::{
     config::{BrokerChoice, Config, Junction},
-    model::{Diagnostic, private_file},
+    model::{Diagnostic, private_file, text_file},
 };
 
 /// The file in the program's own folder.
 pub const FILE_NAME: &str = "junction-keys.toml";
 
+/// Of a file with the keys of some 40,000 junctions.
+const MAX_BYTES: u64 = 4 << 20;
 /// A made-up key: 24 letters and digits, of 142 bits.
 const KEY_CHARACTERS: usize = 24;
 
@@ -102,7 +104,8 @@ pub fn give(config: &mut Config, folder: Option<&Path>) -> Result<Vec<Kept>, Key
         let slot = format!("{place}/{}", junction.name());
         let new = !keys.keys.contains_key(&slot);
         let text = keys.keys.entry(slot).or_insert_with(make);
-        let key = Key::new(text.as_bytes()).map_err(|_| KeyError::Damaged { file: file.clone() })?;
+        let key = Key::new(text.as_bytes()).ok().filter(|_| !text.contains(char::is_control));
+        let key = key.ok_or_else(|| KeyError::Damaged { file: file.clone() })?;
         junction.set_key(key);
         kept.push(Kept { junction: junction.name().to_string(), file: file.clone(), new });
     }
@@ -176,7 +179,7 @@ fn make() -> String {
 }
 
 fn load(file: &Path) -> Result<Keys, KeyError> {
-    match fs::read_to_string(file) {
+    match text_file::read(file, MAX_BYTES) {
         // The parser's own words would show the line, with the key in it.
         Ok(text) => match toml::from_str::<Keys>(&text) {
             // It is never written without a key: a new one would lock out the partner without a word.
@@ -203,6 +206,8 @@ fn save(file: &Path, keys: &Keys) -> Result<(), KeyError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const LAB: &str =

@@ -16,7 +16,8 @@
 //! | `brokers` · `lessons` · `own_light` | controllers that use those |
 //! | `foreign_light` | a light becomes somebody else's |
 //! | `settings` | what is remembered from run to run |
-//! | `theme` · `zoom` | colours and letters · the size of everything |
+//! | `settings_file` | the file that it is remembered in |
+//! | `theme` · `zoom` · `geometry` | colours and letters · the size of everything · the size of the window |
 //! | `action` · `view` | what a panel asks for · what it may look at |
 //! | `widgets` | small things that several panels use |
 //! | `scene` | the crossing seen from above |
@@ -34,6 +35,7 @@ pub mod brokers;
 pub mod clock;
 mod closing;
 mod foreign_light;
+mod geometry;
 mod keys;
 mod labels;
 mod lessons;
@@ -44,6 +46,7 @@ pub mod repaint;
 mod scene;
 mod selection;
 pub mod settings;
+pub mod settings_file;
 mod shell;
 pub mod state;
 mod theme;

@@ -1,11 +1,10 @@
 //! What the window remembers from one run to the next.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::app::{board::form::Remembered, state::Category};
-
-/// The key under which eframe stores the settings.
-pub const STORAGE_KEY: &str = "twinlight-window";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThemeChoice {
@@ -73,6 +72,11 @@ pub struct Settings {
     pub board: Remembered,
     /// The zoom that the user chose; `None` = by the size of the window.
     pub zoom: Option<f32>,
+    /// Width and height of the window where it is not maximized, in points without zoom; `None` = the default.
+    pub size: Option<(u32, u32)>,
+    pub maximized: bool,
+    /// Width or height of panels by their name, in points.
+    pub panels: BTreeMap<String, f32>,
     pub filter: String,
     pub hidden: Vec<Category>,
     /// What the timeline spans, in seconds.
@@ -92,6 +96,9 @@ impl Default for Settings {
             left: None,
             board: Remembered::default(),
             zoom: None,
+            size: None,
+            maximized: false,
+            panels: BTreeMap::new(),
             filter: String::new(),
             hidden: vec![Category::Message],
             span_s: 60,
@@ -102,13 +109,76 @@ impl Default for Settings {
 
 /// The zoom that egui's own keys reach.
 const ZOOMS: std::ops::RangeInclusive<f32> = 0.2..=5.0;
+/// The smallest window, in points without zoom, and the largest that is remembered.
+pub(super) const LEAST_SIZE: (u32, u32) = (760, 480);
+const MOST_SIZE: (u32, u32) = (16_384, 16_384);
+/// Panels have limits of their own within these.
+const PANEL_SIZES: std::ops::RangeInclusive<f32> = 40.0..=2_000.0;
+const SPANS_S: std::ops::RangeInclusive<u32> = 5..=600;
+const MAX_FILTER_BYTES: usize = 1_024;
+
+fn fits((width, height): &(u32, u32)) -> bool {
+    (LEAST_SIZE.0..=MOST_SIZE.0).contains(width) && (LEAST_SIZE.1..=MOST_SIZE.1).contains(height)
+}
 
 impl Settings {
+    /// Reads what [`Settings::to_toml`] wrote. Each member that cannot be read gets its default.
+    #[must_use]
+    pub fn from_toml(text: &str) -> Settings {
+        let Ok(mut table) = text.parse::<toml::Table>() else { return Settings::default() };
+        table.retain(|name, value| {
+            let alone = toml::Table::from_iter([(name.to_owned(), value.clone())]);
+            alone.try_into::<Settings>().is_ok()
+        });
+        table.try_into::<Settings>().unwrap_or_default().checked()
+    }
+
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
+    }
+
     /// With what cannot be meant replaced by its default: the file may hold anything.
     #[must_use]
     pub fn checked(mut self) -> Settings {
+        let default = Settings::default();
         self.zoom = self.zoom.filter(|zoom| ZOOMS.contains(zoom));
+        self.size = self.size.filter(fits);
+        self.panels.retain(|_, size| PANEL_SIZES.contains(size));
+        if !SPANS_S.contains(&self.span_s) {
+            self.span_s = default.span_s;
+        }
+        if self.filter.len() > MAX_FILTER_BYTES || self.filter.contains('\0') {
+            self.filter = default.filter;
+        }
         self
+    }
+
+    /// The size of a window that is so many points wide and high without zoom; `None` where that cannot be
+    /// remembered.
+    #[must_use]
+    pub(super) fn size_of(width: f32, height: f32) -> Option<(u32, u32)> {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a cast to integers saturates"
+        )]
+        let whole = |points: f32| points.round() as u32;
+        Some((whole(width), whole(height))).filter(fits)
+    }
+
+    /// Remembers the width or height of a panel.
+    pub(super) fn panel_resized(&mut self, name: &str, size: f32) {
+        let size = size.round();
+        if PANEL_SIZES.contains(&size) && self.panels.get(name) != Some(&size) {
+            self.panels.insert(name.to_owned(), size);
+        }
+    }
+
+    /// The width or height that a panel had; `default` where none is remembered.
+    #[must_use]
+    pub(super) fn panel_size(&self, name: &str, default: f32) -> f32 {
+        self.panels.get(name).copied().unwrap_or(default)
     }
 
     #[must_use]

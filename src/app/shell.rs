@@ -12,6 +12,7 @@ use super::{
     clock::Clock,
     closing::Closing,
     foreign_light::{ForeignLightAction, ForeignLights},
+    geometry::Geometry,
     keys,
     lessons::Lessons,
     own_light::{CheckJob, OwnLight, Picture},
@@ -20,7 +21,8 @@ use super::{
     repaint::{self, RepaintScheduler},
     scene,
     selection::{Selection, SelectionAction},
-    settings::{self, LeftPanel, Settings},
+    settings::{LeftPanel, Settings},
+    settings_file::SettingsFile,
     state::{Junction, State},
     theme::{self, Palette},
     topics::TopicsController,
@@ -51,7 +53,9 @@ pub struct TwinlightApp {
     selection: Selection,
     closing: Closing,
     zoom: Zoom,
+    geometry: Geometry,
     settings: Settings,
+    settings_file: Option<SettingsFile>,
     subtitle: String,
     help_open: bool,
 }
@@ -87,7 +91,9 @@ impl TwinlightApp {
             selection: Selection::new(Name::new(&settings.junction).ok()),
             closing: Closing::default(),
             zoom: Zoom::new(ctx, &settings),
+            geometry: Geometry::new(&settings),
             settings,
+            settings_file: None,
             subtitle,
             help_open: false,
         }
@@ -105,6 +111,13 @@ impl TwinlightApp {
     #[must_use]
     pub fn with_brokers(mut self, brokers: BrokerController) -> TwinlightApp {
         self.brokers = brokers;
+        self
+    }
+
+    /// With a file for what the window remembers.
+    #[must_use]
+    pub fn with_settings_file(mut self, file: SettingsFile) -> TwinlightApp {
+        self.settings_file = Some(file);
         self
     }
 
@@ -386,6 +399,18 @@ impl TwinlightApp {
         }
     }
 
+    /// Has the settings kept where they have changed.
+    fn remember(&mut self) {
+        let Some(file) = &mut self.settings_file else { return };
+        if let Some(junction) = &self.selection.junction {
+            self.settings.junction = junction.to_string();
+        }
+        if let Some(board) = &self.board {
+            self.settings.board = board.form.remembered();
+        }
+        file.keep(&self.settings);
+    }
+
     /// Draws one frame; returns what was asked for.
     fn draw(&mut self, ui: &mut Ui, repaint: &mut RepaintScheduler) -> Actions {
         let mut actions = Actions::default();
@@ -419,49 +444,55 @@ impl TwinlightApp {
         });
         let left = |name: &'static str, default, least, most| {
             let panel = Panel::left(name).frame(frame(palette, 12, 6)).resizable(true);
-            panel.default_size(default).size_range(least..=most)
+            panel.default_size(self.settings.panel_size(name, default)).size_range(least..=most)
         };
+        let mut sizes = PanelSizes::new();
         match self.settings.left {
             Some(LeftPanel::Board) => {
                 if let Some(board) = board {
-                    left("board", 400.0, 340.0, 560.0).show(ui, |ui| {
+                    let shown = left("board", 400.0, 340.0, 560.0).show(ui, |ui| {
                         let BoardController { state, form, .. } = board;
                         actions.append(panels::board::show(ui, &view, state, form, repaint));
                     });
+                    sizes.push(("board", shown.response.rect.width()));
                 }
             }
             Some(LeftPanel::Faults) => {
-                left("faults", 340.0, 300.0, 520.0)
+                let shown = left("faults", 340.0, 300.0, 520.0)
                     .show(ui, |ui| actions.append(panels::faults::show(ui, &view, &mut self.faults)));
+                sizes.push(("faults", shown.response.rect.width()));
             }
             Some(LeftPanel::Lessons) => {
-                left("lessons", 340.0, 280.0, 520.0).show(ui, |ui| {
+                let shown = left("lessons", 340.0, 280.0, 520.0).show(ui, |ui| {
                     let Lessons { entries, form, .. } = &mut self.lessons;
                     actions.append(panels::lessons::show(ui, &view, entries, form));
                 });
+                sizes.push(("lessons", shown.response.rect.width()));
             }
             Some(LeftPanel::Topics) => {
-                left("topics", 430.0, 340.0, 760.0).show(ui, |ui| {
+                let shown = left("topics", 430.0, 340.0, 760.0).show(ui, |ui| {
                     let TopicsController { browser, form } = &mut self.topics;
                     actions.append(panels::topics::show(ui, &view, browser, form, repaint));
                 });
+                sizes.push(("topics", shown.response.rect.width()));
             }
             Some(LeftPanel::Brokers) => {
-                left("brokers", 380.0, 320.0, 560.0).show(ui, |ui| {
+                let shown = left("brokers", 380.0, 320.0, 560.0).show(ui, |ui| {
                     let BrokerController { list, form, .. } = &mut self.brokers;
                     let live = &self.live.state;
                     actions.append(panels::brokers::show(ui, &view, list, form, live, board_works));
                 });
+                sizes.push(("brokers", shown.response.rect.width()));
             }
             Some(LeftPanel::OwnLight) => {
-                let panel = match self.own_light.class {
-                    Some(_) => left("class", 640.0, 480.0, 1_000.0),
-                    None => left("own-light", 380.0, 320.0, 560.0),
+                let (name, panel) = match self.own_light.class {
+                    Some(_) => ("class", left("class", 640.0, 480.0, 1_000.0)),
+                    None => ("own-light", left("own-light", 380.0, 320.0, 560.0)),
                 };
                 let BrokerList { in_use, .. } = self.brokers.list;
                 let in_use =
                     self.brokers.list.knows_in_use().then(|| self.brokers.list.title(in_use).to_owned());
-                panel.show(ui, |ui| {
+                let shown = panel.show(ui, |ui| {
                     actions.append(panels::own_light::show(
                         ui,
                         &view,
@@ -469,9 +500,10 @@ impl TwinlightApp {
                         in_use.as_deref(),
                     ));
                 });
+                sizes.push((name, shown.response.rect.width()));
             }
             Some(LeftPanel::ForeignLight) => {
-                left("foreign-light", 400.0, 340.0, 560.0).show(ui, |ui| {
+                let shown = left("foreign-light", 400.0, 340.0, 560.0).show(ui, |ui| {
                     let list = &self.brokers.list;
                     let why = list.why_not_now(board_works);
                     let config = list.config();
@@ -485,6 +517,7 @@ impl TwinlightApp {
                         repaint,
                     ));
                 });
+                sizes.push(("foreign-light", shown.response.rect.width()));
             }
             None => {}
         }
@@ -493,9 +526,9 @@ impl TwinlightApp {
         // What stands beside the crossing is about the live lab.
         let junction = junction.filter(|_| picture.is_none());
         if let Some(junction) = junction {
-            side_panels(ui, &view, junction, repaint, &mut actions);
+            side_panels(ui, &view, junction, repaint, &mut actions, &mut sizes);
         }
-        bottom_panels(ui, &view, junction, self.selection.look_at_ms, repaint, &mut actions);
+        bottom_panels(ui, &view, junction, self.selection.look_at_ms, repaint, &mut actions, &mut sizes);
         CentralPanel::no_frame().frame(Frame::new().fill(palette.base)).show(ui, |ui| {
             match (picture, junction) {
                 (Some(picture), _) => check_scene(ui, &view, picture, self.own_light.drawn(), repaint),
@@ -512,9 +545,15 @@ impl TwinlightApp {
         if self.help_open {
             actions.append(panels::help::show(ui.ctx(), palette));
         }
+        for (name, size) in sizes {
+            self.settings.panel_resized(name, size);
+        }
         actions
     }
 }
+
+/// The width or height that each panel has got, by its name.
+type PanelSizes = Vec<(&'static str, f32)>;
 
 fn frame(palette: &Palette, x: i8, y: i8) -> Frame {
     Frame::new().fill(palette.panel).inner_margin(Margin::symmetric(x, y))
@@ -553,19 +592,24 @@ fn side_panels(
     junction: &Junction,
     repaint: &mut RepaintScheduler,
     actions: &mut Actions,
+    sizes: &mut PanelSizes,
 ) {
     if view.state.junctions.len() > 1 {
         let overview = Panel::left("overview").frame(frame(view.palette, 10, 8)).resizable(true);
         let wide = ui.available_width() > 1_300.0;
-        overview.default_size(if wide { 222.0 } else { 124.0 }).size_range(120.0..=720.0).show(ui, |ui| {
+        let size = view.settings.panel_size("overview", if wide { 222.0 } else { 124.0 });
+        let shown = overview.default_size(size).size_range(120.0..=720.0).show(ui, |ui| {
             actions.append(panels::overview::show(ui, view, Some(&junction.name), repaint));
         });
+        sizes.push(("overview", shown.response.rect.width()));
     }
     if view.settings.show_lights {
         let lights = Panel::right("lights").frame(frame(view.palette, 10, 8)).resizable(true);
-        lights.default_size(316.0).size_range(280.0..=460.0).show(ui, |ui| {
+        let size = view.settings.panel_size("lights", 316.0);
+        let shown = lights.default_size(size).size_range(280.0..=460.0).show(ui, |ui| {
             actions.append(panels::light_panel::show(ui, view, junction, repaint));
         });
+        sizes.push(("lights", shown.response.rect.width()));
     }
 }
 
@@ -576,12 +620,15 @@ fn bottom_panels(
     look_at_ms: Option<u64>,
     repaint: &mut RepaintScheduler,
     actions: &mut Actions,
+    sizes: &mut PanelSizes,
 ) {
     let room = ui.available_height();
     if view.settings.show_log {
         let log = Panel::bottom("log").frame(frame(view.palette, 12, 6)).resizable(true);
-        let log = log.default_size((room * 0.24).clamp(96.0, 260.0)).min_size(72.0).max_size(room * 0.6);
-        log.show(ui, |ui| actions.append(panels::event_log::show(ui, view)));
+        let size = view.settings.panel_size("log", (room * 0.24).clamp(96.0, 260.0));
+        let log = log.default_size(size).min_size(72.0).max_size(room * 0.6);
+        let shown = log.show(ui, |ui| actions.append(panels::event_log::show(ui, view)));
+        sizes.push(("log", shown.response.rect.height()));
     }
     if let Some(junction) = junction.filter(|_| view.settings.show_timeline) {
         let size = panels::timeline::height(view.state, junction).min(room * 0.4);
@@ -609,10 +656,12 @@ impl eframe::App for TwinlightApp {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
         self.zoom.follow(&ctx, &mut self.settings);
+        self.geometry.follow(&ctx, &mut self.settings);
         let mut repaint = RepaintScheduler::new(self.settings.reduce_motion);
         for action in self.draw(ui, &mut repaint) {
             self.perform(&ctx, action);
         }
+        self.remember();
         // What stands still needs no frame until it is played on.
         if self.player.stands() {
             return;
@@ -623,17 +672,8 @@ impl eframe::App for TwinlightApp {
         }
     }
 
-    fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        if let Some(junction) = &self.selection.junction {
-            self.settings.junction = junction.to_string();
-        }
-        if let Some(board) = &self.board {
-            self.settings.board = board.form.remembered();
-        }
-        eframe::set_value(storage, settings::STORAGE_KEY, &self.settings);
-    }
-
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.remember();
         // If the queue is full, the dropped sender ends the world as well.
         let _ = self.live.link.commands.try_send(Command::Shutdown);
     }

@@ -2,21 +2,22 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use egui::{ViewportBuilder, vec2};
+use egui::ViewportBuilder;
 
 use super::{
     board::context::ProvisioningContext,
     brokers::{BrokerController, world_switcher::WorldSwitcher},
     clock::Clock,
+    geometry,
     player::source::PlaybackSource,
     repaint::waker,
-    settings::{STORAGE_KEY, Settings},
+    settings_file::{self, SettingsFile},
     shell::TwinlightApp,
     world_client::WorldLink,
 };
-use crate::{board::JobRunner, model::private_file, presets::PRESETS, scenario::Scenario};
+use crate::{board::JobRunner, presets::PRESETS, scenario::Scenario};
 
-/// What the desktop knows the window by; names the folder of its settings, too.
+/// What the desktop knows the window by.
 const APP_ID: &str = "twinlight";
 
 /// Why there is no world to show.
@@ -29,7 +30,7 @@ pub(crate) struct Window {
     pub(crate) subtitle: String,
     /// What boards need of the configuration.
     pub(crate) context: ProvisioningContext,
-    /// Where reports and the key that seals them are kept.
+    /// Where settings, reports and the key that seals them are kept.
     pub(crate) state_folder: Option<PathBuf>,
     /// What is to be played at once, before the live lab is looked at.
     pub(crate) opening: Option<Opening>,
@@ -52,28 +53,18 @@ impl Window {
         self,
         make_link: impl FnOnce(&egui::Context) -> Result<(WorldLink, WorldSwitcher), LinkError>,
     ) -> eframe::Result {
-        // The settings are this user's alone, whatever the user's mask says.
-        if let Some(Err(error)) = eframe::storage_dir(APP_ID).map(|folder| private_file::make_folder(&folder))
-        {
-            tracing::warn!(%error, "what the window remembers has no folder");
-        }
+        let file = self.state_folder.as_ref().map(|folder| folder.join(settings_file::FILE_NAME));
+        let settings = file.as_deref().map(settings_file::load).unwrap_or_default();
         let icon =
             eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon.png")).unwrap_or_default();
-        let viewport = ViewportBuilder::default()
-            .with_app_id(APP_ID)
-            .with_title(&self.title)
-            .with_inner_size(vec2(1_280.0, 800.0))
-            .with_min_inner_size(vec2(760.0, 480.0))
-            .with_icon(icon);
+        let viewport = ViewportBuilder::default().with_app_id(APP_ID).with_title(&self.title).with_icon(icon);
+        let viewport = geometry::restore(viewport, &settings);
         let options = eframe::NativeOptions { viewport, ..Default::default() };
         eframe::run_native(
             "twinlight",
             options,
             Box::new(move |cc| {
-                let settings: Settings = cc
-                    .storage
-                    .and_then(|storage| eframe::get_value(storage, STORAGE_KEY))
-                    .unwrap_or_default();
+                let file = file.map(|file| SettingsFile::new(file, settings.clone())).transpose()?;
                 let (link, switcher) = make_link(&cc.egui_ctx)?;
                 let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, self.subtitle);
                 let runner = JobRunner::new(Arc::new(waker(&cc.egui_ctx)))?;
@@ -82,6 +73,10 @@ impl Window {
                     .with_board(runner, self.context)
                     .with_brokers(brokers)
                     .with_reports(self.state_folder);
+                let app = match file {
+                    Some(file) => app.with_settings_file(file),
+                    None => app,
+                };
                 Ok(Box::new(match self.opening {
                     None => app,
                     Some(Opening::Scenario(scenario, seed)) => {

@@ -16,6 +16,7 @@ use super::{
     BackupPlace, BackupScope, BoardError, JobObserver, Mac, Step, job_event::Backup, loader::Loader,
     progress::ProgressReporter,
 };
+use crate::model::text_file;
 
 /// Bytes of flash that a second of the line is worth, per baud: one byte takes ten bits.
 const BAUD_PER_BYTE: u32 = 10;
@@ -23,6 +24,8 @@ const BAUD_PER_BYTE: u32 = 10;
 const PIECE_BYTES: (u32, u32) = (16 * 1024, 256 * 1024);
 /// The largest file that can be a backup.
 const MOST_BYTES: u64 = 256 << 20;
+/// What stands beside it has a dozen lines.
+const MOST_FACTS_BYTES: u64 = 64 << 10;
 
 /// What is known of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,7 +172,8 @@ pub(super) fn load(file: &Path) -> Result<Loaded, BoardError> {
     let unreadable = |file: &Path, source| BoardError::File { file: file.to_owned(), doing: "read", source };
     let facts_file = facts_file(file);
     let length = fs::metadata(file).map_err(|error| unreadable(file, error))?.len();
-    let text = fs::read_to_string(&facts_file).map_err(|error| unreadable(&facts_file, error))?;
+    let text =
+        text_file::read(&facts_file, MOST_FACTS_BYTES).map_err(|error| unreadable(&facts_file, error))?;
     let facts: Facts = toml::from_str(&text).map_err(|error| {
         bad(format!("has a {} that cannot be read: {}", shown(&facts_file), error.message()))
     })?;

@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
-use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, QoS};
+use rumqttc::{
+    AsyncClient, ConnectionError, Event, Incoming, MqttOptions, QoS, StateError,
+    mqttbytes::Error::PayloadSizeLimitExceeded,
+};
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
-use crate::model::{Diagnostic, Login};
+use crate::model::{
+    Diagnostic, Login,
+    packet_limit::{self, MAX_PACKET_BYTES},
+};
 
 /// Messages that may wait for the broker.
 const REQUESTS: usize = 16;
@@ -41,6 +47,7 @@ impl Partner {
     pub(super) async fn connect(port: u16, login: Option<&Login>, id: &str) -> Result<Partner, Diagnostic> {
         let mut options = MqttOptions::new(id, "127.0.0.1", port);
         options.set_keep_alive(KEEP_ALIVE);
+        options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
         if let Some(Login { user, password }) = login {
             options.set_credentials(user, password);
         }
@@ -59,7 +66,7 @@ impl Partner {
                     Err(error) => {
                         tell.send_modify(|state| {
                             state.connected = false;
-                            state.trouble = Some(error.to_string());
+                            state.trouble = Some(in_words(&error));
                         });
                         tokio::time::sleep(RETRY).await;
                     }
@@ -108,8 +115,53 @@ impl Partner {
     }
 }
 
+fn in_words(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::MqttState(StateError::Deserialization(PayloadSizeLimitExceeded(bytes))) => {
+            packet_limit::too_long(*bytes, MAX_PACKET_BYTES).message
+        }
+        other => other.to_string(),
+    }
+}
+
 impl Drop for Partner {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// The fault: a partner's client has no limit of its own.
+    #[tokio::test]
+    async fn a_broker_that_announces_256_mb_is_left_and_named() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (joined, has_joined) = tokio::sync::oneshot::channel();
+        let broker = tokio::spawn(async move {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut connect = [0; 128];
+            assert!(client.read(&mut connect).await.unwrap() > 0);
+            client.write_all(b"\x20\x02\x00\x00").await.unwrap();
+            has_joined.await.unwrap();
+            client.write_all(b"\x30\xff\xff\xff\x7f\x00\x01a").await.unwrap();
+            // It hangs up without waiting for the rest.
+            let mut left = Vec::new();
+            client.read_to_end(&mut left).await.unwrap();
+        });
+        let partner = Partner::connect(port, None, "partner").await.unwrap();
+        joined.send(()).unwrap();
+        timeout(CONNECT, broker).await.expect("it waits for 256 MB").unwrap();
+        let mut state = partner.state.clone();
+        let told = state.wait_for(|state| state.trouble.is_some()).await.unwrap().trouble.clone().unwrap();
+        let limit = crate::model::grouped(MAX_PACKET_BYTES as u64, ',');
+        assert!(told.contains("268,435,455 bytes") && told.contains(&limit), "{told}");
     }
 }

@@ -38,7 +38,7 @@ use crate::{
         failure::wrong_usage,
     },
     config::{BrokerChoice, Config, foreign},
-    model::{Diagnostic, LightId},
+    model::{Diagnostic, LightId, text_file},
 };
 
 #[derive(Clone, Debug, Args)]
@@ -89,6 +89,8 @@ pub(super) struct CheckArgs {
 
 /// What waits to be told.
 const PROGRESS: usize = 256;
+/// As of every configuration.
+const MOST_CONFIG_BYTES: u64 = 1 << 20;
 /// Plain lines of progress come no more often.
 const LINES: Duration = Duration::from_secs(5);
 
@@ -156,7 +158,7 @@ const JUNCTION: &str = "\n[[junction]]\nname = \"lab\"\nlights = [\"a\", \"b\"]\
 /// The configuration; a check needs no junction of it.
 fn load(common: &Common) -> anyhow::Result<Config> {
     if let Some(file) = &common.config
-        && let Ok(text) = fs::read_to_string(file)
+        && let Ok(text) = text_file::read(file, MOST_CONFIG_BYTES)
         && let Ok(table) = toml::from_str::<toml::Table>(&text)
         && !table.contains_key("junction")
     {

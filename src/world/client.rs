@@ -10,7 +10,10 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rumqttc::{
     AsyncClient, ConnectionError, EventLoop, Incoming, MqttOptions, NetworkOptions, Outgoing, QoS,
     StateError, SubscribeFilter, SubscribeReasonCode,
-    mqttbytes::{self, Error::InvalidConnectReturnCode},
+    mqttbytes::{
+        self,
+        Error::{InvalidConnectReturnCode, PayloadSizeLimitExceeded},
+    },
 };
 use tokio::{
     sync::mpsc,
@@ -27,7 +30,7 @@ use super::{
     budget::{Budget, SharedBudget},
     link::BrokerPath,
 };
-use crate::model::Login;
+use crate::model::{Login, packet_limit};
 
 /// Events that may wait; the client stops reading while there are more, and TCP holds the broker back.
 const EVENTS: usize = 64;
@@ -37,8 +40,8 @@ const MOST_IN_FLIGHT: u16 = 256;
 /// Unacknowledged messages, at which a session is given up; the client would soon send no more.
 const MOST_UNACKNOWLEDGED: u16 = 200;
 const DISCONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-/// MQTT's own limit: a longer message must not cost the session.
-const MAX_PACKET_BYTES: usize = 268_435_455;
+/// MQTT's own limit: what is said here, a person wrote.
+const MAX_OUTGOING_BYTES: usize = 268_435_455;
 
 /// What a client is made of.
 #[derive(Clone)]
@@ -47,6 +50,8 @@ pub(super) struct ClientSpec {
     pub(super) path: BrokerPath,
     pub(super) subscriptions: Vec<String>,
     pub(super) keep_alive: Duration,
+    /// Bytes of a packet from the broker; a longer one ends the session.
+    pub(super) max_packet: usize,
     /// Whether anybody takes its events.
     pub(super) heard: bool,
     pub(super) seed: u64,
@@ -227,7 +232,7 @@ impl Runner {
         options.set_clean_session(true);
         options.set_inflight(MOST_IN_FLIGHT);
         options.set_keep_alive(spec.keep_alive);
-        options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
+        options.set_max_packet_size(spec.max_packet, MAX_OUTGOING_BYTES);
         if let Some(Login { user, password }) = spec.path.target.login.get() {
             options.set_credentials(user, password);
         }
@@ -253,6 +258,10 @@ impl Runner {
             | ConnectionError::MqttState(
                 StateError::Io(io) | StateError::Deserialization(mqttbytes::Error::Io(io)),
             ) => return self.spec.path.explain(io),
+            ConnectionError::MqttState(StateError::Deserialization(PayloadSizeLimitExceeded(bytes))) => {
+                let sentence = packet_limit::too_long(*bytes, self.spec.max_packet).one_line();
+                return (LinkError::Unreachable, Some(sentence));
+            }
             // Such as a packet that rumqttc did not expect.
             other => return (LinkError::Unreachable, Some(other.to_string())),
         };

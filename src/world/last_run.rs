@@ -19,11 +19,15 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::model::{private_file, unix_seconds};
+use crate::model::{private_file, text_file, unix_seconds};
 
 /// How often the file is touched, and by how much it may lag behind.
 const TOUCH_EVERY: Duration = Duration::from_secs(1);
 const RUNNING: &str = "Twinlight's lights were running when this file was last written.";
+const MAX_FILE_BYTES: u64 = 1_024;
+/// Behind it there is no room for later starts, and no run had it before the year 2106: a higher number in the
+/// file was not written by this program.
+const MAX_BOOT: u32 = u32::MAX - 1_000_000;
 const HIGHEST: &str = "The highest number of a run: ";
 
 /// The file, and what it said at the start.
@@ -131,9 +135,10 @@ impl LastRun {
     fn highest(&self) -> u32 {
         // What is no file, such as a pipe, may never have been written to.
         let file = self.file.as_ref().filter(|file| file.is_file());
-        let text = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+        let text = file.and_then(|file| text_file::read(file, MAX_FILE_BYTES).ok()).unwrap_or_default();
         let number = text.lines().find_map(|line| line.strip_prefix(HIGHEST));
-        number.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+        let number = number.and_then(|number| number.trim().parse().ok());
+        number.filter(|number| *number <= MAX_BOOT).unwrap_or(0)
     }
 
     /// Notes that lights run from now on, and with which numbers: each second and at each new number, until
@@ -226,11 +231,32 @@ mod tests {
         // Another program of the same user notes a lower one, and takes nothing back.
         run().touch(&Boots::default()).unwrap();
         assert_eq!(run().boots().next(a_year_ago), first + 6);
-        for content in
-            ["", "x", "The highest number of a run: -1\n", "The highest number of a run: 99999999999\n"]
-        {
+    }
+
+    #[test]
+    fn a_file_with_anything_in_it_counts_as_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (now, run) = (SystemTime::now(), || LastRun::new(Some(folder.path())));
+        let line = |number: &str| format!("{RUNNING}\n{HIGHEST}{number}\n").into_bytes();
+        // With the highest of all, no later start could have a higher one.
+        let highest = line(&u32::MAX.to_string());
+        let huge = [line("5"), vec![b'x'; 1 << 20]].concat();
+        for content in [
+            &b""[..],
+            b"x",
+            b"\0\0\0",
+            b"\xff",
+            &line("-1"),
+            &line("99999999999"),
+            &line("NaN"),
+            &highest,
+            &huge,
+        ] {
             fs::write(folder.path().join("last-run"), content).unwrap();
-            assert_eq!(run().boots().next(now), first, "{content:?}");
+            let boots = run().boots();
+            assert_eq!(boots.next(now), unix_seconds(now), "{:?}", content.get(..80));
+            run().touch(&boots).unwrap();
+            assert_eq!(run().highest(), unix_seconds(now), "it is whole again");
         }
     }
 

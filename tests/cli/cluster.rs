@@ -66,7 +66,7 @@ impl Cluster {
 }
 
 /// A client that speaks; its connection is served in the background. Dropping it says goodbye.
-struct Mouth(Client);
+pub(crate) struct Mouth(Client);
 
 impl std::ops::Deref for Mouth {
     type Target = Client;
@@ -82,7 +82,7 @@ impl Drop for Mouth {
     }
 }
 
-fn mouth(port: u16, id: &str, will: Option<LastWill>) -> Mouth {
+pub(crate) fn mouth(port: u16, id: &str, will: Option<LastWill>) -> Mouth {
     let mut options = MqttOptions::new(id, "127.0.0.1", port);
     if let Some(will) = will {
         options.set_last_will(will);
@@ -93,7 +93,7 @@ fn mouth(port: u16, id: &str, will: Option<LastWill>) -> Mouth {
 }
 
 /// What comes on `filter`. Ends with the receiver.
-fn observer(port: u16, id: &str, filter: &str) -> Receiver<Publish> {
+pub(crate) fn observer(port: u16, id: &str, filter: &str) -> Receiver<Publish> {
     let (client, mut connection) = Client::new(MqttOptions::new(id, "127.0.0.1", port), 16);
     client.subscribe(filter, QoS::AtLeastOnce).unwrap();
     let (tell, heard) = channel();
@@ -186,22 +186,22 @@ fn the_second_nodes_file_differs_from_the_firsts_in_its_port_alone() {
 }
 
 /// A program that runs one of the lights on one of the nodes.
-struct Program {
-    going: Going,
-    light: &'static str,
-    other: &'static str,
+pub(crate) struct Program {
+    pub(crate) going: Going,
+    pub(crate) light: &'static str,
+    pub(crate) other: &'static str,
     _lab: Workspace,
 }
 
 /// What a program's own light showed, by the wall clock.
-struct Shown {
+pub(crate) struct Shown {
     at_ms: u64,
     light: &'static str,
     aspect: String,
 }
 
 impl Program {
-    fn start(light: &'static str, other: &'static str, port: u16) -> Program {
+    pub(crate) fn start(light: &'static str, other: &'static str, port: u16) -> Program {
         let lab = Workspace::new();
         let shipped = include_str!("../../config/cluster.toml");
         let config = shipped.replace("port = 1883", &format!("port = {port}"));
@@ -211,13 +211,13 @@ impl Program {
         Program { going: lab.start(&args), light, other, _lab: lab }
     }
 
-    fn wait_for(&mut self, light: &str, aspect: &str) {
-        self.going.wait_for(&format!("{aspect} of {light}"), SOON_S, |line| shows(line, light, aspect));
+    pub(crate) fn wait_for(&mut self, light: &str, aspect: &str, seconds: u64) {
+        self.going.wait_for(&format!("{aspect} of {light}"), seconds, |line| shows(line, light, aspect));
     }
 }
 
 /// What a program said that its own light showed.
-fn shown(light: &'static str, lines: &[Value]) -> Vec<Shown> {
+pub(crate) fn shown(light: &'static str, lines: &[Value]) -> Vec<Shown> {
     let start = lines.iter().find(|line| line["kind"] == "broker").unwrap();
     let zero = start["unix_ms"].as_u64().unwrap() - start["ms"].as_u64().unwrap();
     let own = lines.iter().filter(|line| line["kind"] == "aspect" && line["light"] == light);
@@ -229,7 +229,7 @@ fn shown(light: &'static str, lines: &[Value]) -> Vec<Shown> {
     .collect()
 }
 
-fn shows(line: &Value, light: &str, aspect: &str) -> bool {
+pub(crate) fn shows(line: &Value, light: &str, aspect: &str) -> bool {
     line["kind"] == "aspect" && line["light"] == light && line["aspect"] == aspect
 }
 
@@ -260,15 +260,15 @@ fn lights_on_two_nodes_keep_out_of_each_others_go_and_alternate_again_after_each
     let all_green = |programs: &mut [Program; 2]| {
         for program in programs {
             let (own, other) = (program.light, program.other);
-            program.wait_for(own, "green");
+            program.wait_for(own, "green", SOON_S);
             // Over MQTT, through the bridge: the monitor of each program watches both lights.
-            program.wait_for(other, "green");
+            program.wait_for(other, "green", SOON_S);
         }
     };
     let all_flash = |programs: &mut [Program; 2]| {
         for program in programs {
             let own = program.light;
-            program.wait_for(own, "flashing-amber");
+            program.wait_for(own, "flashing-amber", SOON_S);
         }
     };
     all_green(&mut programs);
@@ -298,7 +298,7 @@ fn lights_on_two_nodes_keep_out_of_each_others_go_and_alternate_again_after_each
 }
 
 /// By the wall clock of this machine, from what each program says of its own light.
-fn judge(a: &[Shown], b: &[Shown]) {
+pub(crate) fn judge(a: &[Shown], b: &[Shown]) {
     for go in goes(a) {
         for other in goes(b) {
             let apart =

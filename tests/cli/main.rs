@@ -12,6 +12,8 @@ mod board;
 mod check;
 mod cluster;
 mod doctor;
+#[cfg(target_os = "linux")]
+mod endless_message;
 mod feeds;
 #[cfg(target_os = "linux")]
 mod files;
@@ -19,6 +21,10 @@ mod flood;
 mod mosquitto;
 mod output;
 mod presets;
+#[cfg(target_os = "linux")]
+mod rabbitmq;
+#[cfg(target_os = "linux")]
+mod remembered;
 mod replay;
 mod run;
 mod scenario;

@@ -2,16 +2,18 @@
 //! a broker with another one would reject it.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Login, private_file};
+use crate::model::{Login, private_file, text_file};
 
 /// The file in the program's own folder.
 pub(crate) const FILE_NAME: &str = "boards-login.toml";
+
+const MAX_BYTES: u64 = 4_096;
 
 const HEADER: &str = "# What boards log in with at the broker of Twinlight. Delete it to make a new one.\n";
 
@@ -26,8 +28,11 @@ struct StoredLogin {
 /// is put aside, since a new one will take its place.
 #[must_use]
 pub(super) fn load(file: &Path) -> Option<Login> {
-    let bytes = fs::read(file).ok()?;
-    let login = parse(&bytes);
+    let login = match text_file::read(file, MAX_BYTES) {
+        Ok(text) => parse(&text),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
+        Err(_) => return None,
+    };
     if login.is_none() {
         let aside = file.with_extension("damaged");
         let kept = fs::rename(file, &aside).is_ok();
@@ -40,8 +45,8 @@ pub(super) fn load(file: &Path) -> Option<Login> {
     login
 }
 
-fn parse(bytes: &[u8]) -> Option<Login> {
-    let StoredLogin { user, password } = toml::from_str(std::str::from_utf8(bytes).ok()?).ok()?;
+fn parse(text: &str) -> Option<Login> {
+    let StoredLogin { user, password } = toml::from_str(text).ok()?;
     (!user.is_empty() && !password.is_empty()).then_some(Login { user, password })
 }
 

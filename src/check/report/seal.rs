@@ -1,15 +1,16 @@
 //! The seal of a record: an HMAC with a key that this program keeps for its user alone.
 
-use std::{fs, io, path::Path};
+use std::{io, path::Path};
 
 use hmac::{Hmac, KeyInit, Mac};
 use rand::{TryRng, rngs::SysRng};
 use sha2::Sha256;
 
-use crate::model::{Diagnostic, private_file};
+use crate::model::{Diagnostic, private_file, text_file};
 
 const FILE_NAME: &str = "check-seal.key";
 const KEY_BYTES: usize = 32;
+const MAX_FILE_BYTES: u64 = 1_024;
 
 /// The key. `Debug` does not show it.
 pub struct SealKey([u8; KEY_BYTES]);
@@ -27,15 +28,15 @@ impl SealKey {
     /// When it can be neither read nor kept.
     pub fn load(folder: &Path) -> Result<SealKey, Diagnostic> {
         let file = folder.join(FILE_NAME);
-        match fs::read_to_string(&file) {
-            Ok(text) => from_hex(text.trim()).map(SealKey).ok_or_else(|| {
-                let message = format!("{} is not as this program wrote it", file.display());
-                Diagnostic::new(
-                    message,
-                    "put the file back, or delete it: pages that it sealed cannot be verified then",
-                )
-            }),
+        let damaged = || {
+            let message = format!("{} is not as this program wrote it", file.display());
+            let help = "put the file back, or delete it: pages that it sealed cannot be verified then";
+            Diagnostic::new(message, help)
+        };
+        match text_file::read(&file, MAX_FILE_BYTES) {
+            Ok(text) => from_hex(text.trim()).map(SealKey).ok_or_else(damaged),
             Err(error) if error.kind() == io::ErrorKind::NotFound => make(&file),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(damaged()),
             Err(error) => Err(kept(&file, &error)),
         }
     }
@@ -89,6 +90,8 @@ fn from_hex(text: &str) -> Option<[u8; KEY_BYTES]> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -105,7 +108,10 @@ mod tests {
             let mode = fs::metadata(folder.path().join(FILE_NAME)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
-        fs::write(folder.path().join(FILE_NAME), "not a key").unwrap();
-        assert!(SealKey::load(folder.path()).is_err());
+        for damaged in [&b"not a key"[..], b"", b"\xff", &[b'a'; 65], &[0; 64], &[b'a'; 1 << 20]] {
+            fs::write(folder.path().join(FILE_NAME), damaged).unwrap();
+            let told = SealKey::load(folder.path()).unwrap_err();
+            assert!(told.message.contains("is not as this program wrote it"), "{told:?}");
+        }
     }
 }

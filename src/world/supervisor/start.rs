@@ -17,6 +17,7 @@ use traffic_light::mqtt::client_id;
 use super::{COMMAND_QUEUE, Supervisor, WorldError, WorldOptions, broker::tell_of, descriptors, record};
 use crate::{
     config::{BrokerChoice, Config},
+    model::packet_limit::MAX_PACKET_BYTES,
     world::{
         account_limiter::AccountLimiter,
         broker::Broker,
@@ -107,6 +108,7 @@ impl Supervisor {
             path: BrokerPath { target, via: tunnel.as_ref().map(Via::through) },
             subscriptions: Vec::new(),
             keep_alive: Duration::from_secs(u64::from(config.links.keep_alive_s)),
+            max_packet: max_packet(&config.broker),
             heard: true,
             seed: 0,
             budget,
@@ -188,6 +190,14 @@ pub(super) struct BrokerRoute {
     pub(super) limiter: Option<AccountLimiter>,
     pub(super) clients: Option<Arc<ClientWatch>>,
     pub(super) tunnel: Option<Proxy>,
+}
+
+/// Bytes of a packet that the program's own clients take: all that the broker lets through, where it is this one's.
+fn max_packet(broker: &BrokerChoice) -> usize {
+    match broker {
+        BrokerChoice::Embedded { limits, .. } => limits.packet.max(MAX_PACKET_BYTES),
+        BrokerChoice::External { .. } => MAX_PACKET_BYTES,
+    }
 }
 
 /// Where the broker wants TLS, a way to it that is never broken on purpose.

@@ -205,6 +205,13 @@ impl Going {
         None
     }
 
+    /// The most memory that it has had, in KiB; `None` where it has ended.
+    pub fn most_kib(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    }
+
     /// Asks it to end as a terminal does, and returns how it ended.
     pub fn end(self) -> (i32, Vec<Value>) {
         let run = self.finish();
