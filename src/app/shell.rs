@@ -414,6 +414,9 @@ impl TwinlightApp {
             if let Some(watched) = &watched {
                 actions.append(panels::player_bar::show(ui, &view, watched));
             }
+            if let Some(failure) = self.player.failure() {
+                actions.append(panels::player_bar::failed(ui, palette, &failure));
+            }
             actions.append(panels::fault_strip::show(ui, &view));
             actions.append(panels::conflict::show(ui, &view));
         });

@@ -6,7 +6,9 @@ use crate::app::{state::Broker, theme, view::ViewContext};
 
 /// Shows why there is no crossing yet.
 pub(in crate::app) fn show(ui: &mut Ui, view: &ViewContext<'_>) {
+    let opening = view.watched.is_some_and(|watched| !watched.progress.opened);
     let (title, text) = match (&view.state.broker, view.state.stopped) {
+        _ if opening => ("Opening…", "A long recording takes a moment."),
         (_, true) => ("The world has stopped", "Close the window and start Twinlight again."),
         (Broker::Starting, _) => (
             "Starting the broker…",
