@@ -18,11 +18,11 @@ use traffic_light::Aspect;
 use twinlight::{
     app::{TwinlightApp, clock::Clock, repaint::waker, settings::Settings, world_client::WorldLink},
     config::Config,
-    fault::{Directions, Fault, FaultKind},
+    fault::{Directions, Fault, FaultKind, Suspend},
     model::LightKind,
     world::{
         Command, Event, EventKind, World, WorldOptions,
-        event::{Certainty, Severity},
+        event::{Certainty, Layer, Severity},
     },
 };
 
@@ -343,6 +343,46 @@ fn every_kind_of_fault_is_drawn_and_named_on_the_scene() {
         window.settle();
         assert!(!window.says(&label), "{label:?} stays");
     }
+}
+
+#[test]
+fn a_suspended_light_says_so_and_not_what_it_thought_before() {
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    assert!(window.says("Going: green for") && window.says("MQTT of demo/a is up"));
+    let fault = Fault::on(id("demo/a"), Suspend);
+    let at = Duration::from_millis(3_000);
+    window.tell(vec![
+        Event { at, kind: EventKind::FaultChanged { fault: fault.clone(), on: true } },
+        Event { at, kind: EventKind::AspectChanged { light: id("demo/a"), aspect: Aspect::Dark } },
+    ]);
+    window.settle();
+    assert!(window.says("Suspended: its host sleeps, and its program stands still"));
+    assert!(!window.says("Going:"), "it is dark");
+    assert!(
+        window.says("MQTT of demo/a is not known while it sleeps"),
+        "no green dot for what nobody watches"
+    );
+    window.tell(vec![Event { at, kind: EventKind::FaultChanged { fault, on: false } }]);
+    window.settle();
+    assert!(!window.says("Suspended:") && window.says("MQTT of demo/a is up"));
+}
+
+#[test]
+fn the_card_names_what_failed_last() {
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    let down = |ms, layer, reason: &str| Event {
+        at: Duration::from_millis(ms),
+        kind: EventKind::LinkChanged { light: id("demo/a"), layer, up: false, reason: reason.to_owned() },
+    };
+    window.tell(vec![
+        down(3_000, Layer::Mqtt, "the session was dropped on purpose"),
+        down(3_000, Layer::Tcp, "the session was dropped on purpose"),
+        down(3_010, Layer::Mqtt, "the broker refuses user name or password"),
+    ]);
+    window.settle();
+    let shown = |label: &str| window.harness.query_all_by_label(label).count();
+    assert_eq!(shown("MQTT: the broker refuses user name or password"), 1);
+    assert_eq!(shown("TCP: the session was dropped on purpose"), 0);
 }
 
 #[test]

@@ -232,6 +232,7 @@ fn layout_to_fit(painter: &Painter, text: &str, room: f32, color: Color32) -> st
 #[must_use]
 pub(super) fn link_in_words(light: &LightState) -> String {
     match light.broken_layer() {
+        _ if light.suspended => "Its host sleeps, so nobody looks after the link".to_owned(),
         Some(layer) => {
             let reason = &light.layer(layer).reason;
             format!("{} is down: {reason}", labels::layer(layer))

@@ -242,6 +242,7 @@ impl State {
             match fault {
                 Fault::Light { fault: LightFault::WifiDown(_), .. } => known.wifi_cut = on,
                 Fault::Light { fault: LightFault::Silence(_), .. } => known.silenced = on,
+                Fault::Light { fault: LightFault::Suspend(_), .. } => known.suspended = on,
                 _ => {}
             }
         }

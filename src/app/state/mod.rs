@@ -18,7 +18,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use traffic_light::Name;
 
-use self::{light::push_bounded, rate::Rate};
+use self::{light::push_keeping_open, rate::Rate};
 use crate::{
     app::labels,
     fault::Fault,
@@ -170,7 +170,7 @@ impl State {
             (Some(span), false) => span.until_ms = Some(at_ms),
             (None, true) => {
                 let span = FaultSpan { fault: fault.clone(), from_ms: at_ms, until_ms: None };
-                push_bounded(&mut self.faults, span, MAX_MARKS);
+                push_keeping_open(&mut self.faults, span, MAX_MARKS, |span| span.until_ms.is_some());
             }
             // A resync repeats what is known.
             (Some(_), true) | (None, false) => return false,
