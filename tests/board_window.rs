@@ -337,6 +337,8 @@ fn the_open_broker_shows_its_address_as_text_and_code_without_the_password_unles
     window.tell(EventKind::BrokerStarted { address, embedded: true, open: true, note: None });
     window.until("the address", |window| window.says("192.168.7.9:1884"));
     assert!(window.says("QR code of mqtt://lab@192.168.7.9:1884"));
+    assert!(window.says("Broker 192.168.7.9:1884") && window.says("Broker at 192.168.7.9:1884 runs"));
+    assert!(!window.says("0.0.0.0"), "no program can connect to that");
     assert!(!window.says(&password), "the password is shown without being asked for");
 
     window.harness.get_by_label("Password in the code, too").scroll_to_me();

@@ -50,6 +50,8 @@ pub enum SettingsAction {
     /// Show a panel on the left, in place of the one that is there, or hide it.
     ToggleLeft(LeftPanel),
     ReduceMotion(bool),
+    /// Let single letters and digits act, or not.
+    LetterKeys(bool),
     /// Show or hide events of this category in the log.
     ToggleCategory(Category),
     /// Show only log entries that contain this text.
@@ -65,6 +67,8 @@ pub struct Settings {
     pub theme: ThemeChoice,
     /// Whether nothing moves but what changes.
     pub reduce_motion: bool,
+    /// Whether single letters and digits act while nothing has the keyboard.
+    pub letter_keys: bool,
     pub show_lights: bool,
     pub show_timeline: bool,
     pub show_log: bool,
@@ -86,6 +90,7 @@ impl Default for Settings {
         Settings {
             theme: ThemeChoice::System,
             reduce_motion: false,
+            letter_keys: true,
             show_lights: true,
             show_timeline: true,
             show_log: true,
@@ -135,6 +140,7 @@ impl Settings {
                 self.left = (self.left != Some(panel)).then_some(panel);
             }
             SettingsAction::ReduceMotion(on) => self.reduce_motion = on,
+            SettingsAction::LetterKeys(on) => self.letter_keys = on,
             SettingsAction::ToggleCategory(category) => {
                 if let Some(at) = self.hidden.iter().position(|hidden| *hidden == category) {
                     self.hidden.swap_remove(at);

@@ -12,7 +12,7 @@ use super::{
     clock::Clock,
     closing::Closing,
     foreign_light::{ForeignLightAction, ForeignLights},
-    keys,
+    keys::{self, Keyboard},
     lessons::Lessons,
     own_light::{CheckJob, OwnLight, Picture},
     panels,
@@ -51,6 +51,7 @@ pub struct TwinlightApp {
     selection: Selection,
     closing: Closing,
     zoom: Zoom,
+    keyboard: Keyboard,
     settings: Settings,
     subtitle: String,
     help_open: bool,
@@ -87,6 +88,7 @@ impl TwinlightApp {
             selection: Selection::new(Name::new(&settings.junction).ok()),
             closing: Closing::default(),
             zoom: Zoom::new(ctx, &settings),
+            keyboard: Keyboard::default(),
             settings,
             subtitle,
             help_open: false,
@@ -355,6 +357,10 @@ impl TwinlightApp {
     /// Fills in what the panels show that follows from the state.
     fn fill_in(&mut self, ctx: &Context) {
         let watched = self.player.client().is_some();
+        if let Some(board) = self.board.as_mut().filter(|_| self.live.state.broker.is_open()) {
+            let waker = ctx.clone();
+            board.look_up_network(move || waker.request_repaint());
+        }
         if let Some(config) = self.brokers.list.config() {
             let open = self.settings.left == Some(LeftPanel::ForeignLight) && !watched;
             if let Some(command) = self.foreign_lights.listen(open, &config) {
@@ -394,6 +400,7 @@ impl TwinlightApp {
         let client = client_of(&self.live, &self.player);
         let palette = Palette::of(ui.visuals());
         let board = self.board.as_mut().filter(|_| watched.is_none());
+        let lan = board.as_ref().and_then(|board| board.form.addresses.first().copied());
         let context = board.as_ref().map(|board| board.state.context.clone());
         let view = ViewContext {
             state: &client.state,
@@ -405,10 +412,11 @@ impl TwinlightApp {
             selected: self.selection.light.as_ref(),
             is_check: false,
             subtitle: &self.subtitle,
+            lan,
         };
         let junction = self.selection.junction_in(&client.state);
         let modal = self.help_open || self.closing.asks;
-        actions.append(keys::read(ui.ctx(), &view, junction, modal));
+        actions.append(keys::read(ui.ctx(), &view, junction, modal, &mut self.keyboard));
         Panel::top("bar").frame(frame(palette, 12, 6)).show(ui, |ui| {
             actions.append(panels::broker_bar::show(ui, &view));
             if let Some(watched) = &watched {
@@ -424,6 +432,7 @@ impl TwinlightApp {
             let panel = Panel::left(name).frame(frame(palette, 12, 6)).resizable(true);
             panel.default_size(default).size_range(least..=most)
         };
+        let all = ui.available_rect_before_wrap();
         match self.settings.left {
             Some(LeftPanel::Board) => {
                 if let Some(board) = board {
@@ -491,6 +500,9 @@ impl TwinlightApp {
             }
             None => {}
         }
+        let rest = ui.available_rect_before_wrap();
+        let form = egui::Rect::from_min_max(all.min, egui::pos2(rest.left(), all.bottom()));
+        self.keyboard.form = self.settings.left.map(|_| form);
         let picture = self.own_light.picture.as_ref();
         let picture = picture.filter(|_| self.settings.left == Some(LeftPanel::OwnLight));
         // What stands beside the crossing is about the live lab.

@@ -167,9 +167,14 @@ impl BoardController {
         }
     }
 
+    /// Looks up under which address others reach this computer, the first time.
+    pub(super) fn look_up_network(&mut self, wake: impl Fn() + Send + 'static) {
+        self.tasks.look_up_network(wake);
+    }
+
     /// Fills in what need not be asked for, before the panel is shown.
     pub(super) fn fill_in(&mut self, live: &State, wake: impl Fn() + Send + 'static) {
-        self.tasks.look_up_network(wake);
+        self.look_up_network(wake);
         self.form.complete(&self.state.context);
         if let Some(ports) = &self.state.ports {
             let mut likely = ports.iter().filter(|port| port.adapter.is_likely());

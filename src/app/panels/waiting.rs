@@ -19,6 +19,7 @@ pub(in crate::app) fn show(ui: &mut Ui, view: &ViewContext<'_>) {
             "Add lights to the configuration file, or let a board or your own program publish to \
              twinlight/JUNCTION/LIGHT/state: it appears here by itself.",
         ),
+        (Broker::Unreachable { reason }, _) => ("Not connected to the broker", reason.as_str()),
         (Broker::Stopped { .. }, _) => (
             "The broker is stopped",
             "Press “Start broker” above, or the key B. The lights reconnect by themselves.",
