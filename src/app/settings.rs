@@ -75,6 +75,8 @@ pub struct Settings {
     pub left: Option<LeftPanel>,
     /// What was filled in for boards, but for secrets.
     pub board: Remembered,
+    /// Whether boards could join the broker in this program when the window was closed.
+    pub boards_could_join: bool,
     /// The zoom that the user chose; `None` = by the size of the window.
     pub zoom: Option<f32>,
     pub filter: String,
@@ -96,6 +98,7 @@ impl Default for Settings {
             show_log: true,
             left: None,
             board: Remembered::default(),
+            boards_could_join: false,
             zoom: None,
             filter: String::new(),
             hidden: vec![Category::Message],

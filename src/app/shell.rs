@@ -99,7 +99,9 @@ impl TwinlightApp {
     #[must_use]
     pub fn with_board(mut self, runner: JobRunner, context: ProvisioningContext) -> TwinlightApp {
         let form = Form::new(&context, &self.settings.board);
-        self.board = Some(BoardController::new(runner, Arc::new(context), form));
+        let mut board = BoardController::new(runner, Arc::new(context), form);
+        board.state.could_join = self.settings.boards_could_join;
+        self.board = Some(board);
         self
     }
 
@@ -425,6 +427,9 @@ impl TwinlightApp {
             if let Some(failure) = self.player.failure() {
                 actions.append(panels::player_bar::failed(ui, palette, &failure));
             }
+            if let Some(board) = &board {
+                actions.append(panels::closed_strip::show(ui, &view, &board.state));
+            }
             actions.append(panels::fault_strip::show(ui, &view));
             actions.append(panels::conflict::show(ui, &view));
         });
@@ -644,6 +649,7 @@ impl eframe::App for TwinlightApp {
         }
         if let Some(board) = &self.board {
             self.settings.board = board.form.remembered();
+            self.settings.boards_could_join = self.live.state.broker.is_open() || board.state.could_join;
         }
         eframe::set_value(storage, settings::STORAGE_KEY, &self.settings);
     }

@@ -73,6 +73,10 @@ pub(super) enum BoardAction {
     ChooseAddress(usize),
     /// Open the broker inside this program to boards.
     LetBoardsJoin,
+    /// Close it again.
+    CloseToBoards,
+    /// It stays closed, although boards could join in the run before.
+    StayClosed,
 }
 
 impl BoardAction {
@@ -254,6 +258,11 @@ impl BoardController {
                     self.form.addresses.swap(0, place);
                 }
             }
+            BoardAction::CloseToBoards => {
+                self.form.show_login = false;
+                return Some(BoardEffect::Send(Command::CloseToBoards));
+            }
+            BoardAction::StayClosed => self.state.could_join = false,
             BoardAction::LetBoardsJoin => return Some(self.let_boards_join(wake)),
         }
         None
@@ -266,6 +275,7 @@ impl BoardController {
     }
 
     fn let_boards_join(&mut self, wake: impl Fn() + Send + 'static) -> BoardEffect {
+        self.state.could_join = false;
         // Boards that were flashed before know the login of then.
         let login = self.state.login.clone().unwrap_or_else(this_computer::make_login);
         self.form.log_in(Some(&login));

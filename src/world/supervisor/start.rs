@@ -140,6 +140,7 @@ impl Supervisor {
             }
         });
         let mut supervisor = Supervisor {
+            login_before: None,
             bus,
             broker,
             limiter,
