@@ -11,7 +11,10 @@ use std::{
 
 use board_emulator::{Fault, Mode};
 use egui::{Key, ViewportEvent, ViewportId, vec2};
-use egui_kittest::{Harness, kittest::Queryable};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT, Queryable},
+};
 use test_support::board::Board;
 use tokio::sync::{broadcast, mpsc};
 use traffic_light::record::Record;
@@ -46,14 +49,18 @@ impl Window {
     }
 
     fn with_login_file(file: Option<PathBuf>) -> Window {
+        let settings = Settings { left: Some(LeftPanel::Board), ..Settings::default() };
+        Window::with(file, vec2(1_400.0, 1_000.0), settings)
+    }
+
+    fn with(file: Option<PathBuf>, size: egui::Vec2, settings: Settings) -> Window {
         let (sender, commands) = mpsc::channel(16);
         let (events, receiver) = broadcast::channel(256);
         let backups = tempfile::tempdir().unwrap();
         let context = ProvisioningContext::of(&Config::default(), Some(backups.path().to_path_buf()))
             .with_login_file(file);
         let link = WorldLink { commands: sender, events: receiver };
-        let harness = Harness::builder().with_size(vec2(1_400.0, 1_000.0)).build_eframe(|cc| {
-            let settings = Settings { left: Some(LeftPanel::Board), ..Settings::default() };
+        let harness = Harness::builder().with_size(size).build_eframe(|cc| {
             let app = TwinlightApp::new(&cc.egui_ctx, link, Clock::monotonic(), settings, "test".to_owned());
             app.with_board(JobRunner::new(Arc::new(|| ())).unwrap(), context)
         });
@@ -110,6 +117,14 @@ impl Window {
         self.harness.get_by_label(label).click();
         self.step();
         self.step();
+    }
+
+    /// Scrolls until it stands still, so that a click hits it.
+    fn scroll_to(&mut self, label: &str) {
+        self.harness.get_by_label(label).scroll_to_me();
+        for _ in 0..12 {
+            self.step();
+        }
     }
 
     fn type_into(&mut self, label: &str, text: &str) {
@@ -337,7 +352,16 @@ fn the_open_broker_shows_its_address_as_text_and_code_without_the_password_unles
     window.tell(EventKind::BrokerStarted { address, embedded: true, open: true, note: None });
     window.until("the address", |window| window.says("192.168.7.9:1884"));
     assert!(window.says("QR code of mqtt://lab@192.168.7.9:1884"));
+    assert!(window.says("Broker 192.168.7.9:1884") && window.says("Broker at 192.168.7.9:1884 runs"));
+    assert!(!window.says("0.0.0.0"), "no program can connect to that");
     assert!(!window.says(&password), "the password is shown without being asked for");
+
+    // A program of one's own needs it in letters.
+    window.scroll_to("Show user and password");
+    window.click("Show user and password");
+    assert!(window.says(&password) && window.says("Copy the password"));
+    window.click("Show user and password");
+    assert!(!window.says(&password));
 
     window.harness.get_by_label("Password in the code, too").scroll_to_me();
     window.step();
@@ -358,6 +382,65 @@ fn the_open_broker_shows_its_address_as_text_and_code_without_the_password_unles
     let form = &mut window.harness.state_mut().board_mut().unwrap().form;
     form.addresses.swap(0, 1);
     window.until("the other address", |window| window.says("QR code of mqtt://lab@10.42.0.1:1884"));
+
+    // And it can be closed again.
+    window.scroll_to("Let no more boards join");
+    while window.commands.try_recv().is_ok() {}
+    window.click("Let no more boards join");
+    assert_eq!(window.commands.try_recv(), Ok(Command::CloseToBoards));
+    let address = "127.0.0.1:1884".to_owned();
+    window.tell(EventKind::BrokerStarted { address, embedded: true, open: false, note: None });
+    window.until("the closed broker", |window| window.says("Let boards join"));
+    assert!(!window.says("QR code of"));
+}
+
+#[test]
+fn that_the_broker_is_closed_again_after_a_start_is_told_and_can_be_changed() {
+    let settings = Settings { boards_could_join: true, ..Settings::default() };
+    let mut window = Window::with(None, vec2(1_024.0, 640.0), settings.clone());
+    window.until("the strip", |window| window.says("Boards could join in the last run"));
+    while window.commands.try_recv().is_ok() {}
+    window.click("Let boards join again");
+    assert!(matches!(window.commands.try_recv(), Ok(Command::LetBoardsJoin { .. })));
+    assert!(!window.says("Boards could join in the last run"));
+
+    let mut window = Window::with(None, vec2(1_024.0, 640.0), settings);
+    window.until("the strip", |window| window.says("Boards could join in the last run"));
+    window.click("Keep the broker closed to boards");
+    assert!(!window.says("Boards could join in the last run"));
+}
+
+#[test]
+fn the_job_and_how_it_ended_are_in_sight_wherever_the_form_is_scrolled_to() {
+    let mut board = Board::new(4);
+    board.emulator.arm(Fault::unplugged().at_block(5));
+    let settings = Settings { left: Some(LeftPanel::Board), ..Settings::default() };
+    let mut window = Window::with(None, vec2(1_024.0, 640.0), settings);
+    let panel = window.harness.get_by_label("Close the board panel").rect().bottom();
+    let form = &mut window.harness.state_mut().board_mut().unwrap().form;
+    (form.port, form.entry) = (board.port(), EntryMethod::None);
+    form.backup = twinlight::app::board::form::BackupFirst::Nothing;
+    form.addresses = vec![[192, 168, 7, 9].into()];
+    form.settings.wifi_ssid = "lab".to_owned();
+    form.settings.wifi_password = "eight letters".to_owned();
+    let address = "0.0.0.0:1884".to_owned();
+    window.tell(EventKind::BrokerStarted { address, embedded: true, open: true, note: None });
+    window.until("the code", |window| window.says("QR code of"));
+    window.scroll_to("Flash and start");
+    window.click("Flash and start");
+    let in_sight = |window: &Window, label: &str| {
+        let rect = window.harness.get_by_label_contains(label).rect();
+        rect.top() >= panel && rect.bottom() <= 640.0
+    };
+    window.until("the job", |window| window.says("Flashing the board on"));
+    assert!(in_sight(&window, "Flashing the board on") && in_sight(&window, "Cancel"));
+    let is_off =
+        |window: &Window, label: &str| window.harness.get_by_label(label).accesskit_node().is_disabled();
+    assert!(is_off(&window, "Name of the Wi-Fi network"), "what the job uses cannot be changed");
+    assert!(!is_off(&window, "Password in the code, too"), "others join meanwhile");
+    window.until("the end", |window| window.end().is_some());
+    assert!(in_sight(&window, "Failed: flashing the board"));
+    board.emulator.plug_in(Mode::Download).unwrap();
 }
 
 #[test]

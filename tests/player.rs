@@ -245,9 +245,39 @@ fn what_cannot_be_opened_says_why() {
         open: Arc::new(open),
     };
     let mut window = TestWindow::new(Some(source));
-    window.wait_for("It cannot be played: the file ends in the middle of a message; record it again");
-    window.click("Back to the live lab");
-    assert!(!window.says("It cannot be played"));
+    window.wait_for("broken cannot be played: the file ends in the middle of a message; record it again");
+    window.settle();
+    assert!(
+        window.says("Light demo/a") && window.says("Broker at 127.0.0.1:1883 runs"),
+        "the lab stays in sight"
+    );
+    assert!(!window.says("The world has stopped"));
+    window.press(Key::P);
+    assert!(!window.says("The player is busy"), "there is no player");
+    window.click("Put the failure away");
+    assert!(!window.says("cannot be played"));
+}
+
+#[test]
+fn a_mistyped_path_of_a_recording_leaves_the_lab_as_it_is() {
+    let mut window = TestWindow::new(None);
+    window.settle();
+    window.press(Key::F4);
+    window.harness.get_by_label("Open a recording").focus();
+    window.settle();
+    window.harness.get_by_label("Open a recording").type_text("recordings/nun-1.jsonl");
+    window.settle();
+    window.click("Play the recording");
+    window.wait_for("nun-1.jsonl cannot be played: ");
+    window.settle();
+    assert!(!window.says("The world has stopped"), "the lab runs on");
+    assert!(window.says("Light demo/a"), "and is shown");
+    // What is asked for is asked of the live lab.
+    window.click("Silence demo/a");
+    assert!(matches!(window.commands.try_recv(), Ok(Command::SetSilence { .. })));
+    assert!(window.says("cannot be played"), "until it was read");
+    window.click("Put the failure away");
+    assert!(!window.says("cannot be played"));
 }
 
 #[test]

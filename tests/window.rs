@@ -18,11 +18,11 @@ use traffic_light::Aspect;
 use twinlight::{
     app::{TwinlightApp, clock::Clock, repaint::waker, settings::Settings, world_client::WorldLink},
     config::Config,
-    fault::{Directions, Fault, FaultKind},
+    fault::{Directions, Fault, FaultKind, Suspend},
     model::LightKind,
     world::{
         Command, Event, EventKind, World, WorldOptions,
-        event::{Certainty, Severity},
+        event::{Certainty, Layer, Severity},
     },
 };
 
@@ -135,7 +135,7 @@ fn the_keyboard_cuts_and_restores_the_selected_light() {
     window.press(Key::W);
     window.run_until(10_000);
     assert!(window.says("Wi-Fi of demo/b is up"));
-    assert!(!window.says("flashes amber"));
+    assert!(!window.says("Light demo/a flashes amber") && !window.says("Light demo/b flashes amber"));
 }
 
 #[test]
@@ -146,6 +146,181 @@ fn letters_typed_into_the_filter_are_no_commands() {
     window.press(Key::W);
     window.press(Key::B);
     assert!(window.says("Wi-Fi of demo/a is up") && window.says("Broker at 127.0.0.1:1883 runs"));
+}
+
+/// A key as a window system tells it: the key, and the text that it types.
+fn type_key(window: &mut TestWindow, key: Key, modifiers: Modifiers) {
+    let pressed = egui::Event::Key { key, physical_key: Some(key), pressed: true, repeat: false, modifiers };
+    // In the same frame, as a window system does it.
+    let events = &mut window.harness.input_mut().events;
+    events.extend([pressed, egui::Event::Text(key.name().to_lowercase())]);
+    window.settle();
+}
+
+#[test]
+fn the_key_that_goes_to_the_filter_types_nothing_into_it() {
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    type_key(&mut window, Key::L, Modifiers::NONE);
+    assert!(window.harness.get_by_label("Filter of the event log").is_focused());
+    assert_eq!(window.harness.state().settings().filter, "");
+    type_key(&mut window, Key::L, Modifiers::NONE);
+    assert_eq!(window.harness.state().settings().filter, "l", "now it is a letter of the text");
+}
+
+#[test]
+fn single_letters_act_only_without_alt_and_shift_and_only_while_nothing_has_the_keyboard() {
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    for modifiers in [Modifiers::ALT, Modifiers::SHIFT, Modifiers::ALT | Modifiers::SHIFT] {
+        window.harness.key_press_modifiers(modifiers, Key::W);
+        window.settle();
+        assert!(window.says("Wi-Fi of demo/a is up"), "{modifiers:?}+W acts");
+    }
+    window.harness.key_press_modifiers(Modifiers::ALT, Key::F4);
+    window.settle();
+    assert!(!window.says("Close the lessons"), "Alt+F4 is the desktop's");
+    window.harness.get_by_label("Restart demo/b").focus();
+    window.settle();
+    window.press(Key::W);
+    assert!(window.says("Wi-Fi of demo/a is up"), "a button has the keyboard");
+    window.press(Key::Escape);
+    window.press(Key::W);
+    assert!(window.says("Wi-Fi of demo/a is down"));
+}
+
+#[test]
+fn a_number_typed_beside_its_field_breaks_nothing() {
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.press(Key::F3);
+    // Beside the field of the seed: on its name, which cannot be clicked.
+    let beside = window.harness.get_by_label("Inject a fault").rect().center();
+    window.harness.hover_at(beside);
+    window.harness.step();
+    for pressed in [true, false] {
+        let (button, modifiers) = (egui::PointerButton::Primary, Modifiers::NONE);
+        window.harness.event(egui::Event::PointerButton { pos: beside, button, pressed, modifiers });
+        window.harness.step();
+    }
+    window.press(Key::W);
+    assert!(window.says("Wi-Fi of demo/a is up"), "somebody writes");
+    // After a field was left by Enter, too.
+    window.harness.get_by_label("Seed").focus();
+    window.settle();
+    window.press(Key::Enter);
+    window.press(Key::W);
+    assert!(window.says("Wi-Fi of demo/a is up"), "somebody may write on");
+    window.press(Key::Escape);
+    window.press(Key::W);
+    assert!(window.says("Wi-Fi of demo/a is down"), "Esc ends the writing");
+}
+
+#[test]
+fn single_letters_can_be_switched_off() {
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.click("View");
+    window.click("Single-letter keys");
+    window.press(Key::Escape);
+    for key in [Key::W, Key::B, Key::L, Key::S, Key::Num2] {
+        window.press(key);
+    }
+    assert!(window.says("Wi-Fi of demo/a is up") && window.says("Broker at 127.0.0.1:1883 runs"));
+    assert!(!window.harness.state().settings().letter_keys);
+    window.press(Key::F1);
+    assert!(window.says("What you see, and all keys"), "the other keys act");
+}
+
+#[test]
+fn esc_does_one_thing_at_a_time_and_clears_the_filter_as_the_log_promises() {
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    window.script.reckless = true;
+    window.run_until(4_000);
+    let before = window.harness.get_by_label("Filter of the event log").rect();
+    window.press(Key::L);
+    window.harness.get_by_label("Filter of the event log").type_text("nothing has this");
+    window.settle();
+    assert!(window.says("No event holds this text. Clear the filter with Esc."));
+    let after = window.harness.get_by_label("Filter of the event log").rect();
+    assert!((before.top() - after.top()).abs() < 1.0, "the log collapsed: {before:?}, {after:?}");
+    // Something else has the keyboard, and then nothing.
+    window.harness.get_by_label("Help").focus();
+    window.settle();
+    window.press(Key::Escape);
+    assert!(window.says("CONFLICT: a and b"), "Esc only left the button");
+    window.press(Key::Escape);
+    assert!(!window.says("CONFLICT: a and b"));
+    assert_eq!(window.harness.state().settings().filter, "nothing has this");
+    window.press(Key::Escape);
+    assert_eq!(window.harness.state().settings().filter, "");
+    // In the field itself it clears the field, whatever else is on.
+    window.script.reckless = false;
+    window.run_until(6_000);
+    window.script.reckless = true;
+    window.run_until(7_000);
+    window.press(Key::L);
+    window.harness.get_by_label("Filter of the event log").type_text("b");
+    window.settle();
+    window.press(Key::Escape);
+    assert_eq!(window.harness.state().settings().filter, "");
+    assert!(window.says("CONFLICT: a and b"));
+}
+
+#[test]
+fn tab_goes_through_the_bar_from_left_to_right() {
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    let names =
+        ["Stop broker", "Light theme", "View", "Panel of somebody else's light", "Lessons panel", "Help"];
+    let mut lefts = Vec::new();
+    window.harness.get_by_label(names[0]).focus();
+    window.settle();
+    for _ in 0..20 {
+        let focused = names.iter().find(|name| window.harness.get_by_label(name).is_focused());
+        if let Some(name) = focused {
+            lefts.push((*name, window.harness.get_by_label(name).rect().left()));
+        }
+        window.press(Key::Tab);
+    }
+    assert_eq!(lefts.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names, "in the order of reading");
+    assert!(lefts.is_sorted_by(|(_, one), (_, next)| one < next), "{lefts:?}");
+}
+
+#[test]
+fn without_a_broker_nobody_is_called_online() {
+    let mut window = TestWindow::with(1, 2, vec2(1_900.0, 1_000.0), Settings::default()).started(3_000);
+    assert!(window.says("2 of 2 lights online"));
+    window.click("Stop broker");
+    assert!(!window.says("lights online"));
+}
+
+#[test]
+fn an_outside_broker_that_cannot_be_used_has_its_own_words_and_a_button_that_helps() {
+    let mut window = TestWindow::new(1, 2);
+    let reason = "broker.example does not let lab in: wrong user name or password";
+    let lost = EventKind::BrokerStopped { reason: reason.to_owned() };
+    let started = |address: &str| EventKind::BrokerStarted {
+        address: address.to_owned(),
+        embedded: false,
+        open: false,
+        note: None,
+    };
+    let light = |name: &str| EventKind::LightAdded {
+        light: id(name),
+        kind: LightKind::Virtual,
+        rule: traffic_light::Rule::Lease,
+        keyed: true,
+    };
+    let at = |ms, kind| Event { at: Duration::from_millis(ms), kind };
+    window.tell(vec![at(1, light("demo/a")), at(1, light("demo/b")), at(2, lost.clone())]);
+    window.settle();
+    assert!(!window.says("Broker stopped") && !window.says("Start broker"), "nobody here can start it");
+    assert!(window.says(&format!("Not connected to the broker: {reason}")), "the cause is in the bar");
+    assert!(window.says(&format!("Broker not connected: {reason}")), "and on the scene");
+    window.press(Key::B);
+    assert!(window.commands.try_recv().is_err());
+    window.click("Check the broker");
+    assert!(window.says("Close the broker panel"), "the doctor's place is open");
+    // It comes, and goes again.
+    window.tell(vec![at(3, started("broker.example:1883")), at(4, lost)]);
+    window.settle();
+    assert!(!window.says("Broker stopped") && window.says("Not connected to the broker"));
 }
 
 #[test]
@@ -343,6 +518,46 @@ fn every_kind_of_fault_is_drawn_and_named_on_the_scene() {
         window.settle();
         assert!(!window.says(&label), "{label:?} stays");
     }
+}
+
+#[test]
+fn a_suspended_light_says_so_and_not_what_it_thought_before() {
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    assert!(window.says("Going: green for") && window.says("MQTT of demo/a is up"));
+    let fault = Fault::on(id("demo/a"), Suspend);
+    let at = Duration::from_millis(3_000);
+    window.tell(vec![
+        Event { at, kind: EventKind::FaultChanged { fault: fault.clone(), on: true } },
+        Event { at, kind: EventKind::AspectChanged { light: id("demo/a"), aspect: Aspect::Dark } },
+    ]);
+    window.settle();
+    assert!(window.says("Suspended: its host sleeps, and its program stands still"));
+    assert!(!window.says("Going:"), "it is dark");
+    assert!(
+        window.says("MQTT of demo/a is not known while it sleeps"),
+        "no green dot for what nobody watches"
+    );
+    window.tell(vec![Event { at, kind: EventKind::FaultChanged { fault, on: false } }]);
+    window.settle();
+    assert!(!window.says("Suspended:") && window.says("MQTT of demo/a is up"));
+}
+
+#[test]
+fn the_card_names_what_failed_last() {
+    let mut window = TestWindow::new(1, 2).started(3_000);
+    let down = |ms, layer, reason: &str| Event {
+        at: Duration::from_millis(ms),
+        kind: EventKind::LinkChanged { light: id("demo/a"), layer, up: false, reason: reason.to_owned() },
+    };
+    window.tell(vec![
+        down(3_000, Layer::Mqtt, "the session was dropped on purpose"),
+        down(3_000, Layer::Tcp, "the session was dropped on purpose"),
+        down(3_010, Layer::Mqtt, "the broker refuses user name or password"),
+    ]);
+    window.settle();
+    let shown = |label: &str| window.harness.query_all_by_label(label).count();
+    assert_eq!(shown("MQTT: the broker refuses user name or password"), 1);
+    assert_eq!(shown("TCP: the session was dropped on purpose"), 0);
 }
 
 #[test]

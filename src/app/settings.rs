@@ -49,6 +49,8 @@ pub enum SettingsAction {
     /// Show a panel on the left, in place of the one that is there, or hide it.
     ToggleLeft(LeftPanel),
     ReduceMotion(bool),
+    /// Let single letters and digits act, or not.
+    LetterKeys(bool),
     /// Show or hide events of this category in the log.
     ToggleCategory(Category),
     /// Show only log entries that contain this text.
@@ -64,12 +66,16 @@ pub struct Settings {
     pub theme: ThemeChoice,
     /// Whether nothing moves but what changes.
     pub reduce_motion: bool,
+    /// Whether single letters and digits act while nothing has the keyboard.
+    pub letter_keys: bool,
     pub show_lights: bool,
     pub show_timeline: bool,
     pub show_log: bool,
     pub left: Option<LeftPanel>,
     /// What was filled in for boards, but for secrets.
     pub board: Remembered,
+    /// Whether boards could join the broker in this program when the window was closed.
+    pub boards_could_join: bool,
     /// The zoom that the user chose; `None` = by the size of the window.
     pub zoom: Option<f32>,
     /// Width and height of the window where it is not maximized, in points without zoom; `None` = the default.
@@ -90,11 +96,13 @@ impl Default for Settings {
         Settings {
             theme: ThemeChoice::System,
             reduce_motion: false,
+            letter_keys: true,
             show_lights: true,
             show_timeline: true,
             show_log: true,
             left: None,
             board: Remembered::default(),
+            boards_could_join: false,
             zoom: None,
             size: None,
             maximized: false,
@@ -205,6 +213,7 @@ impl Settings {
                 self.left = (self.left != Some(panel)).then_some(panel);
             }
             SettingsAction::ReduceMotion(on) => self.reduce_motion = on,
+            SettingsAction::LetterKeys(on) => self.letter_keys = on,
             SettingsAction::ToggleCategory(category) => {
                 if let Some(at) = self.hidden.iter().position(|hidden| *hidden == category) {
                     self.hidden.swap_remove(at);

@@ -13,7 +13,7 @@ use super::{
     closing::Closing,
     foreign_light::{ForeignLightAction, ForeignLights},
     geometry::Geometry,
-    keys,
+    keys::{self, Keyboard},
     lessons::Lessons,
     own_light::{CheckJob, OwnLight, Picture},
     panels,
@@ -54,6 +54,7 @@ pub struct TwinlightApp {
     closing: Closing,
     zoom: Zoom,
     geometry: Geometry,
+    keyboard: Keyboard,
     settings: Settings,
     settings_file: Option<SettingsFile>,
     subtitle: String,
@@ -92,6 +93,7 @@ impl TwinlightApp {
             closing: Closing::default(),
             zoom: Zoom::new(ctx, &settings),
             geometry: Geometry::new(&settings),
+            keyboard: Keyboard::default(),
             settings,
             settings_file: None,
             subtitle,
@@ -103,7 +105,9 @@ impl TwinlightApp {
     #[must_use]
     pub fn with_board(mut self, runner: JobRunner, context: ProvisioningContext) -> TwinlightApp {
         let form = Form::new(&context, &self.settings.board);
-        self.board = Some(BoardController::new(runner, Arc::new(context), form));
+        let mut board = BoardController::new(runner, Arc::new(context), form);
+        board.state.could_join = self.settings.boards_could_join;
+        self.board = Some(board);
         self
     }
 
@@ -368,6 +372,10 @@ impl TwinlightApp {
     /// Fills in what the panels show that follows from the state.
     fn fill_in(&mut self, ctx: &Context) {
         let watched = self.player.client().is_some();
+        if let Some(board) = self.board.as_mut().filter(|_| self.live.state.broker.is_open()) {
+            let waker = ctx.clone();
+            board.look_up_network(move || waker.request_repaint());
+        }
         if let Some(config) = self.brokers.list.config() {
             let open = self.settings.left == Some(LeftPanel::ForeignLight) && !watched;
             if let Some(command) = self.foreign_lights.listen(open, &config) {
@@ -419,6 +427,7 @@ impl TwinlightApp {
         let client = client_of(&self.live, &self.player);
         let palette = Palette::of(ui.visuals());
         let board = self.board.as_mut().filter(|_| watched.is_none());
+        let lan = board.as_ref().and_then(|board| board.form.addresses.first().copied());
         let context = board.as_ref().map(|board| board.state.context.clone());
         let view = ViewContext {
             state: &client.state,
@@ -430,14 +439,21 @@ impl TwinlightApp {
             selected: self.selection.light.as_ref(),
             is_check: false,
             subtitle: &self.subtitle,
+            lan,
         };
         let junction = self.selection.junction_in(&client.state);
         let modal = self.help_open || self.closing.asks;
-        actions.append(keys::read(ui.ctx(), &view, junction, modal));
+        actions.append(keys::read(ui.ctx(), &view, junction, modal, &mut self.keyboard));
         Panel::top("bar").frame(frame(palette, 12, 6)).show(ui, |ui| {
             actions.append(panels::broker_bar::show(ui, &view));
             if let Some(watched) = &watched {
                 actions.append(panels::player_bar::show(ui, &view, watched));
+            }
+            if let Some(failure) = self.player.failure() {
+                actions.append(panels::player_bar::failed(ui, palette, &failure));
+            }
+            if let Some(board) = &board {
+                actions.append(panels::closed_strip::show(ui, &view, &board.state));
             }
             actions.append(panels::fault_strip::show(ui, &view));
             actions.append(panels::conflict::show(ui, &view));
@@ -447,6 +463,7 @@ impl TwinlightApp {
             panel.default_size(self.settings.panel_size(name, default)).size_range(least..=most)
         };
         let mut sizes = PanelSizes::new();
+        let all = ui.available_rect_before_wrap();
         match self.settings.left {
             Some(LeftPanel::Board) => {
                 if let Some(board) = board {
@@ -521,6 +538,9 @@ impl TwinlightApp {
             }
             None => {}
         }
+        let rest = ui.available_rect_before_wrap();
+        let form = egui::Rect::from_min_max(all.min, egui::pos2(rest.left(), all.bottom()));
+        self.keyboard.form = self.settings.left.map(|_| form);
         let picture = self.own_light.picture.as_ref();
         let picture = picture.filter(|_| self.settings.left == Some(LeftPanel::OwnLight));
         // What stands beside the crossing is about the live lab.
@@ -670,6 +690,17 @@ impl eframe::App for TwinlightApp {
         if let Some(delay) = repaint.delay(focused) {
             ctx.request_repaint_after(delay);
         }
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        if let Some(junction) = &self.selection.junction {
+            self.settings.junction = junction.to_string();
+        }
+        if let Some(board) = &self.board {
+            self.settings.board = board.form.remembered();
+            self.settings.boards_could_join = self.live.state.broker.is_open() || board.state.could_join;
+        }
+        eframe::set_value(storage, settings::STORAGE_KEY, &self.settings);
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {

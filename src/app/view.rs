@@ -1,5 +1,7 @@
 //! What scene and panels may look at while one frame is drawn. Nothing in it can be changed.
 
+use std::net::Ipv4Addr;
+
 use super::{
     board::context::ProvisioningContext, player::Watched, settings::Settings, state::State, theme::Palette,
 };
@@ -19,11 +21,23 @@ pub(super) struct ViewContext<'a> {
     pub selected: Option<&'a LightId>,
     /// Whether the lights of a check are shown: nothing of them can be broken by hand.
     pub is_check: bool,
+    /// Under which address others in the network reach this computer, where that was looked up.
+    pub lan: Option<Ipv4Addr>,
     /// What the run is, such as the name of its configuration.
     pub subtitle: &'a str,
 }
 
 impl ViewContext<'_> {
+    /// Where the broker is: as others reach it, where it listens on all of this computer's networks.
+    #[must_use]
+    pub(super) fn broker_at(&self, address: &str) -> String {
+        match (address.strip_prefix("0.0.0.0:"), self.lan) {
+            (Some(port), Some(lan)) => format!("{lan}:{port}"),
+            (Some(port), None) => format!("port {port}"),
+            (None, _) => address.to_owned(),
+        }
+    }
+
     /// Whether lamps switch at once: where nothing is to move, and where time stands still, so that
     /// none is caught half lit.
     #[must_use]

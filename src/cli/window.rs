@@ -15,8 +15,8 @@ use crate::{
         window::{Opening, Window},
     },
     cli::{
-        common::{Common, Lights, runtime},
-        exit::WELL,
+        common::{Common, Lights, asked_to_end, runtime},
+        exit::{FAILED, WELL},
         failure::wrong_usage,
     },
     config::Config,
@@ -120,6 +120,7 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
     let mut live = None;
     let shown = window.open(|ctx| {
         let wake = waker(ctx);
+        runtime.spawn(close_when_asked(ctx.clone()));
         let wake = Some(std::sync::Arc::new(wake) as Waker);
         let options = WorldOptions {
             detailed: true,
@@ -141,6 +142,16 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
         Ok(()) => Ok(WELL),
         Err(error) => bail!(not_opened(&error.to_string(), std::env::var("DISPLAY").ok().as_deref())),
     }
+}
+
+/// Closes the window as its own button does, when the system or the terminal asks the program to end: lights say
+/// goodbye, recordings are whole, and a board that is being flashed is asked about. The second time it ends at once.
+async fn close_when_asked(window: egui::Context) {
+    asked_to_end().await;
+    window.send_viewport_cmd(egui::ViewportCommand::Close);
+    window.request_repaint();
+    asked_to_end().await;
+    std::process::exit(FAILED.into());
 }
 
 /// Why there is no window. `display` names the screen of X that was tried, where one was named.

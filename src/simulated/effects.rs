@@ -76,7 +76,10 @@ impl World {
                 return Err(("this world is simulated", "do it in the live lab").into());
             }
             // Refused before they come to the engine.
-            Effect::OpenBroker(_) | Effect::StartRecording(_) | Effect::StopRecording => {}
+            Effect::OpenBroker(_)
+            | Effect::CloseBroker
+            | Effect::StartRecording(_)
+            | Effect::StopRecording => {}
         }
         Ok(())
     }

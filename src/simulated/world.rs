@@ -251,7 +251,7 @@ impl World {
             return Err(("the simulation has ended", "start another").into());
         }
         match command {
-            Command::LetBoardsJoin { .. } => {
+            Command::LetBoardsJoin { .. } | Command::CloseToBoards => {
                 let message = "boards cannot join a simulation: they have no simulated clock";
                 Err((message, "go back to the live lab").into())
             }

@@ -84,6 +84,9 @@ pub enum Command {
         /// The login. It crosses the network in clear text.
         login: Login,
     },
+    /// Close the embedded broker to the network again: it starts again on the same port, on this computer only,
+    /// with the login that it had before [`Command::LetBoardsJoin`].
+    CloseToBoards,
     /// Inject a fault, or give it other parameters. What is invalid, or cannot be done to that
     /// light, is refused with a notice.
     InjectFault {

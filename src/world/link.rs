@@ -53,8 +53,8 @@ impl SharedLogin {
         SharedLogin(Arc::new(Mutex::new(login)))
     }
 
-    pub(super) fn set(&self, login: Login) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(login);
+    pub(super) fn set(&self, login: Option<Login>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = login;
     }
 
     pub(super) fn get(&self) -> Option<Login> {

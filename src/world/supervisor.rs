@@ -52,7 +52,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    model::{LightId, RootTopic},
+    model::{LightId, Login, RootTopic},
     world::recorder::{Limits, Recorder},
 };
 
@@ -69,6 +69,8 @@ struct Supervisor {
     limiter: Option<AccountLimiter>,
     /// Tells what becomes of the sessions of foreign lights, there or through ports.
     clients: Option<Arc<ClientWatch>>,
+    /// The login that the broker wanted before it was opened to the network; `None`: it was not opened.
+    login_before: Option<Option<Login>>,
     /// The port that the lights know; the broker comes back there.
     port: u16,
     lights: BTreeMap<LightId, RunningLight>,

@@ -301,6 +301,19 @@ async fn a_broker_opened_to_the_network_asks_for_the_login_and_the_lights_find_b
     assert!(matches!(refused, Err(ConnectionError::ConnectionRefused(_))), "{refused:?}");
     let (_board, mut heard) = client(port, "board", Some(&login));
     assert!(matches!(timeout(PATIENCE, heard.recv()).await.unwrap(), Some(Incoming::ConnAck(_))));
+
+    // Closed again: on this computer only, with the login of before, which was none.
+    let (first, second) = (session(&mut events, "a"), session(&mut events, "b"));
+    world.commands().send(Command::CloseToBoards).await.unwrap();
+    let address = wait(&mut events, "the closed broker", |kind| match kind {
+        EventKind::BrokerStarted { address, open: false, .. } => Some(address.clone()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(address, format!("127.0.0.1:{port}"));
+    tokio::join!(first, second);
+    let (_own, mut heard) = client(port, "own", None);
+    assert!(matches!(timeout(PATIENCE, heard.recv()).await.unwrap(), Some(Incoming::ConnAck(_))));
     world.stop().await;
 }
 

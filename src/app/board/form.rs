@@ -58,6 +58,8 @@ pub struct Form {
     /// Whether that may be another board's.
     pub(in crate::app) restore_of_another: bool,
     pub show_secrets: bool,
+    /// Whether the login of the broker in this program can be read.
+    pub(in crate::app) show_login: bool,
     /// Whether the QR code of the broker's address holds the password.
     pub(crate) password_in_code: bool,
     /// Whether the virtual light of the same name gives its place to the board.
@@ -81,6 +83,7 @@ impl Form {
             restore: String::new(),
             restore_of_another: false,
             show_secrets: false,
+            show_login: false,
             password_in_code: false,
             takes_place: true,
             addresses: Vec::new(),

@@ -73,6 +73,10 @@ pub(super) enum BoardAction {
     ChooseAddress(usize),
     /// Open the broker inside this program to boards.
     LetBoardsJoin,
+    /// Close it again.
+    CloseToBoards,
+    /// It stays closed, although boards could join in the run before.
+    StayClosed,
 }
 
 impl BoardAction {
@@ -167,9 +171,14 @@ impl BoardController {
         }
     }
 
+    /// Looks up under which address others reach this computer, the first time.
+    pub(super) fn look_up_network(&mut self, wake: impl Fn() + Send + 'static) {
+        self.tasks.look_up_network(wake);
+    }
+
     /// Fills in what need not be asked for, before the panel is shown.
     pub(super) fn fill_in(&mut self, live: &State, wake: impl Fn() + Send + 'static) {
-        self.tasks.look_up_network(wake);
+        self.look_up_network(wake);
         self.form.complete(&self.state.context);
         if let Some(ports) = &self.state.ports {
             let mut likely = ports.iter().filter(|port| port.adapter.is_likely());
@@ -249,6 +258,11 @@ impl BoardController {
                     self.form.addresses.swap(0, place);
                 }
             }
+            BoardAction::CloseToBoards => {
+                self.form.show_login = false;
+                return Some(BoardEffect::Send(Command::CloseToBoards));
+            }
+            BoardAction::StayClosed => self.state.could_join = false,
             BoardAction::LetBoardsJoin => return Some(self.let_boards_join(wake)),
         }
         None
@@ -261,6 +275,7 @@ impl BoardController {
     }
 
     fn let_boards_join(&mut self, wake: impl Fn() + Send + 'static) -> BoardEffect {
+        self.state.could_join = false;
         // Boards that were flashed before know the login of then.
         let login = self.state.login.clone().unwrap_or_else(this_computer::make_login);
         self.form.log_in(Some(&login));

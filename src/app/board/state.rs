@@ -25,6 +25,8 @@ pub struct BoardState {
     pub context: Arc<ProvisioningContext>,
     /// The login of the broker inside this program.
     pub(in crate::app) login: Option<Login>,
+    /// Whether boards could join that broker in the run before, and nobody has said yet what is to be now.
+    pub(in crate::app) could_join: bool,
     /// The QR code of that broker's address, while boards may join it.
     pub code: Option<Code>,
     /// The serial ports; `None` until they were looked at.

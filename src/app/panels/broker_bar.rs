@@ -1,10 +1,11 @@
 //! The bar at the top: which broker, how many messages, and what concerns the whole window.
 
-use egui::{Align, Id, Layout, RichText, Ui};
+use egui::{Id, Label, RichText, Ui};
 
 use crate::{
     app::{
         action::{Action, Actions},
+        brokers::{BrokersAction, CheckTarget},
         labels,
         settings::{LeftPanel, Part, SettingsAction, ThemeChoice},
         state::Broker,
@@ -15,27 +16,13 @@ use crate::{
     world::Command,
 };
 
-/// The panels on the left, from right to left: text and name of the button, and what the panel is for.
+/// The panels on the left, in the order of their buttons: text and name of the button, and what the panel is for.
 const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 7] = [
     (
-        LeftPanel::Board,
-        "Board",
-        "Board panel",
-        "From a bare LoPy4 to a light in this junction: back up, flash, set up, watch (F2)",
-    ),
-    (LeftPanel::Faults, "Faults", "Fault panel", "Break links, lights and the broker on purpose (F3)"),
-    (
-        LeftPanel::Lessons,
-        "Lessons",
-        "Lessons panel",
-        "Scenarios to watch, with what they teach and how they come out (F4)",
-    ),
-    (LeftPanel::Topics, "Topics", "Topic panel", "The messages on each topic, and a message by hand (F5)"),
-    (
-        LeftPanel::Brokers,
-        "Brokers",
-        "Broker panel",
-        "Other brokers: check one with the doctor, and use it (F6)",
+        LeftPanel::ForeignLight,
+        "Partner",
+        "Panel of somebody else's light",
+        "Let a light that somebody has written be one of this lab, with its topics and words (F8)",
     ),
     (
         LeftPanel::OwnLight,
@@ -44,10 +31,24 @@ const LEFT_PANELS: [(LeftPanel, &str, &str, &str); 7] = [
         "Let your own light connect here: what it does well, what not, and what to change (F7)",
     ),
     (
-        LeftPanel::ForeignLight,
-        "Partner",
-        "Panel of somebody else's light",
-        "Let a light that somebody has written be one of this lab, with its topics and words (F8)",
+        LeftPanel::Brokers,
+        "Brokers",
+        "Broker panel",
+        "Other brokers: check one with the doctor, and use it (F6)",
+    ),
+    (LeftPanel::Topics, "Topics", "Topic panel", "The messages on each topic, and a message by hand (F5)"),
+    (
+        LeftPanel::Lessons,
+        "Lessons",
+        "Lessons panel",
+        "Scenarios to watch, with what they teach and how they come out (F4)",
+    ),
+    (LeftPanel::Faults, "Faults", "Fault panel", "Break links, lights and the broker on purpose (F3)"),
+    (
+        LeftPanel::Board,
+        "Board",
+        "Board panel",
+        "From a bare LoPy4 to a light in this junction: back up, flash, set up, watch (F2)",
     ),
 ];
 
@@ -88,23 +89,40 @@ pub(crate) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         ui.set_min_height(32.0);
         ui.label(RichText::new("Twinlight").text_style(theme::title()).strong()).on_hover_text(view.subtitle);
         ui.separator();
-        broker(ui, view);
-        // The buttons come after the numbers, which have the room that the buttons left in the last frame.
+        // The buttons come last and end at the right edge; what they take is known from the last frame.
         let id = Id::unique("bar-buttons");
         let buttons = ui.data(|data| data.get_temp(id)).unwrap_or(USUAL_BUTTONS);
+        broker(ui, view, buttons);
         numbers(ui, view, buttons);
-        let width = ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            actions.append(view_buttons(ui, view));
+        ui.add_space((ui.available_width() - buttons).max(0.0));
+        let width = ui.scope(|ui| {
             actions.append(broker_button(ui, view));
+            actions.append(view_buttons(ui, view));
             ui.min_rect().width()
         });
+        let changed = (width.inner - buttons).abs() > 0.5;
         ui.data_mut(|data| data.insert_temp(id, width.inner));
+        if changed {
+            ui.ctx().request_discard("the bar's buttons have another width");
+        }
     });
     actions
 }
 
-fn broker(ui: &mut Ui, view: &ViewContext<'_>) {
+/// What is kept free beside the broker's address for the badges behind it.
+const BADGES: f32 = 90.0;
+
+fn broker(ui: &mut Ui, view: &ViewContext<'_>, buttons: f32) {
     let palette = view.palette;
+    // A long address or reason is cut, so that the buttons stay in sight.
+    let cut = |ui: &mut Ui, text: RichText, beside: f32| {
+        let room = (ui.available_width() - buttons - beside).max(70.0);
+        ui.scope(|ui| {
+            ui.set_max_width(room);
+            ui.add(Label::new(text).truncate())
+        })
+        .inner
+    };
     match &view.state.broker {
         Broker::Starting => {
             widgets::dot(ui, None, palette);
@@ -112,7 +130,7 @@ fn broker(ui: &mut Ui, view: &ViewContext<'_>) {
         }
         Broker::Running { address, embedded, open, note } => {
             widgets::dot(ui, Some(true), palette);
-            ui.label(format!("Broker {address}"));
+            cut(ui, RichText::new(format!("Broker {}", view.broker_at(address))), BADGES);
             let (kind, why) = if *open {
                 (
                     "open",
@@ -137,6 +155,11 @@ fn broker(ui: &mut Ui, view: &ViewContext<'_>) {
             widgets::dot(ui, Some(false), palette);
             ui.label(RichText::new("Broker stopped").color(palette.bad)).on_hover_text(reason);
         }
+        Broker::Unreachable { reason } => {
+            widgets::dot(ui, Some(false), palette);
+            let text = format!("Not connected to the broker: {reason}");
+            cut(ui, RichText::new(&text).color(palette.bad), 0.0).on_hover_text(text);
+        }
     }
 }
 
@@ -156,9 +179,15 @@ fn numbers(ui: &mut Ui, view: &ViewContext<'_>, buttons: f32) {
     }
     ui.separator();
     let (all, online) = state.presence();
-    let color = if online == all { palette.text } else { palette.warn };
-    ui.label(RichText::new(format!("{online} of {all} lights online")).color(color))
-        .on_hover_text("By their status on the broker; a light that drops out is reported by its last will.");
+    if matches!(state.broker, Broker::Running { .. }) {
+        let color = if online == all { palette.text } else { palette.warn };
+        ui.label(RichText::new(format!("{online} of {all} lights online")).color(color)).on_hover_text(
+            "By their status on the broker; a light that drops out is reported by its last will.",
+        );
+    } else {
+        ui.label(RichText::new(format!("{all} lights")).color(palette.warn))
+            .on_hover_text("Without a broker nobody can tell which of them are online.");
+    }
     if state.ignored > 0 && room(ui) > 110.0 {
         ui.separator();
         ui.label(RichText::new(format!("{} ignored", labels::count(state.ignored))).color(palette.warn))
@@ -192,19 +221,22 @@ fn recording(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     actions
 }
 
-/// From the right: these appear in reverse.
+/// In reading order, as Tab goes.
 fn view_buttons(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let mut actions = Actions::default();
-    let settings = view.settings;
     let room = Room::of(ui);
-    if widgets::button(ui, "Help").on_hover_text("What everything means, and all keys (F1)").clicked() {
-        actions.push(Action::ShowHelp(true));
+    if room == Room::Enough {
+        actions.append(theme_button(ui, view));
     }
+    actions.append(menu(ui, view, room));
     for (panel, text, name, why) in LEFT_PANELS {
         if (panel == LeftPanel::Board && view.context.is_none()) || !room.has_bar_button(panel) {
             continue;
         }
-        let open = settings.left == Some(panel);
+        if panel == LeftPanel::Faults && room > Room::Little {
+            actions.append(recording(ui, view));
+        }
+        let open = view.settings.left == Some(panel);
         let (text, name, color) = match view.state.faults_on().count() {
             on if panel == LeftPanel::Faults => {
                 let text = if on == 0 { text.to_owned() } else { format!("{text} ({on} on)") };
@@ -218,10 +250,17 @@ fn view_buttons(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         if button.on_hover_text(why).clicked() {
             actions.push(SettingsAction::ToggleLeft(panel));
         }
-        if panel == LeftPanel::Faults && room > Room::Little {
-            actions.append(recording(ui, view));
-        }
     }
+    if widgets::button(ui, "Help").on_hover_text("What everything means, and all keys (F1)").clicked() {
+        actions.push(Action::ShowHelp(true));
+    }
+    actions
+}
+
+/// What is shown and how, and what the bar has no room for.
+fn menu(ui: &mut Ui, view: &ViewContext<'_>, room: Room) -> Actions {
+    let mut actions = Actions::default();
+    let settings = view.settings;
     let menu = ui.menu_button(if room == Room::Enough { "View" } else { "More" }, |ui| {
         for (panel, text, name, why) in LEFT_PANELS {
             if room.has_bar_button(panel) {
@@ -254,11 +293,14 @@ fn view_buttons(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         if ui.checkbox(&mut calm, "Reduce motion").on_hover_text(why).clicked() {
             actions.push(SettingsAction::ReduceMotion(calm));
         }
+        let mut letters = settings.letter_keys;
+        let why = "W, D, S, R, C, B, L, P, N and the digits act at once while nothing has the keyboard. Switch \
+                   them off if you speak to this computer, or hit keys by mistake.";
+        if ui.checkbox(&mut letters, "Single-letter keys").on_hover_text(why).clicked() {
+            actions.push(SettingsAction::LetterKeys(letters));
+        }
     });
     menu.response.on_hover_text("Show and hide parts of the window");
-    if room == Room::Enough {
-        actions.append(theme_button(ui, view));
-    }
     actions
 }
 
@@ -288,7 +330,16 @@ fn broker_button(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
                 actions.push(Command::StopBroker);
             }
         }
-        Broker::Running { .. } | Broker::Starting => {}
+        Broker::Unreachable { .. } if view.watched.is_none() => {
+            let why = "Lets the doctor look at every step on the way to it, and says what to change (F6)";
+            if widgets::button(ui, "Check the broker").on_hover_text(why).clicked() {
+                actions.push(BrokersAction::Check(CheckTarget::InUse));
+                if view.settings.left != Some(LeftPanel::Brokers) {
+                    actions.push(SettingsAction::ToggleLeft(LeftPanel::Brokers));
+                }
+            }
+        }
+        Broker::Running { .. } | Broker::Starting | Broker::Unreachable { .. } => {}
     }
     actions
 }

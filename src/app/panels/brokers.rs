@@ -75,7 +75,8 @@ fn in_use(
     let palette = view.palette;
     let what = list.title(list.in_use);
     let at = match &live.broker {
-        Broker::Running { address, .. } => format!("at {address}"),
+        Broker::Running { address, .. } => format!("at {}", view.broker_at(address)),
+        Broker::Unreachable { reason } => format!("not connected: {reason}"),
         Broker::Starting => "waiting for the broker…".to_owned(),
         Broker::Stopped { .. } => "broker stopped".to_owned(),
     };

@@ -43,10 +43,14 @@ pub(in crate::app) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
             "No event holds this text. Clear the filter with Esc."
         };
         widgets::caption(ui, text, view.palette);
+        // The panel keeps its height, or everything above would jump.
+        ui.allocate_space(ui.available_size());
         return actions;
     }
     let height = 19.0;
     ui.spacing_mut().item_spacing = vec2(8.0, 0.0);
+    // What a row takes must be what is told to the scroll area, or it lays out rows that are out of sight.
+    ui.spacing_mut().interact_size.y = height;
     ScrollArea::vertical().auto_shrink(false).stick_to_bottom(true).show_rows(
         ui,
         height,
@@ -72,8 +76,6 @@ fn filter(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Filter of the event log"));
     if response.changed() {
         actions.push(SettingsAction::FilterLog(text));
-    } else if response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
-        actions.push(SettingsAction::FilterLog(String::new()));
     }
     actions
 }

@@ -176,6 +176,7 @@ fn age_in_words(seconds: f32) -> String {
 fn why(ui: &mut Ui, view: &ViewContext<'_>, rule: Rule, light: &LightState, repaint: &mut RepaintScheduler) {
     let palette = view.palette;
     let text = match (light.waiting(), &light.view) {
+        _ if light.suspended => "Suspended: its host sleeps, and its program stands still".to_owned(),
         (Some(waiting), _) => {
             let left = labels::waits_until_ms(waiting).filter(|until| *until > view.now_ms);
             let left = left.map(|until| {
@@ -205,7 +206,7 @@ fn why(ui: &mut Ui, view: &ViewContext<'_>, rule: Rule, light: &LightState, repa
 }
 
 fn promises(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState, repaint: &mut RepaintScheduler) {
-    let Some(inside) = &light.view else { return };
+    let Some(inside) = light.view.as_ref().filter(|_| !light.suspended) else { return };
     let mut shown_lines = 0;
     let lines = [
         (true, &inside.promises, "It stays red for that long, and the other may count on it."),
@@ -269,12 +270,15 @@ fn layers(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
                 }
                 continue;
             }
-            let word = match state.up {
+            // What it told last may be over, and nobody there notices.
+            let up = state.up.filter(|_| !light.suspended);
+            let word = match up {
+                None if light.suspended => "not known while it sleeps",
                 Some(true) => "up",
                 Some(false) => "down",
                 None => "not tried yet",
             };
-            let dot = widgets::dot(ui, state.up, palette);
+            let dot = widgets::dot(ui, up, palette);
             let spoken = format!("{} of {} is {word}", labels::layer(layer), light.id);
             let dot = dot.interact(Sense::hover());
             dot.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &spoken));
@@ -284,7 +288,7 @@ fn layers(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) {
             ui.add_space(4.0);
         }
     });
-    if let Some(layer) = light.broken_layer() {
+    if let Some(layer) = light.broken_layer().filter(|_| !light.suspended) {
         let reason = &light.layer(layer).reason;
         ui.label(RichText::new(format!("{}: {reason}", labels::layer(layer))).small().color(palette.bad));
     }

@@ -4,6 +4,7 @@ pub(super) mod board;
 pub(super) mod broker_bar;
 pub(super) mod brokers;
 pub(super) mod chaos;
+pub(super) mod closed_strip;
 pub(super) mod closing;
 pub(super) mod conflict;
 pub(super) mod event_log;

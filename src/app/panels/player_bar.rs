@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use egui::{Button, Rect, Response, RichText, Shape, Slider, Stroke, Ui, WidgetInfo, vec2};
+use egui::{Button, Rect, Response, RichText, Shape, Slider, Stroke, Ui, WidgetInfo, accesskit::Live, vec2};
 
 use crate::{
     app::{
         action::Actions,
         labels,
-        player::{BACK, PlayerAction, SPEEDS, Watched, source::Kind},
+        player::{BACK, Failure, PlayerAction, SPEEDS, Watched, source::Kind},
+        theme::Palette,
         view::ViewContext,
         widgets,
     },
@@ -53,16 +54,26 @@ fn what(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
     if !watched.teaches.is_empty() {
         title.on_hover_text(&watched.teaches);
     }
-    match &watched.progress.failed {
-        Some(reason) => {
-            ui.label(RichText::new(format!("It cannot be played: {reason}")).color(palette.bad));
-        }
-        None if !watched.progress.opened => {
-            ui.spinner();
-            ui.label("is being opened…");
-        }
-        None => {}
+    if !watched.progress.opened {
+        ui.spinner();
+        ui.label("is being opened…");
     }
+}
+
+/// Shows what could not be opened, over the live lab, until it is put away.
+pub(in crate::app) fn failed(ui: &mut Ui, palette: &Palette, failure: &Failure) -> Actions {
+    let mut actions = Actions::default();
+    ui.horizontal_wrapped(|ui| {
+        let text = format!("{} cannot be played: {}", failure.title, failure.reason);
+        let told = ui.label(RichText::new(&text).color(palette.bad));
+        told.widget_info(|| WidgetInfo::labeled(egui::Role::Alert, true, &text));
+        ui.ctx().accesskit_node_builder(told.id, |node| node.set_live(Live::Polite));
+        let close = widgets::named_button(ui, "OK", "Put the failure away");
+        if close.on_hover_text("The live lab is shown, and has gone on.").clicked() {
+            actions.push(PlayerAction::Leave);
+        }
+    });
+    actions
 }
 
 fn controls(ui: &mut Ui, watched: &Watched, actions: &mut Actions) {

@@ -83,6 +83,13 @@ impl Watched {
     }
 }
 
+/// Something that could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) title: String,
+    pub(super) reason: String,
+}
+
 /// Owns what is played, if anything is. The live lab goes on behind it.
 #[derive(Default)]
 pub(super) struct PlayerController {
@@ -103,25 +110,38 @@ impl PlayerController {
         self.player = None;
     }
 
+    /// What could not be opened has no world to show: the live one stays in sight.
+    fn shown(&self) -> Option<&Player> {
+        self.player.as_ref().filter(|player| !player.has_failed())
+    }
+
     #[must_use]
     pub(super) fn client(&self) -> Option<&WorldClient> {
-        self.player.as_ref().map(|player| &player.client)
+        self.shown().map(|player| &player.client)
     }
 
     /// The played world, to be asked something.
     pub(super) fn client_mut(&mut self) -> Option<&mut WorldClient> {
-        self.player.as_mut().map(|player| &mut player.client)
+        self.player.as_mut().filter(|player| !player.has_failed()).map(|player| &mut player.client)
     }
 
     #[must_use]
     pub(super) fn watched(&self) -> Option<Watched> {
-        self.player.as_ref().map(Player::watched)
+        self.shown().map(Player::watched)
+    }
+
+    /// What could not be opened, and why, until it is left.
+    #[must_use]
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let player = self.player.as_ref()?;
+        let reason = player.progress.borrow().failed.clone()?;
+        Some(Failure { title: player.source.title.clone(), reason })
     }
 
     /// Whether something is shown whose clock stands still.
     #[must_use]
     pub(super) fn stands(&self) -> bool {
-        self.player.as_ref().is_some_and(Player::stands)
+        self.shown().is_some_and(Player::stands)
     }
 
     /// Does what was asked of what is played; returns whether it plays from the start again.
@@ -198,6 +218,10 @@ impl Player {
             now: progress.clock(Instant::now()),
             progress,
         }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.progress.borrow().failed.is_some()
     }
 
     /// As [`Watched::stands`].

@@ -67,7 +67,7 @@ pub(super) fn show(
         network::paint_flights(&painter, &plan, junction, &posts, view, repaint);
     }
     fault::paint_on_links(&painter, &plan, junction, &posts, view);
-    let spoken = network::paint_broker(&painter, &plan, &view.state.broker, palette);
+    let spoken = network::paint_broker(&painter, &plan, view);
     actions.append(pick_broker(ui, &painter, plan.broker(), &spoken, view));
     fault::list_on_broker(ui, &painter, &plan, view);
     for (at, (centre, spoken)) in promises.into_iter().enumerate() {

@@ -173,11 +173,18 @@ fn dot(painter: &Painter, way: &[Pos2; 4], at: f32, color: Color32, plan: &Plan)
 
 /// Paints the broker; returns what a screen reader says of it.
 #[must_use]
-pub(super) fn paint_broker(painter: &Painter, plan: &Plan, broker: &Broker, palette: &Palette) -> String {
+pub(super) fn paint_broker(painter: &Painter, plan: &Plan, view: &ViewContext<'_>) -> String {
     let rect = plan.broker();
-    let (color, state, spoken) = match broker {
+    let palette = view.palette;
+    let (color, state, spoken) = match &view.state.broker {
         Broker::Starting => (palette.warn, "starting…".to_owned(), "Broker: starting".to_owned()),
-        Broker::Running { address, .. } => (palette.ok, address.clone(), format!("Broker at {address} runs")),
+        Broker::Running { address, .. } => {
+            let address = view.broker_at(address);
+            (palette.ok, address.clone(), format!("Broker at {address} runs"))
+        }
+        Broker::Unreachable { reason } => {
+            (palette.bad, "not connected".to_owned(), format!("Broker not connected: {reason}"))
+        }
         Broker::Stopped { reason } => {
             (palette.bad, "stopped".to_owned(), format!("Broker stopped: {reason}"))
         }
@@ -208,7 +215,7 @@ pub(super) fn paint_broker(painter: &Painter, plan: &Plan, broker: &Broker, pale
     let below = top + title.size().y;
     painter.galley(pos2(text_left, top), title, palette.on_lawn);
     painter.galley(pos2(text_left, below), state, color);
-    if matches!(broker, Broker::Stopped { .. }) {
+    if view.state.broker_is_down() {
         cut_mark(painter, rect.right_top() + vec2(-4.0, 4.0), 8.0, palette);
     }
     spoken
@@ -232,6 +239,7 @@ fn layout_to_fit(painter: &Painter, text: &str, room: f32, color: Color32) -> st
 #[must_use]
 pub(super) fn link_in_words(light: &LightState) -> String {
     match light.broken_layer() {
+        _ if light.suspended => "Its host sleeps, so nobody looks after the link".to_owned(),
         Some(layer) => {
             let reason = &light.layer(layer).reason;
             format!("{} is down: {reason}", labels::layer(layer))

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{MAX_MARKS, light::push_bounded};
+use super::{MAX_MARKS, light::push_keeping_open};
 use crate::{model::LightId, world::event::Certainty};
 
 /// What the monitor says of two lights that have right of way at once.
@@ -113,6 +113,6 @@ impl Conflicts {
         alarm: u64,
     ) {
         let span = ConflictSpan { lights: lights.to_vec(), overlap, from_ms, until_ms, alarm };
-        push_bounded(&mut self.spans, span, MAX_MARKS);
+        push_keeping_open(&mut self.spans, span, MAX_MARKS, |span| span.until_ms.is_some());
     }
 }

@@ -46,6 +46,10 @@ impl State {
                 if self.broker != now {
                     let place = if embedded { "broker in this program" } else { "broker" };
                     let note = note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
+                    let address = match address.strip_prefix("0.0.0.0:") {
+                        Some(port) => format!("port {port} of this computer"),
+                        None => address.clone(),
+                    };
                     let text = format!("The {place} answers at {address}{note}");
                     self.log.add(at, Category::Link, None, "", text);
                     self.broker = now;
@@ -58,8 +62,19 @@ impl State {
                 }
             }
             EventKind::BrokerStopped { reason } => {
-                self.log.add(at, Category::Link, None, "", format!("The broker has stopped: {reason}"));
-                self.broker = Broker::Stopped { reason: reason.clone() };
+                let reason = reason.clone();
+                // One in this program has run before it stops, and another one is tried from the start.
+                let here =
+                    matches!(self.broker, Broker::Running { embedded: true, .. } | Broker::Stopped { .. });
+                let (text, now) = if here {
+                    (format!("The broker has stopped: {reason}"), Broker::Stopped { reason })
+                } else {
+                    (format!("Not connected to the broker: {reason}"), Broker::Unreachable { reason })
+                };
+                if self.broker != now {
+                    self.log.add(at, Category::Link, None, "", text);
+                    self.broker = now;
+                }
             }
             EventKind::AspectChanged { light, aspect } => {
                 if self.light_mut(light).is_some_and(|known| known.show(*aspect, at)) {
@@ -242,6 +257,7 @@ impl State {
             match fault {
                 Fault::Light { fault: LightFault::WifiDown(_), .. } => known.wifi_cut = on,
                 Fault::Light { fault: LightFault::Silence(_), .. } => known.silenced = on,
+                Fault::Light { fault: LightFault::Suspend(_), .. } => known.suspended = on,
                 _ => {}
             }
         }

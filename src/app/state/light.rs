@@ -13,6 +13,9 @@ use crate::{
 /// The most aspects kept for the timeline: well over ten minutes of busy alternation.
 const MAX_SPANS: usize = 600;
 
+/// How many times as many marks are kept where none of them is over.
+const MOST_OPEN: usize = 16;
+
 /// The most messages kept for the light's panel.
 const MAX_MESSAGES: usize = 6;
 
@@ -86,6 +89,8 @@ pub struct LightState {
     pub wifi_cut: bool,
     /// Whether it was told to be silent.
     pub silenced: bool,
+    /// Whether its host was put to sleep: what its inside last told is out of date.
+    pub suspended: bool,
     pub messages: VecDeque<Message>,
     /// Of a light with a port here: what passed there last.
     pub packets: VecDeque<SeenPacket>,
@@ -113,6 +118,7 @@ impl LightState {
             layers: Default::default(),
             wifi_cut: false,
             silenced: false,
+            suspended: false,
             messages: VecDeque::new(),
             packets: VecDeque::new(),
             spans: VecDeque::new(),
@@ -154,10 +160,16 @@ impl LightState {
         &mut self.layers[index_of(layer)]
     }
 
-    /// The lowest layer that is known to be down: the one to mend first.
+    /// The layer to mend first. Without Wi-Fi nothing above it is tried. Else it is what failed last: a login
+    /// that the broker refuses is newer than the end of the connection before it. Of what failed at once, the
+    /// lowest.
     #[must_use]
     pub fn broken_layer(&self) -> Option<Layer> {
-        [Layer::Wifi, Layer::Tcp, Layer::Mqtt].into_iter().find(|layer| self.layer(*layer).up == Some(false))
+        let down = |layer: &Layer| self.layer(*layer).up == Some(false);
+        if down(&Layer::Wifi) {
+            return Some(Layer::Wifi);
+        }
+        [Layer::Mqtt, Layer::Tcp].into_iter().filter(down).max_by_key(|layer| self.layer(*layer).since_ms)
     }
 
     /// Whether it may be commanded: only virtual lights obey the window.
@@ -187,6 +199,24 @@ const fn index_of(layer: Layer) -> usize {
         Layer::Tcp => 1,
         Layer::Mqtt => 2,
     }
+}
+
+/// As [`push_bounded`], but what goes on is kept: the oldest that is over goes. Of what goes on there are at most
+/// [`MOST_OPEN`] times as many.
+pub(super) fn push_keeping_open<T>(
+    ring: &mut VecDeque<T>,
+    item: T,
+    most: usize,
+    is_over: impl Fn(&T) -> bool,
+) {
+    if ring.len() >= most {
+        match ring.iter().position(is_over) {
+            Some(oldest) => drop(ring.remove(oldest)),
+            None if ring.len() >= most * MOST_OPEN => drop(ring.pop_front()),
+            None => {}
+        }
+    }
+    ring.push_back(item);
 }
 
 /// Adds to a ring that holds at most `most`; the oldest goes.

@@ -18,7 +18,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use traffic_light::Name;
 
-use self::{light::push_bounded, rate::Rate};
+use self::{light::push_keeping_open, rate::Rate};
 use crate::{
     app::labels,
     fault::Fault,
@@ -52,9 +52,10 @@ pub enum Broker {
         /// What the user should know of it.
         note: Option<String>,
     },
-    Stopped {
-        reason: String,
-    },
+    /// The one in this program was stopped, or has ended.
+    Stopped { reason: String },
+    /// One that runs elsewhere: it cannot be reached, or does not let this program in.
+    Unreachable { reason: String },
 }
 
 impl Broker {
@@ -140,10 +141,10 @@ impl State {
         self.faults.iter().filter(|span| span.until_ms.is_none()).map(|span| &span.fault)
     }
 
-    /// Whether the broker was stopped on purpose.
+    /// Whether there is no broker to speak through.
     #[must_use]
-    pub fn broker_stopped(&self) -> bool {
-        matches!(self.broker, Broker::Stopped { .. })
+    pub fn broker_is_down(&self) -> bool {
+        matches!(self.broker, Broker::Stopped { .. } | Broker::Unreachable { .. })
     }
 
     /// Tells the user something that the window itself found out.
@@ -170,7 +171,7 @@ impl State {
             (Some(span), false) => span.until_ms = Some(at_ms),
             (None, true) => {
                 let span = FaultSpan { fault: fault.clone(), from_ms: at_ms, until_ms: None };
-                push_bounded(&mut self.faults, span, MAX_MARKS);
+                push_keeping_open(&mut self.faults, span, MAX_MARKS, |span| span.until_ms.is_some());
             }
             // A resync repeats what is known.
             (Some(_), true) | (None, false) => return false,

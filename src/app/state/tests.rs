@@ -6,11 +6,11 @@ use traffic_light::{Aspect, Name, Rule};
 
 use super::*;
 use crate::{
-    fault::WifiDown,
+    fault::{BrokerDown, WifiDown},
     model::LightKind,
     world::{
         Event, EventKind,
-        event::{Certainty, TopicKind},
+        event::{Certainty, Layer, TopicKind},
     },
 };
 
@@ -138,4 +138,65 @@ fn the_log_is_filtered_by_text_in_any_case_and_by_category() {
     assert_eq!(state.log.filtered("asked", &[]).len(), 1);
     assert_eq!(state.log.filtered("demo/b", &[]).len(), 1);
     assert_eq!(state.log.filtered("", &[Category::Light]).len(), 1);
+}
+
+#[test]
+fn a_fault_that_goes_on_is_kept_whatever_comes_and_goes_after_it() {
+    let mut state = State::default();
+    add(&mut state, "demo/a");
+    apply(&mut state, 0, EventKind::FaultChanged { fault: Fault::on_broker(BrokerDown), on: true });
+    for at in 1..=2 * MAX_MARKS as u64 {
+        for on in [true, false] {
+            apply(&mut state, at, EventKind::FaultChanged { fault: Fault::on(id("demo/a"), WifiDown), on });
+        }
+    }
+    assert_eq!(state.faults_on().collect::<Vec<_>>(), [&Fault::on_broker(BrokerDown)]);
+    assert_eq!(state.faults.len(), MAX_MARKS, "what is over makes room");
+}
+
+#[test]
+fn faults_without_an_end_are_bounded_too() {
+    let mut state = State::default();
+    for at in 0..20 * MAX_MARKS as u64 {
+        let light = LightId::new(Name::new("demo").unwrap(), Name::new(&format!("l{at}")).unwrap());
+        apply(&mut state, at, EventKind::FaultChanged { fault: Fault::on(light, WifiDown), on: true });
+    }
+    assert_eq!(state.faults.len(), 16 * MAX_MARKS);
+}
+
+#[test]
+fn a_conflict_that_goes_on_is_kept_whatever_glitches_follow() {
+    let mut state = State::default();
+    let lights = [id("demo/a"), id("demo/b")];
+    lights.iter().for_each(|light| add(&mut state, &light.to_string()));
+    apply(&mut state, 1_000, began(&lights, Certainty::Sure, 1_000));
+    for at in 0..2 * MAX_MARKS as u64 {
+        let (since, lasted) = (Duration::from_millis(at), Duration::from_millis(1));
+        let lights = vec![id("demo/b"), id("demo/c")];
+        apply(&mut state, at, EventKind::GlitchSeen { lights, since, lasted, at_most: lasted });
+    }
+    assert!(state.conflicts.pending().is_some_and(|conflict| conflict.until_ms.is_none()));
+}
+
+#[test]
+fn what_failed_last_is_the_cause_and_of_what_failed_at_once_the_lowest() {
+    let mut state = State::default();
+    add(&mut state, "demo/a");
+    let mut link = |at, layer, up, reason: &str| {
+        let kind = EventKind::LinkChanged { light: id("demo/a"), layer, up, reason: reason.to_owned() };
+        apply(&mut state, at, kind);
+        let light = state.light(&id("demo/a")).unwrap();
+        light.broken_layer().map(|layer| light.layer(layer).reason.to_string())
+    };
+    link(1, Layer::Wifi, true, "joined");
+    link(2, Layer::Tcp, true, "connected");
+    assert_eq!(link(3, Layer::Mqtt, true, "subscribed"), None);
+    // As the fault *Wrong password* goes: the session is cut, and the next login is refused.
+    link(10, Layer::Mqtt, false, "the session was dropped on purpose");
+    link(10, Layer::Tcp, false, "the session was dropped on purpose");
+    assert_eq!(link(1_000, Layer::Mqtt, false, "wrong password").as_deref(), Some("wrong password"));
+    // Then the broker stops: nobody listens, which both layers tell.
+    link(2_000, Layer::Mqtt, false, "nobody listens");
+    assert_eq!(link(2_000, Layer::Tcp, false, "nobody listens").as_deref(), Some("nobody listens"));
+    assert_eq!(state.light(&id("demo/a")).unwrap().broken_layer(), Some(Layer::Tcp));
 }

@@ -31,6 +31,8 @@ pub(crate) enum Effect {
     RunBroker(bool),
     /// The broker in this program starts again, open to the network.
     OpenBroker(Login),
+    /// The broker in this program starts again, on this computer only.
+    CloseBroker,
     /// The broker in this program counts publishes: so many a minute pass; `None`: it counts no more.
     SetQuota(Option<u32>),
     /// A light of the configuration starts here.

@@ -149,6 +149,7 @@ impl Engine {
                 };
                 self.state.notice(Severity::Warning, None, refused.one_line());
             }
+            Command::CloseToBoards => self.perform(Effect::CloseBroker),
             Command::StartRecording { file } => self.perform(Effect::StartRecording(file)),
             Command::StopRecording => self.perform(Effect::StopRecording),
             Command::Resync => {
@@ -218,8 +219,13 @@ impl Engine {
         }
         match (change, effect, result) {
             (Some(change), _, result) => self.fault_performed(change, result),
-            (None, Effect::OpenBroker(_), Ok(())) => {
-                self.setting.has_login = true;
+            (None, effect @ (Effect::OpenBroker(_) | Effect::CloseBroker), Ok(())) => {
+                if effect == Effect::CloseBroker {
+                    self.setting.has_login = self.setting.had_login.take().unwrap_or(self.setting.has_login);
+                } else {
+                    self.setting.had_login.get_or_insert(self.setting.has_login);
+                    self.setting.has_login = true;
+                }
                 self.holds.clear(&Fault::on_broker(BrokerDown));
                 self.state.fault_changed(Fault::on_broker(BrokerDown), false);
             }

@@ -15,6 +15,8 @@ pub(super) struct Setting {
     pub(super) is_account: bool,
     /// Whether the broker asks for a login.
     pub(super) has_login: bool,
+    /// Whether it wanted one before it was opened to the network; `None`: it was not opened.
+    pub(super) had_login: Option<bool>,
     /// The lights meet on feeds.
     pub(super) on_feeds: bool,
     /// Whether links go through proxies.
@@ -29,6 +31,7 @@ impl Setting {
             own_broker,
             is_account: config.emulated.is_some(),
             has_login: login.is_some(),
+            had_login: None,
             on_feeds: config.feeds.is_some(),
             proxies: config.links.proxy,
         }

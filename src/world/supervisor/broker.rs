@@ -60,12 +60,32 @@ impl Supervisor {
         if *lan && login.as_ref() == Some(new) && self.broker.is_some() {
             return Ok(());
         }
-        (*lan, *login) = (true, Some(new.clone()));
-        self.spec.path.target.login.set(new.clone());
+        let before = std::mem::replace(login, Some(new.clone()));
+        *lan = true;
+        self.login_before.get_or_insert(before);
+        self.restart_broker("it starts again, open to the network").await
+    }
+
+    /// Starts the broker again on this computer only, with the login of before it was opened.
+    pub(super) async fn close_broker(&mut self) -> Result<(), Diagnostic> {
+        let BrokerChoice::Embedded { lan, login, .. } = &mut self.config.broker else { return Ok(()) };
+        if !std::mem::replace(lan, false) {
+            return Ok(());
+        }
+        if let Some(before) = self.login_before.take() {
+            *login = before;
+        }
+        self.restart_broker("it starts again, on this computer only").await
+    }
+
+    async fn restart_broker(&mut self, why: &str) -> Result<(), Diagnostic> {
+        if let BrokerChoice::Embedded { login, .. } = &self.config.broker {
+            self.spec.path.target.login.set(login.clone());
+        }
         self.close_board_ports(true);
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
-            self.bus.with(|engine| engine.state.broker_stopped("it starts again, open to the network"));
+            self.bus.with(|engine| engine.state.broker_stopped(why));
         }
         self.start_broker().await
     }

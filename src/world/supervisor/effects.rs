@@ -31,6 +31,7 @@ impl Supervisor {
             }
             Effect::RunBroker(on) => self.run_broker(*on).await,
             Effect::OpenBroker(login) => self.open_broker(login).await,
+            Effect::CloseBroker => self.close_broker().await,
             Effect::SetQuota(per_minute) => match &self.limiter {
                 Some(limiter) => {
                     limiter.set_quota(*per_minute);

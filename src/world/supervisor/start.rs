@@ -142,6 +142,7 @@ impl Supervisor {
             }
         });
         let mut supervisor = Supervisor {
+            login_before: None,
             bus,
             broker,
             limiter,

@@ -58,10 +58,32 @@ pub(super) fn show(
     }
     let with_password = form.password_in_code && !form.settings.broker_password.is_empty();
     widgets::caption(ui, if with_password { format!("{public}, and the password") } else { public }, palette);
+    login(ui, palette, form);
     let check = ui.checkbox(&mut form.password_in_code, "Password in the code, too");
     check.on_hover_text("Whoever photographs the screen can then log in.");
     firewall(ui, palette, port);
     actions
+}
+
+/// User and password in letters, for a program of one's own; only where somebody wants to read them.
+fn login(ui: &mut Ui, palette: &Palette, form: &mut Form) {
+    if form.settings.broker_password.is_empty() {
+        return;
+    }
+    ui.checkbox(&mut form.show_login, "Show user and password")
+        .on_hover_text("For a program of your own. Everybody who sees this screen can then log in.");
+    if !form.show_login {
+        return;
+    }
+    for (name, text) in [("User", &form.settings.broker_user), ("Password", &form.settings.broker_password)] {
+        ui.horizontal(|ui| {
+            widgets::caption(ui, name, palette);
+            ui.add(Label::new(RichText::new(text).monospace().size(14.0)).selectable(true));
+            if widgets::named_button(ui, "Copy", &format!("Copy the {}", name.to_lowercase())).clicked() {
+                ui.ctx().copy_text(text.clone());
+            }
+        });
+    }
 }
 
 /// Black on white in both themes: a reader expects it so.

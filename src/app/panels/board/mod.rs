@@ -47,8 +47,12 @@ pub(crate) fn show(
         |_, _| {},
     );
     ui.separator();
+    // What the job does and how it ended stays in sight, wherever the form below is scrolled to.
+    let room = ui.available_height() * 0.5;
+    let job = ScrollArea::vertical().id_salt("board-job").auto_shrink([false, true]).max_height(room);
+    job.show(ui, |ui| actions.append(job::show(ui, view, state, repaint)));
     if state.log.port.is_some() {
-        let most = (ui.available_height() - 220.0).max(120.0);
+        let most = (ui.available_height() - if state.job.is_some() { 120.0 } else { 220.0 }).max(120.0);
         let log = egui::Panel::bottom("board-log").frame(egui::Frame::new()).resizable(true);
         log.default_size(most.min(240.0)).size_range(110.0..=most).show(ui, |ui| {
             actions.append(log::show(ui, view, state, form));
@@ -57,25 +61,21 @@ pub(crate) fn show(
     egui::CentralPanel::no_frame().show(ui, |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             let margin = egui::Frame::new().inner_margin(egui::Margin { right: 10, ..egui::Margin::ZERO });
-            margin.show(ui, |ui| actions.append(body(ui, view, state, form, repaint)));
+            margin.show(ui, |ui| actions.append(body(ui, view, state, form)));
         });
     });
     actions
 }
 
-fn body(
-    ui: &mut Ui,
-    view: &ViewContext<'_>,
-    state: &BoardState,
-    form: &mut Form,
-    repaint: &mut RepaintScheduler,
-) -> Actions {
+fn body(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &mut Form) -> Actions {
     let mut actions = Actions::default();
-    actions.append(job::show(ui, view, state, repaint));
-    ui.add_enabled_ui(!state.works(), |ui| {
+    let idle = !state.works();
+    ui.add_enabled_ui(idle, |ui| {
         ports::show(ui, view, state, form);
         actions.append(light::show(ui, view, &state.context, form));
-        actions.append(network::show(ui, view, state, form));
+    });
+    actions.append(network::show(ui, view, state, form, idle));
+    ui.add_enabled_ui(idle, |ui| {
         more::show(ui, view, form);
         ui.add_space(8.0);
         actions.append(start(ui, view, state, form));

@@ -14,27 +14,38 @@ use crate::{
     board::provision::Member,
 };
 
-pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &mut Form) -> Actions {
+/// Shows it; `idle`: no board is being worked on, so that its settings may be changed.
+pub(super) fn show(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    state: &BoardState,
+    form: &mut Form,
+    idle: bool,
+) -> Actions {
     let mut actions = Actions::default();
-    section(ui, view, "3 · Its Wi-Fi");
-    wifi(ui, view, form);
-    section(ui, view, "4 · Its broker");
-    if state.context.broker.is_none() {
-        ui.horizontal(|ui| {
-            let here = ui.radio(form.this_computer, "This computer");
-            if here.on_hover_text("The broker inside this program, where the virtual lights are.").clicked() {
-                actions.push(BoardAction::UseThisComputer(true));
-            }
-            if ui.radio(!form.this_computer, "Another one").clicked() {
-                actions.push(BoardAction::UseThisComputer(false));
-            }
-        });
-        if form.this_computer {
-            actions.append(this_computer(ui, view, state, form));
-            return actions;
+    ui.add_enabled_ui(idle, |ui| {
+        section(ui, view, "3 · Its Wi-Fi");
+        wifi(ui, view, form);
+        section(ui, view, "4 · Its broker");
+        if state.context.broker.is_none() {
+            ui.horizontal(|ui| {
+                let here = ui.radio(form.this_computer, "This computer");
+                let why = "The broker inside this program, where the virtual lights are.";
+                if here.on_hover_text(why).clicked() {
+                    actions.push(BoardAction::UseThisComputer(true));
+                }
+                if ui.radio(!form.this_computer, "Another one").clicked() {
+                    actions.push(BoardAction::UseThisComputer(false));
+                }
+            });
         }
+    });
+    if state.context.broker.is_none() && form.this_computer {
+        // The code is read by others, too, while a board is flashed.
+        actions.append(this_computer(ui, view, state, form, idle));
+    } else {
+        ui.add_enabled_ui(idle, |ui| elsewhere(ui, view, form));
     }
-    elsewhere(ui, view, form);
     actions
 }
 
@@ -68,7 +79,13 @@ fn wifi(ui: &mut Ui, view: &ViewContext<'_>, form: &mut Form) {
 }
 
 /// The broker inside this program: what opens it to boards, and its address.
-fn this_computer(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: &mut Form) -> Actions {
+fn this_computer(
+    ui: &mut Ui,
+    view: &ViewContext<'_>,
+    state: &BoardState,
+    form: &mut Form,
+    idle: bool,
+) -> Actions {
     let mut actions = Actions::default();
     let palette = view.palette;
     let Some(port) = view.state.broker.embedded_port() else {
@@ -77,6 +94,13 @@ fn this_computer(ui: &mut Ui, view: &ViewContext<'_>, state: &BoardState, form: 
     };
     if view.state.broker.is_open() {
         actions.append(join_info::show(ui, view, state.code.as_ref(), form, port));
+        let close = ui.add_enabled(idle, egui::Button::new("Let no more boards join"));
+        let why = "The broker starts again on this computer only. Boards that have joined lose it; the lights here \
+                   reconnect by themselves.";
+        let off = "A board is being worked on.";
+        if close.on_hover_text(why).on_disabled_hover_text(off).clicked() {
+            actions.push(BoardAction::CloseToBoards);
+        }
     } else {
         ui.label(
             "The broker listens on this computer only. Letting boards join opens its port to this network, with a \

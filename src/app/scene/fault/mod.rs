@@ -111,7 +111,7 @@ fn strikes_end(fault: &Fault) -> bool {
 
 /// The lowest layer that does not carry, as far as is known.
 pub(super) fn broken(state: &State, light: &LightState) -> Option<Layer> {
-    light.broken_layer().or(state.broker_stopped().then_some(Layer::Mqtt))
+    light.broken_layer().or(state.broker_is_down().then_some(Layer::Mqtt))
 }
 
 /// Where the cross of a broken layer is on the stretch of a link without faults.
