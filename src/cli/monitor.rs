@@ -44,6 +44,7 @@ pub(super) fn run(args: &MonitorArgs) -> anyhow::Result<u8> {
                 stop.cancel();
             }
         }
+        LogEvent::Explained(meaning) => note!("{}", meaning.one_line()),
         LogEvent::Lost { reason } if opened => note!("{reason}"),
         LogEvent::Lost { reason } => {
             failed = Some(reason);
@@ -77,7 +78,7 @@ mod tests {
         for line in
             ["    12.345 warning the broker is gone", "rst:0x1 (POWERON_RESET)", "123456.001 info    x"]
         {
-            assert_eq!(shown(&LogLine::parse(line.as_bytes())), line);
+            assert_eq!(shown(&LogLine::parse(line)), line);
         }
     }
 }

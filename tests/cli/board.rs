@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread::sleep,
@@ -314,4 +314,69 @@ fn monitor_prints_the_log_survives_unplugging_and_ends_with_ctrl_c() {
     );
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// The first `count` lines that `monitor` prints of `board`, once the log is open and `sent` was said, and all its notes.
+fn monitored(board: &Board, sent: &[&str], count: usize) -> (Vec<String>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = twinlight(folder.path()).args(["monitor", "--port", &board.port()]).spawn().unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut notes = String::new();
+    err.read_line(&mut notes).unwrap();
+    for piece in sent {
+        board.emulator.say(piece);
+    }
+    let out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let lines = out.take(count).map(Result::unwrap).collect();
+    interrupt(&child);
+    err.read_to_string(&mut notes).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    (lines, notes)
+}
+
+#[test]
+fn monitor_prints_lines_without_what_commands_a_terminal_and_with_nothing_lost() {
+    let boot = || Program::Text { boot: String::new(), lines: Vec::new(), every: Duration::from_secs(1) };
+    let board = Board::made(4, |builder| builder.program(boot()).mode(Mode::Running));
+    let long = "0123456789 ".repeat(100);
+    let bar: String = (0..=100).map(|percent| format!("\rloading {percent} %")).collect();
+    let sent = [
+        "\u{1b}]0;ti",
+        "tle\u{7}\u{1b}[3",
+        "2mgreen\u{1b}[0m\u{9b}1mer\u{1b}P1$r",
+        "\u{1b}\\ light\r\nredd\u{8} \u{8}\ra\nb\r",
+        "\n",
+        &bar,
+        "\r\n",
+        &long,
+        "\r\nend\r\n",
+    ];
+    let (lines, notes) = monitored(&board, &sent, 9);
+    assert_eq!(lines[..6], ["greener light", "red", "a", "b", "loading 0 %", "loading 100 %"]);
+    assert_eq!(lines.len(), 9);
+    assert!(lines[6].ends_with('…') && lines[7].starts_with('…') && lines[7].ends_with('…'));
+    assert!(lines[8].starts_with('…') && !lines[8].ends_with('…'));
+    let joined: String = lines[6..].iter().map(|line| line.trim_matches('…')).collect();
+    assert_eq!(joined, long.trim_end());
+    assert!(!notes.contains("flash it again"), "{notes}");
+}
+
+#[test]
+fn monitor_says_to_flash_a_half_written_board_again_and_says_so_once() {
+    let board = Board::made(4, |builder| builder.mode(Mode::Running));
+    let (lines, notes) = monitored(&board, &[], 24);
+    assert!(
+        lines.iter().filter(|line| line.starts_with("invalid header: 0xffffffff")).count() > 1,
+        "{lines:?}"
+    );
+    let told = "the flash has no bootloader: its place is blank (help: flash it again)";
+    assert_eq!(notes.matches(told).count(), 1, "{notes}");
+    // A program that ends in the middle, with a bootloader ahead of it.
+    board.write(0x1000, &[0xE9]);
+    board.write(0x1_0000, &[0xFF]);
+    board.emulator.reset();
+    let (_, notes) =
+        monitored(&board, &["E (31) boot: No bootable app partitions in the partition table\r\n"], 1);
+    assert_eq!(notes.matches("the bootloader found no program that it can start").count(), 1, "{notes}");
+    assert!(notes.contains("(help: flash it again)"), "{notes}");
 }

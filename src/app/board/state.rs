@@ -250,6 +250,9 @@ impl SerialLog {
                 self.port = Some(port);
             }
             LogEvent::Line(line) => self.push(line),
+            LogEvent::Explained(meaning) => {
+                self.remark(LogLevel::Warning, format!("— {} —", meaning.one_line()));
+            }
             LogEvent::Dropped { lines } => {
                 self.remark(LogLevel::Warning, format!("— {lines} lines came too fast and are left out —"));
             }

@@ -72,7 +72,7 @@ impl Queue {
 }
 
 fn is_line(event: &Event) -> bool {
-    matches!(event, Event::Log(LogEvent::Line(_)))
+    matches!(event, Event::Log(LogEvent::Line(_) | LogEvent::Explained(_)))
 }
 
 /// Whether nobody needs `last` who hears of `event` next.
@@ -104,7 +104,7 @@ mod tests {
     }
 
     fn line(text: &str) -> Event {
-        Event::Log(LogEvent::Line(LogLine::parse(text.as_bytes())))
+        Event::Log(LogEvent::Line(LogLine::parse(text)))
     }
 
     #[test]
