@@ -415,6 +415,7 @@ impl TwinlightApp {
         }
         if let Some(board) = &self.board {
             self.settings.board = board.form.remembered();
+            self.settings.boards_could_join = self.live.state.broker.is_open() || board.state.could_join;
         }
         file.keep(&self.settings);
     }
@@ -690,17 +691,6 @@ impl eframe::App for TwinlightApp {
         if let Some(delay) = repaint.delay(focused) {
             ctx.request_repaint_after(delay);
         }
-    }
-
-    fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        if let Some(junction) = &self.selection.junction {
-            self.settings.junction = junction.to_string();
-        }
-        if let Some(board) = &self.board {
-            self.settings.board = board.form.remembered();
-            self.settings.boards_could_join = self.live.state.broker.is_open() || board.state.could_join;
-        }
-        eframe::set_value(storage, settings::STORAGE_KEY, &self.settings);
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {

@@ -3,7 +3,6 @@
 mod class;
 
 use std::{
-    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
