@@ -4,7 +4,7 @@ mod class;
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -276,6 +276,19 @@ async fn start(
     Err(refused.unwrap_or_else(|| Diagnostic::from("no port is free")).into())
 }
 
+/// Under which a light reaches its port, the likeliest first; empty where this computer is in no network.
+fn hosts(lan: bool) -> Vec<Ipv4Addr> {
+    if lan { addresses() } else { vec![Ipv4Addr::LOCALHOST] }
+}
+
+/// What a student types.
+fn place(hosts: &[Ipv4Addr], port: u16) -> String {
+    match hosts.first() {
+        Some(host) => format!("{host}:{port}"),
+        None => format!("port {port} of this computer"),
+    }
+}
+
 /// Tells a person, or a program, how a check goes.
 struct ProgressPrinter {
     json: bool,
@@ -290,22 +303,26 @@ impl ProgressPrinter {
 
     fn opened(&mut self, address: SocketAddr, ground: &Ground) -> anyhow::Result<()> {
         let login = ground.login.as_ref();
+        let hosts = hosts(ground.lan);
         if self.json {
             let line = json!({
                 "ms": 0,
                 "kind": "broker",
                 "address": address.to_string(),
+                "hosts": hosts,
                 "user": login.map(|login| &login.user),
                 "behind": ground.label,
             });
             output::line(line)?;
         } else {
-            output::line(format!("let your light connect to {address} ({} is behind it)", ground.label))?;
+            let place = place(&hosts, address.port());
+            output::line(format!("let your light connect to {place} ({} is behind it)", ground.label))?;
         }
-        if ground.lan {
-            for address in addresses() {
-                note!("  from the network: {address}");
-            }
+        if ground.lan && hosts.is_empty() {
+            note!("  this computer seems to be in no network: join a Wi-Fi, or open a hotspot");
+        }
+        for other in hosts.iter().skip(1) {
+            note!("  under another address, too: {other}:{}", address.port());
         }
         if let Some(login) = login.filter(|_| ground.made_up) {
             note!("  user {}, password {} (made up for this check)", login.user, login.password);
