@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     process::Stdio,
     sync::{
         Arc,
@@ -156,6 +157,25 @@ fn what_cannot_be_meant_is_refused_with_what_can() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("cannot be opened") && said.contains("--port"), "{said}");
+}
+
+#[test]
+fn a_port_that_is_open_to_the_network_is_told_by_an_address_that_reaches_it() {
+    let lab = Workspace::new();
+    let (mut going, port) = start(&lab, &["--lan"]);
+    let opened = going.heard.iter().find(|line| line["kind"] == "broker").unwrap().clone();
+    // Empty on a computer that is in no network.
+    for host in opened["hosts"].as_array().unwrap() {
+        let host = host.as_str().unwrap();
+        assert!(host != "0.0.0.0" && std::net::TcpStream::connect((host, port)).is_ok(), "{opened}");
+    }
+    going.wait_for_note("made up for this check", 10);
+    let mut command = lab.command(&["check", "--lan", "--port", "0"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let first = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(first.starts_with("let your light connect to ") && !first.contains("0.0.0.0"), "{first}");
 }
 
 #[test]
