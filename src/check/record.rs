@@ -439,6 +439,14 @@ impl Record {
         Some((from, to))
     }
 
+    /// Whether it was ended while it waited for its light, so that there is nothing to hand in.
+    #[must_use]
+    pub(crate) fn is_of_nobody(&self) -> bool {
+        !self.entries.iter().any(|entry| {
+            entry.what.connection().is_some() || matches!(entry.what, What::Ended { step: Step::Connects })
+        })
+    }
+
     /// Whether a bench can have written it: nothing in it costs who reads it more than a record of this program's.
     #[must_use]
     pub(super) fn is_plausible(&self) -> bool {

@@ -121,6 +121,11 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<u8> {
             if args.json { summary(&record, &verdicts).to_string() } else { closing(&record, &verdicts) };
         // What is said last and each file are tried whatever became of the others.
         let mut done = vec![printed.and_then(|()| output::line(closing))];
+        if record.is_of_nobody() {
+            // An earlier page of the same name is worth more than one of nothing.
+            note!("no light came, so no file was written");
+            return done.pop().unwrap_or(Ok(())).map(|()| status(&verdicts));
+        }
         if let Some(file) = &args.report {
             done.push(write_report(file, &record, &verdicts));
         }

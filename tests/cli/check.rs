@@ -223,6 +223,19 @@ fn a_check_that_is_ended_keeps_what_it_has() {
 }
 
 #[test]
+fn a_check_that_is_ended_before_a_light_came_leaves_an_earlier_page_as_it_is() {
+    let lab = Workspace::new();
+    let page = lab.folder.path().join("ann.html");
+    fs::write(&page, "an earlier page").unwrap();
+    let (mut going, _) = start(&lab, &["--html", page.to_str().unwrap()]);
+    going.wait_for_note("waits for the light to connect", 20);
+    let run = going.finish();
+    assert_eq!((run.status, run.summary()["unjudged"].as_u64()), (1, Some(10)));
+    assert!(run.stderr.contains("no light came, so no file was written"), "{}", run.stderr);
+    assert_eq!(fs::read_to_string(page).unwrap(), "an earlier page");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_page_that_finds_no_room_is_kept_in_the_state_folder_and_the_other_files_are_written() {
     let lab = Workspace::new();
