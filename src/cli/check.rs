@@ -119,13 +119,14 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<u8> {
         let verdicts = judge(&record);
         let closing =
             if args.json { summary(&record, &verdicts).to_string() } else { closing(&record, &verdicts) };
-        // What is said last and each file are tried whatever became of the others.
-        let mut done = vec![printed.and_then(|()| output::line(closing))];
+        let printed = printed.and_then(|()| output::line(closing));
         if record.is_of_nobody() {
             // An earlier page of the same name is worth more than one of nothing.
-            note!("no light came, so no file was written");
-            return done.pop().unwrap_or(Ok(())).map(|()| status(&verdicts));
+            note!("no light came, so there is nothing to keep");
+            return printed.map(|()| status(&verdicts));
         }
+        // What is said last and each file are tried whatever became of the others.
+        let mut done = vec![printed];
         if let Some(file) = &args.report {
             done.push(write_report(file, &record, &verdicts));
         }

@@ -102,7 +102,11 @@ pub(super) async fn run(
     }
     let mut table = Vec::new();
     class::table(&steps, judged.iter().map(|(group, verdicts)| (*group, verdicts.as_slice())), &mut table)?;
-    files::write_whole(csv, &table)?;
+    if recordings.iter().all(|recording| recording.record().is_of_nobody()) {
+        note!("no light came, so there is nothing to keep");
+    } else {
+        files::write_whole(csv, &table)?;
+    }
     printed?;
     Ok(judged.iter().map(|(_, verdicts)| status(verdicts)).max().unwrap_or_default())
 }
