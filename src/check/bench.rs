@@ -422,10 +422,9 @@ impl Bench {
     fn trouble(&self, text: String) {
         let told = {
             let record = self.shared.record();
-            let step =
+            let mut step =
                 record.entries.iter().rev().take_while(|entry| !matches!(entry.what, What::Began { .. }));
-            step.into_iter()
-                .any(|entry| matches!(&entry.what, What::Trouble { text: known } if *known == text))
+            step.any(|entry| matches!(&entry.what, What::Trouble { text: known } if *known == text))
         };
         if told {
             return;

@@ -457,7 +457,7 @@ fn write_page(
     let html = report::page(record, key)?;
     let Err(error) = files::write_whole(file, html.as_bytes()) else { return Ok(()) };
     let Some(folder) = state_folder else { return Err(error) };
-    match report::keep(record, &html, folder) {
+    match report::save(record, &html, folder) {
         Ok(kept) => {
             let help = format!("the page is in {} instead: copy it from there", kept.display());
             Err(Diagnostic::new(error.to_string(), help).into())

@@ -425,7 +425,7 @@ fn check_place(state_folder: &Path) -> Result<(), Diagnostic> {
 fn save(record: &Record, state_folder: &Path) -> Result<PathBuf, Diagnostic> {
     let unwritten = |error: io::Error| unwritten(state_folder, &error);
     let page = report::page(record, &SealKey::load(state_folder)?).map_err(unwritten)?;
-    report::keep(record, &page, state_folder).map_err(unwritten)
+    report::save(record, &page, state_folder).map_err(unwritten)
 }
 
 fn unwritten(state_folder: &Path, error: &io::Error) -> Diagnostic {
