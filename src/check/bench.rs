@@ -285,7 +285,8 @@ impl Bench {
             let Err(text) = self.try_to_publish(topic, payload.clone(), retain).await else { return };
             self.partner = None;
             if last {
-                self.trouble(text);
+                // Why nobody listens is plainer than why a client was not answered.
+                self.trouble(ground::reach(&self.destination).await.err().unwrap_or(text));
             }
         }
     }
@@ -417,8 +418,17 @@ impl Bench {
         self.trouble(format!("the Wi-Fi hook \"{hook} {argument}\" failed: {trouble}"));
     }
 
-    /// Something in the check itself does not work.
+    /// Something in the check itself does not work; told once in a step.
     fn trouble(&self, text: String) {
+        let told = {
+            let record = self.shared.record();
+            let mut step =
+                record.entries.iter().rev().take_while(|entry| !matches!(entry.what, What::Began { .. }));
+            step.any(|entry| matches!(&entry.what, What::Trouble { text: known } if *known == text))
+        };
+        if told {
+            return;
+        }
         self.tell(Progress::Notice(text.clone()));
         self.note(What::Trouble { text });
     }

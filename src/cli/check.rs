@@ -3,7 +3,7 @@
 mod class;
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -120,8 +120,14 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<u8> {
         let verdicts = judge(&record);
         let closing =
             if args.json { summary(&record, &verdicts).to_string() } else { closing(&record, &verdicts) };
+        let printed = printed.and_then(|()| output::line(closing));
+        if record.is_of_nobody() {
+            // An earlier page of the same name is worth more than one of nothing.
+            note!("no light came, so there is nothing to keep");
+            return printed.map(|()| status(&verdicts));
+        }
         // What is said last and each file are tried whatever became of the others.
-        let mut done = vec![printed.and_then(|()| output::line(closing))];
+        let mut done = vec![printed];
         if let Some(file) = &args.report {
             done.push(write_report(file, &record, &verdicts));
         }
@@ -277,6 +283,19 @@ async fn start(
     Err(refused.unwrap_or_else(|| Diagnostic::from("no port is free")).into())
 }
 
+/// Under which a light reaches its port, the likeliest first; empty where this computer is in no network.
+fn hosts(lan: bool) -> Vec<Ipv4Addr> {
+    if lan { addresses() } else { vec![Ipv4Addr::LOCALHOST] }
+}
+
+/// What a student types.
+fn place(hosts: &[Ipv4Addr], port: u16) -> String {
+    match hosts.first() {
+        Some(host) => format!("{host}:{port}"),
+        None => format!("port {port} of this computer"),
+    }
+}
+
 /// Tells a person, or a program, how a check goes.
 struct ProgressPrinter {
     json: bool,
@@ -291,22 +310,26 @@ impl ProgressPrinter {
 
     fn opened(&mut self, address: SocketAddr, ground: &Ground) -> anyhow::Result<()> {
         let login = ground.login.as_ref();
+        let hosts = hosts(ground.lan);
         if self.json {
             let line = json!({
                 "ms": 0,
                 "kind": "broker",
                 "address": address.to_string(),
+                "hosts": hosts,
                 "user": login.map(|login| &login.user),
                 "behind": ground.label,
             });
             output::line(line)?;
         } else {
-            output::line(format!("let your light connect to {address} ({} is behind it)", ground.label))?;
+            let place = place(&hosts, address.port());
+            output::line(format!("let your light connect to {place} ({} is behind it)", ground.label))?;
         }
-        if ground.lan {
-            for address in addresses() {
-                note!("  from the network: {address}");
-            }
+        if ground.lan && hosts.is_empty() {
+            note!("  this computer seems to be in no network: join a Wi-Fi, or open a hotspot");
+        }
+        for other in hosts.iter().skip(1) {
+            note!("  under another address, too: {other}:{}", address.port());
         }
         if let Some(login) = login.filter(|_| ground.made_up) {
             note!("  user {}, password {} (made up for this check)", login.user, login.password);
@@ -435,7 +458,7 @@ fn write_page(
     let html = report::page(record, key)?;
     let Err(error) = files::write_whole(file, html.as_bytes()) else { return Ok(()) };
     let Some(folder) = state_folder else { return Err(error) };
-    match report::keep(record, &html, folder) {
+    match report::save(record, &html, folder) {
         Ok(kept) => {
             let help = format!("the page is in {} instead: copy it from there", kept.display());
             Err(Diagnostic::new(error.to_string(), help).into())

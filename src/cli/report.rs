@@ -234,7 +234,10 @@ pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         Ok(())
     };
     write().map_err(|error| {
-        let message = format!("cannot write the report {}: {error}", shown(file));
+        // That of a file beside its place names that file, which is nobody's concern.
+        let inner = error.get_ref().and_then(|inner| inner.source());
+        let why = inner.map_or_else(|| error.to_string(), ToString::to_string);
+        let message = format!("cannot write the report {}: {why}", shown(file));
         Diagnostic::new(message, "choose a folder that exists, is yours and has room").into()
     })
 }

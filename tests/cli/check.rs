@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     process::Stdio,
     sync::{
         Arc,
@@ -159,6 +160,25 @@ fn what_cannot_be_meant_is_refused_with_what_can() {
 }
 
 #[test]
+fn a_port_that_is_open_to_the_network_is_told_by_an_address_that_reaches_it() {
+    let lab = Workspace::new();
+    let (mut going, port) = start(&lab, &["--lan"]);
+    let opened = going.heard.iter().find(|line| line["kind"] == "broker").unwrap().clone();
+    // Empty on a computer that is in no network.
+    for host in opened["hosts"].as_array().unwrap() {
+        let host = host.as_str().unwrap();
+        assert!(host != "0.0.0.0" && std::net::TcpStream::connect((host, port)).is_ok(), "{opened}");
+    }
+    going.wait_for_note("made up for this check", 10);
+    let mut command = lab.command(&["check", "--lan", "--port", "0"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let first = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(first.starts_with("let your light connect to ") && !first.contains("0.0.0.0"), "{first}");
+}
+
+#[test]
 fn what_could_not_be_kept_is_told_before_the_check_begins() {
     let lab = Workspace::new();
     let folder = lab.folder.path();
@@ -200,6 +220,19 @@ fn a_check_that_is_ended_keeps_what_it_has() {
     let verified = lab.output(&["check", "--verify", page]);
     assert_eq!(verified.status.code(), Some(0), "{verified:?}");
     assert!(String::from_utf8(verified.stdout).unwrap().contains("as this program wrote it"));
+}
+
+#[test]
+fn a_check_that_is_ended_before_a_light_came_leaves_an_earlier_page_as_it_is() {
+    let lab = Workspace::new();
+    let page = lab.folder.path().join("ann.html");
+    fs::write(&page, "an earlier page").unwrap();
+    let (mut going, _) = start(&lab, &["--html", page.to_str().unwrap()]);
+    going.wait_for_note("waits for the light to connect", 20);
+    let run = going.finish();
+    assert_eq!((run.status, run.summary()["unjudged"].as_u64()), (1, Some(10)));
+    assert!(run.stderr.contains("no light came, so there is nothing to keep"), "{}", run.stderr);
+    assert_eq!(fs::read_to_string(page).unwrap(), "an earlier page");
 }
 
 #[test]

@@ -268,7 +268,9 @@ fn a_live_scenario_that_is_broken_off_tells_what_was_judged_and_has_failed() {
     let expect = "[[expect]]\nwhat = \"no-conflict\"\n";
     let file = lab.config(&scenario(600, &format!("{PAIR}{expect}")));
     let mut going = lab.start(&["scenario", file.to_str().unwrap(), "--live", "--json"]);
-    going.wait_for("a light", 20, |line| line["kind"] == "aspect");
+    // One that was not seen yet is told in another word.
+    let first = going.wait_for("a light", 20, |line| line["kind"] == "aspect");
+    going.wait_for("the other", 20, |line| line["kind"] == "aspect" && line["light"] != first["light"]);
     let (status, lines) = going.end();
     assert_eq!(status, 3);
     let verdict = lines.iter().find(|line| line["kind"] == "verdict").unwrap();

@@ -378,14 +378,14 @@ async fn play(
         let waiting = Progress::Waiting { step: Some(Step::Connects), text, left: Duration::ZERO };
         reporter.tell(CheckEvent::Progress(waiting));
     }
-    let was_cancelled = {
+    {
         let run = check.run();
         tokio::pin!(run, cancelled);
         loop {
             tokio::select! {
-                () = &mut run, if came => break false,
+                () = &mut run, if came => break,
                 // Cancelled, or the window has gone.
-                _ = &mut cancelled => break true,
+                _ = &mut cancelled => break,
                 Some(progress) = progress.recv() => {
                     let ended = matches!(progress, Progress::Ended(_));
                     reporter.tell(CheckEvent::Progress(progress));
@@ -400,12 +400,10 @@ async fn play(
                 }
             }
         }
-    };
+    }
     let record = recording.record();
     reporter.tell(CheckEvent::Judged(judge(&record)));
-    // That no light came is a finding after the wait for it, and not before.
-    let is_empty = was_cancelled && !record.entries.iter().any(|entry| entry.what.connection().is_some());
-    if is_empty {
+    if record.is_of_nobody() {
         reporter.tell(CheckEvent::NobodyCame);
     } else if let Some(folder) = &spec.state_folder {
         let saved = save(&record, folder);
@@ -427,7 +425,7 @@ fn check_place(state_folder: &Path) -> Result<(), Diagnostic> {
 fn save(record: &Record, state_folder: &Path) -> Result<PathBuf, Diagnostic> {
     let unwritten = |error: io::Error| unwritten(state_folder, &error);
     let page = report::page(record, &SealKey::load(state_folder)?).map_err(unwritten)?;
-    report::keep(record, &page, state_folder).map_err(unwritten)
+    report::save(record, &page, state_folder).map_err(unwritten)
 }
 
 fn unwritten(state_folder: &Path, error: &io::Error) -> Diagnostic {

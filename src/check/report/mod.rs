@@ -49,11 +49,11 @@ pub(crate) fn page(record: &Record, key: &SealKey) -> io::Result<String> {
     render(record, &embedded)
 }
 
-/// Keeps a page below the state folder, beside those that are there already; returns where.
+/// Saves a page below the state folder, beside those that are there already; returns where.
 ///
 /// # Errors
 /// When it cannot be written.
-pub(crate) fn keep(record: &Record, html: &str, state_folder: &Path) -> io::Result<PathBuf> {
+pub(crate) fn save(record: &Record, html: &str, state_folder: &Path) -> io::Result<PathBuf> {
     let folder = state_folder.join(FOLDER);
     private_file::make_folder(&folder)?;
     let group = record.group.as_ref().map(|group| format!("-{}", file_name(group))).unwrap_or_default();
@@ -204,8 +204,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut record = record();
         (record.group, record.began_s) = (Some("Ann & ../Bo".to_owned()), 7);
-        let first = keep(&record, "one", folder.path()).unwrap();
-        let second = keep(&record, "two", folder.path()).unwrap();
+        let first = save(&record, "one", folder.path()).unwrap();
+        let second = save(&record, "two", folder.path()).unwrap();
         assert_eq!(first, folder.path().join("checks/check-7-Ann------Bo.html"));
         assert_ne!(first, second);
         assert_eq!(std::fs::read_to_string(first).unwrap(), "one");

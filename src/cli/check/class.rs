@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{CheckArgs, Ground, PROGRESS, files, line, output, sentence, status, summary};
+use super::{CheckArgs, Ground, PROGRESS, files, hosts, line, output, place, sentence, status, summary};
 use crate::{
     check::{
         Check,
@@ -102,7 +102,11 @@ pub(super) async fn run(
     }
     let mut table = Vec::new();
     class::table(&steps, judged.iter().map(|(group, verdicts)| (*group, verdicts.as_slice())), &mut table)?;
-    files::write_whole(csv, &table)?;
+    if recordings.iter().all(|recording| recording.record().is_of_nobody()) {
+        note!("no light came, so there is nothing to keep");
+    } else {
+        files::write_whole(csv, &table)?;
+    }
     printed?;
     Ok(judged.iter().map(|(_, verdicts)| status(verdicts)).max().unwrap_or_default())
 }
@@ -120,17 +124,19 @@ fn all_have_ports(refused: Vec<(String, Diagnostic)>) -> anyhow::Result<()> {
 
 fn opened(args: &CheckArgs, group: &Group, address: SocketAddr, ground: &Ground) -> anyhow::Result<()> {
     let login = ground.login.as_ref();
+    let hosts = hosts(ground.lan);
     if args.json {
         let address = address.to_string();
         let user = login.map(|login| &login.user);
-        return output::line(
-            json!({"ms": 0, "kind": "broker", "group": group.name, "address": address, "user": user}),
-        );
+        return output::line(json!({
+            "ms": 0, "kind": "broker", "group": group.name, "address": address, "hosts": hosts, "user": user,
+        }));
     }
     let login = login
         .filter(|_| ground.made_up)
         .map(|login| format!(", user {}, password {}", login.user, login.password));
-    output::line(format!("{}: {address}{}", group.name, login.unwrap_or_default()))
+    let place = place(&hosts, address.port());
+    output::line(format!("{}: {place}{}", group.name, login.unwrap_or_default()))
 }
 
 fn tell_step(args: &CheckArgs, recordings: &[Recording], index: usize, step: Step) -> anyhow::Result<()> {
