@@ -408,7 +408,7 @@ impl TwinlightApp {
         if let Some(board) = &self.board {
             self.settings.board = board.form.remembered();
         }
-        file.keep(&self.settings);
+        file.update(&self.settings);
     }
 
     /// Draws one frame; returns what was asked for.
