@@ -69,7 +69,7 @@ impl SettingsFile {
     }
 
     /// Has `settings` written, if they are others than before.
-    pub fn keep(&mut self, settings: &Settings) {
+    pub fn update(&mut self, settings: &Settings) {
         if *settings == self.kept {
             return;
         }
@@ -113,10 +113,10 @@ mod tests {
         let mut settings = load(&file);
         assert_eq!(settings, Settings::default());
         let mut kept = SettingsFile::new(file.clone(), settings.clone()).unwrap();
-        kept.keep(&settings);
+        kept.update(&settings);
         for width in 760..900 {
             settings.size = Some((width, 600));
-            kept.keep(&settings);
+            kept.update(&settings);
         }
         settings.perform(SettingsAction::ChooseTheme(ThemeChoice::Dark));
         settings.perform(SettingsAction::ToggleLeft(LeftPanel::Topics));
@@ -124,7 +124,7 @@ mod tests {
         settings.zoom = Some(1.25);
         settings.maximized = true;
         settings.panels.insert("log".to_owned(), 180.0);
-        kept.keep(&settings);
+        kept.update(&settings);
         drop(kept);
         assert_eq!(load(&file), settings);
         #[cfg(unix)]
@@ -161,6 +161,6 @@ mod tests {
     #[test]
     fn what_cannot_be_written_holds_up_nothing() {
         let mut kept = SettingsFile::new("/proc/no/such/file".into(), Settings::default()).unwrap();
-        kept.keep(&Settings { reduce_motion: true, ..Settings::default() });
+        kept.update(&Settings { reduce_motion: true, ..Settings::default() });
     }
 }

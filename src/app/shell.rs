@@ -417,7 +417,7 @@ impl TwinlightApp {
             self.settings.board = board.form.remembered();
             self.settings.boards_could_join = self.live.state.broker.is_open() || board.state.could_join;
         }
-        file.keep(&self.settings);
+        file.update(&self.settings);
     }
 
     /// Draws one frame; returns what was asked for.

@@ -201,11 +201,13 @@ pub(crate) struct Shown {
 }
 
 impl Program {
-    pub(crate) fn start(light: &'static str, other: &'static str, port: u16) -> Program {
+    /// `timing`: lines of the configuration, beside what is shipped.
+    pub(crate) fn start(light: &'static str, other: &'static str, port: u16, timing: &str) -> Program {
         let lab = Workspace::new();
         let shipped = include_str!("../../config/cluster.toml");
         let config = shipped.replace("port = 1883", &format!("port = {port}"));
         assert_ne!(config, shipped, "the shipped file has changed its shape");
+        let config = format!("{config}\n{timing}");
         let file = lab.config(&config);
         let args = ["run", "--lights", light, "--json", "--config", file.to_str().unwrap()];
         Program { going: lab.start(&args), light, other, _lab: lab }
@@ -256,7 +258,7 @@ fn goes(shown: &[Shown]) -> Vec<(u64, u64)> {
 fn lights_on_two_nodes_keep_out_of_each_others_go_and_alternate_again_after_each_fault() {
     let mut cluster = Cluster::start();
     let mut programs =
-        [Program::start("a", "b", cluster.first.port), Program::start("b", "a", cluster.second.port)];
+        [Program::start("a", "b", cluster.first.port, ""), Program::start("b", "a", cluster.second.port, "")];
     let all_green = |programs: &mut [Program; 2]| {
         for program in programs {
             let (own, other) = (program.light, program.other);

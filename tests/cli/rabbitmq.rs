@@ -27,6 +27,8 @@ use super::cluster::{Program, judge, mouth, observer, shown, shows};
 const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// A node takes half a minute to start on a busy machine, and does so once more to heal a partition.
 const SOON_S: u64 = 120;
+/// Short greens; what a light promises and how soon it misses another are as usual.
+const SHORT: &str = "[timing]\ngreen_min_ms = 1000\ngreen_max_ms = 2000\namber_ms = 1000\n";
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/cluster/rabbitmq");
 
 /// The routes from one node to another, by the name of that one.
@@ -179,6 +181,15 @@ impl Cluster {
         }
     }
 
+    /// How often each node has lost the other, as its log says.
+    fn losses(&self) -> [usize; 2] {
+        [(1, 2), (2, 1)].map(|(number, other)| {
+            let log = self.folder.path().join(format!("log{number}/node{number}@localhost.log"));
+            let lost = format!("node node{other}@localhost down: ");
+            fs::read_to_string(log).unwrap().matches(&lost).count()
+        })
+    }
+
     fn restart(&mut self, index: usize) {
         let Node { number, between, .. } = self.nodes[index];
         self.nodes[index].process = start(self.folder.path(), number, between, self.mapper.port);
@@ -246,8 +257,10 @@ fn lights_on_two_nodes_alternate_again_after_a_killed_node_and_after_a_partition
     let told = |what: &str| println!("{what}: after {} s", began.elapsed().as_secs());
     let mut cluster = Cluster::start();
     told("a cluster");
-    let mut programs =
-        [Program::start("a", "b", cluster.nodes[0].port), Program::start("b", "a", cluster.nodes[1].port)];
+    let mut programs = [
+        Program::start("a", "b", cluster.nodes[0].port, SHORT),
+        Program::start("b", "a", cluster.nodes[1].port, SHORT),
+    ];
     let all_green = |programs: &mut [Program; 2]| {
         for program in programs {
             let (own, other) = (program.light, program.other);
@@ -271,9 +284,17 @@ fn lights_on_two_nodes_alternate_again_after_a_killed_node_and_after_a_partition
     all_green(&mut programs);
     told("both green again");
 
+    let seen = cluster.losses();
     cluster.mapper.cut();
     all_flash(&mut programs);
     told("nodes apart, both flash");
+    // Until then it is an interruption. A partition has to be healed.
+    let until = Instant::now() + Duration::from_secs(SOON_S);
+    while cluster.losses().iter().zip(seen).any(|(now, before)| *now <= before) {
+        assert!(Instant::now() < until, "the nodes do not miss each other: {:?}", cluster.losses());
+        thread::sleep(Duration::from_millis(100));
+    }
+    told("both nodes miss the other");
     cluster.mapper.heal();
     all_green(&mut programs);
     all_green(&mut programs);
