@@ -418,6 +418,29 @@ fn the_theme_is_switched_by_button_and_by_key_and_remembered() {
 }
 
 #[test]
+fn theme_and_zoom_can_follow_desktop_and_window_again() {
+    use twinlight::app::settings::ThemeChoice;
+    let mut window = TestWindow::with(1, 2, vec2(1_900.0, 1_200.0), Settings::default()).started(3_000);
+    window.harness.key_press_modifiers(Modifiers::COMMAND, Key::T);
+    window.settle();
+    assert_ne!(window.harness.state().settings().theme, ThemeChoice::System);
+    window.harness.key_press_modifiers(Modifiers::COMMAND, Key::Plus);
+    window.settle();
+    assert!(window.harness.state().settings().zoom.is_some_and(|zoom| zoom > 1.0));
+    window.click("View");
+    window.click("Theme as the desktop has it");
+    assert_eq!(window.harness.state().settings().theme, ThemeChoice::System);
+    if !window.says("Automatic zoom") {
+        window.click("View");
+    }
+    window.click("Automatic zoom");
+    assert_eq!(window.harness.state().settings().zoom, None);
+    assert_eq!(window.harness.ctx.zoom_factor(), 1.0);
+    window.run_until(3_100);
+    assert_eq!(window.harness.state().settings().zoom, None, "and it stays so");
+}
+
+#[test]
 fn a_fault_is_injected_with_parameters_seen_and_cleared() {
     let mut window = TestWindow::new(1, 2).started(3_000);
     window.press(Key::F3);
