@@ -111,7 +111,7 @@ pub(super) fn chip(ui: &mut Ui, text: &str, color: Color32, palette: &Palette) -
     let galley = ui.painter().layout_no_wrap(text.to_owned(), font, color);
     let (rect, response) = ui.allocate_exact_size(galley.size() + vec2(14.0, 4.0), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
-    let fill = color.gamma_multiply(if palette.dark { 0.16 } else { 0.1 });
+    let fill = color.gamma_multiply(palette.badge_tint());
     let edge = Stroke::new(1.0, color.gamma_multiply(0.55));
     ui.painter().rect(rect, rect.height() / 2.0, fill, edge, StrokeKind::Inside);
     ui.painter().galley(rect.center() - galley.size() / 2.0, galley, color);
