@@ -359,9 +359,11 @@ fn a_conflict_is_told_in_large_letters_until_it_is_cleared() {
     assert!(window.says("CONFLICT: a and b. Both have right of way at once in junction demo, now."));
     window.script.reckless = false;
     window.run_until(6_000);
-    assert!(window.says("CONFLICT: a and b. Both had right of way at once"), "it must stay after it ended");
+    assert!(!window.says("CONFLICT: a and b"), "it is over");
+    let over = "Conflict, over now: a and b. Both had right of way at once";
+    assert!(window.says(over), "it must stay after it ended");
     window.click("Clear the conflict");
-    assert!(!window.says("CONFLICT: a and b"));
+    assert!(!window.says(over));
     assert!(window.says("demo/a and demo/b have right of way at once"), "the log keeps it");
 }
 

@@ -19,6 +19,9 @@ use crate::{board::JobRunner, model::private_file, presets::PRESETS, scenario::S
 /// What the desktop knows the window by; names the folder of its settings, too.
 const APP_ID: &str = "twinlight";
 
+/// The file of the settings in a folder that was named.
+const SETTINGS_FILE: &str = "window.ron";
+
 /// Why there is no world to show.
 pub(super) type LinkError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -29,6 +32,8 @@ pub(crate) struct Window {
     pub(crate) subtitle: String,
     /// What boards need of the configuration.
     pub(crate) context: ProvisioningContext,
+    /// Where the window's own settings are kept; `None`: where the system keeps such things.
+    pub(crate) settings_folder: Option<PathBuf>,
     /// Where reports and the key that seals them are kept.
     pub(crate) state_folder: Option<PathBuf>,
     /// What is to be played at once, before the live lab is looked at.
@@ -53,8 +58,8 @@ impl Window {
         make_link: impl FnOnce(&egui::Context) -> Result<(WorldLink, WorldSwitcher), LinkError>,
     ) -> eframe::Result {
         // The settings are this user's alone, whatever the user's mask says.
-        if let Some(Err(error)) = eframe::storage_dir(APP_ID).map(|folder| private_file::make_folder(&folder))
-        {
+        let folder = self.settings_folder.clone().or_else(|| eframe::storage_dir(APP_ID));
+        if let Some(Err(error)) = folder.map(|folder| private_file::make_folder(&folder)) {
             tracing::warn!(%error, "what the window remembers has no folder");
         }
         let icon =
@@ -65,7 +70,8 @@ impl Window {
             .with_inner_size(vec2(1_280.0, 800.0))
             .with_min_inner_size(vec2(760.0, 480.0))
             .with_icon(icon);
-        let options = eframe::NativeOptions { viewport, ..Default::default() };
+        let persistence_path = self.settings_folder.map(|folder| folder.join(SETTINGS_FILE));
+        let options = eframe::NativeOptions { viewport, persistence_path, ..Default::default() };
         eframe::run_native(
             "twinlight",
             options,

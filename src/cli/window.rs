@@ -113,6 +113,7 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
         title: "Twinlight".to_owned(),
         subtitle: subtitle.clone(),
         context: context(&config),
+        settings_folder: common.state.clone(),
         state_folder: state_folder.clone(),
         opening,
     };

@@ -1,6 +1,6 @@
 //! The bar at the top: which broker, how many messages, and what concerns the whole window.
 
-use egui::{Button, Id, Label, RichText, Ui};
+use egui::{Button, Id, Label, Response, RichText, Ui, WidgetInfo, accesskit::Live};
 
 use crate::{
     app::{
@@ -159,14 +159,24 @@ fn broker(ui: &mut Ui, view: &ViewContext<'_>, buttons: f32) {
         }
         Broker::Stopped { reason } => {
             widgets::dot(ui, Some(false), palette);
-            ui.label(RichText::new("Broker stopped").color(palette.bad)).on_hover_text(reason);
+            let told = ui.label(RichText::new("Broker stopped").color(palette.bad));
+            say(ui, &told, "Broker stopped");
+            told.on_hover_text(reason);
         }
         Broker::Unreachable { reason } => {
             widgets::dot(ui, Some(false), palette);
             let text = format!("Not connected to the broker: {reason}");
-            cut(ui, RichText::new(&text).color(palette.bad), 0.0).on_hover_text(text);
+            let told = cut(ui, RichText::new(&text).color(palette.bad), 0.0);
+            say(ui, &told, &text);
+            told.on_hover_text(text);
         }
     }
+}
+
+/// Lets a screen reader say at once that there is no broker.
+fn say(ui: &Ui, told: &Response, text: &str) {
+    told.widget_info(|| WidgetInfo::labeled(egui::Role::Alert, true, text));
+    ui.ctx().accesskit_node_builder(told.id, |node| node.set_live(Live::Assertive));
 }
 
 fn numbers(ui: &mut Ui, view: &ViewContext<'_>, buttons: f32) {
