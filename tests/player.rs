@@ -8,8 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use egui::{Key, Modifiers, vec2};
-use egui_kittest::{Harness, kittest::Queryable};
+use egui::{Key, Modifiers, accesskit::Role, vec2};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT, Queryable},
+};
 use script::Script;
 use tokio::sync::{broadcast, mpsc};
 use twinlight::{
@@ -63,12 +66,17 @@ impl Playback for Scripted {
 }
 
 fn recording(length_s: u64) -> PlaybackSource {
+    recording_from(0, length_s)
+}
+
+/// One that begins in the middle of a run.
+fn recording_from(began_s: u64, length_s: u64) -> PlaybackSource {
     let open = move || {
         let playback = Scripted {
             script: Script::new(1, 2),
             begun: false,
-            now: Duration::ZERO,
-            length: Duration::from_secs(length_s),
+            now: Duration::from_secs(began_s),
+            length: Duration::from_secs(began_s + length_s),
             obeys: false,
         };
         Ok(JudgedPlayback { playback: Box::new(playback), judge: None })
@@ -229,10 +237,41 @@ fn a_recording_is_wound_forth_and_back_and_cannot_be_changed() {
         let at = window.latest_ms();
         at + 4_800 <= far && at + 5_200 >= far
     });
-    window.click("Silence demo/a");
+    for label in ["Silence demo/a", "Stop broker", "Record this run"] {
+        assert!(
+            window.harness.get_by_label(label).accesskit_node().is_disabled(),
+            "{label} would only be refused"
+        );
+    }
+    // A key has no place that tells why it is off.
+    window.press(Key::S);
     window.wait_for("What was recorded cannot be changed.");
+    window.wait("the notice to leave, though the clock stands", |window| {
+        window.harness.query_all_by_role(Role::Alert).next().is_none()
+    });
     window.click("Restart");
     window.wait("the start", |window| window.latest_ms() < 1_000);
+}
+
+#[test]
+fn a_recording_from_the_middle_of_a_run_counts_what_is_played_of_it() {
+    let mut window = TestWindow::new(Some(recording_from(690, 10)));
+    window.wait_for("Pause");
+    window.wait("its end", |window| window.says("0:10.0 of 0:10.0"));
+    assert!(!window.says("11:40.0 of"));
+    window.harness.get_by_label_contains("Position, ").set_value_accesskit(3.0);
+    window.wait("the middle", |window| window.says("0:03.0 of 0:10.0"));
+}
+
+#[test]
+fn a_lesson_claims_no_port() {
+    let mut window = TestWindow::new(None);
+    window.settle();
+    window.press(Key::F4);
+    let title = twinlight::scenario::lessons()[0].scenario().title;
+    window.click(&format!("Play the lesson {title}"));
+    window.wait_for("The simulated broker runs");
+    assert!(window.says("Simulated broker") && !window.says("1883"));
 }
 
 #[test]

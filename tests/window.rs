@@ -359,9 +359,11 @@ fn a_conflict_is_told_in_large_letters_until_it_is_cleared() {
     assert!(window.says("CONFLICT: a and b. Both have right of way at once in junction demo, now."));
     window.script.reckless = false;
     window.run_until(6_000);
-    assert!(window.says("CONFLICT: a and b. Both had right of way at once"), "it must stay after it ended");
+    assert!(!window.says("CONFLICT: a and b"), "it is over");
+    let over = "Conflict, over now: a and b. Both had right of way at once";
+    assert!(window.says(over), "it must stay after it ended");
     window.click("Clear the conflict");
-    assert!(!window.says("CONFLICT: a and b"));
+    assert!(!window.says(over));
     assert!(window.says("demo/a and demo/b have right of way at once"), "the log keeps it");
 }
 
@@ -415,6 +417,29 @@ fn the_theme_is_switched_by_button_and_by_key_and_remembered() {
     window.settle();
     assert_eq!(window.harness.ctx.theme(), egui::Theme::Dark);
     assert_eq!(window.harness.state().settings().theme, twinlight::app::settings::ThemeChoice::Dark);
+}
+
+#[test]
+fn theme_and_zoom_can_follow_desktop_and_window_again() {
+    use twinlight::app::settings::ThemeChoice;
+    let mut window = TestWindow::with(1, 2, vec2(1_900.0, 1_200.0), Settings::default()).started(3_000);
+    window.harness.key_press_modifiers(Modifiers::COMMAND, Key::T);
+    window.settle();
+    assert_ne!(window.harness.state().settings().theme, ThemeChoice::System);
+    window.harness.key_press_modifiers(Modifiers::COMMAND, Key::Plus);
+    window.settle();
+    assert!(window.harness.state().settings().zoom.is_some_and(|zoom| zoom > 1.0));
+    window.click("View");
+    window.click("Theme as the desktop has it");
+    assert_eq!(window.harness.state().settings().theme, ThemeChoice::System);
+    if !window.says("Automatic zoom") {
+        window.click("View");
+    }
+    window.click("Automatic zoom");
+    assert_eq!(window.harness.state().settings().zoom, None);
+    assert_eq!(window.harness.ctx.zoom_factor(), 1.0);
+    window.run_until(3_100);
+    assert_eq!(window.harness.state().settings().zoom, None, "and it stays so");
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub enum SettingsAction {
     ReduceMotion(bool),
     /// Let single letters and digits act, or not.
     LetterKeys(bool),
+    /// Zoom by the window's size again.
+    AutomaticZoom,
     /// Show or hide events of this category in the log.
     ToggleCategory(Category),
     /// Show only log entries that contain this text.
@@ -214,6 +216,7 @@ impl Settings {
             }
             SettingsAction::ReduceMotion(on) => self.reduce_motion = on,
             SettingsAction::LetterKeys(on) => self.letter_keys = on,
+            SettingsAction::AutomaticZoom => self.zoom = None,
             SettingsAction::ToggleCategory(category) => {
                 if let Some(at) = self.hidden.iter().position(|hidden| *hidden == category) {
                     self.hidden.swap_remove(at);

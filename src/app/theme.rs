@@ -30,6 +30,8 @@ pub(super) struct Palette {
     pub(super) text: Color32,
     /// Letters of less weight; still at least 4.5:1 on every ground above.
     pub(super) weak: Color32,
+    /// The ground of what is selected.
+    pub(super) selected: Color32,
     /// What is selected or can be pressed.
     pub(super) accent: Color32,
     pub(super) on_accent: Color32,
@@ -65,14 +67,15 @@ pub(super) static DARK: Palette = Palette {
     card: rgb(0x222831),
     line: rgb(0x37404c),
     text: rgb(0xe8ecf1),
-    weak: rgb(0xa3afbd),
+    weak: rgb(0xa9b4c1),
+    selected: rgb(0x173b61),
     accent: rgb(0x6cb2ff),
     on_accent: rgb(0x0b1a2b),
     ok: rgb(0x53d08a),
     warn: rgb(0xffbf47),
     bad: rgb(0xff7b72),
     alarm: rgb(0xb3161b),
-    idle: rgb(0x7b8794),
+    idle: rgb(0x98a4b1),
     lawn: rgb(0x1b2622),
     lawn_edge: rgb(0x24332d),
     pavement: rgb(0x3a4149),
@@ -81,7 +84,7 @@ pub(super) static DARK: Palette = Palette {
     on_lawn: rgb(0xdfe6ea),
     plaque: rgb(0x232b31),
     promise: rgb(0x8fb8ff),
-    link: rgb(0x7d94a8),
+    link: rgb(0x8fa5b8),
     cars: [rgb(0x4f83c4), rgb(0xc7ccd3), rgb(0xa8514b), rgb(0x8a93a0), rgb(0x5f9c86), rgb(0xc9a45c)],
 };
 
@@ -92,14 +95,15 @@ pub(super) static LIGHT: Palette = Palette {
     card: rgb(0xffffff),
     line: rgb(0xd0d7de),
     text: rgb(0x1b232c),
-    weak: rgb(0x556270),
-    accent: rgb(0x0b62c4),
+    weak: rgb(0x4b5763),
+    selected: rgb(0xd9e8fb),
+    accent: rgb(0x0a57ae),
     on_accent: rgb(0xffffff),
-    ok: rgb(0x14793f),
-    warn: rgb(0x8f5a00),
-    bad: rgb(0xb8201b),
+    ok: rgb(0x0f6735),
+    warn: rgb(0x784b00),
+    bad: rgb(0xac1d18),
     alarm: rgb(0xc4161c),
-    idle: rgb(0x76818d),
+    idle: rgb(0x555f6a),
     lawn: rgb(0xd5e3d3),
     lawn_edge: rgb(0xc3d5c1),
     pavement: rgb(0xc9cdd1),
@@ -108,7 +112,7 @@ pub(super) static LIGHT: Palette = Palette {
     on_lawn: rgb(0x1f2b24),
     plaque: rgb(0xfbfdfb),
     promise: rgb(0x1b57b8),
-    link: rgb(0x5b6f83),
+    link: rgb(0x4c5e70),
     cars: [rgb(0x2e6bb8), rgb(0xf2f4f6), rgb(0xb23c34), rgb(0x39424d), rgb(0x2f7f66), rgb(0xd2a23c)],
 };
 
@@ -138,6 +142,12 @@ impl Palette {
         if visuals.dark_mode { &DARK } else { &LIGHT }
     }
 
+    /// How much of its letters' colour a badge's ground has.
+    #[must_use]
+    pub(super) fn badge_tint(&self) -> f32 {
+        if self.dark { 0.16 } else { 0.1 }
+    }
+
     #[must_use]
     pub(super) fn other_theme(&self) -> ThemeChoice {
         if self.dark { ThemeChoice::Light } else { ThemeChoice::Dark }
@@ -148,14 +158,14 @@ impl Palette {
     pub(super) fn aspect(&self, aspect: Aspect) -> Color32 {
         match (aspect, self.dark) {
             (Aspect::Dark, _) => self.idle,
-            (Aspect::Red, true) => rgb(0xff6a60),
-            (Aspect::Red, false) => rgb(0xc22a24),
+            (Aspect::Red, true) => rgb(0xff7a70),
+            (Aspect::Red, false) => rgb(0xb0231d),
             (Aspect::RedAmber, true) => rgb(0xff9a4d),
-            (Aspect::RedAmber, false) => rgb(0xb04e0a),
+            (Aspect::RedAmber, false) => rgb(0x8f3f07),
             (Aspect::Green, true) => rgb(0x3fd07a),
-            (Aspect::Green, false) => rgb(0x14793f),
+            (Aspect::Green, false) => rgb(0x0f6735),
             (Aspect::Amber | Aspect::FlashingAmber, true) => rgb(0xffc24a),
-            (Aspect::Amber | Aspect::FlashingAmber, false) => rgb(0x8f5a00),
+            (Aspect::Amber | Aspect::FlashingAmber, false) => rgb(0x784b00),
         }
     }
 
@@ -269,7 +279,7 @@ fn visuals(palette: &Palette) -> Visuals {
     visuals.warn_fg_color = palette.warn;
     visuals.error_fg_color = palette.bad;
     visuals.weak_text_color = Some(palette.weak);
-    visuals.selection.bg_fill = if palette.dark { rgb(0x1d4a7c) } else { rgb(0xcfe3fb) };
+    visuals.selection.bg_fill = palette.selected;
     visuals.selection.stroke = Stroke::new(1.5, palette.accent);
     let widgets = &mut visuals.widgets;
     widgets.noninteractive.bg_fill = palette.panel;
@@ -277,9 +287,9 @@ fn visuals(palette: &Palette) -> Visuals {
     widgets.noninteractive.bg_stroke = Stroke::new(1.0, palette.line);
     widgets.noninteractive.fg_stroke = Stroke::new(1.0, palette.text);
     let (rest, hover, press) = if palette.dark {
-        (rgb(0x2e3742), rgb(0x394452), rgb(0x242c36))
+        (rgb(0x29313b), rgb(0x2f3945), rgb(0x242c36))
     } else {
-        (rgb(0xe7ebef), rgb(0xdbe1e8), rgb(0xc9d2db))
+        (rgb(0xe7ebef), rgb(0xdfe5eb), rgb(0xd3dae2))
     };
     for (widget, fill) in [
         (&mut widgets.inactive, rest),
@@ -317,25 +327,83 @@ mod tests {
         a.max(b) / a.min(b)
     }
 
+    const ASPECTS: [Aspect; 6] =
+        [Aspect::Dark, Aspect::Red, Aspect::RedAmber, Aspect::Green, Aspect::Amber, Aspect::FlashingAmber];
+
+    /// Every colour that letters have anywhere.
+    fn letters(palette: &Palette) -> Vec<(String, Color32)> {
+        let named = [
+            ("text", palette.text),
+            ("weak", palette.weak),
+            ("accent", palette.accent),
+            ("ok", palette.ok),
+            ("warn", palette.warn),
+            ("bad", palette.bad),
+            ("idle", palette.idle),
+        ];
+        let aspects = ASPECTS.map(|aspect| (format!("{aspect:?}"), palette.aspect(aspect)));
+        named.map(|(name, color)| (name.to_owned(), color)).into_iter().chain(aspects).collect()
+    }
+
     #[test]
     fn letters_stand_out_from_every_ground_in_both_themes() {
         for palette in [&DARK, &LIGHT] {
-            for ground in [palette.base, palette.panel, palette.card] {
-                for (name, letters) in [
-                    ("text", palette.text),
-                    ("weak", palette.weak),
+            let visuals = visuals(palette);
+            let widgets = &visuals.widgets;
+            let grounds = [
+                ("base", palette.base),
+                ("panel", palette.panel),
+                ("card", palette.card),
+                ("selected", visuals.selection.bg_fill),
+                ("striped", visuals.faint_bg_color),
+                ("button", widgets.inactive.weak_bg_fill),
+                ("button under the pointer", widgets.hovered.weak_bg_fill),
+                ("pressed button", widgets.active.weak_bg_fill),
+                ("lawn", palette.lawn),
+                ("plaque", palette.plaque),
+            ];
+            for (place, ground) in grounds {
+                for (name, letters) in letters(palette) {
+                    let ratio = contrast(letters, ground);
+                    assert!(ratio >= 4.5, "{name} on {place}, dark {}: {ratio:.2}", palette.dark);
+                }
+            }
+            for (place, ground) in [("lawn", palette.lawn), ("plaque", palette.plaque)] {
+                for (name, color) in
+                    [("on_lawn", palette.on_lawn), ("promise", palette.promise), ("link", palette.link)]
+                {
+                    let ratio = contrast(color, ground);
+                    assert!(ratio >= 4.5, "{name} on {place}, dark {}: {ratio:.2}", palette.dark);
+                }
+            }
+            assert!(contrast(Color32::WHITE, palette.alarm) >= 4.5);
+            assert!(contrast(palette.on_accent, palette.accent) >= 4.5);
+        }
+    }
+
+    #[test]
+    fn the_letters_of_a_badge_stand_out_from_its_tint() {
+        for palette in [&DARK, &LIGHT] {
+            for ground in [palette.panel, palette.card] {
+                for (name, color) in [
                     ("accent", palette.accent),
                     ("ok", palette.ok),
                     ("warn", palette.warn),
                     ("bad", palette.bad),
                 ] {
-                    let ratio = contrast(letters, ground);
-                    assert!(ratio >= 4.5, "{name} on {ground:?}, dark {}: {ratio:.2}", palette.dark);
+                    let share = palette.badge_tint();
+                    let mix = |of: u8, over: u8| {
+                        (f32::from(of) * share + f32::from(over) * (1.0 - share)).round() as u8
+                    };
+                    let tint = Color32::from_rgb(
+                        mix(color.r(), ground.r()),
+                        mix(color.g(), ground.g()),
+                        mix(color.b(), ground.b()),
+                    );
+                    let ratio = contrast(color, tint);
+                    assert!(ratio >= 4.5, "{name}, dark {}: {ratio:.2}", palette.dark);
                 }
             }
-            assert!(contrast(Color32::WHITE, palette.alarm) >= 4.5);
-            assert!(contrast(palette.on_accent, palette.accent) >= 4.5);
-            assert!(contrast(palette.on_lawn, palette.lawn) >= 4.5);
         }
     }
 }

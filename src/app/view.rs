@@ -3,7 +3,11 @@
 use std::net::Ipv4Addr;
 
 use super::{
-    board::context::ProvisioningContext, player::Watched, settings::Settings, state::State, theme::Palette,
+    board::context::ProvisioningContext,
+    player::{Watched, source::Kind},
+    settings::Settings,
+    state::State,
+    theme::Palette,
 };
 use crate::model::LightId;
 
@@ -27,11 +31,27 @@ pub(super) struct ViewContext<'a> {
     pub subtitle: &'a str,
 }
 
+/// Why nothing can be changed in a recording.
+const RECORDED: &str = "This is a recording. Go back to the live lab to change something.";
+
 impl ViewContext<'_> {
+    /// Why nothing can be changed in what is shown; `None` where it can.
+    #[must_use]
+    pub(super) fn why_fixed(&self) -> Option<&'static str> {
+        self.watched.filter(|watched| watched.kind == Kind::Recording).map(|_| RECORDED)
+    }
+
+    /// Whether a simulated world is shown, which has no port and no socket.
+    #[must_use]
+    pub(super) fn is_simulated(&self) -> bool {
+        self.watched.is_some_and(|watched| matches!(watched.kind, Kind::Simulation { .. }))
+    }
+
     /// Where the broker is: as others reach it, where it listens on all of this computer's networks.
     #[must_use]
     pub(super) fn broker_at(&self, address: &str) -> String {
         match (address.strip_prefix("0.0.0.0:"), self.lan) {
+            _ if self.is_simulated() => "simulated".to_owned(),
             (Some(port), Some(lan)) => format!("{lan}:{port}"),
             (Some(port), None) => format!("port {port}"),
             (None, _) => address.to_owned(),

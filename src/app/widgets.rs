@@ -73,10 +73,19 @@ pub(super) fn button(ui: &mut Ui, text: &str) -> Response {
     named_button(ui, text, text)
 }
 
-/// The button that clears every fault.
-pub(super) fn clear_faults(ui: &mut Ui) -> Actions {
+/// Adds controls, which are off where there is a reason why nothing can be changed; the pointer over them tells it.
+pub(super) fn unless<R>(ui: &mut Ui, why: Option<&str>, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let shown = ui.add_enabled_ui(why.is_none(), add);
+    if let Some(why) = why {
+        shown.response.on_hover_text(why);
+    }
+    shown.inner
+}
+
+/// The button that clears every fault; `fixed`: why nothing can be changed.
+pub(super) fn clear_faults(ui: &mut Ui, fixed: Option<&str>) -> Actions {
     let mut actions = Actions::default();
-    let clear = named_button(ui, "Clear all", "Clear all faults");
+    let clear = unless(ui, fixed, |ui| named_button(ui, "Clear all", "Clear all faults"));
     if clear.on_hover_text("Clears every fault. The lights recover by themselves.").clicked() {
         actions.push(Command::ClearFaults);
     }
@@ -102,7 +111,7 @@ pub(super) fn chip(ui: &mut Ui, text: &str, color: Color32, palette: &Palette) -
     let galley = ui.painter().layout_no_wrap(text.to_owned(), font, color);
     let (rect, response) = ui.allocate_exact_size(galley.size() + vec2(14.0, 4.0), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
-    let fill = color.gamma_multiply(if palette.dark { 0.16 } else { 0.1 });
+    let fill = color.gamma_multiply(palette.badge_tint());
     let edge = Stroke::new(1.0, color.gamma_multiply(0.55));
     ui.painter().rect(rect, rect.height() / 2.0, fill, edge, StrokeKind::Inside);
     ui.painter().galley(rect.center() - galley.size() / 2.0, galley, color);

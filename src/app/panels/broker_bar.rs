@@ -1,6 +1,6 @@
 //! The bar at the top: which broker, how many messages, and what concerns the whole window.
 
-use egui::{Id, Label, RichText, Ui};
+use egui::{Button, Id, Label, Response, RichText, Ui, WidgetInfo, accesskit::Live};
 
 use crate::{
     app::{
@@ -130,6 +130,12 @@ fn broker(ui: &mut Ui, view: &ViewContext<'_>, buttons: f32) {
         }
         Broker::Running { address, embedded, open, note } => {
             widgets::dot(ui, Some(true), palette);
+            if view.is_simulated() {
+                let why =
+                    "The broker of the simulation. It has no address: nothing outside can connect to it.";
+                ui.label("Simulated broker").on_hover_text(why);
+                return;
+            }
             cut(ui, RichText::new(format!("Broker {}", view.broker_at(address))), BADGES);
             let (kind, why) = if *open {
                 (
@@ -153,14 +159,24 @@ fn broker(ui: &mut Ui, view: &ViewContext<'_>, buttons: f32) {
         }
         Broker::Stopped { reason } => {
             widgets::dot(ui, Some(false), palette);
-            ui.label(RichText::new("Broker stopped").color(palette.bad)).on_hover_text(reason);
+            let told = ui.label(RichText::new("Broker stopped").color(palette.bad));
+            say(ui, &told, "Broker stopped");
+            told.on_hover_text(reason);
         }
         Broker::Unreachable { reason } => {
             widgets::dot(ui, Some(false), palette);
             let text = format!("Not connected to the broker: {reason}");
-            cut(ui, RichText::new(&text).color(palette.bad), 0.0).on_hover_text(text);
+            let told = cut(ui, RichText::new(&text).color(palette.bad), 0.0);
+            say(ui, &told, &text);
+            told.on_hover_text(text);
         }
     }
+}
+
+/// Lets a screen reader say at once that there is no broker.
+fn say(ui: &Ui, told: &Response, text: &str) {
+    told.widget_info(|| WidgetInfo::labeled(egui::Role::Alert, true, text));
+    ui.ctx().accesskit_node_builder(told.id, |node| node.set_live(Live::Assertive));
 }
 
 fn numbers(ui: &mut Ui, view: &ViewContext<'_>, buttons: f32) {
@@ -203,7 +219,11 @@ fn recording(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         Some(_) => RichText::new("Recording").color(view.palette.bad),
         None => RichText::new("Record"),
     };
-    let button = widgets::selectable(ui, file.is_some(), text, egui::Role::Switch, "Record this run");
+    let played =
+        view.watched.map(|_| "What is played is not recorded. Go back to the live lab to record it.");
+    let button = widgets::unless(ui, played, |ui| {
+        widgets::selectable(ui, file.is_some(), text, egui::Role::Switch, "Record this run")
+    });
     let why = match file {
         Some(file) => format!("Recording to {file}. Press to end it."),
         None => "Records everything from now on in a file, to be played and judged again".to_owned(),
@@ -288,6 +308,22 @@ fn menu(ui: &mut Ui, view: &ViewContext<'_>, room: Room) -> Actions {
             }
         }
         ui.separator();
+        for (choice, text) in [
+            (ThemeChoice::System, "Theme as the desktop has it"),
+            (ThemeChoice::Light, "Always the light theme"),
+            (ThemeChoice::Dark, "Always the dark theme"),
+        ] {
+            if ui.radio(settings.theme == choice, text).clicked() {
+                actions.push(SettingsAction::ChooseTheme(choice));
+            }
+        }
+        let zoom = ui.add_enabled(settings.zoom.is_some(), Button::new("Automatic zoom"));
+        let why = "Zooms by the window's size again, in place of what Ctrl+Plus and Ctrl+Minus have set.";
+        let off = "The zoom follows the window's size. Ctrl+Plus and Ctrl+Minus set another one.";
+        if zoom.on_hover_text(why).on_disabled_hover_text(off).clicked() {
+            actions.push(SettingsAction::AutomaticZoom);
+        }
+        ui.separator();
         let mut calm = settings.reduce_motion;
         let why = "Cars and message dots are left out, and lamps switch at once.";
         if ui.checkbox(&mut calm, "Reduce motion").on_hover_text(why).clicked() {
@@ -320,13 +356,15 @@ fn broker_button(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     match &view.state.broker {
         Broker::Stopped { .. } => {
             let why = "Starts it again on the same port; the lights reconnect by themselves (B)";
-            if widgets::button(ui, "Start broker").on_hover_text(why).clicked() {
+            let start = widgets::unless(ui, view.why_fixed(), |ui| widgets::button(ui, "Start broker"));
+            if start.on_hover_text(why).clicked() {
                 actions.push(Command::StartBroker);
             }
         }
         Broker::Running { embedded: true, .. } => {
             let why = "Fault: no light can reach another. All must end in flashing amber, never in a lasting green (B)";
-            if widgets::button(ui, "Stop broker").on_hover_text(why).clicked() {
+            let stop = widgets::unless(ui, view.why_fixed(), |ui| widgets::button(ui, "Stop broker"));
+            if stop.on_hover_text(why).clicked() {
                 actions.push(Command::StopBroker);
             }
         }

@@ -46,7 +46,10 @@ pub(super) fn show(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Ac
     let (palette, on) = (view.palette, view.state.chaos);
     let command = draft.command();
     ui.horizontal(|ui| {
-        ui.add_enabled_ui(on.is_some() || command.is_some(), |ui| {
+        let fixed = view.why_fixed();
+        let wrong = "A seed is a whole number.";
+        let why = fixed.or((on.is_none() && command.is_none()).then_some(wrong));
+        widgets::unless(ui, why, |ui| {
             let switch = widgets::switch(ui, palette, on.is_some(), "Chaos", "Chaos");
             let why = "Random faults of all kinds come and go on every light, until it is switched off. The same seed gives the same faults at the same times.";
             if switch.on_hover_text(why).clicked() {

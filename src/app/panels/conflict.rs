@@ -23,8 +23,11 @@ pub(in crate::app) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     let sure = conflict.overlap == Overlap::Conflict(Certainty::Sure);
     let (headline, detail) = if sure { sentences(conflict, view) } else { doubtful(conflict, view) };
     // A doubt differs from a certainty by words, size and frame, not by its colour alone.
-    let (fill, letters, size) = if sure {
+    let goes_on = conflict.until_ms.is_none();
+    let (fill, letters, size) = if sure && goes_on {
         (view.palette.alarm, Color32::WHITE, theme::alarm())
+    } else if sure {
+        (view.palette.card, view.palette.bad, theme::title())
     } else {
         (view.palette.card, view.palette.warn, theme::title())
     };
@@ -72,7 +75,8 @@ fn sentences(conflict: &ConflictSpan, view: &ViewContext<'_>) -> (String, String
             format!("Both had right of way at once{place} at {at}, for {lasted:.1} s.{several}")
         }
     };
-    (format!("CONFLICT: {}", names(conflict)), detail)
+    let headline = if conflict.until_ms.is_none() { "CONFLICT" } else { "Conflict, over now" };
+    (format!("{headline}: {}", names(conflict)), detail)
 }
 
 fn doubtful(conflict: &ConflictSpan, view: &ViewContext<'_>) -> (String, String) {

@@ -39,12 +39,13 @@ pub(in crate::app) fn show(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
         };
         ui.label(RichText::new(text).color(palette.warn).strong());
         if !on.is_empty() {
-            actions.append(widgets::clear_faults(ui));
+            actions.append(widgets::clear_faults(ui, view.why_fixed()));
         }
         if let Some(seed) = view.state.chaos {
             ui.separator();
             ui.label(RichText::new(format!("Chaos, seed {seed}")).color(palette.warn));
-            let stop = widgets::named_button(ui, "Stop", "Stop chaos");
+            let stop =
+                widgets::unless(ui, view.why_fixed(), |ui| widgets::named_button(ui, "Stop", "Stop chaos"));
             if stop.on_hover_text("Ends it and clears the faults that it has injected.").clicked() {
                 actions.push(Command::StopChaos);
             }

@@ -73,7 +73,7 @@ fn on_now(ui: &mut Ui, view: &ViewContext<'_>) -> Actions {
     ui.horizontal(|ui| {
         ui.label(RichText::new("On now").strong().color(view.palette.accent));
         if !on.is_empty() {
-            actions.append(widgets::clear_faults(ui));
+            actions.append(widgets::clear_faults(ui, view.why_fixed()));
         }
     });
     if on.is_empty() {
@@ -98,7 +98,10 @@ fn on_row(ui: &mut Ui, view: &ViewContext<'_>, fault: &Fault) -> Actions {
         glyph::paint(ui.painter(), sign.center(), 8.5, fault, view.palette);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.add_space(10.0);
-            if widgets::named_button(ui, "Clear", &format!("Clear {text}")).clicked() {
+            let clear = widgets::unless(ui, view.why_fixed(), |ui| {
+                widgets::named_button(ui, "Clear", &format!("Clear {text}"))
+            });
+            if clear.clicked() {
                 actions.push(Command::ClearFault(fault.clone()));
             }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
@@ -157,7 +160,8 @@ fn inject(ui: &mut Ui, view: &ViewContext<'_>, draft: &mut Draft) -> Actions {
     };
     let endless = (kind == LightKind::Board && draft.lasts_s.is_none() && fault.why_not(kind).is_none())
         .then(|| Diagnostic::new("a board cannot be called back from it", "let it end by itself"));
-    let refused = fault.check().err().or(by_hand).or(endless);
+    let fixed = view.why_fixed().map(Diagnostic::from);
+    let refused = fixed.or(fault.check().err()).or(by_hand).or(endless);
     if let Some(problem) = refused.as_ref().or(hint.as_ref()) {
         let color = if refused.is_some() { palette.warn } else { palette.weak };
         ui.label(RichText::new(labels::sentence(&problem.message)).color(color));

@@ -38,7 +38,7 @@ const KEYS: [(&str, &str); 28] = [
     ("↑, ↓", "… faster, slower"),
     ("Esc", "leave a field, clear the conflict or the filter, close the help"),
     ("Ctrl+T", "light or dark theme"),
-    ("Ctrl+Plus, Ctrl+Minus, Ctrl+0", "zoom"),
+    ("Ctrl+Plus, Ctrl+Minus, Ctrl+0", "zoom; the View menu has the automatic zoom again"),
     ("Ctrl+M", "reduce motion"),
     ("Ctrl+Q", "close the window; the lights disconnect properly"),
 ];

@@ -138,6 +138,10 @@ fn entry(ui: &mut Ui, view: &ViewContext<'_>, place: usize, lesson: &Scenario, s
 fn playing(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched) {
     let palette = view.palette;
     ui.label(RichText::new(format!("Now: {}", watched.title)).color(palette.accent).strong());
+    // The first paragraph says what it teaches, the others what to look at.
+    for paragraph in watched.teaches.split("\n\n").skip(1) {
+        ui.add(egui::Label::new(paragraph.replace('\n', " ")).wrap());
+    }
     if watched.progress.verdicts.is_empty() {
         widgets::caption(ui, "This recording has no checks.", palette);
     }

@@ -102,10 +102,11 @@ fn card(
             ui.add_space(2.0);
             layers(ui, view, light);
             if light.is_virtual() {
-                actions.append(switches(ui, view, light));
+                actions.append(widgets::unless(ui, view.why_fixed(), |ui| switches(ui, view, light)));
             } else if light.kind == LightKind::Board {
                 twin(ui, view, light, repaint);
-                actions.append(remote(ui, light, junction.keyed));
+                let keyed = junction.keyed;
+                actions.append(widgets::unless(ui, view.why_fixed(), |ui| remote(ui, light, keyed)));
             } else {
                 if let Some(known) = &light.foreign {
                     foreign_card::show(ui, view, junction, light, known, repaint);

@@ -176,16 +176,17 @@ fn times(speed: usize) -> String {
 fn position(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched, actions: &mut Actions) {
     let progress = &watched.progress;
     let ms = |at: Duration| u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-    let now = labels::clock(ms(watched.now));
-    let Some(length) = progress.length else {
+    // A recording may begin in the middle of a run: what counts here is how much of it is played.
+    let played = watched.now.saturating_sub(progress.began);
+    let now = labels::clock(ms(played));
+    let Some(length) = progress.length.map(|length| length.saturating_sub(progress.began)) else {
         ui.label(RichText::new(now).monospace());
         return;
     };
     if ui.available_width() > 420.0 {
-        let mut at_s = watched.now.as_secs_f64();
+        let mut at_s = played.as_secs_f64();
         ui.spacing_mut().slider_width = (ui.available_width() - 420.0).clamp(60.0, 320.0);
-        let slider =
-            Slider::new(&mut at_s, progress.began.as_secs_f64()..=length.as_secs_f64()).show_value(false);
+        let slider = Slider::new(&mut at_s, 0.0..=length.as_secs_f64()).show_value(false);
         let slider = ui.add(slider);
         let name = format!("Position, {at_s:.1} of {:.1} seconds", length.as_secs_f64());
         slider.widget_info(|| WidgetInfo::slider(true, at_s, &name));
@@ -200,11 +201,15 @@ fn position(ui: &mut Ui, view: &ViewContext<'_>, watched: &Watched, actions: &mu
             (slider.changed() && !slider.dragged()).then_some(at_s)
         };
         if let Some(target_s) = target {
-            actions.push(PlayerAction::Seek(Duration::from_secs_f64(target_s.max(0.0))));
+            actions.push(PlayerAction::Seek(progress.began + Duration::from_secs_f64(target_s.max(0.0))));
         }
     }
-    ui.label(RichText::new(format!("{now} of {}", labels::clock(ms(length)))).monospace());
-    if let Some(target) = progress.seeking_to {
+    let text = ui.label(RichText::new(format!("{now} of {}", labels::clock(ms(length)))).monospace());
+    if !progress.began.is_zero() {
+        let began = labels::clock(ms(progress.began));
+        text.on_hover_text(format!("It begins at {began} of the run, which the log and the timeline show."));
+    }
+    if let Some(target) = progress.seeking_to.map(|target| target.saturating_sub(progress.began)) {
         widgets::caption(ui, format!("going to {}…", labels::clock(ms(target))), view.palette);
     }
 }

@@ -69,13 +69,31 @@ pub(super) struct Post {
     pub(super) repeats: bool,
 }
 
-/// Which heads stand where, for a junction of `lights` lights. A pair rules two streets, each in
-/// both directions; three and four lights have an approach each. More cannot be drawn.
+/// The approaches of lights that are all named by one: `n`, `east`. `None` where they are not.
+fn named_arms(names: &[impl AsRef<str>]) -> Option<Vec<Arm>> {
+    let arm = |name: &str| match name {
+        "n" | "north" | "norr" => Some(Arm::North),
+        "e" | "east" | "o" | "ost" => Some(Arm::East),
+        "s" | "south" | "syd" => Some(Arm::South),
+        "w" | "west" | "v" | "vast" => Some(Arm::West),
+        _ => None,
+    };
+    let arms: Vec<Arm> = names.iter().map(|name| arm(name.as_ref())).collect::<Option<_>>()?;
+    let twice = arms.iter().enumerate().any(|(at, arm)| arms[at + 1..].contains(arm));
+    // The lights of a pair rule a street each.
+    let one_street = matches!(arms.as_slice(), [one, other] if one.opposite() == *other);
+    (!twice && !one_street).then_some(arms)
+}
+
+/// Which heads stand where, for a junction of lights with these names. A pair rules two streets, each in
+/// both directions; three and four lights have an approach each, by their names where these are approaches.
+/// More cannot be drawn.
 #[must_use]
-pub(super) fn posts(lights: usize) -> Vec<Post> {
-    let post = |(light, arm): (usize, &Arm)| Post { arm: *arm, light, repeats: false };
-    let mut posts: Vec<Post> = Arm::ORDER.iter().take(lights).enumerate().map(post).collect();
-    if lights <= 2 {
+pub(super) fn posts(names: &[impl AsRef<str>]) -> Vec<Post> {
+    let post = |(light, arm): (usize, Arm)| Post { arm, light, repeats: false };
+    let arms = named_arms(names).unwrap_or_else(|| Arm::ORDER.to_vec());
+    let mut posts: Vec<Post> = arms.into_iter().take(names.len()).enumerate().map(post).collect();
+    if names.len() <= 2 {
         let repeaters: Vec<Post> =
             posts.iter().map(|post| Post { arm: post.arm.opposite(), repeats: true, ..*post }).collect();
         posts.extend(repeaters);
@@ -251,6 +269,20 @@ mod tests {
     }
 
     #[test]
+    fn lights_that_are_named_by_an_approach_stand_there() {
+        let arms = |names: &[&str]| posts(names).iter().map(|post| post.arm).collect::<Vec<_>>();
+        assert_eq!(arms(&["e", "n", "s", "w"]), [Arm::East, Arm::North, Arm::South, Arm::West]);
+        assert_eq!(arms(&["north", "south", "west"]), [Arm::North, Arm::South, Arm::West]);
+        // A pair repeats each head across the crossing.
+        assert_eq!(arms(&["n", "w"]), [Arm::North, Arm::West, Arm::South, Arm::East]);
+        // Of one street, twice the same, or not all: as they come.
+        for names in [&["n", "s"][..], &["n", "north", "w"], &["n", "e", "x", "y"]] {
+            let own: Vec<Arm> = arms(names).into_iter().take(names.len()).collect();
+            assert_eq!(own, Arm::ORDER[..names.len()]);
+        }
+    }
+
+    #[test]
     fn half_of_a_link_is_as_long_as_the_other_half() {
         let plan = Plan::new(Rect::from_min_size(Pos2::ZERO, vec2(900.0, 590.0)), 2);
         let way = plan.link(Post { arm: Arm::North, light: 0, repeats: false });
@@ -270,7 +302,8 @@ mod tests {
         for size in [vec2(680.0, 300.0), vec2(1_000.0, 600.0), vec2(600.0, 900.0)] {
             for lights in [2, 4] {
                 let plan = Plan::new(Rect::from_min_size(pos2(40.0, 30.0), size), lights);
-                for post in posts(lights) {
+                let names: Vec<String> = (0..lights).map(|light| format!("l{light}")).collect();
+                for post in posts(&names) {
                     let head = plan.head(post);
                     assert!(plan.rect.contains_rect(head), "{post:?} at {size:?}");
                     assert!(!head.intersects(plan.crossing().expand(plan.m(3.0))));

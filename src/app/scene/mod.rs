@@ -43,7 +43,7 @@ pub(super) fn show(
     }
     let painter = ui.painter_at(rect);
     let plan = Plan::new(rect, junction.lights.len());
-    let posts = posts(junction.lights.len());
+    let posts = posts_of(junction);
     let arms: Vec<Arm> = posts.iter().map(|post| post.arm).collect();
     let (palette, now, calm) = (view.palette, view.now_ms, view.settings.reduce_motion);
 
@@ -108,6 +108,11 @@ fn alarm(junction: &Junction, now_ms: u64, calm: bool, repaint: &mut RepaintSche
     0.65 + 0.35 * (phase * std::f32::consts::TAU).cos()
 }
 
+fn posts_of(junction: &Junction) -> Vec<Post> {
+    let names: Vec<&str> = junction.lights.iter().map(|light| light.id.light.as_str()).collect();
+    posts(&names)
+}
+
 /// What the cars of `junction` see, in the order of its posts.
 #[must_use]
 pub(super) fn approaches(junction: &Junction) -> Vec<Approach> {
@@ -115,7 +120,7 @@ pub(super) fn approaches(junction: &Junction) -> Vec<Approach> {
         let aspect = junction.lights.get(post.light)?.aspect;
         Some(Approach { aspect, west_east: post.arm.is_west_east() })
     };
-    posts(junction.lights.len()).into_iter().filter_map(approach).collect()
+    posts_of(junction).into_iter().filter_map(approach).collect()
 }
 
 fn paint_cars(painter: &Painter, plan: &Plan, posts: &[Post], palette: &Palette, traffic: &Traffic) {

@@ -180,7 +180,9 @@ pub(super) fn paint_broker(painter: &Painter, plan: &Plan, view: &ViewContext<'_
         Broker::Starting => (palette.warn, "starting…".to_owned(), "Broker: starting".to_owned()),
         Broker::Running { address, .. } => {
             let address = view.broker_at(address);
-            (palette.ok, address.clone(), format!("Broker at {address} runs"))
+            let spoken = format!("Broker at {address} runs");
+            let spoken = if view.is_simulated() { "The simulated broker runs".to_owned() } else { spoken };
+            (palette.ok, address, spoken)
         }
         Broker::Unreachable { reason } => {
             (palette.bad, "not connected".to_owned(), format!("Broker not connected: {reason}"))

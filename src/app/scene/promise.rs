@@ -1,7 +1,7 @@
 //! Promises: an arrow from the light that made one to the light that may count on it, with
 //! a shield that runs down.
 
-use egui::{Align2, Color32, FontId, Painter, Pos2, Shape, Stroke, Vec2, pos2, vec2};
+use egui::{Align2, FontId, Painter, Pos2, Shape, Stroke, Vec2, pos2, vec2};
 
 use super::geometry::{Plan, Post, quadratic};
 use crate::app::{labels::seconds_left, repaint::RepaintScheduler, state::Junction, theme::Palette};
@@ -30,18 +30,25 @@ pub(super) fn paint(
             let to = junction.place_of(&held.light).and_then(post_of);
             let (true, Some(to)) = (left > 0.0, to) else { continue };
             let way = plan.promise(*from, *to);
-            arrow(painter, &way, palette.promise, plan);
-            let middle = quadratic(&way, 0.5);
-            shield(painter, middle, left, palette, plan);
+            arrow(painter, &way, palette, plan);
+            let centre = shield_on(&way);
+            shield(painter, centre, left, palette, plan);
             repaint.counting();
             repaint.at(now_ms, held.until.as_ms());
             spoken.push((
-                middle,
+                centre,
                 format!("{} has promised {} to stay red for {left:.0} seconds", light.id, held.light),
             ));
         }
     }
     spoken
+}
+
+/// Where a promise's shield is: beside the light that gave it. In the middle of their ways the shields of crossing
+/// promises would lie on one point.
+#[must_use]
+pub(super) fn shield_on(way: &[Pos2; 3]) -> Pos2 {
+    quadratic(way, 0.27)
 }
 
 /// The radius of a shield on the screen.
@@ -50,11 +57,14 @@ pub(super) fn shield_radius(plan: &Plan) -> f32 {
     plan.m(2.5).clamp(15.0, 30.0)
 }
 
-fn arrow(painter: &Painter, way: &[Pos2; 3], color: Color32, plan: &Plan) {
+fn arrow(painter: &Painter, way: &[Pos2; 3], palette: &Palette, plan: &Plan) {
     const STEPS: u16 = 24;
     let points: Vec<Pos2> =
         (0..=STEPS).map(|step| quadratic(way, f32::from(step) / f32::from(STEPS))).collect();
     let width = plan.m(0.4).clamp(1.8, 4.5);
+    let color = palette.promise;
+    // It crosses streets of another brightness.
+    painter.add(Shape::line(points.clone(), Stroke::new(width + 2.5, palette.plaque)));
     painter.add(Shape::line(points, Stroke::new(width, color)));
     let along = (way[2] - quadratic(way, 0.9)).normalized();
     let side = vec2(-along.y, along.x);
@@ -62,7 +72,7 @@ fn arrow(painter: &Painter, way: &[Pos2; 3], color: Color32, plan: &Plan) {
     let tip = way[2] + along * size * 0.35;
     let back = way[2] - along * size * 0.8;
     let triangle = vec![tip, back + side * size * 0.6, back - side * size * 0.6];
-    painter.add(Shape::convex_polygon(triangle, color, Stroke::NONE));
+    painter.add(Shape::convex_polygon(triangle, color, Stroke::new(1.0, palette.plaque)));
 }
 
 fn shield(painter: &Painter, centre: Pos2, left_s: f32, palette: &Palette, plan: &Plan) {
@@ -120,6 +130,28 @@ fn start_of(line: &[Pos2], share: f32) -> Vec<Pos2> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_shield_lies_over_another_one() {
+        for size in [vec2(600.0, 330.0), vec2(1_000.0, 600.0), vec2(2_600.0, 1_400.0)] {
+            for lights in [2, 3, 4] {
+                let plan = Plan::new(egui::Rect::from_min_size(Pos2::ZERO, size), lights);
+                let names: Vec<String> = (0..lights).map(|light| format!("l{light}")).collect();
+                let posts: Vec<Post> = super::super::geometry::posts(&names);
+                let own: Vec<Post> = posts.into_iter().filter(|post| !post.repeats).collect();
+                let ways = own.iter().flat_map(|from| own.iter().map(move |to| (*from, *to)));
+                let ways = ways.filter(|(from, to)| from.light != to.light);
+                let shields: Vec<Pos2> = ways.map(|(from, to)| shield_on(&plan.promise(from, to))).collect();
+                for (at, one) in shields.iter().enumerate() {
+                    for other in &shields[at + 1..] {
+                        let apart = one.distance(*other);
+                        let room = 1.9 * shield_radius(&plan);
+                        assert!(apart >= room, "{lights} lights, {size:?}: {apart} of {room}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn half_of_a_line_is_half_as_long() {

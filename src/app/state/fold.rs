@@ -50,7 +50,10 @@ impl State {
                         Some(port) => format!("port {port} of this computer"),
                         None => address.clone(),
                     };
-                    let text = format!("The {place} answers at {address}{note}");
+                    let text = match note.as_str() {
+                        "; simulated" => "The simulated broker answers".to_owned(),
+                        note => format!("The {place} answers at {address}{note}"),
+                    };
                     self.log.add(at, Category::Link, None, "", text);
                     self.broker = now;
                 }

@@ -31,6 +31,7 @@ pub use foreign::{ForeignMessage, ForeignState};
 pub use junction::{Flight, Junction};
 pub use light::{LayerState, LightState, Message, SeenPacket, Span};
 pub use log::{Category, Entry, Log, Text};
+pub(in crate::app) use notices::SHOWN_MS;
 pub use notices::{Notice, Notices};
 pub use topics::{Topic, Topics, Value};
 

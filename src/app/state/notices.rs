@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::world::event::Severity;
 
 /// How long one is shown, in milliseconds.
-const SHOWN_MS: u64 = 8_000;
+pub(in crate::app) const SHOWN_MS: u64 = 8_000;
 
 /// The most that are shown at once; the oldest makes room.
 const MOST: usize = 4;
@@ -42,6 +42,11 @@ impl Notices {
             self.queue.pop_front();
         }
         self.queue.push_back(Notice { at_ms, severity, text: text.to_owned() });
+    }
+
+    /// All that are known, oldest first.
+    pub(in crate::app) fn all(&self) -> impl Iterator<Item = &Notice> {
+        self.queue.iter()
     }
 
     /// Those to be shown at `now_ms`, oldest first.

@@ -78,14 +78,17 @@ fn fields(ui: &mut Ui, view: &ViewContext<'_>, form: &mut PublishForm) -> Action
         ui.label(RichText::new(warning).small().color(palette.warn));
     }
     let runs = matches!(view.state.broker, Broker::Running { .. });
-    let ready = runs && refused.is_none() && !form.topic.trim().is_empty();
+    let fixed = view.why_fixed();
+    let ready = fixed.is_none() && runs && refused.is_none() && !form.topic.trim().is_empty();
     let button = ui.add_enabled(ready, egui::Button::new("Publish"));
     button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, ready, "Publish the message"));
     if button.clicked() {
         let (topic, payload) = (form.topic.trim().to_owned(), form.payload.clone().into_bytes());
         actions.push(Command::Publish(ByHand { topic, payload, retain: form.retain, qos: form.qos }));
     }
-    if !runs {
+    if let Some(fixed) = fixed {
+        widgets::caption(ui, fixed, palette);
+    } else if !runs {
         widgets::caption(ui, "The broker does not answer now.", palette);
     }
     actions

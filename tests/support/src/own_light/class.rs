@@ -45,24 +45,27 @@ pub fn class(micropython: &Path, lights: &[Light]) -> (Vec<Checked>, i32) {
         })
         .collect();
     let began = Instant::now();
-    let status = going.wait_for_end(LONGEST);
+    let ended = going.wait_for_end(LONGEST);
     let run = going.finish();
-    let status = status.unwrap_or(run.status);
     let of_group = |(group, board): (usize, &Board)| {
         let group = group.to_string();
         let lines = || run.lines.iter().filter(|line| line["group"] == group.as_str());
         let steps: Vec<_> = lines().filter(|line| line["kind"] == "step").cloned().collect();
-        let fails = steps.iter().any(|step| step["outcome"] == "fail");
+        let status = match steps.iter().find(|step| step["outcome"] == "fail") {
+            Some(step) if step["cause"] == "never-came" => 1,
+            Some(_) => 3,
+            None => 0,
+        };
         let told = lines().map(|line| format!("{line}\n")).collect::<String>() + &board.log().join("\n");
         Checked {
             steps,
             summary: lines().find(|line| line["kind"] == "summary").cloned(),
-            status: if fails { 3 } else { 0 },
+            status,
             took: began.elapsed(),
             told,
         }
     };
-    (boards.iter().enumerate().map(of_group).collect(), status)
+    (boards.iter().enumerate().map(of_group).collect(), ended.unwrap_or(run.status))
 }
 
 /// Ports that nobody listens on.
