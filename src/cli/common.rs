@@ -137,6 +137,23 @@ pub(super) async fn asked_to_end() {
             return;
         }
     }
+    #[cfg(windows)]
+    {
+        use tokio::signal::windows::{ctrl_break, ctrl_close, ctrl_logoff, ctrl_shutdown};
+        // Of a console that is closed, and of a session that ends, the system gives some seconds to say goodbye.
+        if let (Ok(mut pressed), Ok(mut closed), Ok(mut logged_off), Ok(mut shut_down)) =
+            (ctrl_break(), ctrl_close(), ctrl_logoff(), ctrl_shutdown())
+        {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = pressed.recv() => {}
+                _ = closed.recv() => {}
+                _ = logged_off.recv() => {}
+                _ = shut_down.recv() => {}
+            }
+            return;
+        }
+    }
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -20,6 +20,7 @@ mod json;
 mod key;
 mod monitor;
 mod output;
+mod own_console;
 mod ports;
 mod presets;
 mod progress;
@@ -35,7 +36,7 @@ mod window;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::{
     common::Common,
@@ -112,6 +113,12 @@ enum Command {
     /// Show the log of a board
     #[command(after_help = "Examples:\n  twinlight monitor --port /dev/ttyACM0 --reset")]
     Monitor(monitor::MonitorArgs),
+}
+
+/// The command line as it is read, for man pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Reads the command line, does what it says, and gives the exit status.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
-use super::run;
+use super::{own_console, run};
 use crate::{
     app::{
         board::{context::ProvisioningContext, login_store},
@@ -117,6 +117,7 @@ pub(super) fn open(common: &Common, args: &WindowArgs) -> anyhow::Result<u8> {
         opening,
     };
     let runtime = runtime()?;
+    own_console::let_go();
     let mut live = None;
     let shown = window.open(|ctx| {
         let wake = waker(ctx);

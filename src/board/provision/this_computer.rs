@@ -77,6 +77,9 @@ pub(crate) fn wifi_name() -> Option<String> {
 fn said(program: &str, arguments: &[&str], deadline: Instant) -> Option<String> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped());
+    // It would open a console of its own beside a window that has none: CREATE_NO_WINDOW.
+    #[cfg(windows)]
+    std::os::windows::process::CommandExt::creation_flags(&mut command, 0x0800_0000);
     let mut child = command.spawn().ok()?;
     let status = loop {
         match child.try_wait() {
