@@ -85,6 +85,19 @@ pub(super) fn line(event: &Event) -> Option<Value> {
             let line = json!({"ms": ms, "kind": "glitch", "since_ms": milliseconds(*since)});
             of_both(lights, lasting(line, *lasted, *at_most))
         }
+        EventKind::TwinChanged { light, aspect } => {
+            let judgement = if aspect.is_some() { "shows" } else { "cannot-tell" };
+            with(light, json!({"ms": ms, "kind": "twin", "judgement": judgement, "twin": aspect}))
+        }
+        EventKind::TwinDiffers { light, board, twin } => {
+            let line =
+                json!({"ms": ms, "kind": "twin", "judgement": "differs", "twin": twin, "board": board});
+            with(light, line)
+        }
+        EventKind::TwinAgrees { light, lasted } => {
+            let lasted = milliseconds(*lasted);
+            with(light, json!({"ms": ms, "kind": "twin", "judgement": "agrees", "lasted_ms": lasted}))
+        }
         // The observer hears what any light hears; one line for each message is enough, unless a
         // light knows better.
         EventKind::MessageIgnored { light, by, reason, more } => {
@@ -143,4 +156,42 @@ fn lasting(mut line: Value, lasted: std::time::Duration, at_most: std::time::Dur
 
 pub(super) fn milliseconds(at: std::time::Duration) -> u64 {
     u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use traffic_light::{Aspect, Name};
+
+    use super::*;
+
+    #[test]
+    fn what_a_twin_judges_is_told() {
+        let light = LightId::new(Name::new("demo").unwrap(), Name::new("b").unwrap());
+        let told = |kind| line(&Event { at: Duration::from_millis(1_500), kind }).unwrap();
+        let of_b = |mut line: Value| {
+            for (member, value) in [("ms", json!(1_500)), ("kind", json!("twin"))] {
+                line[member] = value;
+            }
+            with(&LightId::new(Name::new("demo").unwrap(), Name::new("b").unwrap()), line)
+        };
+        let (twin, board) = (Aspect::Green, Aspect::Red);
+        assert_eq!(
+            told(EventKind::TwinChanged { light: light.clone(), aspect: Some(twin) }),
+            of_b(json!({"judgement": "shows", "twin": "green"}))
+        );
+        assert_eq!(
+            told(EventKind::TwinChanged { light: light.clone(), aspect: None }),
+            of_b(json!({"judgement": "cannot-tell", "twin": null}))
+        );
+        assert_eq!(
+            told(EventKind::TwinDiffers { light: light.clone(), board, twin }),
+            of_b(json!({"judgement": "differs", "twin": "green", "board": "red"}))
+        );
+        assert_eq!(
+            told(EventKind::TwinAgrees { light, lasted: Duration::from_millis(700) }),
+            of_b(json!({"judgement": "agrees", "lasted_ms": 700}))
+        );
+    }
 }

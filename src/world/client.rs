@@ -239,12 +239,16 @@ impl Runner {
         options
     }
 
+    fn has_login(&self) -> bool {
+        self.spec.path.target.login.get().is_some_and(|login| !login.user.is_empty())
+    }
+
     fn explain(&self, error: &ConnectionError) -> (LinkError, Option<String>) {
         let closed = || io::Error::from(io::ErrorKind::UnexpectedEof);
         let end = match error {
-            ConnectionError::ConnectionRefused(code) => End::Refused(*code as u8),
+            ConnectionError::ConnectionRefused(code) => End::of_refusal(*code as u8, self.has_login()),
             ConnectionError::MqttState(StateError::Deserialization(InvalidConnectReturnCode(code))) => {
-                End::Refused(*code)
+                End::of_refusal(*code, self.has_login())
             }
             ConnectionError::NotConnAck(_) => End::NotMqtt,
             ConnectionError::MqttState(StateError::AwaitPingResp) => End::Silent,

@@ -22,6 +22,8 @@ const MOST_REMEMBERED: usize = 16;
 pub(super) enum ForeignSession {
     /// It has subscribed to what it is told.
     Subscribed,
+    /// It speaks for the first time.
+    Speaks,
     /// It is over, however it ended.
     Over,
 }
@@ -72,11 +74,13 @@ impl Client {
     }
 }
 
-/// Remembers a few, and always one that matters.
-fn remember(known: &mut Vec<String>, new: &str, matters: bool) {
-    if (matters || known.len() < MOST_REMEMBERED) && !known.iter().any(|known| known == new) {
+/// Remembers a few, and always one that matters; returns whether it was not known.
+fn remember(known: &mut Vec<String>, new: &str, matters: bool) -> bool {
+    let is_new = (matters || known.len() < MOST_REMEMBERED) && !known.iter().any(|known| known == new);
+    if is_new {
         known.push(new.to_owned());
     }
+    is_new
 }
 
 impl ClientWatch {
@@ -123,10 +127,17 @@ impl ClientWatch {
     }
 
     pub(super) fn published(&self, client: &str, topic: &str) {
-        let Book { lights, clients } = &mut *self.book();
-        let Some(client) = clients.get_mut(client) else { return };
-        let matters = lights.iter().any(|(_, foreign)| foreign.says() == topic);
-        remember(&mut client.topics, topic, matters);
+        let mut told = Vec::new();
+        {
+            let Book { lights, clients } = &mut *self.book();
+            let Some(client) = clients.get_mut(client) else { return };
+            let speakers = lights.iter().filter(|(_, foreign)| foreign.says() == topic);
+            told.extend(speakers.map(|(light, _)| light.clone()));
+            if !remember(&mut client.topics, topic, !told.is_empty()) {
+                return;
+            }
+        }
+        self.tell(&told, ForeignSession::Speaks);
     }
 
     pub(super) fn disconnected(&self, client: &str) {
@@ -195,13 +206,19 @@ mod tests {
         watch.connected("it".into());
         watch.subscribed("it", &["cars/y"]);
         watch.published("it", "cars/x");
-        assert_eq!(*told.lock().unwrap(), [ForeignSession::Subscribed]);
+        watch.published("it", "cars/x");
+        let began = [ForeignSession::Subscribed, ForeignSession::Speaks];
+        assert_eq!(*told.lock().unwrap(), began);
         // It takes its own session over.
         watch.connected("it".into());
         watch.disconnected("it");
-        assert_eq!(told.lock().unwrap().len(), 1);
+        assert_eq!(told.lock().unwrap().len(), 2);
         watch.disconnected("it");
-        assert_eq!(*told.lock().unwrap(), [ForeignSession::Subscribed, ForeignSession::Over]);
+        assert_eq!(told.lock().unwrap().split_off(2), [ForeignSession::Over]);
+        // A new session speaks before it listens.
+        watch.connected("it".into());
+        watch.published("it", "cars/x");
+        assert_eq!(told.lock().unwrap().split_off(2), [ForeignSession::Speaks]);
     }
 
     #[test]
@@ -214,7 +231,7 @@ mod tests {
         watch.published("pub", "cars/x");
         watch.disconnected("pub");
         watch.disconnected("sub");
-        assert_eq!(*told.lock().unwrap(), []);
+        assert!(!told.lock().unwrap().contains(&ForeignSession::Over));
     }
 
     #[test]

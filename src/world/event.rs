@@ -209,11 +209,11 @@ pub enum EventKind {
     /// passed the broker.
     TwinChanged {
         light: LightId,
-        /// What its twin shows; `None` while too little is known of the board.
+        /// What its twin shows; `None` while it cannot tell: the board is not heard.
         aspect: Option<Aspect>,
     },
-    /// A board shows something else than its twin, for longer than messages take. Ends with
-    /// [`EventKind::TwinAgrees`].
+    /// A board says that it shows something else than its twin, for longer than messages take. Ends with
+    /// [`EventKind::TwinAgrees`], or with [`EventKind::TwinChanged`] where the twin cannot tell any more.
     TwinDiffers {
         light: LightId,
         /// What it says it shows.
@@ -221,7 +221,7 @@ pub enum EventKind {
         /// What its twin shows.
         twin: Aspect,
     },
-    /// A board shows again what its twin shows, or its twin cannot tell any more.
+    /// A board shows again what its twin shows.
     TwinAgrees {
         light: LightId,
         /// For how long they differed.

@@ -240,6 +240,8 @@ impl Observer {
             }
             ClientEvent::Down { reason } => {
                 self.session = None;
+                self.twins.lose();
+                self.check_twins();
                 if self.external.is_some() {
                     self.bus.with(|engine| engine.state.broker_stopped(reason));
                 } else {

@@ -317,8 +317,8 @@ async fn a_broker_opened_to_the_network_asks_for_the_login_and_the_lights_find_b
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_board_alternates_with_a_virtual_light_and_shows_what_its_twin_shows() {
+/// A world that runs `a`, and the board `b`, which reads at its start what the window and the command line write.
+async fn world_with_board() -> (World, broadcast::Receiver<Event>, Board) {
     let text = format!(
         "[broker]\nkind = \"embedded\"\nport = 0\n[[junction]]\nname = \"demo\"\nlights = [\"a\", \"b\"]\n\
          run = [\"a\"]\nkey = \"{SECRET}\"\n"
@@ -342,8 +342,14 @@ async fn a_board_alternates_with_a_virtual_light_and_shows_what_its_twin_shows()
     // The make-believe board runs on this computer, where this is the broker's address.
     record.broker.host = "127.0.0.1".try_into().unwrap();
     let flash = record.encode().unwrap();
-    let _board = Board::start(&Record::decode(&flash).unwrap(), 77);
+    let board = Board::start(&Record::decode(&flash).unwrap(), 77);
+    (world, events, board)
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_alternates_with_a_virtual_light_and_shows_what_its_twin_shows() {
+    let (world, mut events, _board) = world_with_board().await;
+    let b = light("b");
     let (mut greens, mut twin, mut differences) = (Vec::new(), None, Vec::new());
     let alternated = timeout(Duration::from_secs(90), async {
         while greens.len() < 5 {
@@ -360,5 +366,57 @@ async fn a_board_alternates_with_a_virtual_light_and_shows_what_its_twin_shows()
     alternated.await.expect("five greens");
     assert!(greens.windows(2).all(|pair| pair[0] != pair[1]), "{greens:?}");
     assert!(greens.contains(&b) && twin.is_some() && differences.is_empty(), "{twin:?}, {differences:?}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_an_outage_of_the_broker_a_twin_cannot_tell_and_is_back_with_the_boards_first_words() {
+    let (world, mut events, _board) = world_with_board().await;
+    let (a, b) = (light("a"), light("b"));
+    let twin = |known: bool| {
+        let b = b.clone();
+        move |kind: &EventKind| match kind {
+            EventKind::TwinDiffers { .. } => panic!("a false alarm: {kind:?}"),
+            EventKind::TwinChanged { light, aspect } if *light == b && aspect.is_some() == known => Some(()),
+            _ => None,
+        }
+    };
+    wait(&mut events, "a twin", twin(true)).await;
+    for is_long in [false, true] {
+        world.commands().send(Command::StopBroker).await.unwrap();
+        wait(&mut events, "that nobody is heard", twin(false)).await;
+        if is_long {
+            // The lights have lost each other.
+            wait(&mut events, "flashing", |kind| {
+                let EventKind::AspectChanged { light, aspect: Aspect::FlashingAmber } = kind else {
+                    return None;
+                };
+                (*light == a).then_some(())
+            })
+            .await;
+        }
+        world.commands().send(Command::StartBroker).await.unwrap();
+        let (mut heard, mut back, mut greens) = (None, None, Vec::new());
+        let found_back = timeout(Duration::from_secs(90), async {
+            while greens.len() < 4 {
+                let event = events.recv().await.unwrap();
+                match event.kind {
+                    EventKind::PresenceChanged { light, online: true, .. } if light == b => {
+                        heard = heard.or(Some(event.at));
+                    }
+                    EventKind::TwinChanged { light, aspect: Some(_) } if light == b => {
+                        back = back.or(Some(event.at));
+                    }
+                    EventKind::AspectChanged { light, aspect: Aspect::Green } => greens.push(light),
+                    kind @ EventKind::TwinDiffers { .. } => panic!("a false alarm: {kind:?}"),
+                    _ => {}
+                }
+            }
+        });
+        found_back.await.expect("four greens");
+        // A heartbeat is half a second.
+        let waited = back.unwrap().saturating_sub(heard.unwrap());
+        assert!(waited < Duration::from_secs(2), "the twin took {waited:?}");
+    }
     world.stop().await;
 }

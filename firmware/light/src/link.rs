@@ -284,7 +284,9 @@ impl LinkError {
             self,
             LinkError::Mqtt(
                 End::Refused(_)
+                    | End::LoginMissing
                     | End::NotMqtt
+                    | End::Malformed(_)
                     | End::SubscriptionRefused
                     | End::Unacknowledged
                     | End::TooMuchToSay

@@ -371,7 +371,13 @@ impl Program {
 
     /// The session of the foreign light is known to be over.
     pub fn partner_gone(&mut self, now: Instant, host: &mut impl LightHost) {
-        self.light.partner_gone(now);
+        self.light.partner_session_over(now);
+        self.turn(now, host);
+    }
+
+    /// The foreign light is seen to speak in a new session.
+    pub fn partner_speaks(&mut self, now: Instant, host: &mut impl LightHost) {
+        self.light.partner_speaks(now);
         self.turn(now, host);
     }
 

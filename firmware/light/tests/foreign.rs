@@ -213,12 +213,71 @@ fn a_lost_light_is_named_and_its_last_red_lets_nobody_go() {
     pair.program.partner_gone(pair.now(), &mut pair.host);
     pair.run(100);
     assert_eq!(pair.shows(), Aspect::FlashingAmber);
+    pair.run(1_000);
     pair.hear("RED", false);
     pair.run(100);
     assert_eq!(pair.shows(), Aspect::Red);
     pair.hear("OFF", false);
     pair.run(100);
     assert_eq!(pair.shows(), Aspect::FlashingAmber);
+}
+
+#[test]
+fn a_last_word_that_arrives_after_the_end_of_its_session_does_not_bring_the_light_back() {
+    let back = |pair: &Pair| {
+        pair.host.notes.iter().filter(|note| **note == LogEvent::PartnerBack(name("b"))).count()
+    };
+    let gone = || {
+        let mut pair = Pair::quick();
+        pair.hear("RED", false);
+        pair.run(100);
+        pair.host.notes.clear();
+        pair.program.partner_gone(pair.now(), &mut pair.host);
+        pair.run(400);
+        pair.hear("GREEN", false);
+        pair.run(100);
+        pair.hear("RED", false);
+        pair.run(100);
+        assert!(pair.program.light().partner_is_lost());
+        pair
+    };
+    let mut pair = gone();
+    pair.run(20_000);
+    assert!(pair.program.light().partner_is_lost() && back(&pair) == 0);
+    assert_eq!(pair.shows(), Aspect::FlashingAmber);
+    pair.hear("RED", false);
+    pair.run(TICK_MS);
+    assert!(!pair.program.light().partner_is_lost(), "it has come back");
+
+    // A second after the end, its words are those of a new session, whether that was seen or not.
+    let mut pair = gone();
+    pair.run(400);
+    pair.hear("RED", false);
+    pair.run(TICK_MS);
+    assert!(!pair.program.light().partner_is_lost() && back(&pair) == 1);
+
+    // A new session is seen to speak: before its first word arrives, or after.
+    let mut pair = gone();
+    pair.program.partner_speaks(pair.now(), &mut pair.host);
+    pair.run(TICK_MS);
+    assert!(!pair.program.light().partner_is_lost(), "the word that came before is its");
+    let mut pair = Pair::quick();
+    pair.hear("RED", false);
+    pair.program.partner_gone(pair.now(), &mut pair.host);
+    pair.program.partner_speaks(pair.now(), &mut pair.host);
+    pair.run(TICK_MS);
+    assert!(pair.program.light().partner_is_lost(), "it has said nothing yet");
+    pair.hear("RED", false);
+    pair.run(TICK_MS);
+    assert!(!pair.program.light().partner_is_lost());
+
+    // What its will says comes the same way as its words: what follows is new.
+    pair.hear("OFF", false);
+    pair.run(TICK_MS);
+    assert!(pair.program.light().partner_is_lost());
+    pair.hear("RED", false);
+    pair.run(TICK_MS);
+    assert!(!pair.program.light().partner_is_lost());
 }
 
 #[test]

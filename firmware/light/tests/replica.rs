@@ -11,6 +11,9 @@ use traffic_light::{
 /// Between two checks of a light, in milliseconds.
 const CHECK_MS: u64 = 50;
 
+/// What the desktop lets pass for words that are on their way.
+const PATIENCE_MS: u64 = 600;
+
 /// Two lights, `a` replicated, with a broker between; each way to or from it takes
 /// up to `delay_ms`.
 struct Pair {
@@ -29,6 +32,10 @@ struct Pair {
     /// Since when replica and light differ.
     differ_since: Option<u64>,
     longest_ms: u64,
+    /// Differences that proved nothing.
+    doubts: u32,
+    /// After an outage, when each light and the replica are connected again.
+    back_at: [Option<u64>; 3],
     known_ms: u64,
     greens: u32,
     seen: Aspect,
@@ -61,6 +68,8 @@ impl Pair {
             deaf: false,
             differ_since: None,
             longest_ms: 0,
+            doubts: 0,
+            back_at: [None; 3],
             known_ms: 0,
             greens: 0,
             seen: Aspect::Dark,
@@ -87,6 +96,9 @@ impl Pair {
 
     fn say(&mut self, light: usize, state: State) {
         self.words.push(state);
+        if self.back_at[light].is_some() {
+            return;
+        }
         let number = self.words.len() as u64 * 2 + light as u64;
         self.send(light, number, MIRROR);
     }
@@ -102,6 +114,7 @@ impl Pair {
         let end = self.now + ms;
         while self.now < end {
             self.now += 1;
+            self.come_back();
             while let Some((at, number, to)) = self.flying.peek().copied() {
                 if -at > self.now as i64 {
                     break;
@@ -109,7 +122,9 @@ impl Pair {
                 self.flying.pop();
                 let number = number.unsigned_abs();
                 let (from, word) = ((number % 2) as usize, (number / 2 - 1) as usize);
-                self.deliver(from, word, to);
+                if self.back_at[to].is_none() {
+                    self.deliver(from, word, to);
+                }
                 if to == MIRROR {
                     self.send(from, number, 1 - from);
                 }
@@ -123,6 +138,27 @@ impl Pair {
                 self.replica.step(Instant::from_ms(self.now));
             }
             self.compare();
+        }
+    }
+
+    /// The broker is gone, with all that is on its way, for so long; each light and the replica find back some time later.
+    fn outage(&mut self, ms: u64, later_ms: [u64; 3]) {
+        self.flying.clear();
+        self.back_at = later_ms.map(|later_ms| Some(self.now + ms + later_ms));
+        self.replica.lose();
+        for light in &mut self.lights {
+            light.set_connected(Instant::from_ms(self.now), false);
+        }
+    }
+
+    fn come_back(&mut self) {
+        for place in 0..3 {
+            if self.back_at[place].is_some_and(|at| at <= self.now) {
+                self.back_at[place] = None;
+                if let Some(light) = self.lights.get_mut(place) {
+                    light.set_connected(Instant::from_ms(self.now), true);
+                }
+            }
         }
     }
 
@@ -153,9 +189,15 @@ impl Pair {
         self.known_ms += 1;
         if twin == shown {
             self.differ_since = None;
-        } else {
-            let since = *self.differ_since.get_or_insert(self.now);
-            self.longest_ms = self.longest_ms.max(self.now - since);
+            return;
+        }
+        let lasts_ms = self.now - *self.differ_since.get_or_insert(self.now);
+        if self.replica.is_sure() {
+            self.longest_ms = self.longest_ms.max(lasts_ms);
+        } else if lasts_ms > PATIENCE_MS {
+            self.replica.doubt();
+            self.doubts += 1;
+            self.differ_since = None;
         }
     }
 }
@@ -178,6 +220,55 @@ fn a_mirror_shows_what_the_light_shows() {
             );
         }
     }
+}
+
+#[test]
+fn a_mirror_is_back_with_the_first_word_after_an_outage_and_raises_no_false_alarm() {
+    let (mut doubts, mut outages, mut unknown_ms) = (0, 0, 0);
+    for seed in 0..60 {
+        for delay_ms in [1, 30, 100] {
+            let mut pair = Pair::new(seed, delay_ms);
+            pair.run(25_000 + seed * 613);
+            for lasts_ms in [50, 400, 1_500, 5_000, 12_000, 40_000] {
+                let mut later_ms = || (pair.delay() * 7_919 + seed * 131) % 2_500;
+                let later_ms = [later_ms(), later_ms(), later_ms()];
+                pair.outage(lasts_ms, later_ms);
+                (pair.longest_ms, pair.differ_since, pair.doubts) = (0, None, 0);
+                let came_back = pair.now + lasts_ms + later_ms[0].max(later_ms[2]);
+                pair.run(came_back - pair.now);
+                // A word each heartbeat, and the way to the replica.
+                pair.run(500 + CHECK_MS + delay_ms);
+                assert!(
+                    pair.replica.aspect().is_some(),
+                    "seed {seed}, {delay_ms} ms, outage of {lasts_ms} ms"
+                );
+                let (known_ms, from) = (pair.known_ms, pair.now);
+                pair.run(35_000);
+                unknown_ms += pair.now - from - (pair.known_ms - known_ms);
+                assert!(
+                    pair.longest_ms <= PATIENCE_MS,
+                    "seed {seed}, {delay_ms} ms, outage of {lasts_ms} ms: {} ms",
+                    pair.longest_ms
+                );
+                assert!(pair.replica.is_sure());
+                doubts += pair.doubts;
+                outages += 1;
+            }
+        }
+    }
+    // It takes over what it cannot know well enough to be seldom wrong.
+    assert!(doubts * 5 <= outages, "{doubts} in {outages} outages");
+    assert!(unknown_ms <= u64::from(outages) * 200, "{unknown_ms} ms in {outages} outages");
+}
+
+#[test]
+fn a_light_that_was_deaf_before_it_was_first_heard_is_seen_to_differ_too() {
+    let mut pair = Pair::new(1, 10);
+    pair.deaf = true;
+    pair.back_at[MIRROR] = Some(20_000);
+    pair.run(90_000);
+    assert_eq!(pair.lights[0].aspect(), Aspect::FlashingAmber);
+    assert!(pair.replica.is_sure() && pair.longest_ms > 2_000, "{} ms", pair.longest_ms);
 }
 
 #[test]

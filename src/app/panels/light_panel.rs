@@ -337,7 +337,7 @@ fn switches(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState) -> Actions 
 fn twin(ui: &mut Ui, view: &ViewContext<'_>, light: &LightState, repaint: &mut RepaintScheduler) {
     let palette = view.palette;
     let (text, color) = match (light.twin, light.differs_since_ms) {
-        (None, _) => ("Its twin cannot tell yet".to_owned(), palette.weak),
+        (None, _) => ("Its twin cannot tell".to_owned(), palette.weak),
         (Some(twin), Some(since)) => {
             repaint.counting();
             let lasted = labels::seconds_left(since, view.now_ms);

@@ -192,8 +192,13 @@ impl State {
                 self.log.add(at, Category::Conflict, None, "Glitch:", text);
             }
             EventKind::TwinChanged { light, aspect } => {
-                if let Some(known) = self.light_mut(light) {
+                let differed = self.light_mut(light).is_some_and(|known| {
                     known.twin = *aspect;
+                    aspect.is_none() && known.differs_since_ms.take().is_some()
+                });
+                if differed {
+                    let text = "is not heard any more: its twin cannot tell".to_owned();
+                    self.log.add(at, Category::Notice, Some(light.clone()), "", text);
                 }
             }
             EventKind::TwinDiffers { light, board, twin } => {

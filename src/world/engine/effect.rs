@@ -80,6 +80,8 @@ pub(crate) enum LightCommand {
     Call,
     /// The foreign light that it conflicts with has subscribed anew to what it is told.
     PartnerSubscribed,
+    /// That one speaks in a new session.
+    PartnerSpeaks,
     /// The session of that one is over.
     PartnerGone,
 }

@@ -96,6 +96,11 @@ impl Engine {
         self.command_partner(light, LightCommand::PartnerSubscribed);
     }
 
+    /// The foreign light `light` speaks in a new session.
+    pub(crate) fn foreign_speaks(&mut self, light: &LightId) {
+        self.command_partner(light, LightCommand::PartnerSpeaks);
+    }
+
     /// The session of the foreign light `light` is known to be over: closed, or its will was told.
     pub(crate) fn foreign_session_over(&mut self, light: &LightId) {
         if !self.setting.is_foreign(light) {

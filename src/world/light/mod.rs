@@ -71,6 +71,8 @@ enum Notification {
     Down,
     /// The foreign light that it conflicts with has subscribed anew.
     PartnerSubscribed,
+    /// That one speaks in a new session.
+    PartnerSpeaks,
     /// That one's session is over.
     PartnerGone,
 }
@@ -267,6 +269,7 @@ impl Light {
             LightCommand::Drift(ppm) => self.set_drift(now, ppm),
             LightCommand::Suspend(on) => self.set_asleep(now, on),
             LightCommand::PartnerSubscribed => self.notify(now, Notification::PartnerSubscribed),
+            LightCommand::PartnerSpeaks => self.notify(now, Notification::PartnerSpeaks),
             LightCommand::PartnerGone => self.notify(now, Notification::PartnerGone),
         }
     }
@@ -430,6 +433,7 @@ impl Light {
                 program.session_down(local, host);
             }
             Notification::PartnerSubscribed => program.partner_subscribed(local, host),
+            Notification::PartnerSpeaks => program.partner_speaks(local, host),
             Notification::PartnerGone => program.partner_gone(local, host),
             Notification::Received(Received::Message { topic, payload, retained }) => {
                 program.hear(local, &topic, &payload, retained, host);

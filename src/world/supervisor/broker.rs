@@ -102,6 +102,7 @@ pub(super) fn client_watch(config: &Config, bus: &Arc<EventBus>, detailed: bool)
     let listener = Box::new(move |light: &LightId, session| {
         bus.with(|engine| match session {
             ForeignSession::Subscribed => engine.foreign_subscribed(light),
+            ForeignSession::Speaks => engine.foreign_speaks(light),
             ForeignSession::Over => engine.foreign_session_over(light),
         });
     });

@@ -9,6 +9,9 @@
 use super::{Heard, Light, Phase, peer::Peer, view::Waiting};
 use crate::{aspect::Aspect, foreign::amber_after, time::Instant};
 
+/// For how long, in milliseconds, the last words of a session may still be on their way after its end was told.
+const LAST_WORDS_MS: u64 = 1_000;
+
 impl Light {
     /// Tells of what the foreign light shows, received `now`; `retained` as in [`Light::hear`].
     pub fn hear_foreign(&mut self, now: Instant, word: Aspect, retained: bool) -> Heard {
@@ -19,6 +22,10 @@ impl Light {
         };
         if retained {
             return Heard::Kept;
+        }
+        if partner.gone && self.now < partner.late_until {
+            partner.late = Some(word);
+            return Heard::Stale;
         }
         if !partner.heard || partner.gone {
             partner.turn_until = turn_until;
@@ -41,11 +48,33 @@ impl Light {
         Heard::New
     }
 
-    /// The session of the foreign light is known to be over: it is lost at once.
+    /// The foreign light has said that it goes, or its will has: it is lost at once. That is its last word.
     pub fn partner_gone(&mut self, now: Instant) {
         self.advance(now);
         if let Some(partner) = &mut self.partner {
-            partner.gone = true;
+            (partner.gone, partner.late_until, partner.late) = (true, self.now, None);
+        }
+    }
+
+    /// The session of the foreign light is known to be over: it is lost at once. Its last words may take another way and arrive
+    /// later; they do not bring it back.
+    pub fn partner_session_over(&mut self, now: Instant) {
+        self.partner_gone(now);
+        let late_until = self.now.after(LAST_WORDS_MS);
+        if let Some(partner) = &mut self.partner {
+            partner.late_until = late_until;
+        }
+    }
+
+    /// The foreign light speaks in a new session: its words count, one that came before this was known among them.
+    pub fn partner_speaks(&mut self, now: Instant) {
+        self.advance(now);
+        let late = self.partner.as_mut().and_then(|partner| {
+            partner.late_until = self.now;
+            partner.late.take()
+        });
+        if let Some(word) = late {
+            self.hear_foreign(now, word, false);
         }
     }
 

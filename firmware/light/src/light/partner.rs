@@ -1,6 +1,6 @@
 //! What a light knows of a foreign light beside its aspect.
 
-use crate::time::Instant;
+use crate::{aspect::Aspect, time::Instant};
 
 /// What is known of a foreign light beside its aspect.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -10,6 +10,10 @@ pub(super) struct Partner {
     pub(super) heard: bool,
     /// Its session is known to be over.
     pub(super) gone: bool,
+    /// What arrives until then may have been said in the session that is over.
+    pub(super) late_until: Instant,
+    /// What arrived so.
+    pub(super) late: Option<Aspect>,
     /// What it said may be older than an outage of this light's own session: it counts again when the other could not have
     /// gone unheard.
     pub(super) doubted_until: Instant,
@@ -27,6 +31,8 @@ impl Partner {
             lost_after_ms,
             heard: false,
             gone: false,
+            late_until: now,
+            late: None,
             doubted_until: now,
             turn_until: now,
             can_be_told: true,

@@ -6,14 +6,21 @@
 //! and the longest), and how long the light has to wait after a start (until it asks for green). A
 //! message that the light itself did not receive, and the replica did, makes them differ; so does a
 //! light that does not follow the rules.
+//!
+//! A light that is heard again after a silence, in the middle of what it does, is taken over from its first word. How
+//! long it has shown that, and until when its promises hold, the word does not tell: the light's own next words do.
+//! Until all of that is over a difference proves nothing, and [`Replica::is_sure`] says so.
 
-use super::{Light, LightConfig, Phase, Start, peer::Peer};
+use super::{
+    Light, LightConfig, Phase, Rule, Start,
+    peer::{Peer, Request},
+};
 use crate::{
     aspect::Aspect,
     freshness::Freshness,
     message::{Need, PeerMessage, State},
     name::Name,
-    time::Instant,
+    time::{Instant, at_least, at_most},
 };
 
 /// How far the words of a light may be behind what it does, in milliseconds: the replica takes a
@@ -22,6 +29,9 @@ const BEHIND_MS: u64 = 500;
 /// A run that is younger than this, in milliseconds, is known from its start: it holds nothing and
 /// has promised nothing.
 const YOUNG_MS: u64 = 3_000;
+/// A light that differs from all that was taken over from it, for so many times as long as that may take, does not follow
+/// the rules.
+const TAKEOVERS: u64 = 3;
 
 /// The twin of a light that is only heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +42,24 @@ pub struct Replica {
     /// The run that was heard last is followed.
     follows: bool,
     shown: Aspect,
-    /// Whether the light's inside is known well enough to say what it should show.
-    knows: bool,
+    knowledge: Knowledge,
+}
+
+/// How well the light's inside is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knowledge {
+    Nothing,
+    /// It was taken over from a word `since` then, and for the `first` time after a silence.
+    TakenOver {
+        since: Instant,
+        first: Instant,
+    },
+    /// What was taken over did not last: the next word is.
+    Doubted {
+        first: Instant,
+    },
+    /// All that counts.
+    Sure,
 }
 
 impl Replica {
@@ -41,20 +67,36 @@ impl Replica {
     #[must_use]
     pub fn new(config: LightConfig, now: Instant) -> Replica {
         let light = fresh(config, 0, now);
-        Replica { light, freshness: Freshness::new(now), follows: false, shown: Aspect::Dark, knows: false }
+        let knowledge = Knowledge::Nothing;
+        Replica { light, freshness: Freshness::new(now), follows: false, shown: Aspect::Dark, knowledge }
     }
 
-    /// What the light should show; `None` until that is known, which takes a go of the light that
-    /// was heard to its end, or its start.
+    /// What the light should show; `None` until it has said something.
     #[must_use]
     pub fn aspect(&self) -> Option<Aspect> {
-        self.knows.then(|| self.light.aspect())
+        let knows = matches!(self.knowledge, Knowledge::TakenOver { .. } | Knowledge::Sure);
+        knows.then(|| self.light.aspect())
+    }
+
+    /// Whether a light that shows something else does not follow the rules, or hears something else. That takes its start,
+    /// a go that was heard to its end, or as long as a lease and a go may last.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        self.knowledge == Knowledge::Sure
+    }
+
+    /// The light shows something else for longer than messages take, while that proves nothing: it is taken over anew from
+    /// its next word.
+    pub fn doubt(&mut self) {
+        if let Knowledge::TakenOver { first, .. } = self.knowledge {
+            self.knowledge = Knowledge::Doubted { first };
+        }
     }
 
     /// The light is not heard any more, or nothing is heard at all: starts again from knowing
     /// nothing.
     pub fn lose(&mut self) {
-        self.knows = false;
+        self.knowledge = Knowledge::Nothing;
         self.follows = false;
         self.shown = Aspect::Dark;
     }
@@ -75,18 +117,23 @@ impl Replica {
         let new_run = !self.follows || last.is_none_or(|(boot, _)| boot != state.boot);
         if new_run {
             self.begin(now, state);
+        } else if let Knowledge::Doubted { first } = self.knowledge {
+            self.take_over(now, state, first);
         }
         let ended_go = !new_run && self.shown.is_go() && state.aspect == Aspect::Red;
         self.follows = true;
         self.shown = state.aspect;
         self.step(now);
-        if ended_go && !self.knows {
+        if let Knowledge::TakenOver { since, .. } = self.knowledge {
+            self.light.believe(state, since);
+        }
+        if ended_go && !self.is_sure() {
             self.light = Light {
                 peers: self.light.peers.clone(),
                 ..fresh(self.light.config.clone(), state.boot, now)
             };
             self.light.lose_leases();
-            self.knows = true;
+            self.knowledge = Knowledge::Sure;
         }
         self.light.follow(state);
         self.step(now);
@@ -94,6 +141,7 @@ impl Replica {
 
     /// To be called once a tick.
     pub fn step(&mut self, now: Instant) {
+        self.become_sure(now);
         let light = &mut self.light;
         light.advance(now);
         light.expire_promises();
@@ -110,8 +158,28 @@ impl Replica {
         }
     }
 
-    /// A run of the light that was not heard before.
+    /// A run of the light that was not heard before, or not for a while.
     fn begin(&mut self, now: Instant, state: &State) {
+        if state.at >= YOUNG_MS || state.aspect != Aspect::Red {
+            return self.take_over(now, state, now);
+        }
+        self.renew(now, state);
+        self.knowledge = Knowledge::Sure;
+        if state.need.is_none() {
+            // For how long it has to wait only its program knows: until it asks for green.
+            self.light.hold_until = Instant::from_ms(u64::MAX);
+        }
+    }
+
+    /// Takes over what the light says of itself.
+    fn take_over(&mut self, now: Instant, state: &State, first: Instant) {
+        self.renew(now, state);
+        self.light.take_over(state);
+        self.knowledge = Knowledge::TakenOver { since: self.light.now, first };
+    }
+
+    /// A light that knows what was heard of the others, and has done nothing.
+    fn renew(&mut self, now: Instant, state: &State) {
         let peers = self.light.peers.clone();
         self.light = Light { peers, ..fresh(self.light.config.clone(), state.boot, now) };
         for peer in &mut self.light.peers {
@@ -119,10 +187,19 @@ impl Replica {
             peer.older_until = None;
             peer.lease_until = None;
         }
-        self.knows = state.at < YOUNG_MS && state.aspect == Aspect::Red;
-        if self.knows && state.need.is_none() {
-            // For how long it has to wait only its program knows: until it asks for green.
-            self.light.hold_until = Instant::from_ms(u64::MAX);
+    }
+
+    /// What was taken over is over by itself. By their last words lights go in turns, which have to be seen.
+    fn become_sure(&mut self, now: Instant) {
+        let timing = self.light.config.timing;
+        let lease_ms = at_least(u64::from(timing.lease_ms) + u64::from(timing.clearance_ms));
+        let long_ms = lease_ms.max(timing.longest_go_ms()) + 2 * u64::from(timing.heartbeat_ms);
+        let (since, first) = match self.knowledge {
+            Knowledge::TakenOver { since, first } if self.light.config.rule == Rule::Lease => (since, first),
+            _ => return,
+        };
+        if now.since(since) >= long_ms || now.since(first) >= TAKEOVERS * long_ms {
+            self.knowledge = Knowledge::Sure;
         }
     }
 }
@@ -133,6 +210,86 @@ fn fresh(config: LightConfig, boot: u32, now: Instant) -> Light {
 }
 
 impl Light {
+    /// Begins where the replicated light is by its own word. What that does not tell lasts as long as it may.
+    fn take_over(&mut self, state: &State) {
+        let timing = self.config.timing;
+        let phase = match state.aspect {
+            Aspect::RedAmber => Phase::RedAmber,
+            Aspect::Green => Phase::Green { planned_ms: u64::from(timing.green_max_ms) },
+            Aspect::Amber => Phase::Amber,
+            Aspect::FlashingAmber => Phase::Flashing,
+            Aspect::Red | Aspect::Dark => Phase::Red,
+        };
+        self.enter(phase);
+        self.need = state.need;
+        // Somebody's go may just have ended.
+        self.clear_at = self.now.after(at_least(u64::from(timing.clearance_ms)));
+        let lease_until = self.now.after(at_most(u64::from(timing.lease_ms)));
+        for peer in &mut self.peers {
+            peer.lease_until = state.aspect.is_go().then_some(lease_until);
+            for give in &state.give {
+                if give.to != peer.name {
+                    continue;
+                }
+                let asked = peer.need.filter(|need| need.boot == give.boot);
+                // Which turn it was promised to is known where the other was heard.
+                let turn = asked.map_or(u32::MAX, |need| need.turn);
+                let request = Request { boot: give.boot, seq: give.seq, turn };
+                peer.promise(request, give.ms, self.now.after(at_least(u64::from(give.ms))));
+            }
+        }
+        self.believe_lost(state);
+    }
+
+    /// Takes over from a light's own word what was not known when it was taken over, `since` then.
+    fn believe(&mut self, state: &State, since: Instant) {
+        let (now, beats_ms) = (self.now, 2 * u64::from(self.config.timing.heartbeat_ms));
+        for peer in &mut self.peers {
+            let Peer { name, promises, need, heard_at, .. } = peer;
+            let asks = need.filter(|_| now.since(*heard_at) < beats_ms).map(|need| need.boot);
+            promises.retain(|promise| {
+                let given = state.give.iter().any(|give| give.to == *name && give.boot == promise.boot);
+                // The answer to what was asked just now may be on its way.
+                given || asks == Some(promise.boot)
+            });
+        }
+        self.believe_lost(state);
+        let goes = self.peers.iter().any(|peer| peer.aspect.is_go());
+        if (self.phase, state.aspect) == (Phase::Red, Aspect::RedAmber)
+            && !goes
+            && now.since(since) <= beats_ms + u64::from(self.config.timing.clearance_ms)
+        {
+            // With leases that were asked for before.
+            let until = now.after(at_most(u64::from(self.config.timing.lease_ms)));
+            for peer in &mut self.peers {
+                peer.lease_until = peer.lease_until.max(Some(until));
+            }
+            self.enter(Phase::RedAmber);
+        }
+        // How long its go has lasted is not known.
+        match (self.phase, state.aspect) {
+            (Phase::RedAmber, Aspect::Green) => {
+                self.enter(Phase::Green { planned_ms: u64::from(self.config.timing.green_max_ms) });
+            }
+            (Phase::RedAmber | Phase::Green { .. }, Aspect::Amber) => self.enter(Phase::Amber),
+            (Phase::RedAmber | Phase::Green { .. } | Phase::Amber, Aspect::Red) => self.become_red(),
+            _ => {}
+        }
+    }
+
+    /// Which others it has lost only the light itself knows: it may have heard less, or later.
+    fn believe_lost(&mut self, state: &State) {
+        for peer in &mut self.peers {
+            if state.lost.contains(&peer.name) {
+                peer.heard_at = Instant::from_ms(0);
+                (peer.lost, peer.names_lost) = (true, false);
+            } else if peer.lost {
+                peer.heard_at = self.now;
+                peer.lost = false;
+            }
+        }
+    }
+
     /// Takes over what only the replicated light itself can know, from its own word.
     fn follow(&mut self, state: &State) {
         let elapsed_ms = self.now.since(self.phase_since);

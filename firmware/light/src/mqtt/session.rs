@@ -78,8 +78,12 @@ pub enum Event<'a> {
 pub enum End {
     /// The broker did not let the light in, with this code (section 3.2.2.3).
     Refused(u8),
+    /// The broker did not let the light in, which gave no user.
+    LoginMissing,
     /// What answers does not speak MQTT 3.1.1.
     NotMqtt,
+    /// The broker, which had answered as one, sent something that MQTT 3.1.1 does not allow.
+    Malformed(Malformed),
     /// The broker refused a subscription.
     SubscriptionRefused,
     /// The broker did not answer in time when the light wanted a session.
@@ -104,6 +108,8 @@ enum Stage {
 #[derive(Clone, Debug)]
 pub struct Session {
     stage: Stage,
+    /// Whether a user was given.
+    has_login: bool,
     inbox: Inbox<INBOX_BYTES>,
     outbox: Vec<u8, OUTBOX_BYTES>,
     unacked: Vec<u16, MAX_UNACKED>,
@@ -126,6 +132,7 @@ impl Session {
     pub fn open(options: &ConnectOptions<'_>, now: Instant) -> Result<Session, End> {
         let mut session = Session {
             stage: Stage::Connecting,
+            has_login: !options.user.is_empty(),
             inbox: Inbox::new(),
             outbox: Vec::new(),
             unacked: Vec::new(),
@@ -237,14 +244,17 @@ impl Session {
             if self.stage == Stage::Connecting && waiting.first().is_some_and(|first| first >> 4 != 2) {
                 return Err(End::NotMqtt);
             }
-            let Some(header) = FixedHeader::read(waiting)? else { return Ok(None) };
+            let Some(header) = FixedHeader::read(waiting).map_err(|why| broken(self.stage, why))? else {
+                return Ok(None);
+            };
             if header.packet_type == PacketType::Publish {
                 return self.message();
             }
             let (inbox, outbox) = (&mut self.inbox, &mut self.outbox);
             // There is room: it was looked for before the packet was.
             let answer = |bytes: &[u8]| _ = outbox.extend_from_slice(bytes);
-            let Some(Incoming::Packet(packet)) = inbox.next_packet(answer)? else { return Ok(None) };
+            let next = inbox.next_packet(answer).map_err(|why| broken(self.stage, why))?;
+            let Some(Incoming::Packet(packet)) = next else { return Ok(None) };
             let event = match packet {
                 Packet::ConnAck { code, .. } => {
                     self.connack(code, now)?;
@@ -265,7 +275,7 @@ impl Session {
                     None
                 }
                 Packet::Qos2(PacketType::PubRel, _) => None,
-                _ => return Err(End::NotMqtt),
+                _ => return Err(misplaced(header.packet_type)),
             };
             if event.is_some() {
                 return Ok(event);
@@ -314,10 +324,10 @@ impl Session {
 
     fn connack(&mut self, code: u8, now: Instant) -> Result<(), End> {
         if self.stage != Stage::Connecting {
-            return Err(End::NotMqtt);
+            return Err(misplaced(PacketType::ConnAck));
         }
         if code != 0 {
-            return Err(End::Refused(code));
+            return Err(End::of_refusal(code, self.has_login));
         }
         self.stage = Stage::Accepted;
         self.due_at = now.after(ANSWER_MS);
@@ -326,7 +336,7 @@ impl Session {
 
     fn suback(&mut self, granted: bool, now: Instant) -> Result<(), End> {
         if self.stage != Stage::Subscribing {
-            return Err(End::NotMqtt);
+            return Err(misplaced(PacketType::SubAck));
         }
         if !granted {
             return Err(End::SubscriptionRefused);
@@ -337,8 +347,9 @@ impl Session {
     }
 
     fn message(&mut self) -> Result<Option<Event<'_>>, End> {
-        let (inbox, outbox) = (&mut self.inbox, &mut self.outbox);
-        Ok(match inbox.next_packet(|bytes| _ = outbox.extend_from_slice(bytes))? {
+        let (stage, inbox, outbox) = (self.stage, &mut self.inbox, &mut self.outbox);
+        let next = inbox.next_packet(|bytes| _ = outbox.extend_from_slice(bytes));
+        Ok(match next.map_err(|why| broken(stage, why))? {
             Some(Incoming::Packet(Packet::Publish(Publish { topic, payload, retain: retained, .. }))) => {
                 Some(Event::Message { topic, payload, retained })
             }
@@ -365,13 +376,22 @@ impl Session {
     }
 }
 
-impl From<Malformed> for End {
-    fn from(_: Malformed) -> End {
-        End::NotMqtt
-    }
+/// What is broken before a broker has let the light in need not be a broker's.
+fn broken(stage: Stage, why: Malformed) -> End {
+    if stage == Stage::Connecting { End::NotMqtt } else { End::Malformed(why) }
+}
+
+fn misplaced(packet: PacketType) -> End {
+    End::Malformed(Malformed::Misplaced(packet))
 }
 
 impl End {
+    /// A login was refused with `code` of a client that gave a user, or gave none.
+    #[must_use]
+    pub const fn of_refusal(code: u8, has_login: bool) -> End {
+        if matches!(code, 4 | 5) && !has_login { End::LoginMissing } else { End::Refused(code) }
+    }
+
     /// What to do about it: an imperative without a full stop.
     #[must_use]
     pub const fn help(&self) -> Option<&'static str> {
@@ -381,7 +401,9 @@ impl End {
             End::Refused(5) => "check user and password, or ask whoever runs the broker",
             End::Refused(3 | 6 | 7) => "wait: the next try comes later",
             End::Refused(8..) => "ask whoever runs the broker",
+            End::LoginMissing => "give a user and a password, in the configuration or on the board",
             End::NotMqtt => "check the port",
+            End::Malformed(_) => "update the broker, or try another one",
             End::SubscriptionRefused => "ask for the right to read it, or choose another root topic",
             End::TooMuchToSay => "choose shorter ones",
             End::Refused(_) | End::NoAnswer | End::Silent | End::Unacknowledged => return None,
@@ -405,6 +427,10 @@ impl fmt::Display for End {
                     f,
                     "the broker refused the login with code {code}, which MQTT 3.1.1 does not know"
                 );
+            }
+            End::LoginMissing => "the broker lets nobody in without a user, and none is given",
+            End::Malformed(why) => {
+                return write!(f, "the broker sent what MQTT 3.1.1 does not allow: {why}");
             }
             End::NotMqtt => "what answers there does not speak MQTT 3.1.1",
             End::SubscriptionRefused => "the broker refused a subscription: this user may not read the topic",
@@ -439,7 +465,7 @@ pub fn client_id(root: &str, junction: &str, light: &str) -> heapless::String<64
 mod tests {
     extern crate std;
 
-    use std::{vec, vec::Vec};
+    use std::{string::ToString, vec, vec::Vec};
 
     use super::*;
 
@@ -524,11 +550,6 @@ mod tests {
 
     #[test]
     fn each_refusal_is_told_apart() {
-        for code in 1..=7 {
-            let mut session = Session::open(&OPTIONS, at(0)).unwrap();
-            fed(&mut session, &[0x20, 2, 0, code]);
-            assert_eq!(session.next_event(at(1)), Err(End::Refused(code)));
-        }
         let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         fed(&mut session, &[0x20, 2, 0, 0]);
         session.next_event(at(1)).unwrap();
@@ -538,6 +559,58 @@ mod tests {
         let mut session = Session::open(&OPTIONS, at(0)).unwrap();
         fed(&mut session, b"HTTP/1.1 400 Bad Request\r\n\r\n");
         assert_eq!(session.next_event(at(1)), Err(End::NotMqtt));
+    }
+
+    #[test]
+    fn who_gives_no_user_is_told_so_where_one_is_wanted() {
+        for code in 1..=7 {
+            let options = ConnectOptions { user: "king", password: "arthur", ..OPTIONS };
+            let mut with = Session::open(&options, at(0)).unwrap();
+            fed(&mut with, &[0x20, 2, 0, code]);
+            assert_eq!(with.next_event(at(1)), Err(End::Refused(code)));
+            let mut without = Session::open(&OPTIONS, at(0)).unwrap();
+            fed(&mut without, &[0x20, 2, 0, code]);
+            let end = if matches!(code, 4 | 5) { End::LoginMissing } else { End::Refused(code) };
+            assert_eq!(without.next_event(at(1)), Err(end));
+        }
+        assert!(End::LoginMissing.to_string().contains("without a user"));
+        assert!(End::LoginMissing.help().unwrap().contains("user and a password"));
+    }
+
+    #[test]
+    fn a_broker_that_breaks_the_standard_is_told_from_a_wrong_port() {
+        let wrong_port: [&[u8]; 4] =
+            [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x", b"\x21\x02\0\0", b"\x20\x03\0\0\0"];
+        for bytes in wrong_port {
+            let mut session = Session::open(&OPTIONS, at(0)).unwrap();
+            fed(&mut session, bytes);
+            assert_eq!(session.next_event(at(1)), Err(End::NotMqtt), "{bytes:x?}");
+        }
+        let broken: [&[u8]; 9] = [
+            // QoS 3, no topic, a wildcard, a length of five bytes, and no packet at all.
+            b"\x36\x06\0\x01a\0\x09x",
+            b"\x30\x02\0\0",
+            b"\x30\x03\0\x01#",
+            b"\x30\xff\xff\xff\xff\x01",
+            b"\xff\0",
+            // Packets that belong elsewhere: PUBREC answers QoS 2, which a light never asks for.
+            b"\x20\x02\0\0",
+            b"\x90\x03\0\x01\x01",
+            b"\x50\x02\0\x01",
+            b"\x82\x06\0\x01\0\x01a\x01",
+        ];
+        for bytes in broken {
+            let mut session = up();
+            fed(&mut session, bytes);
+            let end = session.next_event(at(1)).unwrap_err();
+            assert!(matches!(end, End::Malformed(_)), "{bytes:x?}: {end:?}");
+            let told = std::format!("{end} {}", end.help().unwrap());
+            assert!(
+                told.starts_with("the broker sent what MQTT 3.1.1 does not allow: ")
+                    && !told.contains("port"),
+                "{told}"
+            );
+        }
     }
 
     #[test]
