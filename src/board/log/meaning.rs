@@ -7,7 +7,7 @@ use crate::model::Diagnostic;
 
 const AGAIN: &str = "flash it again";
 const WATCHDOG: &str = "a watchdog restarted the chip: its program did not go on";
-const WATCHDOG_HELP: &str = "read what it said last; flash it again if it goes on like this";
+const WATCHDOG_HELP: &str = "read what it said last, and flash it again if it goes on like this";
 const DAMAGED_PROGRAM: &str = "the program in the flash is damaged, or was not written to its end";
 const DAMAGED_TABLE: &str = "the partition table in the flash is missing or damaged";
 const OTHER_BOARD: &str = "flash an image that is made for this board";
