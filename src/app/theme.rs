@@ -392,14 +392,7 @@ mod tests {
                     ("bad", palette.bad),
                 ] {
                     let share = palette.badge_tint();
-                    let mix = |of: u8, over: u8| {
-                        (f32::from(of) * share + f32::from(over) * (1.0 - share)).round() as u8
-                    };
-                    let tint = Color32::from_rgb(
-                        mix(color.r(), ground.r()),
-                        mix(color.g(), ground.g()),
-                        mix(color.b(), ground.b()),
-                    );
+                    let tint = ground.lerp_to_gamma(color, share);
                     let ratio = contrast(color, tint);
                     assert!(ratio >= 4.5, "{name}, dark {}: {ratio:.2}", palette.dark);
                 }
