@@ -65,7 +65,7 @@ impl Lines {
     pub(super) fn take(&mut self, bytes: &[u8], put: &mut dyn FnMut(LogLine)) {
         let writing = &mut self.writing;
         for byte in bytes {
-            self.terminal.take(*byte, &mut |action| writing.act(action, put));
+            self.terminal.take(*byte, &mut |action| writing.perform(action, put));
         }
     }
 
@@ -77,7 +77,7 @@ impl Lines {
 }
 
 impl Writing {
-    fn act(&mut self, action: Action, put: &mut dyn FnMut(LogLine)) {
+    fn perform(&mut self, action: Action, put: &mut dyn FnMut(LogLine)) {
         let returned = std::mem::take(&mut self.returned);
         match action {
             Action::Print(letter) => self.print(letter, put),

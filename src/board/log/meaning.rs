@@ -7,7 +7,7 @@ use crate::model::Diagnostic;
 
 const AGAIN: &str = "flash it again";
 const WATCHDOG: &str = "a watchdog restarted the chip: its program did not go on";
-const WATCHDOG_HELP: &str = "read what it said last; flash it again if it goes on like this";
+const WATCHDOG_HELP: &str = "read what it said last, and flash it again if it goes on like this";
 const DAMAGED_PROGRAM: &str = "the program in the flash is damaged, or was not written to its end";
 const DAMAGED_TABLE: &str = "the partition table in the flash is missing or damaged";
 const OTHER_BOARD: &str = "flash an image that is made for this board";
@@ -19,7 +19,7 @@ const MEANINGS: [(&str, &str, &str); 32] = [
     (
         "flash read err",
         "the chip found no bootloader in the flash, or could not read it",
-        "flash it again; if that does not help, the flash chip is broken",
+        "flash it again, and if that does not help, replace the board: its flash chip is broken",
     ),
     ("csum err", "the bootloader in the flash is damaged: its checksum is wrong", AGAIN),
     ("ets_main.c", "the chip gave up loading a bootloader from the flash", AGAIN),
