@@ -153,7 +153,7 @@ mod tests {
     const CHECK_MS: u64 = 50;
 
     /// Two lights that hear each other, one of them a board with a twin.
-    struct Lab {
+    struct Pair {
         lights: [Light; 2],
         names: [LightId; 2],
         twins: Twins,
@@ -165,8 +165,8 @@ mod tests {
         heard_at: Option<u64>,
     }
 
-    impl Lab {
-        fn new() -> Lab {
+    impl Pair {
+        fn new() -> Pair {
             let name = |light: usize| Name::new(["a", "b"][light]).unwrap();
             let light = |light: usize| {
                 let peers = [name(1 - light)];
@@ -177,7 +177,7 @@ mod tests {
                 Light::new(config.unwrap(), start, Instant::from_ms(0))
             };
             let id = |light| LightId::new(Name::new("demo").unwrap(), name(light));
-            Lab {
+            Pair {
                 lights: [light(0), light(1)],
                 names: [id(0), id(1)],
                 twins: Twins::default(),
@@ -239,57 +239,58 @@ mod tests {
     fn an_outage_is_no_difference_and_the_twin_is_back_with_the_first_word() {
         for begins in 0..40 {
             for lasts in [300, 1_000, 2_500, 6_000, 30_000] {
-                let mut lab = Lab::new();
-                lab.run(20_000 + begins * 450);
-                assert!(lab.says().is_some());
-                lab.connected(false);
-                lab.run(lasts);
+                let mut pair = Pair::new();
+                pair.run(20_000 + begins * 450);
+                assert!(pair.says().is_some());
+                pair.connected(false);
+                pair.run(lasts);
                 // Whether the observer notices the end of its session or not.
                 if begins % 2 == 0 {
-                    lab.twins.lose();
-                    lab.check();
+                    pair.twins.lose();
+                    pair.check();
                 }
-                assert!(lab.says().is_none() || (begins % 2 == 1 && lasts < 2_000), "{begins}, {lasts}");
-                lab.connected(true);
-                let ended = lab.now;
-                lab.run(1_000);
-                let heard = lab.heard_at.unwrap();
-                let back = lab.events.iter().find_map(|(at, event)| match event {
+                assert!(pair.says().is_none() || (begins % 2 == 1 && lasts < 2_000), "{begins}, {lasts}");
+                pair.connected(true);
+                let ended = pair.now;
+                pair.run(1_000);
+                let heard = pair.heard_at.unwrap();
+                let back = pair.events.iter().find_map(|(at, event)| match event {
                     EventKind::TwinChanged { aspect: Some(_), .. } if *at >= ended => Some(*at),
                     _ => None,
                 });
                 if lasts > 2_000 || begins % 2 == 0 {
                     assert!(back.unwrap() <= heard + 500, "{begins}, {lasts}: {back:?}, {heard}");
                 }
-                lab.run(60_000);
-                assert_eq!(lab.alarms(), 0, "{begins}, {lasts}: {:?}", lab.events);
-                assert!(lab.twins.0[&lab.names[0]].replica.is_sure());
+                pair.run(60_000);
+                assert_eq!(pair.alarms(), 0, "{begins}, {lasts}: {:?}", pair.events);
+                assert!(pair.twins.0[&pair.names[0]].replica.is_sure());
             }
         }
     }
 
     #[test]
     fn a_board_that_says_otherwise_for_longer_than_words_take_differs() {
-        let mut lab = Lab::new();
-        lab.run(30_000);
+        let mut pair = Pair::new();
+        pair.run(30_000);
         // A board that stays dark, and says so.
-        let config = lab.lights[0].config().clone();
-        let lie =
-            |number: u32, lab: &Lab| State::new(Aspect::Dark, lab.lights[0].boot(), 10_000 + number, lab.now);
-        let began = lab.now;
+        let config = pair.lights[0].config().clone();
+        let lie = |number: u32, pair: &Pair| {
+            State::new(Aspect::Dark, pair.lights[0].boot(), 10_000 + number, pair.now)
+        };
+        let began = pair.now;
         for number in 0..6 {
-            let state = lie(number, &lab);
-            lab.now += 500;
-            lab.twins.follow(Duration::from_millis(lab.now), &lab.names[0].clone(), &config, &state);
-            lab.check();
+            let state = lie(number, &pair);
+            pair.now += 500;
+            pair.twins.follow(Duration::from_millis(pair.now), &pair.names[0].clone(), &config, &state);
+            pair.check();
         }
-        assert_eq!(lab.alarms(), 1, "{:?}", lab.events);
-        let told = lab.events.iter().find(|(_, event)| matches!(event, EventKind::TwinDiffers { .. }));
+        assert_eq!(pair.alarms(), 1, "{:?}", pair.events);
+        let told = pair.events.iter().find(|(_, event)| matches!(event, EventKind::TwinDiffers { .. }));
         assert!(told.unwrap().0 <= began + 2_000);
         // It falls silent: that is no agreement.
-        lab.now += 2_000;
-        lab.check();
-        assert_eq!(lab.says(), None);
-        assert!(!lab.events.iter().any(|(_, event)| matches!(event, EventKind::TwinAgrees { .. })));
+        pair.now += 2_000;
+        pair.check();
+        assert_eq!(pair.says(), None);
+        assert!(!pair.events.iter().any(|(_, event)| matches!(event, EventKind::TwinAgrees { .. })));
     }
 }

@@ -19,7 +19,7 @@ const MEANINGS: [(&str, &str, &str); 32] = [
     (
         "flash read err",
         "the chip found no bootloader in the flash, or could not read it",
-        "flash it again; if that does not help, the flash chip is broken",
+        "flash it again, and if that does not help, replace the board: its flash chip is broken",
     ),
     ("csum err", "the bootloader in the flash is damaged: its checksum is wrong", AGAIN),
     ("ets_main.c", "the chip gave up loading a bootloader from the flash", AGAIN),

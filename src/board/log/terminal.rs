@@ -46,7 +46,7 @@ enum State {
 }
 
 impl Terminal {
-    pub(super) fn take(&mut self, byte: u8, act: &mut dyn FnMut(Action)) {
+    pub(super) fn take(&mut self, byte: u8, perform: &mut dyn FnMut(Action)) {
         self.begun.push(byte);
         while !self.begun.is_empty() {
             let (letter, bytes) = match std::str::from_utf8(&self.begun) {
@@ -61,14 +61,14 @@ impl Terminal {
             };
             self.begun.drain(..bytes);
             if let Some(letter) = letter {
-                self.obey(letter, act);
+                self.obey(letter, perform);
             }
         }
     }
 
-    fn obey(&mut self, letter: char, act: &mut dyn FnMut(Action)) {
+    fn obey(&mut self, letter: char, perform: &mut dyn FnMut(Action)) {
         if self.state == State::Text {
-            return self.text(letter, act);
+            return self.text(letter, perform);
         }
         self.letters += 1;
         let most = if matches!(self.state, State::Osc | State::Hidden) {
@@ -78,16 +78,16 @@ impl Terminal {
         };
         match letter {
             // Nothing goes on over the end of a line: the board may have been reset in the middle of it.
-            '\r' | '\n' | '\u{1b}' | '\u{80}'..='\u{9f}' => self.end_with(letter, act),
+            '\r' | '\n' | '\u{1b}' | '\u{80}'..='\u{9f}' => self.end_with(letter, perform),
             // CAN and SUB.
             '\u{18}' | '\u{1a}' => self.state = State::Text,
-            _ if self.letters > most => self.end_with(letter, act),
-            _ => self.within(letter, act),
+            _ if self.letters > most => self.end_with(letter, perform),
+            _ => self.within(letter, perform),
         }
     }
 
     /// A letter within a sequence.
-    fn within(&mut self, letter: char, act: &mut dyn FnMut(Action)) {
+    fn within(&mut self, letter: char, perform: &mut dyn FnMut(Action)) {
         self.state = match (self.state, letter) {
             (State::Osc, '\u{7}') => State::Text,
             (State::Osc | State::Hidden, _) => return,
@@ -104,37 +104,37 @@ impl Terminal {
             (State::Csi(_), ' '..='?') => State::Csi(None),
             (State::Csi(number), '@'..='~') => {
                 match (letter, number) {
-                    ('K', Some(0)) => act(Action::EraseRight),
-                    ('D', Some(count)) => act(Action::Left(count.max(1))),
-                    ('C', Some(count)) => act(Action::Right(count.max(1))),
+                    ('K', Some(0)) => perform(Action::EraseRight),
+                    ('D', Some(count)) => perform(Action::Left(count.max(1))),
+                    ('C', Some(count)) => perform(Action::Right(count.max(1))),
                     _ => {}
                 }
                 State::Text
             }
             // No letter of a sequence: it was cut short.
-            _ => return self.end_with(letter, act),
+            _ => return self.end_with(letter, perform),
         };
     }
 
     /// The sequence is over, and the letter is none of its.
-    fn end_with(&mut self, letter: char, act: &mut dyn FnMut(Action)) {
+    fn end_with(&mut self, letter: char, perform: &mut dyn FnMut(Action)) {
         self.state = State::Text;
-        self.text(letter, act);
+        self.text(letter, perform);
     }
 
-    fn text(&mut self, letter: char, act: &mut dyn FnMut(Action)) {
+    fn text(&mut self, letter: char, perform: &mut dyn FnMut(Action)) {
         self.letters = 0;
         match letter {
             '\u{1b}' => self.state = State::Escape,
             '\u{9b}' => self.state = State::Csi(Some(0)),
             '\u{9d}' => self.state = State::Osc,
             '\u{90}' | '\u{98}' | '\u{9e}' | '\u{9f}' => self.state = State::Hidden,
-            '\r' => act(Action::CarriageReturn),
-            '\n' => act(Action::LineFeed),
-            '\u{8}' => act(Action::Left(1)),
-            '\t' => act(Action::Print(' ')),
+            '\r' => perform(Action::CarriageReturn),
+            '\n' => perform(Action::LineFeed),
+            '\u{8}' => perform(Action::Left(1)),
+            '\t' => perform(Action::Print(' ')),
             letter if letter.is_control() => {}
-            letter => act(Action::Print(letter)),
+            letter => perform(Action::Print(letter)),
         }
     }
 }
