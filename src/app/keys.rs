@@ -35,7 +35,7 @@ pub(super) struct Keyboard {
 impl Keyboard {
     /// Looks at what happened since the last frame; returns what had the focus and lost it by Esc.
     fn look(&mut self, ctx: &Context) -> Option<Id> {
-        let focused = ctx.memory(|memory| memory.focused());
+        let focused = ctx.memory(egui::Memory::focused);
         let before = std::mem::replace(&mut self.focused, focused);
         let (clicked, at, escape) = ctx.input(|input| {
             let pointer = &input.pointer;

@@ -391,15 +391,7 @@ mod tests {
                     ("warn", palette.warn),
                     ("bad", palette.bad),
                 ] {
-                    let share = palette.badge_tint();
-                    let mix = |of: u8, over: u8| {
-                        (f32::from(of) * share + f32::from(over) * (1.0 - share)).round() as u8
-                    };
-                    let tint = Color32::from_rgb(
-                        mix(color.r(), ground.r()),
-                        mix(color.g(), ground.g()),
-                        mix(color.b(), ground.b()),
-                    );
+                    let tint = ground.blend(color.gamma_multiply(palette.badge_tint()));
                     let ratio = contrast(color, tint);
                     assert!(ratio >= 4.5, "{name}, dark {}: {ratio:.2}", palette.dark);
                 }

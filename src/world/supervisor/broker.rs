@@ -60,7 +60,7 @@ impl Supervisor {
         if *lan && login.as_ref() == Some(new) && self.broker.is_some() {
             return Ok(());
         }
-        let before = std::mem::replace(login, Some(new.clone()));
+        let before = login.replace(new.clone());
         *lan = true;
         self.login_before.get_or_insert(before);
         self.restart_broker("it starts again, open to the network").await
