@@ -391,7 +391,8 @@ mod tests {
                     ("warn", palette.warn),
                     ("bad", palette.bad),
                 ] {
-                    let tint = ground.blend(color.gamma_multiply(palette.badge_tint()));
+                    let share = palette.badge_tint();
+                    let tint = ground.lerp_to_gamma(color, share);
                     let ratio = contrast(color, tint);
                     assert!(ratio >= 4.5, "{name}, dark {}: {ratio:.2}", palette.dark);
                 }
