@@ -145,7 +145,7 @@ impl Palette {
     /// How much of its letters' colour a badge's ground has.
     #[must_use]
     pub(super) fn badge_tint(&self) -> f32 {
-        if self.dark { 0.16 } else { 0.1 }
+        if self.dark { 0.15 } else { 0.1 }
     }
 
     #[must_use]
