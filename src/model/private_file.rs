@@ -32,6 +32,7 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
 
 /// How a file of this user alone is opened: what is made then is nobody else's, whatever the user's mask says.
 pub(crate) fn options() -> fs::OpenOptions {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there is no mode to set"))]
     let mut options = fs::OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
