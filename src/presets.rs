@@ -94,7 +94,6 @@ pub const PRESETS: [Preset; 15] = [
     preset!("react-cut", "What it is worth", "the same with a link that fails: watch for the conflict", []),
 ];
 
-/// The preset of this name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name)

@@ -15,7 +15,6 @@ const PROV_OFFSET: u32 = 0xF000;
 /// The partition `nvs`; its first two sectors count the starts.
 const STARTS_OFFSET: u32 = 0x9000;
 
-/// The flash.
 pub struct Flash {
     storage: FlashStorage<'static>,
     last: Option<Entry>,

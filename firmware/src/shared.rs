@@ -31,7 +31,6 @@ pub enum LinkEvent {
     Down,
     /// A message came in.
     Message {
-        /// Its topic.
         topic: TopicText,
         /// Its content.
         payload: Message,
@@ -96,7 +95,6 @@ static LIGHT_STACK: Mutex<CriticalSectionRawMutex, Cell<Option<Painted>>> = Mute
 pub struct Shared(AtomicU8);
 
 impl Shared {
-    /// Sets it.
     pub fn set(&self, progress: Progress) {
         self.0.store(progress as u8, Ordering::Relaxed);
     }

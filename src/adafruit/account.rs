@@ -177,7 +177,6 @@ pub struct Tally {
     pub(super) logins: u64,
     /// Logins that were refused for their number or a ban.
     pub refused: u64,
-    /// Bans.
     pub bans: u64,
     /// The most publishes of any sliding minute, those that were rejected included.
     pub busiest_minute: u32,

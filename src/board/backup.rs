@@ -42,7 +42,6 @@ pub(super) struct Facts {
     sha256: String,
     /// When it was made (RFC 3339, UTC).
     date: String,
-    /// By which program.
     program: String,
 }
 

@@ -30,7 +30,6 @@ pub enum BoardError {
     #[error("{port} is in use by {}", .program.as_deref().unwrap_or("another program"))]
     PortBusy {
         port: String,
-        /// Which program.
         program: Option<String>,
     },
     /// The system does not open it.
@@ -121,7 +120,6 @@ pub enum BoardError {
         /// What was read.
         id: u32,
     },
-    /// The flash is too small.
     #[error("the board has {} MB of flash, and 4 MB are needed", *.bytes / 1_048_576)]
     FlashTooSmall {
         /// How much there is.
@@ -134,7 +132,6 @@ pub enum BoardError {
     /// What was written does not read back.
     #[error("the {part} does not read back as it was written, twice")]
     VerifyFailed {
-        /// Which part.
         part: String,
     },
     /// What was read does not have the checksum that the chip computed.
@@ -192,7 +189,6 @@ pub enum BoardError {
     OtherBoard {
         /// Of which board it is.
         backup: Mac,
-        /// Which board this is.
         board: Mac,
     },
     /// A backup of a flash of another size.

@@ -54,7 +54,6 @@ const FROM_CONFIG: [&str; 8] =
 pub struct BoardFile {
     /// What it comes to; it makes a record.
     pub settings: Settings,
-    /// The record.
     pub record: Record,
     /// What a person should know though it works; each with file and line.
     pub warnings: Vec<Diagnostic>,

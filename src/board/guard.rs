@@ -58,7 +58,6 @@ pub enum Refusal {
     OtherIdentity {
         /// Of which board it is.
         backup: Mac,
-        /// Which board this is.
         board: Mac,
     },
 }

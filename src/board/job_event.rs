@@ -25,9 +25,7 @@ pub enum JobEvent {
         /// Since when.
         waited: Duration,
     },
-    /// The chip answered.
     ChipAnswered,
-    /// What the board is.
     BoardMet(BoardInfo),
     /// The backup is complete and in this file.
     BackedUp(Backup),
@@ -83,7 +81,6 @@ pub struct Part {
     pub(super) size: u32,
 }
 
-/// What a board is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoardInfo {
     /// The chip, such as `ESP32`.

@@ -41,7 +41,6 @@ const DAMAGED_BY_STUB: [u8; 3] = [0xC0, 0xC1, 0xC2];
 const SLICE: Duration = Duration::from_millis(50);
 /// Bytes of a reply before its data.
 const HEADER_BYTES: usize = 8;
-/// Replies to one SYNC.
 const SYNC_REPLIES: usize = 8;
 
 /// The line to a chip.

@@ -39,7 +39,6 @@ const REOPEN: Duration = Duration::from_millis(500);
 /// What is new of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogEvent {
-    /// The port is open.
     Opened { port: String },
     /// The board said something.
     Line(LogLine),

@@ -56,7 +56,6 @@ pub struct Setup {
 pub enum Progress {
     /// What is waited for, and for how long at most.
     Waiting { step: Option<Step>, text: String, left: Duration },
-    /// A step has ended.
     Ended(Step),
     /// What was learned of the light.
     Learned(String),

@@ -15,7 +15,6 @@ pub fn judge(record: &Record) -> Vec<Verdict> {
     record.steps.iter().map(|step| judge_step(record, *step)).collect()
 }
 
-/// The verdict on one step.
 #[must_use]
 pub fn judge_step(record: &Record, step: Step) -> Verdict {
     let reason = record.entries.iter().find_map(|entry| match &entry.what {

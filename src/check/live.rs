@@ -15,7 +15,6 @@ pub struct Live {
     pub light: Option<Shown>,
     /// What the partner shows; `None`: it is not there.
     pub partner: Option<Shown>,
-    /// The faults that are on.
     pub faults: Vec<BenchFault>,
     /// How often the light's connections were reset.
     pub resets: u32,

@@ -73,7 +73,6 @@ impl Step {
         }
     }
 
-    /// The step of this name.
     #[must_use]
     pub fn find(name: &str) -> Option<Step> {
         Step::ALL.into_iter().find(|step| step.name() == name)

@@ -113,7 +113,6 @@ impl Junction {
         }
     }
 
-    /// Its name.
     #[must_use]
     pub fn name(&self) -> &Name {
         &self.name

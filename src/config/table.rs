@@ -89,7 +89,6 @@ impl<'a> Member<'a> {
         tables.collect()
     }
 
-    /// The table that it is.
     pub(super) fn peek_table(&self) -> Option<Table<'a>> {
         match self.value {
             DeValue::Table(members) => {

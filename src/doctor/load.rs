@@ -25,7 +25,6 @@ pub struct Load {
 /// What the lights of one junction will do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JunctionLoad {
-    /// Its name.
     pub name: String,
     /// The lights whose topics are used; the first is one that runs here, where there is one.
     pub lights: Vec<String>,

@@ -22,7 +22,6 @@ const PIECE_US: u64 = 20_000;
 /// What comes out of a wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Item {
-    /// Bytes.
     Bytes(Vec<u8>),
     /// The end of the stream.
     End,

@@ -50,7 +50,6 @@ impl FaultKind {
 }
 
 impl Fault {
-    /// A fault of a light.
     #[must_use]
     pub fn on(light: LightId, fault: impl Into<LightFault>) -> Fault {
         Fault::Light { light, fault: fault.into() }

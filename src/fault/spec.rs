@@ -23,7 +23,6 @@ impl Direction {
     /// Both of them.
     pub(crate) const BOTH: [Direction; 2] = [Direction::ToBroker, Direction::FromBroker];
 
-    /// The other direction.
     #[must_use]
     pub(super) fn other(self) -> Direction {
         match self {

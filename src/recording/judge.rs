@@ -24,7 +24,6 @@ const TOLERANCE: Duration = Duration::from_millis(50);
 /// What began: a sure conflict, a possible one, or (`None`) a glitch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The lights.
     pub lights: Vec<LightId>,
     /// How sure it is; `None` for a glitch.
     pub certainty: Option<Certainty>,
@@ -43,7 +42,6 @@ pub struct Judged {
     pub only_then: Vec<Verdict>,
 }
 
-/// Judges a recording.
 #[must_use]
 pub fn judge(recording: &Recording) -> Judged {
     let mut monitor = Monitor::default();

@@ -77,7 +77,6 @@ pub(super) enum Scope {
     All,
     /// The lights of one junction.
     Junction(Name),
-    /// One light.
     Light(LightId),
 }
 

@@ -43,7 +43,6 @@ pub fn lessons() -> &'static [Lesson] {
 }
 
 impl Lesson {
-    /// The lesson of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Lesson> {
         lessons().iter().find(|lesson| lesson.name == name)

@@ -95,7 +95,6 @@ pub struct ConflictSpan {
 /// A light flashed amber while another of its junction had right of way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnsafeSpan {
-    /// The light that flashed.
     pub flashing: LightId,
     /// The light that had right of way.
     pub going: LightId,

@@ -65,9 +65,7 @@ pub enum LinkEvent {
 /// Who ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closer {
-    /// The light.
     Light,
-    /// The broker.
     Broker,
     /// A fault that was injected here.
     Fault,
@@ -76,7 +74,6 @@ pub enum Closer {
 /// A packet of MQTT 3.1.1, with what may be shown of it: passwords are left out, long payloads are cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet {
-    /// CONNECT.
     Connect(Connect),
     /// CONNACK.
     ConnAck {
@@ -85,7 +82,6 @@ pub enum Packet {
         /// 0: accepted.
         code: u8,
     },
-    /// PUBLISH.
     Publish(Publish),
     /// SUBSCRIBE, with each filter and the QoS asked for.
     Subscribe {
@@ -101,7 +97,6 @@ pub enum Packet {
         /// 0 to 2: the QoS granted; 128: refused.
         codes: Vec<u8>,
     },
-    /// UNSUBSCRIBE.
     Unsubscribe {
         /// Packet identifier.
         id: u16,
@@ -119,7 +114,6 @@ pub enum Packet {
     PingReq,
     /// PINGRESP.
     PingResp,
-    /// DISCONNECT.
     Disconnect,
     /// Another packet that is too long to be read.
     Long {
@@ -150,7 +144,6 @@ pub struct Connect {
 /// What a PUBLISH says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publish {
-    /// Its topic.
     pub(crate) topic: String,
     /// Its payload, cut off where it is long.
     pub(crate) payload: Arc<[u8]>,

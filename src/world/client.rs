@@ -104,7 +104,6 @@ struct Runner {
 /// Nobody wants the client any more.
 struct Unwanted;
 
-/// Starts a client.
 pub(super) fn start(spec: ClientSpec) -> Client {
     let (events_in, events) = mpsc::channel(EVENTS);
     let began = Instant::now();

@@ -104,7 +104,6 @@ impl Deliveries {
 }
 
 impl Durations {
-    /// Adds one.
     pub(crate) fn add(&mut self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let cell = cell(us).min(CELLS - 1);

@@ -53,7 +53,6 @@ pub(crate) struct Reply {
 /// A question, and where its answer goes.
 pub(crate) type Request = (BoardCommand, SyncSender<Reply>);
 
-/// The board.
 pub(crate) struct Board {
     wire: Wire,
     loader: Loader,

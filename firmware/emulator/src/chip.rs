@@ -15,7 +15,6 @@ pub enum ChipKind {
     Esp32C3,
 }
 
-/// One chip.
 #[derive(Clone, Debug)]
 pub(crate) struct Chip {
     pub(crate) kind: ChipKind,

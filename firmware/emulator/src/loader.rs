@@ -178,7 +178,6 @@ pub(crate) mod tests {
         (folder, Loader::new(chip, flash, stub_allowed))
     }
 
-    /// Starts the stub.
     pub(crate) fn start_stub(loader: &mut Loader) -> Vec<Action> {
         loader.take(&request(Op::MEM_BEGIN, &[4, 1, 4, 0x4009_0000]));
         loader.take(&crate::packet::tests::block(Op::MEM_DATA, 0, b"stub"));

@@ -18,7 +18,6 @@ const READ_STATUS: [u32; 3] = [0x05, 0x35, 0x15];
 /// What an identity begins with: GigaDevice, and the type of its 3.3 V NOR flashes.
 const MAKER_AND_TYPE: u32 = 0x40C8;
 
-/// The registers.
 #[derive(Default)]
 pub(crate) struct Registers {
     kept: BTreeMap<u32, u32>,

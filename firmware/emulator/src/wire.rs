@@ -26,7 +26,6 @@ enum Out {
     Then(Action),
 }
 
-/// The wire.
 pub(crate) struct Wire {
     /// None while the cable is out.
     pty: Option<Pty>,

@@ -44,7 +44,6 @@ pub struct Bundle<'a> {
 pub enum Which {
     /// The second-stage bootloader.
     Bootloader,
-    /// The app.
     App,
 }
 

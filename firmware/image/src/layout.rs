@@ -6,7 +6,6 @@ use std::ops::Range;
 pub const BOOTLOADER_OFFSET: u32 = 0x1000;
 /// Where the partition table goes.
 pub const PARTITION_TABLE_OFFSET: u32 = 0x8000;
-/// The bytes of the partition table.
 pub const PARTITION_TABLE_BYTES: u32 = 0x1000;
 /// Of these, the bytes that the bootloader looks at.
 pub const PARTITION_TABLE_READ_BYTES: u32 = 0xC00;

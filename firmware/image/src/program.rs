@@ -64,9 +64,7 @@ pub struct Segment {
 /// What an app says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descriptor {
-    /// Its version.
     pub version: String,
-    /// Its project.
     pub project: String,
 }
 

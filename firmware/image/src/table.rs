@@ -15,14 +15,11 @@ const SUBTYPE_OTADATA: u8 = 0;
 /// The subtype of the partition that holds the provisioning record.
 const SUBTYPE_PROV: u8 = 6;
 
-/// A partition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Partition {
-    /// Its name.
     pub name: String,
     /// Its type: 0 app, 1 data.
     pub kind: u8,
-    /// Its subtype.
     pub subtype: u8,
     /// Where it begins.
     pub offset: u32,

@@ -16,7 +16,6 @@ pub enum Press {
     Long,
 }
 
-/// One button.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Button {
     read: bool,

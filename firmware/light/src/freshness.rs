@@ -34,7 +34,6 @@ pub enum Judged {
     New,
     /// Of the present run, and heard before or overtaken by a newer one.
     Repeated,
-    /// Of an earlier run.
     EarlierRun,
     /// Of an earlier run, and nothing else has been heard for `lost_after`: the light's number went back,
     /// or somebody replays what a light said that is gone. Judged so once, until the light is heard

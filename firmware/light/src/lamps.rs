@@ -11,11 +11,8 @@ const GLOW: u8 = 24;
 /// Which of the three lamps are lit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lamps {
-    /// The red one.
     pub red: bool,
-    /// The amber one.
     pub amber: bool,
-    /// The green one.
     pub green: bool,
 }
 

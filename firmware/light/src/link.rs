@@ -55,9 +55,7 @@ pub enum Received {
     Accepted,
     /// The session is up.
     Up,
-    /// A message.
     Message {
-        /// Its topic.
         topic: TopicText,
         /// Its content.
         payload: Message,

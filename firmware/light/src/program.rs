@@ -30,7 +30,6 @@ const STATUS_EVERY_MS: u64 = 30_000;
 /// How long a command without a time lasts.
 const DEFAULT_COMMAND_MS: u32 = 10_000;
 
-/// A topic, as text.
 pub type TopicText = String<MAX_TOPIC_BYTES>;
 
 /// One of a light's own topics. Of these, feeds have the state alone.

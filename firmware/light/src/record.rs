@@ -124,11 +124,8 @@ pub enum Dialect {
 /// The GPIO numbers of the three LEDs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedGpios {
-    /// Of the red one.
     pub red: u8,
-    /// Of the amber one.
     pub amber: u8,
-    /// Of the green one.
     pub green: u8,
 }
 
@@ -152,7 +149,6 @@ pub enum RecordError {
     NotARecord,
     /// A newer program wrote it.
     Newer {
-        /// In which format.
         format: u16,
     },
     /// It is cut off, or its length cannot be.

@@ -119,7 +119,6 @@ pub enum Happening {
     },
     /// A light starts anew.
     Restart {
-        /// Which light.
         light: u8,
         /// Which of its messages is lost when it speaks.
         lost: u8,

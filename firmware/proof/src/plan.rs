@@ -81,7 +81,6 @@ pub enum FaultKind {
     },
     /// A light has no link in either direction.
     Isolate {
-        /// Which light.
         light: usize,
         /// Messages are kept until the end instead of lost.
         stall: bool,
@@ -101,26 +100,22 @@ pub enum FaultKind {
     Storm(Quality),
     /// A light is off, its lamps dark; it starts anew at the end.
     Stop {
-        /// Which light.
         light: usize,
         /// Its next run knows how long it was off.
         known: bool,
     },
     /// A light's program does nothing and its lamps stay. At the watchdog its host resets it.
     Hang {
-        /// Which light.
         light: usize,
         /// What it should have heard meanwhile is heard late instead of never.
         queued: bool,
     },
     /// A light's host sleeps, lamps dark, its clock standing still, and notices when it wakes up.
     Suspend {
-        /// Which light.
         light: usize,
     },
     /// A light is given other timings.
     Retime {
-        /// Which light.
         light: usize,
         /// Which timings.
         timing: Timing,

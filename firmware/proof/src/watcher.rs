@@ -39,7 +39,6 @@ pub struct Violation {
 /// A go that was seen, from red-amber to the end of amber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Go {
-    /// Which light.
     pub light: usize,
     /// Its start, in true time.
     pub start_us: TrueMicros,

@@ -22,7 +22,6 @@ pub struct Part {
     pub name: String,
     /// Where it goes on flash.
     pub offset: u32,
-    /// Its bytes.
     pub bytes: Vec<u8>,
 }
 
@@ -98,7 +97,6 @@ impl Image {
         Ok(())
     }
 
-    /// A part by its name.
     #[must_use]
     pub fn part(&self, name: &str) -> Option<&Part> {
         self.parts.iter().find(|part| part.name == name)

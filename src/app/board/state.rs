@@ -201,7 +201,6 @@ impl Job {
         self.end = Some(end);
     }
 
-    /// The step that it is at.
     #[must_use]
     pub(in crate::app) fn step(&self) -> Option<Step> {
         self.steps.last().copied()

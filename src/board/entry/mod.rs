@@ -34,7 +34,6 @@ pub(super) enum EntryRoute {
         /// Whether to wait for a hand.
         then_by_hand: bool,
     },
-    /// By hand.
     Hand,
     /// It is there already.
     Nothing,

@@ -66,7 +66,6 @@ pub enum Event {
         job: JobId,
         /// What it does.
         kind: JobKind,
-        /// On which port.
         port: String,
     },
     /// Something happened in a job. [`JobEvent::Progressed`] comes at most some ten times a second.
@@ -87,7 +86,6 @@ pub enum Event {
         /// What it came to.
         outcome: Outcome,
     },
-    /// A job failed.
     JobFailed {
         job: JobId,
         diagnostic: Diagnostic,

@@ -67,7 +67,6 @@ pub enum Adapter {
     Ch340,
     /// Some other USB device.
     OtherUsb,
-    /// Not on USB.
     NotUsb,
 }
 

@@ -16,7 +16,6 @@ pub struct Verdict {
 /// Whether an expectation held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It held.
     Held,
     /// It did not hold.
     Failed,

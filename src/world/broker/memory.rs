@@ -86,9 +86,7 @@ pub(super) struct Account {
     /// Bytes that it has taken since the connection began.
     pub(super) taken: AtomicU64,
     pub(super) blocked: AtomicBool,
-    /// It is to end.
     pub(super) ended: AtomicBool,
-    /// With a reset.
     pub(super) reset: AtomicBool,
     /// The crate is to hear something of it.
     pub(super) vouched: AtomicBool,

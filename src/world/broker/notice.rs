@@ -102,7 +102,6 @@ impl BrokerNotice {
 /// A notice, and how many like it were left out since the last one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SummedNotice {
-    /// The notice.
     pub notice: BrokerNotice,
     /// Notices of its kind that were not told.
     pub left_out: u64,

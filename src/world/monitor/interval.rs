@@ -40,7 +40,6 @@ pub(super) enum Growth {
         /// Not even possible any more.
         expires: Duration,
     },
-    /// It is over.
     Over {
         /// Until when it was certain.
         certain_until: Duration,

@@ -53,7 +53,6 @@ pub enum ForeignError {
     Topic,
     /// It would publish where it listens: nobody could tell whose words are whose.
     OneTopic,
-    /// Its words.
     Words(WordsError),
     /// Where its word stands in JSON.
     Pointer(PointerError),
@@ -132,7 +131,6 @@ impl Foreign {
         &self.hears
     }
 
-    /// Its words.
     #[must_use]
     pub fn words(&self) -> &Words {
         &self.words

@@ -323,7 +323,6 @@ impl Light {
         }
     }
 
-    /// What the light is.
     #[must_use]
     pub fn config(&self) -> &LightConfig {
         &self.config

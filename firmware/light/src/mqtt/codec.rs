@@ -44,7 +44,6 @@ pub enum Malformed {
     Version(u8),
     /// Flags of a CONNECT that contradict each other, or the reserved one (section 3.1.2).
     ConnectFlags,
-    /// A QoS of 3.
     Qos,
     /// A PUBLISH to a topic with `+` or `#` (section 3.3.2.1).
     WildcardTopic,
@@ -162,7 +161,6 @@ impl RemainingLength {
 /// The fixed header of a packet (section 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FixedHeader {
-    /// The type of the packet.
     pub packet_type: PacketType,
     /// Its flags, the low four bits.
     pub flags: u8,

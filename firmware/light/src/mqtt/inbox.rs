@@ -20,7 +20,6 @@ pub struct Inbox<const N: usize> {
 /// What has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incoming<'a> {
-    /// A packet.
     Packet(Packet<'a>),
     /// A PUBLISH that is too long, of so many bytes. Most of it may still have to come.
     TooLong {

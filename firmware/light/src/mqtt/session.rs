@@ -57,9 +57,7 @@ pub enum Event<'a> {
     Accepted,
     /// All subscriptions are made: the session is up.
     Subscribed,
-    /// A message.
     Message {
-        /// Its topic.
         topic: &'a str,
         /// Its content.
         payload: &'a [u8],

@@ -15,7 +15,6 @@ use crate::app::{
     widgets,
 };
 
-/// The height of a row.
 pub(super) const ROW_HEIGHT: f32 = 24.0;
 const INDENT: f32 = 14.0;
 /// With more topics than this, levels below the first are closed until somebody opens them.

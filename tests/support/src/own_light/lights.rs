@@ -147,7 +147,6 @@ impl Light {
         Light { name, of, program, change, twin, twin_after, radio, login, foreign, expected }
     }
 
-    /// Its program, at this address.
     pub fn program(&self, at: &Address) -> String {
         let mut program = self.program.clone();
         let (user, password) = at.login.unzip();
