@@ -28,10 +28,7 @@ pub enum BoardError {
     },
     /// Another program has it.
     #[error("{port} is in use by {}", .program.as_deref().unwrap_or("another program"))]
-    PortBusy {
-        port: String,
-        program: Option<String>,
-    },
+    PortBusy { port: String, program: Option<String> },
     /// The system does not open it.
     #[error("{port} cannot be opened: {reason}")]
     PortFailed {
@@ -131,9 +128,7 @@ pub enum BoardError {
     Guarded(#[from] Refusal),
     /// What was written does not read back.
     #[error("the {part} does not read back as it was written, twice")]
-    VerifyFailed {
-        part: String,
-    },
+    VerifyFailed { part: String },
     /// What was read does not have the checksum that the chip computed.
     #[error("the flash at {offset:#x} does not read the same twice")]
     ReadFailed {

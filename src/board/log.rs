@@ -39,13 +39,17 @@ const REOPEN: Duration = Duration::from_millis(500);
 /// What is new of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogEvent {
-    Opened { port: String },
+    Opened {
+        port: String,
+    },
     /// The board said something.
     Line(LogLine),
     /// What the line before means, from a board that starts no program. Told once until a program runs.
     Explained(Diagnostic),
     /// So many lines were thrown away, because nobody took them.
-    Dropped { lines: u64 },
+    Dropped {
+        lines: u64,
+    },
     /// The port is gone or in use; the log waits for it to come back.
     Lost {
         /// Why, and what to do.

@@ -55,7 +55,11 @@ pub struct Setup {
 #[derive(Clone, Debug)]
 pub enum Progress {
     /// What is waited for, and for how long at most.
-    Waiting { step: Option<Step>, text: String, left: Duration },
+    Waiting {
+        step: Option<Step>,
+        text: String,
+        left: Duration,
+    },
     Ended(Step),
     /// What was learned of the light.
     Learned(String),

@@ -148,9 +148,7 @@ pub enum RecordError {
     /// Something else is there.
     NotARecord,
     /// A newer program wrote it.
-    Newer {
-        format: u16,
-    },
+    Newer { format: u16 },
     /// It is cut off, or its length cannot be.
     Length,
     /// Its checksum is wrong: it was not written to its end, or the flash is failing.

@@ -111,9 +111,7 @@ pub enum FaultKind {
         queued: bool,
     },
     /// A light's host sleeps, lamps dark, its clock standing still, and notices when it wakes up.
-    Suspend {
-        light: usize,
-    },
+    Suspend { light: usize },
     /// A light is given other timings.
     Retime {
         light: usize,
