@@ -1,4 +1,4 @@
-"""Packs a folder into a zip whose bytes depend on the files alone: zip.py PARENT FOLDER ZIP."""
+"""Packs a folder into a zip whose bytes depend on the files alone: zip.py PARENT FOLDER ZIP LEVEL."""
 
 import os
 import sys
@@ -15,4 +15,4 @@ with zipfile.ZipFile(target, "w") as archive:
             entry = zipfile.ZipInfo(file.relative_to(parent).as_posix(), when)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = (0o755 if file.suffix == ".exe" else 0o644) << 16
-            archive.writestr(entry, file.read_bytes(), compresslevel=9)
+            archive.writestr(entry, file.read_bytes(), compresslevel=int(sys.argv[4]))
