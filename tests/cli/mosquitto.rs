@@ -75,7 +75,7 @@ fn lights_meet_across_two_listeners_with_settings_of_their_own() {
     let mut stranger =
         there.start_run(&format!("{}run = [\"b\"]\n", pair(broker.port, "tls = true\nca_file = \"ca.pem\"")));
     let down = stranger.wait_for("the refusal", 20, |line| line["layer"] == "mqtt" && line["up"] == false);
-    assert!(down["reason"].as_str().unwrap().contains("does not let this user in"), "{down}");
+    assert!(down["reason"].as_str().unwrap().contains("lets nobody in without a user"), "{down}");
 }
 
 #[test]
