@@ -219,7 +219,7 @@ impl Program {
 }
 
 /// What a program said that its own light showed.
-pub(crate) fn shown(light: &'static str, lines: &[Value]) -> Vec<Shown> {
+fn shown(light: &'static str, lines: &[Value]) -> Vec<Shown> {
     let start = lines.iter().find(|line| line["kind"] == "broker").unwrap();
     let zero = start["unix_ms"].as_u64().unwrap() - start["ms"].as_u64().unwrap();
     let own = lines.iter().filter(|line| line["kind"] == "aspect" && line["light"] == light);
@@ -231,7 +231,7 @@ pub(crate) fn shown(light: &'static str, lines: &[Value]) -> Vec<Shown> {
     .collect()
 }
 
-pub(crate) fn shows(line: &Value, light: &str, aspect: &str) -> bool {
+fn shows(line: &Value, light: &str, aspect: &str) -> bool {
     line["kind"] == "aspect" && line["light"] == light && line["aspect"] == aspect
 }
 
@@ -259,35 +259,44 @@ fn lights_on_two_nodes_keep_out_of_each_others_go_and_alternate_again_after_each
     let mut cluster = Cluster::start();
     let mut programs =
         [Program::start("a", "b", cluster.first.port, ""), Program::start("b", "a", cluster.second.port, "")];
-    let all_green = |programs: &mut [Program; 2]| {
-        for program in programs {
-            let (own, other) = (program.light, program.other);
-            program.wait_for(own, "green", SOON_S);
-            // Over MQTT, through the bridge: the monitor of each program watches both lights.
-            program.wait_for(other, "green", SOON_S);
-        }
-    };
-    let all_flash = |programs: &mut [Program; 2]| {
-        for program in programs {
-            let own = program.light;
-            program.wait_for(own, "flashing-amber", SOON_S);
-        }
-    };
-    all_green(&mut programs);
+    all_green(&mut programs, SOON_S);
 
     cluster.second.stop();
-    all_flash(&mut programs);
+    all_flash(&mut programs, SOON_S);
     cluster.second.restart();
-    all_green(&mut programs);
+    all_green(&mut programs, SOON_S);
 
     // Silent: both ends believe in the connection until a keep-alive has passed, and what was on its way
     // comes late.
     cluster.bridge.inject(LinkFaultSpec::both_ways(BlackHole)).unwrap();
-    all_flash(&mut programs);
+    all_flash(&mut programs, SOON_S);
     cluster.bridge.clear(&LinkFaultSpec::both_ways(BlackHole));
-    all_green(&mut programs);
-    all_green(&mut programs);
+    all_green(&mut programs, SOON_S);
+    all_green(&mut programs, SOON_S);
 
+    end_well(programs);
+}
+
+/// Waits until each program shows its own light green, and then the other one's, `seconds` at most for each.
+pub(crate) fn all_green(programs: &mut [Program; 2], seconds: u64) {
+    for program in programs {
+        let (own, other) = (program.light, program.other);
+        program.wait_for(own, "green", seconds);
+        // Over MQTT, through the cluster: the monitor of each program watches both lights.
+        program.wait_for(other, "green", seconds);
+    }
+}
+
+/// Waits until each program's own light flashes, `seconds` at most for each.
+pub(crate) fn all_flash(programs: &mut [Program; 2], seconds: u64) {
+    for program in programs {
+        let own = program.light;
+        program.wait_for(own, "flashing-amber", seconds);
+    }
+}
+
+/// Ends both and judges what they showed.
+pub(crate) fn end_well(programs: [Program; 2]) {
     let both = programs.map(|program| {
         let Program { going, light, other, _lab } = program;
         let (status, lines) = going.end();
@@ -300,7 +309,7 @@ fn lights_on_two_nodes_keep_out_of_each_others_go_and_alternate_again_after_each
 }
 
 /// By the wall clock of this machine, from what each program says of its own light.
-pub(crate) fn judge(a: &[Shown], b: &[Shown]) {
+fn judge(a: &[Shown], b: &[Shown]) {
     for go in goes(a) {
         for other in goes(b) {
             let apart =

@@ -94,14 +94,17 @@ fn flood(client: &mut TcpStream) -> usize {
     sent
 }
 
+fn on_broker(port: u16) -> String {
+    format!(
+        "[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {port}\n[[junction]]\nname = \"demo\"\n"
+    )
+}
+
 #[test]
 fn a_message_of_256_mb_is_told_and_costs_a_run_no_memory() {
     let (port, took) = broker();
     let lab = Workspace::new();
-    let text = format!(
-        "[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {port}\n[[junction]]\nname = \"demo\"\n"
-    );
-    let file = lab.config(&text);
+    let file = lab.config(&on_broker(port));
     let mut run = lab.start(&["run", "--config", file.to_str().unwrap()]);
     let words = "no broker: the broker sends a message of 268,435,455 bytes; at most 1,048,576 are taken";
     run.wait_for(words, SOON_S, |line| line.as_str().is_some_and(|line| line.contains(words)));
@@ -122,10 +125,7 @@ fn a_message_of_256_mb_is_told_and_costs_a_run_no_memory() {
 fn a_doctor_passes_over_a_message_of_256_mb() {
     let (port, _took) = broker();
     let lab = Workspace::new();
-    let text = format!(
-        "[broker]\nkind = \"external\"\nhost = \"127.0.0.1\"\nport = {port}\n[[junction]]\nname = \"demo\"\n"
-    );
-    let file = lab.config(&text);
+    let file = lab.config(&on_broker(port));
     let mut doctor = lab.start(&["doctor", "--config", file.to_str().unwrap()]);
     let mut most = 0;
     let until = Instant::now() + Duration::from_secs(2 * SOON_S);

@@ -22,7 +22,7 @@ use twinlight::{
     world::proxy::Proxy,
 };
 
-use super::cluster::{Program, judge, mouth, observer, shown, shows};
+use super::cluster::{Program, all_flash, all_green, end_well, mouth, observer};
 
 const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// A node takes half a minute to start on a busy machine, and does so once more to heal a partition.
@@ -261,32 +261,19 @@ fn lights_on_two_nodes_alternate_again_after_a_killed_node_and_after_a_partition
         Program::start("a", "b", cluster.nodes[0].port, SHORT),
         Program::start("b", "a", cluster.nodes[1].port, SHORT),
     ];
-    let all_green = |programs: &mut [Program; 2]| {
-        for program in programs {
-            let (own, other) = (program.light, program.other);
-            program.wait_for(own, "green", SOON_S);
-            program.wait_for(other, "green", SOON_S);
-        }
-    };
-    let all_flash = |programs: &mut [Program; 2]| {
-        for program in programs {
-            let own = program.light;
-            program.wait_for(own, "flashing-amber", SOON_S);
-        }
-    };
-    all_green(&mut programs);
+    all_green(&mut programs, SOON_S);
     told("both green");
 
     cluster.nodes[1].kill();
-    all_flash(&mut programs);
+    all_flash(&mut programs, SOON_S);
     told("one node killed, both flash");
     cluster.restart(1);
-    all_green(&mut programs);
+    all_green(&mut programs, SOON_S);
     told("both green again");
 
     let seen = cluster.losses();
     cluster.mapper.cut();
-    all_flash(&mut programs);
+    all_flash(&mut programs, SOON_S);
     told("nodes apart, both flash");
     // Until then it is an interruption. A partition has to be healed.
     let until = Instant::now() + Duration::from_secs(SOON_S);
@@ -296,17 +283,9 @@ fn lights_on_two_nodes_alternate_again_after_a_killed_node_and_after_a_partition
     }
     told("both nodes miss the other");
     cluster.mapper.heal();
-    all_green(&mut programs);
-    all_green(&mut programs);
+    all_green(&mut programs, SOON_S);
+    all_green(&mut programs, SOON_S);
     told("both green again, twice");
 
-    let both = programs.map(|program| {
-        let Program { going, light, other, .. } = program;
-        let (status, lines) = going.end();
-        assert_eq!(status, 0, "{light}: {lines:#?}");
-        assert_eq!(lines.last().unwrap()["conflicts"], 0);
-        assert!(lines.iter().any(|line| shows(line, other, "green")), "{light} never heard {other}");
-        shown(light, &lines)
-    });
-    judge(&both[0], &both[1]);
+    end_well(programs);
 }
